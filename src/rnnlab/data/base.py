@@ -1,0 +1,79 @@
+"""What every data set is: sizes, three loaders whose targets are fixed, baselines, and examples."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import lightning.pytorch as L
+from numpy.typing import NDArray
+
+from rnnlab.data.batching import BatchLoader, ShuffledOrder, SortedOrder
+from rnnlab.data.sources import Provenance
+from rnnlab.spec import Batch, DataSpec
+
+Split = Literal["train", "val", "test"]
+
+
+class DataModule(L.LightningDataModule):
+    """Base of all data sets. The constructor reads nothing; `prepare_data` and `setup` do.
+
+    Args:
+        batch_size: targets in a batch, on each device.
+        seed: of the order of the batches.
+        shuffle: draw the batches anew in each epoch.
+
+    Attributes:
+        tasks: names of the tasks that its targets fit.
+        spec: sizes, known after `setup`.
+        provenance: what was read, known after `setup`.
+    """
+
+    tasks: ClassVar[tuple[str, ...]]
+    spec: DataSpec
+    provenance: Provenance
+
+    def __init__(self, batch_size: int, seed: int, shuffle: bool) -> None:
+        super().__init__()
+        self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
+
+    def preview(self) -> DataSpec:
+        """The sizes as far as the settings tell them, to try a model before any data is read."""
+        raise NotImplementedError
+
+    def lengths(self, split: Split) -> NDArray[Any]:
+        """Steps of the input of each target, (N,)."""
+        raise NotImplementedError
+
+    def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
+        """A padded batch of these targets."""
+        raise NotImplementedError
+
+    def baselines(self, split: Split) -> dict[str, dict[str, float]]:
+        """Scores of forecasts without a network: baseline -> metric -> value."""
+        raise NotImplementedError
+
+    def example(self, split: Split, index: int) -> Mapping[str, Any]:
+        """What stands behind a target, to be shown beside its prediction."""
+        raise NotImplementedError
+
+    def train_dataloader(self) -> BatchLoader:
+        """Random batches of similar length, anew in each epoch."""
+        lengths = self.lengths("train")
+        order = ShuffledOrder(lengths, self.batch_size, self.seed, self.shuffle)
+        return self._loader("train", order, training=True)
+
+    def val_dataloader(self) -> BatchLoader:
+        """Every validation target once."""
+        return self._loader("val", SortedOrder(self.lengths("val"), self.batch_size))
+
+    def test_dataloader(self) -> BatchLoader:
+        """Every test target once."""
+        return self._loader("test", SortedOrder(self.lengths("test"), self.batch_size))
+
+    def predict_dataloader(self) -> BatchLoader:
+        """The test targets; their outputs come in the order of `Batch.index`."""
+        return self.test_dataloader()
+
+    def _loader(
+        self, split: Split, order: ShuffledOrder | SortedOrder, training: bool = False
+    ) -> BatchLoader:
+        return BatchLoader(order, lambda rows: self.gather(split, rows), training)

@@ -1,0 +1,132 @@
+"""Which targets stand in which batch: seeded by epoch, aware of ranks, resumable in mid-epoch."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import distributed
+
+from rnnlab.spec import Batch
+
+Ints = NDArray[np.int64]
+POOL_BATCHES = 50  # batches that are sorted by length together: little padding, still random
+
+
+class ShuffledOrder:
+    """Random batches of sequences of similar length; a function of (seed, epoch) alone.
+
+    All sequences are shuffled, cut into pools of 50 batches, sorted by length within a pool and cut
+    into batches; the batches are shuffled. Sequences of one length are simply shuffled.
+
+    Args:
+        lengths: steps of each sequence, (N,).
+        batch_size: sequences in a batch; the last one may be smaller.
+        seed: of the order.
+        shuffle: False gives the same batches in every epoch.
+    """
+
+    def __init__(self, lengths: Ints, batch_size: int, seed: int, shuffle: bool = True) -> None:
+        self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
+        self.shuffle = shuffle
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-len(self.lengths) // self.batch_size)
+
+    def batches(self) -> list[Ints]:
+        """The rows of each batch of the current epoch."""
+        random = np.random.default_rng([self.seed, self.epoch if self.shuffle else 0])
+        rows = random.permutation(len(self.lengths))
+        pool = self.batch_size * POOL_BATCHES
+        batches: list[Ints] = []
+        for start in range(0, len(rows), pool):
+            members = rows[start : start + pool]
+            members = members[np.argsort(self.lengths[members], kind="stable")]
+            batches += np.split(members, range(self.batch_size, len(members), self.batch_size))
+        return [batches[i] for i in random.permutation(len(batches))]
+
+
+class SortedOrder:
+    """Every sequence once, the short ones first: the least padding, for evaluation.
+
+    Args:
+        lengths: steps of each sequence, (N,).
+        batch_size: sequences in a batch; the last one may be smaller.
+    """
+
+    def __init__(self, lengths: Ints, batch_size: int) -> None:
+        self.rows = np.argsort(lengths, kind="stable")
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def batches(self) -> list[Ints]:
+        """The rows of each batch."""
+        return np.split(self.rows, range(self.batch_size, len(self.rows), self.batch_size))
+
+
+class BatchLoader:
+    """Gather one whole batch after the other, without a Python loop over its items.
+
+    Under DDP each rank reads every world-th batch. In training the ranks must take equally many
+    steps, so the first batches are read again to fill the last round; in evaluation every target is
+    read exactly once.
+
+    Args:
+        order: makes the batches of an epoch.
+        gather: makes a batch from the rows of its targets.
+        training: fill the last round.
+
+    Attributes:
+        sampler: the order; under this name Lightning tells it the epoch.
+    """
+
+    def __init__(
+        self,
+        order: ShuffledOrder | SortedOrder,
+        gather: Callable[[Ints], Batch],
+        training: bool,
+    ) -> None:
+        self.sampler = order
+        self.gather = gather
+        self.training = training
+        spread = distributed.is_available() and distributed.is_initialized()
+        self.rank = distributed.get_rank() if spread else 0
+        self.world = distributed.get_world_size() if spread else 1
+        self._position = {"epoch": 0, "batch": 0}
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the order is in; 0 where all epochs are the same."""
+        return getattr(self.sampler, "epoch", 0)
+
+    def __len__(self) -> int:
+        spare = self.world - 1 if self.training else self.world - 1 - self.rank
+        return (len(self.sampler) + spare) // self.world
+
+    def __iter__(self) -> Iterator[Batch]:
+        batches = self.sampler.batches()
+        mine = [
+            batches[i % len(batches)] for i in range(self.rank, len(self) * self.world, self.world)
+        ]
+        # A position from another epoch says nothing about this one.
+        start = self._position["batch"] if self._position["epoch"] == self.epoch else 0
+        start = start if start < len(mine) else 0
+        for i in range(start, len(mine)):
+            self._position = {"epoch": self.epoch, "batch": i + 1}
+            yield self.gather(mine[i])
+        self._position = {"epoch": self.epoch + 1, "batch": 0}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the loader stands; Lightning keeps it in every checkpoint."""
+        return dict(self._position)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where another loader stood."""
+        self._position = dict(state)

@@ -1,0 +1,77 @@
+"""Prepared data on disk: made once, found again by what it was made of."""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rnnlab.errors import DataError
+
+STALE_SECONDS = 24 * 3600
+
+
+def cache_root() -> Path:
+    """The folder of all caches: $RNNLAB_CACHE, else rnnlab in the user's cache folder."""
+    given = os.environ.get("RNNLAB_CACHE")
+    if given:
+        return Path(given).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "rnnlab"
+
+
+def cache_path(key: Mapping[str, Any]) -> Path:
+    """Where what was made from `key` stands, made or not."""
+    text = json.dumps(key, sort_keys=True, default=str)
+    return cache_root() / hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def cached(key: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
+    """The folder that `build` filled for this key, now or in an earlier process.
+
+    The folder takes its name in one step, when it is whole: what a kill cut off is never used, and
+    of two processes that build at once the first one's work stays.
+
+    Args:
+        key: all that the content depends on; plain values.
+        build: fills the empty folder that it is given.
+
+    Raises:
+        DataError: the cache's folder cannot be written.
+    """
+    folder = cache_path(key)
+    if folder.is_dir():
+        return folder
+    unfinished = folder.parent / f".{folder.name}-{uuid.uuid4().hex[:8]}"
+    try:
+        unfinished.mkdir(parents=True)
+    except OSError as error:
+        raise DataError(
+            f"{folder.parent}: cannot be written ({error.strerror}), but prepared data is kept "
+            "there. Set the environment variable RNNLAB_CACHE to a folder of yours"
+        ) from error
+    _remove_stale(folder.parent)
+    try:
+        build(unfinished)
+        os.rename(unfinished, folder)
+    except OSError:
+        if not folder.is_dir():  # otherwise another process was first
+            raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
+
+
+def _remove_stale(root: Path) -> None:
+    for leftover in root.glob(".*-*"):
+        if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

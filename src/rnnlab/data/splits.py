@@ -1,0 +1,40 @@
+"""Who goes into training, validation and test: seeded, and whole groups together."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+
+
+def split_by_group(groups: Sequence[Any], sizes: Mapping[str, int], seed: int) -> dict[str, Rows]:
+    """Draw splits of exact sizes such that no group stands in two of them.
+
+    Groups are shuffled and dealt to the splits in the order of `sizes`; one that would overfill a
+    split is left for a later one. What no split took goes to "train".
+
+    Args:
+        groups: the group of each row, such as a review's movie; rows of a group stay together.
+        sizes: rows of each split beside "train".
+        seed: of the shuffle; the run's own seed has no say in what is evaluated.
+
+    Returns:
+        Sorted rows of each split. A split is short of its size only if the groups left do not fit.
+    """
+    codes = np.unique(np.asarray(groups), return_inverse=True)[1]
+    members = np.argsort(codes, kind="stable")
+    counts = np.bincount(codes)
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    owner = np.full(len(counts), -1)
+    room = np.array(list(sizes.values()))
+    for group in np.random.default_rng(seed).permutation(len(counts)):
+        fits = np.flatnonzero(room >= counts[group])
+        if len(fits):
+            owner[group] = fits[0]
+            room[fits[0]] -= counts[group]
+    rows = np.repeat(owner, counts)
+    chosen = {name: np.sort(members[rows == i]) for i, name in enumerate(sizes)}
+    assert len(starts) == len(counts)
+    return {"train": np.sort(members[rows == -1]), **chosen}

@@ -1,0 +1,127 @@
+"""Text to token ids: tokenised once, kept as one flat array, gathered without a Python loop."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlab.layers.embedding import PADDING, UNKNOWN
+
+Ints = NDArray[np.int64]
+SPECIAL = 2  # ids before the first word: padding and unknown
+NO_WORD = "<none>"  # stands for a text without any word, so that no sequence is empty
+TOKENS_VERSION = 1  # raise it when tokenize changes, so that old caches are left alone
+
+_BREAK = re.compile(r"<br\s*/?>")
+_TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*|[!?]")
+
+
+def tokenize(text: str) -> list[str]:
+    """Lower-case words with their inner apostrophes, and the marks ! and ?.
+
+    >>> tokenize("It isn't <br /> GOOD!")
+    ['it', "isn't", 'good', '!']
+    """
+    return _TOKEN.findall(_BREAK.sub(" ", text.lower()))
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Sequences of different lengths in one flat array.
+
+    Attributes:
+        values: all sequences one after the other, (total,).
+        offsets: where each begins, and where the last ends, (N + 1,).
+    """
+
+    values: NDArray[np.int32]
+    offsets: Ints
+
+    @property
+    def lengths(self) -> Ints:
+        """Tokens of each sequence, (N,)."""
+        return np.diff(self.offsets)
+
+    def save(self, folder: Path, name: str) -> None:
+        """Write the two arrays."""
+        np.save(folder / f"{name}.values.npy", self.values)
+        np.save(folder / f"{name}.offsets.npy", self.offsets)
+
+    @classmethod
+    def load(cls, folder: Path, name: str) -> "Ragged":
+        """Map the two arrays into memory; pages are read when they are asked for."""
+        values = np.load(folder / f"{name}.values.npy", mmap_mode="r")
+        return cls(values, np.load(folder / f"{name}.offsets.npy"))
+
+    def gather(
+        self, rows: Ints, seq_len: int, head_fraction: float = 0.0
+    ) -> tuple[NDArray[np.int32], Ints]:
+        """A padded batch: (B, T) values and (B,) lengths, T the longest that is left.
+
+        Args:
+            rows: which sequences.
+            seq_len: longest sequence; of a longer one the middle is cut out.
+            head_fraction: share of seq_len that is kept of a long sequence's beginning; the rest is
+                kept of its end.
+        """
+        starts, full = self.offsets[rows], self.lengths[rows]
+        lengths = np.minimum(full, seq_len)
+        steps = np.arange(lengths.max())
+        head = int(seq_len * head_fraction)
+        skipped = np.where(steps >= head, (full - lengths)[:, None], 0)  # (B, T)
+        valid = steps < lengths[:, None]
+        places = np.where(valid, starts[:, None] + steps + skipped, 0)
+        return np.where(valid, self.values[places], PADDING), lengths
+
+
+def index_tokens(
+    texts: Mapping[str, Sequence[str]], report: Callable[[], None] | None = None
+) -> tuple[dict[str, Ragged], list[str]]:
+    """Tokenise all splits; number words by how often the training split has them.
+
+    Words that the training split has not are <unk> everywhere. A smaller vocabulary is taken later
+    by `keep_frequent`, without tokenising again.
+
+    Args:
+        texts: split -> its texts; "train" is among them.
+        report: called after each text.
+
+    Returns:
+        The splits' ids, and the words: words[i] has the id i + SPECIAL; frequent ones first, equally
+        frequent ones in alphabetical order.
+    """
+    first_seen: dict[str, int] = {}
+    raw = {split: _number(members, first_seen, report) for split, members in texts.items()}
+    counts = np.bincount(raw["train"].values, minlength=len(first_seen))
+    words = np.array(list(first_seen), dtype=object)
+    order = np.lexsort((np.argsort(np.argsort(words)), -counts))
+    known = int((counts > 0).sum())
+    ids = np.full(len(words), UNKNOWN, dtype=np.int32)
+    ids[order[:known]] = np.arange(SPECIAL, SPECIAL + known)
+    splits = {split: Ragged(ids[part.values], part.offsets) for split, part in raw.items()}
+    return splits, words[order[:known]].tolist()
+
+
+def _number(
+    texts: Iterable[str], first_seen: dict[str, int], report: Callable[[], None] | None
+) -> Ragged:
+    """Words numbered in the order of their first appearance."""
+    pieces, offsets = [], [0]
+    for text in texts:
+        ids = [first_seen.setdefault(word, len(first_seen)) for word in tokenize(text)]
+        ids = ids or [first_seen.setdefault(NO_WORD, len(first_seen))]
+        pieces.append(np.array(ids, dtype=np.int32))
+        offsets.append(offsets[-1] + len(ids))
+        if report:
+            report()
+    values = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int32)
+    return Ragged(values, np.array(offsets))
+
+
+def keep_frequent(ragged: Ragged, vocab_size: int) -> Ragged:
+    """The same sequences with every id from `vocab_size` on read as <unk>."""
+    values = np.where(ragged.values >= vocab_size, UNKNOWN, ragged.values)
+    return Ragged(values.astype(np.int32, copy=False), ragged.offsets)

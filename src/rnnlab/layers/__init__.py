@@ -1,0 +1,20 @@
+"""Plain torch parts of recurrent networks; each can be taken out and used alone."""
+
+from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
+from rnnlab.layers.embedding import LockedDropout, TokenEmbedding, WordDropout
+from rnnlab.layers.pooling import AttentionPooling, Pooling
+from rnnlab.layers.recurrent import RecurrentStack, initialize, reverse_valid_steps
+
+__all__ = [
+    "AttentionPooling",
+    "LockedDropout",
+    "Pooling",
+    "RecurrentStack",
+    "TokenEmbedding",
+    "WordDropout",
+    "gru_cell",
+    "initialize",
+    "lstm_cell",
+    "reverse_valid_steps",
+    "rnn_cell",
+]

@@ -1,0 +1,195 @@
+"""The one training step that all architectures share.
+
+B batch, T time, D features that enter the architecture, H features that leave it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import lightning.pytorch as L
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics import MeanMetric, MetricCollection
+
+from rnnlab.layers.recurrent import State
+from rnnlab.spec import Batch
+from rnnlab.tasks import Task
+
+
+class Plan(NamedTuple):
+    """What a schedule needs to know of the run.
+
+    Attributes:
+        total_steps: optimizer steps of the whole run.
+        monitor: the metric that decides which checkpoint is best, such as val/accuracy.
+        mode: min | max, which of its values are better.
+    """
+
+    total_steps: int
+    monitor: str
+    mode: str
+
+
+class Learning(NamedTuple):
+    """How a network is trained, beside its loss.
+
+    Attributes:
+        optimizer: makes the optimizer from parameter groups.
+        scheduler: makes Lightning's scheduler settings from the optimizer, None for none.
+        monitor: see Plan.
+        mode: see Plan.
+    """
+
+    optimizer: Callable[[list[dict[str, Any]]], Optimizer]
+    scheduler: Callable[[Optimizer, Plan], Mapping[str, Any] | None]
+    monitor: str
+    mode: str
+
+
+class Diverged(RuntimeError):
+    """The loss is no longer a finite number."""
+
+
+class RecurrentModel(L.LightningModule):
+    """Base of all architectures: training, validation, test and predict steps, optimizer, logging.
+
+    A subclass makes its layers in the constructor, ends it with `self.complete(output_size)`, and
+    defines `forward`. It never says what a loss is.
+
+    Args:
+        task: embedding, head, loss and metrics; its head is built here.
+        learning: optimizer and schedule; None for a network that is only used.
+    """
+
+    def __init__(self, task: Task, learning: Learning | None = None) -> None:
+        super().__init__()
+        self.task = task
+        self.learning = learning
+        self.outcome: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.val_metrics = split_metrics(task, "val")
+        self.test_metrics = split_metrics(task, "test")
+        self._losses: list[Tensor] = []
+
+    def complete(self, output_size: int, bidirectional: bool = False) -> None:
+        """Build the head for outputs of size H; the last line of every architecture's constructor.
+
+        Args:
+            output_size: H.
+            bidirectional: the second half of the outputs was read backwards.
+        """
+        self.output_size = output_size
+        self.bidirectional = bidirectional
+        self.task.build(output_size, bidirectional)
+
+    def forward(
+        self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State | None]:
+        """Inputs (B, T, D) to outputs (B, T, H) and the state after step T.
+
+        Args:
+            inputs: (B, T, D).
+            lengths: valid steps of each sequence, (B,), each in 1..T; None where all are valid.
+            state: what an earlier call returned, to go on from there; causal architectures only.
+        """
+        raise NotImplementedError
+
+    def predictions(self, batch: Batch) -> Tensor:
+        """Raw predictions of the task for a batch."""
+        outputs, _ = self(self.task.embed(batch.inputs), batch.lengths)  # (B, T, H)
+        return self.task.head(outputs, batch.lengths)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        loss = self.task.loss(self.predictions(batch), batch.targets)
+        self._losses.append(loss.detach())
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Log the mean loss every few steps: to log each one would cost more than the Trainer."""
+        if self.trainer.global_step % self.trainer.log_every_n_steps == 0:
+            self._log_training_loss()
+
+    def _log_training_loss(self) -> None:
+        step = self.trainer.global_step
+        loss = torch.stack(self._losses).mean().item()
+        self._losses.clear()
+        if not torch.tensor(loss).isfinite():
+            raise Diverged(
+                f"train/loss is {loss} at step {step}: lower optimizer.lr, or set "
+                "trainer.gradient_clip_val (1.0 is a good start)"
+            )
+        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+        values = {"train/loss": loss, "train/lr": rate, "epoch": self.trainer.current_epoch}
+        self.trainer.callback_metrics["train/loss"] = torch.tensor(loss)
+        for logger in self.trainer.loggers:
+            logger.log_metrics(values, step)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the losses since the last log, so that a resumed run logs the same means."""
+        checkpoint["unlogged_losses"] = [loss.item() for loss in self._losses]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        losses = checkpoint.get("unlogged_losses", [])
+        self._losses = [torch.tensor(loss, device=self.device) for loss in losses]
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self._score(batch, self.val_metrics)
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_scores(self.val_metrics)
+
+    def on_test_epoch_start(self) -> None:
+        self.outcome.clear()
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        read = self._score(batch, self.test_metrics)
+        self.outcome.append((read.cpu(), batch.targets.cpu(), batch.index.cpu()))
+
+    def on_test_epoch_end(self) -> None:
+        self._log_scores(self.test_metrics)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """What a person reads: probabilities of classes, future values."""
+        return self.task.read(self.predictions(batch))
+
+    def _score(self, batch: Batch, metrics: MetricCollection) -> Tensor:
+        predictions = self.predictions(batch)
+        read = self.task.read(predictions)
+        for name, metric in metrics.items():
+            if name.endswith("/loss"):
+                metric.update(self.task.loss(predictions, batch.targets), len(batch.targets))
+            else:
+                metric.update(read, batch.targets)
+        return read
+
+    def _log_scores(self, metrics: MetricCollection) -> None:
+        self.log_dict(metrics.compute())
+        metrics.reset()
+
+    def configure_optimizers(self) -> Any:
+        assert self.learning is not None, "a network without `learning` is only used, not trained"
+        optimizer = self.learning.optimizer(parameter_groups(self))
+        steps = int(self.trainer.estimated_stepping_batches)
+        plan = Plan(steps, self.learning.monitor, self.learning.mode)
+        schedule = self.learning.scheduler(optimizer, plan)
+        return {"optimizer": optimizer, "lr_scheduler": schedule} if schedule else optimizer
+
+
+def split_metrics(task: Task, split: str) -> MetricCollection:
+    """The task's metrics and its loss, named `split/name`; each a mean over targets."""
+    loss = MeanMetric().set_dtype(torch.float64)
+    members: dict[str, Any] = {"loss": loss, **task.metrics()}
+    return MetricCollection(members, prefix=f"{split}/", compute_groups=False)
+
+
+def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
+    """All parameters in two groups: matrices, and vectors (biases), which are not decayed."""
+
+    def group(members: Iterable[Tensor], **settings: Any) -> list[dict[str, Any]]:
+        chosen = list(members)
+        return [{"params": chosen, **settings}] if chosen else []
+
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    return group(p for p in parameters if p.ndim > 1) + group(
+        (p for p in parameters if p.ndim <= 1), weight_decay=0.0
+    )

@@ -1,0 +1,7 @@
+"""What is learned: head, loss and metrics. Plain torch, one task a file."""
+
+from rnnlab.tasks.base import Outcome, Task
+from rnnlab.tasks.classification import Classification
+from rnnlab.tasks.forecasting import Forecasting
+
+__all__ = ["Classification", "Forecasting", "Outcome", "Task"]
