@@ -43,13 +43,13 @@ class Batch(NamedTuple):
         inputs: token ids (B, T) or values (B, T, D).
         lengths: valid steps of each sequence, (B,), each in 1..T.
         targets: what is to be predicted; classes (B,) or future values (B, horizon, D).
-        index: position of each sequence in its split, (B,); says which target a prediction is of.
+        rows: position of each sequence in its split, (B,); says which target a prediction is of.
     """
 
     inputs: Tensor
     lengths: Tensor
     targets: Tensor
-    index: Tensor
+    rows: Tensor
 
 
 def valid_steps(lengths: Tensor, steps: int) -> Tensor:

@@ -1,7 +1,7 @@
 """What every data set is: sizes, three loaders whose targets are fixed, baselines, and examples."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import lightning.pytorch as L
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from rnnlab.data.batching import BatchLoader, ShuffledOrder, SortedOrder
 from rnnlab.data.sources import Provenance
 from rnnlab.spec import Batch, DataSpec
 
-Split = Literal["train", "val", "test"]
+Split = str  # train | val | test
 
 
 class DataModule(L.LightningDataModule):
@@ -70,7 +70,7 @@ class DataModule(L.LightningDataModule):
         return self._loader("test", SortedOrder(self.lengths("test"), self.batch_size))
 
     def predict_dataloader(self) -> BatchLoader:
-        """The test targets; their outputs come in the order of `Batch.index`."""
+        """The test targets; `Batch.rows` says which target an output is of."""
         return self.test_dataloader()
 
     def _loader(

@@ -84,7 +84,8 @@ class BatchLoader:
         training: fill the last round.
 
     Attributes:
-        sampler: the order; under this name Lightning tells it the epoch.
+        order: as given.
+        sampler: the order of a training loader; under this name Lightning tells it the epoch.
     """
 
     def __init__(
@@ -93,31 +94,35 @@ class BatchLoader:
         gather: Callable[[Ints], Batch],
         training: bool,
     ) -> None:
-        self.sampler = order
+        self.order = order
+        if training:
+            self.sampler = order
         self.gather = gather
         self.training = training
         spread = distributed.is_available() and distributed.is_initialized()
         self.rank = distributed.get_rank() if spread else 0
         self.world = distributed.get_world_size() if spread else 1
         self._position = {"epoch": 0, "batch": 0}
+        self._resumes = False
 
     @property
     def epoch(self) -> int:
         """The epoch that the order is in; 0 where all epochs are the same."""
-        return getattr(self.sampler, "epoch", 0)
+        return getattr(self.order, "epoch", 0)
 
     def __len__(self) -> int:
         spare = self.world - 1 if self.training else self.world - 1 - self.rank
-        return (len(self.sampler) + spare) // self.world
+        return (len(self.order) + spare) // self.world
 
     def __iter__(self) -> Iterator[Batch]:
-        batches = self.sampler.batches()
+        batches = self.order.batches()
         mine = [
             batches[i % len(batches)] for i in range(self.rank, len(self) * self.world, self.world)
         ]
-        # A position from another epoch says nothing about this one.
-        start = self._position["batch"] if self._position["epoch"] == self.epoch else 0
-        start = start if start < len(mine) else 0
+        # Only a loaded position is gone on from, and only in its own epoch.
+        resumes = self._resumes and self._position["epoch"] == self.epoch
+        start = self._position["batch"] if resumes and self._position["batch"] < len(mine) else 0
+        self._resumes = False
         for i in range(start, len(mine)):
             self._position = {"epoch": self.epoch, "batch": i + 1}
             yield self.gather(mine[i])
@@ -130,3 +135,4 @@ class BatchLoader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from where another loader stood."""
         self._position = dict(state)
+        self._resumes = True

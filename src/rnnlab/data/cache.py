@@ -7,12 +7,15 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from rnnlab.errors import DataError
 
 STALE_SECONDS = 24 * 3600
+HEX = "[0-9a-f]"
+UNFINISHED = f".{HEX * 20}-{HEX * 8}"  # nothing but ours: the folder may be shared with others
 
 
 def cache_root() -> Path:
@@ -43,10 +46,10 @@ def cached(key: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
         DataError: the cache's folder cannot be written.
     """
     folder = cache_path(key)
-    if folder.is_dir():
-        return folder
     unfinished = folder.parent / f".{folder.name}-{uuid.uuid4().hex[:8]}"
     try:
+        if folder.is_dir():
+            return folder
         unfinished.mkdir(parents=True)
     except OSError as error:
         raise DataError(
@@ -56,7 +59,7 @@ def cached(key: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
     _remove_stale(folder.parent)
     try:
         build(unfinished)
-        os.rename(unfinished, folder)
+        unfinished.rename(folder)
     except OSError:
         if not folder.is_dir():  # otherwise another process was first
             raise
@@ -66,9 +69,10 @@ def cached(key: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
 
 
 def _remove_stale(root: Path) -> None:
-    for leftover in root.glob(".*-*"):
-        if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
-            shutil.rmtree(leftover, ignore_errors=True)
+    for leftover in root.glob(UNFINISHED):
+        with suppress(FileNotFoundError):  # its own process has just finished it
+            if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(leftover, ignore_errors=True)
 
 
 def file_sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""IMDB movie reviews (Maas et al., 2011, https://aclanthology.org/P11-1015): positive or negative."""
+"""IMDB movie reviews, positive or negative (Maas et al., 2011, https://aclanthology.org/P11-1015)."""
 
 from pathlib import Path
 

@@ -112,11 +112,17 @@ def drop_empty(texts: Texts, notes: list[str]) -> Texts:
 
 
 def purge(splits: dict[str, Texts], notes: list[str]) -> dict[str, Texts]:
-    """The splits without training texts that validation or test hold too; the number is noted."""
+    """The splits without training texts that validation or test hold too; the number is noted.
+
+    Raises:
+        DataError: no training text is left.
+    """
     evaluated = {text for split in ("val", "test") for text in splits[split].texts}
     train = splits["train"]
     kept = [i for i, text in enumerate(train.texts) if text not in evaluated]
     leaked = len(train.texts) - len(kept)
+    if not kept:
+        raise DataError(f"{train.name}: all {leaked:,} training texts stand in val or test too")
     if leaked:
         notes.append(f"{leaked:,} training texts that stand in val or test too were left out")
         return {**splits, "train": train.take(np.array(kept, dtype=np.int64))}
@@ -133,7 +139,7 @@ def find_classes(parts: Sequence[Texts]) -> list[str]:
     if len(found) < 2:
         raise DataError(f"{parts[0].name}: all labels are {found.pop()!r}; two are needed")
     try:
-        return sorted(found, key=float)
+        return sorted(sorted(found), key=float)  # "1" and "1.0" are two, always in this order
     except ValueError:
         return sorted(found)
 

@@ -42,9 +42,11 @@ class Windows:
     def inputs(self, rows: Ints, seq_len: int) -> Floats:
         """The `seq_len` values before each target, (B, seq_len, D)."""
         steps = self.first[rows, None] + np.arange(-seq_len, 0)
-        return self.values[self.series[rows, None], steps]
+        chosen: Floats = self.values[self.series[rows, None], steps]
+        return chosen
 
     def targets(self, rows: Ints) -> Floats:
         """The values to forecast, (B, horizon, D)."""
         steps = self.first[rows, None] + np.arange(self.horizon)
-        return self.values[self.series[rows, None], steps]
+        chosen: Floats = self.values[self.series[rows, None], steps]
+        return chosen

@@ -41,14 +41,16 @@ def sine_waves(
     angles = 2 * np.pi * np.arange(steps)[:, None] * np.array(frequencies) + phases  # (S, N, K)
     clean = np.sin(angles) @ np.array(amplitudes)  # (S, N)
     noisy = clean + noise * random.standard_normal(clean.shape)
-    return noisy[..., None].astype(np.float32)
+    values: Floats = noisy[..., None].astype(np.float32)
+    return values
 
 
 def noise_floor(seq_len: int, horizon: int, frequencies: list[float], noise: float) -> float:
     """Mean squared error of the best unbiased linear forecast that knows the frequencies.
 
     Amplitude and phase of each wave are estimated by least squares from the noisy window, which
-    costs about sigma^2 p / L over the noise sigma^2 itself, with p = 2 parameters a wave.
+    costs about sigma^2 p / L over the noise sigma^2 itself, with p = 2 parameters a wave. A window
+    shorter than p steps cannot tell them, and has no such forecast.
 
     >>> round(noise_floor(50, 1, [0.05], 0.1) / 0.1**2, 3)
     1.04
@@ -126,8 +128,11 @@ class SineDataModule(DataModule):
 
     def preview(self) -> DataSpec:
         """See DataModule."""
-        floor = noise_floor(self.seq_len, self.horizon, self.frequencies, self.noise)
-        known = {"noise_variance": self.noise**2, "noise_floor": floor} if self.noise else {}
+        known: dict[str, Any] = {"noise_variance": self.noise**2} if self.noise else {}
+        if self.noise and self.seq_len >= 2 * len(self.frequencies):
+            known["noise_floor"] = noise_floor(
+                self.seq_len, self.horizon, self.frequencies, self.noise
+            )
         return DataSpec(output_size=1, input_size=1, horizon=self.horizon, **known)
 
     def setup(self, stage: str | None = None) -> None:
@@ -171,11 +176,10 @@ class SineDataModule(DataModule):
         errors = windows.targets(rows) - windows.inputs(rows, 1)
         repeat = {"mse": float(np.square(errors).mean()), "mae": float(np.abs(errors).mean())}
         baselines = {"persistence": repeat}
-        if self.spec.noise_variance and self.spec.noise_floor:
-            repeat["noise_ratio"] = repeat["mse"] / self.spec.noise_variance
-            ratio = self.spec.noise_floor / self.spec.noise_variance
-            floor = {"mse": self.spec.noise_floor, "noise_ratio": ratio}
-            baselines["noise floor"] = floor
+        if variance := self.spec.noise_variance:
+            repeat["noise_ratio"] = repeat["mse"] / variance
+            if floor := self.spec.noise_floor:
+                baselines["noise floor"] = {"mse": floor, "noise_ratio": floor / variance}
         return baselines
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:

@@ -23,10 +23,10 @@ def split_by_group(groups: Sequence[Any], sizes: Mapping[str, int], seed: int) -
     Returns:
         Sorted rows of each split. A split is short of its size only if the groups left do not fit.
     """
-    codes = np.unique(np.asarray(groups), return_inverse=True)[1]
+    order = {group: code for code, group in enumerate(sorted(set(groups)))}
+    codes = np.array([order[group] for group in groups], dtype=np.int64)
     members = np.argsort(codes, kind="stable")
     counts = np.bincount(codes)
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     owner = np.full(len(counts), -1)
     room = np.array(list(sizes.values()))
     for group in np.random.default_rng(seed).permutation(len(counts)):
@@ -36,5 +36,4 @@ def split_by_group(groups: Sequence[Any], sizes: Mapping[str, int], seed: int) -
             room[fits[0]] -= counts[group]
     rows = np.repeat(owner, counts)
     chosen = {name: np.sort(members[rows == i]) for i, name in enumerate(sizes)}
-    assert len(starts) == len(counts)
     return {"train": np.sort(members[rows == -1]), **chosen}

@@ -1,15 +1,20 @@
-"""The user's tables, CSV, TSV, JSON, JSON lines and Parquet, read as they are or refused in words."""
+"""Tables in CSV, TSV, JSON, JSON lines and Parquet, read as they are or refused in words."""
 
+import codecs
+import lzma
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+from pandas.io.common import get_handle
 
 from rnnlab.errors import DataError, did_you_mean
 
 COMPRESSIONS = {".gz", ".xz", ".bz2", ".zst", ".zip"}
 MISSING = {"", "nan", "na", "n/a", "null", "none"}  # cells that say: no value
+BROKEN = (zlib.error, lzma.LZMAError, zipfile.BadZipFile, EOFError)  # a damaged compressed file
 
 
 def read_table(
@@ -82,17 +87,24 @@ Reader = Callable[[Path, str], pd.DataFrame]
 
 
 def _read_csv(path: Path, encoding: str, separator: str = ",") -> pd.DataFrame:
-    return pd.read_csv(
-        path, sep=separator, dtype=str, na_filter=False, encoding=encoding, encoding_errors="strict"
-    )
+    table = pd.read_csv(path, sep=separator, dtype=str, na_filter=False, encoding=encoding)
+    if not isinstance(table.index, pd.RangeIndex):  # pandas took the first column for row names
+        raise ValueError("row 1 has more cells than the header; quote cells that hold a separator")
+    return table
+
+
+def _read_json(path: Path, encoding: str, lines: bool = False) -> pd.DataFrame:
+    if codecs.lookup(encoding).name == "utf-8":
+        encoding = "utf-8-sig"  # the same, with or without a byte order mark
+    return pd.read_json(path, lines=lines, dtype=False, convert_dates=False, encoding=encoding)
 
 
 READERS: dict[str, Reader] = {
     ".csv": _read_csv,
     ".tsv": lambda path, encoding: _read_csv(path, encoding, "\t"),
     ".parquet": lambda path, encoding: pd.read_parquet(path),
-    ".json": lambda path, encoding: pd.read_json(path, dtype=False, encoding=encoding),
-    ".jsonl": lambda path, encoding: pd.read_json(path, lines=True, dtype=False, encoding=encoding),
+    ".json": _read_json,
+    ".jsonl": lambda path, encoding: _read_json(path, encoding, lines=True),
 }
 
 
@@ -112,7 +124,7 @@ def _parse(path: Path, reader: Reader, encoding: str) -> pd.DataFrame:
         return reader(path, encoding)
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}: byte {error.start} is not {encoding} (0x{error.object[error.start]:02x}). "
+            f"{path}: {_first_foreign_byte(path, encoding)} is not {encoding}. "
             "Save the file as UTF-8, or name its encoding, such as data.encoding=cp1252"
         ) from error
     except LookupError as error:
@@ -121,14 +133,21 @@ def _parse(path: Path, reader: Reader, encoding: str) -> pd.DataFrame:
         raise DataError(f"{path}: the file is empty") from error
     except PermissionError as error:
         raise DataError(f"{path}: may not be read by this user") from error
-    except (ValueError, OSError, EOFError, _lzma_error()) as error:
-        raise DataError(f"{path}: cannot be read as {kind_of(path)[1:]}: {error}") from error
+    except (ValueError, OSError, ImportError, *BROKEN) as error:
+        reason = str(error).strip()
+        raise DataError(f"{path}: cannot be read as {kind_of(path)[1:]}: {reason}") from error
 
 
-def _lzma_error() -> Any:
-    import lzma
-
-    return lzma.LZMAError
+def _first_foreign_byte(path: Path, encoding: str) -> str:
+    """Where decoding fails; pandas itself counts from the start of a cell or of a piece."""
+    with get_handle(path, "rb", compression="infer", is_text=False) as opened:
+        raw = opened.handle.read()
+    try:
+        raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        return f"byte {error.start} (0x{raw[error.start]:02x}, in line {line})"
+    return "a byte"  # pragma: no cover
 
 
 def is_missing(cell: str) -> bool:

@@ -90,8 +90,8 @@ def index_tokens(
         report: called after each text.
 
     Returns:
-        The splits' ids, and the words: words[i] has the id i + SPECIAL; frequent ones first, equally
-        frequent ones in alphabetical order.
+        The splits' ids, and the words: words[i] has the id i + SPECIAL; frequent ones first, of
+        equally frequent ones in alphabetical order.
     """
     first_seen: dict[str, int] = {}
     raw = {split: _number(members, first_seen, report) for split, members in texts.items()}

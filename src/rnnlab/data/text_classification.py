@@ -180,8 +180,8 @@ class TextClassificationDataModule(DataModule):
         empty = [split for split, chosen in rows.items() if not len(chosen)]
         if empty:
             raise DataError(
-                f"{whole.name}: {len(whole.texts):,} texts leave none for {empty[0]}; give more, or "
-                "raise data.val_fraction and data.test_fraction"
+                f"{whole.name}: {len(whole.texts):,} texts leave none for {empty[0]}; give more, "
+                "or raise data.val_fraction and data.test_fraction"
             )
         return {**parts, **{split: whole.take(chosen) for split, chosen in rows.items()}}
 

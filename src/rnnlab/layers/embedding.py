@@ -66,4 +66,5 @@ class TokenEmbedding(nn.Module):
             self.vectors.weight.mul_(0.1)  # unit variance would drown what the network adds
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.dropout(self.vectors(self.word_dropout(tokens)))
+        vectors: Tensor = self.dropout(self.vectors(self.word_dropout(tokens)))
+        return vectors

@@ -58,7 +58,8 @@ class AttentionPooling(nn.Module):
         """The weight of each step, (B, T): sums to one, zero on padding."""
         scores = self.score(torch.tanh(self.project(outputs))).squeeze(2)  # (B, T)
         padding = ~valid_steps(lengths, outputs.shape[1])
-        return scores.masked_fill(padding, -torch.inf).softmax(dim=1)
+        weights: Tensor = scores.masked_fill(padding, -torch.inf).softmax(dim=1)
+        return weights
 
     def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         return torch.einsum("bth,bt->bh", outputs, self.weights(outputs, lengths))

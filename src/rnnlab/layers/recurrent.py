@@ -106,12 +106,13 @@ def initialize(layer: nn.RNNBase, gates: int, forget_bias: float | None = None) 
         forget_bias: bias of an LSTM's forget gate; 1 keeps early memory open (Jozefowicz et al.,
             2015). None where there is no forget gate.
     """
-    for block in layer.weight_hh_l0.chunk(gates):
+    weight_ih, weight_hh, bias_ih, bias_hh = layer.all_weights[0]
+    for block in weight_hh.chunk(gates):
         nn.init.orthogonal_(block)
-    for block in layer.weight_ih_l0.chunk(gates):
+    for block in weight_ih.chunk(gates):
         nn.init.xavier_uniform_(block)
-    nn.init.zeros_(layer.bias_ih_l0)
-    nn.init.zeros_(layer.bias_hh_l0)
+    nn.init.zeros_(bias_ih)
+    nn.init.zeros_(bias_hh)
     if forget_bias is not None:
         # torch orders the gates i, f, g, o and adds two biases; the second is left at zero.
-        layer.bias_ih_l0.chunk(gates)[1].fill_(forget_bias)
+        bias_ih.chunk(gates)[1].fill_(forget_bias)

@@ -3,16 +3,17 @@
 B batch, T time, D features that enter the architecture, H features that leave it.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import lightning.pytorch as L
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torchmetrics import MeanMetric, MetricCollection
 
 from rnnlab.layers.recurrent import State
+from rnnlab.models.scores import Scores
 from rnnlab.spec import Batch
 from rnnlab.tasks import Task
 
@@ -28,7 +29,7 @@ class Plan(NamedTuple):
 
     total_steps: int
     monitor: str
-    mode: str
+    mode: Literal["min", "max"]
 
 
 class Learning(NamedTuple):
@@ -44,10 +45,10 @@ class Learning(NamedTuple):
     optimizer: Callable[[list[dict[str, Any]]], Optimizer]
     scheduler: Callable[[Optimizer, Plan], Mapping[str, Any] | None]
     monitor: str
-    mode: str
+    mode: Literal["min", "max"]
 
 
-class Diverged(RuntimeError):
+class DivergedError(RuntimeError):
     """The loss is no longer a finite number."""
 
 
@@ -60,6 +61,10 @@ class RecurrentModel(L.LightningModule):
     Args:
         task: embedding, head, loss and metrics; its head is built here.
         learning: optimizer and schedule; None for a network that is only used.
+
+    Attributes:
+        card: plain values in every checkpoint, from which rnnlab.load rebuilds the model.
+        outcome: what was predicted of the test split: predictions, targets and rows of each batch.
     """
 
     def __init__(self, task: Task, learning: Learning | None = None) -> None:
@@ -67,8 +72,9 @@ class RecurrentModel(L.LightningModule):
         self.task = task
         self.learning = learning
         self.outcome: list[tuple[Tensor, Tensor, Tensor]] = []
-        self.val_metrics = split_metrics(task, "val")
-        self.test_metrics = split_metrics(task, "test")
+        self.val_scores = Scores(task, "val")
+        self.test_scores = Scores(task, "test")
+        self.card: dict[str, Any] = {}
         self._losses: list[Tensor] = []
 
     def complete(self, output_size: int, bidirectional: bool = False) -> None:
@@ -106,15 +112,16 @@ class RecurrentModel(L.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Log the mean loss every few steps: to log each one would cost more than the Trainer."""
-        if self.trainer.global_step % self.trainer.log_every_n_steps == 0:
+        interval: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if self.trainer.global_step % interval == 0:
             self._log_training_loss()
 
     def _log_training_loss(self) -> None:
         step = self.trainer.global_step
         loss = torch.stack(self._losses).mean().item()
         self._losses.clear()
-        if not torch.tensor(loss).isfinite():
-            raise Diverged(
+        if not math.isfinite(loss):
+            raise DivergedError(
                 f"train/loss is {loss} at step {step}: lower optimizer.lr, or set "
                 "trainer.gradient_clip_val (1.0 is a good start)"
             )
@@ -125,7 +132,8 @@ class RecurrentModel(L.LightningModule):
             logger.log_metrics(values, step)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the losses since the last log, so that a resumed run logs the same means."""
+        """Keep what rebuilds the model, and the losses that wait for the next log."""
+        checkpoint["card"] = self.card
         checkpoint["unlogged_losses"] = [loss.item() for loss in self._losses]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -133,38 +141,33 @@ class RecurrentModel(L.LightningModule):
         self._losses = [torch.tensor(loss, device=self.device) for loss in losses]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._score(batch, self.val_metrics)
+        self._score(batch, self.val_scores)
 
     def on_validation_epoch_end(self) -> None:
-        self._log_scores(self.val_metrics)
+        self._log_scores(self.val_scores)
 
     def on_test_epoch_start(self) -> None:
         self.outcome.clear()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        read = self._score(batch, self.test_metrics)
-        self.outcome.append((read.cpu(), batch.targets.cpu(), batch.index.cpu()))
+        read = self._score(batch, self.test_scores)
+        self.outcome.append((read.cpu(), batch.targets.cpu(), batch.rows.cpu()))
 
     def on_test_epoch_end(self) -> None:
-        self._log_scores(self.test_metrics)
+        self._log_scores(self.test_scores)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """What a person reads: probabilities of classes, future values."""
         return self.task.read(self.predictions(batch))
 
-    def _score(self, batch: Batch, metrics: MetricCollection) -> Tensor:
+    def _score(self, batch: Batch, scores: Scores) -> Tensor:
         predictions = self.predictions(batch)
         read = self.task.read(predictions)
-        for name, metric in metrics.items():
-            if name.endswith("/loss"):
-                metric.update(self.task.loss(predictions, batch.targets), len(batch.targets))
-            else:
-                metric.update(read, batch.targets)
+        scores.update(self.task.loss(predictions, batch.targets), read, batch.targets)
         return read
 
-    def _log_scores(self, metrics: MetricCollection) -> None:
-        self.log_dict(metrics.compute())
-        metrics.reset()
+    def _log_scores(self, scores: Scores) -> None:
+        self.log_dict(scores.compute(), sync_dist=self.trainer.world_size > 1)
 
     def configure_optimizers(self) -> Any:
         assert self.learning is not None, "a network without `learning` is only used, not trained"
@@ -173,13 +176,6 @@ class RecurrentModel(L.LightningModule):
         plan = Plan(steps, self.learning.monitor, self.learning.mode)
         schedule = self.learning.scheduler(optimizer, plan)
         return {"optimizer": optimizer, "lr_scheduler": schedule} if schedule else optimizer
-
-
-def split_metrics(task: Task, split: str) -> MetricCollection:
-    """The task's metrics and its loss, named `split/name`; each a mean over targets."""
-    loss = MeanMetric().set_dtype(torch.float64)
-    members: dict[str, Any] = {"loss": loss, **task.metrics()}
-    return MetricCollection(members, prefix=f"{split}/", compute_groups=False)
 
 
 def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:

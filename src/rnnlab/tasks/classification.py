@@ -90,13 +90,14 @@ class Classification(Task):
     def write(self, folder: Path, outcome: Outcome) -> list[Path]:
         """The confusion matrix and the ten most confidently wrong sequences."""
         from rnnlab.report import plots
+        from rnnlab.report.files import write_text
 
         probabilities, targets = outcome.predictions, outcome.targets
         names = self.spec.class_names or tuple(map(str, range(self.spec.output_size)))
         counts = confusion_matrix(probabilities.argmax(dim=1), targets, len(names))
         picture = plots.confusion_matrix(counts.numpy(), names, folder / "confusion_matrix.png")
         listing = folder / "most_confidently_wrong.md"
-        plots.write_text(listing, most_confidently_wrong(outcome, names))
+        write_text(listing, most_confidently_wrong(outcome, names))
         return [picture, listing]
 
 

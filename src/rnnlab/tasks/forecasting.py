@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
@@ -11,6 +12,8 @@ from rnnlab.layers.pooling import Pooling
 from rnnlab.spec import DataSpec
 from rnnlab.tasks.base import Outcome, Task
 from rnnlab.values import Probability
+
+EXAMPLES = 8  # forecasts in the picture
 
 
 class Forecasting(Task):
@@ -44,7 +47,7 @@ class Forecasting(Task):
         """Outputs (B, T, H) to future values (B, horizon, variables)."""
         last = self.dropout(self.pooling(outputs, lengths))  # (B, H)
         values: Tensor = self.values(last)
-        return values.unflatten(1, (self.spec.horizon, self.spec.output_size))
+        return values.reshape(-1, self.spec.horizon, self.spec.output_size)
 
     def loss(self, predictions: Tensor, targets: Tensor) -> Tensor:
         """Mean squared error."""
@@ -62,14 +65,24 @@ class Forecasting(Task):
         return MetricCollection(known, compute_groups=False)
 
     def write(self, folder: Path, outcome: Outcome) -> list[Path]:
-        """A picture of some forecasts against the truth, with what the network had read."""
+        """Some forecasts against the truth, with what was read before them; all as a cloud."""
         from rnnlab.report import plots
 
-        picture = folder / "forecasts.png"
-        return [plots.forecasts(outcome, self.spec.noise_variance, picture)]
+        predicted, truths = outcome.predictions.numpy(), outcome.targets.numpy()
+        shown = np.linspace(0, len(truths) - 1, num=min(EXAMPLES, len(truths)), dtype=int)
+        histories = [outcome.example(int(i))["history"] for i in shown]
+        sigma = self.spec.noise_variance**0.5 if self.spec.noise_variance else None
+        return [
+            plots.forecasts(
+                histories, truths[shown], predicted[shown], sigma, folder / "forecasts.png"
+            ),
+            plots.forecast_scatter(
+                truths[..., 0].ravel(), predicted[..., 0].ravel(), folder / "forecast_errors.png"
+            ),
+        ]
 
 
-class NoiseRatio(MeanSquaredError):
+class NoiseRatio(MeanSquaredError):  # type: ignore[misc]  # noqa: N818
     """Mean squared error / variance of the noise: 1 is what no forecast can beat.
 
     Args:
@@ -82,4 +95,5 @@ class NoiseRatio(MeanSquaredError):
 
     def compute(self) -> Tensor:
         """See torchmetrics.Metric."""
-        return super().compute() / self.variance
+        ratio: Tensor = super().compute() / self.variance
+        return ratio

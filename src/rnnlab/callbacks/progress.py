@@ -1,0 +1,94 @@
+"""What a person sees while a network trains: one moving line, and one line that stays an epoch."""
+
+import time
+from typing import Any
+
+import lightning.pytorch as L
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import (
+    Progress as Bar,
+)
+
+from rnnlab.spec import Batch
+
+REFRESH_SECONDS = 0.25
+
+
+class Progress(L.Callback):
+    """Epoch, batch, loss, samples/s and time left; after each epoch its scores.
+
+    Where the output is not a terminal, only the lines that stay are printed.
+    """
+
+    def __init__(self) -> None:
+        self.console = Console()
+        self._bar: Bar | None = None
+        self._samples = 0
+        self._started = self._shown = 0.0
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Begin a new line."""
+        self._samples, self._started = 0, time.perf_counter()
+        if not (trainer.is_global_zero and self.console.is_terminal):
+            return
+        self._bar = Bar(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            auto_refresh=False,
+        )
+        self._bar.start()
+        epoch = f"{trainer.current_epoch + 1}/{trainer.max_epochs}"
+        self._task = self._bar.add_task(
+            "", total=int(trainer.num_training_batches), epoch=epoch, numbers=""
+        )
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, i: int
+    ) -> None:
+        """Move the line, a few times a second."""
+        self._samples += len(batch.lengths) * trainer.world_size
+        now = time.perf_counter()
+        if self._bar is None or now - self._shown < REFRESH_SECONDS:
+            return
+        self._shown = now
+        loss = float(outputs["loss"])
+        speed = self._samples / (now - self._started)
+        numbers = f"loss {loss:.4f}  {speed:,.0f} samples/s"
+        self._bar.update(self._task, completed=i + 1, numbers=numbers, refresh=True)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Leave one line with the scores of the epoch."""
+        self._close()
+        if not trainer.is_global_zero:
+            return
+        seconds = time.perf_counter() - self._started
+        scores = {
+            name: value.item()
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith(("train/", "val/")) and not name.endswith("/targets")
+        }
+        listed = "  ".join(f"{name} {value:.4f}" for name, value in scores.items())
+        width = len(str(trainer.max_epochs))
+        epoch = f"{trainer.current_epoch + 1:>{width}}/{trainer.max_epochs}"
+        line = f"epoch {epoch}  {listed}  {seconds:.0f} s"
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """Take the moving line away."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

@@ -1,0 +1,274 @@
+"""One run, from its config to its report. Everything heavy is imported when it is needed."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnlab.config import RunConfig, parse
+from rnnlab.errors import ConfigError
+from rnnlab.report import screen
+from rnnlab.report.folder import RunFolder, new_folder, open_folder
+
+if TYPE_CHECKING:
+    import lightning.pytorch as L
+
+    from rnnlab.data import DataModule
+    from rnnlab.models import RecurrentModel
+
+RUN_DIR = "RNNLAB_RUN_DIR"  # tells the processes that DDP starts which folder is theirs
+PATIENCE_SECONDS = 60.0  # for the folder that rank 0 makes
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        folder: where everything stands.
+        report: what report.json holds.
+    """
+
+    folder: RunFolder
+    report: dict[str, Any]
+
+    @property
+    def score(self) -> float:
+        """The monitored metric of the best checkpoint."""
+        return float(self.report["scores"][self.report["monitor"]])
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of, once it is built."""
+
+    config: RunConfig
+    folder: RunFolder
+    data: "DataModule"
+    model: "RecurrentModel"
+    trainer: "L.Trainer"
+    callbacks: dict[str, Any]
+    seconds: dict[str, float]
+
+
+def run(plain: Mapping[str, Any]) -> Run:
+    """Check -> folder -> data, task, model, trainer -> fit -> test -> report.
+
+    Args:
+        plain: a resolved config as plain values; see conf/config.yaml.
+
+    Raises:
+        ConfigError: a setting cannot work; raised before any data is read.
+        DataError: the data cannot be used.
+        RunStopped: Ctrl-C or SIGTERM; the run can be resumed.
+        DivergedError: the loss is no longer a number.
+    """
+    config = check(plain)
+    folder = claim_folder(config)
+    if folder.read_report().get("status") != "finished":
+        with recorded(folder):
+            parts = build(config, folder)
+            fit(parts)
+            test(parts)
+            finish(parts)
+    report = folder.read_report()
+    screen.table(report, folder)
+    return Run(folder, report)
+
+
+def check(plain: Mapping[str, Any]) -> RunConfig:
+    """The config as a RunConfig, every part of which was tried without data.
+
+    Of a run that is to be resumed it is the config that the run was started with.
+
+    Raises:
+        ConfigError: what is wrong, a line each.
+    """
+    if plain.get("resume"):
+        place = str(plain["resume"])
+        plain = {**open_folder(place).read_config(), "run_dir": None, "resume": place}
+    config = parse(plain)
+
+    from rnnlab.build import check_device, rehearse
+
+    check_device(config.trainer)
+    rehearse(config)
+    return config
+
+
+def claim_folder(config: RunConfig) -> RunFolder:
+    """The run's folder, the same for all its processes: new, or the one to go on in."""
+    if config.resume:
+        return open_folder(config.resume)
+    if RUN_DIR in os.environ:
+        return open_folder(os.environ[RUN_DIR])
+    if int(os.environ.get("RANK", 0)) > 0:
+        return wait_for_folder(config)
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1 and config.run_dir is None:
+        raise ConfigError(
+            "several processes were started for this run (torchrun?), and each would choose a "
+            "folder of its own: give one with run_dir=<folder>"
+        )
+    return new_folder(config.output_dir, config.name, config.run_dir, asdict(config))
+
+
+def wait_for_folder(config: RunConfig) -> RunFolder:
+    """The folder that rank 0 of the same run makes."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        try:
+            return open_folder(str(config.run_dir))
+        except ConfigError:
+            time.sleep(0.2)
+    return open_folder(str(config.run_dir))
+
+
+@contextmanager
+def recorded(folder: RunFolder) -> Iterator[None]:
+    """Keep in report.json how the run ended, if it did not finish."""
+    from rnnlab.callbacks import RunStopped
+
+    try:
+        yield
+    except (RunStopped, KeyboardInterrupt):
+        folder.write_report({**folder.read_report(), "status": "stopped"})
+        raise
+    except Exception as error:
+        reason = {"error": type(error).__name__, "message": str(error)}
+        folder.write_report({**folder.read_report(), "status": "failed", **reason})
+        raise
+
+
+def build(config: RunConfig, folder: RunFolder) -> Parts:
+    """Seed, read the data, and build task, model and trainer."""
+    import lightning.pytorch as L
+
+    from rnnlab import build as make
+    from rnnlab.precision import choose_matmul_precision
+
+    make.quiet_libraries()
+    L.seed_everything(config.seed, workers=True, verbose=False)
+    data = make.build_data(config)
+    started = time.perf_counter()
+    data.prepare_data()
+    data.setup("fit")
+    seconds = {"prepare": time.perf_counter() - started}
+    model = make.build_model(config, make.build_task(config, data.spec))
+    model.card = {"config": asdict(config), "spec": asdict(data.spec)}
+    callbacks = make.build_members(config.callbacks, folder.path)
+    loggers = make.build_members(config.logger, folder.path)
+    trainer = make.build_trainer(
+        config, folder.path, list(callbacks.values()), list(loggers.values())
+    )
+    device = trainer.strategy.root_device.type
+    choose_matmul_precision(config.matmul_precision, model.output_size, device)
+    parts = Parts(config, folder, data, model, trainer, callbacks, seconds)
+    announce(parts)
+    return parts
+
+
+def announce(parts: Parts) -> None:
+    """Say what is going to be trained, and begin the report."""
+    from rnnlab.report.environment import device_facts, git_state, versions
+
+    if not parts.trainer.is_global_zero:
+        return
+    os.environ[RUN_DIR] = str(parts.folder.path)
+    device = device_facts(parts.trainer.strategy.root_device.type)
+    parameters = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
+    report = {
+        **parts.folder.read_report(),
+        "status": "running",
+        "name": parts.config.name,
+        "seed": parts.config.seed,
+        "monitor": parts.config.monitor,
+        "model": {"class": type(parts.model).__name__, "parameters": parameters},
+        "data": parts.data.provenance.plain(),
+        "device": {**device, "count": parts.trainer.world_size},
+        "versions": versions(),
+        "git": git_state(),
+    }
+    parts.folder.write_report(report)
+    for logger in parts.trainer.loggers:
+        logger.log_hyperparams(asdict(parts.config))
+    screen.head(report, parts.folder, parts.data.provenance.line())
+
+
+def fit(parts: Parts) -> None:
+    """Train, from the last checkpoint if there is one."""
+    from rnnlab.build import global_step
+
+    last = parts.folder.last if parts.folder.last.exists() else None
+    step = global_step(last) if last else 0
+    for logger in parts.trainer.loggers:
+        if hasattr(logger, "rewind"):
+            logger.rewind(step)
+    started = time.perf_counter()
+    parts.trainer.fit(parts.model, parts.data, ckpt_path=last and str(last))
+    parts.seconds["fit"] = time.perf_counter() - started
+
+
+def test(parts: Parts) -> None:
+    """Score the best checkpoint on the test split, once, and keep what it predicted."""
+    if not parts.config.test:
+        return
+    started = time.perf_counter()
+    best = str(parts.folder.best) if parts.folder.best.exists() else None
+    parts.trainer.test(parts.model, parts.data, ckpt_path=best, verbose=False)
+    parts.seconds["test"] = time.perf_counter() - started
+
+
+def finish(parts: Parts) -> None:
+    """Write the pictures and the report; on the first of several processes."""
+    from rnnlab.build import collect_outcome
+    from rnnlab.loggers.csv import read_metrics
+
+    outcome = collect_outcome(parts.model, parts.data) if parts.config.test else None
+    if not parts.trainer.is_global_zero:
+        return
+    rows = read_metrics(parts.folder.metrics)
+    report = full_report(parts, rows)
+    files = parts.model.task.write(parts.folder.path, outcome) if outcome else []
+    files.append(draw_curves(parts, report, rows))
+    for logger in parts.trainer.loggers:
+        if hasattr(logger, "close"):
+            logger.close(report["scores"], files)
+    parts.folder.write_report(report)
+
+
+def full_report(parts: Parts, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The report of a run that was trained and tested."""
+    from rnnlab.report import summary
+    from rnnlab.report.environment import peak_memory_mb
+
+    best = summary.best_row(rows, parts.config.monitor, parts.config.mode)
+    tested = next((row for row in reversed(rows) if row.get("test/loss")), None)
+    splits = ("val", "test") if parts.config.test else ("val",)
+    throughput = parts.callbacks.get("throughput")
+    return {
+        **parts.folder.read_report(),
+        "status": "finished",
+        "scores": {**summary.scores_of(best, "val"), **summary.scores_of(tested, "test")},
+        "baselines": summary.flat_baselines({s: parts.data.baselines(s) for s in splits}),
+        "evaluated_targets": {split: summary.targets_of(rows, split) for split in splits},
+        "best": {"step": int(best["step"]), "epoch": int(best["epoch"])} if best else None,
+        "seconds": {name: round(value, 2) for name, value in parts.seconds.items()},
+        "speed": throughput.speed() if throughput else {},
+        "peak_memory": peak_memory_mb(parts.trainer.strategy.root_device.type),
+    }
+
+
+def draw_curves(parts: Parts, report: Mapping[str, Any], rows: list[dict[str, Any]]) -> Path:
+    """The learning curves, with the first baseline that has the monitored metric."""
+    from rnnlab.report import plots
+
+    monitor = parts.config.monitor
+    known = [
+        (name, scores[monitor]) for name, scores in report["baselines"].items() if monitor in scores
+    ]
+    step = report["best"] and report["best"]["step"]
+    picture = parts.folder.path / "learning_curves.png"
+    return plots.learning_curves(rows, monitor, step, known[0] if known else None, picture)

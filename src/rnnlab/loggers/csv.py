@@ -1,0 +1,90 @@
+"""metrics.csv: every number of a run, a row for each time something was logged."""
+
+import csv
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.loggers.logger import Logger
+
+from rnnlab.report.files import write_atomically
+
+Row = dict[str, Any]
+
+
+class CSVLogger(Logger):
+    """Append to metrics.csv in the run's folder; a resumed run goes on where its checkpoint was.
+
+    Lightning's logger of this name deletes what an earlier session wrote.
+
+    Args:
+        folder: of the run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.path = folder / "metrics.csv"
+        rows = read_metrics(self.path)
+        self.columns = list(rows[0]) if rows else ["step"]
+
+    @property
+    def name(self) -> str:
+        """See Logger."""
+        return self.path.parent.parent.name
+
+    @property
+    def version(self) -> str:
+        """See Logger."""
+        return self.path.parent.name
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> "CSVLogger":
+        """See Logger."""
+        return self
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *rest: Any) -> None:
+        """The config stands in config.yaml already."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Append a row."""
+        row: Row = {"step": step, **metrics}
+        new = [name for name in row if name not in self.columns]
+        if new or not self.path.exists():
+            rows = read_metrics(self.path)
+            self.columns += new
+            write_rows(self.path, self.columns, [*rows, row])
+            return
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, self.columns, restval="").writerow(row)
+
+    @rank_zero_only
+    def rewind(self, step: int) -> None:
+        """Drop the rows behind a step, which a resumed run will write again."""
+        rows = [row for row in read_metrics(self.path) if int(row["step"]) <= step]
+        if rows:
+            write_rows(self.path, self.columns, rows)
+        else:
+            self.path.unlink(missing_ok=True)
+
+
+def write_rows(path: Path, columns: list[str], rows: list[Row]) -> None:
+    """Write a table in one step."""
+    with write_atomically(path) as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_metrics(path: Path) -> list[Row]:
+    """The whole rows of a metrics.csv, as text; what a kill cut off is left out."""
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    return list(csv.DictReader(whole.splitlines()))

@@ -1,0 +1,359 @@
+"""One run in Weights & Biases: online where that can be, else on disk, ready for `wandb sync`."""
+
+import hashlib
+import json
+import logging
+import os
+import re
+import sys
+import threading
+import time
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.loggers.logger import Logger
+
+from rnnlab.callbacks.checkpoint import RunStopped
+from rnnlab.errors import ConfigError
+from rnnlab.values import PositiveFloat
+
+log = logging.getLogger(__name__)
+
+Mode = Literal["auto", "online", "offline"]
+State = Literal["finished", "failed", "stopped"]
+STEP = "trainer/global_step"  # the x axis of every chart
+IMAGES = {".png", ".jpg", ".jpeg"}
+FINISH_SECONDS = 60.0  # how long the end of a run may wait for its last uploads
+
+
+class WandbLogger(Logger):
+    """Metrics, config, scores and plots of one run; only rank zero speaks to W&B.
+
+    The W&B run is opened by the first call that needs it and closed by `close` or `finish`, for
+    Lightning finalizes its loggers after every fit and every test. Once it is open, nothing that
+    W&B does stops the training: a lost connection is one line in the log.
+
+    Args:
+        folder: the run's folder. Its name is the W&B run id, so that a resumed run goes on in the
+            same W&B run; W&B's own files stand in its subfolder `wandb`.
+        name: shown in W&B; None leaves the choice to W&B.
+        project: the W&B project.
+        group: runs of one experiment or search are shown together.
+        tags: for filtering, at most 64 characters each.
+        entity: user or team; None is the account's default.
+        mode: online needs a key and a server that answers; auto goes on offline, and says why, if
+            one of them is missing. WANDB_MODE=offline and WANDB_MODE=disabled have the last word.
+        init_timeout: seconds to wait for the server before the run goes on without it.
+
+    Raises:
+        ConfigError: W&B refuses a name, or mode=online and there is no API key.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str | None = None,
+        project: str = "rnnlab",
+        group: str | None = None,
+        tags: list[str] | None = None,
+        entity: str | None = None,
+        mode: Mode = "auto",
+        init_timeout: PositiveFloat = 15.0,
+    ) -> None:
+        super().__init__()
+        self._folder = Path(folder).resolve()
+        self._name = name or project
+        self._mode = mode
+        self._init_timeout = init_timeout
+        self._names = {
+            "run_id": run_id(self._folder),
+            "run_name": name,
+            "project": project,
+            "run_group": group,
+            "run_tags": tags,
+            "entity": entity,
+        }
+        self._run: Any = None
+        self._closed = False
+        self._check()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def version(self) -> str:
+        """The W&B run id."""
+        return str(self._names["run_id"])
+
+    @property
+    def save_dir(self) -> str:
+        return str(self._folder)
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The `wandb.Run`, opened on first use; one that does nothing on the other ranks.
+
+        Raises:
+            ConfigError: mode=online, and W&B cannot be used.
+        """
+        if self._run is None:
+            self._run = self._start()
+            self._run.define_metric(STEP)
+            self._run.define_metric("*", step_metric=STEP, step_sync=True)
+        return self._run
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        row = dict(metrics) if step is None else {**metrics, STEP: step}
+        self._send(lambda run: run.log(row))
+
+    @rank_zero_only
+    def log_hyperparams(
+        self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
+    ) -> None:
+        plain = vars(params) if isinstance(params, Namespace) else params
+        self._send(lambda run: run.config.update(plain, allow_val_change=True))
+
+    @rank_zero_only
+    def log_summary(self, scores: Mapping[str, Any]) -> None:
+        """The run's final numbers; until then W&B shows the last value of each metric."""
+        self._send(lambda run: run.summary.update(dict(scores)))
+
+    @rank_zero_only
+    def log_files(self, paths: Sequence[Path]) -> None:
+        """Pictures become `plots/<stem>`; other files are kept in the W&B run as they are.
+
+        Raises:
+            FileNotFoundError: one of them does not exist.
+        """
+        files = [Path(path).resolve(strict=True) for path in paths]
+        pictures = [file for file in files if file.suffix.lower() in IMAGES]
+        if pictures:
+            self._send(lambda run: run.log(_plots(pictures)))
+        others = [file for file in files if file not in pictures]
+        self._send(lambda run: [run.save(**self._as_it_is(file)) for file in others])
+
+    @rank_zero_only
+    def close(self, scores: Mapping[str, Any], files: Sequence[Path]) -> None:
+        """The end of a run that finished: its scores, its pictures and files, and nothing more."""
+        self.log_summary(scores)
+        self.log_files(files)
+        self.finish("finished")
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Close the W&B run if a fit or a test of it raised; Lightning calls this on its way out."""
+        if status == "failed":
+            stopped = isinstance(sys.exc_info()[1], RunStopped | KeyboardInterrupt)
+            self.finish("stopped" if stopped else "failed")
+
+    @rank_zero_only
+    def finish(self, state: State) -> None:
+        """Close the W&B run, if one was opened; what is logged afterwards is dropped.
+
+        Args:
+            state: stands in the summary; `failed` also ends the W&B run with exit code 1.
+        """
+        if self._run is not None:
+            self.log_summary({"state": state})
+            self._send(lambda run: run.finish(exit_code=int(state == "failed")))
+        self._closed = True
+
+    @rank_zero_only
+    def _check(self) -> None:
+        """What can be known before the run starts, so that the error comes before the training."""
+        self._settings()
+        if _wanted(self._mode) == "online" and (obstacle := _missing_key()):
+            raise self._refusal(obstacle)
+
+    def _settings(self, **more: Any) -> Any:
+        """Everything that W&B is told about this run, except what it logs.
+
+        System metrics and metadata stay on: they cost about 15 ms at the start. `create_new` keeps
+        a run that somebody else left open in this process from taking our metrics. Without links a
+        folder can be moved to another machine before it is sent.
+        """
+        import wandb
+
+        names = {key: value for key, value in self._names.items() if value is not None}
+        quiet = {"silent": True, "console": "off", "root_dir": str(self._folder)}
+        whole = {"resume": "allow", "reinit": "create_new", "symlink": False}
+        ends = {"finish_timeout": FINISH_SECONDS, "finish_timeout_raises": True}
+        try:
+            return wandb.Settings(**names, **quiet, **whole, **ends, **more)
+        except (wandb.errors.UsageError, ValueError) as error:
+            given = ", ".join(f"{key}={value!r}" for key, value in names.items())
+            raise ConfigError(f"logger.wandb: W&B refuses {given}: {_reason(error)}") from error
+
+    def _start(self) -> Any:
+        """Open the W&B run: disabled, online, or offline with one line that says why."""
+        import wandb
+
+        wanted = _wanted(self._mode)
+        if wanted == "disabled":
+            return wandb.init(mode="disabled", settings=self._settings())
+        if wanted == "offline":
+            return self._offline("offline, as asked")
+        run, obstacle = self._online()
+        if run is None and wanted == "online":
+            raise self._refusal(obstacle)
+        return run or self._offline(f"offline, because {obstacle}", logging.WARNING)
+
+    def _online(self) -> tuple[Any, str]:
+        """The run, or None and what stands in the way.
+
+        The server is asked once before W&B is: where nothing answers, W&B would use up its whole
+        time and then wait 12 s more to stop its own service.
+        """
+        import wandb
+
+        deadline = time.monotonic() + self._init_timeout
+        if obstacle := _missing_key() or _no_answer(self._init_timeout):
+            return None, obstacle
+        left = max(1.0, deadline - time.monotonic())
+        try:
+            run = wandb.init(mode="online", settings=self._settings(init_timeout=left))
+        except wandb.errors.Error as error:
+            wandb.teardown()  # its service would hold the run id of a run that never began
+            return None, _reason(error)
+        log.info("W&B: %s", run.url)
+        return run, ""
+
+    def _offline(self, why: str, level: int = logging.INFO) -> Any:
+        import wandb
+
+        _session()
+        run = wandb.init(mode="offline", settings=self._settings())
+        log.log(level, "W&B: %s. Send the run later: wandb sync %s", why, run.settings.sync_dir)
+        return run
+
+    def _refusal(self, obstacle: str) -> ConfigError:
+        return ConfigError(
+            f"logger.wandb.mode=online cannot be: {obstacle}. "
+            "logger.wandb.mode=auto goes on offline in such a case"
+        )
+
+    def _send(self, message: Callable[[Any], object]) -> None:
+        """Say something to the W&B run; if W&B is gone, say so once and go on without it."""
+        import wandb
+
+        if self._closed:
+            return
+        run = self.experiment
+        try:
+            message(run)
+        except (ConnectionError, TimeoutError, wandb.errors.Error) as error:
+            self._closed = True
+            kept = run.settings.sync_dir
+            log.warning("W&B was lost: %s. Send what it has: wandb sync %s", _reason(error), kept)
+
+    def _as_it_is(self, file: Path) -> dict[str, Any]:
+        """Where a file is kept: below its folder's name, for W&B has a config.yaml of its own."""
+        inside = file.is_relative_to(self._folder)
+        base = self._folder.parent if inside else file.parent.parent
+        return {"glob_str": str(file), "base_path": str(base), "policy": "now", "glob": False}
+
+
+def run_id(folder: Path) -> str:
+    """The W&B run id of a run's folder: its name, made unique again where it had to be changed.
+
+    >>> run_id(Path("outputs/imdb-gru/2026-01-31_12-00-00-x7"))
+    '2026-01-31_12-00-00-x7'
+    >>> run_id(Path("outputs/a:b"))
+    'a-b-6783a31e'
+    """
+    name = folder.name
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "-", name)[:64]
+    if plain == name:
+        return name
+    return f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _session() -> Any:
+    """The W&B settings of this process, read from the environment by the first call.
+
+    W&B reports its own errors to its makers unless WANDB_ERROR_REPORTING forbids it; where the key
+    is refused these reports fail, each with an error in our log. So they are off by default.
+    """
+    import wandb
+
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    return wandb.setup(wandb.Settings(silent=True)).settings
+
+
+def _wanted(mode: Mode) -> str:
+    """The mode that was asked for, unless WANDB_MODE or the command `wandb offline` says less."""
+    said = _session().mode
+    if said == "disabled":
+        return "disabled"
+    return "offline" if said in {"offline", "dryrun"} else mode
+
+
+def _missing_key() -> str:
+    """Why there is no API key to use; empty if W&B finds one where it looks for it."""
+    import wandb
+
+    try:
+        if wandb.login(prompt=False, verify=False):
+            return ""
+    except wandb.errors.AuthenticationError as error:
+        return _reason(error)
+    return "no API key was found (`wandb login` or WANDB_API_KEY gives one)"
+
+
+def _no_answer(seconds: float) -> str:
+    """That the W&B server does not answer within this time; empty if it does."""
+    url = _session().base_url
+    if _answers(f"{url}/graphql", seconds):
+        return ""
+    return f"{url} does not answer (asked for at most {seconds:g} s)"
+
+
+def _answers(url: str, seconds: float) -> bool:
+    """Whether something speaks HTTP at this address; refusing the question is an answer too.
+
+    In a thread of its own, because name resolution has no time limit.
+    """
+    answered, ended = threading.Event(), threading.Event()
+
+    def ask() -> None:
+        if _speaks_http(url, seconds):
+            answered.set()
+        ended.set()
+
+    threading.Thread(target=ask, daemon=True).start()
+    ended.wait(seconds)
+    return answered.is_set()
+
+
+def _speaks_http(url: str, seconds: float) -> bool:
+    question = json.dumps({"query": "{ __typename }"}).encode()
+    request = Request(url, question, {"Content-Type": "application/json"})
+    try:
+        urlopen(request, timeout=seconds).close()
+    except HTTPError:
+        return True
+    except URLError as error:  # a certificate that Python does not know may be known to W&B
+        return "CERTIFICATE" in str(error.reason)
+    except OSError:
+        return False
+    return True
+
+
+def _plots(pictures: Sequence[Path]) -> dict[str, Any]:
+    import wandb
+
+    return {f"plots/{file.stem}": wandb.Image(str(file)) for file in pictures}
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error, without its full stop."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,42 @@
+"""The scores of one split, as means over its targets."""
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import MeanMetric, SumMetric
+
+from rnnlab.tasks import Task
+
+
+class Scores(nn.Module):
+    """A task's metrics, its loss and the number of targets; never a mean of batch means.
+
+    Under DDP `compute` brings the targets of all ranks together.
+
+    Args:
+        task: gives the metrics.
+        split: first half of each metric's name, such as val in val/accuracy.
+    """
+
+    def __init__(self, task: Task, split: str) -> None:
+        super().__init__()
+        self.split = split
+        self.metrics = task.metrics()
+        self.loss = MeanMetric().set_dtype(torch.float64)
+        self.targets = SumMetric().set_dtype(torch.float64)
+
+    def update(self, loss: Tensor, read: Tensor, targets: Tensor) -> None:
+        """Add a batch: its mean loss, what was predicted, and what was right."""
+        self.loss.update(loss, len(targets))
+        self.targets.update(len(targets))
+        self.metrics.update(read, targets)
+
+    def compute(self) -> dict[str, Tensor]:
+        """All scores as `split/name`; begins anew."""
+        values = {
+            "loss": self.loss.compute(),
+            **self.metrics.compute(),
+            "targets": self.targets.compute(),
+        }
+        for metric in (self.loss, self.targets, self.metrics):
+            metric.reset()
+        return {f"{self.split}/{name}": value.float() for name, value in values.items()}

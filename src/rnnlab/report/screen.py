@@ -1,0 +1,76 @@
+"""What a run prints: a head of three lines, and one table at its end."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from rnnlab.report.folder import RunFolder
+
+
+def head(report: Mapping[str, Any], folder: RunFolder, data: str) -> None:
+    """What is going to be trained, on what, and where it is kept."""
+    console = Console()
+    model, device = report["model"], report["device"]
+    kind = f"{device['count']} x {device.get('gpu', device['kind'])}"
+    lines = {
+        "run": f"{report['name']}, seed {report['seed']}: {folder.path}",
+        "data": data,
+        "model": f"{model['class']}, {model['parameters']:,} parameters, on {kind}",
+    }
+    for name, line in lines.items():
+        console.print(f"{name:<7}{line}", highlight=False, soft_wrap=True)
+    for note in report["data"]["notes"]:
+        console.print(f"       ({note})", highlight=False, soft_wrap=True)
+
+
+def table(report: Mapping[str, Any], folder: RunFolder) -> None:
+    """Scores with the baselines beside them, and what they cost."""
+    console = Console()
+    console.print(scores_table(report))
+    for name, line in facts(report, folder).items():
+        console.print(f"{name:<13}{line}", highlight=False, soft_wrap=True)
+
+
+def scores_table(report: Mapping[str, Any]) -> Table:
+    """A row for each metric: best validation, test, and each baseline on the test split."""
+    baselines = report["baselines"]
+    result = Table(title=f"{report['name']}, seed {report['seed']}", title_justify="left")
+    result.add_column("metric")
+    for column in ("best val", "test", *baselines):
+        result.add_column(column, justify="right")
+    scores = report["scores"]
+    metrics = dict.fromkeys(name.split("/", 1)[1] for name in scores)
+    for metric in metrics:
+        cells = [scores.get(f"val/{metric}"), scores.get(f"test/{metric}")]
+        cells += [members.get(f"test/{metric}") for members in baselines.values()]
+        result.add_row(metric, *(number(cell) for cell in cells))
+    return result
+
+
+def number(value: float | None) -> str:
+    """Four digits; a dash for none.
+
+    >>> number(0.88124), number(0.00001234), number(None)
+    ('0.8812', '1.23e-05', '-')
+    """
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if abs(value) >= 1e-3 or value == 0 else f"{value:.3g}"
+
+
+def facts(report: Mapping[str, Any], folder: RunFolder) -> dict[str, str]:
+    """What the table does not hold, a line each."""
+    seconds, speed = report["seconds"], report["speed"]
+    targets = report["evaluated_targets"]
+    spent = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+    memory = ", ".join(f"{name} {value:,.0f} MiB" for name, value in report["peak_memory"].items())
+    return {
+        "parameters": f"{report['model']['parameters']:,}",
+        "targets": ", ".join(f"{count:,} {split}" for split, count in targets.items()),
+        "seconds": spent,
+        "speed": f"{speed['samples_per_second']:,.0f} samples/s in training",
+        "peak memory": memory,
+        "folder": str(folder.path),
+    }

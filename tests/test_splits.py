@@ -1,0 +1,75 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnnlab.data.splits import split_by_group
+
+some_groups = st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=60)
+some_sizes = st.fixed_dictionaries({"val": st.integers(0, 20), "test": st.integers(0, 20)})
+seeds = st.integers(0, 5)
+
+
+def plain(splits):
+    return {name: rows.tolist() for name, rows in splits.items()}
+
+
+@given(groups=some_groups, sizes=some_sizes, seed=seeds)
+@settings(deadline=None)
+def test_every_row_is_in_one_split_and_every_group_too(groups, sizes, seed):
+    splits = split_by_group(groups, sizes, seed)
+    assert set(splits) == {"train", "val", "test"}
+    assert sorted(np.concatenate(list(splits.values()))) == list(range(len(groups)))
+    members = [{groups[row] for row in rows} for rows in splits.values()]
+    assert sum(map(len, members)) == len(set(groups))
+    assert all(rows.tolist() == sorted(rows.tolist()) for rows in splits.values())
+
+
+@given(groups=some_groups, sizes=some_sizes, seed=seeds)
+@settings(deadline=None)
+def test_a_split_is_short_only_if_no_group_that_is_left_fits(groups, sizes, seed):
+    splits = split_by_group(groups, sizes, seed)
+    left = {groups[row] for row in splits["train"]}
+    for name, size in sizes.items():
+        room = size - len(splits[name])
+        assert room >= 0
+        assert all(groups.count(group) > room for group in left)
+
+
+@given(count=st.integers(1, 80), val=st.integers(0, 20), test=st.integers(0, 20), seed=seeds)
+@settings(deadline=None)
+def test_groups_of_one_give_exact_sizes(count, val, test, seed):
+    splits = split_by_group(range(count), {"val": val, "test": test}, seed)
+    taken = min(val, count)
+    assert len(splits["val"]) == taken
+    assert len(splits["test"]) == min(test, count - taken)
+
+
+def test_some_large_groups_do_not_spoil_exact_sizes():
+    groups = ["large"] * 150 + ["small"] * 7 + [f"single {i}" for i in range(300)]
+    for seed in range(10):
+        splits = split_by_group(groups, {"val": 50, "test": 40}, seed)
+        assert len(splits["val"]) == 50
+        assert len(splits["test"]) == 40
+
+
+def test_a_split_is_a_function_of_its_seed():
+    groups, sizes = list(range(100)), {"val": 10}
+    assert plain(split_by_group(groups, sizes, 3)) == plain(split_by_group(groups, sizes, 3))
+    assert plain(split_by_group(groups, sizes, 3)) != plain(split_by_group(groups, sizes, 4))
+
+
+def test_the_names_of_groups_do_not_matter_beyond_their_order():
+    sizes = {"val": 2, "test": 1}
+    numbers = split_by_group([1, 1, 2, 3, 4, 4, 5], sizes, 0)
+    letters = split_by_group(list("aabcdde"), sizes, 0)
+    assert plain(numbers) == plain(letters)
+
+
+def test_without_sizes_all_is_training():
+    assert plain(split_by_group(list("abc"), {}, 0)) == {"train": [0, 1, 2]}
+
+
+def test_long_texts_as_groups_need_little_memory():
+    # An array of fixed-width text would take 4 bytes x the longest x all: 8 GB here.
+    groups = ["long " * 200_000, *(f"text {i}" for i in range(2000))]
+    assert len(split_by_group(groups, {"val": 200}, 0)["val"]) == 200

@@ -1,0 +1,47 @@
+"""Read a .wandb file: a LevelDB log of protobuf records, in blocks of 32 KiB."""
+
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from wandb.proto.wandb_internal_pb2 import Record
+
+BLOCK = 32 * 1024
+FILE_HEADER = struct.Struct("<4sHB")  # ":W&B", magic, version
+HEADER = struct.Struct("<IHB")  # crc32 of kind and data, length, kind
+FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
+
+
+def chunks(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Kind and content of every piece; a record larger than the rest of its block has several."""
+    ident, magic, _ = FILE_HEADER.unpack_from(data)
+    assert (ident, magic) == (b":W&B", 0xBEE1)
+    at = FILE_HEADER.size
+    while at + HEADER.size <= len(data):
+        if BLOCK - at % BLOCK < HEADER.size:
+            at += BLOCK - at % BLOCK
+            continue
+        crc, length, kind = HEADER.unpack_from(data, at)
+        content = data[at + HEADER.size : at + HEADER.size + length]
+        if zlib.crc32(bytes([kind]) + content) != crc:
+            raise ValueError(f"byte {at}: the checksum does not fit")
+        yield kind, content
+        at += HEADER.size + length
+
+
+def records(path: Path) -> Iterator[Record]:
+    """Every record, whole."""
+    parts: list[bytes] = []
+    for kind, content in chunks(path.read_bytes()):
+        parts.append(content)
+        if kind in (FULL, LAST):
+            yield Record.FromString(b"".join(parts))
+            parts = []
+
+
+def items(updates: Any) -> dict[str, Any]:
+    """The keys and values of a config, history or summary record."""
+    return {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in updates}
