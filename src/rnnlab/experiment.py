@@ -254,7 +254,7 @@ def full_report(parts: Parts, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "scores": {**summary.scores_of(best, "val"), **summary.scores_of(tested, "test")},
         "baselines": summary.flat_baselines({s: parts.data.baselines(s) for s in splits}),
         "evaluated_targets": {split: summary.targets_of(rows, split) for split in splits},
-        "best": {"step": int(best["step"]), "epoch": int(best["epoch"])} if best else None,
+        "best": summary.place_of(best),
         "seconds": {name: round(value, 2) for name, value in parts.seconds.items()},
         "speed": throughput.speed() if throughput else {},
         "peak_memory": peak_memory_mb(parts.trainer.strategy.root_device.type),

@@ -9,13 +9,29 @@ import torch
 
 
 class ExactResume(L.Callback):
-    """Keep the states of all random generators, and put them back before the first resumed batch.
+    """Put random states and the place in the epoch back, before the first resumed batch.
 
-    They are put back that late because Lightning itself draws numbers while it sets up.
+    The random states are put back that late because Lightning itself draws numbers while it sets
+    up. It keeps the train loader's position in a checkpoint, but does not give it back where a
+    schedule has asked for the number of steps: the loader was set up before the position was read.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[str, Any] | None = None
+        self._positions: list[dict[str, Any]] = []
+
+    def on_load_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Find the place of the train loader; a checkpoint of weights alone has none."""
+        loop = checkpoint.get("loops", {}).get("fit_loop", {}).get("state_dict", {})
+        self._positions = loop.get("combined_loader", [])
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Put the train loader back in its place."""
+        if self._positions and trainer.train_dataloader is not None:
+            trainer.train_dataloader.load_state_dict(self._positions[0])
+            self._positions = []
 
     def state_dict(self) -> dict[str, Any]:
         """See lightning.pytorch.Callback; plain values and tensors only."""

@@ -32,8 +32,16 @@ class Progress(L.Callback):
         self._samples = 0
         self._started = self._shown = 0.0
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Begin a line in mid-epoch, too, where a resumed run does."""
+        self._begin(trainer)
+
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begin a new line."""
+        self._begin(trainer)
+
+    def _begin(self, trainer: L.Trainer) -> None:
+        self._close()
         self._samples, self._started = 0, time.perf_counter()
         if not (trainer.is_global_zero and self.console.is_terminal):
             return

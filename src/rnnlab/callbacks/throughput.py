@@ -41,6 +41,10 @@ class Throughput(L.Callback):
         self.samples, self.tokens = state_dict["samples"], state_dict["tokens"]
         self.seconds = state_dict["seconds"]
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock in mid-epoch, too, where a resumed run begins."""
+        self._started = time.perf_counter()
+
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
         self._started = time.perf_counter()

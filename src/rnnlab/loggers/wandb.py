@@ -10,6 +10,7 @@ import threading
 import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 from urllib.error import HTTPError, URLError
@@ -150,7 +151,7 @@ class WandbLogger(Logger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Close the W&B run if a fit or a test of it raised; Lightning calls this on its way out."""
+        """Close the W&B run if a fit or a test raised; Lightning calls this after each of them."""
         if status == "failed":
             stopped = isinstance(sys.exc_info()[1], RunStopped | KeyboardInterrupt)
             self.finish("stopped" if stopped else "failed")
@@ -222,7 +223,7 @@ class WandbLogger(Logger):
         try:
             run = wandb.init(mode="online", settings=self._settings(init_timeout=left))
         except wandb.errors.Error as error:
-            wandb.teardown()  # its service would hold the run id of a run that never began
+            _drop_service()  # it would hold the run id of a run that never began
             return None, _reason(error)
         log.info("W&B: %s", run.url)
         return run, ""
@@ -254,6 +255,8 @@ class WandbLogger(Logger):
             self._closed = True
             kept = run.settings.sync_dir
             log.warning("W&B was lost: %s. Send what it has: wandb sync %s", _reason(error), kept)
+            if isinstance(error, ConnectionError):
+                _drop_service()
 
     def _as_it_is(self, file: Path) -> dict[str, Any]:
         """Where a file is kept: below its folder's name, for W&B has a config.yaml of its own."""
@@ -287,6 +290,14 @@ def _session() -> Any:
 
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     return wandb.setup(wandb.Settings(silent=True)).settings
+
+
+def _drop_service() -> None:
+    """Stop W&B's service process, which may be dead already; the next run gets a new one."""
+    import wandb
+
+    with suppress(ConnectionError):
+        wandb.teardown()
 
 
 def _wanted(mode: Mode) -> str:

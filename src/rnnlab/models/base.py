@@ -167,7 +167,9 @@ class RecurrentModel(L.LightningModule):
         return read
 
     def _log_scores(self, scores: Scores) -> None:
-        self.log_dict(scores.compute(), sync_dist=self.trainer.world_size > 1)
+        place = {"step": self.trainer.global_step, "epoch": self.trainer.current_epoch}
+        values = {**scores.compute(), **{name: float(value) for name, value in place.items()}}
+        self.log_dict(values, sync_dist=self.trainer.world_size > 1)
 
     def configure_optimizers(self) -> Any:
         assert self.learning is not None, "a network without `learning` is only used, not trained"

@@ -30,6 +30,11 @@ def scores_of(row: Row | None, split: str) -> dict[str, float]:
     }
 
 
+def place_of(row: Row | None) -> dict[str, int] | None:
+    """Step and epoch of a row; the first epoch is 0."""
+    return {name: int(float(row[name])) for name in ("step", "epoch")} if row else None
+
+
 def targets_of(rows: Sequence[Row], split: str) -> int:
     """How many targets of a split were evaluated; 0 if none was."""
     counts = [row[f"{split}/targets"] for row in rows if row.get(f"{split}/targets")]
