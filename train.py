@@ -11,18 +11,20 @@ import sys
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from rnnlab.cli import in_words
+from rnnlab.cli import check_resume, in_words
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg: DictConfig) -> float:
     """Return the monitored metric of the best checkpoint."""
-    from rnnlab.experiment import run
+    with in_words():
+        from rnnlab.experiment import run
 
-    plain = OmegaConf.to_container(cfg, resolve=True)
-    return run(plain).score  # type: ignore[arg-type]
+        plain = OmegaConf.to_container(cfg, resolve=True)
+        return run(plain).score  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":
-    with in_words(sys.argv[1:]):
+    with in_words():
+        check_resume(sys.argv[1:])
         main()

@@ -17,6 +17,8 @@ FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
 def chunks(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Kind and content of every piece; a record larger than the rest of its block has several."""
+    if len(data) < FILE_HEADER.size:
+        raise ValueError("the file has no header yet")
     ident, magic, _ = FILE_HEADER.unpack_from(data)
     assert (ident, magic) == (b":W&B", 0xBEE1)
     at = FILE_HEADER.size

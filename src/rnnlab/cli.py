@@ -1,4 +1,4 @@
-"""The door's manners: errors in words instead of tracebacks."""
+"""The door's manners: what the user can mend is said in words, not in tracebacks."""
 
 import os
 import sys
@@ -12,50 +12,48 @@ USAGE_ERROR, STOPPED = 2, 130
 
 
 @contextmanager
-def in_words(arguments: Sequence[str]) -> Iterator[None]:
-    """Print what the user can mend as one clear message, and exit with 2; leave bugs as they are.
-
-    Args:
-        arguments: the command line, without the program.
-    """
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let Hydra's errors through to us
+def in_words() -> Iterator[None]:
+    """Print what the user can mend as one clear message and exit with 2; let bugs through."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra's own errors come through to us, too
     try:
-        check_resume(arguments)
         yield
     except (ConfigError, DataError) as error:
         fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)
     except Exception as error:
-        from hydra.errors import HydraException
-        from omegaconf.errors import OmegaConfBaseException
-
-        if isinstance(error, HydraException | OmegaConfBaseException):
+        if is_composition_error(error):
             fail(explain(error))
-        if type(error).__name__ == "RunStopped":
-            print(str(error), file=sys.stderr)
+        if type(error).__name__ == "RunStopped":  # its module is heavy to import
+            print(error, file=sys.stderr)
             sys.exit(STOPPED)
         raise
 
 
 def fail(message: str) -> None:
-    """Print a message to stderr and exit."""
+    """Print a message to stderr, each line marked as an error, and exit."""
     from rich.console import Console
+    from rich.text import Text
 
-    console = Console(stderr=True, soft_wrap=True)
+    console = Console(stderr=True)
     for line in message.splitlines():
-        console.print("[bold red]error[/]", end=" ")
-        console.print(line, highlight=False, markup=False)
+        text = Text.assemble(("error ", "bold red"), line)
+        console.print(text, soft_wrap=True)
     sys.exit(USAGE_ERROR)
 
 
 def check_resume(arguments: Sequence[str]) -> None:
     """A resumed run takes its settings from its folder.
 
+    Args:
+        arguments: the command line, without the program.
+
     Raises:
         ConfigError: another setting was given.
     """
     settings = [word for word in arguments if "=" in word and not word.startswith(("-", "hydra."))]
-    others = [word for word in settings if not word.startswith("resume=")]
     resumed = [word for word in settings if word.startswith("resume=") and word != "resume=null"]
+    others = [word for word in settings if not word.startswith("resume=")]
     if resumed and others:
         raise ConfigError(
             f"{resumed[0]} goes on with the settings of that run, so {' '.join(others)} cannot be "
@@ -63,27 +61,44 @@ def check_resume(arguments: Sequence[str]) -> None:
         )
 
 
+def is_composition_error(error: Exception) -> bool:
+    """Whether Hydra or OmegaConf refused the command line."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    refused = isinstance(error, HydraException | OmegaConfBaseException)
+    return refused or str(error).startswith("Config group override must be")
+
+
 def explain(error: Exception) -> str:
     """Hydra's complaint about the command line, with the nearest valid name."""
     from hydra.errors import MissingConfigException
 
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return explain_choice(error)
+        group, _, given = str(error.missing_cfg_file).rpartition("/")
+        return f"{group}={given}: {did_you_mean(given, error.options or [])}"
     cause: Any = error.__cause__
-    key = getattr(cause, "full_key", None)
-    parent = getattr(cause, "parent_node", None)
-    if key and parent is not None:
-        name = str(cause.key)
-        known = [str(member) for member in parent]
-        return (
-            f"{key}: no such setting; {did_you_mean(name, known)}. One that the class takes, but "
-            f"that is not listed, is given as +{key}=..."
-        )
+    if getattr(cause, "full_key", None) and getattr(cause, "parent_node", None) is not None:
+        return explain_key(str(cause.full_key), str(cause.key), cause.parent_node)
     return str(error).split("\n")[0] + (f" ({cause})" if cause else "")
 
 
-def explain_choice(error: Any) -> str:
-    """A choice that its group has not."""
-    group, _, given = str(error.missing_cfg_file).rpartition("/")
-    options = error.options or []
-    return f"{group}={given}: {did_you_mean(given, options)}"
+def explain_key(path: str, name: str, parent: Any) -> str:
+    """A setting that is not in the config: misspelt, or one that has to be added with a plus."""
+    listed = [str(member) for member in parent if member not in ("_target_", "hydra")]
+    taken = constructor_names(path, parent)
+    if name in taken:
+        return f"{path}: is a setting, but not one that is listed; add it with +{path}=..."
+    return f"{path}: no such setting; {did_you_mean(name, {*listed, *taken})}"
+
+
+def constructor_names(path: str, parent: Any) -> list[str]:
+    """What the constructor takes beyond what its YAML file lists."""
+    from rnnlab.config import RUNTIME, TrainerConfig, locate, settable
+
+    section = path.split(".")[0]
+    target: Any = TrainerConfig if section == "trainer" else parent.get("_target_")
+    if target is None:
+        return []
+    builder = locate(target) if isinstance(target, str) else target
+    return list(settable(builder, RUNTIME.get(section, frozenset()))[0])

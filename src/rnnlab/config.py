@@ -159,7 +159,7 @@ def signature_problems(
     """
     from pydantic import ConfigDict, ValidationError, create_model
 
-    kinds, open_ended = _kinds(builder, runtime)
+    kinds, open_ended = settable(builder, runtime)
     rules = ConfigDict(
         extra="allow" if open_ended else "forbid",
         strict=True,
@@ -175,7 +175,7 @@ def signature_problems(
     return []
 
 
-def _kinds(builder: Any, runtime: frozenset[str]) -> tuple[dict[str, Any], bool]:
+def settable(builder: Any, runtime: frozenset[str]) -> tuple[dict[str, Any], bool]:
     """Type and default of each parameter that can be set; whether any other is taken too."""
     parameters = dict(inspect.signature(builder).parameters)
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())

@@ -1,7 +1,7 @@
 """The two errors that speak to the user instead of to the developer."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 
 class ConfigError(ValueError):
@@ -10,6 +10,9 @@ class ConfigError(ValueError):
 
 class DataError(ValueError):
     """A file that cannot be used: which file, which row or column, what was found, what to do."""
+
+
+EQUALLY_NEAR = 0.05  # difference of likeness below which both names are offered
 
 
 def did_you_mean(given: str, choices: Iterable[str]) -> str:
@@ -21,6 +24,13 @@ def did_you_mean(given: str, choices: Iterable[str]) -> str:
     'choices: gru, lstm'
     """
     names = sorted(choices)
-    near = get_close_matches(given, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
+    near = get_close_matches(given, names, n=2, cutoff=0.5)
+    if len(near) == 2 and likeness(given, near[0]) - likeness(given, near[1]) > EQUALLY_NEAR:
+        near.pop()
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
     return f"{hint}choices: {', '.join(names)}"
+
+
+def likeness(one: str, other: str) -> float:
+    """How alike two words are, 0..1."""
+    return SequenceMatcher(None, one, other).ratio()

@@ -135,7 +135,7 @@ def recorded(folder: RunFolder) -> Iterator[None]:
         yield
     except (RunStopped, KeyboardInterrupt):
         folder.write_report({**folder.read_report(), "status": "stopped"})
-        raise
+        raise RunStopped(f"stopped; to go on: python train.py resume={folder.path}") from None
     except Exception as error:
         reason = {"error": type(error).__name__, "message": str(error)}
         folder.write_report({**folder.read_report(), "status": "failed", **reason})

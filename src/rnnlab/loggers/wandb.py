@@ -211,8 +211,8 @@ class WandbLogger(Logger):
     def _online(self) -> tuple[Any, str]:
         """The run, or None and what stands in the way.
 
-        The server is asked once before W&B is: where nothing answers, W&B would use up its whole
-        time and then wait 12 s more to stop its own service.
+        The server is asked once before W&B is, for where nothing listens W&B keeps trying until its
+        time is over: an offline machine with a key would lose that time in every run.
         """
         import wandb
 
