@@ -37,7 +37,7 @@ def on_rank(loader, rank, world):
 
 
 def rows_of(batches):
-    return [batch.index.tolist() for batch in batches]
+    return [batch.rows.tolist() for batch in batches]
 
 
 def flat(batches):

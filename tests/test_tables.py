@@ -2,6 +2,7 @@ import bz2
 import gzip
 import json
 import lzma
+import sys
 import zipfile
 
 import pandas as pd
@@ -39,11 +40,12 @@ def cells(path, **settings):
     return read(path, **settings).to_numpy().tolist()
 
 
-@pytest.fixture(params=[f"{kind}{packed}" for kind in WRITERS for packed in ("", ".gz", ".xz")])
+ENDINGS = [f"{kind}{packed}" for kind in WRITERS for packed in ("", ".gz", ".xz")]
+
+
+@pytest.fixture(params=[ending for ending in ENDINGS if not ending.startswith("parquet.")])
 def table_file(request, tmp_path):
     ending = request.param
-    if ending.startswith("parquet."):
-        pytest.skip("Parquet compresses by itself")
     path = tmp_path / f"reviews.{ending}"
     WRITERS[ending.split(".")[0]](pd.DataFrame(ROWS), path)
     return path
@@ -76,6 +78,13 @@ def test_missing_cells_are_empty_and_numbers_are_text(tmp_path, kind):
     path = tmp_path / f"reviews.{kind}"
     WRITERS[kind](table, path)
     assert cells(path) == [["a", "1"], ["", "2"], ["NA", "3"]]
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_text_that_looks_like_a_number_or_a_date_stays_as_it_is(tmp_path, kind):
+    path = tmp_path / f"reviews.{kind}"
+    WRITERS[kind](pd.DataFrame({"text": ["1.50", "2020-01-01"], "label": ["01", "1e3"]}), path)
+    assert cells(path) == [["1.50", "01"], ["2020-01-01", "1e3"]]
 
 
 @pytest.mark.parametrize(
@@ -138,12 +147,15 @@ def test_a_header_alone(tmp_path):
         ("txt,label", r"no column 'text'; did you mean txt\? choices: label, txt"),
         ("text,Label", r"no column 'label'; did you mean Label\? choices: Label, text"),
         ("review,stars", r"no column 'text'; choices: review, stars"),
-        ("text;label", r"no column 'text'; .*text;label"),
     ],
 )
 def test_a_missing_column_is_named_with_the_nearest_and_all(tmp_path, header, message):
     path = write(tmp_path / "a.csv", f"{header}\na,1\n")
     assert "data.text_column and data.label_column" in refused(path, message)
+
+
+def test_another_separator_shows_in_the_names_of_the_columns(tmp_path):
+    refused(write(tmp_path / "a.csv", "text;label\na;1\n"), "no column 'text'; .*text;label")
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "csv.gz"])
@@ -202,9 +214,8 @@ def test_a_damaged_archive(tmp_path):
 
 
 def test_a_compression_without_its_package(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "zstandard", None)
-    monkeypatch.setitem(__import__("sys").modules, "compression", None)
-    refused(write(tmp_path / "a.csv.zst", CSV), "cannot be read as csv: .*[Zz]std|zstandard")
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    refused(write(tmp_path / "a.csv.zst", CSV), "cannot be read as csv: .*zst")
 
 
 @pytest.mark.parametrize(

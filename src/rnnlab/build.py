@@ -11,9 +11,11 @@ from typing import Any
 
 import lightning.pytorch as L
 import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
-from lightning.pytorch.strategies import DDPStrategy
+from omegaconf import OmegaConf
 from torch import distributed
 
 from rnnlab.callbacks import AtomicCheckpointIO
@@ -76,7 +78,6 @@ def build_trainer(
     """Lightning's Trainer with this run's folder, callbacks and loggers."""
     settings = dataclasses.asdict(config.trainer)
     settings["profiler"] = build_profiler(settings["profiler"], folder)
-    settings["strategy"] = build_strategy(settings["strategy"])
     # With an order that is a function of the seed alone, an operation that is not deterministic on
     # this device gets a warning, not an end.
     settings["deterministic"] = "warn" if settings["deterministic"] else False
@@ -91,13 +92,6 @@ def build_trainer(
         num_sanity_val_steps=0,
         use_distributed_sampler=False,  # the batch loader knows its rank
     )
-
-
-def build_strategy(name: str) -> Any:
-    """Lightning's strategy; DDP without a broadcast of buffers, since there are none to share."""
-    if name != "ddp":
-        return name
-    return DDPStrategy(broadcast_buffers=False)
 
 
 def build_profiler(name: str | None, folder: Path) -> Any:
@@ -163,12 +157,25 @@ def check_device(trainer: TrainerConfig) -> None:
     Raises:
         ConfigError: it has not.
     """
+    if is_multirun() and trainer.devices * trainer.num_nodes > 1:
+        raise ConfigError(
+            f"-m with trainer.devices={trainer.devices}: each process that DDP starts would run "
+            "the whole list of jobs again, with other settings than its neighbours. Start the runs "
+            "one by one, or with trainer.devices=1"
+        )
     gpus = torch.cuda.device_count()
     on_gpu = trainer.accelerator == "gpu" or (trainer.accelerator == "auto" and gpus)
     if trainer.accelerator == "gpu" and not gpus:
         raise ConfigError("trainer.accelerator=gpu: torch finds no GPU here; choose trainer=cpu")
     if on_gpu and trainer.devices > gpus:
         raise ConfigError(f"trainer.devices={trainer.devices}: torch finds {gpus} GPU here")
+
+
+def is_multirun() -> bool:
+    """Whether this is one of several jobs of `train.py -m`."""
+    if not HydraConfig.initialized():
+        return False
+    return OmegaConf.select(HydraConfig.get(), "mode", throw_on_missing=False) == RunMode.MULTIRUN
 
 
 def quiet_libraries() -> None:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Annotated, Any, Literal, get_type_hints
 
-from annotated_types import Gt
+from annotated_types import Gt, Interval
 
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.values import NonNegativeInt, PositiveFloat, PositiveInt
 
 Component = dict[str, Any]  # _target_ and the arguments of its constructor
-Share = Annotated[int, Gt(0)] | Annotated[float, Gt(0)]  # batches, or a share of an epoch
+Share = Annotated[int, Gt(0)] | Annotated[float, Interval(gt=0, le=1)]  # batches, or of an epoch
 
 # What the run itself gives to a component; it cannot be set.
 RUNTIME: dict[str, frozenset[str]] = {
@@ -92,21 +92,21 @@ def parse(plain: Mapping[str, Any]) -> RunConfig:
     frame = {**plain, "trainer": TrainerConfig()}
     problems = signature_problems("", RunConfig, frame)
     problems += signature_problems("trainer", TrainerConfig, trainer)
-    if not problems:
-        problems = [problem for part in _parts(plain) for problem in component_problems(*part)]
+    for path, part, section in _parts(plain):
+        if isinstance(part, Mapping):  # where it is not, the frame has said so
+            problems += component_problems(path, part, section)
     if problems:
         raise ConfigError("\n".join(problems))
     return RunConfig(**{**plain, "trainer": TrainerConfig(**trainer)})
 
 
-def _parts(plain: Mapping[str, Any]) -> Iterator[tuple[str, Component, str]]:
-    """Every component: where it stands, what it is, and its group."""
+def _parts(plain: Mapping[str, Any]) -> Iterator[tuple[str, Component | None, str]]:
+    """Every component: where it stands, what it is, and its group; None is one that is left out."""
     for section in COMPONENTS:
-        yield section, plain[section], section
+        yield section, plain.get(section), section
     for section in COLLECTIONS:
         for name, member in (plain.get(section) or {}).items():
-            if member is not None:
-                yield f"{section}.{name}", member, section
+            yield f"{section}.{name}", member, section
 
 
 def component_problems(path: str, component: Mapping[str, Any], section: str) -> list[str]:
@@ -136,6 +136,8 @@ def locate(target: str) -> Any:
         ImportError: there is none.
     """
     module, _, name = target.rpartition(".")
+    if not module:
+        raise ImportError("must be a dotted path, such as rnnlab.models.GRU")
     found = import_module(module)
     if not hasattr(found, name):
         public = [n for n in dir(found) if not n.startswith("_")]
@@ -169,9 +171,12 @@ def signature_problems(
     try:
         create_model("Settings", __config__=rules, **kinds).model_validate(dict(settings))
     except ValidationError as error:
-        owner = "a run" if builder is RunConfig else builder.__name__
-        found = {_line(path, owner, kinds, detail): None for detail in error.errors()}
-        return list(found)
+        owner = {RunConfig: "a run", TrainerConfig: "the trainer"}.get(builder, builder.__name__)
+        found: dict[str, dict[str, None]] = {}  # each type of a union gives a reason of its own
+        for detail in error.errors():
+            given, reason = _problem(path, owner, kinds, settings, detail)
+            found.setdefault(given, {})[reason] = None
+        return [f"{given}: {', or '.join(reasons)}" for given, reasons in found.items()]
     return []
 
 
@@ -180,8 +185,10 @@ def settable(builder: Any, runtime: frozenset[str]) -> tuple[dict[str, Any], boo
     parameters = dict(inspect.signature(builder).parameters)
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     initializer = builder.__init__ if inspect.isclass(builder) else builder
-    foreign = builder.__module__.split(".")[0] in FOREIGN
-    hints = {} if foreign else get_type_hints(initializer, include_extras=True)
+    if builder.__module__.split(".")[0] in FOREIGN:  # of their types only the numbers are sure
+        hints = {name: float for name, p in parameters.items() if type(p.default) in (int, float)}
+    else:
+        hints = get_type_hints(initializer, include_extras=True)
     kinds = {
         name: (hints.get(name, Any), ... if p.default is p.empty else p.default)
         for name, p in parameters.items()
@@ -190,14 +197,24 @@ def settable(builder: Any, runtime: frozenset[str]) -> tuple[dict[str, Any], boo
     return kinds, open_ended
 
 
-def _line(path: str, owner: str, kinds: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
-    """One problem in words."""
+def _problem(
+    path: str,
+    owner: str,
+    kinds: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    detail: Mapping[str, Any],
+) -> tuple[str, str]:
+    """One problem in words: what was given, and why not."""
     name, *inner = detail["loc"]
-    places = [str(step) for step in inner if isinstance(step, int)]  # the rest are type names
-    key = ".".join(part for part in (path, str(name), *places) if part)
+    key = f"{path}.{name}" if path else str(name)
+    value: Any = settings.get(name)
+    for step in inner:  # a place inside the value, or the name of a type
+        if isinstance(step, int) or (isinstance(value, Mapping) and step in value):
+            key, value = f"{key}.{step}", value[step]
     if detail["type"] == "extra_forbidden":
-        return f"{key}: no such setting of {owner}; {did_you_mean(name, kinds)}"
+        return key, f"no such setting of {owner}; {did_you_mean(name, kinds)}"
     if detail["type"] == "missing":
-        return f"{key}: must be given"
+        return key, "must be given"
     wanted = detail["msg"].replace("Input should be", "must be")
-    return f"{key}={detail['input']}: {wanted[0].lower()}{wanted[1:]}"
+    given = "null" if detail["input"] is None else detail["input"]
+    return f"{key}={given}", f"{wanted[0].lower()}{wanted[1:]}"

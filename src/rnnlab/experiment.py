@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from rnnlab.data import DataModule
     from rnnlab.models import RecurrentModel
+    from rnnlab.tasks import Outcome
 
 RUN_DIR = "RNNLAB_RUN_DIR"  # tells the processes that DDP starts which folder is theirs
 PATIENCE_SECONDS = 60.0  # for the folder that rank 0 makes
@@ -75,7 +76,8 @@ def run(plain: Mapping[str, Any]) -> Run:
             test(parts)
             finish(parts)
     report = folder.read_report()
-    screen.table(report, folder)
+    if is_first_process():
+        screen.table(report, folder)
     return Run(folder, report)
 
 
@@ -103,9 +105,9 @@ def claim_folder(config: RunConfig) -> RunFolder:
     """The run's folder, the same for all its processes: new, or the one to go on in."""
     if config.resume:
         return open_folder(config.resume)
-    if RUN_DIR in os.environ:
+    if RUN_DIR in os.environ and int(os.environ.get("LOCAL_RANK", 0)) > 0:
         return open_folder(os.environ[RUN_DIR])
-    if int(os.environ.get("RANK", 0)) > 0:
+    if not is_first_process():
         return wait_for_folder(config)
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and config.run_dir is None:
         raise ConfigError(
@@ -113,6 +115,11 @@ def claim_folder(config: RunConfig) -> RunFolder:
             "folder of its own: give one with run_dir=<folder>"
         )
     return new_folder(config.output_dir, config.name, config.run_dir, asdict(config))
+
+
+def is_first_process() -> bool:
+    """Whether this is the one process of the run that writes and prints."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))) == 0
 
 
 def wait_for_folder(config: RunConfig) -> RunFolder:
@@ -224,11 +231,17 @@ def test(parts: Parts) -> None:
 def finish(parts: Parts) -> None:
     """Write the pictures and the report; on the first of several processes."""
     from rnnlab.build import collect_outcome
-    from rnnlab.loggers.csv import read_metrics
 
     outcome = collect_outcome(parts.model, parts.data) if parts.config.test else None
-    if not parts.trainer.is_global_zero:
-        return
+    if parts.trainer.is_global_zero:
+        write_results(parts, outcome)
+    parts.trainer.strategy.barrier()
+
+
+def write_results(parts: Parts, outcome: "Outcome | None") -> None:
+    """Pictures first, the report last: where it says finished, everything is there."""
+    from rnnlab.loggers.csv import read_metrics
+
     rows = read_metrics(parts.folder.metrics)
     report = full_report(parts, rows)
     files = parts.model.task.write(parts.folder.path, outcome) if outcome else []

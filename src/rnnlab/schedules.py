@@ -48,10 +48,9 @@ def one_cycle(optimizer: Optimizer, plan: Plan, warmup_fraction: Probability = 0
     """
     highest = [group["lr"] for group in optimizer.param_groups]
     steps = plan.total_steps + 1  # the rate is asked for once more, after the last step
+    share = float(warmup_fraction)  # torch refuses a whole number
     return each_step(
-        lr_scheduler.OneCycleLR(
-            optimizer, highest, steps, pct_start=warmup_fraction, cycle_momentum=False
-        )
+        lr_scheduler.OneCycleLR(optimizer, highest, steps, pct_start=share, cycle_momentum=False)
     )
 
 

@@ -9,13 +9,16 @@ from rnnlab.callbacks.checkpoint import (
 from rnnlab.callbacks.exact_resume import ExactResume
 from rnnlab.callbacks.progress import Progress
 from rnnlab.callbacks.throughput import Throughput
+from rnnlab.callbacks.training_loss import DivergedError, TrainingLoss
 
 __all__ = [
     "AtomicCheckpointIO",
     "BestCheckpoint",
+    "DivergedError",
     "ExactResume",
     "LastCheckpoint",
     "Progress",
     "RunStopped",
     "Throughput",
+    "TrainingLoss",
 ]

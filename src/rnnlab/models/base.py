@@ -3,7 +3,6 @@
 B batch, T time, D features that enter the architecture, H features that leave it.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -48,10 +47,6 @@ class Learning(NamedTuple):
     mode: Literal["min", "max"]
 
 
-class DivergedError(RuntimeError):
-    """The loss is no longer a finite number."""
-
-
 class RecurrentModel(L.LightningModule):
     """Base of all architectures: training, validation, test and predict steps, optimizer, logging.
 
@@ -75,7 +70,6 @@ class RecurrentModel(L.LightningModule):
         self.val_scores = Scores(task, "val")
         self.test_scores = Scores(task, "test")
         self.card: dict[str, Any] = {}
-        self._losses: list[Tensor] = []
 
     def complete(self, output_size: int, bidirectional: bool = False) -> None:
         """Build the head for outputs of size H; the last line of every architecture's constructor.
@@ -106,39 +100,11 @@ class RecurrentModel(L.LightningModule):
         return self.task.head(outputs, batch.lengths)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        loss = self.task.loss(self.predictions(batch), batch.targets)
-        self._losses.append(loss.detach())
-        return loss
-
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Log the mean loss every few steps: to log each one would cost more than the Trainer."""
-        interval: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if self.trainer.global_step % interval == 0:
-            self._log_training_loss()
-
-    def _log_training_loss(self) -> None:
-        step = self.trainer.global_step
-        loss = torch.stack(self._losses).mean().item()
-        self._losses.clear()
-        if not math.isfinite(loss):
-            raise DivergedError(
-                f"train/loss is {loss} at step {step}: lower optimizer.lr, or set "
-                "trainer.gradient_clip_val (1.0 is a good start)"
-            )
-        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        values = {"train/loss": loss, "train/lr": rate, "epoch": self.trainer.current_epoch}
-        self.trainer.callback_metrics["train/loss"] = torch.tensor(loss)
-        for logger in self.trainer.loggers:
-            logger.log_metrics(values, step)
+        return self.task.loss(self.predictions(batch), batch.targets)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what rebuilds the model, and the losses that wait for the next log."""
+        """Keep what rebuilds the model."""
         checkpoint["card"] = self.card
-        checkpoint["unlogged_losses"] = [loss.item() for loss in self._losses]
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        losses = checkpoint.get("unlogged_losses", [])
-        self._losses = [torch.tensor(loss, device=self.device) for loss in losses]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._score(batch, self.val_scores)

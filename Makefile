@@ -1,0 +1,42 @@
+# What can be done here: `make`, or `make help`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-slow lint bench docker clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP)  ## .venv with the pinned dependencies
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e . --group dev
+	@touch $@
+
+run: install  ## train a GRU on IMDB reviews (5 minutes on 2 cores)
+	$(BIN)/python train.py model=gru data=imdb
+
+test: install  ## the fast tests (no network)
+	$(BIN)/python -m pytest
+
+test-slow: install  ## the slow tests, on real data and real processes
+	$(BIN)/python -m pytest -m slow
+
+lint: install  ## style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install  ## speed as ratios, side by side
+	$(BIN)/python -m benchmarks
+
+docker:  ## an image that trains: docker run --rm rnnlab model=gru data=imdb
+	docker build -t rnnlab .
+
+clean:  ## remove .venv and caches of tools
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
