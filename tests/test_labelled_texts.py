@@ -82,15 +82,24 @@ def test_training_texts_of_other_splits_are_left_out_and_counted():
     assert notes == ["3 training texts that stand in val or test too were left out"]
 
 
+def test_validation_texts_of_the_test_split_are_left_out_and_counted():
+    notes = []
+    splits = {"train": texts("a"), "val": texts("b", "c"), "test": texts("b")}
+    purged = purge(splits, notes)
+    assert (purged["train"], purged["test"]) == (splits["train"], splits["test"])
+    assert purged["val"].texts == ["c"]
+    assert notes == ["1 validation texts that stand in test too were left out"]
+
+
 def test_splits_without_common_texts_stay_as_they_are():
     notes = []
-    splits = {"train": texts("a"), "val": texts("b"), "test": texts("b")}
-    assert purge(splits, notes) is splits
+    splits = {"train": texts("a"), "val": texts("b"), "test": texts("c")}
+    assert purge(splits, notes) == splits
     assert notes == []
 
 
 def test_a_training_split_that_is_the_test_split_too_is_refused():
-    splits = {"train": texts("a", "b"), "val": texts("a"), "test": texts("b", "a")}
+    splits = {"train": texts("a", "b"), "val": texts("c"), "test": texts("b", "a")}
     with pytest.raises(DataError, match="all 2 training texts stand in val or test too"):
         purge(splits, [])
 

@@ -140,7 +140,7 @@ def recorded(folder: RunFolder) -> Iterator[None]:
 
     try:
         yield
-    except (RunStopped, KeyboardInterrupt):
+    except (RunStopped, KeyboardInterrupt, SystemExit):  # Lightning makes the last of the second
         folder.write_report({**folder.read_report(), "status": "stopped"})
         raise RunStopped(f"stopped; to go on: python train.py resume={folder.path}") from None
     except Exception as error:

@@ -20,7 +20,7 @@ class DataSpec:
         horizon: steps to forecast, counted from the last input.
         class_names: name of each class, in the order of the targets.
         noise_variance: variance of the noise in the targets where it is known, else None.
-        noise_floor: mean squared error of the best forecast that is possible, where it is known.
+        noise_floor: mean squared error of the best unbiased linear forecast, where it is known.
     """
 
     output_size: int

@@ -80,19 +80,15 @@ class LastCheckpoint(Checkpoint):
         self.every_seconds, self.every_n_steps = every_seconds, every_n_steps
         self._saved_at = time.monotonic()
         self._stop_signal: int | None = None
-        self._handlers: dict[int, Any] = {}
 
-    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Take over Ctrl-C and SIGTERM for the time of the training."""
-        if stage == "fit":
-            for name in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[name] = signal.signal(name, self._request_stop)
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take over Ctrl-C and SIGTERM; when the training ends Lightning gives all signals back.
 
-    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Give the signals back."""
-        for name, handler in self._handlers.items():
-            signal.signal(name, handler)
-        self._handlers.clear()
+        Lightning's own handler, which is in place by now, would end the training in some places
+        without a checkpoint and with exit code 0.
+        """
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, self._request_stop)
 
     def _request_stop(self, number: int, frame: Any) -> None:
         if self._stop_signal is not None:

@@ -40,18 +40,27 @@ class TrainingLoss(L.Callback):
         if trainer.global_step % interval == 0 and self._stepped(trainer, i):
             self._log(trainer)
 
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """An epoch may be too short for a log."""
+        if self._losses:
+            self._mean(trainer)
+
     def _stepped(self, trainer: L.Trainer, batch_idx: int) -> bool:
         return (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
 
-    def _log(self, trainer: L.Trainer) -> None:
+    def _mean(self, trainer: L.Trainer) -> float:
         device = self._losses[-1].device
         loss = torch.stack([value.to(device) for value in self._losses]).mean().item()
-        self._losses.clear()
         if not math.isfinite(loss):
             raise DivergedError(
                 f"train/loss is {loss} at step {trainer.global_step}: lower optimizer.lr, or set "
                 "trainer.gradient_clip_val (1.0 is a good start)"
             )
+        return loss
+
+    def _log(self, trainer: L.Trainer) -> None:
+        loss = self._mean(trainer)
+        self._losses.clear()
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         trainer.callback_metrics["train/loss"] = torch.tensor(loss)
         for logger in trainer.loggers:

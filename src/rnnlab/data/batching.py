@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import distributed
 
+from rnnlab.errors import DataError
 from rnnlab.spec import Batch
 
 Ints = NDArray[np.int64]
@@ -102,6 +103,11 @@ class BatchLoader:
         spread = distributed.is_available() and distributed.is_initialized()
         self.rank = distributed.get_rank() if spread else 0
         self.world = distributed.get_world_size() if spread else 1
+        if len(order) < self.world:
+            raise DataError(
+                f"{len(order)} batches are too few for {self.world} processes: lower "
+                "data.batch_size, or trainer.devices"
+            )
         self._position = {"epoch": 0, "batch": 0}
         self._resumes = False
 

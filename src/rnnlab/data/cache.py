@@ -32,6 +32,14 @@ def cache_path(key: Mapping[str, Any]) -> Path:
     return cache_root() / hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
+def is_cached(key: Mapping[str, Any]) -> bool:
+    """Whether something was made from `key` before, and may be read."""
+    try:
+        return cache_path(key).is_dir()
+    except OSError:  # a folder above may not be looked into
+        return False
+
+
 def cached(key: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
     """The folder that `build` filled for this key, now or in an earlier process.
 

@@ -1,6 +1,7 @@
 """Labelled texts between the file they came from and the arrays they become."""
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,10 +49,12 @@ class TextSource:
     Attributes:
         provenance: what is known of it before it is read.
         read: gives "all", or "train" and "test" and perhaps "val".
+        kind: how the files are parsed; the same bytes as .csv and as .tsv are different data.
     """
 
     provenance: Provenance
     read: Callable[[], dict[str, Texts]]
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,21 +115,38 @@ def drop_empty(texts: Texts, notes: list[str]) -> Texts:
 
 
 def purge(splits: dict[str, Texts], notes: list[str]) -> dict[str, Texts]:
-    """The splits without training texts that validation or test hold too; the number is noted.
+    """The splits such that no text stands in two of them; what was left out is noted.
+
+    The test split stays as it is: of equal texts the one in training goes first, then the one in
+    validation.
 
     Raises:
-        DataError: no training text is left.
+        DataError: nothing is left of a split.
     """
-    evaluated = {text for split in ("val", "test") for text in splits[split].texts}
-    train = splits["train"]
-    kept = [i for i, text in enumerate(train.texts) if text not in evaluated]
-    leaked = len(train.texts) - len(kept)
+    test = set(splits["test"].texts)
+    val = _without("validation", splits["val"], test, "test", notes)
+    train = _without("training", splits["train"], test.union(val.texts), "val or test", notes)
+    return {**splits, "train": train, "val": val}
+
+
+def _without(split: str, texts: Texts, held_out: set[str], where: str, notes: list[str]) -> Texts:
+    kept = [i for i, text in enumerate(texts.texts) if text not in held_out]
+    leaked = len(texts.texts) - len(kept)
     if not kept:
-        raise DataError(f"{train.name}: all {leaked:,} training texts stand in val or test too")
+        raise DataError(f"{texts.name}: all {leaked:,} {split} texts stand in {where} too")
     if leaked:
-        notes.append(f"{leaked:,} training texts that stand in val or test too were left out")
-        return {**splits, "train": train.take(np.array(kept, dtype=np.int64))}
-    return splits
+        notes.append(f"{leaked:,} {split} texts that stand in {where} too were left out")
+    return texts.take(np.array(kept, dtype=np.int64)) if leaked else texts
+
+
+def texts_sha256(parts: Mapping[str, Texts]) -> str:
+    """SHA-256 of texts and labels, for sources that have no file of their own."""
+    digest = hashlib.sha256()
+    for name, part in sorted(parts.items()):
+        digest.update(name.encode())
+        for text, label in zip(part.texts, part.labels, strict=True):
+            digest.update(f"{label}\t{text}\n".encode("utf-8", errors="replace"))
+    return digest.hexdigest()
 
 
 def find_classes(parts: Sequence[Texts]) -> list[str]:

@@ -13,7 +13,7 @@ from pandas.io.common import get_handle
 from rnnlab.errors import DataError, did_you_mean
 
 COMPRESSIONS = {".gz", ".xz", ".bz2", ".zst", ".zip"}
-MISSING = {"", "nan", "na", "n/a", "null", "none"}  # cells that say: no value
+MISSING = {"", "nan", "n/a", "null"}  # cells that say: no value
 BROKEN = (zlib.error, lzma.LZMAError, zipfile.BadZipFile, EOFError)  # a damaged compressed file
 
 
@@ -61,8 +61,15 @@ def check_file(path: Path) -> Path:
 
 
 def find_table(folder: Path, stem: str) -> Path | None:
-    """The table called `stem` in a folder, whatever its ending; None if there is none."""
+    """The table called `stem` in a folder, whatever its ending; None if there is none.
+
+    Raises:
+        DataError: there are several.
+    """
     found = sorted(file for file in folder.glob(f"{stem}.*") if kind_of(file) in READERS)
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise DataError(f"{folder}: which is the {stem} split, {names}? Leave one of them there")
     return found[0] if found else None
 
 

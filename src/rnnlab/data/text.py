@@ -1,6 +1,7 @@
 """Text to token ids: tokenised once, kept as one flat array, gathered without a Python loop."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,10 @@ from rnnlab.layers.embedding import PADDING, UNKNOWN
 Ints = NDArray[np.int64]
 SPECIAL = 2  # ids before the first word: padding and unknown
 NO_WORD = "<none>"  # stands for a text without any word, so that no sequence is empty
-TOKENS_VERSION = 1  # raise it when tokenize changes, so that old caches are left alone
+TOKENS_VERSION = 2  # raise it when tokenize changes, so that old caches are left alone
 
 _BREAK = re.compile(r"<br\s*/?>")
-_TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*|[!?]")
+_TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[!?]")
 
 
 def tokenize(text: str) -> list[str]:
@@ -25,6 +26,8 @@ def tokenize(text: str) -> list[str]:
     >>> tokenize("It isn't <br /> GOOD!")
     ['it', "isn't", 'good', '!']
     """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).replace("\u2019", "'")  # the typographic one
     return _TOKEN.findall(_BREAK.sub(" ", text.lower()))
 
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from rnnlab.data.base import DataModule, Split
-from rnnlab.data.cache import cache_path, cached, file_sha256
+from rnnlab.data.cache import cached, file_sha256, is_cached
 from rnnlab.data.labelled_texts import (
     Columns,
     Texts,
@@ -22,14 +22,15 @@ from rnnlab.data.labelled_texts import (
     load_text,
     purge,
     save_texts,
+    texts_sha256,
 )
 from rnnlab.data.sources import Provenance, SourceName, hub_is_reachable
 from rnnlab.data.splits import split_by_group
-from rnnlab.data.tables import check_file, find_table
+from rnnlab.data.tables import check_file, find_table, kind_of
 from rnnlab.data.text import TOKENS_VERSION, Ragged, index_tokens, keep_frequent
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.values import Fraction, NonNegativeInt, PositiveInt
+from rnnlab.values import Fraction, NonNegativeInt, PositiveInt, Share
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 FORMAT_VERSION = 1  # raise it when what is cached changes
@@ -75,8 +76,8 @@ class TextClassificationDataModule(DataModule):
         head_fraction: Fraction = 0.25,
         batch_size: PositiveInt = 64,
         vocab_size: PositiveInt = 20_000,
-        val_fraction: Fraction = 0.1,
-        test_fraction: Fraction = 0.1,
+        val_fraction: Share = 0.1,
+        test_fraction: Share = 0.1,
         split_seed: NonNegativeInt = 0,
         seed: NonNegativeInt = 0,
         shuffle: bool = True,
@@ -112,7 +113,8 @@ class TextClassificationDataModule(DataModule):
         files = self._local_files()
         sha256 = "+".join(file_sha256(file) for file in files.values())
         known = Provenance("local", str(self.path), sha256=sha256)
-        return TextSource(known, lambda: {s: self.columns.read(f) for s, f in files.items()})
+        kinds = "+".join(kind_of(file) for file in files.values())
+        return TextSource(known, lambda: {s: self.columns.read(f) for s, f in files.items()}, kinds)
 
     def _local_files(self) -> dict[str, Path]:
         path = Path(str(self.path)).expanduser()
@@ -135,7 +137,7 @@ class TextClassificationDataModule(DataModule):
         if self.path is not None:
             return self.local(), ""
         hub = self.hub()
-        if cache_path(self._key(hub)).is_dir():
+        if is_cached(self._key(hub)):
             return hub, "a cached copy of the hub's data"
         if hub_is_reachable():
             return hub, ""
@@ -149,12 +151,13 @@ class TextClassificationDataModule(DataModule):
             source, note = self.choose()
             self.folder = cached(self._key(source), lambda folder: self._build(source, folder))
             self.choice_note = note
+            self.source_name = source.provenance.name
 
     def _key(self, source: TextSource) -> dict[str, Any]:
         known = source.provenance
         return {
             "versions": [FORMAT_VERSION, TOKENS_VERSION],
-            "source": [known.source, known.version, known.sha256 or known.name],
+            "source": [known.source, known.version, known.sha256 or known.name, source.kind],
             "columns": asdict(self.columns),
             "splits": [self.val_fraction, self.test_fraction, self.split_seed],
         }
@@ -167,7 +170,8 @@ class TextClassificationDataModule(DataModule):
         splits = purge(self._split(parts), notes)
         self._save(folder, splits, classes)
         sizes = {split: len(splits[split].texts) for split in SPLITS}
-        known = replace(source.provenance, notes=notes, sizes=sizes)
+        sha256 = source.provenance.sha256 or texts_sha256(raw)
+        known = replace(source.provenance, notes=notes, sizes=sizes, sha256=sha256)
         meta = {"provenance": known.plain(), "classes": classes}
         (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
 
@@ -208,7 +212,8 @@ class TextClassificationDataModule(DataModule):
         folder = self.folder
         assert folder is not None
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        self.provenance = Provenance(**meta["provenance"])
+        # The same bytes may have been prepared under another path.
+        self.provenance = replace(Provenance(**meta["provenance"]), name=self.source_name)
         if self.choice_note:
             notes = [self.choice_note, *self.provenance.notes]
             self.provenance = replace(self.provenance, notes=notes)

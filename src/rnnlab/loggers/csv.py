@@ -65,12 +65,21 @@ class CSVLogger(Logger):
 
     @rank_zero_only
     def rewind(self, step: int) -> None:
-        """Drop the rows behind a step, which a resumed run will write again."""
-        rows = [row for row in read_metrics(self.path) if int(row["step"]) <= step]
+        """Drop the rows behind a step and those of the test: a resumed run writes them again."""
+        rows = [
+            row
+            for row in read_metrics(self.path)
+            if int(row["step"]) <= step and not any(row[name] for name in row if is_test(name))
+        ]
         if rows:
             write_rows(self.path, self.columns, rows)
         else:
             self.path.unlink(missing_ok=True)
+
+
+def is_test(name: str) -> bool:
+    """Whether a column is a score of the test split."""
+    return name.startswith("test/")
 
 
 def write_rows(path: Path, columns: list[str], rows: list[Row]) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import lightning.pytorch as L
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
