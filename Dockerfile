@@ -1,0 +1,26 @@
+# An image that trains: docker run --rm -v "$PWD/outputs:/app/outputs" rnnlab model=gru data=imdb
+#   CPU:  docker build -t rnnlab .
+#   GPU:  docker build -t rnnlab --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130 .
+#         docker run --rm --gpus all rnnlab model=gru data=imdb trainer=gpu
+FROM python:3.11-slim
+
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+
+RUN useradd --create-home --uid 1000 rnnlab
+WORKDIR /app
+
+# Dependencies first: they change less often than the code.
+COPY constraints.txt pyproject.toml README.md LICENSE ./
+RUN grep '^torch==' constraints.txt > torch.txt \
+    && pip install -r torch.txt --index-url "$TORCH_INDEX" --extra-index-url https://pypi.org/simple \
+    && rm torch.txt
+COPY src src
+COPY conf conf
+COPY train.py ./
+RUN pip install -c constraints.txt -e . \
+    && mkdir outputs \
+    && chown -R rnnlab:rnnlab /app
+
+USER rnnlab
+ENTRYPOINT ["python", "train.py"]
