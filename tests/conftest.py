@@ -22,7 +22,9 @@ def _one_thread() -> None:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Prepared data of the tests stands in a folder of their own, shared by the whole run."""
     if "RNNLAB_CACHE" not in os.environ:
-        os.environ["RNNLAB_CACHE"] = str(tmp_path_factory.getbasetemp() / "cache")
+        base = tmp_path_factory.getbasetemp()
+        base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        os.environ["RNNLAB_CACHE"] = str(base / "cache")
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import OmegaConf
 from torch import distributed
 
@@ -118,6 +119,12 @@ def rehearse(config: RunConfig) -> None:
         optimizer = _try("optimizer", partial(maker(config.optimizer), groups))
         plan = Plan(100, config.monitor, config.mode)
         _try("scheduler", partial(maker(config.scheduler), optimizer, plan))
+        quiet_libraries()
+        nowhere = Path(config.output_dir)
+        callbacks = _try("callbacks", partial(build_members, config.callbacks, nowhere))
+        loggers = _try("logger", partial(build_members, config.logger, nowhere))
+        members = list(callbacks.values()), list(loggers.values())
+        _try("trainer", partial(build_trainer, config, nowhere, *members))
 
 
 def _try(section: str, make: Any) -> Any:
@@ -125,7 +132,7 @@ def _try(section: str, make: Any) -> Any:
         return make()
     except ConfigError:
         raise
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, MisconfigurationException) as error:
         raise ConfigError(f"{section}: {error}") from error
 
 

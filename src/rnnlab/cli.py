@@ -51,7 +51,8 @@ def check_resume(arguments: Sequence[str]) -> None:
     Raises:
         ConfigError: another setting was given.
     """
-    settings = [word for word in arguments if "=" in word and not word.startswith(("-", "hydra."))]
+    given = [word for word in arguments if "=" in word or word.startswith("~")]
+    settings = [word for word in given if not word.startswith(("-", "hydra."))]
     resumed = [word for word in settings if word.startswith("resume=") and word != "resume=null"]
     others = [word for word in settings if not word.startswith("resume=")]
     if resumed and others:

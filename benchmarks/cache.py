@@ -1,0 +1,45 @@
+"""Data that was never prepared, against data that was prepared by an earlier run."""
+
+import os
+from tempfile import TemporaryDirectory
+
+from benchmarks.pairs import MIN_PAIRS, Pair, Row, Stopwatch
+from benchmarks.runs import Settings, composed, left_as_found
+from rnnlab.build import build_data
+from rnnlab.config import RunConfig
+
+WARM_READS = 5  # for each cold one
+MAX_COLD_READS = 3
+
+
+def set_up(config: RunConfig) -> None:
+    """What a run does before it can train: a new data module, prepared and set up."""
+    data = build_data(config)
+    data.prepare_data()
+    data.setup("fit")
+
+
+def compare(settings: Settings) -> list[Pair]:
+    """Seconds of warm and of cold set-ups; each cold one in an empty cache of its own."""
+    config = composed("data=imdb", *settings.imdb)
+    stopwatch = Stopwatch(settings.clock)
+    pairs: list[Pair] = []
+    for _ in range(MAX_COLD_READS):
+        with TemporaryDirectory() as folder:
+            os.environ["RNNLAB_CACHE"] = folder
+            cold = stopwatch.of(lambda: set_up(config))
+            warm = [stopwatch.of(lambda: set_up(config)) for _ in range(WARM_READS)]
+        pairs += [Pair(seconds, cold, 1) for seconds in warm]
+        if sum({pair.other for pair in pairs}) >= settings.seconds and len(pairs) >= MIN_PAIRS:
+            break
+    return pairs
+
+
+def cache(settings: Settings) -> Row:
+    """Seconds, cold / warm."""
+    with left_as_found():
+        pairs = compare(settings)
+    ours, other = (sum(pair[side] for pair in pairs) / len(pairs) for side in (0, 1))
+    what = "IMDB data set-up: first time / from the cache"
+    ratios = [pair.other / pair.ours for pair in pairs]
+    return Row("cache", what, f"{ours:.3f} s", f"{other:.1f} s", ratios, 100.0, at_least=True)

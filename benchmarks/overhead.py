@@ -1,0 +1,143 @@
+"""A training step in the Trainer, against the same step in a bare loop."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count, islice
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import lightning.pytorch as L
+import torch
+from rich.console import Console
+
+from benchmarks.pairs import Pair, Row, Stopwatch, enough
+from benchmarks.runs import BareLoop, Settings, composed, left_as_found
+from rnnlab import experiment
+from rnnlab.build import build_data
+from rnnlab.data import DataModule
+from rnnlab.spec import Batch
+
+IMDB_STEPS, SINE_STEPS = 8, 40  # in a block
+
+
+class Alternate(L.Callback):
+    """After each block of the Trainer's steps, stop its clock and do them in the bare loop.
+
+    It must stand behind all other callbacks, so that their work is in the Trainer's time. A block
+    in which an epoch ends is not counted: validation is no training step.
+
+    Args:
+        bare: a network of its own, built alike.
+        batches: the batches that the Trainer reads, once more.
+        steps: in a block.
+        stopwatch: takes the time.
+        seconds: of each side.
+
+    Attributes:
+        pairs: Trainer and bare loop; the first pair warms up and is not in it.
+    """
+
+    def __init__(
+        self,
+        bare: BareLoop,
+        batches: Iterator[Batch],
+        steps: int,
+        stopwatch: Stopwatch,
+        seconds: float,
+    ) -> None:
+        self.bare, self.batches, self.steps = bare, batches, steps
+        self.stopwatch, self.seconds = stopwatch, seconds
+        self.pairs: list[Pair] = []
+        self._done, self._whole = 0, False
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the Trainer's clock."""
+        self.stopwatch.start()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Spoil the block that the validation stands in."""
+        self._whole = False
+
+    def on_train_batch_end(self, trainer: L.Trainer, *rest: Any) -> None:
+        """At the end of a block let the bare loop do the same."""
+        self._done += 1
+        if self._done % self.steps:
+            return
+        ours = self.stopwatch.read()
+        with plain_torch():
+            other = self.stopwatch.of(self._train_bare)
+        if self._whole:
+            self.pairs.append(Pair(ours, other, self.steps))
+        self._whole = True
+        trainer.should_stop = enough(self.pairs, self.seconds)
+        self.stopwatch.start()
+
+    def _train_bare(self) -> None:
+        for batch in islice(self.batches, self.steps):
+            self.bare.step(batch)
+
+
+@contextmanager
+def plain_torch() -> Iterator[None]:
+    """Without the deterministic mode that a run of ours asks for: the bare loop knows none."""
+    torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def epochs(data: DataModule) -> Iterator[Batch]:
+    """The batches of the training loader, epoch after epoch, as a Trainer reads them."""
+    loader = data.train_dataloader()
+    for epoch in count():
+        loader.order.epoch = epoch  # type: ignore[union-attr]
+        yield from loader
+
+
+def compare(overrides: tuple[str, ...], steps: int, settings: Settings) -> list[Pair]:
+    """Seconds of blocks of steps, in the Trainer of a whole run and in the bare loop."""
+    with TemporaryDirectory() as folder:
+        config = composed(*overrides, f"output_dir={folder}", "trainer.limit_val_batches=1")
+        parts = experiment.build(config, experiment.claim_folder(config))
+        show_progress(parts)
+        twin = build_data(config)
+        twin.setup("fit")
+        device = parts.trainer.strategy.root_device
+        total = config.trainer.max_epochs * len(twin.train_dataloader())
+        bare = BareLoop(config, twin.spec, total, device)
+        bare.model.load_state_dict(parts.model.state_dict())
+        stopwatch = Stopwatch(settings.clock, device)
+        alternate = Alternate(bare, epochs(twin), steps, stopwatch, settings.seconds)
+        parts.trainer.callbacks.append(alternate)  # type: ignore[attr-defined]
+        experiment.fit(parts)
+    return alternate.pairs
+
+
+def show_progress(parts: experiment.Parts) -> None:
+    """Let the moving line move although nobody sees it: it is part of a run's cost."""
+    if "progress" in parts.callbacks:
+        parts.callbacks["progress"].console = Console(file=io.StringIO(), force_terminal=True)
+
+
+def row(name: str, what: str, bar: float, pairs: list[Pair]) -> Row:
+    """Milliseconds of a step, ours / bare."""
+    steps = sum(pair.units for pair in pairs)
+    ours, other = (1e3 * sum(pair[side] for pair in pairs) / steps for side in (0, 1))
+    ratios = [pair.ours / pair.other for pair in pairs]
+    return Row(name, what, f"{ours:.2f} ms", f"{other:.2f} ms", ratios, bar, at_least=False)
+
+
+def imdb(settings: Settings) -> Row:
+    """Long sequences: a step takes tenths of a second."""
+    with left_as_found():
+        pairs = compare(("data=imdb", "model=gru", *settings.imdb), IMDB_STEPS, settings)
+    return row("imdb", "IMDB GRU, time of a step: a run's Trainer / bare loop", 1.05, pairs)
+
+
+def sine(settings: Settings) -> Row:
+    """Short sequences: a step takes milliseconds, so each call of the Trainer counts."""
+    with left_as_found():
+        pairs = compare(("data=sine", "model=gru", *settings.sine), SINE_STEPS, settings)
+    return row("sine", "sine GRU, time of a step: a run's Trainer / bare loop", 1.10, pairs)
