@@ -1,5 +1,6 @@
 """One run, from its config to its report. Everything heavy is imported when it is needed."""
 
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -38,8 +39,8 @@ class Run:
 
     @property
     def score(self) -> float:
-        """The monitored metric of the best checkpoint."""
-        return float(self.report["scores"][self.report["monitor"]])
+        """The monitored metric of the best checkpoint; NaN where nothing was validated."""
+        return float(self.report["scores"].get(self.report["monitor"], math.nan))
 
 
 @dataclass(frozen=True)

@@ -66,11 +66,12 @@ def facts(report: Mapping[str, Any], folder: RunFolder) -> dict[str, str]:
     targets = report["evaluated_targets"]
     spent = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
     memory = ", ".join(f"{name} {value:,.0f} MiB" for name, value in report["peak_memory"].items())
-    return {
+    lines = {
         "parameters": f"{report['model']['parameters']:,}",
         "targets": ", ".join(f"{count:,} {split}" for split, count in targets.items()),
         "seconds": spent,
-        "speed": f"{speed['samples_per_second']:,.0f} samples/s in training",
+        "speed": f"{speed['samples_per_second']:,.0f} samples/s in training" if speed else "",
         "peak memory": memory,
         "folder": str(folder.path),
     }
+    return {name: line for name, line in lines.items() if line}

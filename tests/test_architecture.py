@@ -1,0 +1,83 @@
+"""Who may know whom: every import of the package, those within functions too."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = {
+    ".".join(file.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__"): file
+    for file in (ROOT / "src").rglob("*.py")
+}
+KNOWS = {  # room -> what it may import of the package, beside itself
+    "spec": (),
+    "values": (),
+    "errors": (),
+    "precision": (),
+    "layers": ("spec",),
+    "tasks": ("layers", "spec", "values", "report.plots", "report.files"),
+    "models": ("tasks", "layers", "spec", "values", "errors"),
+    "data": ("spec", "values", "errors", "layers.embedding"),
+    "callbacks": ("spec", "values"),
+    "report": ("errors",),
+    "loggers": ("report", "errors", "values", "callbacks.checkpoint"),
+    "schedules": ("models.base", "values"),
+    "config": ("errors", "values"),
+    "build": ("callbacks", "config", "data", "errors", "models", "spec", "tasks"),
+    "experiment": (
+        *("build", "callbacks", "config", "data", "errors", "loggers", "models"),
+        *("precision", "report", "tasks"),
+    ),
+    "loading": ("build", "config", "errors", "models", "spec"),
+    "cli": ("config", "errors"),
+    "": ("loading", "models"),
+}
+FOREIGN = {  # package -> the only modules that may import it
+    "hydra": ("build", "experiment", "cli", "config"),
+    "omegaconf": ("build", "experiment", "cli", "config", "report.folder"),
+    "wandb": ("loggers.wandb",),
+    "datasets": ("data.sources",),
+    "pandas": ("data",),
+    "matplotlib": ("report.plots",),
+    "pydantic": ("config",),
+    "optuna": (),
+}
+
+
+def imports(file: Path) -> Iterator[str]:
+    """The modules that a file imports, by their full names."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}:{node.lineno}: imports are absolute"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in FILES else str(node.module) for name in names)
+
+
+def allowed(module: str, rooms: tuple[str, ...]) -> bool:
+    inside = module.removeprefix("rnnlab").removeprefix(".")
+    return any(inside == room or inside.startswith(f"{room}.") for room in rooms)
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_a_module_knows_only_whom_it_may_know(module: str) -> None:
+    room = [*module.split("."), ""][1]
+    assert room in KNOWS, f"{room} is new: say in KNOWS whom it may know"
+    for other in imports(FILES[module]):
+        if other in FILES:
+            assert allowed(other, (room, *KNOWS[room])), f"{module} may not know {other}"
+        package = other.split(".")[0]
+        assert allowed(module, FOREIGN.get(package, (room,))), f"{module} may not use {package}"
+
+
+def test_no_import_comes_back() -> None:
+    known = {module: set(imports(file)) & FILES.keys() for module, file in FILES.items()}
+    TopologicalSorter(known).prepare()  # CycleError names the cycle
+
+
+def test_the_door_only_knows_the_package_and_hydra() -> None:
+    assert set(imports(ROOT / "train.py")) <= {"sys", "hydra", "omegaconf", *FILES}
