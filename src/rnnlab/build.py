@@ -182,7 +182,8 @@ def is_multirun() -> bool:
     """Whether this is one of several jobs of `train.py -m`."""
     if not HydraConfig.initialized():
         return False
-    return OmegaConf.select(HydraConfig.get(), "mode", throw_on_missing=False) == RunMode.MULTIRUN
+    hydra: Any = HydraConfig.get()
+    return not OmegaConf.is_missing(hydra, "mode") and bool(hydra.mode == RunMode.MULTIRUN)
 
 
 def quiet_libraries() -> None:

@@ -23,7 +23,7 @@ class LockedDropout(nn.Module):
             return sequences
         batch, _, features = sequences.shape
         keep = sequences.new_empty(batch, 1, features).bernoulli_(1 - self.p)
-        return sequences * keep / (1 - self.p)
+        return sequences * (keep / (1 - self.p))
 
 
 class WordDropout(nn.Module):

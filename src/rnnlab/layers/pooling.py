@@ -26,7 +26,8 @@ def pool_ends(outputs: Tensor, lengths: Tensor) -> Tensor:
 def pool_mean(outputs: Tensor, lengths: Tensor) -> Tensor:
     """The mean over the valid steps."""
     valid = valid_steps(lengths, outputs.shape[1]).to(outputs.dtype)
-    return torch.einsum("bth,bt->bh", outputs, valid) / lengths.unsqueeze(1)
+    # Not einsum, whose products of thin matrices take five times as long on a CPU.
+    return (outputs * valid.unsqueeze(2)).sum(dim=1) / lengths.unsqueeze(1)
 
 
 def pool_max(outputs: Tensor, lengths: Tensor) -> Tensor:
