@@ -24,8 +24,10 @@ from rich.table import Table
 from benchmarks import cache, overhead, padding
 from benchmarks.pairs import CLOCKS, Row
 from benchmarks.runs import Settings
+from rnnlab.callbacks import RunStopped
 from rnnlab.report.environment import device_facts, versions
 
+WIDTH = 150  # of the table in a file or a pipe
 BENCHMARKS: dict[str, Callable[[Settings], Row]] = {
     "buckets": padding.buckets,
     "training": padding.training,
@@ -99,34 +101,35 @@ def measure(names: Sequence[str], settings: Settings, console: Console) -> list[
     """Run the benchmarks of these names, all if there are none."""
     rows = []
     for name in names or BENCHMARKS:
-        with console.status(name):
-            rows.append(BENCHMARKS[name](settings))
+        console.print(f"{name} ...", style="dim")
+        rows.append(BENCHMARKS[name](settings))
     return rows
 
 
-def main(words: Sequence[str] | None = None, **changed: Any) -> int:
+def main(words: Sequence[str] | None = None, **changed: Any) -> None:
     """Measure and print.
 
     Args:
         words: the command line.
         changed: of Settings, what the command line does not know.
-
-    Returns:
-        0, or 1 where a bar was missed.
     """
-    given, console = arguments(words), Console()
+    given = arguments(words)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     if given.threads:
         torch.set_num_threads(given.threads)
     facts = surroundings(given)
     for name, line in facts.items():
         console.print(f"{name:<11}{line}", highlight=False, soft_wrap=True)
-    rows = measure(given.names, Settings(given.seconds, given.clock, **changed), console)
+    settings = Settings(given.seconds, given.clock, **changed)
+    rows = measure(given.names, settings, Console(stderr=True))
     console.print(result_table(rows))
     if given.json:
         content = {"surroundings": facts, "rows": [row.plain() for row in rows]}
         given.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return 0 if all(row.passed for row in rows) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except (KeyboardInterrupt, RunStopped):
+        sys.exit(130)

@@ -18,7 +18,7 @@ from rnnlab.build import build_data
 from rnnlab.data import DataModule
 from rnnlab.spec import Batch
 
-IMDB_STEPS, SINE_STEPS = 8, 40  # in a block
+IMDB_STEPS, SINE_STEPS = 8, 25  # in a block; 25 steps stand between two logs
 
 
 class Alternate(L.Callback):
@@ -112,6 +112,8 @@ def compare(overrides: tuple[str, ...], steps: int, settings: Settings) -> list[
         alternate = Alternate(bare, epochs(twin), steps, stopwatch, settings.seconds)
         parts.trainer.callbacks.append(alternate)  # type: ignore[attr-defined]
         experiment.fit(parts)
+    if not alternate.pairs:
+        raise ValueError(f"no block of {steps} steps fits into an epoch: give smaller batches")
     return alternate.pairs
 
 

@@ -20,7 +20,7 @@ KNOWS = {  # room -> what it may import of the package, beside itself
     "layers": ("spec",),
     "tasks": ("layers", "spec", "values", "report.plots", "report.files"),
     "models": ("tasks", "layers", "spec", "values", "errors"),
-    "data": ("spec", "values", "errors", "layers.embedding"),
+    "data": ("spec", "values", "errors", "layers.embedding", "report.files"),
     "callbacks": ("spec", "values"),
     "report": ("errors",),
     "loggers": ("report", "errors", "values", "callbacks.checkpoint"),

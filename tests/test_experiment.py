@@ -261,6 +261,9 @@ def test_texts_leave_a_confusion_matrix_and_their_worst_errors(texts: Run) -> No
     path = texts.folder.path
     assert (path / "confusion_matrix.png").stat().st_size > 5_000
     page = (path / "most_confidently_wrong.md").read_text()
+    words = (path / "vocabulary.txt").read_text().split("\n")
+    assert len(words) == 20 - 2
+    assert all(word.startswith("word") for word in words)
     quoted = [line[2:] for line in page.splitlines() if line.startswith("> ")]
     table = Path(texts.folder.read_config()["data"]["path"]).read_text()
     wrong = round(10 * (1 - texts.report["scores"]["test/accuracy"]))

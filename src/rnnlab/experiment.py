@@ -200,6 +200,7 @@ def announce(parts: Parts) -> None:
         "git": git_state(),
     }
     parts.folder.write_report(report)
+    parts.data.keep(parts.folder.path)
     for logger in parts.trainer.loggers:
         logger.log_hyperparams(asdict(parts.config))
     screen.head(report, parts.folder, parts.data.provenance.line())

@@ -7,7 +7,7 @@ the other one at full accuracy. On others "medium" really rounds to bfloat16. So
 import torch
 
 MAX_RELATIVE_ERROR = 1e-5  # bfloat16 has about 3e-3, TF32 about 3e-4, float32 about 3e-7
-SMALL = 64  # below this width the other back end is the slower one
+SMALL = 192  # below this width the other back end is the slower one
 
 
 def choose_matmul_precision(wanted: str, width: int, device: str) -> str:

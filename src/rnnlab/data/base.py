@@ -1,6 +1,7 @@
 """What every data set is: sizes, three loaders whose targets are fixed, baselines, and examples."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import lightning.pytorch as L
@@ -54,6 +55,9 @@ class DataModule(L.LightningDataModule):
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """What stands behind a target, to be shown beside its prediction."""
         raise NotImplementedError
+
+    def keep(self, folder: Path) -> None:
+        """Leave in a run's folder what is needed to read new inputs; numbers need nothing."""
 
     def train_dataloader(self) -> BatchLoader:
         """Random batches of similar length, anew in each epoch."""

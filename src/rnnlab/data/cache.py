@@ -84,6 +84,14 @@ def _remove_stale(root: Path) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """SHA-256 of a file's bytes, in hexadecimal; remembered until the file is changed."""
+    facts = path.stat()
+    key = {"sha256 of": str(path.resolve()), "size": facts.st_size, "changed": facts.st_mtime_ns}
+    folder = cached(key, lambda folder: _write_sha256(path, folder))
+    return (folder / "sha256").read_text(encoding="ascii")
+
+
+def _write_sha256(path: Path, folder: Path) -> None:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    (folder / "sha256").write_text(digest, encoding="ascii")

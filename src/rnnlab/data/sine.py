@@ -100,7 +100,9 @@ class SineDataModule(DataModule):
         shuffle: bool = True,
     ) -> None:
         super().__init__(batch_size, seed, shuffle)
-        self.frequencies = list(frequencies or [0.05])
+        self.frequencies = [0.05] if frequencies is None else list(frequencies)
+        if not self.frequencies:
+            raise ConfigError("data.frequencies=[]: give at least one, such as [0.05]")
         self.amplitudes = list(amplitudes or [1.0] * len(self.frequencies))
         if len(self.amplitudes) != len(self.frequencies):
             raise ConfigError(

@@ -124,7 +124,6 @@ def _number(
     return Ragged(values, np.array(offsets))
 
 
-def keep_frequent(ragged: Ragged, vocab_size: int) -> Ragged:
-    """The same sequences with every id from `vocab_size` on read as <unk>."""
-    values = np.where(ragged.values >= vocab_size, UNKNOWN, ragged.values)
-    return Ragged(values.astype(np.int32, copy=False), ragged.offsets)
+def keep_frequent(ids: NDArray[np.int32], vocab_size: int) -> NDArray[np.int32]:
+    """The ids with every one from `vocab_size` on read as <unk>."""
+    return np.where(ids >= vocab_size, np.int32(UNKNOWN), ids)

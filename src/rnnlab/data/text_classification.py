@@ -27,8 +27,9 @@ from rnnlab.data.labelled_texts import (
 from rnnlab.data.sources import Provenance, SourceName, hub_is_reachable
 from rnnlab.data.splits import split_by_group
 from rnnlab.data.tables import check_file, find_table, kind_of
-from rnnlab.data.text import TOKENS_VERSION, Ragged, index_tokens, keep_frequent
+from rnnlab.data.text import SPECIAL, TOKENS_VERSION, Ragged, index_tokens, keep_frequent
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.report.files import write_text
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.values import Fraction, NonNegativeInt, PositiveInt, Share
 
@@ -217,7 +218,7 @@ class TextClassificationDataModule(DataModule):
         if self.choice_note:
             notes = [self.choice_note, *self.provenance.notes]
             self.provenance = replace(self.provenance, notes=notes)
-        self.tokens = {s: keep_frequent(Ragged.load(folder, s), self.vocab_size) for s in SPLITS}
+        self.tokens = {split: Ragged.load(folder, split) for split in SPLITS}
         self.labels = {s: np.load(folder / f"{s}.labels.npy") for s in SPLITS}
         names = tuple(self.class_names.get(label, label) for label in meta["classes"])
         self.spec = DataSpec(len(names), num_tokens=self.vocab_size, class_names=names)
@@ -236,7 +237,7 @@ class TextClassificationDataModule(DataModule):
         """Texts as token ids (B, T), padded to the longest."""
         tokens, lengths = self.tokens[split].gather(rows, self.seq_len, self.head_fraction)
         return Batch(
-            torch.from_numpy(tokens).long(),
+            torch.from_numpy(keep_frequent(tokens, self.vocab_size)).long(),
             torch.from_numpy(lengths),
             torch.from_numpy(self.labels[split][rows]),
             torch.from_numpy(rows),
@@ -255,5 +256,9 @@ class TextClassificationDataModule(DataModule):
     def vocabulary(self) -> list[str]:
         """The words that are told apart; words[i] has the id i + 2."""
         assert self.folder is not None
-        text = (self.folder / "vocabulary.txt").read_text(encoding="utf-8")
-        return text.split("\n")[: self.vocab_size - 2]
+        words = (self.folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
+        return words[: self.vocab_size - SPECIAL]
+
+    def keep(self, folder: Path) -> None:
+        """Leave the vocabulary, a word a line, in the order of their ids."""
+        write_text(folder / "vocabulary.txt", "\n".join(self.vocabulary()))

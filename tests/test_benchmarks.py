@@ -1,0 +1,98 @@
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from composing import small_imdb
+
+ROOT = Path(__file__).parents[1]
+NAMES = ["buckets", "training", "imdb", "sine", "cache"]
+
+
+@pytest.fixture
+def main(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.__main__ import main
+
+    return main
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Data sets and networks that train in no time."""
+    network = ("trainer=cpu", "model.hidden_size=8")
+    reviews = small_imdb(tmp_path) | {"batch_size": 2}
+    waves = {"num_series": 20, "steps": 60, "first_target": 40, "seq_len": 4, "batch_size": 4}
+    return {
+        "imdb": (*network, *(f"data.{name}={value}" for name, value in reviews.items())),
+        "sine": (*network, *(f"data.{name}={value}" for name, value in waves.items())),
+    }
+
+
+def test_every_benchmark_has_a_row_of_finite_ratios(main, small, tmp_path, capsys):
+    target = tmp_path / "speed.json"
+    main(["--seconds", "0.1", "--json", str(target)], **small)
+    printed = capsys.readouterr().out
+    assert "processor" in printed
+    rows = json.loads(target.read_text())["rows"]
+    assert [row["name"] for row in rows] == NAMES
+    for row in rows:
+        assert row["name"] in printed
+        assert len(row["ratios"]) >= 3
+        assert all(math.isfinite(ratio) and ratio > 0 for ratio in row["ratios"])
+
+
+def test_nothing_is_left_changed(main, small, capsys):
+    import os
+
+    import torch
+
+    def state():
+        strict = torch.are_deterministic_algorithms_enabled()
+        return dict(os.environ), strict, torch.get_float32_matmul_precision()
+
+    before = state()
+    main(["sine", "cache", "--seconds", "0.01"], **small)
+    assert state() == before
+
+
+def test_an_unknown_name_is_refused(main, capsys):
+    with pytest.raises(SystemExit):
+        main(["sin"])
+    assert "sin: no such benchmark; there are buckets, training" in capsys.readouterr().err
+
+
+def test_blocks_are_fair_samples_of_an_epoch(main):
+    from benchmarks.padding import deal
+
+    lengths = np.random.default_rng(0).integers(10, 400, 640)
+    batches = np.split(np.argsort(lengths), 80)
+    blocks = deal(batches, lengths, size=8)
+    assert sorted(map(len, blocks)) == [8] * 10
+    dealt = np.sort(np.concatenate([rows for block in blocks for rows in block]))
+    assert (dealt == np.arange(640)).all()
+    means = [np.mean([lengths[rows].max() for rows in block]) for block in blocks]
+    assert max(means) / min(means) < 1.25
+
+
+def test_the_naive_side_trains_on_the_same_samples(main):
+    import torch
+    from benchmarks.padding import naive_batches
+
+    from rnnlab.spec import Batch
+
+    rows = torch.arange(20)
+    whole = Batch(rows.unsqueeze(1), torch.ones(20, dtype=torch.long), rows, rows)
+    block = [np.array([1, 5, 7]), np.array([2, 9, 11])]
+    seen = torch.cat([batch.rows for batch in naive_batches(whole, block, batch_size=4)])
+    assert sorted(seen.tolist()) == [1, 2, 5, 7, 9, 11]
+
+
+def test_the_median_ratio_is_held_against_the_bar(main):
+    from benchmarks.pairs import Row
+
+    slow = Row("name", "what", "1", "2", [1.0, 1.2, 9.0], bar=1.1, at_least=False)
+    assert slow.ratio == 1.2
+    assert not slow.passed
+    assert Row("name", "what", "1", "2", [1.0, 1.2, 9.0], bar=1.1, at_least=True).passed
