@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e . --group dev
 	@touch $@
 
-run: install  ## train a GRU on IMDB reviews (5 minutes on 2 cores)
+run: install  ## train a GRU on IMDB reviews (some minutes on 2 cores)
 	$(BIN)/python train.py model=gru data=imdb
 
 test: install  ## the fast tests (no network)

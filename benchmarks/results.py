@@ -7,6 +7,7 @@ Runs that differ in their seed alone become one row: mean and spread over seeds.
 """
 
 import argparse
+import io
 import json
 import statistics
 from collections import defaultdict
@@ -15,9 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from rich.console import Console
+
+from rnnlab.report.folder import RunFolder
+from rnnlab.report.screen import table as table_of_run
 
 ROOT = Path(__file__).parents[1]
-BEGIN, END = "<!-- results -->", "<!-- end of results -->"
+EXAMPLE = "imdb-gru"  # the run whose last words stand at the head of the README
 NOT_COMPARED = ("seed", "run_dir", "resume", "output_dir")  # the data's seed follows the run's
 
 Report = dict[str, Any]
@@ -83,10 +88,25 @@ def table(groups: Iterable[list[Report]]) -> str:
     return "\n".join([head, "|---|---|---|---|---|---|---|---|", *rows])
 
 
-def insert(text: str, content: str) -> str:
-    """The text with what stands between the two marks replaced."""
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n{content}\n{END}{rest.partition(END)[2]}"
+def last_words(folder: Path) -> str | None:
+    """What the newest run of `make run` has printed at its end, as a code block."""
+    runs = [RunFolder(path.parent) for path in sorted(folder.rglob(f"{EXAMPLE}/*/report.json"))]
+    finished = [run for run in runs if run.read_report()["status"] == "finished"]
+    if not finished:
+        return None
+    run = finished[-1]
+    console = Console(file=io.StringIO(), width=88)
+    shown = RunFolder(Path("outputs", EXAMPLE, run.path.name))
+    table_of_run(run.read_report(), shown, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    return "\n".join(f"    {line}".rstrip() for line in text.splitlines())
+
+
+def insert(text: str, mark: str, content: str) -> str:
+    """The text with what stands between `<!-- mark -->` and `<!-- end of mark -->` replaced."""
+    begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}\n\n{content}\n\n{end}{rest.partition(end)[2]}"
 
 
 def main() -> None:
@@ -104,9 +124,10 @@ def main() -> None:
         "from the runs' own reports."
     )
     readme = ROOT / "README.md"
-    readme.write_text(
-        insert(readme.read_text(encoding="utf-8"), f"{note}\n\n{content}"), encoding="utf-8"
-    )
+    text = insert(readme.read_text(encoding="utf-8"), "results", f"{note}\n\n{content}")
+    if example := last_words(folder):
+        text = insert(text, "example", example)
+    readme.write_text(text, encoding="utf-8")
     results = f"# Results\n\n{note}\n\n{content}\n"
     (ROOT / "docs" / "RESULTS.md").write_text(results, encoding="utf-8")
     print(content)

@@ -35,7 +35,7 @@ def groups() -> list[str]:
 
 def small_sine(folder: Path) -> dict[str, Any]:
     """400 windows, 13 batches an epoch."""
-    sizes = {"num_series": 20, "steps": 60, "first_target": 40}
+    sizes = {"num_series": 20, "num_eval_series": 5, "steps": 60, "first_target": 40}
     return {**sizes, "seq_len": 16, "batch_size": 32}
 
 

@@ -23,7 +23,14 @@ def small(tmp_path):
     """Data sets and networks that train in no time."""
     network = ("trainer=cpu", "model.hidden_size=8")
     reviews = small_imdb(tmp_path) | {"batch_size": 2}
-    waves = {"num_series": 20, "steps": 60, "first_target": 40, "seq_len": 4, "batch_size": 4}
+    waves = {
+        "num_series": 20,
+        "num_eval_series": 5,
+        "steps": 60,
+        "first_target": 40,
+        "seq_len": 4,
+        "batch_size": 4,
+    }
     return {
         "imdb": (*network, *(f"data.{name}={value}" for name, value in reviews.items())),
         "sine": (*network, *(f"data.{name}={value}" for name, value in waves.items())),

@@ -27,7 +27,7 @@ COMMON = [
     "task.head_dropout=0.3",
     "model.hidden_size=16",
 ]
-SINE = ["data=sine", "data.num_series=20"]  # 47 steps an epoch
+SINE = ["data=sine", "data.num_series=20", "data.num_eval_series=5"]  # 47 steps an epoch
 
 
 def imdb(folder: Path) -> list[str]:

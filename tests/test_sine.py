@@ -13,7 +13,8 @@ SPLITS = ("train", "val", "test")
 def make(**settings):
     """Small series, drawn."""
     data = SineDataModule(
-        **{"num_series": 8, "steps": 60, "first_target": 30, "seq_len": 10} | settings
+        **{"num_series": 8, "num_eval_series": 2, "steps": 60, "first_target": 30, "seq_len": 10}
+        | settings
     )
     data.setup()
     return data

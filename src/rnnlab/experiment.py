@@ -260,6 +260,8 @@ def full_report(parts: Parts, rows: list[dict[str, Any]]) -> dict[str, Any]:
     from rnnlab.report.environment import peak_memory_mb
 
     best = summary.best_row(rows, parts.config.monitor, parts.config.mode)
+    if not parts.folder.best.exists():  # callbacks.best=null: the last weights were tested
+        best = summary.last_row(rows, parts.config.monitor)
     tested = next((row for row in reversed(rows) if row.get("test/loss")), None)
     splits = ("val", "test") if parts.config.test else ("val",)
     throughput = parts.callbacks.get("throughput")

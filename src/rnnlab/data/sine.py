@@ -71,7 +71,8 @@ class SineDataModule(DataModule):
         frequencies: of the waves, in cycles per step, each below 0.5.
         amplitudes: of the waves, as many; None for 1 each.
         noise: standard deviation of the noise, sigma.
-        num_series: series for training; validation and test have a quarter of them each.
+        num_series: series for training.
+        num_eval_series: series for validation, and as many again for the test.
         steps: of each series.
         first_target: first step that is forecast in validation and test, and the longest seq_len.
         seq_len: values that are read before a forecast.
@@ -89,7 +90,8 @@ class SineDataModule(DataModule):
         frequencies: list[PositiveFloat] | None = None,
         amplitudes: list[PositiveFloat] | None = None,
         noise: NonNegativeFloat = 0.1,
-        num_series: PositiveInt = 400,
+        num_series: PositiveInt = 160,
+        num_eval_series: PositiveInt = 100,
         steps: PositiveInt = 200,
         first_target: PositiveInt = 100,
         seq_len: PositiveInt = 50,
@@ -124,7 +126,8 @@ class SineDataModule(DataModule):
                 f"data.steps={steps} leaves no target behind data.first_target={first_target} with "
                 f"data.horizon={horizon}: raise data.steps"
             )
-        self.noise, self.num_series, self.steps = noise, num_series, steps
+        self.noise, self.steps = noise, steps
+        self.num_series, self.num_eval_series = num_series, num_eval_series
         self.first_target, self.seq_len, self.horizon = first_target, seq_len, horizon
         self.data_seed = data_seed
 
@@ -143,8 +146,8 @@ class SineDataModule(DataModule):
             return
         self.windows = {
             "train": self._draw(0, self.num_series, self.seq_len),
-            "val": self._draw(1, -(-self.num_series // 4), self.first_target),
-            "test": self._draw(2, -(-self.num_series // 4), self.first_target),
+            "val": self._draw(1, self.num_eval_series, self.first_target),
+            "test": self._draw(2, self.num_eval_series, self.first_target),
         }
         drawn = hashlib.sha256(b"".join(w.values.tobytes() for w in self.windows.values()))
         sizes = {split: len(windows) for split, windows in self.windows.items()}

@@ -10,7 +10,7 @@ from rnnlab.report.folder import RunFolder
 
 
 def head(report: Mapping[str, Any], folder: RunFolder, data: str) -> None:
-    """What is going to be trained, on what, and where it is kept."""
+    """Say what is going to be trained, on what, and where it is kept."""
     console = Console()
     model, device = report["model"], report["device"]
     kind = f"{device['count']} x {device.get('gpu', device['kind'])}"
@@ -25,9 +25,15 @@ def head(report: Mapping[str, Any], folder: RunFolder, data: str) -> None:
         console.print(f"       ({note})", highlight=False, soft_wrap=True)
 
 
-def table(report: Mapping[str, Any], folder: RunFolder) -> None:
-    """Scores with the baselines beside them, and what they cost."""
-    console = Console()
+def table(report: Mapping[str, Any], folder: RunFolder, console: Console | None = None) -> None:
+    """Print scores with the baselines beside them, and what they cost.
+
+    Args:
+        report: what report.json holds.
+        folder: of the run.
+        console: to print on; the terminal where none is given.
+    """
+    console = console or Console()
     console.print(scores_table(report))
     for name, line in facts(report, folder).items():
         console.print(f"{name:<13}{line}", highlight=False, soft_wrap=True)

@@ -21,6 +21,11 @@ def best_row(rows: Sequence[Row], monitor: str, mode: str) -> Row | None:
     return better(validations, key=lambda row: float(row[monitor]))
 
 
+def last_row(rows: Sequence[Row], monitor: str) -> Row | None:
+    """The row of the last validation."""
+    return next((row for row in reversed(rows) if row.get(monitor)), None)
+
+
 def scores_of(row: Row | None, split: str) -> dict[str, float]:
     """The scores of one split in a row, without the count of targets."""
     return {
