@@ -66,9 +66,18 @@ def row(reports: list[Report]) -> str:
         ", ".join(baselines),
         str(len(reports)),
         f"{statistics.median(report['seconds']['fit'] for report in reports):,.0f}",
-        ", ".join(sorted({report["git"].get("commit", "?")[:8] for report in reports})),
+        ", ".join(sorted({commit(report["git"]) for report in reports})),
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def commit(git: dict[str, Any]) -> str:
+    """The short commit; a plus where files differed from it.
+
+    >>> commit({"commit": "0123456789", "changed": True})
+    '01234567+'
+    """
+    return git.get("commit", "?")[:8] + ("+" if git.get("changed") else "")
 
 
 def spread(values: list[float]) -> str:

@@ -172,7 +172,8 @@ def build(config: RunConfig, folder: RunFolder) -> Parts:
         config, folder.path, list(callbacks.values()), list(loggers.values())
     )
     device = trainer.strategy.root_device.type
-    choose_matmul_precision(config.matmul_precision, model.output_size, device)
+    width = model.output_size // (2 if model.bidirectional else 1)
+    choose_matmul_precision(config.matmul_precision, width, device)
     parts = Parts(config, folder, data, model, trainer, callbacks, seconds)
     announce(parts)
     return parts
