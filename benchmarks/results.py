@@ -1,6 +1,8 @@
 """Write docs/RESULTS.md and the table of the README from the reports of finished runs.
 
-    python train.py -m experiment=imdb_official,sine_rnn,sine_lstm,sine_gru seed=0,1,2
+    python train.py model=gru data=imdb
+    python train.py -m model=rnn,lstm,gru data=sine
+    python train.py experiment=imdb_official data.path=<folder with train.csv and test.csv>
     python -m benchmarks.results outputs
 
 Runs that differ in their seed alone become one row: mean and spread over seeds.
@@ -130,7 +132,7 @@ def main() -> None:
     device = next(iter(groups.values()))[0]["device"]
     note = (
         f"On {device['cores']} cores ({device['kind']}); written by `python -m benchmarks.results` "
-        "from the runs' own reports."
+        "from the runs' own reports. The commands stand at the head of benchmarks/results.py."
     )
     readme = ROOT / "README.md"
     text = insert(readme.read_text(encoding="utf-8"), "results", f"{note}\n\n{content}")

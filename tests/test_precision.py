@@ -27,10 +27,10 @@ def test_to_measure_leaves_the_setting_alone():
 @pytest.mark.parametrize(
     ("width", "device", "error", "chosen"),
     [
-        (128, "cpu", 1e-7, "medium"),
-        (128, "cpu", 3e-3, "highest"),  # it really rounds to bfloat16
+        (256, "cpu", 1e-7, "medium"),
+        (256, "cpu", 3e-3, "highest"),  # it really rounds to bfloat16
         (8, "cpu", 1e-7, "highest"),  # too small to gain by it
-        (128, "cuda", 1e-7, "highest"),
+        (256, "cuda", 1e-7, "highest"),
     ],
 )
 def test_auto_takes_the_fast_kernel_only_where_it_is_exact(
