@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rnnlab.errors import ConfigError, DataError, did_you_mean
+from rnnlab.errors import ConfigError, DataError, RunStopped, did_you_mean
 
 USAGE_ERROR, STOPPED = 2, 130
 
@@ -19,14 +19,14 @@ def in_words() -> Iterator[None]:
         yield
     except (ConfigError, DataError) as error:
         fail(str(error))
+    except RunStopped as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(STOPPED)
     except KeyboardInterrupt:
         sys.exit(STOPPED)
     except Exception as error:
         if is_composition_error(error):
             fail(explain(error))
-        if type(error).__name__ == "RunStopped":  # its module is heavy to import
-            print(error, file=sys.stderr)
-            sys.exit(STOPPED)
         raise
 
 

@@ -31,7 +31,7 @@ RUNTIME: dict[str, frozenset[str]] = {
 }
 COMPONENTS = ("task", "data", "model", "optimizer", "scheduler")
 COLLECTIONS = ("callbacks", "logger")
-FOREIGN = {"torch", "lightning"}  # their own checks are asked by trying them (experiment.rehearse)
+FOREIGN = {"torch", "lightning"}  # their own checks are asked by trying them (build.rehearse)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The two errors that speak to the user instead of to the developer."""
+"""What speaks to the user instead of to the developer."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
@@ -10,6 +10,10 @@ class ConfigError(ValueError):
 
 class DataError(ValueError):
     """A file that cannot be used: which file, which row or column, what was found, what to do."""
+
+
+class RunStopped(RuntimeError):  # noqa: N818, it is no error
+    """The run was asked to stop, and did so after saving its last checkpoint."""
 
 
 EQUALLY_NEAR = 0.05  # difference of likeness below which both names are offered

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnlab.config import RunConfig, parse
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, RunStopped
 from rnnlab.report import screen
 from rnnlab.report.folder import RunFolder, new_folder, open_folder
 
@@ -137,8 +137,6 @@ def wait_for_folder(config: RunConfig) -> RunFolder:
 @contextmanager
 def recorded(folder: RunFolder) -> Iterator[None]:
     """Keep in report.json how the run ended, if it did not finish."""
-    from rnnlab.callbacks import RunStopped
-
     try:
         yield
     except (RunStopped, KeyboardInterrupt, SystemExit):  # Lightning makes the last of the second

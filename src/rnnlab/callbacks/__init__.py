@@ -4,12 +4,12 @@ from rnnlab.callbacks.checkpoint import (
     AtomicCheckpointIO,
     BestCheckpoint,
     LastCheckpoint,
-    RunStopped,
 )
 from rnnlab.callbacks.exact_resume import ExactResume
 from rnnlab.callbacks.progress import Progress
 from rnnlab.callbacks.throughput import Throughput
 from rnnlab.callbacks.training_loss import DivergedError, TrainingLoss
+from rnnlab.errors import RunStopped
 
 __all__ = [
     "AtomicCheckpointIO",

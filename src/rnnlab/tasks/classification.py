@@ -125,8 +125,6 @@ def most_confidently_wrong(outcome: Outcome, names: tuple[str, ...], count: int 
     ]
     for rank, i in enumerate(worst, start=1):
         given, truth = names[int(predicted[i])], names[int(outcome.targets[i])]
-        example = outcome.example(i)
         lines += ["", f"## {rank}. predicted {given} ({confidence[i]:.1%}), labelled {truth}", ""]
-        lines += [f"Test item {i}." if "source" not in example else f"{example['source']}."]
-        lines += ["", f"> {example.get('text', '')}"]
+        lines += [f"Test item {i}.", "", f"> {outcome.example(i).get('text', '')}"]
     return "\n".join(lines) + "\n"
