@@ -18,7 +18,7 @@ RUN grep '^torch==' constraints.txt > torch.txt \
 COPY src src
 COPY conf conf
 COPY train.py ./
-RUN pip install -c constraints.txt -e . \
+RUN pip install -c constraints.txt -e ".[data,linear]" \
     && mkdir outputs \
     && chown -R rnnlab:rnnlab /app
 

@@ -97,8 +97,8 @@ class BareLoop:
 
     def step(self, batch: Batch) -> int:
         """Forward, loss, backward, clip, optimizer, schedule; gives the number of samples."""
-        batch = Batch(*(part.to(self.device) for part in batch))
-        loss = self.model.task.loss(self.model.predictions(batch), batch.targets)
+        batch = Batch(*(part.to(self.device) for part in batch[:4]))
+        loss = self.model.task.loss(self.model.predictions(batch), batch)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.clip:
             clip_grad_norm_(self.model.parameters(), self.clip)

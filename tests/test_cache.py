@@ -29,6 +29,11 @@ def refuse(folder):
     raise AssertionError("was built again")
 
 
+def content(root):
+    """What stands in a cache, without the locks."""
+    return [entry for entry in root.iterdir() if entry.name != ".locks"]
+
+
 def test_what_was_built_is_found_again():
     folder = cached(KEY, write)
     assert (folder / "content").read_text() == "whole"
@@ -55,7 +60,7 @@ def test_a_build_that_raises_leaves_nothing(root, error):
 
     with pytest.raises(error, match="in the middle"):
         cached(KEY, fail)
-    assert list(root.iterdir()) == []
+    assert content(root) == []
     assert (cached(KEY, write) / "content").read_text() == "whole"
 
 
@@ -68,7 +73,7 @@ def test_what_a_kill_cut_off_is_never_used_and_later_removed(root):
     process.start()
     process.join(30)
     assert process.exitcode == -signal.SIGKILL
-    (leftover,) = root.iterdir()
+    (leftover,) = content(root)
 
     assert (cached(KEY, write) / "content").read_text() == "whole"
     assert leftover.is_dir()  # it could belong to a process that is still at work
@@ -92,27 +97,40 @@ def test_a_leftover_that_vanishes_meanwhile_is_no_error(root, monkeypatch):
     assert (cached(KEY, write) / "content").read_text() == "whole"
 
 
-def test_two_processes_at_once_end_with_one_whole_folder(root):
-    barrier, found = fork.Barrier(2), fork.Queue()
+def test_of_two_processes_at_once_one_builds_and_the_other_waits(root):
+    barrier, found, built = fork.Barrier(2), fork.Queue(), fork.Value("i", 0)
 
     def build(folder):
-        barrier.wait(30)
-        for part in range(20):
-            (folder / f"{part}").write_text(str(os.getpid()))
-        barrier.wait(30)
+        with built.get_lock():
+            built.value += 1
+        time.sleep(0.5)
+        (folder / "part").write_text(str(os.getpid()))
 
-    processes = [fork.Process(target=lambda: found.put(str(cached(KEY, build)))) for _ in range(2)]
+    def want():
+        barrier.wait(30)
+        found.put(str(cached(KEY, build)))
+
+    processes = [fork.Process(target=want) for _ in range(2)]
     for process in processes:
         process.start()
     folders = {found.get(timeout=30) for _ in processes}
     for process in processes:
         process.join(30)
     assert folders == {str(cache_path(KEY))}
-    assert list(root.iterdir()) == [cache_path(KEY)]
-    parts = [part.read_text() for part in cache_path(KEY).iterdir()]
-    assert len(parts) == 20
-    assert len(set(parts)) == 1  # all of one process
-    assert parts[0] in {str(process.pid) for process in processes}
+    assert content(root) == [cache_path(KEY)]
+    assert built.value == 1
+
+
+def test_where_no_lock_holds_the_first_of_two_stays(root, monkeypatch):
+    """As on a network drive: another process finishes the same while this one builds."""
+
+    def build(folder):
+        cache_path(KEY).mkdir()
+        (cache_path(KEY) / "part").write_text("theirs")
+        (folder / "part").write_text("ours")
+
+    assert (cached(KEY, build) / "part").read_text() == "theirs"
+    assert content(root) == [cache_path(KEY)]
 
 
 def test_a_root_that_cannot_be_written_is_named_with_what_to_set(tmp_path, monkeypatch):

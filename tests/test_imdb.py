@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnlab.data import IMDBDataModule, imdb, text_classification
+from rnnlab.data import IMDBDataModule, imdb, prepared
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.layers.embedding import PADDING, UNKNOWN
 
@@ -351,7 +351,7 @@ def test_the_hub_keeps_the_official_test_half(small_hub, own_cache):
 
 
 def test_auto_takes_the_hub_when_it_can_be_reached(small_hub, small_package, monkeypatch):
-    monkeypatch.setattr(text_classification, "hub_is_reachable", lambda: True)
+    monkeypatch.setattr(prepared, "hub_is_reachable", lambda: True)
     data = IMDBDataModule()
     data.setup()
     assert data.provenance.source == "hub"
@@ -362,7 +362,7 @@ def test_auto_takes_a_cached_copy_of_the_hub_without_asking_it(
 ):
     IMDBDataModule(source="hub").prepare_data()
     small_hub.clear()
-    monkeypatch.setattr(text_classification, "hub_is_reachable", lambda: pytest.fail("was asked"))
+    monkeypatch.setattr(prepared, "hub_is_reachable", lambda: pytest.fail("was asked"))
     data = IMDBDataModule()
     data.setup()
     assert data.provenance.source == "hub"

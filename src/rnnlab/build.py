@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
+import numpy as np
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -17,7 +18,8 @@ from hydra.utils import instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
 from omegaconf import OmegaConf
-from torch import distributed
+from torch import Tensor, distributed
+from torch.nn.functional import pad
 
 from rnnlab.callbacks import AtomicCheckpointIO
 from rnnlab.config import RunConfig, TrainerConfig, locate
@@ -202,11 +204,24 @@ def global_step(checkpoint: Path) -> int:
 
 def collect_outcome(model: RecurrentModel, data: DataModule) -> Outcome:
     """What was predicted on the test split, of all processes, in the order of the split."""
-    parts = gathered(model.outcome)
-    predictions, targets, index = (torch.cat(column) for column in zip(*parts, strict=True))
+    parts = model.outcome if model.task.stateful else gathered(model.outcome)
+    predictions, targets, index = (stacked(list(column)) for column in zip(*parts, strict=True))
     order = index.argsort()
     rows = index[order].tolist()
-    return Outcome(predictions[order], targets[order], lambda i: data.example("test", int(rows[i])))
+    return Outcome(
+        predictions[order],
+        targets[order],
+        lambda i: data.example("test", int(rows[i])),
+        data.evidence("test", np.array(rows)),
+    )
+
+
+def stacked(parts: list[Tensor]) -> Tensor:
+    """Batches as one; where they are of different widths, padded with zeros at the end."""
+    if parts[0].ndim == 1 or len({part.shape[1:] for part in parts}) == 1:
+        return torch.cat(parts)
+    width = max(part.shape[1] for part in parts)
+    return torch.cat([pad(part, (0, width - part.shape[1])) for part in parts])
 
 
 def gathered(members: list[Any]) -> list[Any]:

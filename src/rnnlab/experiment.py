@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rnnlab.data import DataModule
     from rnnlab.models import RecurrentModel
-    from rnnlab.tasks import Outcome
+    from rnnlab.tasks import Findings, Outcome
 
 RUN_DIR = "RNNLAB_RUN_DIR"  # tells the processes that DDP starts which folder is theirs
 PATIENCE_SECONDS = 60.0  # for the folder that rank 0 makes
@@ -244,7 +244,8 @@ def write_results(parts: Parts, outcome: "Outcome | None") -> None:
     from rnnlab.loggers.csv import read_metrics
 
     rows = read_metrics(parts.folder.metrics)
-    report = full_report(parts, rows)
+    findings = parts.model.task.judge(outcome) if outcome else None
+    report = full_report(parts, rows, findings)
     files = parts.model.task.write(parts.folder.path, outcome) if outcome else []
     files.append(draw_curves(parts, report, rows))
     for logger in parts.trainer.loggers:
@@ -253,7 +254,9 @@ def write_results(parts: Parts, outcome: "Outcome | None") -> None:
     parts.folder.write_report(report)
 
 
-def full_report(parts: Parts, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def full_report(
+    parts: Parts, rows: list[dict[str, Any]], findings: "Findings | None"
+) -> dict[str, Any]:
     """The report of a run that was trained and tested."""
     from rnnlab.report import summary
     from rnnlab.report.environment import peak_memory_mb
@@ -264,11 +267,19 @@ def full_report(parts: Parts, rows: list[dict[str, Any]]) -> dict[str, Any]:
     tested = next((row for row in reversed(rows) if row.get("test/loss")), None)
     splits = ("val", "test") if parts.config.test else ("val",)
     throughput = parts.callbacks.get("throughput")
+    scores = {**summary.scores_of(best, "val"), **summary.scores_of(tested, "test")}
+    baselines = summary.flat_baselines({s: parts.data.baselines(s) for s in splits})
+    if findings:
+        scores |= {f"test/{name}": value for name, value in findings.scores.items()}
+        for name, more in summary.flat_baselines({"test": findings.baselines}).items():
+            baselines.setdefault(name, {}).update(more)
     return {
         **parts.folder.read_report(),
         "status": "finished",
-        "scores": {**summary.scores_of(best, "val"), **summary.scores_of(tested, "test")},
-        "baselines": summary.flat_baselines({s: parts.data.baselines(s) for s in splits}),
+        "scores": scores,
+        "baselines": baselines,
+        "findings": list(findings.sentences) if findings else [],
+        "details": dict(findings.details) if findings else {},
         "evaluated_targets": {split: summary.targets_of(rows, split) for split in splits},
         "best": summary.place_of(best),
         "seconds": {name: round(value, 2) for name, value in parts.seconds.items()},

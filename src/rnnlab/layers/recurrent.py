@@ -93,6 +93,22 @@ class RecurrentStack(nn.Module):
         return reverse_valid_steps(outputs, lengths)
 
 
+def detached(state: Any) -> Any:
+    """The same state, from which no gradient flows back."""
+    return _each(state, lambda part: part.detach())
+
+
+def moved(state: Any, device: torch.device) -> Any:
+    """The same state on another device."""
+    return _each(state, lambda part: part.to(device))
+
+
+def _each(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    if isinstance(state, Tensor):
+        return change(state)
+    return None if state is None else type(state)(_each(part, change) for part in state)
+
+
 @torch.no_grad()
 def initialize(layer: nn.RNNBase, gates: int, forget_bias: float | None = None) -> None:
     """Orthogonal recurrent weights, Glorot input weights, zero biases, gate by gate.

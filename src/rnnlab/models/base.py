@@ -10,10 +10,11 @@ import lightning.pytorch as L
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from rnnlab.layers.recurrent import State
+from rnnlab.layers.recurrent import State, detached, moved
 from rnnlab.models.scores import Scores
 from rnnlab.spec import Batch
-from rnnlab.tasks import Task
+from rnnlab.tasks import Encoded, Task
+from rnnlab.tasks.base import LayerMaker
 
 
 class Plan(NamedTuple):
@@ -59,6 +60,7 @@ class RecurrentModel(L.LightningModule):
     Attributes:
         card: plain values in every checkpoint, from which rnnlab.load rebuilds the model.
         outcome: what was predicted of the test split: predictions, targets and rows of each batch.
+        carried: stage -> the state after its last batch, for one that goes on.
     """
 
     def __init__(self, task: Task, learning: Learning | None = None) -> None:
@@ -69,17 +71,21 @@ class RecurrentModel(L.LightningModule):
         self.val_scores = Scores(task, "val")
         self.test_scores = Scores(task, "test")
         self.card: dict[str, Any] = {}
+        self.carried: dict[str, State | None] = {}
 
-    def complete(self, output_size: int, bidirectional: bool = False) -> None:
+    def complete(
+        self, output_size: int, bidirectional: bool = False, layer: LayerMaker | None = None
+    ) -> None:
         """Build the head for outputs of size H; the last line of every architecture's constructor.
 
         Args:
             output_size: H.
             bidirectional: the second half of the outputs was read backwards.
+            layer: makes one recurrent layer of this kind; see Task.build.
         """
         self.output_size = output_size
         self.bidirectional = bidirectional
-        self.task.build(output_size, bidirectional)
+        self.task.build(output_size, bidirectional, layer)
 
     def forward(
         self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
@@ -93,20 +99,33 @@ class RecurrentModel(L.LightningModule):
         """
         raise NotImplementedError
 
-    def predictions(self, batch: Batch) -> Tensor:
+    def encode(self, batch: Batch, stage: str = "predict") -> Encoded:
+        """Read a batch, from where the last one of this stage ended if it goes on from there."""
+        state = self.carried.get(stage) if batch.goes_on else None
+        outputs, after = self(self.task.embed(batch.inputs), batch.lengths, state)  # (B, T, H)
+        if self.task.stateful:
+            self.carried[stage] = detached(after)
+        return Encoded(outputs, batch.lengths, after)
+
+    def predictions(self, batch: Batch, stage: str = "predict") -> Tensor:
         """Raw predictions of the task for a batch."""
-        outputs, _ = self(self.task.embed(batch.inputs), batch.lengths)  # (B, T, H)
-        return self.task.head(outputs, batch.lengths)
+        return self.task.predict(self.encode(batch, stage), batch)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        return self.task.loss(self.predictions(batch), batch.targets)
+        return self.task.loss(self.predictions(batch, "train"), batch)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what rebuilds the model."""
+        """Keep what rebuilds the model, and the state that its training goes on from."""
         checkpoint["card"] = self.card
+        checkpoint["carried"] = self.carried.get("train")
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the state back."""
+        state = checkpoint.get("carried")
+        self.carried["train"] = state and moved(state, self.device)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._score(batch, self.val_scores)
+        self._score(batch, self.val_scores, "val")
 
     def on_validation_epoch_end(self) -> None:
         self._log_scores(self.val_scores)
@@ -115,21 +134,26 @@ class RecurrentModel(L.LightningModule):
         self.outcome.clear()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        read = self._score(batch, self.test_scores)
-        self.outcome.append((read.cpu(), batch.targets.cpu(), batch.rows.cpu()))
+        encoded, predictions = self._score(batch, self.test_scores, "test")
+        answer = self.task.answer(predictions, encoded, batch)
+        parts = [part.cpu() for part in (answer, batch.targets, batch.rows)]
+        if batch.rows.ndim == 2:  # a target each step
+            parts = [part.flatten(0, 1) for part in parts]
+        self.outcome.append((parts[0], parts[1], parts[2]))
 
     def on_test_epoch_end(self) -> None:
         self._log_scores(self.test_scores)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """What a person reads: probabilities of classes, future values."""
-        return self.task.read(self.predictions(batch))
+        """What a person reads: probabilities of classes, future values, a translation."""
+        encoded = self.encode(batch)
+        return self.task.answer(self.task.predict(encoded, batch), encoded, batch)
 
-    def _score(self, batch: Batch, scores: Scores) -> Tensor:
-        predictions = self.predictions(batch)
-        read = self.task.read(predictions)
-        scores.update(self.task.loss(predictions, batch.targets), read, batch.targets)
-        return read
+    def _score(self, batch: Batch, scores: Scores, stage: str) -> tuple[Encoded, Tensor]:
+        encoded = self.encode(batch, stage)
+        predictions = self.task.predict(encoded, batch)
+        scores.update(predictions, batch)
+        return encoded, predictions
 
     def _log_scores(self, scores: Scores) -> None:
         place = {"step": self.trainer.global_step, "epoch": self.trainer.current_epoch}

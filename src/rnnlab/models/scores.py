@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, SumMetric
 
+from rnnlab.spec import Batch
 from rnnlab.tasks import Task
 
 
@@ -23,12 +24,17 @@ class Scores(nn.Module):
         self.metrics = task.metrics()
         self.loss = MeanMetric().set_dtype(torch.float64)
         self.targets = SumMetric().set_dtype(torch.float64)
+        self._task = [task]  # in a list, so that it is no submodule here too
+        if task.stateful:  # every process has seen all targets
+            for metric in (self.loss, self.targets, *self.metrics.values()):
+                metric.sync_on_compute = False
 
-    def update(self, loss: Tensor, read: Tensor, targets: Tensor) -> None:
-        """Add a batch: its mean loss, what was predicted, and what was right."""
-        self.loss.update(loss, len(targets))
-        self.targets.update(len(targets))
-        self.metrics.update(read, targets)
+    def update(self, predictions: Tensor, batch: Batch) -> None:
+        """Add a batch and its raw predictions."""
+        task = self._task[0]
+        self.loss.update(task.loss(predictions, batch), task.weight(batch))
+        self.targets.update(batch.rows.numel())
+        self.metrics.update(task.read(predictions, batch), batch.targets)
 
     def compute(self) -> dict[str, Tensor]:
         """All scores as `split/name`; begins anew."""

@@ -43,7 +43,7 @@ class StackedModel(RecurrentModel):
         self.body = RecurrentStack(
             layer, task.input_size, hidden_size, num_layers, bidirectional, dropout
         )
-        self.complete(self.body.output_size, bidirectional)
+        self.complete(self.body.output_size, bidirectional, layer)
 
     def forward(
         self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None

@@ -35,6 +35,8 @@ def table(report: Mapping[str, Any], folder: RunFolder, console: Console | None 
     """
     console = console or Console()
     console.print(scores_table(report))
+    for sentence in report.get("findings", []):
+        console.print(sentence, highlight=False, soft_wrap=True)
     for name, line in facts(report, folder).items():
         console.print(f"{name:<13}{line}", highlight=False, soft_wrap=True)
 

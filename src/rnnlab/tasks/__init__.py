@@ -1,7 +1,7 @@
 """What is learned: head, loss and metrics. Plain torch, one task a file."""
 
-from rnnlab.tasks.base import Outcome, Task
+from rnnlab.tasks.base import Encoded, Findings, Outcome, Task
 from rnnlab.tasks.classification import Classification
 from rnnlab.tasks.forecasting import Forecasting
 
-__all__ = ["Classification", "Forecasting", "Outcome", "Task"]
+__all__ = ["Classification", "Encoded", "Findings", "Forecasting", "Outcome", "Task"]

@@ -3,26 +3,65 @@
 B batch, T time, D features that enter the architecture, H features that leave it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
+from rnnlab.layers.recurrent import State
+from rnnlab.spec import Batch
+
+LayerMaker = Callable[[int, int], nn.RNNBase]
+
+
+class Encoded(NamedTuple):
+    """What an architecture made of a batch.
+
+    Attributes:
+        outputs: (B, T, H).
+        lengths: valid steps of each sequence, (B,).
+        state: after step T, None where the architecture has none.
+    """
+
+    outputs: Tensor
+    lengths: Tensor
+    state: State | None = None
+
 
 class Outcome(NamedTuple):
     """Everything that was predicted on one split, in the order of the split.
 
     Attributes:
-        predictions: what `Task.read` made of the head's outputs, (N, ...).
+        predictions: what `Task.answer` said, (N, ...); sequences are padded with zeros.
         targets: (N, ...).
         example: gives what stands behind the i-th target, to be shown beside its prediction.
+        evidence: what else the data set knows of the split, by name; a task says what it asks for.
     """
 
     predictions: Tensor
     targets: Tensor
     example: Callable[[int], Mapping[str, Any]]
+    evidence: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What only the whole split tells.
+
+    Attributes:
+        scores: more metrics of the network, by name.
+        baselines: more metrics of what the network is held against: baseline -> metric -> value.
+        sentences: what follows from the numbers, in words.
+        details: plain values for report.json, such as a metric of each step of a horizon.
+    """
+
+    scores: Mapping[str, float] = field(default_factory=dict)
+    baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    sentences: Sequence[str] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Task(nn.Module):
@@ -34,17 +73,28 @@ class Task(nn.Module):
     Attributes:
         name: the word after `task=`.
         metric_names: what is logged of validation and test, each as `split/name`.
+        test_names: what `judge` adds for the test split.
         causal: an output may not depend on later inputs.
+        stateful: sequences go on from batch to batch; every process evaluates all of them.
         input_size: D, the features of a step that enters the architecture.
     """
 
     name: ClassVar[str]
     metric_names: ClassVar[tuple[str, ...]]
+    test_names: ClassVar[tuple[str, ...]] = ()
     causal: ClassVar[bool] = False
+    stateful: ClassVar[bool] = False
     input_size: int
 
-    def build(self, output_size: int, bidirectional: bool) -> None:
-        """Make the head, once H is known; `bidirectional`: its second half was read backwards."""
+    def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
+        """Make the head, once the architecture is known.
+
+        Args:
+            output_size: H.
+            bidirectional: the second half of the outputs was read backwards.
+            layer: makes one recurrent layer of the architecture's own kind from its input size and
+                hidden size, for tasks that generate; None where it has no such layer.
+        """
         raise NotImplementedError
 
     def embed(self, inputs: Tensor) -> Tensor:
@@ -55,17 +105,36 @@ class Task(nn.Module):
         """Outputs of the architecture (B, T, H) to raw predictions."""
         raise NotImplementedError
 
-    def loss(self, predictions: Tensor, targets: Tensor) -> Tensor:
-        """Raw predictions and targets to one number, the mean over targets."""
+    def predict(self, encoded: Encoded, batch: Batch) -> Tensor:
+        """Raw predictions of a batch; in training the targets may be looked at."""
+        return self.head(encoded.outputs, encoded.lengths)
+
+    def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
+        """Raw predictions to one number, the mean over what `weight` counts."""
         raise NotImplementedError
 
-    def read(self, predictions: Tensor) -> Tensor:
-        """Raw predictions to what a person reads and the metrics take: probabilities, values."""
+    def weight(self, batch: Batch) -> Tensor | int:
+        """How many targets the loss of a batch is the mean of."""
+        return len(batch.targets)
+
+    def read(self, predictions: Tensor, batch: Batch) -> Tensor:
+        """Raw predictions to what the metrics take: probabilities, values in the targets' units."""
         raise NotImplementedError
+
+    def answer(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
+        """What a person is given: the same, or a sentence that was generated without the targets.
+
+        One entry for each of `batch.rows`.
+        """
+        return self.read(predictions, batch)
 
     def metrics(self) -> MetricCollection:
         """New metrics, named by `metric_names` without the loss; means over targets."""
         raise NotImplementedError
+
+    def judge(self, outcome: Outcome) -> Findings:
+        """What the whole test split alone tells, such as BLEU, or which of two is better."""
+        return Findings()
 
     def write(self, folder: Path, outcome: Outcome) -> list[Path]:
         """Leave the pictures and files that show what was learned in a run's folder."""

@@ -10,8 +10,8 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from rnnlab.layers import Pooling, TokenEmbedding
 from rnnlab.layers.pooling import PoolingName
-from rnnlab.spec import DataSpec
-from rnnlab.tasks.base import Outcome, Task
+from rnnlab.spec import Batch, DataSpec
+from rnnlab.tasks.base import LayerMaker, Outcome, Task
 from rnnlab.values import PositiveInt, Probability
 
 
@@ -53,7 +53,7 @@ class Classification(Task):
         self.label_smoothing = label_smoothing
         self.dropout = nn.Dropout(head_dropout)
 
-    def build(self, output_size: int, bidirectional: bool) -> None:
+    def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
         """See Task."""
         self.pooling = Pooling(self.pooling_name, output_size, bidirectional)
         self.classes = nn.Linear(self.pooling.output_size, self.spec.output_size)
@@ -69,11 +69,11 @@ class Classification(Task):
         scores: Tensor = self.classes(self.dropout(pooled))
         return scores
 
-    def loss(self, predictions: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
         """Cross entropy in nats."""
-        return cross_entropy(predictions, targets, label_smoothing=self.label_smoothing)
+        return cross_entropy(predictions, batch.targets, label_smoothing=self.label_smoothing)
 
-    def read(self, predictions: Tensor) -> Tensor:
+    def read(self, predictions: Tensor, batch: Batch) -> Tensor:
         """The probability of each class, (B, classes)."""
         return predictions.softmax(dim=1)
 

@@ -9,8 +9,8 @@ from torch.nn.functional import mse_loss
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
 from rnnlab.layers.pooling import Pooling
-from rnnlab.spec import DataSpec
-from rnnlab.tasks.base import Outcome, Task
+from rnnlab.spec import Batch, DataSpec
+from rnnlab.tasks.base import LayerMaker, Outcome, Task
 from rnnlab.values import Probability
 
 EXAMPLES = 8  # forecasts in the picture
@@ -34,7 +34,7 @@ class Forecasting(Task):
         self.input_size = int(spec.input_size or 0)
         self.dropout = nn.Dropout(head_dropout)
 
-    def build(self, output_size: int, bidirectional: bool) -> None:
+    def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
         """See Task."""
         self.pooling = Pooling("last", output_size, bidirectional)
         self.values = nn.Linear(output_size, self.spec.horizon * self.spec.output_size)
@@ -49,11 +49,11 @@ class Forecasting(Task):
         values: Tensor = self.values(last)
         return values.reshape(-1, self.spec.horizon, self.spec.output_size)
 
-    def loss(self, predictions: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
         """Mean squared error."""
-        return mse_loss(predictions, targets)
+        return mse_loss(predictions, batch.targets)
 
-    def read(self, predictions: Tensor) -> Tensor:
+    def read(self, predictions: Tensor, batch: Batch) -> Tensor:
         """The values themselves."""
         return predictions
 

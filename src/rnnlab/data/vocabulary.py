@@ -1,0 +1,263 @@
+"""Text to token ids and back, where the tokens are generated or predicted: words, characters, BPE.
+
+The ids 0..3 are padding, unknown, start and end; the first piece has the id 4.
+"""
+
+import json
+import re
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from rnnlab.errors import DataError
+from rnnlab.layers.embedding import END, PADDING, START, UNKNOWN
+
+TokenKind = Literal["words", "characters", "bpe"]
+SPECIALS = ("<pad>", "<unk>", "<s>", "<eos>")
+VOCABULARY_VERSION = 1  # raise it when the ids of a text change
+
+_PIECE = re.compile(r"<unk>|[^\W_]+(?:['\u2019][^\W_]+)*|[^\w\s]|_")
+_BEFORE = re.compile(r" ([,.;:!?%)\]}\u201d\u00bb])")
+_AFTER = re.compile(r"([(\[{\u201c\u00ab]) ")
+
+Split = Callable[[str], list[str]]
+
+
+def split_spaces(text: str) -> list[str]:
+    """What stands between spaces; for text that was tokenised by its makers.
+
+    >>> split_spaces(" the <unk> of N ")
+    ['the', '<unk>', 'of', 'N']
+    """
+    return text.split()
+
+
+def split_words(text: str) -> list[str]:
+    """Words with their inner apostrophes, and each mark alone.
+
+    >>> split_words("It isn't, (is it)?")
+    ['It', "isn't", ',', '(', 'is', 'it', ')', '?']
+    """
+    return _PIECE.findall(text)
+
+
+def join_words(words: Iterable[str]) -> str:
+    """Words to text: no space before a closing mark or behind an opening one.
+
+    >>> join_words(["Hello", ",", "(", "you", ")", "!"])
+    'Hello, (you)!'
+    """
+    return _AFTER.sub(r"\1", _BEFORE.sub(r"\1", " ".join(words)))
+
+
+class Vocabulary(ABC):
+    """Tokens that are told apart, and how a text is cut into them.
+
+    Attributes:
+        kind: words | characters | bpe.
+        pieces: every token with an id of its own; pieces[i] has the id i, the specials included.
+    """
+
+    kind: ClassVar[TokenKind]
+    pieces: list[str]
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    @abstractmethod
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of each text, without start and end."""
+
+    @abstractmethod
+    def decode(self, ids: Iterable[int]) -> str:
+        """A text again; what stands behind the first end, padding and start are left out."""
+
+    @abstractmethod
+    def state(self) -> Any:
+        """Plain values that `restored` makes it from."""
+
+    def save(self, path: Path) -> None:
+        """Write it to a JSON file."""
+        content = {"kind": self.kind, "state": self.state()}
+        path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+    @staticmethod
+    def load(path: Path) -> "Vocabulary":
+        """What `save` wrote."""
+        content = json.loads(path.read_text(encoding="utf-8"))
+        restored: Vocabulary = KINDS[content["kind"]].restored(content["state"])
+        return restored
+
+
+def sentence(ids: Iterable[int]) -> list[int]:
+    """The ids up to the first end, without padding and start."""
+    kept: list[int] = []
+    for i in ids:
+        if i == END:
+            break
+        if i not in (PADDING, START):
+            kept.append(i)
+    return kept
+
+
+class _Listed(Vocabulary):
+    """Tokens that stand in a list: what a text is cut into is looked up."""
+
+    def __init__(self, pieces: Sequence[str]) -> None:
+        self.pieces = list(pieces)
+        self._ids = {piece: i for i, piece in enumerate(self.pieces)}
+
+    def cut(self, text: str) -> list[str]:
+        """The text's tokens, known or not."""
+        raise NotImplementedError
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """See Vocabulary."""
+        find = self._ids.get
+        return [[find(piece, UNKNOWN) for piece in self.cut(text)] for text in texts]
+
+    @staticmethod
+    def frequent(counts: Counter[str], size: int) -> list[str]:
+        """The specials and the most frequent pieces; of equally frequent ones by alphabet."""
+        for special in SPECIALS:
+            counts.pop(special, None)
+        if not counts:
+            raise DataError("the training text holds no token")
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return [*SPECIALS, *(piece for piece, _ in ranked[: size - len(SPECIALS)])]
+
+
+class Words(_Listed):
+    """Whole words.
+
+    Args:
+        pieces: see Vocabulary.
+        spaces: cut at spaces alone, for text that was tokenised by its makers.
+        lower: in lower case.
+    """
+
+    kind = "words"
+
+    def __init__(self, pieces: Sequence[str], spaces: bool, lower: bool) -> None:
+        super().__init__(pieces)
+        self.spaces, self.lower = spaces, lower
+
+    @classmethod
+    def fit(
+        cls, texts: Iterable[str], size: int, spaces: bool = False, lower: bool = False
+    ) -> "Words":
+        """The `size` most frequent words of the texts, specials included."""
+        empty = cls(SPECIALS, spaces, lower)
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(empty.cut(text))
+        return cls(cls.frequent(counts, size), spaces, lower)
+
+    def cut(self, text: str) -> list[str]:
+        """See _Listed."""
+        text = text.lower() if self.lower else text
+        return split_spaces(text) if self.spaces else split_words(text)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """See Vocabulary."""
+        words = [self.pieces[i] for i in sentence(ids)]
+        return " ".join(words) if self.spaces else join_words(words)
+
+    def state(self) -> Any:
+        """See Vocabulary."""
+        return {"pieces": self.pieces, "spaces": self.spaces, "lower": self.lower}
+
+    @classmethod
+    def restored(cls, state: Any) -> "Words":
+        """From what `state` gave."""
+        return cls(**state)
+
+
+class Characters(_Listed):
+    """Single characters."""
+
+    kind = "characters"
+
+    @classmethod
+    def fit(cls, texts: Iterable[str], size: int) -> "Characters":
+        """The `size` most frequent characters of the texts, specials included."""
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(text)
+        return cls(cls.frequent(counts, size))
+
+    def cut(self, text: str) -> list[str]:
+        """See _Listed."""
+        return list(text)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """See Vocabulary."""
+        return "".join(self.pieces[i] if i != UNKNOWN else "\ufffd" for i in sentence(ids))
+
+    def state(self) -> Any:
+        """See Vocabulary."""
+        return self.pieces
+
+    @classmethod
+    def restored(cls, state: Any) -> "Characters":
+        """From what `state` gave."""
+        return cls(state)
+
+
+class Subwords(Vocabulary):
+    """Byte-pair encoding (Sennrich et al., 2016, https://aclanthology.org/P16-1162), on bytes.
+
+    No text is unknown, and `decode` gives back every text exactly.
+
+    Args:
+        tokenizer: of the library `tokenizers`.
+    """
+
+    kind = "bpe"
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        known = tokenizer.get_vocab(with_added_tokens=True)
+        self.pieces = sorted(known, key=known.__getitem__)
+
+    @classmethod
+    def fit(cls, texts: Iterable[str], size: int) -> "Subwords":
+        """At most `size` pieces, specials and the 256 bytes included, merged from the texts."""
+        from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=size,
+            special_tokens=list(SPECIALS),
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(texts, trainer)
+        return cls(tokenizer)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """See Vocabulary."""
+        return [found.ids for found in self._tokenizer.encode_batch(list(texts))]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """See Vocabulary."""
+        text: str = self._tokenizer.decode(sentence(ids), skip_special_tokens=True)
+        return text
+
+    def state(self) -> Any:
+        """See Vocabulary."""
+        return self._tokenizer.to_str()
+
+    @classmethod
+    def restored(cls, state: Any) -> "Subwords":
+        """From what `state` gave."""
+        from tokenizers import Tokenizer
+
+        return cls(Tokenizer.from_str(state))
+
+
+KINDS: dict[str, Any] = {kind.kind: kind for kind in (Words, Characters, Subwords)}
