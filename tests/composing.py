@@ -51,8 +51,68 @@ def small_imdb(folder: Path) -> dict[str, Any]:
     return {"path": str(table), "seq_len": 12, "batch_size": 16, "vocab_size": 20}
 
 
+def small_series(folder: Path, columns: str = "date,one,two", rows: int = 200) -> Path:
+    """Two random walks, hourly."""
+    table = folder / "series.csv"
+    if not table.exists():
+        times = np.datetime64("2020-01-01T00:00:00") + np.arange(rows) * np.timedelta64(1, "h")
+        walks = np.random.default_rng(0).standard_normal((rows, 2)).cumsum(axis=0) + 50
+        lines = [f"{t},{a:.4f},{b:.4f}" for t, (a, b) in zip(times, walks, strict=True)]
+        table.write_text("\n".join([columns, *lines]) + "\n")
+    return table
+
+
+WINDOWS = {"seq_len": 12, "horizon": 3, "batch_size": 32, "ridge_window": 6, "season": 4}
+
+
+def small_csv_series(folder: Path) -> dict[str, Any]:
+    """One series of two variables."""
+    return {**WINDOWS, "path": str(small_series(folder)), "calendar": ["hour"]}
+
+
+def small_weather(folder: Path) -> dict[str, Any]:
+    """As above, through the loader of stations."""
+    return {**WINDOWS, "path": str(small_series(folder))}
+
+
+def small_ett(folder: Path) -> dict[str, Any]:
+    """20 months of one variable; a day is forecast from six hours, the rest is what it is."""
+    table = folder / "ETTh1.csv"
+    if not table.exists():
+        rows = 20 * 30 * 24
+        times = np.datetime64("2016-07-01T00:00:00") + np.arange(rows) * np.timedelta64(1, "h")
+        lines = [f"{t},{np.sin(i / 4):.4f}" for i, t in enumerate(times)]
+        table.write_text("\n".join(["date,OT", *lines]) + "\n")
+    return {"path": str(folder), **WINDOWS, "horizon": 24, "batch_size": 2048}
+
+
+def small_stocks(folder: Path) -> dict[str, Any]:
+    """Two stocks of 300 days."""
+    places = folder / "stocks"
+    if not places.exists():
+        places.mkdir()
+        for seed, name in enumerate(("AAA", "BBB")):
+            random = np.random.default_rng(seed)
+            days = np.datetime64("2020-01-01") + np.arange(300)
+            close = 50 * np.exp(0.01 * random.standard_normal(300).cumsum())
+            lines = [
+                f"{day},{c * 1.01:.3f},{c * 0.99:.3f},{c:.3f},{1000 + i}"
+                for i, (day, c) in enumerate(zip(days, close, strict=True))
+            ]
+            text = "\n".join(["Date,High,Low,Close,Volume", *lines])
+            (places / f"{name}_2020.csv").write_text(text + "\n")
+    return {"path": str(places), "seq_len": 10, "batch_size": 64, "ridge_window": 6}
+
+
 # A data set as small as it can be: settings of `data`, and the files that they name.
-SMALL: dict[str, Callable[[Path], dict[str, Any]]] = {"sine": small_sine, "imdb": small_imdb}
+SMALL: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "csv_series": small_csv_series,
+    "ett": small_ett,
+    "imdb": small_imdb,
+    "sine": small_sine,
+    "stocks": small_stocks,
+    "weather": small_weather,
+}
 
 
 def small(data: str, folder: Path, *overrides: str, **settings: Any) -> dict[str, Any]:

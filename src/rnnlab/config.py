@@ -185,7 +185,8 @@ def settable(builder: Any, runtime: frozenset[str]) -> tuple[dict[str, Any], boo
     parameters = dict(inspect.signature(builder).parameters)
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     initializer = builder.__init__ if inspect.isclass(builder) else builder
-    if builder.__module__.split(".")[0] in FOREIGN:  # of their types only the numbers are sure
+    foreign = builder.__module__.split(".")[0] in FOREIGN
+    if foreign:  # of their types only the numbers are sure
         hints = {name: float for name, p in parameters.items() if type(p.default) in (int, float)}
     else:
         hints = get_type_hints(initializer, include_extras=True)
@@ -194,6 +195,9 @@ def settable(builder: Any, runtime: frozenset[str]) -> tuple[dict[str, Any], boo
         for name, p in parameters.items()
         if name not in runtime and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
     }
+    if open_ended and not foreign and inspect.isclass(builder):  # the rest goes to its base
+        inherited, open_ended = settable(builder.__bases__[0], runtime)
+        kinds = {**inherited, **kinds}
     return kinds, open_ended
 
 

@@ -131,7 +131,7 @@ def _parse(path: Path, reader: Reader, encoding: str) -> pd.DataFrame:
         return reader(path, encoding)
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}: {_first_foreign_byte(path, encoding)} is not {encoding}. "
+            f"{path}: {first_foreign_byte(path, encoding)} is not {encoding}. "
             "Save the file as UTF-8, or name its encoding, such as data.encoding=cp1252"
         ) from error
     except LookupError as error:
@@ -145,7 +145,7 @@ def _parse(path: Path, reader: Reader, encoding: str) -> pd.DataFrame:
         raise DataError(f"{path}: cannot be read as {kind_of(path)[1:]}: {reason}") from error
 
 
-def _first_foreign_byte(path: Path, encoding: str) -> str:
+def first_foreign_byte(path: Path, encoding: str) -> str:
     """Where decoding fails; pandas itself counts from the start of a cell or of a piece."""
     with get_handle(path, "rb", compression="infer", is_text=False) as opened:
         raw = opened.handle.read()

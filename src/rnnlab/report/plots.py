@@ -93,34 +93,77 @@ def forecasts(
     histories: Sequence[NDArray[Any]],
     truths: NDArray[Any],
     predicted: NDArray[Any],
-    sigma: float | None,
+    band: NDArray[Any] | None,
+    rival: tuple[str, NDArray[Any]] | None,
     path: Path,
 ) -> Path:
     """Forecasts of the first variable against the truth, each behind the window that was read.
 
     Args:
-        histories: what was read, (L, D) each.
-        truths: what followed, (examples, horizon, D).
-        predicted: what was forecast, (examples, horizon, D).
-        sigma: standard deviation of the noise, drawn as a band of two sigma; None where unknown.
+        histories: what was read, (L, V) each.
+        truths: what followed, (examples, H, V).
+        predicted: what was forecast, (examples, H, V).
+        band: how far below and above a forecast the truth may be, (2, H); None where unknown.
+        rival: name and forecasts (examples, H, V) of a baseline.
         path: of the PNG.
     """
     rows = -(-len(histories) // 2)
     figure, axes = _figure(rows, 2, 11, 2.4 * rows)
-    for axis, history, truth, forecast in zip(
-        axes.flat, histories, truths, predicted, strict=False
-    ):
-        past, future = np.arange(-len(history), 0), np.arange(len(truth))
+    dots = {"marker": "o", "markersize": 3} if truths.shape[1] < 25 else {}
+    for i, (axis, history) in enumerate(zip(axes.flat, histories, strict=False)):
+        past, future = np.arange(-len(history), 0), np.arange(truths.shape[1])
+        forecast = predicted[i, :, 0]
         axis.plot(past, history[:, 0], color=GREY, linewidth=1, label="read")
-        axis.plot(future, truth[:, 0], color=BLUE, marker="o", label="truth")
-        axis.plot(future, forecast[:, 0], color=ORANGE, marker="x", label="forecast")
-        if sigma:
-            low, high = forecast[:, 0] - 2 * sigma, forecast[:, 0] + 2 * sigma
-            axis.errorbar(future, forecast[:, 0], yerr=2 * sigma, color=ORANGE, alpha=0.5)
-            axis.fill_between(future, low, high, color=ORANGE, alpha=0.15)
-    axes[0, 0].legend(frameon=False, loc="upper left")
+        if rival:
+            axis.plot(future, rival[1][i, :, 0], color=GREY, linestyle="--", label=rival[0])
+        axis.plot(future, truths[i, :, 0], color=BLUE, label="truth", **dots)
+        axis.plot(future, forecast, color=ORANGE, label="forecast", **dots)
+        if band is not None:
+            axis.fill_between(future, *(forecast + band), color=ORANGE, alpha=0.15, linewidth=0)
+            if len(future) == 1:
+                axis.errorbar(future, forecast, yerr=np.abs(band), color=ORANGE, alpha=0.5)
+    axes[0, 0].legend(frameon=False, loc="upper left", fontsize="small")
     for axis in axes[-1]:
         axis.set_xlabel("step from the first forecast")
+    return _save(figure, path)
+
+
+def errors_by_step(
+    measured: Mapping[str, Mapping[str, NDArray[Any]]], errors: NDArray[Any], path: Path
+) -> Path:
+    """How the error grows with the step of the horizon, of the network and of each baseline.
+
+    Args:
+        measured: name -> measure -> value at each step, (H,); `network` is among them.
+        errors: forecast - truth of the network, (N, H, V).
+        path: of the PNG.
+    """
+    figure, axes = _figure(1, 2, 11, 4)
+    squares, spread = axes[0]
+    horizon = errors.shape[1]
+    steps, marker = np.arange(1, horizon + 1), "o" if horizon == 1 else ""
+    styles = iter(["--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), (0, (5, 5))])
+    for name, values in measured.items():
+        line = (
+            {"color": ORANGE, "linewidth": 2} if name == "network" else {"linestyle": next(styles)}
+        )
+        squares.plot(steps, values["mse"], label=name, marker=marker, **line)
+    squares.set(
+        xlabel="step of the horizon", ylabel="mean squared error", title="test error by step"
+    )
+    squares.set_ylim(bottom=0)
+    squares.legend(frameon=False, fontsize="small")
+    for low, high, alpha in ((0.05, 0.95, 0.15), (0.25, 0.75, 0.35)):
+        ends = np.quantile(errors, [low, high], axis=(0, 2))
+        label = f"middle {high - low:.0%}"
+        if horizon == 1:
+            spread.vlines(steps, *ends, color=BLUE, alpha=2 * alpha, linewidth=20, label=label)
+        else:
+            spread.fill_between(steps, *ends, color=BLUE, alpha=alpha, linewidth=0, label=label)
+    spread.plot(steps, errors.mean(axis=(0, 2)), color=BLUE, marker=marker, label="mean")
+    spread.axhline(0, color=GREY, linewidth=0.8)
+    spread.set(xlabel="step of the horizon", ylabel="forecast - truth", title="residuals by step")
+    spread.legend(frameon=False, fontsize="small")
     return _save(figure, path)
 
 

@@ -26,7 +26,7 @@ def head(report: Mapping[str, Any], folder: RunFolder, data: str) -> None:
 
 
 def table(report: Mapping[str, Any], folder: RunFolder, console: Console | None = None) -> None:
-    """Print scores with the baselines beside them, and what they cost.
+    """Print scores with the baselines below them, and what they cost.
 
     Args:
         report: what report.json holds.
@@ -42,18 +42,17 @@ def table(report: Mapping[str, Any], folder: RunFolder, console: Console | None 
 
 
 def scores_table(report: Mapping[str, Any]) -> Table:
-    """A row for each metric: best validation, test, and each baseline on the test split."""
-    baselines = report["baselines"]
-    result = Table(title=f"{report['name']}, seed {report['seed']}", title_justify="left")
-    result.add_column("metric")
-    for column in ("best val", "test", *baselines):
-        result.add_column(column, justify="right")
+    """A row for the best validation, for the test, and for each baseline on the test split."""
     scores = report["scores"]
     metrics = dict.fromkeys(name.split("/", 1)[1] for name in scores)
+    result = Table(title=f"{report['name']}, seed {report['seed']}", title_justify="left")
+    result.add_column("")
     for metric in metrics:
-        cells = [scores.get(f"val/{metric}"), scores.get(f"test/{metric}")]
-        cells += [members.get(f"test/{metric}") for members in baselines.values()]
-        result.add_row(metric, *(number(cell) for cell in cells))
+        result.add_column(metric, justify="right")
+    rows = {"best val": ("val", scores), "test": ("test", scores)}
+    rows |= {name: ("test", members) for name, members in report["baselines"].items()}
+    for name, (split, members) in rows.items():
+        result.add_row(name, *(number(members.get(f"{split}/{metric}")) for metric in metrics))
     return result
 
 

@@ -1,19 +1,58 @@
 """The next values of a series."""
 
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
 from rnnlab.layers.pooling import Pooling
+from rnnlab.measures import MEASURES, Verdict, compare, errors_by_step, in_words
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import LayerMaker, Outcome, Task
+from rnnlab.tasks.base import Findings, LayerMaker, Outcome, Task
 from rnnlab.values import Probability
 
 EXAMPLES = 8  # forecasts in the picture
+CHUNK = 4096  # targets that are measured at once
+
+Array = NDArray[Any]
+
+
+class Transform(NamedTuple):
+    """What a network forecasts in place of the values, and the way back.
+
+    Attributes:
+        there: values (B, H, V) and the last one that was read (B, 1, V) to what is forecast.
+        back: the inverse.
+    """
+
+    there: Callable[[Tensor, Tensor], Tensor]
+    back: Callable[[Tensor, Tensor], Tensor]
+
+
+def steps_of(values: Tensor, anchor: Tensor) -> Tensor:
+    """Each value minus the one before it.
+
+    >>> steps_of(torch.tensor([[[3.0], [5.0]]]), torch.tensor([[[2.0]]])).flatten().tolist()
+    [1.0, 2.0]
+    """
+    return torch.cat([anchor, values], dim=1).diff(dim=1)
+
+
+TRANSFORMS: dict[str, Transform] = {
+    "none": Transform(lambda values, _: values, lambda forecast, _: forecast),
+    "last": Transform(lambda values, last: values - last, lambda forecast, last: forecast + last),
+    "difference": Transform(steps_of, lambda forecast, last: last + forecast.cumsum(dim=1)),
+    "log_return": Transform(
+        lambda values, last: steps_of(values.log(), last.log()),
+        lambda forecast, last: last * forecast.cumsum(dim=1).exp(),
+    ),
+}
 
 
 class Forecasting(Task):
@@ -27,6 +66,7 @@ class Forecasting(Task):
 
     name = "forecasting"
     metric_names = ("loss", "mse", "mae", "noise_ratio")
+    test_names = ("smape", "mase")
 
     def __init__(self, spec: DataSpec, head_dropout: Probability = 0.0) -> None:
         super().__init__()
@@ -50,12 +90,19 @@ class Forecasting(Task):
         return values.reshape(-1, self.spec.horizon, self.spec.output_size)
 
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Mean squared error."""
-        return mse_loss(predictions, batch.targets)
+        """Mean squared error of what the network forecasts: scaled, and transformed."""
+        if batch.units is None:
+            return mse_loss(predictions, batch.targets)
+        location, scale, anchor = batch.units
+        wanted = TRANSFORMS[self.spec.transform].there(batch.targets, anchor)
+        return mse_loss(predictions, (wanted - location) / scale)
 
     def read(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """The values themselves."""
-        return predictions
+        """The values themselves, in the units of the targets."""
+        if batch.units is None:
+            return predictions
+        location, scale, anchor = batch.units
+        return TRANSFORMS[self.spec.transform].back(predictions * scale + location, anchor)
 
     def metrics(self) -> MetricCollection:
         """Squared and absolute error; the squared error over the noise where that is known."""
@@ -64,22 +111,182 @@ class Forecasting(Task):
             known["noise_ratio"] = NoiseRatio(self.spec.noise_variance)
         return MetricCollection(known, compute_groups=False)
 
+    def judge(self, outcome: Outcome) -> Findings:
+        """Errors of each step of the horizon, and the network against each baseline.
+
+        Asks the data set for `naive`, `zero`, `times`, `series`, `rivals`, `references`; see
+        rnnlab.data.SeriesDataModule.evidence. Without them, as with generated series, nothing.
+        """
+        if "rivals" not in outcome.evidence:
+            return Findings()
+        table = Table.of(outcome)
+        verdicts = {
+            name: compare(table.over_time["network"], errors, self.spec.horizon)
+            for name, errors in table.over_time.items()
+            if name != "network"
+        }
+        means = {
+            name: {measure: float(steps.mean()) for measure, steps in measured.items()}
+            for name, measured in table.by_step.items()
+        }
+        return Findings(
+            scores={name: means["network"][name] for name in self.test_names},
+            baselines={name: scores for name, scores in means.items() if name != "network"},
+            sentences=[
+                *(in_words(name, verdicts[name]) for name in outcome.evidence["references"]),
+                *self.each_alone(outcome, table),
+                *table.warning(),
+            ],
+            details={"against": plain(verdicts), "by_step": table.plain()},
+        )
+
+    def each_alone(self, outcome: Outcome, table: "Table") -> Iterator[str]:
+        """On how many of several series the network is better or worse, each tested alone."""
+        known = outcome.evidence
+        names = sorted(set(known["series"]))
+        if len(names) < 2 or not known["references"]:
+            return
+        reference = known["references"][0]
+        alone = [
+            compare(ours, theirs, self.spec.horizon)
+            for ours, theirs in table.of_series("network", reference, known["series"], names)
+        ]
+        better = sum(verdict.p < 0.05 and verdict.skill > 0 for verdict in alone)
+        worse = sum(verdict.p < 0.05 and verdict.skill < 0 for verdict in alone)
+        yield (
+            f"Each series alone against {reference}: better on {better} of {len(names)}, worse on "
+            f"{worse} (p < .05; by chance about {0.025 * len(names):.1f} of each)."
+        )
+
     def write(self, folder: Path, outcome: Outcome) -> list[Path]:
-        """Some forecasts against the truth, with what was read before them; all as a cloud."""
+        """Some forecasts against the truth and a baseline; the errors, of each step too."""
         from rnnlab.report import plots
 
         predicted, truths = outcome.predictions.numpy(), outcome.targets.numpy()
         shown = np.linspace(0, len(truths) - 1, num=min(EXAMPLES, len(truths)), dtype=int)
         histories = [outcome.example(int(i))["history"] for i in shown]
-        sigma = self.spec.noise_variance**0.5 if self.spec.noise_variance else None
-        return [
-            plots.forecasts(
-                histories, truths[shown], predicted[shown], sigma, folder / "forecasts.png"
-            ),
+        rivals = outcome.evidence.get("rivals", {})
+        reference = next(iter(outcome.evidence.get("references", [])), "")
+        picture = plots.forecasts(
+            histories,
+            truths[shown],
+            predicted[shown],
+            self.band(predicted - truths),
+            (reference, rivals[reference](shown)) if reference else None,
+            folder / "forecasts.png",
+        )
+        cloud = np.linspace(0, predicted[..., 0].size - 1, num=20_000, dtype=int)
+        pictures = [
+            picture,
             plots.forecast_scatter(
-                truths[..., 0].ravel(), predicted[..., 0].ravel(), folder / "forecast_errors.png"
+                truths[..., 0].ravel()[np.unique(cloud)],
+                predicted[..., 0].ravel()[np.unique(cloud)],
+                folder / "forecast_errors.png",
             ),
         ]
+        if rivals:
+            pictures += self._write_steps(folder, outcome)
+        return pictures
+
+    def band(self, errors: Array) -> Array | None:
+        """How far the truth may be from a forecast of the first variable, (2, H).
+
+        Two sigma where the noise is known, else the middle 80% of the errors that were made.
+        """
+        if self.spec.noise_variance:
+            sigma = self.spec.noise_variance**0.5
+            return np.tile([[-2 * sigma], [2 * sigma]], self.spec.horizon)
+        return -np.quantile(errors[..., 0], [0.9, 0.1], axis=0)
+
+    def _write_steps(self, folder: Path, outcome: Outcome) -> list[Path]:
+        """The errors of each step of the horizon: as a picture, and as a table."""
+        from rnnlab.report import plots
+        from rnnlab.report.files import write_text
+
+        table = Table.of(outcome)
+        errors = (outcome.predictions - outcome.targets).numpy()
+        lines = [",".join(["forecast", "step", *MEASURES])]
+        for name, measured in table.by_step.items():
+            for step in range(self.spec.horizon):
+                values = [f"{measured[measure][step]:.6g}" for measure in MEASURES]
+                lines.append(",".join([name, str(step + 1), *values]))
+        return [
+            plots.errors_by_step(table.by_step, errors, folder / "errors_by_step.png"),
+            write_text(folder / "errors_by_step.csv", "\n".join(lines) + "\n"),
+        ]
+
+
+class Table(NamedTuple):
+    """The network and every baseline, measured at the same targets.
+
+    Attributes:
+        by_step: name -> measure -> its value at each step of the horizon, (H,).
+        squared: name -> squared error of each target, (N,).
+        over_time: name -> mean squared error at each point in time, (n,), over all series.
+    """
+
+    by_step: Mapping[str, Mapping[str, Array]]
+    squared: Mapping[str, Array]
+    over_time: Mapping[str, Array]
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> "Table":
+        """Measure what was predicted, and what the baselines say of the same targets."""
+        known = outcome.evidence
+        predicted = outcome.predictions.numpy()
+        forecasts = {"network": lambda rows: predicted[rows], **known["rivals"]}
+        by_step, squared = {}, {}
+        _, moment = np.unique(known["times"], return_inverse=True)
+        for name, forecast in forecasts.items():
+            by_step[name], squared[name] = measure(forecast, outcome)
+        over_time = {
+            name: np.bincount(moment, errors) / np.bincount(moment)
+            for name, errors in squared.items()
+        }
+        return cls(by_step, squared, over_time)
+
+    def of_series(
+        self, one: str, other: str, owners: Array, names: list[str]
+    ) -> Iterator[tuple[Array, Array]]:
+        """The squared errors of two forecasts, for each series alone."""
+        for name in names:
+            yield self.squared[one][owners == name], self.squared[other][owners == name]
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values, for report.json."""
+        return {
+            name: {key: [round(float(v), 6) for v in steps] for key, steps in measured.items()}
+            for name, measured in self.by_step.items()
+        }
+
+    def warning(self) -> Iterator[str]:
+        """What the numbers do not say by themselves."""
+        best = min(self.by_step, key=lambda name: float(self.by_step[name]["mse"].mean()))
+        if best != "network":
+            yield f"The lowest squared error is that of a baseline: {best}."
+
+
+def measure(forecast: Callable[[Array], Array], outcome: Outcome) -> tuple[dict[str, Array], Array]:
+    """The errors of each step of the horizon (H,), and the squared error of each target (N,)."""
+    known, truths = outcome.evidence, outcome.targets.numpy()
+    rows = np.arange(len(truths))
+    sums: dict[str, Array] = {}
+    squared = np.empty(len(truths))
+    for part in np.split(rows, range(CHUNK, len(rows), CHUNK)):
+        predicted = forecast(part)
+        steps = errors_by_step(predicted, truths[part], known["naive"][part], known["zero"][part])
+        for name, values in steps.items():
+            sums[name] = sums.get(name, 0.0) + values * len(part)
+        squared[part] = np.square(predicted - truths[part], dtype=np.float64).mean(axis=(1, 2))
+    return {name: total / len(rows) for name, total in sums.items()}, squared
+
+
+def plain(verdicts: Mapping[str, Verdict]) -> dict[str, dict[str, float | None]]:
+    """Verdicts as plain values; a p that is not defined as null."""
+    return {
+        name: {"skill": verdict.skill, "p": verdict.p if verdict.p == verdict.p else None}
+        for name, verdict in verdicts.items()
+    }
 
 
 class NoiseRatio(MeanSquaredError):  # type: ignore[misc]  # noqa: N818
