@@ -31,7 +31,7 @@ def test_two_equal_zeros_are_no_error() -> None:
 
 
 def test_one_step_ahead_the_test_is_a_t_test_of_the_difference() -> None:
-    """Harvey's correction at H = 1 makes the statistic that of the mean with n - 1 in the variance."""
+    """At H = 1 Harvey's correction makes it the t statistic of the mean."""
     from scipy.stats import ttest_1samp
 
     random = np.random.default_rng(0)

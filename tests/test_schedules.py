@@ -40,6 +40,16 @@ def test_one_cycle_rises_to_the_rate_and_falls_to_almost_nothing(share):
     assert found[-1] == pytest.approx(PEAK / 25 / 1e4)
 
 
+@pytest.mark.parametrize("steps", range(1, 12))
+def test_one_cycle_takes_a_run_of_any_length(steps):
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=PEAK)
+    made = schedules.one_cycle(optimizer, Plan(steps, "val/mse", "min"), warmup_fraction=0.2)
+    for _ in range(steps):
+        optimizer.step()
+        made["scheduler"].step()
+    assert 0 < optimizer.param_groups[0]["lr"] < PEAK / 1000
+
+
 @pytest.mark.parametrize("name", ["cosine", "one_cycle"])
 @pytest.mark.parametrize("none", [0, 0.0])
 def test_there_need_not_be_a_warm_up(name, none):

@@ -48,7 +48,8 @@ def one_cycle(optimizer: Optimizer, plan: Plan, warmup_fraction: Probability = 0
     """
     highest = [group["lr"] for group in optimizer.param_groups]
     steps = plan.total_steps + 1  # the rate is asked for once more, after the last step
-    share = float(warmup_fraction)  # torch refuses a whole number
+    # torch refuses a whole number, and divides by zero where the warm-up is one step long.
+    share = float(warmup_fraction) if warmup_fraction * steps > 1 else 0.0
     return each_step(
         lr_scheduler.OneCycleLR(optimizer, highest, steps, pct_start=share, cycle_momentum=False)
     )

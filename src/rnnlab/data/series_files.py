@@ -161,25 +161,35 @@ def check_columns(path: Path, header: Sequence[str], wanted: Sequence[str | None
 
 
 def check_rows(path: Path, columns: SeriesColumns, width: int) -> list[int]:
-    """The numbers of the empty lines, if no row has fewer cells than the header.
+    """The numbers of the empty lines, if each row has as many cells as the header.
 
     Raises:
-        DataError: one has.
+        DataError: one has not.
     """
     blank: list[int] = []
     with _opened(path, columns.encoding) as lines:
         for number, line in enumerate(lines, start=1):
-            if line.count(columns.delimiter) >= width - 1:
+            cells = line.count(columns.delimiter) + 1
+            if cells == width and width > 1:
                 continue
-            if line.strip() and '"' not in line:  # a quoted cell may go over several lines
-                cells = line.count(columns.delimiter) + 1
-                raise DataError(
-                    f"{path}, line {number:,}: {cells} cells, but the header has {width}: "
-                    f"{line.strip()[:80]!r}. Complete the row or take it out"
-                )
             if not line.strip():
                 blank.append(number)
+            elif cells != width and '"' not in line:  # a quoted cell may hold separators
+                raise DataError(
+                    f"{path}, line {number:,}: {cells} cells, but the header has {width}: "
+                    f"{shown(line)}. Mend the row or take it out"
+                )
     return blank
+
+
+def shown(text: str) -> str:
+    """A piece of a file as an error shows it: quoted, and not longer than a line.
+
+    >>> shown("1.5 m ")
+    "'1.5 m'"
+    """
+    text = text.strip()
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")
 
 
 class _opened:  # noqa: N801, used like a function
@@ -289,7 +299,7 @@ def _to_seconds(cells: Any, columns: SeriesColumns, where: Callable[[int], str])
     if len(wrong):
         row = int(wrong[0])
         raise DataError(
-            f"{where(row)}, column {columns.date!r}: {cells.iloc[row]!r} is not a date"
+            f"{where(row)}, column {columns.date!r}: {shown(cells.iloc[row])} is not a date"
             f"{f' like {columns.date_format}' if columns.date_format else ''}. Correct it, or say "
             "how dates are written, such as data.date_format=%d/%m/%Y"
         )
@@ -303,7 +313,7 @@ def _to_numbers(cells: Any, columns: SeriesColumns, where: Callable[[int], str])
     for row in np.flatnonzero(np.isnan(numbers)):
         if not is_missing(cells.iloc[row]):
             raise DataError(
-                f"{where(int(row))}, column {cells.name!r}: {cells.iloc[row]!r} is not a number. "
+                f"{where(int(row))}, column {cells.name!r}: {shown(cells.iloc[row])} is no number. "
                 "Correct it, or leave the cell empty"
             )
     numbers[~np.isfinite(numbers) | np.isin(numbers, columns.missing_values)] = np.nan

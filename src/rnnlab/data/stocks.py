@@ -12,7 +12,7 @@ from rnnlab.data.forecasting import SeriesDataModule
 from rnnlab.data.prepared import Prepared, Source
 from rnnlab.data.rivals import Array, Forecast, constant, ewma, har
 from rnnlab.data.series import Windows, differences, first_targets
-from rnnlab.data.series_files import Series, SeriesColumns, joined, read_series
+from rnnlab.data.series_files import Series, SeriesColumns, as_date, joined, read_series
 from rnnlab.data.sources import Provenance, package_file, package_version
 from rnnlab.data.tables import COMPRESSIONS, kind_of
 from rnnlab.errors import ConfigError, DataError
@@ -111,10 +111,14 @@ class StocksDataModule(SeriesDataModule):
         """See PreparedDataModule: returns, ranges, turnover and prices, from the second day on."""
         series, notes = raw
         high, low, close, volume = series.values.T
-        if (series.values[:, :3] <= 0).any():
-            row = int(np.flatnonzero((series.values[:, :3] <= 0).any(axis=1))[0])
-            day = np.datetime64(int(series.times[row]), "s").astype("datetime64[D]")
-            raise DataError(f"{self.path or PACKAGE}: a price of {day} is not positive")
+        if (close <= 0).any():
+            day = as_date(series.times[close <= 0][0])
+            raise DataError(f"{self.path or PACKAGE}: a closing price of {day} is not positive")
+        wrong = (high <= 0) | (low <= 0)
+        if wrong.any():
+            first = as_date(series.times[wrong][0])
+            notes = [*notes, f"{wrong.sum():,} highs or lows of 0 read as the close ({first} ...)"]
+            high, low = np.where(high > 0, high, close), np.where(low > 0, low, close)
         starts = series.offsets[:-1]
         values = np.column_stack(
             [
