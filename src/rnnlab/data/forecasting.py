@@ -24,7 +24,14 @@ from rnnlab.data.series import (
     first_targets,
     standard,
 )
-from rnnlab.data.series_files import Duplicates, Gaps, Series, SeriesColumns, read_series
+from rnnlab.data.series_files import (
+    Duplicates,
+    Gaps,
+    Series,
+    SeriesColumns,
+    as_date,
+    read_series,
+)
 from rnnlab.data.sources import SourceName
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.measures import errors_by_step
@@ -77,6 +84,7 @@ class SeriesDataModule(PreparedDataModule):
     """
 
     tasks = ("forecasting",)
+    version = 2
     references: tuple[str, ...] = ("persistence", "seasonal naive")
 
     def __init__(
@@ -147,6 +155,7 @@ class SeriesDataModule(PreparedDataModule):
         series, notes = raw
         np.save(folder / "values.npy", series.values)
         np.save(folder / "times.npy", series.times)
+        np.save(folder / "moments.npy", np.unique(series.times))  # of all series together
         np.save(folder / "offsets.npy", series.offsets)
         return Prepared({}, notes, {"columns": series.columns, "names": series.names})
 
@@ -168,7 +177,7 @@ class SeriesDataModule(PreparedDataModule):
 
     def borders(self, series: Series) -> list[Array]:
         """Ends of training, validation and test in each series, (S,) each; at common dates."""
-        moments = np.unique(series.times)
+        moments = np.load(self.folder / "moments.npy", mmap_mode="r")
         shares = (1 - self.val_fraction - self.test_fraction, 1 - self.test_fraction)
         dates = [moments[round(share * len(moments))] for share in shares]
         starts, ends = series.offsets[:-1], series.offsets[1:]
@@ -426,15 +435,13 @@ class SeriesDataModule(PreparedDataModule):
         }
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
-        """The values that were read before a target, (seq_len, V), and when it begins."""
+        """The values that were read before a target, (seq_len, V), and what it is."""
         window, variable = self.place(np.array([index]))
         past = self.windows[split].inputs(window, self.seq_len)[0][:, variable[0]]
-        first = self.windows[split].first[window[0]]
-        return {
-            "history": past,
-            "time": int(self.times[first]),
-            "series": self.series_names[self._owner[split][window[0]]],
-        }
+        name = self.series_names[self._owner[split][window[0]]]
+        begins = as_date(self.times[self.windows[split].first[window[0]]])
+        title = f"{self.variables[variable[0, 0]]} of {name}, from {begins}"
+        return {"history": past, "title": title}
 
 
 def check_settings(

@@ -90,7 +90,7 @@ def confusion_matrix(counts: NDArray[Any], names: Sequence[str], path: Path) -> 
 
 
 def forecasts(
-    histories: Sequence[NDArray[Any]],
+    examples: Sequence[Mapping[str, Any]],
     truths: NDArray[Any],
     predicted: NDArray[Any],
     band: NDArray[Any] | None,
@@ -100,28 +100,30 @@ def forecasts(
     """Forecasts of the first variable against the truth, each behind the window that was read.
 
     Args:
-        histories: what was read, (L, V) each.
+        examples: `history`, what was read, (L, V); and perhaps `title`.
         truths: what followed, (examples, H, V).
         predicted: what was forecast, (examples, H, V).
         band: how far below and above a forecast the truth may be, (2, H); None where unknown.
         rival: name and forecasts (examples, H, V) of a baseline.
         path: of the PNG.
     """
-    rows = -(-len(histories) // 2)
+    rows = -(-len(examples) // 2)
     figure, axes = _figure(rows, 2, 11, 2.4 * rows)
-    dots = {"marker": "o", "markersize": 3} if truths.shape[1] < 25 else {}
-    for i, (axis, history) in enumerate(zip(axes.flat, histories, strict=False)):
-        past, future = np.arange(-len(history), 0), np.arange(truths.shape[1])
-        forecast = predicted[i, :, 0]
-        axis.plot(past, history[:, 0], color=GREY, linewidth=1, label="read")
+    future = np.arange(truths.shape[1])
+    dots = {"marker": "o", "markersize": 4} if len(future) < 25 else {}
+    for i, (axis, example) in enumerate(zip(axes.flat, examples, strict=False)):
+        history, forecast = example["history"], predicted[i, :, 0]
+        axis.plot(np.arange(-len(history), 0), history[:, 0], color=GREY, linewidth=1, label="read")
         if rival:
-            axis.plot(future, rival[1][i, :, 0], color=GREY, linestyle="--", label=rival[0])
+            line = {**dots, "color": GREY, "linestyle": "--"}
+            axis.plot(future, rival[1][i, :, 0], label=rival[0], **line)
         axis.plot(future, truths[i, :, 0], color=BLUE, label="truth", **dots)
         axis.plot(future, forecast, color=ORANGE, label="forecast", **dots)
-        if band is not None:
+        if band is not None and len(future) == 1:
+            axis.errorbar(future, forecast, yerr=np.abs(band), color=ORANGE, alpha=0.5)
+        elif band is not None:
             axis.fill_between(future, *(forecast + band), color=ORANGE, alpha=0.15, linewidth=0)
-            if len(future) == 1:
-                axis.errorbar(future, forecast, yerr=np.abs(band), color=ORANGE, alpha=0.5)
+        axis.set_title(example.get("title", ""), fontsize="small")
     axes[0, 0].legend(frameon=False, loc="upper left", fontsize="small")
     for axis in axes[-1]:
         axis.set_xlabel("step from the first forecast")
@@ -140,19 +142,28 @@ def errors_by_step(
     """
     figure, axes = _figure(1, 2, 11, 4)
     squares, spread = axes[0]
+    squares.set_title("error")
     horizon = errors.shape[1]
     steps, marker = np.arange(1, horizon + 1), "o" if horizon == 1 else ""
-    styles = iter(["--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), (0, (5, 5))])
-    for name, values in measured.items():
-        line = (
-            {"color": ORANGE, "linewidth": 2} if name == "network" else {"linestyle": next(styles)}
+    if horizon == 1:
+        names = list(measured)
+        colours = [ORANGE if name == "network" else GREY for name in names]
+        squares.barh(
+            names, [float(values["mse"][0]) for values in measured.values()], color=colours
         )
-        squares.plot(steps, values["mse"], label=name, marker=marker, **line)
-    squares.set(
-        xlabel="step of the horizon", ylabel="mean squared error", title="test error by step"
-    )
-    squares.set_ylim(bottom=0)
-    squares.legend(frameon=False, fontsize="small")
+        squares.invert_yaxis()
+        squares.set(xlabel="mean squared error")
+    else:
+        styles = iter(["--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), (0, (5, 5))])
+        for name, values in measured.items():
+            ours = name == "network"
+            line = {"color": ORANGE, "linewidth": 2} if ours else {"linestyle": next(styles)}
+            squares.plot(steps, values["mse"], label=name, **line)
+        squares.set(
+            xlabel="step of the horizon", ylabel="mean squared error", title="error by step"
+        )
+        squares.set_ylim(bottom=0)
+        squares.legend(frameon=False, fontsize="small")
     for low, high, alpha in ((0.05, 0.95, 0.15), (0.25, 0.75, 0.35)):
         ends = np.quantile(errors, [low, high], axis=(0, 2))
         label = f"middle {high - low:.0%}"

@@ -164,15 +164,15 @@ class Forecasting(Task):
 
         predicted, truths = outcome.predictions.numpy(), outcome.targets.numpy()
         shown = np.linspace(0, len(truths) - 1, num=min(EXAMPLES, len(truths)), dtype=int)
-        histories = [outcome.example(int(i))["history"] for i in shown]
         rivals = outcome.evidence.get("rivals", {})
-        reference = next(iter(outcome.evidence.get("references", [])), "")
+        table = Table.of(outcome) if rivals else None
+        best = table.best_rival() if table else ""
         picture = plots.forecasts(
-            histories,
+            [outcome.example(int(i)) for i in shown],
             truths[shown],
             predicted[shown],
             self.band(predicted - truths),
-            (reference, rivals[reference](shown)) if reference else None,
+            (best, rivals[best](shown)) if best else None,
             folder / "forecasts.png",
         )
         cloud = np.linspace(0, predicted[..., 0].size - 1, num=20_000, dtype=int)
@@ -184,8 +184,8 @@ class Forecasting(Task):
                 folder / "forecast_errors.png",
             ),
         ]
-        if rivals:
-            pictures += self._write_steps(folder, outcome)
+        if table:
+            pictures += self._write_steps(folder, table, predicted - truths)
         return pictures
 
     def band(self, errors: Array) -> Array | None:
@@ -198,13 +198,11 @@ class Forecasting(Task):
             return np.tile([[-2 * sigma], [2 * sigma]], self.spec.horizon)
         return -np.quantile(errors[..., 0], [0.9, 0.1], axis=0)
 
-    def _write_steps(self, folder: Path, outcome: Outcome) -> list[Path]:
+    def _write_steps(self, folder: Path, table: "Table", errors: Array) -> list[Path]:
         """The errors of each step of the horizon: as a picture, and as a table."""
         from rnnlab.report import plots
         from rnnlab.report.files import write_text
 
-        table = Table.of(outcome)
-        errors = (outcome.predictions - outcome.targets).numpy()
         lines = [",".join(["forecast", "step", *MEASURES])]
         for name, measured in table.by_step.items():
             for step in range(self.spec.horizon):
@@ -259,10 +257,16 @@ class Table(NamedTuple):
             for name, measured in self.by_step.items()
         }
 
+    def best_rival(self) -> str:
+        """The baseline with the lowest squared error."""
+        rivals = [name for name in self.by_step if name != "network"]
+        return min(rivals, key=lambda name: float(self.by_step[name]["mse"].mean()))
+
     def warning(self) -> Iterator[str]:
         """What the numbers do not say by themselves."""
-        best = min(self.by_step, key=lambda name: float(self.by_step[name]["mse"].mean()))
-        if best != "network":
+        best = self.best_rival()
+        ours, theirs = (float(self.by_step[n]["mse"].mean()) for n in ("network", best))
+        if theirs <= ours:
             yield f"The lowest squared error is that of a baseline: {best}."
 
 
