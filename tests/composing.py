@@ -51,8 +51,24 @@ def small_imdb(folder: Path) -> dict[str, Any]:
     return {"path": str(table), "seq_len": 12, "batch_size": 16, "vocab_size": 20}
 
 
+def small_adding(folder: Path) -> dict[str, Any]:
+    """100 sequences of 12 steps."""
+    return {"steps": 12, "num_train": 100, "num_eval": 20, "batch_size": 16}
+
+
+def small_copying(folder: Path) -> dict[str, Any]:
+    """100 sequences of 10 steps."""
+    sizes = {"length": 3, "delay": 4, "symbols": 4}
+    return {**sizes, "num_train": 100, "num_eval": 20, "batch_size": 16}
+
+
 # A data set as small as it can be: settings of `data`, and the files that they name.
-SMALL: dict[str, Callable[[Path], dict[str, Any]]] = {"sine": small_sine, "imdb": small_imdb}
+SMALL: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "sine": small_sine,
+    "imdb": small_imdb,
+    "adding": small_adding,
+    "copying": small_copying,
+}
 
 
 def small(data: str, folder: Path, *overrides: str, **settings: Any) -> dict[str, Any]:

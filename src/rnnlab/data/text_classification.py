@@ -205,6 +205,14 @@ class TextClassificationDataModule(PreparedDataModule):
         words = (self.folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
         return words[: self.vocab_size - SPECIAL]
 
+    def uncut_lengths(self, split: Split) -> NDArray[Any]:
+        """Tokens of each whole text, (N,)."""
+        return self.tokens[split].lengths
+
+    def input_names(self) -> list[str]:
+        """See DataModule."""
+        return ["<pad>", "<unk>", *self.vocabulary()]
+
     def keep(self, folder: Path) -> None:
         """Leave the vocabulary, a word a line, in the order of their ids."""
         write_text(folder / "vocabulary.txt", "\n".join(self.vocabulary()))
