@@ -4,8 +4,8 @@
     python -m rnnlab.data imdb data.path=reviews.csv data.label_column=stars
     python -m rnnlab.data sine output_dir=elsewhere
 
-The words behind the name are those of train.py. Sizes, statistics and examples are printed; pictures
-and description.json are left in outputs/data/<name>.
+The words behind the name are those of train.py. Sizes, statistics and examples are printed;
+pictures and description.json are left in outputs/data/<name>.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def main(words: Sequence[str]) -> None:
     name, plain = read_settings(conf, words)
     data = build(plain)
     data.prepare_data()
-    data.setup()
+    data.setup("fit")
     show(name, data.describe(), Path(plain["output_dir"]) / "data" / name)
 
 
@@ -114,7 +114,7 @@ def draw(described: "Description", folder: Path) -> list[Path]:
     files = []
     if any(facts.lengths.min() < facts.lengths.max() for facts in splits.values()):
         files.append(draw_lengths(described, folder))
-    if all(facts.classes is not None for facts in splits.values()):
+    if any(facts.classes is not None for facts in splits.values()):
         files.append(draw_classes(described, folder))
     if described.spec.num_tokens:
         files.append(draw_tokens(described, folder))
@@ -138,7 +138,7 @@ def draw_classes(described: "Description", folder: Path) -> Path:
     """See rnnlab.report.data_plots.class_balance."""
     from rnnlab.report import data_plots
 
-    counts = {split: facts.classes for split, facts in described.splits.items()}
+    counts = {s: f.classes for s, f in described.splits.items() if f.classes is not None}
     return data_plots.class_balance(counts, described.class_names(), folder / "classes.png")
 
 
@@ -146,7 +146,7 @@ def draw_tokens(described: "Description", folder: Path) -> Path:
     """See rnnlab.report.data_plots.token_frequency."""
     from rnnlab.report import data_plots
 
-    counts = {split: facts.tokens for split, facts in described.splits.items()}
+    counts = {s: f.tokens for s, f in described.splits.items() if f.tokens is not None}
     names = described.input_names
     return data_plots.token_frequency(counts, names, 2, folder / "tokens.png")
 

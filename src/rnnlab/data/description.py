@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 BATCHES_READ = 2000  # of a split; of a longer one every second batch, every third ...
 EXAMPLES = 3  # of each split
 SHOWN_VALUES = 4  # of the beginning and of the end of an array
-SHOWN_TEXT = 400  # characters
+SHOWN_TEXT = 240  # characters
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,38 @@ class Moments:
     high: NDArray[Any]
     missing: NDArray[Any]
 
-    @classmethod
-    def of(cls, values: NDArray[Any]) -> "Moments":
-        """Of (N, D) numbers, NaN where there is none."""
+
+class MomentTally:
+    """Moments of numbers that come piece by piece."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Count (N, D) more numbers, NaN where there is none."""
+        if not self.rows:
+            size = values.shape[1]
+            self.count, self.sums, self.squares = np.zeros((3, size))
+            self.low, self.high = np.full(size, np.inf), np.full(size, -np.inf)
+            self.origin = np.nan_to_num(values[0].astype(np.float64))  # keeps the squares small
         there = np.isfinite(values)
-        count = there.sum(axis=0)
-        kept, some = np.where(there, values, 0), count.clip(min=1)
-        mean = kept.sum(axis=0, dtype=np.float64) / some
-        squares = np.where(there, np.square(values - mean), 0).sum(axis=0)
-        low = np.where(there, values, np.inf).min(axis=0)
-        high = np.where(there, values, -np.inf).max(axis=0)
-        return cls(mean, np.sqrt(squares / some), low, high, 1 - count / len(values))
+        moved = np.where(there, values - self.origin, 0)
+        self.rows += len(values)
+        self.count += there.sum(axis=0)
+        self.sums += moved.sum(axis=0)
+        self.squares += np.square(moved).sum(axis=0)
+        self.low = np.minimum(self.low, np.where(there, values, np.inf).min(axis=0))
+        self.high = np.maximum(self.high, np.where(there, values, -np.inf).max(axis=0))
+
+    def moments(self) -> Moments | None:
+        """Of all that was counted; None where nothing was."""
+        if not self.rows:
+            return None
+        some = self.count.clip(min=1)
+        mean = self.sums / some
+        std = np.sqrt((self.squares / some - np.square(mean)).clip(min=0))
+        missing = 1 - self.count / self.rows
+        return Moments(self.origin + mean, std, self.low, self.high, missing)
 
 
 @dataclass(frozen=True)
@@ -289,7 +310,7 @@ class Tally:
     def __init__(self, spec: DataSpec) -> None:
         self.spec = spec
         self.lengths: list[NDArray[Any]] = []
-        self.values: list[NDArray[Any]] = []
+        self.inputs, self.outputs = MomentTally(), MomentTally()
         self.targets: list[NDArray[Any]] = []
         self.tokens = np.zeros(spec.num_tokens or 0, dtype=np.int64)
         self.padded_steps = self.batches = 0
@@ -303,18 +324,18 @@ class Tally:
         if self.spec.num_tokens:
             self.tokens += np.bincount(valid, minlength=self.spec.num_tokens)
         else:
-            self.values.append(valid)
+            self.inputs.add(valid)
         self._add_targets(batch)
 
     def _add_targets(self, batch: Batch) -> None:
         targets = batch.targets.numpy()
         self.kind = kind_of_targets(batch, self.spec)
         if self.kind == "values":
-            targets = targets.reshape(-1, targets.shape[-1])
+            self.outputs.add(targets.reshape(-1, targets.shape[-1]))
         if self.kind == "sentences":
-            targets = (targets != PADDING).sum(axis=1)
-        if self.kind != "stream":
-            self.targets.append(targets if self.kind == "values" else targets.ravel())
+            self.targets.append((targets != PADDING).sum(axis=1))
+        if self.kind == "classes":
+            self.targets.append(targets.ravel())
 
     def facts(self, loader: BatchLoader, size: int, batch_size: int) -> dict[str, Any]:
         """What was counted, as arguments of SplitFacts."""
@@ -328,8 +349,8 @@ class Tally:
             "lengths": np.concatenate(self.lengths),
             "padded_steps": self.padded_steps,
             "tokens": self.tokens if self.spec.num_tokens else None,
-            "inputs": Moments.of(np.concatenate(self.values)) if self.values else None,
-            "outputs": Moments.of(targets) if self.kind == "values" else None,
+            "inputs": self.inputs.moments(),
+            "outputs": self.outputs.moments(),
             "classes": np.bincount(targets, minlength=classes) if self.kind == "classes" else None,
             "target_lengths": targets if self.kind == "sentences" else None,
         }

@@ -57,12 +57,12 @@ def lengths(splits: Mapping[str, Steps], path: Path) -> Path:
 
 
 def _histogram(axis: Any, steps: Steps) -> None:
-    """Lengths as they are read; behind them those of the whole texts, up to the 99th percentile."""
+    """Lengths as they are read; behind them those of the uncut ones, without the longest 1%."""
     whole = steps.lengths if steps.uncut is None else steps.uncut
     last = max(float(np.percentile(whole, 99)), float(steps.lengths.max()))
     edges = np.linspace(0, last + 1, min(BINS, int(last) + 1) + 1)
     if steps.uncut is not None and steps.uncut.max() > steps.lengths.max():
-        axis.hist(steps.uncut.clip(max=last), bins=edges, color=GREY, alpha=0.5, label="whole")
+        axis.hist(steps.uncut, bins=edges, color=GREY, alpha=0.5, label="uncut")
         axis.axvline(steps.lengths.max(), color=RED, linewidth=1, label="longest that is read")
     shorter = steps.lengths[steps.lengths < steps.lengths.max()]
     axis.hist(shorter if len(shorter) else steps.lengths, bins=edges, color=BLUE, label="read")
@@ -106,7 +106,7 @@ def class_balance(splits: Mapping[str, NDArray[Any]], names: Sequence[str], path
             labels = [f"{count:,}" for count in counts[shown]]
             axis.bar_label(bars, labels, fontsize=7, rotation=90, padding=3)
     rest = f" ({len(shown)} of {len(names)})" if len(shown) < len(names) else ""
-    axis.set_xticks(range(len(shown)), [names[i] for i in shown])
+    axis.set_xticks(range(len(shown)), [names[int(i)] for i in shown])
     axis.tick_params("x", rotation=45 if len(shown) > 8 else 0)
     axis.set(ylabel="share of the targets", title=f"classes{rest}")
     axis.margins(y=0.25)
@@ -182,7 +182,7 @@ def series(examples: Sequence[Series], names: Sequence[str], path: Path) -> Path
         axis.set_title(example.title, fontsize=9)
     for axis in axes.flat[len(examples) :]:
         axis.set_visible(False)
-    axes[0, 0].legend(frameon=False, fontsize=7, loc="upper left")
+    axes[0, 0].legend(fontsize=7, loc="upper left", framealpha=0.9)
     for axis in axes[-1]:
         axis.set_xlabel("step from the first target")
     return save(made, path)

@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-MANY = 12  # classes or variables in a table; the file holds them all
+MANY = 24  # rows of classes or variables; the file holds them all
 WIDTH = 100  # in a file or a pipe
 
 Facts = Mapping[str, Any]
+Row = tuple[str, list[str]]
+Cell = Callable[[Facts], str]
 
 
 def page(name: str, facts: Facts, files: Iterable[Path], console: Console | None = None) -> None:
@@ -61,48 +64,58 @@ def tables(splits: Mapping[str, Facts]) -> list[Table]:
     made = [table("", statistics(splits), splits)]
     known = next(iter(splits.values()))
     if "classes" in known:
-        made.append(table("class", classes(splits), splits))
+        made.append(table("class", shortened(classes(splits)), splits))
     for kind, title in (("inputs", "read"), ("outputs", "to predict")):
         if kind in known:
-            made.append(table(f"{title}: mean +- std, range", variables(splits, kind), splits))
+            made.append(table(title, shortened(variables(splits, kind)), splits))
     return made
 
 
-def table(title: str, rows: Mapping[str, list[str]], splits: Iterable[str]) -> Table:
+def table(title: str, rows: Iterable[Row], splits: Iterable[str]) -> Table:
     """A row for each fact, a column for each split."""
-    made = Table(title=None, title_justify="left")
+    made = Table()
     made.add_column(title)
     for split in splits:
         made.add_column(split, justify="right")
-    for name, cells in list(rows.items())[:MANY]:
-        made.add_row(name, *cells)
-    if len(rows) > MANY:
-        made.add_row(f"and {len(rows) - MANY:,} more")
+    for name, cells in rows:
+        made.add_row(escape(name), *cells)
     return made
 
 
-def statistics(splits: Mapping[str, Facts]) -> dict[str, list[str]]:
+def shortened(rows: list[Row]) -> list[Row]:
+    """The first of them, and how many there are beside."""
+    rest = len(rows) - MANY
+    return rows if rest <= 0 else [*rows[:MANY], (f"and {rest:,} more rows", [])]
+
+
+def statistics(splits: Mapping[str, Facts]) -> list[Row]:
     """Sizes, lengths, batches and tokens."""
-    rows: dict[str, Callable[[Facts], str]] = {
-        "targets": lambda known: f"{known['targets']:,}",
-        "steps read": lambda known: spread(known["steps"]),
-        "steps, whole": lambda known: spread(known["steps_uncut"]),
-        "cut": lambda known: f"{known['cut']:.1%}",
-        "batches": lambda known: batches(known),
-        "no padding": lambda known: f"{known['efficiency']:.1%}",
-        "in random batches": lambda known: f"{known['random_efficiency']:.1%}",
-        "tokens read": lambda known: f"{known['tokens']['read']:,}",
-        "different": lambda known: f"{known['tokens']['distinct']:,}",
-        "read as <unk>": lambda known: f"{known['tokens']['unknown']:.2%}",
-        "target tokens": lambda known: spread(known["target_tokens"]),
-    }
-    made: dict[str, list[str]] = {}
-    for name, cell in rows.items():
-        try:
-            made[name] = [cell(known) for known in splits.values()]
-        except KeyError:  # a fact that this kind of data has not
-            continue
-    return made
+    known = next(iter(splits.values()))
+    rows: dict[str, Cell] = {"targets": lambda facts: f"{facts['targets']:,}"}
+    rows |= lengths("steps", "steps", splits)
+    if "steps_uncut" in known:
+        rows |= lengths("steps, uncut", "steps_uncut", splits)
+        rows["cut"] = lambda facts: f"{facts['cut']:.1%}"
+    rows["batches"] = batches
+    if any(facts["steps"]["min"] < facts["steps"]["max"] for facts in splits.values()):
+        rows["valid steps / padded"] = lambda facts: f"{facts['efficiency']:.1%}"
+        rows["in random batches"] = lambda facts: f"{facts['random_efficiency']:.1%}"
+    if "tokens" in known:
+        rows["tokens read"] = lambda facts: f"{facts['tokens']['read']:,}"
+        rows["different ones"] = lambda facts: f"{facts['tokens']['distinct']:,}"
+        rows["read as <unk>"] = lambda facts: f"{facts['tokens']['unknown']:.2%}"
+    if "target_tokens" in known:
+        rows |= lengths("tokens to say", "target_tokens", splits)
+    return [(name, [cell(facts) for facts in splits.values()]) for name, cell in rows.items()]
+
+
+def lengths(title: str, key: str, splits: Mapping[str, Facts]) -> dict[str, Cell]:
+    """One row where all are of one length, else three."""
+    rows: dict[str, Cell] = {title: lambda facts: span(facts[key])}
+    if any(facts[key]["min"] < facts[key]["max"] for facts in splits.values()):
+        rows[f"{title}: median, mean"] = lambda facts: middle(facts[key])
+        rows[f"{title}: 90% within"] = lambda facts: inner(facts[key])
+    return rows
 
 
 def batches(known: Facts) -> str:
@@ -113,55 +126,53 @@ def batches(known: Facts) -> str:
     return text
 
 
-def spread(numbers: Mapping[str, float]) -> str:
-    """Percentiles as text.
+def span(numbers: Mapping[str, float]) -> str:
+    """The smallest and the largest.
 
-    >>> spread({"min": 50.0, "max": 50.0})
-    '50'
-    >>> spread({"min": 1, "5%": 2, "median": 5, "mean": 5.25, "95%": 8, "max": 1200})
-    '1 .. 1,200, median 5, mean 5.2, 90% in 2 .. 8'
+    >>> span({"min": 50.0, "max": 50.0}), span({"min": 1, "max": 1200})
+    ('50', '1 .. 1,200')
     """
     low, high = f"{numbers['min']:,.0f}", f"{numbers['max']:,.0f}"
-    if low == high:
-        return low
-    inner = f"{numbers['5%']:,.0f} .. {numbers['95%']:,.0f}"
-    middle = f"median {numbers['median']:,.0f}, mean {numbers['mean']:,.1f}"
-    return f"{low} .. {high}, {middle}, 90% in {inner}"
+    return low if low == high else f"{low} .. {high}"
 
 
-def classes(splits: Mapping[str, Facts]) -> dict[str, list[str]]:
+def middle(numbers: Mapping[str, float]) -> str:
+    """Median and mean."""
+    return f"{numbers['median']:,.0f}, {numbers['mean']:,.1f}"
+
+
+def inner(numbers: Mapping[str, float]) -> str:
+    """From the 5th to the 95th percentile."""
+    return f"{numbers['5%']:,.0f} .. {numbers['95%']:,.0f}"
+
+
+def classes(splits: Mapping[str, Facts]) -> list[Row]:
     """Counts and shares of each class."""
-    totals = {split: max(sum(known["classes"].values()), 1) for split, known in splits.items()}
-    return {
-        name: [
-            f"{known['classes'][name]:,} ({known['classes'][name] / totals[split]:.1%})"
-            for split, known in splits.items()
-        ]
-        for name in next(iter(splits.values()))["classes"]
-    }
+    counts = [facts["classes"] for facts in splits.values()]
+    totals = [max(sum(members.values()), 1) for members in counts]
+    pairs = list(zip(counts, totals, strict=True))
+    return [(name, [f"{m[name]:,} ({m[name] / n:.1%})" for m, n in pairs]) for name in counts[0]]
 
 
-def variables(splits: Mapping[str, Facts], kind: str) -> dict[str, list[str]]:
+def variables(splits: Mapping[str, Facts], kind: str) -> list[Row]:
     """Where the numbers of each variable lie."""
-    return {
-        name: [moments(known[kind][name]) for known in splits.values()]
-        for name in next(iter(splits.values()))[kind]
-    }
-
-
-def moments(known: Mapping[str, float]) -> str:
-    """Mean, standard deviation, range, and what is missing.
-
-    >>> moments({"mean": 0.5, "std": 0.25, "low": 0, "high": 1, "missing": 0.125})
-    '0.5 +- 0.25, 0 .. 1, 12.5% missing'
-    """
-    text = f"{known['mean']:.3g} +- {known['std']:.3g}, {known['low']:.3g} .. {known['high']:.3g}"
-    return f"{text}, {known['missing']:.1%} missing" if known["missing"] else text
+    known = [facts[kind] for facts in splits.values()]
+    rows: list[Row] = []
+    for name in known[0]:
+        members = [variables[name] for variables in known]
+        rows.append((name, [f"{m['mean']:.3g} +- {m['std']:.3g}" for m in members]))
+        rows.append(("  range", [f"{m['low']:.3g} .. {m['high']:.3g}" for m in members]))
+        if any(m["missing"] for m in members):
+            rows.append(("  missing", [f"{m['missing']:.2%}" for m in members]))
+    return rows
 
 
 def print_example(console: Console, split: str, example: Facts) -> None:
     """One target with what stands before it."""
-    lines = {**example["shown"], "read": example["read"], "target": example["target"]}
+    lines = dict(example["shown"])
+    if example["read"] not in lines.values():
+        lines["read"] = example["read"]
+    lines["target"] = example["target"]
     console.print(f"\n{split} {example['row']:,}", style="bold", highlight=False)
     for name, line in lines.items():
         text = " ".join(line.split())
