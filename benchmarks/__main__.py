@@ -1,6 +1,6 @@
 """Print how fast this project is, as ratios to the plain way of doing the same.
 
-    python -m benchmarks                       all, about 4 minutes
+    python -m benchmarks                       all, about 5 minutes
     python -m benchmarks sine cache            some
     python -m benchmarks --threads 1 --clock cpu --seconds 10     on a busy machine
 

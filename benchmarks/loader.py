@@ -1,7 +1,7 @@
 """Batches gathered from one flat array, against a list of tensors that are padded item by item."""
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, repeat
 
 import numpy as np
 import torch
@@ -9,12 +9,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader
 
-from benchmarks.padding import deal
 from benchmarks.pairs import Pair, Row, Stopwatch, interleave
 from benchmarks.runs import Settings, composed, left_as_found
 from rnnlab.build import build_data
 from rnnlab.data import DataModule
-from rnnlab.data.batching import Ints
+from rnnlab.spec import Batch
 
 BATCHES = 40  # in a block: long enough that neither side starts with the other's cache
 Item = tuple[Tensor, Tensor]  # tokens (length,), class ()
@@ -49,12 +48,12 @@ def endless(items: list[Item], batch_size: int) -> Iterator[Padded]:
         yield from loader
 
 
-def blocks_of(data: DataModule) -> Iterator[list[Ints]]:
-    """Blocks of the training loader's batches, epoch after epoch."""
-    order = data.train_dataloader().order
+def ours(data: DataModule) -> Iterator[Batch]:
+    """Batches of our training loader, epoch after epoch."""
+    loader = data.train_dataloader()
     for epoch in count():
-        order.epoch = epoch  # type: ignore[union-attr]
-        yield from deal(order.batches(), data.lengths("train"), BATCHES)
+        loader.order.epoch = epoch  # type: ignore[union-attr]
+        yield from loader
 
 
 def compare(settings: Settings) -> list[Pair]:
@@ -62,18 +61,16 @@ def compare(settings: Settings) -> list[Pair]:
     data = build_data(composed("data=imdb", *settings.imdb))
     data.prepare_data()
     data.setup("fit")
-    plain = endless(items_of(data), data.batch_size)
+    gathered, padded = ours(data), endless(items_of(data), data.batch_size)
 
-    def gather_ours(block: list[Ints]) -> int:
-        return sum(len(data.gather("train", rows).lengths) for rows in block)
+    def gather(batches: int) -> int:
+        return sum(len(next(gathered).lengths) for _ in range(batches))
 
-    def collate_theirs(block: list[Ints]) -> int:
-        return sum(len(next(plain)[1]) for _ in block)
+    def collate_items(batches: int) -> int:
+        return sum(len(next(padded)[1]) for _ in range(batches))
 
-    blocks = blocks_of(data)
-    return interleave(
-        gather_ours, collate_theirs, blocks, Stopwatch(settings.clock), settings.seconds
-    )
+    blocks = repeat(BATCHES)
+    return interleave(gather, collate_items, blocks, Stopwatch(settings.clock), settings.seconds)
 
 
 def loader(settings: Settings) -> Row:

@@ -62,6 +62,7 @@ def test_every_data_set_can_be_described(name: str, tmp_path: Path) -> None:
 def test_every_data_set_has_a_page_and_pictures(name: str, tmp_path: Path, capsys) -> None:
     found = described(name, tmp_path)
     folder = tmp_path / "page"
+    capsys.readouterr()  # what preparing has said
     showing.show(name, found, folder)
     printed = capsys.readouterr().out
     assert printed.startswith(f"data     {name}: {found.kind}")
