@@ -137,6 +137,6 @@ def step_accuracy(shares: NDArray[Any], chance: float, path: Path) -> Path:
     axis = axes[0, 0]
     axis.bar(range(1, len(shares) + 1), shares, color=BLUE)
     axis.axhline(chance, color=ORANGE, linestyle="--", label="guess")
-    axis.set(xlabel="step of the answer", ylabel="right", title="test", ylim=(0, 1.05))
-    axis.legend(frameon=False)
+    axis.set(xlabel="step of the answer", ylabel="right", title="test", ylim=(0, 1.2))
+    axis.legend(frameon=False, loc="upper right")
     return _save(figure, path)
