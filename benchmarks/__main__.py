@@ -1,6 +1,6 @@
 """Print how fast this project is, as ratios to the plain way of doing the same.
 
-    python -m benchmarks                       all, about 4 minutes
+    python -m benchmarks                       all, about 5 minutes
     python -m benchmarks sine cache            some
     python -m benchmarks --threads 1 --clock cpu --seconds 10     on a busy machine
 
@@ -21,7 +21,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cache, overhead, padding
+from benchmarks import cache, loader, overhead, padding
 from benchmarks.pairs import CLOCKS, Row
 from benchmarks.runs import Settings
 from rnnlab.callbacks import RunStopped
@@ -34,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Settings], Row]] = {
     "imdb": overhead.imdb,
     "sine": overhead.sine,
     "cache": cache.cache,
+    "loader": loader.loader,
 }
 
 

@@ -51,7 +51,7 @@ def small_imdb(folder: Path) -> dict[str, Any]:
     return {"path": str(table), "seq_len": 12, "batch_size": 16, "vocab_size": 20}
 
 
-def small_series(folder: Path, columns: str = "date,one,two", rows: int = 200) -> Path:
+def walks_file(folder: Path, columns: str = "date,one,two", rows: int = 200) -> Path:
     """Two random walks, hourly."""
     table = folder / "series.csv"
     if not table.exists():
@@ -67,12 +67,12 @@ WINDOWS = {"seq_len": 12, "horizon": 3, "batch_size": 32, "ridge_window": 6, "se
 
 def small_csv_series(folder: Path) -> dict[str, Any]:
     """One series of two variables."""
-    return {**WINDOWS, "path": str(small_series(folder)), "calendar": ["hour"]}
+    return {**WINDOWS, "path": str(walks_file(folder)), "calendar": ["hour"]}
 
 
 def small_weather(folder: Path) -> dict[str, Any]:
     """As above, through the loader of stations."""
-    return {**WINDOWS, "path": str(small_series(folder))}
+    return {**WINDOWS, "path": str(walks_file(folder))}
 
 
 def small_ett(folder: Path) -> dict[str, Any]:
@@ -104,14 +104,22 @@ def small_stocks(folder: Path) -> dict[str, Any]:
     return {"path": str(places), "seq_len": 10, "batch_size": 64, "ridge_window": 6}
 
 
+def small_adding(folder: Path) -> dict[str, Any]:
+    """100 sequences of 12 steps."""
+    return {"steps": 12, "num_train": 100, "num_eval": 20, "batch_size": 16}
+
+
+def small_copying(folder: Path) -> dict[str, Any]:
+    """100 sequences of 10 steps."""
+    sizes = {"length": 3, "delay": 4, "symbols": 4}
+    return {**sizes, "num_train": 100, "num_eval": 20, "batch_size": 16}
+
+
 # A data set as small as it can be: settings of `data`, and the files that they name.
 SMALL: dict[str, Callable[[Path], dict[str, Any]]] = {
-    "csv_series": small_csv_series,
-    "ett": small_ett,
-    "imdb": small_imdb,
-    "sine": small_sine,
-    "stocks": small_stocks,
-    "weather": small_weather,
+    name.removeprefix("small_"): function
+    for name, function in list(globals().items())
+    if name.startswith("small_")
 }
 
 

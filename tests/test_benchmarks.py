@@ -7,7 +7,7 @@ import pytest
 from composing import small_imdb
 
 ROOT = Path(__file__).parents[1]
-NAMES = ["buckets", "training", "imdb", "sine", "cache"]
+NAMES = ["buckets", "training", "imdb", "sine", "cache", "loader"]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from composing import compose, small, small_series
+from composing import compose, small, walks_file
 
 from rnnlab.build import build_data, build_task
 from rnnlab.config import parse
@@ -53,7 +53,7 @@ def changed(path: Path, change: Callable[[list[str]], list[str]]) -> Path:
 
 def no_scale_leaks(folder: Path) -> None:
     """What comes after training has no say in how training is scaled."""
-    path = small_series(folder)
+    path = walks_file(folder)
     late = changed(path, lambda rows: [*rows[:140], *(f"{r[:19]},9000,-9000" for r in rows[140:])])
     one, other = whole(made(path), "train"), whole(made(late), "train")
     assert one.units is not None
@@ -64,14 +64,14 @@ def no_scale_leaks(folder: Path) -> None:
 
 def no_window_crosses(folder: Path) -> None:
     """A target of one split is never a target, or read, in the one before."""
-    data = made(small_series(folder))
+    data = made(walks_file(folder))
     reach = {s: data.windows[s].first + data.horizon for s in SPLITS}
     assert reach["train"].max() <= data.windows["val"].first.min()
     assert reach["val"].max() <= data.windows["test"].first.min()
 
 
 def nothing_is_filled_from_later(folder: Path) -> None:
-    path = small_series(folder)
+    path = walks_file(folder)
     gap = changed(
         path, lambda rows: [f"{r[:19]},,1" if i == 150 else r for i, r in enumerate(rows)]
     )
@@ -80,7 +80,7 @@ def nothing_is_filled_from_later(folder: Path) -> None:
 
 
 def the_ridge_sees_training_alone(folder: Path) -> None:
-    path = small_series(folder)
+    path = walks_file(folder)
     late = changed(
         path, lambda rows: [*rows[:140], *(f"{r[:19]},{r[14:16]},9" for r in rows[140:])]
     )
@@ -150,7 +150,7 @@ def test_a_leak_would_be_found(name: str, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_splits_follow_each_other_and_use_every_step(tmp_path: Path) -> None:
-    data = made(small_series(tmp_path), val_fraction=0.1, test_fraction=0.2)
+    data = made(walks_file(tmp_path), val_fraction=0.1, test_fraction=0.2)
     first = {split: data.windows[split].first for split in SPLITS}
     assert first["train"].tolist() == list(range(12, 138))
     assert first["val"].tolist() == list(range(140, 158))
@@ -183,11 +183,11 @@ def test_too_long_a_window_is_refused_with_the_series(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"series 'series.csv' has 140 steps for train, but data.seq_len=500"
     ):
-        made(small_series(tmp_path), seq_len=500)
+        made(walks_file(tmp_path), seq_len=500)
 
 
 def test_independent_channels_forecast_each_variable_alone(tmp_path: Path) -> None:
-    path = small_series(tmp_path)
+    path = walks_file(tmp_path)
     joint, alone = made(path), made(path, channels="independent")
     assert alone.size("test") == 2 * joint.size("test")
     assert (alone.spec.input_size, alone.spec.output_size) == (1, 1)
@@ -200,7 +200,7 @@ def test_independent_channels_forecast_each_variable_alone(tmp_path: Path) -> No
 
 
 def test_covariates_are_read_but_not_forecast(tmp_path: Path) -> None:
-    data = made(small_series(tmp_path), target_columns=["two"], covariate_columns=["one"])
+    data = made(walks_file(tmp_path), target_columns=["two"], covariate_columns=["one"])
     assert (data.spec.input_size, data.spec.output_size, data.variables) == (2, 1, ["two"])
 
 
@@ -235,7 +235,7 @@ def test_a_perfect_forecast_is_perfect_in_the_reported_units(
 ) -> None:
     if (transform, report_in) == ("log_return", "standard"):
         pytest.skip("refused")
-    path = small_series(tmp_path)
+    path = walks_file(tmp_path)
     data = made(path, transform=transform, report_in=report_in)
     task = Forecasting(data.spec)
     batch = whole(data, "test")
@@ -250,7 +250,7 @@ def test_a_perfect_forecast_is_perfect_in_the_reported_units(
 
 
 def test_the_window_is_read_in_the_same_units_as_the_forecast(tmp_path: Path) -> None:
-    path = small_series(tmp_path)
+    path = walks_file(tmp_path)
     batch = whole(made(path, transform="last"), "train")
     assert (batch.inputs[:, -1] == 0).all()
     steps = whole(made(path, transform="difference"), "train")
@@ -258,7 +258,7 @@ def test_the_window_is_read_in_the_same_units_as_the_forecast(tmp_path: Path) ->
 
 
 def test_log_returns_of_what_is_not_positive_are_refused(tmp_path: Path) -> None:
-    path = changed(small_series(tmp_path), lambda rows: [f"{rows[0][:19]},-1,1", *rows[1:]])
+    path = changed(walks_file(tmp_path), lambda rows: [f"{rows[0][:19]},-1,1", *rows[1:]])
     with pytest.raises(DataError, match="needs positive values, but the least is -1"):
         made(path, transform="log_return")
     with pytest.raises(ConfigError, match=r"choose data\.report_in=original"):
@@ -305,7 +305,7 @@ def test_the_ridge_finds_what_is_linear(shared: bool, subtract_last: bool) -> No
 
 
 def test_the_same_baselines_whatever_the_window(tmp_path: Path) -> None:
-    path = small_series(tmp_path)
+    path = walks_file(tmp_path)
     one, other = made(path, seq_len=5), made(path, seq_len=20)
     assert one.baselines("test") == other.baselines("test")
     assert {"persistence", "drift", "seasonal naive", "ridge"} <= one.baselines("test").keys()
@@ -342,7 +342,7 @@ def test_weather_has_the_published_baselines(shared_data: Path) -> None:
 
 
 def test_ett_wants_enough_rows(tmp_path: Path) -> None:
-    file = small_series(tmp_path)
+    file = walks_file(tmp_path)
     plain = compose("data=ett", f"data.path={file}")
     with pytest.raises(DataError, match=r"200 rows, but the split of ETTh1 needs 14,400"):
         build_data(parse(plain)).setup()

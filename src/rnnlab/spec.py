@@ -17,7 +17,8 @@ class DataSpec:
         output_size: number of classes, of target variables, or of target tokens.
         num_tokens: vocabulary size, padding and unknown included, where the inputs are tokens.
         input_size: features of a step, where the inputs are numbers.
-        horizon: steps to forecast, counted from the last input.
+        horizon: steps to forecast, counted from the last input; of classes the number of last steps
+            that have one each.
         class_names: name of each class, in the order of the targets.
         noise_variance: variance of the noise in the targets where it is known, else None.
         noise_floor: mean squared error of the best unbiased linear forecast, where it is known.
@@ -64,8 +65,8 @@ class Batch(NamedTuple):
     Attributes:
         inputs: token ids (B, T) or values (B, T, D).
         lengths: valid steps of each sequence, (B,), each in 1..T.
-        targets: what is to be predicted: classes (B,), future values (B, horizon, variables), the
-            token behind each step (B, T), or a sentence (B, U), padded.
+        targets: what is to be predicted: classes (B,) or (B, horizon), future values (B, horizon,
+            variables), the token behind each step (B, T), or a sentence (B, U), padded.
         rows: position of each target in its split, (B,), or (B, T) where each step has one; says
             which target a prediction is of.
         units: of a series; None where the network's own are those of the targets.

@@ -1,23 +1,35 @@
-"""Data sets: LightningDataModules, one data set (or family) a file."""
+"""Data sets: LightningDataModules, one data set (or family) a file, imported when asked for.
 
-from rnnlab.data.base import DataModule
-from rnnlab.data.csv_series import CsvSeriesDataModule
-from rnnlab.data.ett import ETTDataModule
-from rnnlab.data.imdb import IMDBDataModule
-from rnnlab.data.prepared import PreparedDataModule
-from rnnlab.data.sine import SineDataModule
-from rnnlab.data.stocks import StocksDataModule
-from rnnlab.data.text_classification import TextClassificationDataModule
-from rnnlab.data.weather import WeatherDataModule
+The names below are short cuts; the `_target_` of a YAML file may name any class by its module.
+"""
 
-__all__ = [
-    "CsvSeriesDataModule",
-    "DataModule",
-    "ETTDataModule",
-    "IMDBDataModule",
-    "PreparedDataModule",
-    "SineDataModule",
-    "StocksDataModule",
-    "TextClassificationDataModule",
-    "WeatherDataModule",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rnnlab.data.base import DataModule as DataModule
+
+HOMES = {  # class -> its module
+    "AddingDataModule": "adding",
+    "CopyingDataModule": "copying",
+    "CsvSeriesDataModule": "csv_series",
+    "DataModule": "base",
+    "ETTDataModule": "ett",
+    "IMDBDataModule": "imdb",
+    "PreparedDataModule": "prepared",
+    "SineDataModule": "sine",
+    "StocksDataModule": "stocks",
+    "TextClassificationDataModule": "text_classification",
+    "WeatherDataModule": "weather",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A data set; so that `python -m rnnlab.data --help` waits for none of them."""
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(HOMES)

@@ -1,6 +1,6 @@
 """What every data set is: sizes, three loaders whose targets are fixed, baselines, and examples."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -8,6 +8,7 @@ import lightning.pytorch as L
 from numpy.typing import NDArray
 
 from rnnlab.data.batching import BatchLoader, ShuffledOrder, SortedOrder
+from rnnlab.data.description import Description, Example, SplitFacts, count_split, middle
 from rnnlab.data.sources import Provenance
 from rnnlab.spec import Batch, DataSpec
 
@@ -59,6 +60,39 @@ class DataModule(L.LightningDataModule):
     def evidence(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """What the task is told of these targets to judge what was predicted of them."""
         return {}
+
+    def input_names(self) -> Sequence[str]:
+        """Each token as people write it, by its id; or each feature of a step. May be empty."""
+        return ()
+
+    def uncut_lengths(self, split: Split) -> NDArray[Any] | None:
+        """Steps of each input before anything was cut, (N,); None where nothing is."""
+        return None
+
+    def describe(self) -> Description:
+        """What there is to know of the data without training; see rnnlab.data.description."""
+        splits: dict[Split, SplitFacts] = {}
+        for split, loader in self._loaders().items():
+            tally, kept = count_split(loader, self.spec)
+            known = tally.facts(loader, self.provenance.sizes[split], self.batch_size)
+            found = [middle(batch) for batch in kept]
+            examples = [Example(row, self.example(split, row), *rest) for row, *rest in found]
+            splits[split] = SplitFacts(**known, uncut=self.uncut_lengths(split), examples=examples)
+        return Description(
+            type(self).__name__,
+            self.tasks,
+            self.provenance,
+            self.spec,
+            self.input_names(),
+            splits,
+        )
+
+    def _loaders(self) -> dict[Split, BatchLoader]:
+        return {
+            "train": self.train_dataloader(),
+            "val": self.val_dataloader(),
+            "test": self.test_dataloader(),
+        }
 
     def keep(self, folder: Path) -> None:
         """Leave in a run's folder what is needed to read new inputs; numbers need nothing."""

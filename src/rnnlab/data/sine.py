@@ -187,6 +187,10 @@ class SineDataModule(DataModule):
                 baselines["noise floor"] = {"mse": floor, "noise_ratio": floor / variance}
         return baselines
 
+    def input_names(self) -> tuple[str]:
+        """See DataModule."""
+        return ("value",)
+
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """The window that was read before a target, (seq_len, 1)."""
         return {"history": self.windows[split].inputs(np.array([index]), self.seq_len)[0]}

@@ -5,15 +5,17 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.layers.embedding import PADDING, UNKNOWN
+from rnnlab.layers.embedding import UNKNOWN
 
 Ints = NDArray[np.int64]
 SPECIAL = 2  # ids before the first word: padding and unknown
 NO_WORD = "<none>"  # stands for a text without any word, so that no sequence is empty
+READY_TOKENS = 64_000_000  # of a split: 128 MB in memory, where two bytes are enough
 TOKENS_VERSION = 2  # raise it when tokenize changes, so that old caches are left alone
 
 _BREAK = re.compile(r"<br\s*/?>")
@@ -40,7 +42,7 @@ class Ragged:
         offsets: where each begins, and where the last ends, (N + 1,).
     """
 
-    values: NDArray[np.int32]
+    values: NDArray[Any]
     offsets: Ints
 
     @property
@@ -61,7 +63,7 @@ class Ragged:
 
     def gather(
         self, rows: Ints, seq_len: int, head_fraction: float = 0.0
-    ) -> tuple[NDArray[np.int32], Ints]:
+    ) -> tuple[NDArray[Any], Ints]:
         """A padded batch: (B, T) values and (B,) lengths, T the longest that is left.
 
         Args:
@@ -70,14 +72,43 @@ class Ragged:
             head_fraction: share of seq_len that is kept of a long sequence's beginning; the rest is
                 kept of its end.
         """
-        starts, full = self.offsets[rows], self.lengths[rows]
+        starts = self.offsets[rows]
+        full = self.offsets[rows + 1] - starts
         lengths = np.minimum(full, seq_len)
-        steps = np.arange(lengths.max())
-        head = int(seq_len * head_fraction)
-        skipped = np.where(steps >= head, (full - lengths)[:, None], 0)  # (B, T)
-        valid = steps < lengths[:, None]
-        places = np.where(valid, starts[:, None] + steps + skipped, 0)
-        return np.where(valid, self.values[places], PADDING), lengths
+        steps, head = int(lengths.max()), int(seq_len * head_fraction)
+        if full.max() > seq_len and head:
+            behind = starts + head + full - lengths  # where a cut sequence goes on
+            values = np.empty((len(rows), steps), self.values.dtype)
+            values[:, :head] = self._windows(starts, head)
+            values[:, head:] = self._windows(behind, steps - head)
+        else:
+            values = self._windows(starts + full - lengths, steps)
+        shortest = int(lengths.min())
+        values[:, shortest:] *= np.arange(shortest, steps) < lengths[:, None]  # padding is 0
+        return values, lengths
+
+    def _windows(self, starts: Ints, width: int) -> NDArray[Any]:
+        """So many values from each start on, whatever sequence they are of, (B, width)."""
+        last = len(self.values) - width
+        if starts.max() > last:
+            places = starts[:, None] + np.arange(width)
+            beside: NDArray[Any] = self.values[np.minimum(places, len(self.values) - 1)]
+            return beside
+        # Every window of the array, as a view: rows of it are copied whole, not value by value.
+        strides = (self.values.itemsize, self.values.itemsize)
+        every = np.ndarray((last + 1, width), self.values.dtype, self.values, 0, strides)
+        chosen: NDArray[Any] = every[starts]
+        return chosen
+
+    def ready(self, vocab_size: int) -> "Ragged":
+        """The same in memory, rare words as <unk>, in as few bytes as that takes.
+
+        Few bytes are what makes `gather` fast. What is too large for the memory stays as it is.
+        """
+        if len(self.values) > READY_TOKENS:
+            return self
+        small = np.uint16 if vocab_size <= 2**16 else np.int32
+        return Ragged(keep_frequent(self.values, vocab_size).astype(small), self.offsets)
 
 
 def index_tokens(
@@ -124,6 +155,8 @@ def _number(
     return Ragged(values, np.array(offsets))
 
 
-def keep_frequent(ids: NDArray[np.int32], vocab_size: int) -> NDArray[np.int32]:
+def keep_frequent(ids: NDArray[Any], vocab_size: int) -> NDArray[Any]:
     """The ids with every one from `vocab_size` on read as <unk>."""
-    return np.where(ids >= vocab_size, np.int32(UNKNOWN), ids)
+    if not ids.size or ids.max() < vocab_size:
+        return ids
+    return np.where(ids >= vocab_size, ids.dtype.type(UNKNOWN), ids)

@@ -166,7 +166,7 @@ class TextClassificationDataModule(PreparedDataModule):
     def open(self, facts: Mapping[str, Any]) -> None:
         """See PreparedDataModule."""
         folder = self.folder
-        self.tokens = {split: Ragged.load(folder, split) for split in SPLITS}
+        self.tokens = {s: Ragged.load(folder, s).ready(self.vocab_size) for s in SPLITS}
         self.labels = {s: np.load(folder / f"{s}.labels.npy") for s in SPLITS}
         names = tuple(self.class_names.get(label, label) for label in facts["classes"])
         self.spec = DataSpec(len(names), num_tokens=self.vocab_size, class_names=names)
@@ -185,7 +185,7 @@ class TextClassificationDataModule(PreparedDataModule):
         """Texts as token ids (B, T), padded to the longest."""
         tokens, lengths = self.tokens[split].gather(rows, self.seq_len, self.head_fraction)
         return Batch(
-            torch.from_numpy(keep_frequent(tokens, self.vocab_size)).long(),
+            torch.from_numpy(keep_frequent(tokens, self.vocab_size).astype(np.int64)),
             torch.from_numpy(lengths),
             torch.from_numpy(self.labels[split][rows]),
             torch.from_numpy(rows),
@@ -204,6 +204,14 @@ class TextClassificationDataModule(PreparedDataModule):
         """The words that are told apart; words[i] has the id i + 2."""
         words = (self.folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
         return words[: self.vocab_size - SPECIAL]
+
+    def uncut_lengths(self, split: Split) -> NDArray[Any]:
+        """Tokens of each whole text, (N,)."""
+        return self.tokens[split].lengths
+
+    def input_names(self) -> list[str]:
+        """See DataModule."""
+        return ["<pad>", "<unk>", *self.vocabulary()]
 
     def keep(self, folder: Path) -> None:
         """Leave the vocabulary, a word a line, in the order of their ids."""

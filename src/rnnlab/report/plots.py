@@ -7,27 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BLUE, ORANGE, GREY, RED = "#2f6db5", "#e08a1e", "#8a8f98", "#c0392b"
-
-
-def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
-    """A figure that needs no screen and no global state."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for axis in axes.flat:
-        axis.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _save(figure: Any, path: Path) -> Path:
-    unfinished = path.with_name(f".{path.name}")
-    figure.savefig(unfinished, dpi=120, format="png")
-    unfinished.replace(path)
-    return path
+from rnnlab.report.figures import BLUE, GREY, ORANGE
+from rnnlab.report.figures import figure as _figure
+from rnnlab.report.figures import save as _save
 
 
 def learning_curves(
@@ -194,4 +176,21 @@ def forecast_scatter(truths: NDArray[Any], predicted: NDArray[Any], path: Path) 
     cloud.set(xlabel="truth", ylabel="forecast", title=f"test: {len(truths):,} forecasts")
     spread.hist(predicted - truths, bins=60, color=BLUE)
     spread.set(xlabel="forecast - truth", title="errors")
+    return _save(figure, path)
+
+
+def step_accuracy(shares: NDArray[Any], chance: float, path: Path) -> Path:
+    """How many of the test targets were right at each step.
+
+    Args:
+        shares: (steps,), 0..1.
+        chance: share that a guess gets right.
+        path: of the PNG.
+    """
+    figure, axes = _figure(1, 1, 7, 4)
+    axis = axes[0, 0]
+    axis.bar(range(1, len(shares) + 1), shares, color=BLUE)
+    axis.axhline(chance, color=ORANGE, linestyle="--", label="guess")
+    axis.set(xlabel="step of the answer", ylabel="right", title="test", ylim=(0, 1.2))
+    axis.legend(frameon=False, loc="upper right")
     return _save(figure, path)

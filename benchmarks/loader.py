@@ -1,0 +1,84 @@
+"""Batches gathered from one flat array, against a list of tensors that are padded item by item."""
+
+from collections.abc import Iterator
+from itertools import count, repeat
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import DataLoader
+
+from benchmarks.pairs import Pair, Row, Stopwatch, interleave
+from benchmarks.runs import Settings, composed, left_as_found
+from rnnlab.build import build_data
+from rnnlab.data import DataModule
+from rnnlab.spec import Batch
+
+BATCHES = 40  # in a block: long enough that neither side starts with the other's cache
+Item = tuple[Tensor, Tensor]  # tokens (length,), class ()
+Padded = tuple[Tensor, Tensor, Tensor]  # tokens (B, T), lengths (B,), classes (B,)
+
+
+def items_of(data: DataModule) -> list[Item]:
+    """The training split as a list of tensors, tokenised and cut beforehand."""
+    rows = np.arange(len(data.lengths("train")))
+    batches = [data.gather("train", rows[i : i + 1]) for i in rows]
+    return [(batch.inputs[0], batch.targets[0]) for batch in batches]
+
+
+def collate(items: list[Item]) -> Padded:
+    """Pad the tokens of a batch."""
+    tokens, targets = zip(*items, strict=True)
+    lengths = torch.tensor([len(member) for member in tokens])
+    return pad_sequence(list(tokens), batch_first=True), lengths, torch.stack(targets)
+
+
+def endless(items: list[Item], batch_size: int) -> Iterator[Padded]:
+    """Random batches of a torch DataLoader, epoch after epoch."""
+    generator = torch.Generator().manual_seed(0)
+    loader = DataLoader(
+        items,  # type: ignore[arg-type]  # a list is a dataset
+        batch_size,
+        shuffle=True,
+        collate_fn=collate,
+        generator=generator,
+    )
+    for _ in count():
+        yield from loader
+
+
+def ours(data: DataModule) -> Iterator[Batch]:
+    """Batches of our training loader, epoch after epoch."""
+    loader = data.train_dataloader()
+    for epoch in count():
+        loader.order.epoch = epoch  # type: ignore[union-attr]
+        yield from loader
+
+
+def compare(settings: Settings) -> list[Pair]:
+    """Seconds of blocks of batches; nothing is done with them."""
+    data = build_data(composed("data=imdb", *settings.imdb))
+    data.prepare_data()
+    data.setup("fit")
+    gathered, padded = ours(data), endless(items_of(data), data.batch_size)
+
+    def gather(batches: int) -> int:
+        return sum(len(next(gathered).lengths) for _ in range(batches))
+
+    def collate_items(batches: int) -> int:
+        return sum(len(next(padded)[1]) for _ in range(batches))
+
+    blocks = repeat(BATCHES)
+    return interleave(gather, collate_items, blocks, Stopwatch(settings.clock), settings.seconds)
+
+
+def loader(settings: Settings) -> Row:
+    """Samples per second, ours / items and pad_sequence."""
+    with left_as_found():
+        pairs = compare(settings)
+    samples = sum(pair.units for pair in pairs)
+    ours, other = (samples / sum(pair[side] for pair in pairs) for side in (0, 1))
+    ratios = [pair.other / pair.ours for pair in pairs]
+    what = "IMDB, samples/s: our loader alone / items and pad_sequence in a DataLoader"
+    return Row("loader", what, f"{ours:,.0f}/s", f"{other:,.0f}/s", ratios, 20.0, at_least=True)

@@ -1,0 +1,27 @@
+"""Figures that need no screen, and files that are whole or not there."""
+
+from pathlib import Path
+from typing import Any
+
+BLUE, ORANGE, GREY, RED = "#2f6db5", "#e08a1e", "#8a8f98", "#c0392b"
+
+
+def figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
+    """A figure that needs no screen and no global state."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(made)
+    axes = made.subplots(rows, columns, squeeze=False)
+    for axis in axes.flat:
+        axis.spines[["top", "right"]].set_visible(False)
+    return made, axes
+
+
+def save(made: Any, path: Path) -> Path:
+    """Write a PNG in one step."""
+    unfinished = path.with_name(f".{path.name}")
+    made.savefig(unfinished, dpi=120, format="png")
+    unfinished.replace(path)
+    return path

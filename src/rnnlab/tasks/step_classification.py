@@ -1,0 +1,125 @@
+"""A class for each of the last steps of a sequence."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassExactMatch
+
+from rnnlab.layers import TokenEmbedding
+from rnnlab.spec import Batch, DataSpec
+from rnnlab.tasks.base import Encoded, LayerMaker, Outcome, Task
+from rnnlab.tasks.classification import confusion_matrix
+from rnnlab.values import PositiveInt, Probability
+
+EXAMPLES = 20  # sequences in the listing
+
+
+def last_steps(outputs: Tensor, lengths: Tensor, count: int) -> Tensor:
+    """The outputs of the last `count` valid steps of each sequence, (B, T, H) -> (B, count, H).
+
+    >>> outputs = torch.tensor([[1, 2, 3], [4, 5, 0]]).unsqueeze(2)
+    >>> last_steps(outputs, torch.tensor([3, 2]), 2).squeeze(2)
+    tensor([[2, 3],
+            [4, 5]])
+    """
+    steps = lengths.unsqueeze(1) - count + torch.arange(count, device=lengths.device)  # (B, count)
+    rows = torch.arange(len(outputs), device=outputs.device).unsqueeze(1)
+    return outputs[rows, steps]
+
+
+class StepClassification(Task):
+    """Embed tokens, one linear layer from the output of each of the last `horizon` steps.
+
+    Args:
+        spec: sizes of the data: `num_tokens` or `input_size`, `output_size` classes, `horizon` the
+            number of steps that have one, at most as many as the shortest sequence.
+        embedding_size: D, where the inputs are tokens.
+        head_dropout: chance to drop a feature of an output.
+    """
+
+    name = "step_classification"
+    metric_names = ("loss", "accuracy", "whole")
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        embedding_size: PositiveInt = 32,
+        head_dropout: Probability = 0.0,
+    ) -> None:
+        super().__init__()
+        self.spec = spec
+        self.embedding = (
+            TokenEmbedding(spec.num_tokens, embedding_size) if spec.num_tokens else nn.Identity()
+        )
+        self.input_size = embedding_size if spec.num_tokens else int(spec.input_size or 0)
+        self.dropout = nn.Dropout(head_dropout)
+
+    def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
+        """See Task."""
+        self.classes = nn.Linear(output_size, self.spec.output_size)
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Tokens (B, T) to vectors (B, T, D)."""
+        embedded: Tensor = self.embedding(inputs)
+        return embedded
+
+    def head(self, outputs: Tensor, lengths: Tensor) -> Tensor:
+        """Outputs (B, T, H) to a score for each class at each step (B, horizon, classes)."""
+        read = last_steps(outputs, lengths, self.spec.horizon)  # (B, horizon, H)
+        scores: Tensor = self.classes(self.dropout(read))
+        return scores
+
+    def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
+        """Cross entropy in nats, the mean over all steps; each sequence has equally many."""
+        return cross_entropy(predictions.flatten(0, 1), batch.targets.flatten())
+
+    def read(self, predictions: Tensor, batch: Batch) -> Tensor:
+        """The probability of each class, (B, classes, horizon) as metrics want it."""
+        return predictions.softmax(dim=2).transpose(1, 2)
+
+    def answer(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
+        """The probability of each class at each step, (B, horizon, classes)."""
+        return predictions.softmax(dim=2)
+
+    def metrics(self) -> MetricCollection:
+        """Accuracy over all steps, and the share of sequences without any error."""
+        classes = self.spec.output_size
+        return MetricCollection(
+            {
+                "accuracy": MulticlassAccuracy(classes, average="micro"),
+                "whole": MulticlassExactMatch(classes),
+            },
+            compute_groups=False,
+        )
+
+    def write(self, folder: Path, outcome: Outcome) -> list[Path]:
+        """The accuracy of each step, the confusion matrix, and the first test sequences."""
+        from rnnlab.report import plots
+        from rnnlab.report.files import write_text
+
+        names = self.spec.class_names or tuple(map(str, range(self.spec.output_size)))
+        predicted, targets = outcome.predictions.argmax(dim=2), outcome.targets
+        shares = (predicted == targets).float().mean(dim=0)
+        counts = confusion_matrix(predicted.flatten(), targets.flatten(), len(names))
+        return [
+            plots.step_accuracy(shares.numpy(), 1 / len(names), folder / "step_accuracy.png"),
+            plots.confusion_matrix(counts.numpy(), names, folder / "confusion_matrix.png"),
+            write_text(folder / "examples.md", listing(outcome, predicted, names)),
+        ]
+
+
+def listing(outcome: Outcome, predicted: Tensor, names: tuple[str, ...]) -> str:
+    """A readable page of the first sequences: what was read, wanted and said."""
+    lines = ["# The first test sequences", ""]
+    for i in range(min(EXAMPLES, len(predicted))):
+        wanted, said = (
+            " ".join(names[int(k)] for k in row) for row in (outcome.targets[i], predicted[i])
+        )
+        mark = "right" if wanted == said else "WRONG"
+        read = outcome.example(i).get("text", "")
+        lines += [f"{i}. {mark}", f"   - read   `{read}`", f"   - wanted `{wanted}`"]
+        lines += [f"   - said   `{said}`"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,66 @@
+"""The commands of docs/data.md: each is composed and checked; what is shown of a file is read."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from composing import ROOT, choices, compose
+
+from rnnlab import showing
+from rnnlab.experiment import check
+
+PAGE = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```bash\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.strip()]
+TRAIN, SHOW = "python train.py ", "python -m rnnlab.data "
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files that the page names."""
+    rows = [f"good film number {i},{1 + i % 5},author {i % 9}" for i in range(60)]
+    (tmp_path / "reviews.csv").write_text("\n".join(["review,stars,author", *rows]) + "\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def words_of(command: str, start: str) -> list[str]:
+    return shlex.split(command.removeprefix(start), comments=True)
+
+
+def test_a_block_holds_commands_alone() -> None:
+    assert COMMANDS
+    assert all(command.startswith((TRAIN, SHOW)) for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith(TRAIN)])
+def test_every_training_command_passes_the_check(command: str, here: Path) -> None:
+    check(compose(*words_of(command, TRAIN)))
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith(SHOW)])
+def test_every_showing_command_shows(command: str, here: Path, capsys) -> None:
+    words = words_of(command, SHOW)
+    if not any(word.startswith("data.path=") for word in words):
+        showing.build(showing.read_settings(showing.find_conf(), words)[1])
+        return
+    showing.main(words)
+    assert f"data     {words[0]}: " in capsys.readouterr().out
+    assert list((here / "outputs" / "data" / words[0]).glob("*.png"))
+
+
+@pytest.mark.parametrize("name", choices("data"))
+def test_every_data_set_has_its_section(name: str) -> None:
+    section = re.search(rf"^### {name}\n(.*?)(?=^##|\Z)", PAGE, flags=re.MULTILINE | re.DOTALL)
+    assert section, f"docs/data.md has no section ### {name}"
+    assert f"data={name}" in section[1], "and in it a command to copy"
+
+
+def test_the_reviews_without_their_column_are_refused(here: Path) -> None:
+    """What the page says of the files is what is read."""
+    (here / "reviews.csv").write_text("text,label\ngood,1\nbad,0\n")
+    from rnnlab.errors import DataError
+
+    with pytest.raises(DataError, match="review"):
+        showing.main(["imdb", "data.path=reviews.csv", "data.text_column=review"])
