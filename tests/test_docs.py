@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 from composing import ROOT, choices, compose
 
@@ -21,6 +22,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that the page names."""
     rows = [f"good film number {i},{1 + i % 5},author {i % 9}" for i in range(60)]
     (tmp_path / "reviews.csv").write_text("\n".join(["review,stars,author", *rows]) + "\n")
+    days = [str(np.datetime64("2020-01-01") + i) for i in range(200)]
+    sales = [f"{day},north,{10 + i % 7},{2 + i % 3}" for i, day in enumerate(days)]
+    (tmp_path / "sales.csv").write_text("\n".join(["day,shop,sales,price", *sales]) + "\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -40,6 +40,22 @@ from rnnlab.values import NonNegativeInt, PositiveInt, Share
 
 Transform = Literal["none", "last", "difference", "log_return"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+class Levels(NamedTuple):
+    """What is forecast, and what else is read, in the units of the file.
+
+    Attributes:
+        values: (N, V).
+        names: of the variables, V.
+        others: covariates, (N, C).
+        other_names: C.
+    """
+
+    values: Array
+    names: list[str]
+    others: Array
+    other_names: list[str]
 
 
 class SeriesDataModule(PreparedDataModule):
@@ -167,13 +183,11 @@ class SeriesDataModule(PreparedDataModule):
         )
         return Series(values, times, np.array(offsets), facts["columns"], facts["names"])
 
-    def levels(self, series: Series) -> tuple[Array, list[str], Array]:
-        """What is forecast (N, V), its names, and what else is read (N, C)."""
+    def levels(self, series: Series) -> Levels:
+        """What is forecast, and what else is read."""
         wanted = self.targets or series.columns
-        known = {name: i for i, name in enumerate(series.columns)}
-        chosen = [known[name] for name in wanted]
-        others = [i for name, i in known.items() if name not in wanted]
-        return series.values[:, chosen], list(wanted), series.values[:, others]
+        others = [name for name in series.columns if name not in wanted]
+        return Levels(series.column(*wanted), list(wanted), series.column(*others), others)
 
     def borders(self, series: Series) -> list[Array]:
         """Ends of training, validation and test in each series, (S,) each; at common dates."""
@@ -193,11 +207,11 @@ class SeriesDataModule(PreparedDataModule):
     def open(self, facts: Mapping[str, Any]) -> None:
         """See PreparedDataModule: borders, scales and windows."""
         series = self.without_short(self.load(facts))
-        levels, names, others = self.levels(series)
+        levels = self.levels(series)
         starts = series.offsets[:-1]
         borders = self.borders(series)
         self.check_lengths(series, starts, borders)
-        self._scale(levels, others, series, starts, borders)
+        self._scale(levels.values, levels.others, series, starts, borders)
         lost = int(self.transform in ("difference", "log_return"))  # they begin one step later
         first = first_targets(starts + lost, borders, self.seq_len, self.horizon)
         self.windows = {split: Windows(self.level, first[split], self.horizon) for split in SPLITS}
@@ -205,7 +219,7 @@ class SeriesDataModule(PreparedDataModule):
         self.history = int((borders[0] - starts).min())
         self._starts, self._borders = starts, borders
         self.times, self.series_names = series.times, series.names
-        self.variables = names
+        self.variables, self.others = levels.names, levels.other_names
         self._announce()
 
     def without_short(self, series: Series) -> Series:
@@ -289,6 +303,12 @@ class SeriesDataModule(PreparedDataModule):
         return DataSpec(
             output_size=size, input_size=size, horizon=self.horizon, transform=self.transform
         )
+
+    def input_names(self) -> list[str]:
+        """See DataModule: the variables, what is read beside them, and the calendar."""
+        own = ["value"] if self.channels == "independent" else list(self.variables)
+        waves = [f"{part} {wave}" for part in self.calendar for wave in ("sine", "cosine")]
+        return [*own, *self.others, *waves]
 
     def size(self, split: Split) -> int:
         """Targets of a split: a window of all variables, or of one each."""

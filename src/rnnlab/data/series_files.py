@@ -71,6 +71,11 @@ class Series:
     columns: list[str]
     names: list[str]
 
+    def column(self, *names: str) -> Array:
+        """The values of these columns, (N, names)."""
+        values: Array = np.asarray(self.values)[:, [self.columns.index(name) for name in names]]
+        return values
+
     def take(self, chosen: Array) -> "Series":
         """The same with these series alone."""
         begins, ends = self.offsets[chosen], self.offsets[chosen + 1]

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from rnnlab.data.base import Split
 from rnnlab.data.cache import file_sha256
-from rnnlab.data.forecasting import SeriesDataModule
+from rnnlab.data.forecasting import Levels, SeriesDataModule
 from rnnlab.data.prepared import Prepared, Source
-from rnnlab.data.rivals import Array, Forecast, constant, ewma, har
+from rnnlab.data.rivals import Forecast, constant, ewma, har
 from rnnlab.data.series import Windows, differences, first_targets
 from rnnlab.data.series_files import Series, SeriesColumns, as_date, joined, read_series
 from rnnlab.data.sources import Provenance, package_file, package_version
@@ -19,7 +19,6 @@ from rnnlab.errors import ConfigError, DataError
 
 PACKAGE, FILE = "bokeh_sampledata", "_data/stocks.csv.gz"
 EWMA_DECAY, EWMA_DAYS = 0.94, 150  # RiskMetrics, 1996; 0.94^150 = 0.01% is left of what is before
-RETURN, RANGE, TURNOVER, PRICE = range(4)  # the columns that are kept
 Wanted = Literal["return", "volatility", "price"]
 
 
@@ -135,14 +134,14 @@ class StocksDataModule(SeriesDataModule):
         made = Series(values[kept], series.times[kept], offsets, columns, series.names)
         return super().prepare((made, notes), folder)
 
-    def levels(self, series: Series) -> tuple[Array, list[str], Array]:
+    def levels(self, series: Series) -> Levels:
         """See SeriesDataModule."""
-        known = np.asarray(series.values)
-        if self.forecast == "price":
-            return known[:, [PRICE]], ["price"], known[:, [RANGE, TURNOVER]]
+        beside = ["range", "turnover"]
         if self.forecast == "volatility":
-            return np.abs(known[:, [RETURN]]), ["|return|"], known[:, [RETURN, RANGE, TURNOVER]]
-        return known[:, [RETURN]], ["return"], known[:, [RANGE, TURNOVER]]
+            beside = ["return", *beside]
+            size = np.abs(series.column("return"))
+            return Levels(size, ["|return|"], series.column(*beside), beside)
+        return Levels(series.column(self.forecast), [self.forecast], series.column(*beside), beside)
 
     # What a forecast is held against.
 

@@ -175,7 +175,8 @@ def series(examples: Sequence[Series], names: Sequence[str], path: Path) -> Path
     colours = [BLUE, GREY, RED, "black"]
     for axis, example in zip(axes.flat, examples, strict=False):
         past = np.arange(-len(example.history), 0)
-        for i, name in list(enumerate(names))[:MANY_VARIABLES]:
+        shown = zip(range(example.history.shape[1]), names, strict=False)
+        for i, name in list(shown)[:MANY_VARIABLES]:
             axis.plot(past, example.history[:, i], color=colours[i], linewidth=1, label=name)
         future = example.future[:, 0]
         axis.plot(range(len(future)), future, color=ORANGE, marker=".", label="to predict")
