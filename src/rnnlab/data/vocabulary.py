@@ -219,6 +219,7 @@ class Subwords(Vocabulary):
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
+        tokenizer.encode_special_tokens = True  # "<eos>" in a text is a text, and ends nothing
         known = tokenizer.get_vocab(with_added_tokens=True)
         self.pieces = sorted(known, key=known.__getitem__)
 
