@@ -23,8 +23,8 @@ class Multi30kDataModule(ParallelTextDataModule):
     """29,000 pairs for training, 1,014 for validation, and three test sets.
 
     hub: German and English, with test_2016_flickr.
-    local: a folder with train.de.gz, train.en.gz, val.de.gz ..., as its makers published it: German,
-        English, French and Czech.
+    local: a folder with train.de.gz, train.en.gz, val.de.gz ..., as its makers published it, in
+        German, English, French and Czech.
 
     Args:
         source: auto | hub | local.

@@ -208,38 +208,17 @@ class ParallelTextDataModule(PreparedDataModule):
         whole = parts[whole_of(parts)]
         wanted = {"val": self.val_fraction, "test": self.test_fraction}
         sizes = {s: round(f * len(whole.groups)) for s, f in wanted.items() if s not in parts}
-        rows = split_by_group(whole.groups, sizes, self.split_seed)
-        for split in wanted.keys() & parts.keys():
-            rows[split] = np.arange(len(parts[split].groups))
-        empty = [split for split, members in rows.items() if not len(members)]
+        own = {s: np.arange(len(parts[s].groups)) for s in wanted if s in parts}
+        free = without_held_out(whole, [parts[split] for split in own], notes)
+        cut = split_by_group(whole.groups[free], sizes, self.split_seed)
+        empty = [split for split, members in cut.items() if not len(members)]
         if empty:
             raise DataError(
-                f"{whole.name}: {len(whole.groups):,} pairs leave none for {empty[0]}; give more, "
-                "or raise data.val_fraction and data.test_fraction"
+                f"{whole.name}: {len(free):,} pairs leave none for {empty[0]}; give more, or raise "
+                "data.val_fraction and data.test_fraction"
             )
-        rows["train"] = self._without_held_out(whole, parts, rows["train"], notes)
+        rows = {**own, **{split: free[members] for split, members in cut.items()}}
         return {split: rows[split] for split in SPLITS}
-
-    def _without_held_out(
-        self,
-        whole: Stored,
-        parts: Mapping[str, Stored],
-        rows: NDArray[Any],
-        notes: list[str],
-    ) -> NDArray[Any]:
-        """The training rows whose source stands in no split that the source has of its own."""
-        held_out = [parts[split].groups for split in ("val", "test") if split in parts]
-        if not held_out:
-            return rows
-        leaks = np.isin(whole.groups[rows], np.concatenate(held_out))
-        if leaks.all():
-            raise DataError(f"{whole.name}: all source sentences stand in val or test too")
-        if leaks.any():
-            notes.append(
-                f"{leaks.sum():,} training pairs whose source stands in val or test too were left "
-                "out"
-            )
-        return rows[~leaks]
 
     def _encode(
         self,
@@ -433,6 +412,24 @@ class ParallelTextDataModule(PreparedDataModule):
 def whole_of(parts: Mapping[str, Any]) -> str:
     """The part that missing splits are cut from."""
     return "all" if "all" in parts else "train"
+
+
+def without_held_out(whole: Stored, held_out: list[Stored], notes: list[str]) -> NDArray[np.int64]:
+    """The rows whose source stands in no split that the source has of its own.
+
+    Raises:
+        DataError: there are none.
+    """
+    if not held_out:
+        return np.arange(len(whole.groups))
+    leaks = np.isin(whole.groups, np.concatenate([part.groups for part in held_out]))
+    if leaks.all():
+        raise DataError(f"{whole.name}: all source sentences stand in val or test too")
+    if leaks.any():
+        notes.append(
+            f"{leaks.sum():,} training pairs whose source stands in val or test too were left out"
+        )
+    return np.flatnonzero(~leaks)
 
 
 def store(pairs: Pairs, folder: Path, part: str, notes: list[str], progress: Any) -> Stored:

@@ -10,6 +10,7 @@ import numpy as np
 from rnnlab.tasks.base import Outcome
 
 TOKENIZERS = {"zh": "zh", "ja": "char", "th": "char"}  # languages that put no space between words
+LONGEST_NGRAM = 4  # of BLEU
 SHOWN = 10  # sentences of each kind on the page
 MAX_BINS = 5  # bars in the picture of BLEU by length
 
@@ -81,10 +82,13 @@ class Translations:
         return one.lower() == other.lower() if self.lower else one == other
 
     def bleu_metric(self, lower: bool) -> Any:
-        """BLEU for this language."""
+        """BLEU for this language; of characters where no reference has the four words it needs."""
         from sacrebleu.metrics import BLEU
 
-        return BLEU(lowercase=lower, tokenize=TOKENIZERS.get(self.language, "13a"))
+        tokenizer = TOKENIZERS.get(self.language, "13a")
+        if all(len(reference.split()) < LONGEST_NGRAM for reference in self.references):
+            tokenizer = "char"
+        return BLEU(lowercase=lower, tokenize=tokenizer)
 
     def bleu_lowercase(self) -> float:
         """BLEU that does not tell upper from lower case; what older papers report."""
@@ -102,8 +106,9 @@ class Translations:
     def bleu_by_length(self) -> tuple[list[str], list[float], list[int]]:
         """Corpus BLEU of short and long sources apart: words as "3-8", BLEU, and sentences."""
         words = np.array([len(source.split()) for source in self.sources])
-        edges = np.unique(np.quantile(words, np.linspace(0, 1, MAX_BINS + 1)).astype(int))
-        bins = np.digitize(words, edges[1:-1], right=True)
+        shares = np.linspace(0, 1, MAX_BINS + 1)[1:]
+        longest = np.unique(np.quantile(words, shares, method="inverted_cdf"))  # of each bar
+        bins = np.searchsorted(longest, words)
         names, scores, counts = [], [], []
         for members in (np.flatnonzero(bins == i) for i in np.unique(bins)):
             names.append(_span(words[members]))
