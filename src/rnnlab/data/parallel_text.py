@@ -1,6 +1,7 @@
 """Sentences and their translations: from aligned files to batches of tokens."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -260,7 +261,7 @@ class ParallelTextDataModule(PreparedDataModule):
 
     def _target_ratio(self, folder: Path) -> float:
         source, target = (Ragged.load(folder, f"train.{side}").lengths for side in SIDES)
-        return float(np.quantile(target / source, LONG))
+        return max(1.0, float(np.quantile(target / source, LONG)))
 
     def open(self, facts: Mapping[str, Any]) -> None:
         """See PreparedDataModule."""
@@ -281,8 +282,6 @@ class ParallelTextDataModule(PreparedDataModule):
 
     def _short_enough(self) -> NDArray[Any]:
         """The training pairs of which no side has more than `seq_len` tokens; the rest is noted."""
-        from dataclasses import replace
-
         source, target = (self.ids["train", side].lengths for side in SIDES)
         kept = np.flatnonzero(np.maximum(source, target - 1) <= self.seq_len)
         if not len(kept):

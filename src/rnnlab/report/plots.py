@@ -155,12 +155,14 @@ def attention_maps(
     columns = min(2, len(maps))
     rows = -(-len(maps) // columns)
     longest = max(max(weights.shape) for _, _, weights in maps)
-    side = min(max(4.0, 0.28 * longest), 14.0)
+    side = min(max(4.0, 0.2 * longest), 10.0)
     figure, axes = _figure(rows, columns, (side + 0.5) * columns, side * rows)
+    style: dict[str, Any] = {"fontsize": 9, "parse_math": False}  # a token may be a dollar sign
     for axis, (sources, targets, weights) in zip(axes.flat, maps, strict=False):
         axis.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        axis.set_xticks(range(len(sources)), sources, rotation=90, fontsize=8)
-        axis.set_yticks(range(len(targets)), targets, fontsize=8)
+        upright = max(map(len, sources)) <= 1  # characters
+        axis.set_xticks(range(len(sources)), sources, rotation=0 if upright else 90, **style)
+        axis.set_yticks(range(len(targets)), targets, **style)
         axis.set(xlabel="source", ylabel="written")
     for axis in axes.flat[len(maps) :]:
         axis.set_visible(False)
