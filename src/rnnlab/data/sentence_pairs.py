@@ -9,7 +9,6 @@ import mmap
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -254,6 +253,5 @@ def group_of(source: str) -> int:
 
 def chunks(rows: NDArray[np.int64], size: int) -> Iterator[list[int]]:
     """The rows, some at a time."""
-    members = iter(rows.tolist())
-    while piece := list(islice(members, size)):
-        yield piece
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size].tolist()
