@@ -16,7 +16,7 @@ from rnnlab.layers.embedding import END, PADDING, START, UNKNOWN
 
 TokenKind = Literal["words", "characters", "bpe"]
 SPECIALS = ("<pad>", "<unk>", "<s>", "<eos>")
-VOCABULARY_VERSION = 1  # raise it when the ids of a text change
+VOCABULARY_VERSION = 2  # raise it when the ids of a text change
 
 _PIECE = re.compile(r"<unk>|[^\W_]+(?:['\u2019][^\W_]+)*|[^\w\s]|_")
 _BEFORE = re.compile(r" ([,.;:!?%)\]}\u201d\u00bb])")
