@@ -115,6 +115,57 @@ def small_copying(folder: Path) -> dict[str, Any]:
     return {**sizes, "num_train": 100, "num_eval": 20, "batch_size": 16}
 
 
+def mirrored_pairs(count: int, seed: int) -> tuple[list[str], list[str]]:
+    """Different sentences of random words, and the same words in upper case, from the end."""
+    random = np.random.default_rng(seed)
+    words = [chr(97 + i) * 2 for i in range(20)]
+    sources = [
+        " ".join([f"n{i}", *random.choice(words, random.integers(3, 12))]) for i in range(count)
+    ]
+    return sources, [" ".join(reversed(source.upper().split())) for source in sources]
+
+
+def write_lines(file: Path, lines: list[str]) -> Path:
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def small_parallel_text(folder: Path) -> dict[str, Any]:
+    """120 pairs in two aligned files."""
+    sources, targets = mirrored_pairs(120, seed=0)
+    source, target = folder / "pairs.source", folder / "pairs.target"
+    if not target.exists():
+        write_lines(source, sources)
+        write_lines(target, targets)
+    sizes = {"vocab_size": 60, "tokens": "words", "batch_size": 16, "seq_len": 12}
+    return {"path": str(source), "target_path": str(target), **sizes}
+
+
+def small_multi30k(folder: Path) -> dict[str, Any]:
+    """The names of the published files, with a few pairs in each."""
+    place = folder / "multi30k"
+    if not place.exists():
+        place.mkdir()
+        for seed, (stem, count) in enumerate(
+            [("train", 60), ("val", 12), ("test_2016_flickr", 12)], start=1
+        ):
+            sources, targets = mirrored_pairs(count, seed)
+            write_lines(place / f"{stem}.de", sources)
+            write_lines(place / f"{stem}.en", targets)
+    return {"path": str(place), "tokens": "words", "vocab_size": 60, "batch_size": 16}
+
+
+def small_interface_strings(folder: Path) -> dict[str, Any]:
+    """The smallest of the packs."""
+    return {"language": "es", "vocab_size": 300, "batch_size": 16}
+
+
+def small_numbers(folder: Path) -> dict[str, Any]:
+    """Up to 999."""
+    sizes = {"largest": 999, "num_pairs": 80, "num_eval_pairs": 20, "batch_size": 16}
+    return {**sizes, "tokens": "words"}
+
+
 # A data set as small as it can be: settings of `data`, and the files that they name.
 SMALL: dict[str, Callable[[Path], dict[str, Any]]] = {
     name.removeprefix("small_"): function

@@ -169,11 +169,19 @@ def batches(data: DataModule, split: str) -> list[Batch]:
 def evaluated(data: DataModule, split: str) -> list[tuple[int, list[float]]]:
     """Which targets of a split are evaluated: their rows and values, in order."""
     found = [
-        (int(row), target.flatten().tolist())
+        (int(row), without_padding(target))
         for batch in batches(data, split)
         for row, target in zip(batch.rows, batch.targets, strict=True)
     ]
     return sorted(found)
+
+
+def without_padding(target: Tensor) -> list[float]:
+    """The values of a target; of a sentence, without what its neighbours made longer."""
+    values: list[float] = target.flatten().tolist()
+    while target.ndim and not target.is_floating_point() and values and values[-1] == 0:
+        values.pop()
+    return values
 
 
 def test_every_data_set_can_be_made_small() -> None:

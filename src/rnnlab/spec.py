@@ -26,6 +26,7 @@ class DataSpec:
         variables: name of each target variable.
         class_counts: training targets of each class, in the order of the targets.
         token_kind: words | characters | bpe, where the targets are tokens.
+        target_ratio: tokens that a long target has for each token of its source; bounds an answer.
     """
 
     output_size: int
@@ -39,6 +40,7 @@ class DataSpec:
     variables: tuple[str, ...] = ()
     class_counts: tuple[int, ...] = ()
     token_kind: str = "words"
+    target_ratio: float = 2.0
 
     def __post_init__(self) -> None:
         for name in ("class_names", "variables", "class_counts"):  # a checkpoint gives lists back

@@ -14,42 +14,87 @@ Ints = NDArray[np.int64]
 POOL_BATCHES = 50  # batches that are sorted by length together: little padding, still random
 
 
+def cut_by_tokens(lengths: Ints, batch_tokens: int) -> Ints:
+    """Where batches begin such that none holds more tokens than this, its padding counted.
+
+    Args:
+        lengths: of the sequences, ascending, (N,).
+        batch_tokens: longest sequence x number of sequences; a longer sequence stands alone.
+
+    Returns:
+        Where each batch but the first begins.
+
+    >>> cut_by_tokens(np.array([1, 2, 2, 3, 9]), 6)
+    array([3, 4])
+    """
+    starts, start = [], 0
+    while start < len(lengths):
+        # Of ascending lengths only the last one of a batch counts, and no batch of more than
+        # budget / first length can fit.
+        window = lengths[start : start + max(batch_tokens // max(int(lengths[start]), 1), 1)]
+        fits = window * np.arange(1, len(window) + 1) <= batch_tokens
+        start += max(int(fits.sum()), 1)
+        starts.append(start)
+    return np.array(starts[:-1], dtype=np.int64)
+
+
 class ShuffledOrder:
     """Random batches of sequences of similar length; a function of (seed, epoch) alone.
 
     All sequences are shuffled, cut into pools of 50 batches, sorted by length within a pool and cut
     into batches; the batches are shuffled. Sequences of one length are simply shuffled.
 
+    With a token budget all sequences are one pool, sorted by length with equal ones in random
+    order: every epoch has equally many batches then, as a schedule of the learning rate needs.
+
     Args:
         lengths: steps of each sequence, (N,).
         batch_size: sequences in a batch; the last one may be smaller.
         seed: of the order.
         shuffle: False gives the same batches in every epoch.
+        batch_tokens: see cut_by_tokens; in place of `batch_size`.
     """
 
-    def __init__(self, lengths: Ints, batch_size: int, seed: int, shuffle: bool = True) -> None:
+    def __init__(
+        self,
+        lengths: Ints,
+        batch_size: int,
+        seed: int,
+        shuffle: bool = True,
+        batch_tokens: int | None = None,
+    ) -> None:
         self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
         self.shuffle = shuffle
         self.epoch = 0
+        self._starts = cut_by_tokens(np.sort(lengths), batch_tokens) if batch_tokens else None
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this before each epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
+        if self._starts is not None:
+            return len(self._starts) + 1
         return -(-len(self.lengths) // self.batch_size)
 
     def batches(self) -> list[Ints]:
         """The rows of each batch of the current epoch."""
         random = np.random.default_rng([self.seed, self.epoch if self.shuffle else 0])
         rows = random.permutation(len(self.lengths))
+        batches = self._pooled(rows) if self._starts is None else self._sorted(rows, self._starts)
+        return [batches[i] for i in random.permutation(len(batches))]
+
+    def _sorted(self, rows: Ints, starts: Ints) -> list[Ints]:
+        return np.split(rows[np.argsort(self.lengths[rows], kind="stable")], starts)
+
+    def _pooled(self, rows: Ints) -> list[Ints]:
         pool = self.batch_size * POOL_BATCHES
         batches: list[Ints] = []
         for start in range(0, len(rows), pool):
             members = rows[start : start + pool]
             members = members[np.argsort(self.lengths[members], kind="stable")]
             batches += np.split(members, range(self.batch_size, len(members), self.batch_size))
-        return [batches[i] for i in random.permutation(len(batches))]
+        return batches
 
 
 class SortedOrder:
@@ -58,18 +103,23 @@ class SortedOrder:
     Args:
         lengths: steps of each sequence, (N,).
         batch_size: sequences in a batch; the last one may be smaller.
+        batch_tokens: see cut_by_tokens; in place of `batch_size`.
     """
 
-    def __init__(self, lengths: Ints, batch_size: int) -> None:
+    def __init__(self, lengths: Ints, batch_size: int, batch_tokens: int | None = None) -> None:
         self.rows = np.argsort(lengths, kind="stable")
-        self.batch_size = batch_size
+        self.starts = (
+            cut_by_tokens(lengths[self.rows], batch_tokens)
+            if batch_tokens
+            else np.arange(batch_size, len(self.rows), batch_size)
+        )
 
     def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
+        return len(self.starts) + 1
 
     def batches(self) -> list[Ints]:
         """The rows of each batch."""
-        return np.split(self.rows, range(self.batch_size, len(self.rows), self.batch_size))
+        return np.split(self.rows, self.starts)
 
 
 class BatchLoader:

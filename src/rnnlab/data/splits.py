@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 Rows = NDArray[np.int64]
 
 
-def split_by_group(groups: Sequence[Any], sizes: Mapping[str, int], seed: int) -> dict[str, Rows]:
+def split_by_group(
+    groups: Sequence[Any] | NDArray[Any], sizes: Mapping[str, int], seed: int
+) -> dict[str, Rows]:
     """Draw splits of exact sizes such that no group stands in two of them.
 
     Groups are shuffled and dealt to the splits in the order of `sizes`; one that would overfill a
@@ -23,13 +25,14 @@ def split_by_group(groups: Sequence[Any], sizes: Mapping[str, int], seed: int) -
     Returns:
         Sorted rows of each split. A split is short of its size only if the groups left do not fit.
     """
-    order = {group: code for code, group in enumerate(sorted(set(groups)))}
-    codes = np.array([order[group] for group in groups], dtype=np.int64)
+    codes = number_groups(groups)
     members = np.argsort(codes, kind="stable")
     counts = np.bincount(codes)
     owner = np.full(len(counts), -1)
     room = np.array(list(sizes.values()))
     for group in np.random.default_rng(seed).permutation(len(counts)):
+        if not room.any():
+            break
         fits = np.flatnonzero(room >= counts[group])
         if len(fits):
             owner[group] = fits[0]
@@ -37,3 +40,11 @@ def split_by_group(groups: Sequence[Any], sizes: Mapping[str, int], seed: int) -
     rows = np.repeat(owner, counts)
     chosen = {name: np.sort(members[rows == i]) for i, name in enumerate(sizes)}
     return {"train": np.sort(members[rows == -1]), **chosen}
+
+
+def number_groups(groups: Sequence[Any] | NDArray[Any]) -> Rows:
+    """The number of each row's group, in the order of their names; of an array without a loop."""
+    if isinstance(groups, np.ndarray):
+        return np.unique(groups, return_inverse=True)[1]
+    order = {group: code for code, group in enumerate(sorted(set(groups)))}
+    return np.array([order[group] for group in groups], dtype=np.int64)

@@ -1,9 +1,12 @@
 """Text to token ids: tokenised once, kept as one flat array, gathered without a Python loop."""
 
 import re
+import shutil
 import unicodedata
+from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +57,19 @@ class Ragged:
         """Write the two arrays."""
         np.save(folder / f"{name}.values.npy", self.values)
         np.save(folder / f"{name}.offsets.npy", self.offsets)
+
+    @staticmethod
+    def write(folder: Path, name: str, pieces: Iterable[Sequence[Sequence[int]]]) -> None:
+        """The same from pieces of some sequences each, of which one at a time is in memory."""
+        counts = array("q", [0])
+        unfinished = folder / f"{name}.values.bin"
+        with unfinished.open("wb") as file:
+            for piece in pieces:
+                counts.extend(map(len, piece))
+                file.write(np.fromiter(chain.from_iterable(piece), np.int32).tobytes())
+        offsets = np.cumsum(np.array(counts, dtype=np.int64))
+        np.save(folder / f"{name}.offsets.npy", offsets)
+        _add_header(unfinished, folder / f"{name}.values.npy")
 
     @classmethod
     def load(cls, folder: Path, name: str) -> "Ragged":
@@ -109,6 +125,16 @@ class Ragged:
             return self
         small = np.uint16 if vocab_size <= 2**16 else np.int32
         return Ragged(keep_frequent(self.values, vocab_size).astype(small), self.offsets)
+
+
+def _add_header(raw: Path, npy: Path) -> None:
+    """Make an array file from its bare values."""
+    size = raw.stat().st_size // np.dtype(np.int32).itemsize
+    with raw.open("rb") as values, npy.open("wb") as file:
+        header = {"descr": np.dtype(np.int32).str, "fortran_order": False, "shape": (size,)}
+        np.lib.format.write_array_header_1_0(file, header)
+        shutil.copyfileobj(values, file, 1 << 20)
+    raw.unlink()
 
 
 def index_tokens(

@@ -16,7 +16,7 @@ from rnnlab.layers.embedding import END, PADDING, START, UNKNOWN
 
 TokenKind = Literal["words", "characters", "bpe"]
 SPECIALS = ("<pad>", "<unk>", "<s>", "<eos>")
-VOCABULARY_VERSION = 1  # raise it when the ids of a text change
+VOCABULARY_VERSION = 2  # raise it when the ids of a text change
 
 _PIECE = re.compile(r"<unk>|[^\W_]+(?:['\u2019][^\W_]+)*|[^\w\s]|_")
 _BEFORE = re.compile(r" ([,.;:!?%)\]}\u201d\u00bb])")
@@ -219,6 +219,7 @@ class Subwords(Vocabulary):
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
+        tokenizer.encode_special_tokens = True  # "<eos>" in a text is a text, and ends nothing
         known = tokenizer.get_vocab(with_added_tokens=True)
         self.pieces = sorted(known, key=known.__getitem__)
 

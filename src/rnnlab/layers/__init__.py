@@ -1,15 +1,19 @@
 """Plain torch parts of recurrent networks; each can be taken out and used alone."""
 
+from rnnlab.layers.attention import ScaledDotAttention
 from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
+from rnnlab.layers.decoder import Decoder
 from rnnlab.layers.embedding import LockedDropout, TokenEmbedding, WordDropout
 from rnnlab.layers.pooling import AttentionPooling, Pooling
 from rnnlab.layers.recurrent import RecurrentStack, initialize, reverse_valid_steps
 
 __all__ = [
     "AttentionPooling",
+    "Decoder",
     "LockedDropout",
     "Pooling",
     "RecurrentStack",
+    "ScaledDotAttention",
     "TokenEmbedding",
     "WordDropout",
     "gru_cell",

@@ -95,18 +95,19 @@ class RecurrentStack(nn.Module):
 
 def detached(state: Any) -> Any:
     """The same state, from which no gradient flows back."""
-    return _each(state, lambda part: part.detach())
+    return each_part(state, lambda part: part.detach())
 
 
 def moved(state: Any, device: torch.device) -> Any:
     """The same state on another device."""
-    return _each(state, lambda part: part.to(device))
+    return each_part(state, lambda part: part.to(device))
 
 
-def _each(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
+def each_part(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The same state with every tensor in it changed; they are visited in order."""
     if isinstance(state, Tensor):
         return change(state)
-    return None if state is None else type(state)(_each(part, change) for part in state)
+    return None if state is None else type(state)(each_part(part, change) for part in state)
 
 
 @torch.no_grad()

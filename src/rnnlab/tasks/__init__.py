@@ -4,6 +4,7 @@ from rnnlab.tasks.base import Encoded, Findings, Outcome, Task
 from rnnlab.tasks.classification import Classification
 from rnnlab.tasks.forecasting import Forecasting
 from rnnlab.tasks.step_classification import StepClassification
+from rnnlab.tasks.translation import Translation
 
 __all__ = [
     "Classification",
@@ -13,4 +14,5 @@ __all__ = [
     "Outcome",
     "StepClassification",
     "Task",
+    "Translation",
 ]

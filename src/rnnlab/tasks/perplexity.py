@@ -1,0 +1,39 @@
+"""How surprised a network was by the tokens that came."""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from rnnlab.layers.embedding import PADDING
+
+
+class Perplexity(Metric):  # type: ignore[misc]
+    """exp of the mean negative log-probability of a token; padding does not count.
+
+    Summed in double precision: a split has millions of tokens.
+    """
+
+    higher_is_better = False
+    full_state_update = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        zero = torch.zeros((), dtype=torch.float64)
+        self.add_state("surprise", zero.clone(), dist_reduce_fx="sum")
+        self.add_state("count", zero.clone(), dist_reduce_fx="sum")
+
+    def update(self, log_probabilities: Tensor, targets: Tensor) -> None:
+        """Add a batch.
+
+        Args:
+            log_probabilities: natural logarithm of the probability of each target, (B, U).
+            targets: (B, U); 0 is padding.
+        """
+        valid = targets != PADDING
+        self.surprise -= log_probabilities.double().masked_fill(~valid, 0).sum()
+        self.count += valid.sum()
+
+    def compute(self) -> Tensor:
+        """See torchmetrics.Metric."""
+        perplexity: Tensor = (self.surprise / self.count).exp()
+        return perplexity

@@ -1,0 +1,332 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from composing import choices, compose, small
+from torch import Tensor, nn
+
+from rnnlab.build import build_data, build_model, build_task, maker
+from rnnlab.errors import ConfigError
+from rnnlab.experiment import check, run
+from rnnlab.layers.decoder import greedy, shifted
+from rnnlab.layers.embedding import END, PADDING, START
+from rnnlab.models import RecurrentModel
+from rnnlab.spec import Batch, DataSpec
+from rnnlab.tasks import Encoded, Outcome, Translation
+from rnnlab.tasks.perplexity import Perplexity
+from rnnlab.tasks.translations import Translations, page
+
+TOKENS = 12
+MODELS, ATTENTION = choices("model"), ["none", "scaled_dot"]
+LENGTHS = torch.tensor([5, 3, 1])
+TARGETS = torch.tensor([[7, 8, 9, 4, END], [5, 5, END, PADDING, PADDING], [END] + [PADDING] * 4])
+
+
+def network(name: str, attention: Any = "scaled_dot", **settings: Any) -> RecurrentModel:
+    """A small one, in double precision, so that equal means equal."""
+    torch.manual_seed(0)
+    spec = DataSpec(output_size=TOKENS, num_tokens=9)
+    task = Translation(spec, embedding_size=5, attention=attention, **settings)
+    component = compose(f"model={name}")["model"] | {"hidden_size": 4}
+    model: RecurrentModel = maker(component)(task)
+    nn.init.normal_(model.task.decoder.weight, std=2)  # answers that differ
+    return model.double().eval()
+
+
+def sentences() -> Batch:
+    inputs = torch.randint(4, 9, (3, 5), generator=torch.Generator().manual_seed(1))
+    inputs = inputs.masked_fill(torch.arange(5) >= LENGTHS.unsqueeze(1), PADDING)
+    return Batch(inputs, LENGTHS, TARGETS, torch.arange(3))
+
+
+every_network = [
+    pytest.mark.parametrize("name", MODELS),
+    pytest.mark.parametrize("attention", ATTENTION),
+]
+
+
+def each_network(test: Any) -> Any:
+    for mark in every_network:
+        test = mark(test)
+    return test
+
+
+@each_network
+def test_padding_of_sources_and_targets_changes_nothing(name: str, attention: str) -> None:
+    model, batch = network(name, attention), sentences()
+    together = model.predictions(batch)
+    for i, length in enumerate(LENGTHS.tolist()):
+        words = int((TARGETS[i] != PADDING).sum())
+        alone = Batch(
+            batch.inputs[i : i + 1, :length],
+            batch.lengths[i : i + 1],
+            batch.targets[i : i + 1, :words],
+            batch.rows[i : i + 1],
+        )
+        torch.testing.assert_close(model.predictions(alone)[0], together[i, :words])
+        written = model.predict_step(alone, 0)[0]
+        torch.testing.assert_close(written, model.predict_step(batch, 0)[i, : len(written)])
+
+
+@each_network
+def test_a_prediction_sees_the_targets_before_it_alone(name: str, attention: str) -> None:
+    model, batch = network(name, attention), sentences()
+    before = model.predictions(batch)
+    for step in range(TARGETS.shape[1]):
+        changed = batch.targets.clone()
+        changed[:, step] = 6
+        after = model.predictions(batch._replace(targets=changed))
+        torch.testing.assert_close(after[:, : step + 1], before[:, : step + 1])
+        if step + 1 < TARGETS.shape[1]:
+            assert not torch.equal(after[:, step + 1], before[:, step + 1])
+
+
+@each_network
+def test_one_call_equals_step_by_step_with_the_true_tokens(name: str, attention: str) -> None:
+    model, batch = network(name, attention), sentences()
+    task: Any = model.task
+    memory, state = task.begin(model.encode(batch))
+    steps = []
+    for step in range(TARGETS.shape[1]):
+        read = shifted(TARGETS)[:, step : step + 1]
+        decoded = task.decoder(read, memory, state)
+        state = decoded.state
+        steps.append(decoded.logits)
+    torch.testing.assert_close(torch.cat(steps, dim=1), model.predictions(batch))
+
+
+def by_hand(model: RecurrentModel, batch: Batch, i: int) -> list[int]:
+    """One sentence, from its beginning at each step; nothing is carried."""
+    task: Any = model.task
+    length = int(batch.lengths[i])
+    outputs, _ = model(task.embed(batch.inputs[i : i + 1, :length]))
+    memory, state = task.begin(Encoded(outputs, batch.lengths[i : i + 1]))
+    written: list[int] = []
+    while len(written) < 2 * length + 10 and (not written or written[-1] != END):
+        logits = task.decoder(torch.tensor([[START, *written]]), memory, state).logits[0, -1]
+        logits[[PADDING, START]] = -torch.inf
+        written.append(int(logits.argmax()))
+    return written
+
+
+@each_network
+def test_greedy_decoding_takes_the_most_probable_token_at_each_step(
+    name: str, attention: str
+) -> None:
+    model, batch = network(name, attention), sentences()
+    written = model.predict_step(batch, 0)
+    for i in range(3):
+        expected = by_hand(model, batch, i)
+        assert written[i, : len(expected)].tolist() == expected
+        assert not written[i, len(expected) :].any()
+
+
+def test_an_answer_has_a_bounded_length() -> None:
+    model = network("gru")
+    with torch.no_grad():
+        model.task.decoder.bias[END] = -1e9
+    written = model.predict_step(sentences(), 0)
+    assert (written != PADDING).sum(dim=1).tolist() == [20, 16, 12]
+
+
+def test_attention_sums_to_one_over_the_source_and_never_sees_padding() -> None:
+    model, batch = network("bigru"), sentences()
+    task: Any = model.task
+    memory, state = task.begin(model.encode(batch))
+    _, weights = greedy(task.decoder, memory, state, task.limits(batch.lengths))
+    torch.testing.assert_close(weights.sum(dim=2), torch.ones_like(weights[..., 0]))
+    assert not weights[1, :, 3:].any()
+    assert not weights[2, :, 1:].any()
+
+
+@each_network
+def test_the_decoder_depends_on_the_source(name: str, attention: str) -> None:
+    model, batch = network(name, attention), sentences()
+    other = batch._replace(inputs=batch.inputs.flip(0), lengths=batch.lengths.flip(0))
+    assert not torch.allclose(model.predictions(batch)[0], model.predictions(other)[0])
+
+
+# Loss and metrics.
+
+
+def test_loss_and_perplexity_are_means_over_target_tokens() -> None:
+    model, batch = network("gru"), sentences()
+    task: Any = model.task
+    predictions = model.predictions(batch).detach()
+    logs = predictions.log_softmax(dim=2)
+    surprises = [
+        -float(logs[i, step, token])
+        for i, sentence in enumerate(TARGETS.tolist())
+        for step, token in enumerate(sentence)
+        if token != PADDING
+    ]
+    assert task.weight(batch) == len(surprises) == 9
+    assert float(task.loss(predictions, batch)) == pytest.approx(np.mean(surprises))
+    metrics = task.metrics()
+    for i in range(3):  # one sentence at a time: no mean of batch means
+        one = Batch(*(part[i : i + 1] for part in batch[:4]))
+        metrics.update(task.read(predictions[i : i + 1], one), one.targets)
+    assert float(metrics.compute()["perplexity"]) == pytest.approx(np.exp(np.mean(surprises)))
+    right = (predictions.argmax(dim=2) == TARGETS)[TARGETS != PADDING]
+    assert float(metrics.compute()["accuracy"]) == pytest.approx(float(right.double().mean()))
+
+
+def test_labels_are_smoothed_in_training_alone() -> None:
+    plain, smooth = network("gru"), network("gru", label_smoothing=0.3)
+    batch = sentences()
+    predictions = plain.predictions(batch)
+    assert torch.equal(smooth.task.loss(predictions, batch), plain.task.loss(predictions, batch))
+    smooth.train()
+    assert smooth.task.loss(predictions, batch) != plain.task.loss(predictions, batch)
+
+
+def test_perplexity_of_an_even_guess_is_the_number_of_choices() -> None:
+    metric = Perplexity()
+    logs = torch.full((2, 3), 1 / 8).log()
+    metric.update(logs, torch.tensor([[5, 6, 7], [5, PADDING, PADDING]]))
+    assert float(metric.compute()) == pytest.approx(8)
+
+
+# Settings.
+
+
+def test_tied_weights_are_one_matrix() -> None:
+    tied, apart = network("gru"), network("gru", tie_weights=False)
+    assert tied.task.decoder.weight is tied.task.decoder.embedding.vectors.weight
+    assert apart.task.decoder.weight is not apart.task.decoder.embedding.vectors.weight
+    count = [sum(p.numel() for p in model.parameters()) for model in (tied, apart)]
+    assert count[1] - count[0] == TOKENS * 5
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_decoder_may_be_deeper_and_of_another_size(name: str) -> None:
+    model = network(name, hidden_size=3, num_layers=2, dropout=0.1)
+    model.train().training_step(sentences(), 0).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_an_architecture_without_a_layer_of_its_own_cannot_generate() -> None:
+    task = Translation(DataSpec(output_size=TOKENS, num_tokens=9))
+    with pytest.raises(ConfigError, match=r"no layer to build a decoder from.*model=rnn"):
+        task.build(8, False)
+
+
+# The judgement.
+
+
+def translations(hypotheses: list[str], **settings: Any) -> Translations:
+    references = ["The cat sits on the mat.", "A dog runs."]
+    return Translations(["Die Katze", "A dog runs."], references, hypotheses, **settings)
+
+
+def test_a_perfect_translation_scores_100() -> None:
+    quality = translations(["The cat sits on the mat.", "A dog runs."]).quality()
+    assert quality.scores == pytest.approx({"bleu": 100, "chrf": 100, "exact_match": 1})
+    assert "tok:13a" in quality.signatures["bleu"]
+    assert "case:mixed" in quality.signatures["bleu"]
+
+
+def test_bleu_has_a_known_answer() -> None:
+    """Five of six words, and a brevity penalty of exp(1 - 7 / 6)."""
+    made = Translations(["x"], ["a b c d e f g"], ["a b c d e x"])
+    precisions = [5 / 6, 4 / 5, 3 / 4, 2 / 3]
+    expected = 100 * np.exp(1 - 7 / 6) * np.prod(precisions) ** 0.25
+    assert made.quality().scores["bleu"] == pytest.approx(expected)
+
+
+def test_answers_of_one_word_are_scored_by_their_characters() -> None:
+    """BLEU counts four words in a row: without any, even the truth would score nothing."""
+    numbers = ["zweiundvierzig", "sieben"]
+    quality = Translations(["42", "7"], numbers, numbers).quality()
+    assert quality.scores["bleu"] == pytest.approx(100)
+    assert "tok:char" in quality.signatures["bleu"]
+
+
+def test_case_counts_unless_the_network_knows_lower_case_alone() -> None:
+    lower = ["the cat sits on the mat.", "a dog runs."]
+    assert translations(lower).quality().scores["exact_match"] == 0
+    assert translations(lower).bleu_lowercase() == pytest.approx(100)
+    quality = translations(lower, lower=True).quality()
+    assert quality.scores == pytest.approx({"bleu": 100, "chrf": 100, "exact_match": 1})
+    assert "case:lc" in quality.signatures["bleu"]
+
+
+def test_the_copied_source_is_the_baseline() -> None:
+    copied = translations(["", ""]).copied()
+    assert copied.scores["exact_match"] == 0.5
+    assert 0 < copied.scores["chrf"] < 100
+
+
+def test_bleu_by_length_parts_the_sentences_by_their_sources() -> None:
+    names, scores, counts = translations(["The cat sits on the mat.", "no"]).bleu_by_length()
+    assert names == ["2", "3"]
+    assert scores == pytest.approx([100, 0])
+    assert counts == [1, 1]
+
+
+def test_the_page_shows_the_worst_and_the_best() -> None:
+    text = page(translations(["nothing", "A dog runs."]), count=1)
+    worst, best = text.split("## Worst")[1].split("## Best")
+    assert "network: nothing" in worst
+    assert "network: A dog runs." in best
+
+
+def test_judge_decodes_with_what_the_data_set_gives() -> None:
+    task = network("gru").task
+    evidence = {
+        "sources": ["x"],
+        "references": ["5 6"],
+        "detokenize": lambda ids: " ".join(str(i) for i in ids if i > END),
+        "language": "de",
+        "lower": False,
+    }
+    tokens = torch.tensor([[5, 6, END]])
+    findings = task.judge(Outcome(tokens, tokens, lambda i: {}, evidence))
+    assert findings.scores["exact_match"] == 1
+    assert findings.scores.keys() == set(Translation.test_names)
+    assert any("BLEU" in line and "version:" in line for line in findings.sentences)
+    assert findings.baselines["copy the source"]["exact_match"] == 0
+
+
+# Whole runs.
+
+
+@pytest.mark.parametrize("name", ["gru", "bilstm"])
+def test_a_few_pairs_are_learned_by_heart(name: str, tmp_path: Path) -> None:
+    plain = small("numbers", tmp_path, f"model={name}", tokens="characters", seed=0)
+    plain["model"] |= {"hidden_size": 32}
+    plain["task"] |= {"embedding_size": 32, "embedding_dropout": 0.0, "dropout": 0.0}
+    config = check(plain)
+    data = build_data(config)
+    data.setup()
+    model = build_model(config, build_task(config, data.spec))
+    batch = data.gather("train", np.arange(6))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(150):
+        optimizer.zero_grad()
+        model.training_step(batch, 0).backward()
+        optimizer.step()
+    written = model.eval().predict_step(batch, 0)
+    assert torch.equal(written, batch.targets)
+
+
+def test_a_run_leaves_what_a_person_wants_to_see(tmp_path: Path) -> None:
+    plain = small("parallel_text", tmp_path)
+    plain["trainer"] |= {"max_epochs": 1}
+    done = run(plain)
+    names = {file.name for file in done.folder.path.iterdir()}
+    wanted = {"translations.md", "attention.png", "bleu_by_length.png"}
+    assert wanted | {"source_vocabulary.json", "target_vocabulary.json"} <= names
+    assert {f"test/{name}" for name in Translation.test_names} <= done.report["scores"].keys()
+    assert "test/bleu" in done.report["baselines"]["copy the source"]
+    assert "test/perplexity" in done.report["baselines"]["token frequency"]
+    assert any("version:" in sentence for sentence in done.report["findings"])
+
+
+def test_a_target_is_never_seen_by_what_is_judged() -> None:
+    model, batch = network("gru"), sentences()
+    other: Tensor = batch.targets.flip(0)
+    one = model.predict_step(batch, 0)
+    assert torch.equal(one, model.predict_step(batch._replace(targets=other), 0))
