@@ -3,5 +3,14 @@
 from rnnlab.tasks.base import Encoded, Findings, Outcome, Task
 from rnnlab.tasks.classification import Classification
 from rnnlab.tasks.forecasting import Forecasting
+from rnnlab.tasks.language_modeling import LanguageModeling
 
-__all__ = ["Classification", "Encoded", "Findings", "Forecasting", "Outcome", "Task"]
+__all__ = [
+    "Classification",
+    "Encoded",
+    "Findings",
+    "Forecasting",
+    "LanguageModeling",
+    "Outcome",
+    "Task",
+]
