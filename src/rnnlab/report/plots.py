@@ -156,7 +156,7 @@ def loss_by_frequency(buckets: Sequence[Mapping[str, Any]], path: Path) -> Path:
     losses, shares = axes[0]
     losses.bar_label(losses.bar(names, [b["loss"] for b in buckets], color=BLUE), fmt="%.2f")
     losses.axhline(mean, color=GREY, linestyle="--", linewidth=1, label=f"mean {mean:.2f}")
-    losses.set(ylabel="test loss of a token, nats", title="rare tokens cost more")
+    losses.set(ylabel="mean loss of a token, nats", title="test loss by frequency")
     losses.legend(frameon=False)
     percent = [100 * bucket["share"] for bucket in buckets]
     shares.bar_label(shares.bar(names, percent, color=ORANGE), fmt="%.1f")
