@@ -17,7 +17,7 @@ from pandas.io.common import get_handle
 from rnnlab.data.tables import BROKEN, COMPRESSIONS, check_file
 from rnnlab.errors import ConfigError, DataError
 
-PIECE = 1 << 16  # bytes of a long line that are read at once
+PIECE = 1 << 16  # bytes that are read at once, and characters that are kept together at most
 STEMS = {"train": "train", "val": "valid|validation|val|dev", "test": "test"}
 ENDINGS = "txt|tokens|text|raw"
 
@@ -154,7 +154,7 @@ class TextFile(Lines):
             return piece, space + rest
         if len(text) < PIECE:
             return "", text
-        self.repairs[f"cuts in a line without a space in {PIECE:,} bytes"] += 1
+        self.repairs[f"cuts in a line without a space in {PIECE:,} characters"] += 1
         return text, ""
 
 

@@ -74,10 +74,12 @@ class Survey:
 def survey(lines: Lines, tick: Tick) -> Survey:
     """Read a text once from its beginning to its end; whatever is wrong with it is found here."""
     characters = empty = 0
+    begins = True
     digest = hashlib.sha256()
     for line in followed(lines, tick):
         characters += len(line)
-        empty += not line.strip()
+        empty += begins and not line.strip()
+        begins = line.endswith("\n")
         digest.update(line.encode("utf-8", errors="replace"))
     return Survey(characters, empty, digest.hexdigest())
 
