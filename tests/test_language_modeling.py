@@ -1,14 +1,17 @@
 """Language modelling: the data sets, the task, and what both promise together."""
 
+import json
 import math
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from composing import small
+from composing import ROOT, small
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -385,6 +388,29 @@ def test_a_run_leaves_what_shows_and_reads_its_network(
     model = load(done.folder.path)
     outputs, _ = model(model.task.embed(inputs))
     assert model.task.head(outputs, torch.tensor([inputs.shape[1]])).shape[2] == len(vocabulary)
+
+
+def test_no_process_counts_what_another_has_read_too(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = local(text)
+    model = network(data, tmp_path)
+    batch = next(iter(data.test_dataloader()))
+    model.test_step(batch, 0)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)  # to gather would fail
+    assert float(model.test_scores.compute()["test/targets"]) == batch.targets.numel()
+
+
+@pytest.mark.slow
+def test_two_processes_evaluate_the_whole_text_once(text: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "train.py"), "data=text_file", f"data.path={text}"]
+    settings = ["model.hidden_size=8", "data.batch_size=4", "trainer.max_epochs=1"]
+    spread = ["trainer=cpu", "trainer.devices=2", "trainer.strategy=ddp"]
+    where = f"run_dir={tmp_path / 'run'}"
+    subprocess.run([*command, *settings, *spread, where], check=True, capture_output=True)
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    sizes = report["data"]["sizes"]
+    assert report["evaluated_targets"] == {split: sizes[split] for split in ("val", "test")}
 
 
 # The task.

@@ -119,7 +119,7 @@ class LanguageModeling(Task):
         sentences = [
             f"test tokens that training has {bucket['times']} times: {bucket['share']:.1%} of all, "
             f"loss {bucket['loss']:.2f}"
-            for bucket in (buckets[0], buckets[-1])
+            for bucket in buckets[:1] + buckets[1:][-1:]  # the rarest and the most frequent ones
         ]
         return Findings(sentences=sentences, details={"loss_by_frequency": buckets})
 
