@@ -338,11 +338,17 @@ class LanguageModelingDataModule(PreparedDataModule):
 
 @contextmanager
 def steps_shown() -> Iterator[Callable[..., Tick]]:
-    """Show how far each step of a preparation is; gives what begins a step and is told its work."""
+    """Show on a terminal how far each step of a preparation is.
+
+    Gives a function that begins a step and returns what is told its progress.
+    """
+    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True) as progress:
+    quiet = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
 
         def step(name: str, total: int | None = None) -> Tick:
             task = progress.add_task(name, total=total)
