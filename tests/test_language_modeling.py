@@ -134,7 +134,7 @@ def test_repairs_and_empty_lines_are_noted(tmp_path: Path) -> None:
     assert "train text: 1 byte order mark was left out" in notes
     assert "train text: 100 line ends CR LF were read as LF" in notes
     assert "50 empty lines were kept" in notes
-    assert "the last 6 training tokens do not fill 7 streams, and are not read" in notes
+    assert "training tokens at the end that do not fill 7 streams are not read: 6" in notes
 
 
 def test_a_long_line_is_split_too(tmp_path: Path) -> None:

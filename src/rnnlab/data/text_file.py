@@ -247,8 +247,9 @@ class LanguageModelingDataModule(PreparedDataModule):
         self.sizes, self.unknown = dict(facts["sizes"]), dict(facts["unknown"])
         self.spec = self._spec(len(self.vocabulary))
         if left := self.sizes["train"] % self.batch_size:
-            note = f"the last {left:,} training tokens do not fill {self.batch_size:,} streams"
-            notes = [*self.provenance.notes, f"{note}, and are not read"]
+            streams = f"{self.batch_size:,} streams are not read: {left:,}"
+            note = f"training tokens at the end that do not fill {streams}"
+            notes = [*self.provenance.notes, note]
             self.provenance = replace(self.provenance, notes=notes)
 
     def _spec(self, size: int) -> DataSpec:
