@@ -166,6 +166,32 @@ def small_numbers(folder: Path) -> dict[str, Any]:
     return {**sizes, "tokens": "words"}
 
 
+def small_text_file(folder: Path) -> dict[str, Any]:
+    """A text of 200 lines, most of whose words follow from the one before."""
+    text = folder / "text.txt"
+    if not text.exists():
+        random = np.random.default_rng(0)
+        starts, words = random.integers(0, 20, 200), [f"w{chr(97 + i)}" for i in range(20)]
+        lines = [" ".join(words[(start + i * i) % 20] for i in range(8)) for start in starts]
+        text.write_text("\n".join(lines) + "\n")
+    sizes = {"seq_len": 9, "batch_size": 8, "vocab_size": 20}
+    return {"path": str(text), "val_fraction": 0.1, "test_fraction": 0.1, **sizes}
+
+
+def small_imdb_text(folder: Path) -> dict[str, Any]:
+    """The reviews of `small_imdb` as a text."""
+    return small_imdb(folder) | {"group_column": None, "batch_size": 4}
+
+
+def small_kjv(folder: Path) -> dict[str, Any]:
+    """The whole, which is quickly read, in many short streams of few tokens."""
+    sizes = {"seq_len": 5, "batch_size": 2000, "vocab_size": 50}
+    return {"val_fraction": 0.002, "test_fraction": 0.002, **sizes}
+
+
+small_ptb = small_wikitext2 = small_text_file
+
+
 # A data set as small as it can be: settings of `data`, and the files that they name.
 SMALL: dict[str, Callable[[Path], dict[str, Any]]] = {
     name.removeprefix("small_"): function

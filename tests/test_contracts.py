@@ -166,12 +166,19 @@ def batches(data: DataModule, split: str) -> list[Batch]:
     return list(getattr(data, f"{split}_dataloader")())
 
 
+def each_target(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Rows (N,) and targets (N, ...); of a text each step has one."""
+    if batch.rows.ndim == 1:
+        return batch.rows, batch.targets
+    return batch.rows.flatten(), batch.targets.flatten(0, 1)
+
+
 def evaluated(data: DataModule, split: str) -> list[tuple[int, list[float]]]:
     """Which targets of a split are evaluated: their rows and values, in order."""
     found = [
         (int(row), without_padding(target))
         for batch in batches(data, split)
-        for row, target in zip(batch.rows, batch.targets, strict=True)
+        for row, target in zip(*each_target(batch), strict=True)
     ]
     return sorted(found)
 
@@ -205,8 +212,8 @@ def test_what_is_evaluated_does_not_change_with_what_is_tuned(
 
 def test_every_training_target_is_read_once_an_epoch(data_name: str, tmp_path: Path) -> None:
     data = data_of(data_name, tmp_path)
-    rows = sorted(int(row) for batch in batches(data, "train") for row in batch.rows)
-    assert rows == list(range(len(data.lengths("train"))))
+    rows = torch.cat([batch.rows.flatten() for batch in batches(data, "train")])
+    assert sorted(rows.tolist()) == list(range(len(data.lengths("train"))))
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
@@ -219,7 +226,10 @@ def test_the_sizes_are_the_real_ones(data_name: str, split: str, tmp_path: Path)
         assert size == len(batch.lengths) == len(batch.targets) == len(batch.rows) <= limit
         assert steps == batch.lengths.max()
         assert batch.lengths.min() >= 1
-        assert batch.lengths.tolist() == data.lengths(split)[batch.rows.numpy()].tolist()
+        if batch.rows.ndim == 1:
+            assert batch.lengths.tolist() == data.lengths(split)[batch.rows.numpy()].tolist()
+        else:  # a target each step
+            assert batch.rows.shape == batch.targets.shape == batch.inputs.shape
         if spec.num_tokens:
             assert batch.inputs.dtype == torch.long
             assert 0 <= batch.inputs.min() <= batch.inputs.max() < spec.num_tokens

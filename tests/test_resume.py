@@ -48,6 +48,24 @@ def imdb(folder: Path) -> list[str]:
     ]
 
 
+def text(folder: Path) -> list[str]:
+    """Settings for a text of 2,000 words, read in 50 windows an epoch, with all the dropouts."""
+    draw = random.Random(0)
+    lines = [" ".join(draw.choices("abcdefghij", k=9)) for _ in range(230)]
+    (folder / "text.txt").write_text("\n".join(lines) + "\n")
+    return [
+        "data=text_file",
+        f"data.path={folder / 'text.txt'}",
+        "data.seq_len=10",
+        "data.batch_size=4",
+        "trainer.val_check_interval=0.5",
+        "task.word_dropout=0.2",
+        "task.embedding_dropout=0.3",
+        "model.num_layers=2",
+        "model.dropout=0.2",
+    ]
+
+
 def start(*settings: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(ROOT / "train.py"), *settings]
@@ -99,9 +117,10 @@ def assert_equal(one: object, other: object, path: str = "") -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("data", ["sine", "imdb"])
+@pytest.mark.parametrize("data", ["sine", "imdb", "text"])
 def test_a_run_killed_at_random_steps_ends_with_the_same_weights(data: str, tmp_path: Path) -> None:
-    settings = [*COMMON, *(SINE if data == "sine" else imdb(tmp_path))]
+    made = {"sine": lambda folder: SINE, "imdb": imdb, "text": text}
+    settings = [*COMMON, *made[data](tmp_path)]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert start(*settings, f"run_dir={whole}").wait() == 0
     last = steps_done(whole)

@@ -16,15 +16,20 @@ HOMES = {  # class -> its module
     "DataModule": "base",
     "ETTDataModule": "ett",
     "IMDBDataModule": "imdb",
+    "IMDBTextDataModule": "imdb_text",
     "InterfaceStringsDataModule": "interface_strings",
+    "KJVDataModule": "kjv",
+    "LanguageModelingDataModule": "text_file",
     "Multi30kDataModule": "multi30k",
     "NumbersDataModule": "numbers",
     "ParallelTextDataModule": "parallel_text",
+    "PTBDataModule": "ptb",
     "PreparedDataModule": "prepared",
     "SineDataModule": "sine",
     "StocksDataModule": "stocks",
     "TextClassificationDataModule": "text_classification",
     "WeatherDataModule": "weather",
+    "WikiText2DataModule": "wikitext2",
 }
 
 

@@ -1,5 +1,6 @@
 """Which targets stand in which batch: seeded by epoch, aware of ranks, resumable in mid-epoch."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -122,7 +123,57 @@ class SortedOrder:
         return np.split(self.rows, self.starts)
 
 
-class BatchLoader:
+class ResumableLoader(ABC):
+    """Base of the loaders: batches that are numbered, and gone on with where another stood.
+
+    Attributes:
+        epoch: that the batches are of; 0 where all epochs are the same.
+        rank: of this process.
+        world: number of processes.
+    """
+
+    def __init__(self) -> None:
+        spread = distributed.is_available() and distributed.is_initialized()
+        self.rank = distributed.get_rank() if spread else 0
+        self.world = distributed.get_world_size() if spread else 1
+        self._position = {"epoch": 0, "batch": 0}
+        self._resumes = False
+
+    @property
+    def epoch(self) -> int:
+        """See the class."""
+        return 0
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Batches of an epoch, of this process."""
+
+    @abstractmethod
+    def batches(self) -> Callable[[int], Batch]:
+        """What makes the i-th batch of the current epoch."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        make, count = self.batches(), len(self)
+        # Only a loaded position is gone on from, and only in its own epoch.
+        resumes = self._resumes and self._position["epoch"] == self.epoch
+        start = self._position["batch"] if resumes and self._position["batch"] < count else 0
+        self._resumes = False
+        for i in range(start, count):
+            self._position = {"epoch": self.epoch, "batch": i + 1}
+            yield make(i)
+        self._position = {"epoch": self.epoch + 1, "batch": 0}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the loader stands; Lightning keeps it in every checkpoint."""
+        return dict(self._position)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where another loader stood."""
+        self._position = dict(state)
+        self._resumes = True
+
+
+class BatchLoader(ResumableLoader):
     """Gather one whole batch after the other, without a Python loop over its items.
 
     Under DDP each rank reads every world-th batch. In training the ranks must take equally many
@@ -145,50 +196,28 @@ class BatchLoader:
         gather: Callable[[Ints], Batch],
         training: bool,
     ) -> None:
+        super().__init__()
         self.order = order
         if training:
             self.sampler = order
         self.gather = gather
         self.training = training
-        spread = distributed.is_available() and distributed.is_initialized()
-        self.rank = distributed.get_rank() if spread else 0
-        self.world = distributed.get_world_size() if spread else 1
         if len(order) < self.world:
             raise DataError(
                 f"{len(order)} batches are too few for {self.world} processes: lower "
                 "data.batch_size, or trainer.devices"
             )
-        self._position = {"epoch": 0, "batch": 0}
-        self._resumes = False
 
     @property
     def epoch(self) -> int:
-        """The epoch that the order is in; 0 where all epochs are the same."""
+        """See ResumableLoader."""
         return getattr(self.order, "epoch", 0)
 
     def __len__(self) -> int:
         spare = self.world - 1 if self.training else self.world - 1 - self.rank
         return (len(self.order) + spare) // self.world
 
-    def __iter__(self) -> Iterator[Batch]:
-        batches = self.order.batches()
-        mine = [
-            batches[i % len(batches)] for i in range(self.rank, len(self) * self.world, self.world)
-        ]
-        # Only a loaded position is gone on from, and only in its own epoch.
-        resumes = self._resumes and self._position["epoch"] == self.epoch
-        start = self._position["batch"] if resumes and self._position["batch"] < len(mine) else 0
-        self._resumes = False
-        for i in range(start, len(mine)):
-            self._position = {"epoch": self.epoch, "batch": i + 1}
-            yield self.gather(mine[i])
-        self._position = {"epoch": self.epoch + 1, "batch": 0}
-
-    def state_dict(self) -> dict[str, Any]:
-        """Where the loader stands; Lightning keeps it in every checkpoint."""
-        return dict(self._position)
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where another loader stood."""
-        self._position = dict(state)
-        self._resumes = True
+    def batches(self) -> Callable[[int], Batch]:
+        """See ResumableLoader."""
+        rows = self.order.batches()
+        return lambda i: self.gather(rows[(self.rank + i * self.world) % len(rows)])

@@ -79,6 +79,10 @@ class PreparedDataModule(DataModule):
             raise ConfigError("data.source=local needs data.path=<your file or folder>")
         if path is not None and source not in ("auto", "local"):
             raise ConfigError(f"data.path is read by data.source=local, not {source}: drop one")
+        if path is not None and "local" not in self.places:
+            raise ConfigError(
+                "data.path: this data set comes with a package, and reads no file of yours"
+            )
         if source not in ("auto", *self.places):
             known = " | ".join(["auto", *self.places])
             raise ConfigError(f"data.source={source}: this data set has no such copy; {known}")

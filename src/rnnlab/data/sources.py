@@ -103,17 +103,27 @@ def _connects(host: str, port: int, seconds: float) -> bool:
     return connected.is_set()
 
 
-def load_from_hub(name: str, splits: Sequence[str]) -> dict[str, Any]:
+def load_from_hub(
+    name: str, splits: Sequence[str], config: str | None = None, revision: str | None = None
+) -> dict[str, Any]:
     """Splits of a data set of the Hugging Face hub, as `datasets` gives them.
+
+    Args:
+        name: of the data set.
+        splits: names of its splits.
+        config: one of its versions, where it has several.
+        revision: a branch; refs/convert/parquet holds the hub's own copy of one made by a script.
 
     Raises:
         DataError: it could not be had; says why and what to choose instead.
     """
     import datasets
 
+    given = {"name": config, "revision": revision}
+    chosen = {key: value for key, value in given.items() if value is not None}
     datasets.disable_progress_bars()
     try:
-        return {split: datasets.load_dataset(name, split=split) for split in splits}
+        return {split: datasets.load_dataset(name, split=split, **chosen) for split in splits}
     except Exception as error:  # datasets raises errors of a dozen libraries
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(

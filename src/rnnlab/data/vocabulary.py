@@ -3,6 +3,7 @@
 The ids 0..3 are padding, unknown, start and end; the first piece has the id 4.
 """
 
+import heapq
 import json
 import re
 from abc import ABC, abstractmethod
@@ -16,7 +17,8 @@ from rnnlab.layers.embedding import END, PADDING, START, UNKNOWN
 
 TokenKind = Literal["words", "characters", "bpe"]
 SPECIALS = ("<pad>", "<unk>", "<s>", "<eos>")
-VOCABULARY_VERSION = 2  # raise it when the ids of a text change
+MOST_PIECES = 3_000_000  # about 0.5 GB
+VOCABULARY_VERSION = 3  # raise it when the ids of a text change
 
 _PIECE = re.compile(r"<unk>|[^\W_]+(?:['\u2019][^\W_]+)*|[^\w\s]|_")
 _BEFORE = re.compile(r" ([,.;:!?%)\]}\u201d\u00bb])")
@@ -52,15 +54,38 @@ def join_words(words: Iterable[str]) -> str:
     return _AFTER.sub(r"\1", _BEFORE.sub(r"\1", " ".join(words)))
 
 
+def count_pieces(texts: Iterable[str], cut: Split, most: int = MOST_PIECES) -> Counter[str]:
+    """How often each piece occurs, in bounded memory.
+
+    Args:
+        texts: are read once.
+        cut: a text to its pieces.
+        most: different pieces that are held at once. When there are more, the rarest are forgotten,
+            those that occurred once, then those that occurred twice, and so on, as in word2vec.
+    """
+    counts: Counter[str] = Counter()
+    rare = 1
+    for text in texts:
+        counts.update(cut(text))
+        while len(counts) > most:
+            counts = Counter({piece: n for piece, n in counts.items() if n > rare})
+            rare += 1
+    return counts
+
+
 class Vocabulary(ABC):
     """Tokens that are told apart, and how a text is cut into them.
 
     Attributes:
         kind: words | characters | bpe.
+        knows_breaks: a line break is a token like others; where it is not, the end token is put.
+        joint: what stands between two pieces in a text.
         pieces: every token with an id of its own; pieces[i] has the id i, the specials included.
     """
 
     kind: ClassVar[TokenKind]
+    knows_breaks: ClassVar[bool] = True
+    joint: ClassVar[str] = ""
     pieces: list[str]
 
     def __len__(self) -> int:
@@ -73,6 +98,10 @@ class Vocabulary(ABC):
     @abstractmethod
     def decode(self, ids: Iterable[int]) -> str:
         """A text again; what stands behind the first end, padding and start are left out."""
+
+    def readable(self) -> list[str]:
+        """Every piece as a person reads it."""
+        return self.pieces
 
     @abstractmethod
     def state(self) -> Any:
@@ -125,8 +154,10 @@ class _Listed(Vocabulary):
             counts.pop(special, None)
         if not counts:
             raise DataError("the training text holds no token")
-        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        return [*SPECIALS, *(piece for piece, _ in ranked[: size - len(SPECIALS)])]
+        ranked = heapq.nsmallest(
+            size - len(SPECIALS), counts.items(), key=lambda item: (-item[1], item[0])
+        )
+        return [*SPECIALS, *(piece for piece, _ in ranked)]
 
 
 class Words(_Listed):
@@ -139,6 +170,8 @@ class Words(_Listed):
     """
 
     kind = "words"
+    knows_breaks = False
+    joint = " "
 
     def __init__(self, pieces: Sequence[str], spaces: bool, lower: bool) -> None:
         super().__init__(pieces)
@@ -150,9 +183,7 @@ class Words(_Listed):
     ) -> "Words":
         """The `size` most frequent words of the texts, specials included."""
         empty = cls(SPECIALS, spaces, lower)
-        counts: Counter[str] = Counter()
-        for text in texts:
-            counts.update(empty.cut(text))
+        counts = count_pieces(texts, empty.cut)
         return cls(cls.frequent(counts, size), spaces, lower)
 
     def cut(self, text: str) -> list[str]:
@@ -176,21 +207,28 @@ class Words(_Listed):
 
 
 class Characters(_Listed):
-    """Single characters."""
+    """Single characters.
+
+    Args:
+        pieces: see Vocabulary.
+        lower: in lower case.
+    """
 
     kind = "characters"
 
+    def __init__(self, pieces: Sequence[str], lower: bool = False) -> None:
+        super().__init__(pieces)
+        self.lower = lower
+
     @classmethod
-    def fit(cls, texts: Iterable[str], size: int) -> "Characters":
+    def fit(cls, texts: Iterable[str], size: int, lower: bool = False) -> "Characters":
         """The `size` most frequent characters of the texts, specials included."""
-        counts: Counter[str] = Counter()
-        for text in texts:
-            counts.update(text)
-        return cls(cls.frequent(counts, size))
+        counts = count_pieces(texts, cls(SPECIALS, lower).cut)
+        return cls(cls.frequent(counts, size), lower)
 
     def cut(self, text: str) -> list[str]:
         """See _Listed."""
-        return list(text)
+        return list(text.lower() if self.lower else text)
 
     def decode(self, ids: Iterable[int]) -> str:
         """See Vocabulary."""
@@ -198,12 +236,12 @@ class Characters(_Listed):
 
     def state(self) -> Any:
         """See Vocabulary."""
-        return self.pieces
+        return {"pieces": self.pieces, "lower": self.lower}
 
     @classmethod
     def restored(cls, state: Any) -> "Characters":
         """From what `state` gave."""
-        return cls(state)
+        return cls(**state)
 
 
 class Subwords(Vocabulary):
@@ -224,11 +262,13 @@ class Subwords(Vocabulary):
         self.pieces = sorted(known, key=known.__getitem__)
 
     @classmethod
-    def fit(cls, texts: Iterable[str], size: int) -> "Subwords":
+    def fit(cls, texts: Iterable[str], size: int, lower: bool = False) -> "Subwords":
         """At most `size` pieces, specials and the 256 bytes included, merged from the texts."""
-        from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+        from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
         tokenizer = Tokenizer(models.BPE())
+        if lower:
+            tokenizer.normalizer = normalizers.Lowercase()
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
@@ -248,6 +288,12 @@ class Subwords(Vocabulary):
         """See Vocabulary."""
         text: str = self._tokenizer.decode(sentence(ids), skip_special_tokens=True)
         return text
+
+    def readable(self) -> list[str]:
+        """See Vocabulary; pieces of a character are shown as a replacement mark."""
+        decode = self._tokenizer.decode
+        texts = (decode([i], skip_special_tokens=False) for i in range(len(SPECIALS), len(self)))
+        return [*SPECIALS, *texts]
 
     def state(self) -> Any:
         """See Vocabulary."""

@@ -8,6 +8,11 @@ from rnnlab.spec import Batch
 from rnnlab.tasks import Task
 
 
+def nobody_else() -> bool:
+    """For a metric that has seen every target in its own process: there is nothing to gather."""
+    return False
+
+
 class Scores(nn.Module):
     """A task's metrics, its loss and the number of targets; never a mean of batch means.
 
@@ -27,7 +32,7 @@ class Scores(nn.Module):
         self._task = [task]  # in a list, so that it is no submodule here too
         if task.stateful:  # every process has seen all targets
             for metric in (self.loss, self.targets, *self.metrics.values()):
-                metric.sync_on_compute = False
+                metric.distributed_available_fn = nobody_else
 
     def update(self, predictions: Tensor, batch: Batch) -> None:
         """Add a batch and its raw predictions."""

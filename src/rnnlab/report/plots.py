@@ -244,3 +244,47 @@ def bleu_by_length(
         title=f"test: {sum(counts):,} sentences",
     )
     return _save(figure, path)
+
+
+def loss_by_frequency(buckets: Sequence[Mapping[str, Any]], path: Path) -> Path:
+    """The mean loss of rare and of frequent tokens, and how many there are of each.
+
+    Args:
+        buckets: each with `times` (a name), `loss` in nats and `share` of all tokens.
+        path: of the PNG.
+    """
+    figure, axes = _figure(1, 2, 11, 4)
+    names = [bucket["times"] for bucket in buckets]
+    mean = sum(bucket["loss"] * bucket["share"] for bucket in buckets)
+    losses, shares = axes[0]
+    losses.bar_label(losses.bar(names, [b["loss"] for b in buckets], color=BLUE), fmt="%.2f")
+    losses.axhline(mean, color=GREY, linestyle="--", linewidth=1, label=f"mean {mean:.2f}")
+    losses.set(ylabel="mean loss of a token, nats", title="test loss by frequency")
+    losses.legend(frameon=False)
+    percent = [100 * bucket["share"] for bucket in buckets]
+    shares.bar_label(shares.bar(names, percent, color=ORANGE), fmt="%.1f")
+    shares.set(ylabel="share of the test tokens, %", title="how many they are")
+    for axis in (losses, shares):
+        axis.set_xlabel("times that training has the token")
+        axis.tick_params(axis="x", labelsize=8)
+    return _save(figure, path)
+
+
+def token_frequencies(counts: NDArray[Any], unknown: Mapping[str, float], path: Path) -> Path:
+    """How often training has each token, by rank, and the share of <unk> in each split.
+
+    Args:
+        counts: in the training split, (V,).
+        unknown: split -> share of its tokens that are <unk>.
+        path: of the PNG.
+    """
+    figure, axes = _figure(1, 2, 11, 4)
+    zipf, shares = axes[0]
+    ranked = np.sort(counts[counts > 0])[::-1]
+    zipf.loglog(np.arange(1, len(ranked) + 1), ranked, color=BLUE)
+    zipf.set(xlabel="rank of the token", ylabel="times in training")
+    zipf.set_title(f"{len(ranked):,} tokens occur {ranked.sum():,} times")
+    percent = [100 * share for share in unknown.values()]
+    shares.bar_label(shares.bar(list(unknown), percent, color=ORANGE), fmt="%.2f")
+    shares.set(ylabel="share of <unk>, %", title="tokens out of the vocabulary")
+    return _save(figure, path)

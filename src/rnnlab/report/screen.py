@@ -77,8 +77,14 @@ def facts(report: Mapping[str, Any], folder: RunFolder) -> dict[str, str]:
         "parameters": f"{report['model']['parameters']:,}",
         "targets": ", ".join(f"{count:,} {split}" for split, count in targets.items()),
         "seconds": spent,
-        "speed": f"{speed['samples_per_second']:,.0f} samples/s in training" if speed else "",
+        "speed": speed_line(speed) if speed else "",
         "peak memory": memory,
         "folder": str(folder.path),
     }
     return {name: line for name, line in lines.items() if line}
+
+
+def speed_line(speed: Mapping[str, float]) -> str:
+    """How fast it trained: sequences, and the steps in them."""
+    samples, steps = speed["samples_per_second"], speed["tokens_per_second"]
+    return f"{samples:,.0f} samples/s, {steps:,.0f} steps/s in training"

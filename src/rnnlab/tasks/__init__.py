@@ -3,6 +3,7 @@
 from rnnlab.tasks.base import Encoded, Findings, Outcome, Task
 from rnnlab.tasks.classification import Classification
 from rnnlab.tasks.forecasting import Forecasting
+from rnnlab.tasks.language_modeling import LanguageModeling
 from rnnlab.tasks.step_classification import StepClassification
 from rnnlab.tasks.translation import Translation
 
@@ -11,6 +12,7 @@ __all__ = [
     "Encoded",
     "Findings",
     "Forecasting",
+    "LanguageModeling",
     "Outcome",
     "StepClassification",
     "Task",

@@ -1,0 +1,203 @@
+"""The next token of a text."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torchmetrics import Metric, MetricCollection
+
+from rnnlab.errors import ConfigError
+from rnnlab.layers import LockedDropout, TokenEmbedding
+from rnnlab.spec import Batch, DataSpec
+from rnnlab.tasks.base import Encoded, Findings, LayerMaker, Outcome, Task
+from rnnlab.tasks.surprise import surprise_page
+from rnnlab.values import PositiveInt, Probability
+
+BUCKETS = (0, 1, 10, 100, 1_000, 10_000, 100_000)  # times that training has a token, from ...
+
+
+class LanguageModeling(Task):
+    """Embed tokens, carry the state on, one linear layer from each output to the next token.
+
+    The data set gives as evidence of a split (`Outcome.evidence`):
+        pieces: each token as a person reads it, V of them.
+        joint: what stands between two of them in a text.
+        counts: how often training has each, (V,).
+        unknown: split -> share of its tokens that are <unk>.
+
+    Args:
+        spec: sizes of the data: `num_tokens`, and `token_kind`.
+        embedding_size: D.
+        tie_weights: the output layer has the weights of the embedding (Inan et al., 2017; Press &
+            Wolf, 2017): far fewer parameters, and better where a text is short.
+        word_dropout: chance to read a token as <unk>.
+        embedding_dropout: chance to drop a feature of the embedding in all steps of a window.
+        head_dropout: chance to drop a feature of the outputs in all steps of a window.
+    """
+
+    name = "language_modeling"
+    metric_names = ("loss", "perplexity", "bits_per_character")
+    causal = True
+    stateful = True
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        embedding_size: PositiveInt = 128,
+        tie_weights: bool = False,
+        word_dropout: Probability = 0.0,
+        embedding_dropout: Probability = 0.0,
+        head_dropout: Probability = 0.0,
+    ) -> None:
+        super().__init__()
+        self.spec = spec
+        self.input_size = embedding_size
+        self.tie_weights = tie_weights
+        self.embedding = TokenEmbedding(
+            int(spec.num_tokens or 0), embedding_size, word_dropout, embedding_dropout
+        )
+        self.dropout = LockedDropout(head_dropout)
+
+    def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
+        """See Task."""
+        self.scores = nn.Linear(output_size, self.spec.output_size)
+        nn.init.zeros_(self.scores.bias)
+        if self.tie_weights:
+            if output_size != self.input_size:
+                raise ConfigError(
+                    f"task.tie_weights=true: the embedding has task.embedding_size="
+                    f"{self.input_size} features, but the network gives {output_size} "
+                    "(model.hidden_size): set both alike, or task.tie_weights=false"
+                )
+            self.scores.weight = self.embedding.vectors.weight
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Tokens (B, T) to vectors (B, T, D)."""
+        embedded: Tensor = self.embedding(inputs)
+        return embedded
+
+    def head(self, outputs: Tensor, lengths: Tensor) -> Tensor:
+        """Outputs (B, T, H) to a score for each token that may come next (B, T, V)."""
+        scores: Tensor = self.scores(self.dropout(outputs))
+        return scores
+
+    def predict(self, encoded: Encoded, batch: Batch) -> Tensor:
+        """The log probability of each target, in nats, (B, T).
+
+        The scores of all tokens are needed for nothing else, and are not kept.
+        """
+        scores = self.head(encoded.outputs, encoded.lengths)  # (B, T, V)
+        losses = cross_entropy(scores.flatten(0, 1), batch.targets.flatten(), reduction="none")
+        return -losses.view_as(batch.targets)
+
+    def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
+        """Mean negative log likelihood of a token, in nats."""
+        return -predictions.mean()
+
+    def weight(self, batch: Batch) -> Tensor | int:
+        """Tokens."""
+        return batch.targets.numel()
+
+    def read(self, predictions: Tensor, batch: Batch) -> Tensor:
+        """The log probability of each target, in nats, (B, T)."""
+        return predictions
+
+    def metrics(self) -> MetricCollection:
+        """Perplexity; for characters also bits."""
+        known: dict[str, Metric] = {"perplexity": Perplexity()}
+        if self.spec.token_kind == "characters":
+            known["bits_per_character"] = Bits()
+        return MetricCollection(known, compute_groups=False)
+
+    def judge(self, outcome: Outcome) -> Findings:
+        """How the loss is spread over rare and frequent tokens."""
+        buckets = loss_by_frequency(outcome)
+        sentences = [
+            f"test tokens that training has {bucket['times']} times: {bucket['share']:.1%} of all, "
+            f"loss {bucket['loss']:.2f}"
+            for bucket in buckets[:1] + buckets[1:][-1:]  # the rarest and the most frequent ones
+        ]
+        return Findings(sentences=sentences, details={"loss_by_frequency": buckets})
+
+    def write(self, folder: Path, outcome: Outcome) -> list[Path]:
+        """Loss by frequency, the frequencies themselves, and passages with their surprise."""
+        from rnnlab.report import plots
+        from rnnlab.report.files import write_text
+
+        known = outcome.evidence
+        return [
+            plots.loss_by_frequency(loss_by_frequency(outcome), folder / "loss_by_frequency.png"),
+            plots.token_frequencies(
+                known["counts"], known["unknown"], folder / "token_frequencies.png"
+            ),
+            write_text(folder / "surprise.html", surprise_page(outcome)),
+        ]
+
+
+class Perplexity(Metric):  # type: ignore[misc]
+    """exp of the mean negative log likelihood of all tokens: 1 is certainty, V is no idea at all.
+
+    `update` takes log probabilities of the targets in nats, of any shape.
+    """
+
+    higher_is_better = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        zero = torch.zeros((), dtype=torch.float64)
+        self.add_state("total", zero.clone(), dist_reduce_fx="sum")
+        self.add_state("count", zero.clone(), dist_reduce_fx="sum")
+        self.set_dtype(torch.float64)
+
+    def update(self, log_probabilities: Tensor, targets: Tensor) -> None:
+        """Add a batch."""
+        self.total -= log_probabilities.double().sum()
+        self.count += log_probabilities.numel()
+
+    def compute(self) -> Tensor:
+        """See torchmetrics.Metric."""
+        result: Tensor = (self.total / self.count).exp()
+        return result
+
+
+class Bits(Perplexity):
+    """Mean negative log2 likelihood of a token."""
+
+    def compute(self) -> Tensor:
+        """See torchmetrics.Metric."""
+        result: Tensor = self.total / self.count / math.log(2)
+        return result
+
+
+def loss_by_frequency(outcome: Outcome) -> list[dict[str, Any]]:
+    """How often training has a token, its share of the test tokens, and their mean loss in nats.
+
+    Only ranges that some test token falls into.
+    """
+    seen = np.asarray(outcome.evidence["counts"])[outcome.targets.numpy()]
+    losses = -outcome.predictions.double().numpy()
+    ranges = np.searchsorted(BUCKETS, seen, side="right") - 1
+    return [
+        {
+            "times": times(i),
+            "share": float((ranges == i).mean()),
+            "loss": float(losses[ranges == i].mean()),
+        }
+        for i in np.unique(ranges).tolist()
+    ]
+
+
+def times(bucket: int) -> str:
+    """How a range of counts is called.
+
+    >>> times(0), times(2), times(6)
+    ('0', '10-99', '100,000+')
+    """
+    first, rest = BUCKETS[bucket], BUCKETS[bucket + 1 :]
+    if not rest:
+        return f"{first:,}+"
+    return f"{first:,}" if rest[0] == first + 1 else f"{first:,}-{rest[0] - 1:,}"
