@@ -420,15 +420,15 @@ def test_a_network_without_an_idea_has_the_perplexity_of_the_vocabulary() -> Non
     metric, bits = Perplexity(), Bits()
     for size in (3, 500):
         for one in (metric, bits):
-            one.update(torch.full((2, size), -math.log(64)), torch.zeros(2, size))
+            one.update(torch.full((2, size), -math.log(64)), torch.ones(2, size, dtype=torch.long))
     assert float(metric.compute()) == pytest.approx(64, rel=1e-6)
     assert float(bits.compute()) == pytest.approx(6, rel=1e-6)
 
 
 def test_means_are_over_tokens_and_not_over_batches() -> None:
     metric = Perplexity()
-    metric.update(torch.log(torch.tensor([[0.5, 0.5, 0.5]])), torch.zeros(1, 3))
-    metric.update(torch.log(torch.tensor([[0.03125]])), torch.zeros(1, 1))
+    metric.update(torch.log(torch.tensor([[0.5, 0.5, 0.5]])), torch.ones(1, 3))
+    metric.update(torch.log(torch.tensor([[0.03125]])), torch.ones(1, 1))
     assert float(metric.compute()) == pytest.approx(2 ** (8 / 4), rel=1e-6)
 
 

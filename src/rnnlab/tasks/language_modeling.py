@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torchmetrics import Metric, MetricCollection
@@ -14,6 +13,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.layers import LockedDropout, TokenEmbedding
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks.base import Encoded, Findings, LayerMaker, Outcome, Task
+from rnnlab.tasks.perplexity import Perplexity
 from rnnlab.tasks.surprise import surprise_page
 from rnnlab.values import PositiveInt, Probability
 
@@ -138,38 +138,12 @@ class LanguageModeling(Task):
         ]
 
 
-class Perplexity(Metric):  # type: ignore[misc]
-    """exp of the mean negative log likelihood of all tokens: 1 is certainty, V is no idea at all.
-
-    `update` takes log probabilities of the targets in nats, of any shape.
-    """
-
-    higher_is_better = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        zero = torch.zeros((), dtype=torch.float64)
-        self.add_state("total", zero.clone(), dist_reduce_fx="sum")
-        self.add_state("count", zero.clone(), dist_reduce_fx="sum")
-        self.set_dtype(torch.float64)
-
-    def update(self, log_probabilities: Tensor, targets: Tensor) -> None:
-        """Add a batch."""
-        self.total -= log_probabilities.double().sum()
-        self.count += log_probabilities.numel()
-
-    def compute(self) -> Tensor:
-        """See torchmetrics.Metric."""
-        result: Tensor = (self.total / self.count).exp()
-        return result
-
-
 class Bits(Perplexity):
     """Mean negative log2 likelihood of a token."""
 
     def compute(self) -> Tensor:
         """See torchmetrics.Metric."""
-        result: Tensor = self.total / self.count / math.log(2)
+        result: Tensor = self.surprise / self.count / math.log(2)
         return result
 
 
