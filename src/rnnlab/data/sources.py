@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import socket
 import threading
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from rnnlab.errors import DataError
 
 SourceName = Literal["auto", "embedded", "hub", "local"]
 PROBE_SECONDS = 2.0
+REVISION = re.compile(r"@([0-9a-f]{40})/")
 
 
 @dataclass(frozen=True)
@@ -120,3 +122,12 @@ def load_from_hub(name: str, splits: Sequence[str]) -> dict[str, Any]:
             f"the hub's data set {name} could not be loaded: {reason}. Is the network there? "
             "data.source=embedded needs none; data.source=local reads your own files"
         ) from error
+
+
+def revision_of(loaded: Any) -> str:
+    """The commit of the hub's data set that a loaded split is of; empty where it is not known."""
+    info = getattr(loaded, "info", None)
+    for address in getattr(info, "download_checksums", None) or {}:
+        if found := REVISION.search(address):
+            return found.group(1)
+    return ""
