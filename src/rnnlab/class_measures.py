@@ -54,7 +54,7 @@ class OneClassF1(MulticlassF1Score):  # type: ignore[misc]
         return score
 
 
-class DefinedMCC(MulticlassMatthewsCorrCoef):  # type: ignore[misc]  # noqa: N818
+class DefinedMCC(MulticlassMatthewsCorrCoef):  # type: ignore[misc]
     """Matthews correlation; zero where all targets, or all predictions, are of one class.
 
     Args:
@@ -87,7 +87,7 @@ class PresentAUROC(MulticlassAUROC):  # type: ignore[misc]
         probabilities, targets = dim_zero_cat(self.preds), dim_zero_cat(self.target)
         present = targets.unique().tolist()
         if len(present) < 2:
-            return probabilities.new_tensor(torch.nan)
+            return torch.tensor(torch.nan, device=targets.device)
         areas = [binary_auroc(probabilities[:, c], (targets == c).long()) for c in present]
         mean: Tensor = torch.stack(areas).mean()
         return mean

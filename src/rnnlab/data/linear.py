@@ -6,13 +6,13 @@ ratio between the class and the rest.
 """
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.data.text import SPECIAL, Ragged, index_tokens
+from rnnlab.data.text import SPECIAL, Ragged, index_tokens, tokenize
 
 LINEAR_VERSION = 1  # raise it when the predictions change
 MAX_LINEAR_CLASSES = 50  # a fit each
@@ -26,7 +26,10 @@ def linear_is_installed() -> bool:
 
 
 def linear_probabilities(
-    texts: Mapping[str, Sequence[str]], labels: NDArray[Any], classes: int
+    texts: Mapping[str, Sequence[str]],
+    labels: NDArray[Any],
+    classes: int,
+    cut: Callable[[str], list[str]] = tokenize,
 ) -> dict[str, Floats]:
     """Fit on the training split alone, and say the probability of each class, (N, classes).
 
@@ -34,11 +37,12 @@ def linear_probabilities(
         texts: split -> its texts; "train" is among them.
         labels: of the training split, (N,).
         classes: how many there are.
+        cut: makes words of a text.
 
     Returns:
         Of every split but training.
     """
-    ragged, words = index_tokens(texts)
+    ragged, words = index_tokens(texts, cut=cut)
     codes = {split: ngrams(part, len(words) + SPECIAL) for split, part in ragged.items()}
     known = np.unique(codes["train"][1])
     inputs = {

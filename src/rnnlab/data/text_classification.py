@@ -337,7 +337,8 @@ class TextClassificationDataModule(PreparedDataModule):
         labels = self.labels["train"]
         with Progress(SpinnerColumn(), TextColumn("{task.description}"), transient=True) as shown:
             shown.add_task("fitting the linear baseline, once", total=None)
-            found = linear_probabilities(texts, labels, self.spec.output_size)
+            cut = TOKENIZERS["words" if self.cut == "words" else "shapes"]
+            found = linear_probabilities(texts, labels, self.spec.output_size, cut)
         for split, probabilities in found.items():
             np.save(folder / f"{split}.npy", probabilities)
 
