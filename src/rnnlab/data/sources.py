@@ -107,7 +107,7 @@ def hub_silence(seconds: float = PROBE_SECONDS) -> str:
     reasons = [f"no answer within {seconds:g} s"]
 
     def attempt() -> None:
-        reasons[:] = [failure(f"{hub_address()}/", seconds)]
+        reasons[:] = [failure(f"{hub_address()}/", 2 * seconds)]  # the join below is the limit
 
     asking = threading.Thread(target=attempt, daemon=True)
     asking.start()
