@@ -149,7 +149,11 @@ def train(url, folder, *words, **environment):
     ("name", "line"),
     [
         ("sms_spam", f"hub (ucirvine/sms_spam {REVISION}): "),
-        ("imdb", f"hub (stanfordnlp/imdb {REVISION}): 23 train, 3 val, 26 test"),
+        pytest.param(
+            "imdb",
+            f"hub (stanfordnlp/imdb {REVISION}): 23 train, 3 val, 26 test",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_run_reads_the_hub_once_and_says_its_revision(tmp_path, name, line):
@@ -180,6 +184,7 @@ def test_a_hub_that_stalls_in_the_middle_of_a_file_is_given_up(tmp_path):
         assert time.monotonic() - start < 60
 
 
+@pytest.mark.slow
 def test_a_hub_without_the_data_set_says_so(tmp_path):
     with serve(Hub({})) as hub:
         done = train(hub.url, tmp_path, "data=sms_spam")

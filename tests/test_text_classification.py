@@ -80,8 +80,8 @@ def test_other_files_of_a_class_are_counted_and_hidden_folders_passed_by(tmp_pat
     (path / ".git" / "a.txt").write_text("x")
     (path / "bad" / "0.txt").write_text("")
     assert opened(path).provenance.notes == [
-        f"1 files of {path} that are not .txt were left out",
-        f"1 empty texts of {path} were left out",
+        "1 files of films that are not .txt were left out",
+        "1 empty texts of films were left out",
     ]
 
 

@@ -43,7 +43,7 @@ def read_class_folders(folders: Sequence[Path], encoding: str) -> Texts:
     files = [(file, folder.name) for folder in folders for file in text_files(folder)]
     texts = [read_text(file, encoding) for file, _ in files]
     seen = sum(sum(child.is_file() for child in folder.iterdir()) for folder in folders)
-    name, others = str(folders[0].parent), seen - len(files)
+    name, others = folders[0].parent.name, seen - len(files)
     notes = [f"{others:,} files of {name} that are not .txt were left out"] if others else []
     return Texts(name, texts, [label for _, label in files], notes=notes)
 
