@@ -190,6 +190,30 @@ def small_kjv(folder: Path) -> dict[str, Any]:
 
 
 small_ptb = small_wikitext2 = small_text_file
+small_rotten_tomatoes = small_imdb
+
+
+def small_sms_spam(folder: Path) -> dict[str, Any]:
+    """100 messages in the published form, a fifth of them spam with much the same words."""
+    file = folder / "SMSSpamCollection"
+    if not file.exists():
+        random = np.random.default_rng(0)
+        words = np.array([f"word{chr(97 + i)}" for i in range(12)])
+        rows = [
+            f"{'spam' if i % 5 == 0 else 'ham'}\t{' '.join(random.choice(words, 6))} {i}!"
+            for i in range(100)
+        ]
+        file.write_text("\n".join(rows) + "\n")
+    return {"path": str(file), "seq_len": 12, "batch_size": 16, "vocab_size": 20}
+
+
+def small_text_classification(folder: Path) -> dict[str, Any]:
+    """90 texts of three classes, a folder each."""
+    for i in range(90):
+        file = folder / "texts" / f"class{i % 3}" / f"{i:02}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"text {chr(97 + i % 26)} {chr(97 + i % 7)} of {i % 5}")
+    return {"path": str(folder / "texts"), "seq_len": 12, "batch_size": 16, "vocab_size": 20}
 
 
 # A data set as small as it can be: settings of `data`, and the files that they name.

@@ -192,7 +192,7 @@ def test_the_data_set_brings_its_task() -> None:
 def test_a_monitor_that_is_not_logged(monitor: str) -> None:
     assert problem(f"monitor={monitor}") == (
         f"monitor={monitor}: task=classification does not log it; did you mean val/accuracy? "
-        "choices: val/accuracy, val/f1, val/loss"
+        "choices: val/accuracy, val/auroc, val/f1, val/loss, val/mcc"
     )
 
 

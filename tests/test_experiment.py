@@ -276,7 +276,7 @@ def test_the_accuracy_is_that_of_the_loaded_network(texts: Run) -> None:
     accuracy = (predicted.argmax(dim=1) == targets).float().mean().item()
     assert accuracy == pytest.approx(texts.report["scores"]["test/accuracy"], abs=1e-6)
     assert texts.report["evaluated_targets"] == {"val": 10, "test": 10}
-    assert texts.report["baselines"].keys() == {"majority"}
+    assert texts.report["baselines"].keys() == {"majority", "linear"}
     assert texts.report["data"]["source"] == "local"
 
 

@@ -5,10 +5,12 @@ from rnnlab.data.labelled_texts import (
     Columns,
     Texts,
     check_labels,
+    drop_duplicates,
     drop_empty,
     find_classes,
     load_text,
     purge,
+    same_words,
     save_texts,
 )
 from rnnlab.errors import DataError
@@ -127,3 +129,26 @@ def test_saved_texts_are_read_one_by_one(tmp_path):
     save_texts(tmp_path, "val", members)
     read = [load_text(tmp_path, "val", index) for index in range(len(members))]
     assert read == [*members[:4], "? broken"]
+
+
+def test_repeated_texts_are_left_out_whatever_their_case_and_space():
+    notes = []
+    whole = texts("Win now", "hello", "WIN  now ", "win 2", labels=["1", "0", "1", "1"])
+    assert drop_duplicates(whole, notes).texts == ["Win now", "hello", "win 2"]
+    assert notes == ["1 repeated texts of a.csv were left out"]
+
+
+def test_equal_texts_with_other_labels_are_left_out_altogether():
+    notes = []
+    whole = texts("a", "b", "A", "a", "c", "c", labels=["0", "1", "1", "0", "1", "1"])
+    assert drop_duplicates(whole, notes).texts == ["b", "c"]
+    assert notes == [
+        "3 equal texts of a.csv with other labels were left out",
+        "1 repeated texts of a.csv were left out",
+    ]
+
+
+def test_purge_by_what_texts_have_in_common():
+    splits = {"train": texts("A", "b"), "val": texts("c"), "test": texts("a ")}
+    assert purge(splits, [], same_words)["train"].texts == ["b"]
+    assert purge(splits, [])["train"] == splits["train"]

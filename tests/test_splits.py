@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlab.data.splits import split_by_group
+from rnnlab.data.splits import split_by_group, stratified_split
 
 some_groups = st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=60)
 some_sizes = st.fixed_dictionaries({"val": st.integers(0, 20), "test": st.integers(0, 20)})
@@ -73,3 +74,38 @@ def test_long_texts_as_groups_need_little_memory():
     # An array of fixed-width text would take 4 bytes x the longest x all: 8 GB here.
     groups = ["long " * 200_000, *(f"text {i}" for i in range(2000))]
     assert len(split_by_group(groups, {"val": 200}, 0)["val"]) == 200
+
+
+some_rows = st.lists(st.tuples(st.integers(0, 9), st.sampled_from("ab")), min_size=1, max_size=60)
+
+
+@given(some_rows, st.integers(2, 5), st.integers(0, 3))
+def test_stratified_splits_hold_every_row_once_and_whole_groups(rows, count, seed):
+    groups, labels = zip(*rows, strict=True)
+    shares = {str(i): 1.0 for i in range(count)}
+    found = stratified_split(groups, labels, shares, seed)
+    assert sorted(row for part in found.values() for row in part) == list(range(len(rows)))
+    owners = [{groups[row] for row in part} for part in found.values()]
+    assert sum(map(len, owners)) == len(set.union(*owners))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_stratified_splits_have_the_shares_of_every_label(seed):
+    labels = ["ham"] * 870 + ["spam"] * 130
+    found = stratified_split(range(1000), labels, {"train": 0.8, "val": 0.1, "test": 0.1}, seed)
+    spam = {name: sum(labels[row] == "spam" for row in rows) for name, rows in found.items()}
+    assert {name: len(rows) for name, rows in found.items()} == {
+        "train": 800,
+        "val": 100,
+        "test": 100,
+    }
+    assert spam == {"train": 104, "val": 13, "test": 13}
+
+
+def test_stratified_splits_hang_on_their_seed_alone():
+    labels = [i % 2 for i in range(50)]
+    one, same, other = (
+        stratified_split(range(50), labels, {"a": 1, "b": 1}, seed)["a"].tolist()
+        for seed in (0, 0, 1)
+    )
+    assert one == same != other

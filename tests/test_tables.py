@@ -232,8 +232,42 @@ def test_rows_with_too_many_cells(tmp_path, rows, message):
     refused(write(tmp_path / "a.csv", f"text,label\n{rows}"), f"cannot be read as csv: .*{message}")
 
 
-def test_a_row_with_too_few_cells_has_empty_ones(tmp_path):
-    assert cells(write(tmp_path / "a.csv", "text,label\na\nb,1\n")) == [["a", ""], ["b", "1"]]
+def test_a_row_with_too_few_cells_is_named_with_its_line(tmp_path):
+    refused(write(tmp_path / "a.csv", "text,label\na\nb,1\n"), "line 2: 1 cells, .* header has 2")
+    lines = ["text,label", *(f"text {i},{i % 2}" for i in range(20_000))]
+    lines[10_000] = "one column short"
+    path = write(tmp_path / "long.csv", "\n".join(lines))
+    refused(path, r"long\.csv, line 10001: 1 cells, but the header has 2")
+
+
+def test_the_line_is_that_of_the_file_whatever_stands_above_it(tmp_path):
+    path = write(tmp_path / "a.csv", 'text,label\r\n"a\r\nb",1\r\n\r\n"c\r\nd"\r\n')
+    refused(path, "line 5: 1 cells")
+
+
+def test_empty_lines_are_counted(tmp_path):
+    notes = []
+    path = write(tmp_path / "a.csv", "text,label\n\na,1\n  \n,2\n\n")
+    assert read(path, notes=notes).to_numpy().tolist() == [["a", "1"], ["", "2"]]
+    assert notes == ["3 empty lines of a.csv were left out"]
+
+
+def test_a_quote_that_is_never_closed_is_named_with_its_line(tmp_path):
+    path = write(tmp_path / "a.csv", 'text,label\n"a\nb",1\n"c,0\nd,1\n')
+    refused(path, r"EOF inside string .*: the quote that is opened in line 4 is never closed")
+
+
+@pytest.mark.parametrize("sign", [";", "\t", "|"])
+def test_another_delimiter_is_named_and_read_when_it_is_said(tmp_path, sign):
+    path = write(tmp_path / "a.csv", f"text{sign}label\na, b{sign}1\n")
+    message = refused(path, r"is cut by \w+ \('.+'\), not by comma: say data.delimiter=\w+$")
+    assert cells(path, delimiter=message.rsplit("=", 1)[1]) == [["a, b", "1"]]
+
+
+def test_a_cell_of_a_megabyte_and_emoji_are_read(tmp_path):
+    long = "word " * 200_000 + "\U0001f600"
+    path = write(tmp_path / "a.csv", f"text,label\r\n{long},1\r\n\U0001f602,0\r\n")
+    assert cells(path) == [[long, "1"], ["\U0001f602", "0"]]
 
 
 @pytest.mark.parametrize(

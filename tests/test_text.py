@@ -3,7 +3,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlab.data.text import NO_WORD, SPECIAL, Ragged, index_tokens, keep_frequent, tokenize
+from rnnlab.data.text import (
+    CAPITALS,
+    LONGEST_NUMBER,
+    NO_WORD,
+    SPECIAL,
+    Ragged,
+    index_tokens,
+    keep_frequent,
+    tokenize,
+    tokenize_shapes,
+)
 from rnnlab.layers.embedding import PADDING, UNKNOWN
 
 some_sequences = st.lists(st.lists(st.integers(2, 99), min_size=1, max_size=12), min_size=1)
@@ -164,3 +174,26 @@ def test_what_is_too_large_for_the_memory_stays_where_it_is(tmp_path, monkeypatc
     tokens, lengths = mapped.gather(np.array([1, 0]), 3)
     assert tokens.tolist() == [[3, 0, 0], [2, 9, 4]]
     assert lengths.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("FREE entry", [CAPITALS, "free", "entry"]),
+        ("I am A.B", ["i", "am", "a", ".", "b"]),  # one letter is no word in capitals
+        ("win \u00a31000 or 50p", ["win", "\u00a3", "0000", "or", "50", "p"]),
+        ("x" + "9" * 40, ["x", "0" * LONGEST_NUMBER]),
+        ("isn\u2019t :-)", ["isn't", ":", "-", ")"]),
+        ("a_b \U0001f600", ["a", "_", "b", "\U0001f600"]),
+        ("", []),
+    ],
+)
+def test_shapes(text, tokens):
+    assert tokenize_shapes(text) == tokens
+
+
+def test_other_tokens_can_be_numbered():
+    splits, tokens = index_tokens({"train": ["ab\n", "a"], "val": ["c"]}, cut=list)
+    assert tokens == ["a", "\n", "b"]
+    assert rows_of(splits["train"]) == [[2, 4, 3], [2]]
+    assert rows_of(splits["val"]) == [[UNKNOWN]]

@@ -25,6 +25,7 @@ class DataSpec:
         transform: what the network forecasts of a series; see rnnlab.tasks.forecasting.TRANSFORMS.
         variables: name of each target variable.
         class_counts: training targets of each class, in the order of the targets.
+        positive_class: the class that F1 is of; None for the mean over all classes.
         token_kind: words | characters | bpe, where the targets are tokens.
         target_ratio: tokens that a long target has for each token of its source; bounds an answer.
     """
@@ -39,6 +40,7 @@ class DataSpec:
     transform: str = "none"
     variables: tuple[str, ...] = ()
     class_counts: tuple[int, ...] = ()
+    positive_class: int | None = None
     token_kind: str = "words"
     target_ratio: float = 2.0
 

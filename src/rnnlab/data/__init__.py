@@ -25,6 +25,8 @@ HOMES = {  # class -> its module
     "ParallelTextDataModule": "parallel_text",
     "PTBDataModule": "ptb",
     "PreparedDataModule": "prepared",
+    "RottenTomatoesDataModule": "rotten_tomatoes",
+    "SMSSpamDataModule": "sms_spam",
     "SineDataModule": "sine",
     "StocksDataModule": "stocks",
     "TextClassificationDataModule": "text_classification",

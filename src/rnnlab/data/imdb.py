@@ -1,15 +1,11 @@
 """IMDB movie reviews, positive or negative (Maas et al., 2011, https://aclanthology.org/P11-1015)."""
 
-from pathlib import Path
-
-from rnnlab.data.cache import file_sha256
-from rnnlab.data.labelled_texts import Texts
+from rnnlab.data.labelled_texts import read_hub
+from rnnlab.data.movie_reviews import movie_reviews
 from rnnlab.data.prepared import Source
-from rnnlab.data.sources import Provenance, load_from_hub, package_file, package_version
-from rnnlab.data.tables import read_table
+from rnnlab.data.sources import Provenance
 from rnnlab.data.text_classification import TextClassificationDataModule
 
-PACKAGE, FILE = "movie_reviews", "data/combined_movie_reviews.csv"
 HUB_NAME = "stanfordnlp/imdb"
 
 
@@ -29,29 +25,11 @@ class IMDBDataModule(TextClassificationDataModule):
 
     def embedded(self) -> Source:
         """See PreparedDataModule."""
-        file = package_file(PACKAGE, FILE)
-        version = package_version("movie-reviews")
         note = "the official training half alone, split anew: not the official test"
-        known = Provenance("embedded", "movie-reviews", version, file_sha256(file), [note])
-        return Source(known, lambda: {"all": read_package(file)})
+        return movie_reviews("imdb", note)
 
     def hub(self) -> Source:
         """See PreparedDataModule."""
         note = "validation is a random cut of training: reads too high"
-        return Source(Provenance("hub", HUB_NAME, notes=[note]), read_hub)
-
-
-def read_package(file: Path) -> Texts:
-    """The reviews of the package's table, which holds sentences of Rotten Tomatoes too."""
-    table = read_table(file, ["text", "label", "source"])
-    table = table[table["source"].str.lower() == "imdb"]
-    return Texts(file.name, table["text"].tolist(), table["label"].tolist())
-
-
-def read_hub() -> dict[str, Texts]:
-    """The two labelled halves on the hub."""
-    halves = load_from_hub(HUB_NAME, ["train", "test"])
-    return {
-        split: Texts(f"{HUB_NAME} {split}", half["text"], [str(label) for label in half["label"]])
-        for split, half in halves.items()
-    }
+        known = Provenance("hub", HUB_NAME, notes=[note])
+        return Source(known, lambda: read_hub(HUB_NAME, {"train": "train", "test": "test"}))

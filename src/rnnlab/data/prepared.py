@@ -40,12 +40,14 @@ class Prepared:
         notes: what was repaired or left out, with counts.
         facts: plain values that `open` needs.
         sha256: of what was read, for sources that have no file of their own.
+        version: of what was read, where only reading it tells: the hub's revision.
     """
 
     sizes: Mapping[str, int]
     notes: list[str]
     facts: Mapping[str, Any]
     sha256: str = ""
+    version: str = ""
 
 
 class PreparedDataModule(DataModule):
@@ -180,6 +182,7 @@ class PreparedDataModule(DataModule):
         known = source.provenance
         provenance = replace(
             known,
+            version=known.version or made.version,
             notes=[*known.notes, *made.notes],
             sizes=made.sizes,
             sha256=known.sha256 or made.sha256,

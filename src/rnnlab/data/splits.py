@@ -48,3 +48,35 @@ def number_groups(groups: Sequence[Any] | NDArray[Any]) -> Rows:
         return np.unique(groups, return_inverse=True)[1]
     order = {group: code for code, group in enumerate(sorted(set(groups)))}
     return np.array([order[group] for group in groups], dtype=np.int64)
+
+
+def stratified_split(
+    groups: Sequence[Any], labels: Sequence[Any], shares: Mapping[str, float], seed: int
+) -> dict[str, Rows]:
+    """Draw splits that have the same mix of labels, and such that no group stands in two of them.
+
+    Groups are shuffled, large ones come first, and each goes to the split that lacks most of the
+    label of the group's first row (as in scikit-learn's StratifiedGroupKFold).
+
+    Args:
+        groups: the group of each row; rows of a group stay together.
+        labels: of each row.
+        shares: of each split, positive; they are taken relative to their sum.
+        seed: of the shuffle; the run's own seed has no say in what is evaluated.
+
+    Returns:
+        Sorted rows of each split.
+    """
+    codes = number_groups(groups)
+    kinds = np.unique(np.asarray(labels, dtype=str), return_inverse=True)[1]
+    first = np.unique(codes, return_index=True)[1]  # row of each group
+    counts = np.bincount(codes)
+    parts = np.array(list(shares.values())) / sum(shares.values())
+    lacking = np.bincount(kinds)[:, None] * parts  # (labels, splits), rows that are to come
+    drawn = np.random.default_rng(seed).permutation(len(counts))
+    owner = np.empty(len(counts), dtype=np.int64)
+    for group in drawn[np.argsort(-counts[drawn], kind="stable")]:
+        wants = lacking[kinds[first[group]]]
+        owner[group] = wants.argmax()
+        wants[owner[group]] -= counts[group]
+    return {name: np.flatnonzero(owner[codes] == i) for i, name in enumerate(shares)}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ TOKENS_VERSION = 2  # raise it when tokenize changes, so that old caches are lef
 
 _BREAK = re.compile(r"<br\s*/?>")
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[!?]")
+_SHAPE = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+|[^\w\s]|_")
+CAPITALS = "<capitals>"  # stands before a word that is written in capitals
+LONGEST_NUMBER = 12  # digits that are told apart
 
 
 def tokenize(text: str) -> list[str]:
@@ -34,6 +37,34 @@ def tokenize(text: str) -> list[str]:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text).replace("\u2019", "'")  # the typographic one
     return _TOKEN.findall(_BREAK.sub(" ", text.lower()))
+
+
+def tokenize_shapes(text: str) -> list[str]:
+    """Lower-case words, every mark, and how things are written: capitals, lengths of numbers.
+
+    Numbers of three digits and more are told apart by their length alone.
+
+    >>> tokenize_shapes("WINNER! Call 09061701461, it's 2 4 U")
+    ['<capitals>', 'winner', '!', 'call', '00000000000', ',', "it's", '2', '4', 'u']
+    """
+    text = unicodedata.normalize("NFC", text).replace("\u2019", "'")
+    tokens: list[str] = []
+    for piece in _SHAPE.findall(text):
+        if piece[0].isdigit() and len(piece) > 2:
+            tokens.append("0" * min(len(piece), LONGEST_NUMBER))
+        elif len(piece) > 1 and piece.isupper():
+            tokens += [CAPITALS, piece.lower()]
+        else:
+            tokens.append(piece.lower())
+    return tokens
+
+
+TextTokens = Literal["words", "shapes", "characters"]
+TOKENIZERS: dict[TextTokens, Callable[[str], list[str]]] = {
+    "words": tokenize,
+    "shapes": tokenize_shapes,
+    "characters": list,
+}
 
 
 @dataclass(frozen=True)
@@ -138,7 +169,9 @@ def _add_header(raw: Path, npy: Path) -> None:
 
 
 def index_tokens(
-    texts: Mapping[str, Sequence[str]], report: Callable[[], None] | None = None
+    texts: Mapping[str, Sequence[str]],
+    report: Callable[[], None] | None = None,
+    cut: Callable[[str], list[str]] = tokenize,
 ) -> tuple[dict[str, Ragged], list[str]]:
     """Tokenise all splits; number words by how often the training split has them.
 
@@ -148,13 +181,14 @@ def index_tokens(
     Args:
         texts: split -> its texts; "train" is among them.
         report: called after each text.
+        cut: makes tokens of a text.
 
     Returns:
         The splits' ids, and the words: words[i] has the id i + SPECIAL; frequent ones first, of
         equally frequent ones in alphabetical order.
     """
     first_seen: dict[str, int] = {}
-    raw = {split: _number(members, first_seen, report) for split, members in texts.items()}
+    raw = {s: _number(members, first_seen, report, cut) for s, members in texts.items()}
     counts = np.bincount(raw["train"].values, minlength=len(first_seen))
     words = np.array(list(first_seen), dtype=object)
     order = np.lexsort((np.argsort(np.argsort(words)), -counts))
@@ -166,12 +200,15 @@ def index_tokens(
 
 
 def _number(
-    texts: Iterable[str], first_seen: dict[str, int], report: Callable[[], None] | None
+    texts: Iterable[str],
+    first_seen: dict[str, int],
+    report: Callable[[], None] | None,
+    cut: Callable[[str], list[str]],
 ) -> Ragged:
     """Words numbered in the order of their first appearance."""
     pieces, offsets = [], [0]
     for text in texts:
-        ids = [first_seen.setdefault(word, len(first_seen)) for word in tokenize(text)]
+        ids = [first_seen.setdefault(word, len(first_seen)) for word in cut(text)]
         ids = ids or [first_seen.setdefault(NO_WORD, len(first_seen))]
         pieces.append(np.array(ids, dtype=np.int32))
         offsets.append(offsets[-1] + len(ids))

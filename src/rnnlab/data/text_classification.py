@@ -1,33 +1,55 @@
 """Labelled texts: from a table to batches of tokens."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from annotated_types import Ge
 from numpy.typing import NDArray
 
+from rnnlab.class_measures import class_scores
 from rnnlab.data.base import Split
-from rnnlab.data.cache import file_sha256
+from rnnlab.data.cache import cached, file_sha256
+from rnnlab.data.class_folders import find_class_folders, folders_sha256, read_class_folders
 from rnnlab.data.labelled_texts import (
     Columns,
     Texts,
     check_labels,
+    drop_duplicates,
     drop_empty,
     find_classes,
     load_text,
+    load_texts,
     purge,
+    same_but_numbers,
+    same_words,
     save_texts,
     texts_sha256,
 )
+from rnnlab.data.linear import (
+    LINEAR_VERSION,
+    MAX_LINEAR_CLASSES,
+    linear_is_installed,
+    linear_probabilities,
+)
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.sources import Provenance, SourceName
-from rnnlab.data.splits import split_by_group
-from rnnlab.data.tables import check_file, find_table, kind_of
-from rnnlab.data.text import SPECIAL, TOKENS_VERSION, Ragged, index_tokens, keep_frequent
-from rnnlab.errors import ConfigError, DataError
+from rnnlab.data.splits import Rows, split_by_group, stratified_split
+from rnnlab.data.tables import Delimiter, check_file, find_table, kind_of
+from rnnlab.data.text import (
+    SPECIAL,
+    TOKENIZERS,
+    TOKENS_VERSION,
+    Ragged,
+    TextTokens,
+    index_tokens,
+    keep_frequent,
+)
+from rnnlab.errors import ConfigError, DataError, did_you_mean
 from rnnlab.report.files import write_text
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.values import Fraction, NonNegativeInt, PositiveInt, Share
@@ -41,21 +63,35 @@ class TextClassificationDataModule(PreparedDataModule):
     Args:
         source: auto | embedded | hub | local. auto takes your file if `path` is given, else the hub
             if it was read before or can be reached, else the data of an installed package.
-        path: a file, or a folder with train.* and test.* (and perhaps val.*).
+        path: a file; or a folder with train.* and test.* (and perhaps val.*), or with a folder of
+            .txt files for each class, split (train/<class>/*.txt, test/<class>/*.txt) or not.
         text_column: column with the text.
         label_column: column with the label.
         group_column: column of what must not be spread over splits, such as the movie; taken
             where it exists.
         class_names: label -> the name to show for it.
-        encoding: of CSV, TSV and JSON files.
+        positive_class: label or name of the class that F1 is of, such as spam; None for the mean of
+            the classes' F1.
+        encoding: of text, CSV, TSV and JSON files.
+        delimiter: between the cells of a CSV or TSV file; None for comma and tab.
+        tokens: words | shapes | characters. words are lower-case, with ! and ?; shapes adds every
+            mark, capitals and the lengths of numbers.
+        drop_duplicates: leave out texts that are equal but for case and white space, before
+            splitting.
         seq_len: longest sequence in tokens; of a longer one the middle is cut out.
         head_fraction: share of seq_len kept of a long text's beginning.
         batch_size: texts in a batch, on each device.
         vocab_size: tokens that are told apart, <pad> and <unk> included: the most frequent ones of
             the training split.
-        val_fraction: share for validation, where the source has no such split.
+        val_fraction: share for validation, where the source has no such split; with `folds`, of
+            what is not the test.
         test_fraction: share for the test, where the source has no such split.
+        stratify: give every split the same mix of classes, and keep texts that differ in numbers
+            alone in one split.
+        folds: cut all texts into so many parts, stratified, one of which is the test.
+        fold: which one, 0..folds - 1; over all of them every text is tested once.
         split_seed: of these splits; the run's seed has no say in what is evaluated.
+        linear_baseline: fit a linear model on word n-grams beside the network; needs scikit-learn.
         seed: of the order of the batches.
         shuffle: draw the batches anew in each epoch.
     """
@@ -70,31 +106,59 @@ class TextClassificationDataModule(PreparedDataModule):
         label_column: str = "label",
         group_column: str | None = None,
         class_names: dict[str, str] | None = None,
+        positive_class: str | None = None,
         encoding: str = "utf-8",
+        delimiter: Delimiter | None = None,
+        tokens: TextTokens = "words",
+        drop_duplicates: bool = False,
         seq_len: PositiveInt = 400,
         head_fraction: Fraction = 0.25,
         batch_size: PositiveInt = 64,
         vocab_size: PositiveInt = 20_000,
         val_fraction: Share = 0.1,
         test_fraction: Share = 0.1,
+        stratify: bool = False,
+        folds: Annotated[int, Ge(2)] | None = None,
+        fold: NonNegativeInt = 0,
         split_seed: NonNegativeInt = 0,
+        linear_baseline: bool = True,
         seed: NonNegativeInt = 0,
         shuffle: bool = True,
     ) -> None:
         super().__init__(source, path, batch_size, seed, shuffle)
         if vocab_size < 3:
             raise ConfigError(f"data.vocab_size={vocab_size}: <pad> and <unk> alone take two")
-        self.columns = Columns(text_column, label_column, group_column, encoding)
-        self.class_names = dict(class_names or {})
+        if fold >= (folds or 1):
+            first = f"0..{folds - 1}" if folds else "0 without data.folds"
+            raise ConfigError(f"data.fold={fold}: must be {first}")
+        self.columns = Columns(text_column, label_column, group_column, encoding, delimiter)
+        self.class_names, self.positive_class = dict(class_names or {}), positive_class
+        self.cut, self.drop_duplicates = tokens, drop_duplicates
         self.seq_len, self.head_fraction, self.vocab_size = seq_len, head_fraction, vocab_size
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
+        self.stratify, self.folds, self.fold = stratify, folds, fold
         self.split_seed = split_seed
+        self.linear_baseline = linear_baseline
 
     # Where texts come from; a named data set adds `embedded` and `hub`.
 
     def local(self) -> Source:
         """See PreparedDataModule; gives "all", or "train" and "test" and perhaps "val"."""
-        files = self._local_files()
+        path = self.given_path()
+        folders = find_class_folders(path, SPLITS) if path.is_dir() else {}
+        return self._class_folders(folders) if folders else self._tables(self._local_files())
+
+    def _class_folders(self, parts: Mapping[str, Sequence[Path]]) -> Source:
+        self._check_splits(parts, "folders train and test with a folder of .txt files each class")
+        known = Provenance("local", str(self.path), sha256=folders_sha256(parts))
+        encoding = self.columns.encoding
+        return Source(
+            known,
+            lambda: {s: read_class_folders(folders, encoding) for s, folders in parts.items()},
+            "folders",
+        )
+
+    def _tables(self, files: Mapping[str, Path]) -> Source:
         sha256 = "+".join(file_sha256(file) for file in files.values())
         known = Provenance("local", str(self.path), sha256=sha256)
         kinds = "+".join(kind_of(file) for file in files.values())
@@ -106,39 +170,54 @@ class TextClassificationDataModule(PreparedDataModule):
             return {"all": check_file(path)}
         found = {split: find_table(path, split) for split in SPLITS}
         files = {split: file for split, file in found.items() if file}
-        if not {"train", "test"} <= files.keys():
-            names = ", ".join(sorted(file.name for file in path.iterdir())) or "nothing"
-            raise DataError(
-                f"{path}: wanted train.csv and test.csv (or .parquet ...), found {names}"
-            )
+        self._check_splits(files, "train.csv and test.csv (or .parquet ...)")
         return files
+
+    def _check_splits(self, found: Mapping[str, Any], wanted: str) -> None:
+        """Whether what a folder holds is whole."""
+        if "all" in found or {"train", "test"} <= found.keys():
+            return
+        path = self.given_path()
+        names = ", ".join(sorted(file.name for file in path.iterdir())) or "nothing"
+        raise DataError(
+            f"{path}: wanted {wanted}, or a folder of .txt files for each class, found {names}"
+        )
 
     # Preparing: texts to arrays, once.
 
     def settings(self) -> dict[str, Any]:
         """See PreparedDataModule."""
         return {
-            "tokens": TOKENS_VERSION,
+            "tokens": [TOKENS_VERSION, self.cut],
             "columns": asdict(self.columns),
-            "splits": [self.val_fraction, self.test_fraction, self.split_seed],
+            "drop_duplicates": self.drop_duplicates,
+            "splits": [self.val_fraction, self.test_fraction, self.stratify, self.split_seed],
+            "fold": [self.fold, self.folds],
         }
 
     def prepare(self, raw: dict[str, Texts], folder: Path) -> Prepared:
         """See PreparedDataModule."""
-        notes: list[str] = []
+        notes = [note for texts in raw.values() for note in texts.notes]
         parts = {name: drop_empty(check_labels(texts), notes) for name, texts in raw.items()}
+        if self.drop_duplicates:
+            parts = {name: drop_duplicates(texts, notes) for name, texts in parts.items()}
         classes = find_classes(list(parts.values()))
-        splits = purge(self._split(parts), notes)
+        splits = purge(self._split(parts), notes, same_words if self.drop_duplicates else str)
+        notes += absent_classes(splits["train"], classes)
         self._save(folder, splits, classes)
         sizes = {split: len(splits[split].texts) for split in SPLITS}
-        return Prepared(sizes, notes, {"classes": classes}, texts_sha256(raw))
+        version = next(iter(raw.values())).version
+        return Prepared(sizes, notes, {"classes": classes}, texts_sha256(raw), version)
 
     def _split(self, parts: dict[str, Texts]) -> dict[str, Texts]:
         """Train, val and test, whatever the source had; groups and equal texts stay together."""
         whole = parts["all"] if "all" in parts else parts["train"]
-        wanted = {"val": self.val_fraction, "test": self.test_fraction}
-        sizes = {s: round(f * len(whole.texts)) for s, f in wanted.items() if s not in parts}
-        rows = split_by_group(whole.groups or whole.texts, sizes, self.split_seed)
+        if self.folds and "all" not in parts:
+            raise DataError(
+                f"{self.path}: has a test split of its own, so data.folds={self.folds} has nothing "
+                "to cut. Give one table, or data.folds=null"
+            )
+        rows = self._draw(whole, [split for split in ("val", "test") if split not in parts])
         empty = [split for split, chosen in rows.items() if not len(chosen)]
         if empty:
             raise DataError(
@@ -146,6 +225,26 @@ class TextClassificationDataModule(PreparedDataModule):
                 "or raise data.val_fraction and data.test_fraction"
             )
         return {**parts, **{split: whole.take(chosen) for split, chosen in rows.items()}}
+
+    def _draw(self, whole: Texts, wanted: Sequence[Split]) -> dict[str, Rows]:
+        """Rows of train and of the wanted splits."""
+        shares = {"val": self.val_fraction, "test": self.test_fraction}
+        shares = {split: shares[split] for split in wanted}
+        if not (self.stratify or self.folds):
+            sizes = {split: round(share * len(whole.texts)) for split, share in shares.items()}
+            return split_by_group(whole.groups or whole.texts, sizes, self.split_seed)
+        if not self.folds:
+            return self._stratified(whole, {"train": 1 - sum(shares.values()), **shares})
+        parts = self._stratified(whole, {str(fold): 1.0 for fold in range(self.folds)})
+        test = parts.pop(str(self.fold))
+        rest = np.sort(np.concatenate(list(parts.values())))
+        shares = {"train": 1 - self.val_fraction, "val": self.val_fraction}
+        inner = self._stratified(whole.take(rest), shares)
+        return {**{split: rest[rows] for split, rows in inner.items()}, "test": test}
+
+    def _stratified(self, texts: Texts, shares: Mapping[str, float]) -> dict[str, Rows]:
+        groups = texts.groups or [same_but_numbers(text) for text in texts.texts]
+        return stratified_split(groups, texts.labels, shares, self.split_seed)
 
     def _save(self, folder: Path, splits: dict[str, Texts], classes: list[str]) -> None:
         from rich.progress import Progress
@@ -155,8 +254,10 @@ class TextClassificationDataModule(PreparedDataModule):
         codes = {label: code for code, label in enumerate(classes)}
         with Progress(transient=True) as progress:
             task = progress.add_task("tokenising", total=total)
-            ragged, words = index_tokens(texts, lambda: progress.advance(task))
-        (folder / "vocabulary.txt").write_text("\n".join(words), encoding="utf-8")
+            ragged, words = index_tokens(
+                texts, lambda: progress.advance(task), TOKENIZERS[self.cut]
+            )
+        (folder / "vocabulary.json").write_text(json.dumps(words), encoding="utf-8")
         for split in SPLITS:
             ragged[split].save(folder, split)
             labels = np.array([codes[label] for label in splits[split].labels])
@@ -169,13 +270,35 @@ class TextClassificationDataModule(PreparedDataModule):
         self.tokens = {s: Ragged.load(folder, s).ready(self.vocab_size) for s in SPLITS}
         self.labels = {s: np.load(folder / f"{s}.labels.npy") for s in SPLITS}
         names = tuple(self.class_names.get(label, label) for label in facts["classes"])
-        self.spec = DataSpec(len(names), num_tokens=self.vocab_size, class_names=names)
+        counts = np.bincount(self.labels["train"], minlength=len(names))
+        self.spec = DataSpec(
+            len(names),
+            num_tokens=self.vocab_size,
+            class_names=names,
+            class_counts=tuple(counts.tolist()),
+            positive_class=self._positive(facts["classes"], names),
+        )
+        if self.linear_baseline and (missing := no_linear_model(len(names))):
+            notes = [*self.provenance.notes, missing]
+            self.provenance = replace(self.provenance, notes=notes)
+
+    def _positive(self, labels: Sequence[str], names: Sequence[str]) -> int | None:
+        if self.positive_class is None:
+            return None
+        for known in (names, labels):
+            if self.positive_class in known:
+                return list(known).index(self.positive_class)
+        raise DataError(
+            f"data.positive_class={self.positive_class}: there is no such class; "
+            f"{did_you_mean(self.positive_class, names)}"
+        )
 
     # What Lightning and the report ask for.
 
     def preview(self) -> DataSpec:
         """See DataModule."""
-        return DataSpec(output_size=2, num_tokens=self.vocab_size)
+        positive = None if self.positive_class is None else 1
+        return DataSpec(output_size=2, num_tokens=self.vocab_size, positive_class=positive)
 
     def lengths(self, split: Split) -> NDArray[Any]:
         """Tokens that are read of each text, (N,)."""
@@ -192,17 +315,44 @@ class TextClassificationDataModule(PreparedDataModule):
         )
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
-        """Always the most frequent class of the training split."""
-        majority = np.bincount(self.labels["train"]).argmax()
-        return {"majority": {"accuracy": float((self.labels[split] == majority).mean())}}
+        """The classes as frequent as in training, whatever the text; and the linear model."""
+        frequencies = np.array(self.spec.class_counts) / sum(self.spec.class_counts)
+        targets = self.labels[split]
+        found = {"majority": np.tile(frequencies, (len(targets), 1)), **self.rivals(split)}
+        positive = self.spec.positive_class
+        return {name: class_scores(given, targets, positive) for name, given in found.items()}
+
+    def rivals(self, split: Split) -> dict[str, NDArray[Any]]:
+        """What is worth holding a network against: name -> probabilities (N, classes)."""
+        classes = self.spec.output_size
+        if not self.linear_baseline or no_linear_model(classes):
+            return {}
+        key = {"linear": LINEAR_VERSION, "of": self.folder.name}
+        return {"linear": np.load(cached(key, self._fit_linear) / f"{split}.npy")}
+
+    def _fit_linear(self, folder: Path) -> None:
+        from rich.progress import Progress, SpinnerColumn, TextColumn
+
+        texts = {split: load_texts(self.folder, split) for split in SPLITS}
+        labels = self.labels["train"]
+        with Progress(SpinnerColumn(), TextColumn("{task.description}"), transient=True) as shown:
+            shown.add_task("fitting the linear baseline, once", total=None)
+            cut = TOKENIZERS["words" if self.cut == "words" else "shapes"]
+            found = linear_probabilities(texts, labels, self.spec.output_size, cut)
+        for split, probabilities in found.items():
+            np.save(folder / f"{split}.npy", probabilities)
+
+    def evidence(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
+        """`rivals`: what the linear model says of these texts."""
+        return {"rivals": {name: given[rows] for name, given in self.rivals(split).items()}}
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """The text behind a target, uncut."""
         return {"text": load_text(self.folder, split, index)}
 
     def vocabulary(self) -> list[str]:
-        """The words that are told apart; words[i] has the id i + 2."""
-        words = (self.folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
+        """The tokens that are told apart; tokens[i] has the id i + 2."""
+        words: list[str] = json.loads((self.folder / "vocabulary.json").read_text(encoding="utf-8"))
         return words[: self.vocab_size - SPECIAL]
 
     def uncut_lengths(self, split: Split) -> NDArray[Any]:
@@ -214,5 +364,21 @@ class TextClassificationDataModule(PreparedDataModule):
         return ["<pad>", "<unk>", *self.vocabulary()]
 
     def keep(self, folder: Path) -> None:
-        """Leave the vocabulary, a word a line, in the order of their ids."""
-        write_text(folder / "vocabulary.txt", "\n".join(self.vocabulary()))
+        """Leave the vocabulary, a token a line, in the order of their ids."""
+        lines = [token.replace("\n", "\\n") for token in self.vocabulary()]
+        write_text(folder / "vocabulary.txt", "\n".join(lines))
+
+
+def absent_classes(train: Texts, classes: Sequence[str]) -> list[str]:
+    """A note on the classes that training has no text of, if there are some."""
+    absent = [label for label in classes if label not in set(train.labels)]
+    return [f"no training text has the label {', '.join(absent)}"] if absent else []
+
+
+def no_linear_model(classes: int) -> str:
+    """Why there is no linear baseline; empty where there is one."""
+    if not linear_is_installed():
+        return "no linear baseline without scikit-learn: pip install 'rnnlab[linear]'"
+    if classes > MAX_LINEAR_CLASSES:
+        return f"no linear baseline for more than {MAX_LINEAR_CLASSES} classes"
+    return ""

@@ -1,5 +1,6 @@
 """report.json: scores, and everything that explains them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ def best_row(rows: Sequence[Row], monitor: str, mode: str) -> Row | None:
         monitor: name of a validation metric.
         mode: min | max, which of its values are better.
     """
-    validations = [row for row in rows if row.get(monitor)]
+    validations = [row for row in rows if row.get(monitor) and not math.isnan(float(row[monitor]))]
     if not validations:
         return None
     better = max if mode == "max" else min
@@ -27,11 +28,17 @@ def last_row(rows: Sequence[Row], monitor: str) -> Row | None:
 
 
 def scores_of(row: Row | None, split: str) -> dict[str, float]:
-    """The scores of one split in a row, without the count of targets."""
+    """The scores of one split in a row, without the count of targets and without what is undefined.
+
+    Such as the area under the ROC curve of targets that are all of one class, which is no number.
+    """
     return {
         name: float(value)
         for name, value in (row or {}).items()
-        if name.startswith(f"{split}/") and value != "" and not name.endswith("/targets")
+        if name.startswith(f"{split}/")
+        and value != ""
+        and not name.endswith("/targets")
+        and not math.isnan(float(value))
     }
 
 

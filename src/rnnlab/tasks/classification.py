@@ -1,18 +1,23 @@
 """One label for a whole sequence."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import NormalDist
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torchmetrics import MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
+from rnnlab.class_measures import class_metrics, class_scores
 from rnnlab.layers import Pooling, TokenEmbedding
 from rnnlab.layers.pooling import PoolingName
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import LayerMaker, Outcome, Task
+from rnnlab.tasks.base import Findings, LayerMaker, Outcome, Task
 from rnnlab.values import PositiveInt, Probability
+
+CHANCE = 0.05  # of a sign test, below which one is called better than the other
 
 
 class Classification(Task):
@@ -25,11 +30,14 @@ class Classification(Task):
         word_dropout: chance to read a token as <unk>.
         embedding_dropout: chance to drop a feature of the embedding in all steps.
         head_dropout: chance to drop a pooled feature.
-        label_smoothing: share of the target that goes to all classes alike (Szegedy et al., 2016).
+        label_smoothing: share of the target that goes to all classes alike (Szegedy et al., 2016);
+            in training alone, so that validation losses can be compared.
+        class_weights: none | balanced; balanced lets every class weigh as much as any other in the
+            training loss, however rare it is.
     """
 
     name = "classification"
-    metric_names = ("loss", "accuracy", "f1")
+    metric_names = ("loss", "accuracy", "f1", "mcc", "auroc")
 
     def __init__(
         self,
@@ -40,6 +48,7 @@ class Classification(Task):
         embedding_dropout: Probability = 0.0,
         head_dropout: Probability = 0.0,
         label_smoothing: Probability = 0.0,
+        class_weights: Literal["none", "balanced"] = "none",
     ) -> None:
         super().__init__()
         self.spec = spec
@@ -52,6 +61,10 @@ class Classification(Task):
         self.pooling_name = pooling
         self.label_smoothing = label_smoothing
         self.dropout = nn.Dropout(head_dropout)
+        counts = spec.class_counts if class_weights == "balanced" else ()
+        weights = balanced(counts) if counts else torch.ones(spec.output_size)
+        self.class_weights: Tensor
+        self.register_buffer("class_weights", weights, persistent=False)
 
     def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
         """See Task."""
@@ -70,22 +83,36 @@ class Classification(Task):
         return scores
 
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Cross entropy in nats."""
-        return cross_entropy(predictions, batch.targets, label_smoothing=self.label_smoothing)
+        """Cross entropy in nats; smoothed and weighted in training alone."""
+        if not self.training:
+            return cross_entropy(predictions, batch.targets)
+        losses = cross_entropy(
+            predictions, batch.targets, reduction="none", label_smoothing=self.label_smoothing
+        )
+        return (losses * self.class_weights[batch.targets]).mean()
 
     def read(self, predictions: Tensor, batch: Batch) -> Tensor:
         """The probability of each class, (B, classes)."""
         return predictions.softmax(dim=1)
 
     def metrics(self) -> MetricCollection:
-        """Accuracy over all targets, and the mean of the classes' F1."""
-        classes = self.spec.output_size
-        return MetricCollection(
-            {
-                "accuracy": MulticlassAccuracy(classes, average="micro"),
-                "f1": MulticlassF1Score(classes, average="macro"),
-            }
-        )
+        """See rnnlab.class_measures."""
+        return class_metrics(self.spec.output_size, self.spec.positive_class)
+
+    def judge(self, outcome: Outcome) -> Findings:
+        """Whether the network is better than what it is held against.
+
+        Asks the evidence for `rivals`: name -> probabilities (N, classes), of the same targets.
+        """
+        rivals = {
+            name: torch.as_tensor(probabilities)
+            for name, probabilities in outcome.evidence.get("rivals", {}).items()
+        }
+        sentences = [
+            verdict(name, outcome.predictions, rival, outcome.targets, self.spec.positive_class)
+            for name, rival in rivals.items()
+        ]
+        return Findings(sentences=sentences)
 
     def write(self, folder: Path, outcome: Outcome) -> list[Path]:
         """The confusion matrix and the ten most confidently wrong sequences."""
@@ -99,6 +126,60 @@ class Classification(Task):
         listing = folder / "most_confidently_wrong.md"
         write_text(listing, most_confidently_wrong(outcome, names))
         return [picture, listing]
+
+
+def balanced(counts: Sequence[int]) -> Tensor:
+    """The weight of each class, such that all weigh alike and the mean over the targets is one.
+
+    >>> balanced([30, 10])
+    tensor([0.6667, 2.0000])
+    """
+    present = torch.tensor(counts).clamp(min=1)
+    return sum(counts) / (len(counts) * present)
+
+
+def verdict(
+    rival: str, ours: Tensor, theirs: Tensor, targets: Tensor, positive: int | None = None
+) -> str:
+    """One sentence: is the network better than its rival, or is it chance?
+
+    Args:
+        rival: its name.
+        ours: probabilities of the network, (N, classes).
+        theirs: of the rival.
+        targets: (N,).
+        positive: see rnnlab.class_measures.class_metrics.
+    """
+    scores = [class_scores(given, targets, positive) for given in (ours, theirs)]
+    figures = ", ".join(
+        f"{name} {scores[0][name]:.4f} against {scores[1][name]:.4f}" for name in ("accuracy", "f1")
+    )
+    right = [given.argmax(dim=1) == targets for given in (ours, theirs)]
+    alone = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
+    p = sign_test(*alone)
+    if alone[0] > alone[1] and p < CHANCE:
+        claim = f"The network is better than the {rival} model"
+    elif alone[0] > alone[1]:
+        claim = f"The network is not shown to be better than the {rival} model"
+    else:
+        claim = f"The network is not better than the {rival} model, which costs seconds"
+    return (
+        f"{claim}: {figures}; of the {sum(alone):,} targets that one alone has right, the network "
+        f"has {alone[0]:,} (sign test, p = {p:.2g})."
+    )
+
+
+def sign_test(wins: int, losses: int) -> float:
+    """The chance of a difference as large as this if both were equally good, in both directions.
+
+    By the normal approximation with a correction for continuity; draws do not count.
+
+    >>> round(sign_test(30, 10), 4), sign_test(5, 5)
+    (0.0027, 1.0)
+    """
+    trials = wins + losses
+    distance = max(abs(wins - losses) - 1, 0) / max(trials, 1) ** 0.5
+    return 2 * (1 - NormalDist().cdf(distance))
 
 
 def confusion_matrix(predicted: Tensor, targets: Tensor, classes: int) -> Tensor:

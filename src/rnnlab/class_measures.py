@@ -1,0 +1,113 @@
+"""Metrics of class probabilities; the same for a network and for what it is held against."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import MetricCollection
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MulticlassAUROC,
+    MulticlassF1Score,
+    MulticlassMatthewsCorrCoef,
+)
+from torchmetrics.functional.classification import binary_auroc
+from torchmetrics.utilities import dim_zero_cat
+
+
+def class_metrics(classes: int, positive: int | None = None) -> MetricCollection:
+    """Accuracy, F1, Matthews correlation and area under the ROC curve, over all targets.
+
+    They take probabilities (B, classes) and targets (B,).
+
+    Args:
+        classes: how many there are.
+        positive: F1 is that of this class; None for the mean of the classes' F1.
+    """
+    f1 = MulticlassF1Score(classes, average="macro")
+    return MetricCollection(
+        {
+            "accuracy": MulticlassAccuracy(classes, average="micro"),
+            "f1": f1 if positive is None else OneClassF1(classes, positive),
+            "mcc": DefinedMCC(classes),
+            "auroc": PresentAUROC(classes),
+        },
+        compute_groups=False,  # members of a group would share states that differ here
+    )
+
+
+class OneClassF1(MulticlassF1Score):  # type: ignore[misc]
+    """F1 of one class against the rest.
+
+    Args:
+        classes: how many there are.
+        positive: the class.
+    """
+
+    def __init__(self, classes: int, positive: int) -> None:
+        super().__init__(classes, average="none")
+        self.positive = positive
+
+    def compute(self) -> Tensor:
+        """See torchmetrics.Metric."""
+        score: Tensor = super().compute()[self.positive]
+        return score
+
+
+class DefinedMCC(MulticlassMatthewsCorrCoef):  # type: ignore[misc]
+    """Matthews correlation; zero where all targets, or all predictions, are of one class.
+
+    Args:
+        classes: how many there are.
+    """
+
+    def compute(self) -> Tensor:
+        """See torchmetrics.Metric."""
+        for axis in (0, 1):
+            if int((self.confmat.sum(dim=axis) > 0).sum()) < 2:
+                return torch.zeros((), device=self.confmat.device)
+        value: Tensor = super().compute()
+        return value
+
+
+class PresentAUROC(MulticlassAUROC):  # type: ignore[misc]
+    """Area under the ROC curve of each class against the rest, as a mean of the classes present.
+
+    Not a number where all targets are of one class: nothing can be ranked then.
+
+    Args:
+        classes: how many there are.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__(classes, average="none", thresholds=None, validate_args=False)
+
+    def compute(self) -> Tensor:
+        """See torchmetrics.Metric."""
+        probabilities, targets = dim_zero_cat(self.preds), dim_zero_cat(self.target)
+        present = targets.unique().tolist()
+        if len(present) < 2:
+            return torch.tensor(torch.nan, device=targets.device)
+        areas = [binary_auroc(probabilities[:, c], (targets == c).long()) for c in present]
+        mean: Tensor = torch.stack(areas).mean()
+        return mean
+
+
+def class_scores(probabilities: Any, targets: Any, positive: int | None = None) -> dict[str, float]:
+    """The defined ones of `class_metrics`, and the loss: cross entropy in nats, if it is finite.
+
+    Args:
+        probabilities: an array (N, classes).
+        targets: an array of classes (N,).
+        positive: see class_metrics.
+
+    >>> class_scores([[0.9, 0.1], [0.2, 0.8]], [0, 1])["accuracy"]
+    1.0
+    """
+    likely = torch.as_tensor(probabilities, dtype=torch.float64)
+    truths = torch.as_tensor(targets, dtype=torch.long)
+    metrics = class_metrics(likely.shape[1], positive)
+    metrics.update(likely, truths)
+    loss = -likely.gather(1, truths.unsqueeze(1)).log().mean()
+    values = {"loss": loss, **metrics.compute()}
+    return {name: float(value) for name, value in values.items() if value.isfinite()}
