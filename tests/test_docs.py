@@ -25,6 +25,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     days = [str(np.datetime64("2020-01-01") + i) for i in range(200)]
     sales = [f"{day},north,{10 + i % 7},{2 + i % 3}" for i, day in enumerate(days)]
     (tmp_path / "sales.csv").write_text("\n".join(["day,shop,sales,price", *sales]) + "\n")
+    (tmp_path / "book.txt").write_text("In the beginning was the word.\n" * 200)
+    for name, word in {"pairs.en": "house", "pairs.de": "haus"}.items():
+        lines = [f"{word} {chr(97 + i % 26)} {i}" for i in range(200)]
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

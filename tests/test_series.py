@@ -1,6 +1,7 @@
 """Series data sets: what is forecast, in which units, without a look ahead."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from composing import compose, small, walks_file
 
 from rnnlab.build import build_data, build_task
 from rnnlab.config import parse
-from rnnlab.data import CsvSeriesDataModule, StocksDataModule, forecasting, series_files
+from rnnlab.data import CsvSeriesDataModule, StocksDataModule, ett, forecasting, series_files
 from rnnlab.data.forecasting import SPLITS, SeriesDataModule
 from rnnlab.data.rivals import Ridge, drift, ewma, persistence, seasonal_naive
 from rnnlab.data.series import Windows, calendar_features, first_targets, standard
@@ -348,6 +349,41 @@ def test_ett_wants_enough_rows(tmp_path: Path) -> None:
         build_data(parse(plain)).setup()
     with pytest.raises(DataError, match=r"wanted ETTh1.csv .*, found .*series.csv"):
         build_data(parse(compose("data=ett", f"data.path={tmp_path}"))).setup()
+
+
+def test_the_hubs_ett_is_the_authors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub has rolling windows, the last of which holds everything."""
+    months = 20 * 30 * 24
+    values = np.random.default_rng(0).standard_normal((months, 7)).round(3)
+    table = [
+        {
+            "start": datetime(2016, 7, 1),
+            "target": values[:end, 6].tolist(),
+            "feat_dynamic_real": values[:end, :6].T.tolist(),
+        }
+        for end in (9000, months)
+    ]
+    asked = []
+
+    def load(*words):
+        asked.append(words)
+        return {"test": table}
+
+    monkeypatch.setattr(ett, "load_from_hub", load)
+    monkeypatch.setenv("RNNLAB_CACHE", str(tmp_path / "cache"))
+    hub = build_data(parse(compose("data=ett", "data.source=hub")))
+    hub.setup()
+    assert asked == [("ETDataset/ett", ["test"], "h1", "refs/convert/parquet")]
+    times = np.datetime64("2016-07-01T00:00:00") + np.arange(months) * np.timedelta64(1, "h")
+    rows = [f"{t},{','.join(map(str, row))}" for t, row in zip(times, values, strict=True)]
+    file = tmp_path / "ETTh1.csv"
+    file.write_text("\n".join(["date,HUFL,HULL,MUFL,MULL,LUFL,LULL,OT", *rows]) + "\n")
+    local = build_data(parse(compose("data=ett", f"data.path={file}")))
+    local.setup()
+    np.testing.assert_array_equal(hub.level, local.level)
+    np.testing.assert_array_equal(hub.times, local.times)
+    assert hub.variables == local.variables
+    assert hub.provenance.sha256
 
 
 def test_the_packages_weather_has_three_stations() -> None:

@@ -97,7 +97,7 @@ def test_nothing_is_filled_from_another_series(read) -> None:
         (b"", {}, "the file is empty"),
         (HEADER, {}, "has a header but no rows"),
         ("\n".join([HEADER, *rows()]).replace(",", ";"), {}, "line 1: .*separated by ';'"),
-        ("\n".join([HEADER, *rows()]).replace(",", "\t"), {}, "separated by '\\\\t'"),
+        ("\n".join([HEADER, *rows()]).replace(",", "\t"), {}, "data.delimiter=tab"),
         ([HEADER, *rows(3), "2020-01-04,1,2,3"], {}, "line 5"),
         ([HEADER, *rows(3), "2020-01-04,twelve,2"], {}, r"line 5, column 'price': 'twelve' is no"),
         ([HEADER, "", *rows(3), "2020-01-04,x,2"], {}, r"line 6, column 'price': 'x' is no"),

@@ -33,6 +33,7 @@ from rnnlab.data.series_files import (
     read_series,
 )
 from rnnlab.data.sources import SourceName
+from rnnlab.data.tables import Delimiter
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.measures import errors_by_step
 from rnnlab.spec import Batch, DataSpec, Units
@@ -72,7 +73,7 @@ class SeriesDataModule(PreparedDataModule):
         target_columns: columns to forecast; None for all columns of numbers.
         covariate_columns: columns that are read beside them, never forecast.
         series_column: column that says which series a row belongs to; None for one series.
-        delimiter: between cells.
+        delimiter: between cells: comma | semicolon | tab | pipe.
         encoding: of the file.
         date_format: as in strptime, such as %d/%m/%Y; None for ISO 8601 and what can be inferred.
         missing: of cells without a number: previous (fill with the value before) | error.
@@ -111,7 +112,7 @@ class SeriesDataModule(PreparedDataModule):
         target_columns: list[str] | None = None,
         covariate_columns: list[str] | None = None,
         series_column: str | None = None,
-        delimiter: str = ",",
+        delimiter: Delimiter = "comma",
         encoding: str = "utf-8",
         date_format: str | None = None,
         missing: Gaps = "previous",
@@ -173,7 +174,8 @@ class SeriesDataModule(PreparedDataModule):
         np.save(folder / "times.npy", series.times)
         np.save(folder / "moments.npy", np.unique(series.times))  # of all series together
         np.save(folder / "offsets.npy", series.offsets)
-        return Prepared({}, notes, {"columns": series.columns, "names": series.names})
+        digest = hashlib.sha256(np.ascontiguousarray(series.values).tobytes()).hexdigest()
+        return Prepared({}, notes, {"columns": series.columns, "names": series.names}, digest)
 
     def load(self, facts: Mapping[str, Any]) -> Series:
         """The series as they were prepared."""

@@ -15,12 +15,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.io.common import get_handle
 
-from rnnlab.data.tables import BROKEN, check_file, first_foreign_byte, is_missing
+from rnnlab.data.tables import (
+    BROKEN,
+    DELIMITERS,
+    Delimiter,
+    check_file,
+    foreign_encoding,
+    is_missing,
+)
 from rnnlab.errors import DataError, did_you_mean
 
 Array = NDArray[Any]
 CHUNK_ROWS = 200_000
-SEPARATORS = ",;\t|"
 Duplicates = Literal["error", "first", "last", "keep"]
 Gaps = Literal["previous", "error"]
 
@@ -33,7 +39,7 @@ class SeriesColumns:
         date: column of the time stamps; None where rows are taken as equidistant.
         values: columns of numbers; None for all others.
         series: column that says which series a row belongs to; None for one series.
-        delimiter: between cells.
+        delimiter: between cells: comma | semicolon | tab | pipe.
         encoding: of the file.
         date_format: as in strptime, such as %d/%m/%Y; None for ISO 8601 and what pandas infers.
         missing_values: numbers that stand for no value, such as -9999.
@@ -45,12 +51,17 @@ class SeriesColumns:
     date: str | None = "date"
     values: tuple[str, ...] | None = None
     series: str | None = None
-    delimiter: str = ","
+    delimiter: Delimiter = "comma"
     encoding: str = "utf-8"
     date_format: str | None = None
     missing_values: tuple[float, ...] = ()
     missing: Gaps = "previous"
     duplicates: Duplicates = "error"
+
+    @property
+    def mark(self) -> str:
+        """What stands between cells."""
+        return DELIMITERS[self.delimiter]
 
 
 @dataclass(frozen=True)
@@ -138,12 +149,12 @@ def read_header(path: Path, columns: SeriesColumns) -> list[str]:
     """
     with _opened(path, columns.encoding) as lines:
         first = next(lines, "").lstrip("\ufeff")
-    header = next(csv.reader([first], delimiter=columns.delimiter), [])
-    others = [mark for mark in SEPARATORS if mark in first and mark != columns.delimiter]
+    header = next(csv.reader([first], delimiter=columns.mark), [])
+    others = [name for name, mark in DELIMITERS.items() if mark in first]
     if len(header) < 2 and others:
         raise DataError(
-            f"{path}, line 1: one column {first.strip()!r}: the cells seem to be separated by "
-            f"{others[0]!r}; say so with data.delimiter={others[0]!r}"
+            f"{path}, line 1: one column {shown(first)}: the cells seem to be separated by "
+            f"{DELIMITERS[others[0]]!r}; say so with data.delimiter={others[0]}"
         )
     return [name.strip() for name in header]
 
@@ -174,7 +185,7 @@ def check_rows(path: Path, columns: SeriesColumns, width: int) -> list[int]:
     blank: list[int] = []
     with _opened(path, columns.encoding) as lines:
         for number, line in enumerate(lines, start=1):
-            cells = line.count(columns.delimiter) + 1
+            cells = line.count(columns.mark) + 1
             if cells == width and width > 1:
                 continue
             if not line.strip():
@@ -218,11 +229,7 @@ class _opened:  # noqa: N801, used like a function
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self._handles.close()
         if isinstance(error, UnicodeDecodeError):
-            place = first_foreign_byte(self.path, self.encoding)
-            raise DataError(
-                f"{self.path}: {place} is not {self.encoding}. Save the file as UTF-8, or name its "
-                "encoding, such as data.encoding=cp1252"
-            ) from error
+            raise foreign_encoding(self.path, self.encoding) from error
         if isinstance(error, (OSError, *BROKEN)) and not isinstance(error, DataError):
             raise DataError(f"{self.path}: cannot be read: {error}") from error
 
@@ -265,7 +272,7 @@ def _chunks(path: Path, columns: SeriesColumns, wanted: Sequence[str]) -> Iterat
     """Pieces of the table, all cells as text where one is not a number."""
     used = [name for name in (columns.date, columns.series) if name] + list(wanted)
     settings: dict[str, Any] = {
-        "sep": columns.delimiter,
+        "sep": columns.mark,
         "usecols": used,
         "encoding": columns.encoding,
         "dtype": str,

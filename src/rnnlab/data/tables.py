@@ -243,12 +243,12 @@ def _parse(path: Path, reader: Reader, encoding: str, separator: str) -> pd.Data
 def foreign_encoding(path: Path, encoding: str) -> DataError:
     """What to say of a file that is not in the encoding it was read in."""
     return DataError(
-        f"{path}: {first_foreign_byte(path, encoding)} is not {encoding}. "
+        f"{path}: {_first_foreign_byte(path, encoding)} is not {encoding}. "
         "Save the file as UTF-8, or name its encoding, such as data.encoding=cp1252"
     )
 
 
-def first_foreign_byte(path: Path, encoding: str) -> str:
+def _first_foreign_byte(path: Path, encoding: str) -> str:
     """Where decoding fails; pandas itself counts from the start of a cell or of a piece."""
     with get_handle(path, "rb", compression="infer", is_text=False) as opened:
         raw = opened.handle.read()
