@@ -84,6 +84,7 @@ class ETTDataModule(SeriesDataModule):
         if len(series.times) < ends[-1]:
             raise DataError(
                 f"{self.provenance.name}: {len(series.times):,} rows, but the split of "
-                f"{self.station} needs {ends[-1]:,}. Is data.station the right one? For data of yours: data=csv_series"
+                f"{self.station} needs {ends[-1]:,}. Is data.station the right one? For data of "
+                "yours: data=csv_series"
             )
         return [np.array([end]) for end in ends]
