@@ -8,7 +8,9 @@ from rnnlab.data.text import (
     LONGEST_NUMBER,
     NO_WORD,
     SPECIAL,
+    Padded,
     Ragged,
+    Reading,
     index_tokens,
     keep_frequent,
     tokenize,
@@ -152,28 +154,26 @@ def test_what_was_saved_is_loaded(tmp_path_factory, sequences):
     assert isinstance(loaded.values, np.memmap)
 
 
+@pytest.mark.parametrize("cells", [10**9, 0])
 @pytest.mark.parametrize(("vocab_size", "kind"), [(5, np.uint16), (2**16 + 1, np.int32)])
-def test_what_is_made_ready_reads_the_same(vocab_size, kind):
+@pytest.mark.parametrize("seq_len", [2, 3, 9])
+def test_what_is_padded_beforehand_reads_the_same(cells, vocab_size, kind, seq_len, monkeypatch):
+    """Also where it is too large for that, and gathered from the flat array."""
+    monkeypatch.setattr("rnnlab.data.text.PADDED_CELLS", cells)
     values = np.array([2, 9, 4, 3, 70_000, 5, 4], dtype=np.int32)
     whole = Ragged(values, np.array([0, 3, 4, 7]))
-    ready = whole.ready(vocab_size)
-    assert ready.values.dtype == kind
-    rows = np.array([2, 0, 1])
-    for seq_len in (2, 3):
+    padded = Padded(whole, Reading(vocab_size, seq_len, 0.5))
+    if cells:
+        assert padded.rows.dtype == kind
+    else:
+        assert padded.rows is None
+    for rows in (np.array([2, 0, 1]), np.array([1])):
         wanted, lengths = whole.gather(rows, seq_len, 0.5)
-        found, same = ready.gather(rows, seq_len, 0.5)
+        found, same = padded.gather(rows)
+        assert found.dtype == np.int64
         np.testing.assert_array_equal(found, keep_frequent(wanted, vocab_size))
         np.testing.assert_array_equal(same, lengths)
-
-
-def test_what_is_too_large_for_the_memory_stays_where_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr("rnnlab.data.text.READY_TOKENS", 3)
-    Ragged(np.array([2, 9, 4, 3], dtype=np.int32), np.array([0, 3, 4])).save(tmp_path, "train")
-    mapped = Ragged.load(tmp_path, "train")
-    assert mapped.ready(5) is mapped
-    tokens, lengths = mapped.gather(np.array([1, 0]), 3)
-    assert tokens.tolist() == [[3, 0, 0], [2, 9, 4]]
-    assert lengths.tolist() == [1, 3]
+        np.testing.assert_array_equal(padded.lengths[rows], lengths)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from rnnlab.layers.embedding import UNKNOWN
 Ints = NDArray[np.int64]
 SPECIAL = 2  # ids before the first word: padding and unknown
 NO_WORD = "<none>"  # stands for a text without any word, so that no sequence is empty
-READY_TOKENS = 64_000_000  # of a split: 128 MB in memory, where two bytes are enough
+PADDED_CELLS = 100_000_000  # of a split: 200 MB in memory, where two bytes are enough
 TOKENS_VERSION = 2  # raise it when tokenize changes, so that old caches are left alone
 
 _BREAK = re.compile(r"<br\s*/?>")
@@ -147,15 +147,61 @@ class Ragged:
         chosen: NDArray[Any] = every[starts]
         return chosen
 
-    def ready(self, vocab_size: int) -> "Ragged":
-        """The same in memory, rare words as <unk>, in as few bytes as that takes.
 
-        Few bytes are what makes `gather` fast. What is too large for the memory stays as it is.
-        """
-        if len(self.values) > READY_TOKENS:
-            return self
-        small = np.uint16 if vocab_size <= 2**16 else np.int32
-        return Ragged(keep_frequent(self.values, vocab_size).astype(small), self.offsets)
+@dataclass(frozen=True)
+class Reading:
+    """How sequences are read: which tokens are told apart, and where a long one is cut.
+
+    Attributes:
+        vocab_size: ids from here on are read as <unk>.
+        seq_len: see Ragged.gather.
+        head_fraction: see Ragged.gather.
+    """
+
+    vocab_size: int
+    seq_len: int
+    head_fraction: float
+
+    def gather(self, sequences: Ragged, rows: Ints) -> tuple[Ints, Ints]:
+        """A padded batch: (B, T) ids and (B,) lengths, T the longest that is left."""
+        tokens, lengths = sequences.gather(rows, self.seq_len, self.head_fraction)
+        return keep_frequent(tokens, self.vocab_size).astype(np.int64), lengths
+
+
+class Padded:
+    """Sequences of one split as they are read, ready to be gathered fast.
+
+    They are cut and padded side by side once, in as few bytes as their ids take: a batch is a few
+    rows of one array. What is too large for that is gathered from the flat array.
+
+    Args:
+        sequences: of the split.
+        reading: how they are read.
+
+    Attributes:
+        lengths: steps of each sequence as it is read, (N,).
+    """
+
+    def __init__(self, sequences: Ragged, reading: Reading) -> None:
+        self.sequences, self.reading = sequences, reading
+        self.lengths: Ints = np.minimum(sequences.lengths, reading.seq_len)
+        self.rows: NDArray[Any] | None = None
+        longest = int(self.lengths.max())
+        if len(self.lengths) * longest <= PADDED_CELLS:
+            kind = np.uint16 if reading.vocab_size <= 2**16 else np.int32
+            self.rows = np.zeros((len(self.lengths), longest), kind)
+            for rows in np.array_split(
+                np.arange(len(self.lengths)), -(-len(self.lengths) // 1000) or 1
+            ):
+                tokens, _ = reading.gather(sequences, rows)
+                self.rows[rows, : tokens.shape[1]] = tokens
+
+    def gather(self, rows: Ints) -> tuple[Ints, Ints]:
+        """A padded batch: (B, T) ids and (B,) lengths, T the longest of them."""
+        if self.rows is None:
+            return self.reading.gather(self.sequences, rows)
+        lengths = self.lengths[rows]
+        return self.rows[rows, : lengths.max()].astype(np.int64), lengths
 
 
 def _add_header(raw: Path, npy: Path) -> None:

@@ -44,10 +44,11 @@ from rnnlab.data.text import (
     SPECIAL,
     TOKENIZERS,
     TOKENS_VERSION,
+    Padded,
     Ragged,
+    Reading,
     TextTokens,
     index_tokens,
-    keep_frequent,
 )
 from rnnlab.errors import ConfigError, DataError, did_you_mean
 from rnnlab.report.files import write_text
@@ -267,7 +268,9 @@ class TextClassificationDataModule(PreparedDataModule):
     def open(self, facts: Mapping[str, Any]) -> None:
         """See PreparedDataModule."""
         folder = self.folder
-        self.tokens = {s: Ragged.load(folder, s).ready(self.vocab_size) for s in SPLITS}
+        self.tokens = {split: Ragged.load(folder, split) for split in SPLITS}
+        reading = Reading(self.vocab_size, self.seq_len, self.head_fraction)
+        self.inputs = {split: Padded(self.tokens[split], reading) for split in SPLITS}
         self.labels = {s: np.load(folder / f"{s}.labels.npy") for s in SPLITS}
         names = tuple(self.class_names.get(label, label) for label in facts["classes"])
         counts = np.bincount(self.labels["train"], minlength=len(names))
@@ -302,13 +305,13 @@ class TextClassificationDataModule(PreparedDataModule):
 
     def lengths(self, split: Split) -> NDArray[Any]:
         """Tokens that are read of each text, (N,)."""
-        return np.minimum(self.tokens[split].lengths, self.seq_len)
+        return self.inputs[split].lengths
 
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
         """Texts as token ids (B, T), padded to the longest."""
-        tokens, lengths = self.tokens[split].gather(rows, self.seq_len, self.head_fraction)
+        tokens, lengths = self.inputs[split].gather(rows)
         return Batch(
-            torch.from_numpy(keep_frequent(tokens, self.vocab_size).astype(np.int64)),
+            torch.from_numpy(tokens),
             torch.from_numpy(lengths),
             torch.from_numpy(self.labels[split][rows]),
             torch.from_numpy(rows),
