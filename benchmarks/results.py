@@ -3,9 +3,13 @@
     python train.py model=gru data=imdb
     python train.py -m model=rnn,lstm,gru data=sine
     python train.py experiment=imdb_official data.path=<folder with train.csv and test.csv>
+    python train.py -m experiment=sms_spam data.path=<SMSSpamCollection> data.fold=0,1,2,3,4
+    python train.py experiment=ett_96 data.path=<folder with ETTh1.csv>
+    python train.py experiment=weather_96 data.path=<weather.csv of Jena 2020>
+    python train.py -m data=stocks data.forecast=return,volatility name='stocks-${data.forecast}'
     python -m benchmarks.results outputs
 
-Runs that differ in their seed alone become one row: mean and spread over seeds.
+Runs that differ in their seed or their fold alone become one row: mean and spread over them.
 """
 
 import argparse
@@ -21,11 +25,15 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from rnnlab.report.folder import RunFolder
+from rnnlab.report.screen import number
 from rnnlab.report.screen import table as table_of_run
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = "imdb-gru"  # the run whose last words stand at the head of the README
 NOT_COMPARED = ("seed", "run_dir", "resume", "output_dir")  # the data's seed follows the run's
+
+MAIN = ("test/noise_ratio", "test/bleu")  # what a run is about, where it is not what it monitors
+BESIDE = ("test/f1", "test/mcc", "test/mae", "test/chrf")
 
 Report = dict[str, Any]
 
@@ -45,7 +53,8 @@ def config_key(path: Path) -> str:
     config: Any = OmegaConf.to_container(OmegaConf.load(path))
     for name in NOT_COMPARED:
         config.pop(name, None)
-    config["data"].pop("seed", None)
+    for name in ("seed", "fold"):
+        config["data"].pop(name, None)
     config.pop("logger", None)
     return json.dumps(config, sort_keys=True)
 
@@ -53,24 +62,39 @@ def config_key(path: Path) -> str:
 def row(reports: list[Report]) -> str:
     """One line of the table."""
     first = reports[0]
-    metric = first["monitor"].replace("val/", "test/")
-    metric = "test/noise_ratio" if "test/noise_ratio" in first["scores"] else metric
+    metrics = shown_metrics(first)
     baselines = [
-        f"{name} {scores[metric]:.4f}"
+        f"{name} {values_of([r['baselines'][name] for r in reports], metrics)}"
         for name, scores in first["baselines"].items()
-        if metric in scores
+        if metrics[0] in scores
     ]
     cells = [
         f"`{first['name']}`",
         f"{first['data']['source']} ({first['evaluated_targets']['test']:,} test)",
-        metric,
-        spread([report["scores"][metric] for report in reports]),
+        " / ".join(metric.removeprefix("test/") for metric in metrics),
+        values_of([report["scores"] for report in reports], metrics),
         ", ".join(baselines),
         str(len(reports)),
         f"{statistics.median(report['seconds']['fit'] for report in reports):,.0f}",
         ", ".join(sorted({commit(report["git"]) for report in reports})),
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def shown_metrics(report: Report) -> list[str]:
+    """The metric of the test split that a run is about, and one or two more."""
+    scores, monitor = report["scores"], report["monitor"].replace("val/", "test/")
+    main = next((name for name in MAIN if name in scores), monitor)
+    return [main, *[name for name in BESIDE if name in scores and name != main][:2]]
+
+
+def values_of(scores: list[dict[str, float]], metrics: list[str]) -> str:
+    """Mean and spread of each metric; a dash where it is not defined."""
+    cells = []
+    for metric in metrics:
+        known = [members[metric] for members in scores if metric in members]
+        cells.append(spread(known) if known else "-")
+    return " / ".join(cells)
 
 
 def commit(git: dict[str, Any]) -> str:
@@ -88,13 +112,13 @@ def spread(values: list[float]) -> str:
     >>> spread([0.5]), spread([0.4, 0.6])
     ('0.5000', '0.5000 +- 0.1414')
     """
-    mean = f"{statistics.mean(values):.4f}"
-    return mean if len(values) == 1 else f"{mean} +- {statistics.stdev(values):.4f}"
+    mean = number(statistics.mean(values))
+    return mean if len(values) == 1 else f"{mean} +- {number(statistics.stdev(values))}"
 
 
 def table(groups: Iterable[list[Report]]) -> str:
     """The Markdown table, in the order of names."""
-    head = "| run | data | metric | score | baselines | seeds | fit, s | commit |"
+    head = "| run | data | metric | score | baselines | runs | fit, s | commit |"
     rows = [row(reports) for reports in sorted(groups, key=lambda g: str(g[0]["name"]))]
     return "\n".join([head, "|---|---|---|---|---|---|---|---|", *rows])
 
