@@ -65,6 +65,10 @@ class DataModule(L.LightningDataModule):
         """Each token as people write it, by its id; or each feature of a step. May be empty."""
         return ()
 
+    def output_names(self) -> Sequence[str]:
+        """Each token to be predicted as people write it, by its id. May be empty."""
+        return ()
+
     def uncut_lengths(self, split: Split) -> NDArray[Any] | None:
         """Steps of each input before anything was cut, (N,); None where nothing is."""
         return None
@@ -75,7 +79,7 @@ class DataModule(L.LightningDataModule):
         for split, loader in self._loaders().items():
             tally, kept = count_split(loader, self.spec)
             known = tally.facts(loader, self.provenance.sizes[split], self.batch_size)
-            found = [middle(batch) for batch in kept]
+            found = [middle(batch, self.spec) for batch in kept]
             examples = [Example(row, self.example(split, row), *rest) for row, *rest in found]
             splits[split] = SplitFacts(**known, uncut=self.uncut_lengths(split), examples=examples)
         return Description(
@@ -84,6 +88,7 @@ class DataModule(L.LightningDataModule):
             self.provenance,
             self.spec,
             self.input_names(),
+            self.output_names(),
             splits,
         )
 

@@ -168,6 +168,7 @@ class Description:
         provenance: what was read.
         spec: sizes.
         input_names: of each token by its id, or of each feature of a step; may be empty.
+        output_names: of each token to be predicted, by its id; may be empty.
         splits: split -> what was counted.
         extra: what else the data set says of itself, a line each.
     """
@@ -177,6 +178,7 @@ class Description:
     provenance: Provenance
     spec: DataSpec
     input_names: Sequence[str]
+    output_names: Sequence[str]
     splits: Mapping[str, SplitFacts]
     extra: Mapping[str, str] = field(default_factory=dict)
 
@@ -202,10 +204,15 @@ class Description:
             "tasks": list(self.tasks),
             "data": self.provenance.plain(),
             "line": self.provenance.line(),
-            "spec": {name: value for name, value in asdict(self.spec).items() if value},
+            "spec": self.plain_spec(),
             "extra": dict(self.extra),
             "splits": {split: self.plain_split(facts) for split, facts in self.splits.items()},
         }
+
+    def plain_spec(self) -> dict[str, Any]:
+        """The sizes that are not what they are anyway."""
+        usual = asdict(DataSpec(0))
+        return {name: v for name, v in asdict(self.spec).items() if v and v != usual[name]}
 
     def plain_split(self, facts: SplitFacts) -> dict[str, Any]:
         """One split as plain values; what it has not is left out."""
@@ -244,12 +251,8 @@ class Description:
             "row": example.row,
             "shown": {name: in_words(value) for name, value in example.shown.items()},
             "read": in_words(example.inputs, self.input_names if self.spec.num_tokens else ()),
-            "target": in_words(target, self.class_names() if is_class else self.target_names()),
+            "target": in_words(target, self.class_names() if is_class else self.output_names),
         }
-
-    def target_names(self) -> Sequence[str]:
-        """The names of target tokens: those of the inputs, where both are one vocabulary."""
-        return self.input_names if len(self.input_names) == self.spec.output_size else ()
 
 
 def spread(lengths: Ints) -> dict[str, float]:
@@ -383,9 +386,11 @@ def count_split(loader: BatchLoader, spec: DataSpec) -> tuple[Tally, list[Batch]
     return tally, kept
 
 
-def middle(batch: Batch) -> tuple[int, NDArray[Any], NDArray[Any]]:
+def middle(batch: Batch, spec: DataSpec) -> tuple[int, NDArray[Any], NDArray[Any]]:
     """Row, inputs and target of the sequence in the middle of a batch, without padding."""
     i = len(batch.lengths) // 2
     inputs = batch.inputs[i, : batch.lengths[i]]
     target = batch.targets[i] if batch.rows.ndim == 1 else batch.targets[i, :1]
+    if kind_of_targets(batch, spec) == "sentences":
+        target = target[target != PADDING]
     return int(batch.rows[i].flatten()[0]), inputs.numpy(), np.atleast_1d(target.numpy())

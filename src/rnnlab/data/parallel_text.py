@@ -381,6 +381,14 @@ class ParallelTextDataModule(PreparedDataModule):
         source, target = (self.text(split, side, row)[0] for side in SIDES)
         return {"text": source, "reference": target}
 
+    def input_names(self) -> list[str]:
+        """See DataModule."""
+        return self.vocabularies["source"].readable()
+
+    def output_names(self) -> list[str]:
+        """See DataModule."""
+        return self.vocabularies["target"].readable()
+
     def evidence(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """What a translation is judged by."""
         source, target = (self.vocabularies[side] for side in SIDES)

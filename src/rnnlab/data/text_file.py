@@ -321,6 +321,14 @@ class LanguageModelingDataModule(PreparedDataModule):
     def _pieces(self) -> list[str]:
         return self.vocabulary.readable()
 
+    def input_names(self) -> list[str]:
+        """See DataModule."""
+        return self._pieces
+
+    def output_names(self) -> list[str]:
+        """See DataModule."""
+        return self._pieces
+
     def evidence(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """See rnnlab.tasks.LanguageModeling."""
         unknown = {name: count / self.sizes[name] for name, count in self.unknown.items()}

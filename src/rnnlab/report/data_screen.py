@@ -176,4 +176,4 @@ def print_example(console: Console, split: str, example: Facts) -> None:
     console.print(f"\n{split} {example['row']:,}", style="bold", highlight=False)
     for name, line in lines.items():
         text = " ".join(line.split())
-        console.print(f"  {name:<9}{text}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"  {name:<11}{text}", highlight=False, markup=False, soft_wrap=True)
