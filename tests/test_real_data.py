@@ -1,0 +1,52 @@
+"""Every data set as a user has it, embedded or from its published files, with every plain cell."""
+
+from pathlib import Path
+
+import pytest
+from composing import SMALL, choices, compose
+
+from rnnlab.experiment import run
+
+YOURS = {"csv_series", "text_classification", "text_file", "parallel_text"}
+PUBLISHED = {  # below the folder of benchmark data
+    "ett": "ett",
+    "multi30k": "multi30k",
+    "ptb": "ptb",
+    "sms_spam": "sms_spam",
+    "wikitext2": "wikitext-2",
+}
+QUICK = {  # what would take a minute each
+    "imdb": {"linear_baseline": False},
+    "rotten_tomatoes": {"linear_baseline": False},
+}
+SLICE = {"max_epochs": 1, "log_every_n_steps": 1, "limit_train_batches": 3}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("model", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("data", sorted(set(choices("data")) - YOURS))
+def test_an_epoch_on_a_slice_ends_with_a_report(
+    data: str, model: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    words = [f"data={data}", f"model={model}", "trainer=cpu", f"output_dir={tmp_path}"]
+    if data in PUBLISHED:
+        words.append(f"data.path={request.getfixturevalue('shared_data') / PUBLISHED[data]}")
+    plain = compose(*words, "model.hidden_size=16")
+    plain["data"] |= QUICK.get(data, {})
+    if "source" in plain["data"] and data not in PUBLISHED:
+        plain["data"]["source"] = "embedded"
+    plain["trainer"] |= {**SLICE, "limit_val_batches": 2, "limit_test_batches": 2}
+    report = run(plain).report
+    assert report["status"] == "finished"
+    assert report["best"]["step"] == 3
+    assert report["data"]["source"] in ("generated", "embedded", "local")
+    assert report["data"]["sha256"]
+    assert min(report["data"]["sizes"].values()) > 0
+    assert report["baselines"]
+    scores = [value for name, value in report["scores"].items() if name.startswith("test/")]
+    assert all(value == value for value in scores), "not a number"
+
+
+def test_every_data_set_is_here_or_yours() -> None:
+    assert set(SMALL) >= YOURS | set(PUBLISHED)
