@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from benchmarks.pairs import Pair, Row, Stopwatch, interleave
 from benchmarks.runs import Settings, composed, left_as_found
 from rnnlab.build import build_data
-from rnnlab.data import DataModule
+from rnnlab.data.base import DataModule
 from rnnlab.spec import Batch
 
 BATCHES = 40  # in a block: long enough that neither side starts with the other's cache

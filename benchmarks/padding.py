@@ -12,7 +12,7 @@ from benchmarks.pairs import Pair, Row, Stopwatch, interleave
 from benchmarks.runs import MANY_EPOCHS, BareLoop, Settings, composed, device_of, left_as_found
 from rnnlab.build import build_data
 from rnnlab.config import RunConfig
-from rnnlab.data import DataModule
+from rnnlab.data.base import DataModule
 from rnnlab.data.batching import Ints
 from rnnlab.precision import choose_matmul_precision
 from rnnlab.spec import Batch

@@ -5,9 +5,8 @@ import pytest
 import torch
 from composing import compose, small
 
-from rnnlab.data import AddingDataModule, CopyingDataModule
-from rnnlab.data.adding import CONSTANT, CONSTANT_MAE, CONSTANT_MSE, make_adding
-from rnnlab.data.copying import BLANK, FIRST, GO, make_copying
+from rnnlab.data.adding import CONSTANT, CONSTANT_MAE, CONSTANT_MSE, AddingDataModule, make_adding
+from rnnlab.data.copying import BLANK, FIRST, GO, CopyingDataModule, make_copying
 from rnnlab.errors import ConfigError
 from rnnlab.experiment import run
 from rnnlab.spec import Batch, DataSpec

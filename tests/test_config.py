@@ -10,7 +10,8 @@ import torch
 from composing import compose, small
 
 from rnnlab.config import RunConfig, locate, parse, settable, signature_problems
-from rnnlab.data import IMDBDataModule, SineDataModule
+from rnnlab.data.imdb import IMDBDataModule
+from rnnlab.data.sine import SineDataModule
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.experiment import check, run
 from rnnlab.values import PositiveInt, Probability

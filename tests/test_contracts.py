@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rnnlab.build import build_data, build_model, build_task, maker
 from rnnlab.config import locate, parse
-from rnnlab.data import DataModule
+from rnnlab.data.base import DataModule
 from rnnlab.errors import ConfigError
 from rnnlab.experiment import check, run
 from rnnlab.layers.pooling import PoolingName

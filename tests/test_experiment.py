@@ -17,7 +17,8 @@ from composing import compose, small
 import rnnlab
 from rnnlab.build import build_data, build_task
 from rnnlab.callbacks import DivergedError, RunStopped
-from rnnlab.data import DataModule, SineDataModule
+from rnnlab.data.base import DataModule
+from rnnlab.data.sine import SineDataModule
 from rnnlab.errors import ConfigError
 from rnnlab.experiment import Run, check, run
 from rnnlab.report.folder import RunFolder

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnlab.data import IMDBDataModule, movie_reviews, prepared
+from rnnlab.data import movie_reviews, prepared
+from rnnlab.data.imdb import IMDBDataModule
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.layers.embedding import PADDING, UNKNOWN
 

@@ -17,18 +17,14 @@ from hypothesis import strategies as st
 
 from rnnlab import load
 from rnnlab.build import build_model, build_task
-from rnnlab.data import (
-    IMDBTextDataModule,
-    KJVDataModule,
-    LanguageModelingDataModule,
-    PTBDataModule,
-    WikiText2DataModule,
-    kjv,
-    prepared,
-    text_file,
-)
+from rnnlab.data import kjv, prepared, text_file
+from rnnlab.data.imdb_text import IMDBTextDataModule
+from rnnlab.data.kjv import KJVDataModule
 from rnnlab.data.ngrams import Bigram, unigram
+from rnnlab.data.ptb import PTBDataModule
+from rnnlab.data.text_file import LanguageModelingDataModule
 from rnnlab.data.vocabulary import SPECIALS, Vocabulary
+from rnnlab.data.wikitext2 import WikiText2DataModule
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment import check, run
 from rnnlab.layers.embedding import END, START, UNKNOWN

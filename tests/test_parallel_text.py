@@ -9,15 +9,11 @@ import pytest
 import torch
 from composing import mirrored_pairs, write_lines
 
-from rnnlab.data import (
-    InterfaceStringsDataModule,
-    Multi30kDataModule,
-    NumbersDataModule,
-    ParallelTextDataModule,
-)
 from rnnlab.data.batching import BatchLoader, ShuffledOrder, SortedOrder
-from rnnlab.data.interface_strings import read_catalogue
-from rnnlab.data.numbers import spelled
+from rnnlab.data.interface_strings import InterfaceStringsDataModule, read_catalogue
+from rnnlab.data.multi30k import Multi30kDataModule
+from rnnlab.data.numbers import NumbersDataModule, spelled
+from rnnlab.data.parallel_text import ParallelTextDataModule
 from rnnlab.data.sentence_pairs import aligned, read_lines
 from rnnlab.data.vocabulary import Vocabulary
 from rnnlab.errors import ConfigError, DataError

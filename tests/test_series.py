@@ -12,10 +12,12 @@ from composing import compose, small, walks_file
 
 from rnnlab.build import build_data, build_task
 from rnnlab.config import parse
-from rnnlab.data import CsvSeriesDataModule, StocksDataModule, ett, forecasting, series_files
+from rnnlab.data import ett, forecasting, series_files
+from rnnlab.data.csv_series import CsvSeriesDataModule
 from rnnlab.data.forecasting import SPLITS, SeriesDataModule
 from rnnlab.data.rivals import Ridge, drift, ewma, persistence, seasonal_naive
 from rnnlab.data.series import Windows, calendar_features, first_targets, standard
+from rnnlab.data.stocks import StocksDataModule
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment import run
 from rnnlab.spec import Batch, DataSpec, Units

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from rnnlab.data import SineDataModule
 from rnnlab.data.series import Windows
-from rnnlab.data.sine import noise_floor, sine_waves
+from rnnlab.data.sine import SineDataModule, noise_floor, sine_waves
 from rnnlab.errors import ConfigError
 
 SPLITS = ("train", "val", "test")

@@ -13,8 +13,8 @@ import pytest
 from composing import ROOT
 from hub import REVISION, Hub, serve
 
-from rnnlab.data import SMSSpamDataModule
 from rnnlab.data.labelled_texts import load_texts, same_but_numbers, same_words
+from rnnlab.data.sms_spam import SMSSpamDataModule
 from rnnlab.errors import DataError
 
 SPLITS = ("train", "val", "test")

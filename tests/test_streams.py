@@ -142,7 +142,7 @@ def test_an_order_has_one_window_more_for_the_rest() -> None:
 
 PREPARE = """
 import resource, sys
-from rnnlab.data import LanguageModelingDataModule
+from rnnlab.data.text_file import LanguageModelingDataModule
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

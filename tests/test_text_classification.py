@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnlab.data import TextClassificationDataModule
 from rnnlab.data.labelled_texts import load_texts, same_but_numbers
 from rnnlab.data.linear import linear_probabilities
+from rnnlab.data.text_classification import TextClassificationDataModule
 from rnnlab.errors import ConfigError, DataError
 
 SPLITS = ("train", "val", "test")

@@ -23,7 +23,7 @@ from torch.nn.functional import pad
 
 from rnnlab.callbacks import AtomicCheckpointIO
 from rnnlab.config import RunConfig, TrainerConfig, locate
-from rnnlab.data import DataModule
+from rnnlab.data.base import DataModule
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.models import Learning, Plan, RecurrentModel
 from rnnlab.spec import DataSpec

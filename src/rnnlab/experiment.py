@@ -17,7 +17,7 @@ from rnnlab.report.folder import RunFolder, new_folder, open_folder
 if TYPE_CHECKING:
     import lightning.pytorch as L
 
-    from rnnlab.data import DataModule
+    from rnnlab.data.base import DataModule
     from rnnlab.models import RecurrentModel
     from rnnlab.tasks import Findings, Outcome
 

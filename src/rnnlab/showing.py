@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rnnlab.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
-    from rnnlab.data import DataModule
+    from rnnlab.data.base import DataModule
     from rnnlab.data.description import Description
 
 

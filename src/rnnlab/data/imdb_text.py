@@ -20,7 +20,7 @@ _BREAK = re.compile(r"(?:<br\s*/?>|\s)+")
 
 
 class IMDBTextDataModule(LanguageModelingDataModule):
-    """Movie reviews, a line each; see rnnlab.data.IMDBDataModule for the sources.
+    """Movie reviews, a line each; see rnnlab.data.imdb.IMDBDataModule for the sources.
 
     Validation, and the test where the source has none, are drawn by review: reviews of one movie
     and equal texts never stand on both sides of a split.

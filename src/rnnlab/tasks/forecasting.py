@@ -115,7 +115,8 @@ class Forecasting(Task):
         """Errors of each step of the horizon, and the network against each baseline.
 
         Asks the data set for `naive`, `zero`, `times`, `series`, `rivals`, `references`; see
-        rnnlab.data.SeriesDataModule.evidence. Without them, as with generated series, nothing.
+        SeriesDataModule.evidence in rnnlab.data.forecasting. Without them, as with generated
+        series, there is nothing to say.
         """
         if "rivals" not in outcome.evidence:
             return Findings()
