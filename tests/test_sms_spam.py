@@ -170,6 +170,7 @@ def test_a_run_reads_the_hub_once_and_says_its_revision(tmp_path, name, line):
         assert hub.asked == []
 
 
+@pytest.mark.slow
 def test_a_hub_that_stalls_in_the_middle_of_a_file_is_given_up(tmp_path):
     hub = small_hub()
     hub.stalls_after = 500

@@ -72,7 +72,7 @@ class Progress(L.Callback):
         self._shown = now
         loss = float(outputs["loss"])
         speed = self._samples / (now - self._started)
-        numbers = f"loss {loss:.4f}  {speed:,.0f} samples/s"
+        numbers = f"loss {loss:.4g}  {speed:,.0f} samples/s"
         self._bar.update(self._task, completed=i + 1, numbers=numbers, refresh=True)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -86,7 +86,7 @@ class Progress(L.Callback):
             for name, value in trainer.callback_metrics.items()
             if name.startswith(("train/", "val/")) and not name.endswith("/targets")
         }
-        listed = "  ".join(f"{name} {value:.4f}" for name, value in scores.items())
+        listed = "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
         width = len(str(trainer.max_epochs))
         epoch = f"{trainer.current_epoch + 1:>{width}}/{trainer.max_epochs}"
         line = f"epoch {epoch}  {listed}  {seconds:.0f} s"
