@@ -67,7 +67,7 @@ class Batch(NamedTuple):
     """A batch of sequences, padded at the end.
 
     Attributes:
-        inputs: token ids (B, T) or values (B, T, D).
+        inputs: token ids (B, T), int32 or int64, or values (B, T, D).
         lengths: valid steps of each sequence, (B,), each in 1..T.
         targets: what is to be predicted: classes (B,) or (B, horizon), future values (B, horizon,
             variables), the token behind each step (B, T), or a sentence (B, U), padded.

@@ -1,6 +1,7 @@
 """What every data set is: sizes, three loaders whose targets are fixed, baselines, and examples."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -123,4 +124,4 @@ class DataModule(L.LightningDataModule):
     def _loader(
         self, split: Split, order: ShuffledOrder | SortedOrder, training: bool = False
     ) -> BatchLoader:
-        return BatchLoader(order, lambda rows: self.gather(split, rows), training)
+        return BatchLoader(order, partial(self.gather, split), training)

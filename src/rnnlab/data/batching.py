@@ -68,6 +68,8 @@ class ShuffledOrder:
         self.shuffle = shuffle
         self.epoch = 0
         self._starts = cut_by_tokens(np.sort(lengths), batch_tokens) if batch_tokens else None
+        # Numbers of two bytes are sorted by radix, several times as fast.
+        self._keys = lengths.astype(np.uint16) if lengths.max(initial=0) < 2**16 else lengths
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this before each epoch."""
@@ -83,7 +85,7 @@ class ShuffledOrder:
         random = np.random.default_rng([self.seed, self.epoch if self.shuffle else 0])
         rows = random.permutation(len(self.lengths))
         batches = self._pooled(rows) if self._starts is None else self._sorted(rows, self._starts)
-        return [batches[i] for i in random.permutation(len(batches))]
+        return [batches[i] for i in random.permutation(len(batches)).tolist()]
 
     def _sorted(self, rows: Ints, starts: Ints) -> list[Ints]:
         return np.split(rows[np.argsort(self.lengths[rows], kind="stable")], starts)
@@ -93,8 +95,10 @@ class ShuffledOrder:
         batches: list[Ints] = []
         for start in range(0, len(rows), pool):
             members = rows[start : start + pool]
-            members = members[np.argsort(self.lengths[members], kind="stable")]
-            batches += np.split(members, range(self.batch_size, len(members), self.batch_size))
+            members = members[np.argsort(self._keys[members], kind="stable")]
+            whole = len(members) - len(members) % self.batch_size
+            batches.extend(members[:whole].reshape(-1, self.batch_size))
+            batches += [members[whole:]] if whole < len(members) else []
         return batches
 
 
@@ -153,15 +157,15 @@ class ResumableLoader(ABC):
         """What makes the i-th batch of the current epoch."""
 
     def __iter__(self) -> Iterator[Batch]:
-        make, count = self.batches(), len(self)
+        make, count, epoch = self.batches(), len(self), self.epoch
         # Only a loaded position is gone on from, and only in its own epoch.
-        resumes = self._resumes and self._position["epoch"] == self.epoch
+        resumes = self._resumes and self._position["epoch"] == epoch
         start = self._position["batch"] if resumes and self._position["batch"] < count else 0
         self._resumes = False
         for i in range(start, count):
-            self._position = {"epoch": self.epoch, "batch": i + 1}
+            self._position = {"epoch": epoch, "batch": i + 1}
             yield make(i)
-        self._position = {"epoch": self.epoch + 1, "batch": 0}
+        self._position = {"epoch": epoch + 1, "batch": 0}
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loader stands; Lightning keeps it in every checkpoint."""
