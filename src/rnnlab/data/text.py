@@ -183,7 +183,7 @@ class Padded:
 
     Attributes:
         lengths: steps of each sequence as it is read, (N,).
-        shelves: the padded sequences, (N, W), and their beginnings, (N, W / 2) ...; narrow first.
+        shelves: the padded sequences, (N, W), and their beginnings, (N, 3/4 W) ...; narrow first.
     """
 
     def __init__(self, sequences: Ragged, reading: Reading) -> None:
@@ -192,8 +192,8 @@ class Padded:
         self.shelves: list[NDArray[Any]] = []
         if len(self.lengths) * int(self.lengths.max()) <= PADDED_CELLS:
             whole = self._pad()
-            widths = [whole.shape[1] >> halvings for halvings in (4, 3, 2, 1)]
-            self.shelves = [whole[:, :width].copy() for width in widths if width] + [whole]
+            widths = sorted({whole.shape[1] * part // 8 for part in (1, 2, 3, 4, 6)} - {0})
+            self.shelves = [*(whole[:, :width].copy() for width in widths), whole]
         self.widths = [shelf.shape[1] for shelf in self.shelves]
 
     def _pad(self) -> NDArray[Any]:
