@@ -206,6 +206,8 @@ def collect_outcome(model: RecurrentModel, data: DataModule) -> Outcome:
     """What was predicted on the test split, of all processes, in the order of the split."""
     parts = model.outcome if model.task.stateful else gathered(model.outcome)
     predictions, targets, index = (stacked(list(column)) for column in zip(*parts, strict=True))
+    model.outcome.clear()  # long horizons take hundreds of megabytes
+    del parts
     order = index.argsort()
     rows = index[order].tolist()
     return Outcome(

@@ -4,14 +4,26 @@ N targets, H steps of the horizon, V variables.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+PIECE = 1_000_000  # numbers that are measured at once: 8 MB
 MEASURES = ("mse", "mae", "smape", "mase")
+
+
+def in_pieces(rows: Array, cells: int) -> Iterator[Array]:
+    """The rows in pieces of about a million numbers, where each row stands for `cells` of them.
+
+    >>> [len(piece) for piece in in_pieces(np.arange(5), 500_000)]
+    [2, 2, 1]
+    """
+    size = max(1, PIECE // cells)
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
 
 
 def errors_by_step(

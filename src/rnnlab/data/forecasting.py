@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rnnlab.data.base import Split
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
-from rnnlab.data.rivals import CHUNK, Array, Forecast, Ridge, drift, persistence, seasonal_naive
+from rnnlab.data.rivals import Array, Forecast, Ridge, drift, persistence, seasonal_naive
 from rnnlab.data.series import (
     CHANGES,
     Windows,
@@ -35,7 +35,7 @@ from rnnlab.data.series_files import (
 from rnnlab.data.sources import SourceName
 from rnnlab.data.tables import Delimiter
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.measures import errors_by_step
+from rnnlab.measures import errors_by_step, in_pieces
 from rnnlab.spec import Batch, DataSpec, Units
 from rnnlab.values import NonNegativeInt, PositiveInt, Share
 
@@ -415,7 +415,7 @@ class SeriesDataModule(PreparedDataModule):
         windows = self.windows[split]
         sums: dict[str, Array] = {}
         rows = np.arange(len(windows))
-        for part in np.split(rows, range(CHUNK, len(rows), CHUNK)):
+        for part in in_pieces(rows, self.horizon * len(self.variables)):
             naive, zero = self.scales(split, part)
             found = errors_by_step(forecast(part), windows.targets(part), naive, zero)
             for name, steps in found.items():

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from rnnlab.data.cache import cached
 from rnnlab.data.series import Ints, Windows
+from rnnlab.measures import in_pieces
 
 Array = NDArray[Any]
 Forecast = Callable[[Ints], Array]  # rows of targets (B,) -> (B, H, V)
 MAX_FITTED = 200_000  # windows that a ridge regression is fitted on
-CHUNK = 8192
 
 
 def persistence(windows: Windows) -> Forecast:
@@ -77,7 +77,7 @@ class Ridge:
         variables, width = train.values.shape[1], self.window + 1
         squares = np.zeros((variables, width, width))
         products = np.zeros((variables, width, train.horizon))
-        for rows in np.split(chosen, range(CHUNK, len(chosen), CHUNK)):
+        for rows in in_pieces(chosen, variables * max(width, train.horizon)):
             read, last = self._read(train, rows)  # (V, B, window + 1), (V, B, 1)
             ahead = train.targets(rows).transpose(2, 0, 1) - last  # (V, B, H)
             squares += read.transpose(0, 2, 1) @ read
