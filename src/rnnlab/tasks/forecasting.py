@@ -73,6 +73,7 @@ class Forecasting(Task):
         self.spec = spec
         self.input_size = int(spec.input_size or 0)
         self.dropout = nn.Dropout(head_dropout)
+        self._measured: tuple[Outcome, Table] | None = None
 
     def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
         """See Task."""
@@ -120,7 +121,7 @@ class Forecasting(Task):
         """
         if "rivals" not in outcome.evidence:
             return Findings()
-        table = Table.of(outcome)
+        table = self.measured(outcome)
         verdicts = {
             name: compare(table.over_time["network"], errors, self.spec.horizon)
             for name, errors in table.over_time.items()
@@ -140,6 +141,12 @@ class Forecasting(Task):
             ],
             details={"against": plain(verdicts), "by_step": table.plain()},
         )
+
+    def measured(self, outcome: Outcome) -> "Table":
+        """The network and every baseline, measured once for both `judge` and `write`."""
+        if self._measured is None or self._measured[0] is not outcome:
+            self._measured = outcome, Table.of(outcome)
+        return self._measured[1]
 
     def each_alone(self, outcome: Outcome, table: "Table") -> Iterator[str]:
         """On how many of several series the network is better or worse, each tested alone."""
@@ -166,7 +173,7 @@ class Forecasting(Task):
         predicted, truths = outcome.predictions.numpy(), outcome.targets.numpy()
         shown = np.linspace(0, len(truths) - 1, num=min(EXAMPLES, len(truths)), dtype=int)
         rivals = outcome.evidence.get("rivals", {})
-        table = Table.of(outcome) if rivals else None
+        table = self.measured(outcome) if rivals else None
         best = table.best_rival() if table else ""
         picture = plots.forecasts(
             [outcome.example(int(i)) for i in shown],
