@@ -210,8 +210,8 @@ def test_a_task_that_forbids_looking_ahead(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(Classification, "causal", True)
     assert problem("model=bigru") == (
-        "model.bidirectional=true would read what task=classification must predict: choose a "
-        "model of one direction"
+        "model: GRU with these settings reads ahead, which task=classification must predict: "
+        "choose one that reads in one direction, such as model=gru"
     )
     check(compose("model=gru"))
 

@@ -146,11 +146,6 @@ def check_pairs(config: RunConfig, data: DataModule) -> None:
             f"task={task.name} does not fit data={type(data).__name__}, whose targets are for "
             f"{' or '.join(data.tasks)}: leave the task out, the data set says which"
         )
-    if task.causal and config.model.get("bidirectional"):
-        raise ConfigError(
-            f"model.bidirectional=true would read what task={task.name} must predict: choose a "
-            "model of one direction"
-        )
     split, _, metric = config.monitor.partition("/")
     if split != "val" or metric not in task.metric_names:
         names = [f"val/{name}" for name in task.metric_names]

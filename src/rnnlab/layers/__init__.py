@@ -1,6 +1,13 @@
 """Plain torch parts of recurrent networks; each can be taken out and used alone."""
 
-from rnnlab.layers.attention import ScaledDotAttention
+from rnnlab.layers.attention import (
+    AdditiveAttention,
+    Attention,
+    DotAttention,
+    GeneralAttention,
+    MultiHeadAttention,
+    ScaledDotAttention,
+)
 from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
 from rnnlab.layers.decoder import Decoder
 from rnnlab.layers.embedding import LockedDropout, TokenEmbedding, WordDropout
@@ -8,9 +15,14 @@ from rnnlab.layers.pooling import AttentionPooling, Pooling
 from rnnlab.layers.recurrent import RecurrentStack, initialize, reverse_valid_steps
 
 __all__ = [
+    "AdditiveAttention",
+    "Attention",
     "AttentionPooling",
     "Decoder",
+    "DotAttention",
+    "GeneralAttention",
     "LockedDropout",
+    "MultiHeadAttention",
     "Pooling",
     "RecurrentStack",
     "ScaledDotAttention",

@@ -10,6 +10,7 @@ import lightning.pytorch as L
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from rnnlab.errors import ConfigError
 from rnnlab.layers.recurrent import State, detached, moved
 from rnnlab.models.scores import Scores
 from rnnlab.spec import Batch
@@ -74,7 +75,12 @@ class RecurrentModel(L.LightningModule):
         self.carried: dict[str, State | None] = {}
 
     def complete(
-        self, output_size: int, bidirectional: bool = False, layer: LayerMaker | None = None
+        self,
+        output_size: int,
+        bidirectional: bool = False,
+        layer: LayerMaker | None = None,
+        *,
+        causal: bool = True,
     ) -> None:
         """Build the head for outputs of size H; the last line of every architecture's constructor.
 
@@ -82,9 +88,20 @@ class RecurrentModel(L.LightningModule):
             output_size: H.
             bidirectional: the second half of the outputs was read backwards.
             layer: makes one recurrent layer of this kind; see Task.build.
+            causal: no output depends on a later input; never so if bidirectional.
+
+        Raises:
+            ConfigError: the task asks for a causal architecture, and this one is not.
         """
         self.output_size = output_size
         self.bidirectional = bidirectional
+        self.causal = causal and not bidirectional
+        if self.task.causal and not self.causal:
+            raise ConfigError(
+                f"model: {type(self).__name__} with these settings reads ahead, which "
+                f"task={self.task.name} must predict: choose one that reads in one direction, such "
+                "as model=gru"
+            )
         self.task.build(output_size, bidirectional, layer)
 
     def forward(
