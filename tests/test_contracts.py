@@ -1,6 +1,7 @@
 """What every member of a config group owes the others; a new YAML file is tested unasked."""
 
 import inspect
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,16 +25,36 @@ from rnnlab.tasks import Forecasting
 B, T, D = 3, 7, 5
 LENGTHS = torch.tensor([T, 4, 1])
 MODELS, DATA = choices("model"), choices("data")
+OPTIONS: dict[str, dict[str, Any]] = {  # of stacked models, each alone and all together
+    "residual": {"residual": True},
+    "layer_norm": {"layer_norm": True},
+    "projection": {"projection_size": 4},
+    "locked_dropout": {"dropout": 0.3, "locked_dropout": True},
+    "weight_drop": {"weight_drop": 0.4},
+    "learned_state": {"learned_state": True},
+}
+OPTIONS["everything"] = {name: value for one in OPTIONS.values() for name, value in one.items()}
+VARIANTS = [f"{model}+{option}" for model in ("rnn", "lstm", "gru", "bilstm") for option in OPTIONS]
+
+
+@cache
+def settings_of(name: str) -> dict[str, Any]:
+    return compose(f"model={name}")["model"]
 
 
 def model_of(name: str, **settings: Any) -> RecurrentModel:
-    """A small one, in double precision, so that equal means equal."""
-    component = compose(f"model={name}")["model"]
-    wanted = {"hidden_size": 6, "num_layers": 2, **settings}
+    """A small one, in double precision, so that equal means equal; nothing in it is zero."""
+    choice, _, option = name.partition("+")
+    component = dict(settings_of(choice))
+    wanted = {"hidden_size": 6, "num_layers": 2, **OPTIONS.get(option, {}), **settings}
     component |= {key: value for key, value in wanted.items() if key in component}
     torch.manual_seed(0)
     spec = DataSpec(output_size=2, input_size=D)
-    return maker(component)(Forecasting(spec)).double().eval()
+    model: RecurrentModel = maker(component)(Forecasting(spec)).double().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return model
 
 
 def causal_model_of(name: str) -> RecurrentModel:
@@ -63,7 +84,7 @@ def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 # Architectures.
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, *VARIANTS])
 def test_padding_changes_nothing(name: str) -> None:
     model, inputs = model_of(name), sequences()
     for i, length in enumerate(LENGTHS):
@@ -74,13 +95,13 @@ def test_padding_changes_nothing(name: str) -> None:
         torch.testing.assert_close(together[i, :length], alone[0])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, *VARIANTS])
 def test_without_lengths_every_step_is_valid(name: str) -> None:
     model, inputs = model_of(name), sequences()
     torch.testing.assert_close(model(inputs)[0], model(inputs, torch.full((B,), T))[0])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, *VARIANTS])
 def test_two_halves_with_carried_state_equal_the_whole(name: str) -> None:
     model, inputs = causal_model_of(name), sequences()
     whole, end = model(inputs)
@@ -90,7 +111,7 @@ def test_two_halves_with_carried_state_equal_the_whole(name: str) -> None:
     torch.testing.assert_close(after, end)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, *VARIANTS])
 def test_no_output_depends_on_later_input(name: str) -> None:
     model, inputs = causal_model_of(name), sequences().requires_grad_()
     outputs, _ = model(inputs)
@@ -100,11 +121,12 @@ def test_no_output_depends_on_later_input(name: str) -> None:
         assert gradient[:, : step + 1].any()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, *VARIANTS])
 def test_what_is_called_bidirectional_reads_from_both_ends(name: str) -> None:
-    model, inputs = model_of(name, num_layers=1), sequences().requires_grad_()
-    if not model.bidirectional:
+    if not model_of(name).bidirectional:
         pytest.skip("reads in one direction")
+    alone = {"num_layers": 1, "residual": False, "dropout": 0.0, "locked_dropout": False}
+    model, inputs = model_of(name, **alone), sequences().requires_grad_()
     outputs, _ = model(inputs)
     ahead, behind = outputs.chunk(2, dim=2)
     for half, unseen in ((ahead, slice(4, T)), (behind, slice(0, 3))):
@@ -114,14 +136,14 @@ def test_what_is_called_bidirectional_reads_from_both_ends(name: str) -> None:
         model(inputs, None, [None, None])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, *VARIANTS])
 def test_the_declared_output_size_is_the_real_one(name: str) -> None:
     model = model_of(name)
     outputs, _ = model(sequences(), LENGTHS)
     assert outputs.shape == (B, T, model.output_size)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, *VARIANTS])
 def test_it_never_reads_across_the_batch(name: str) -> None:
     model, inputs = model_of(name), sequences().requires_grad_()
     outputs, _ = model(inputs, LENGTHS)
@@ -130,14 +152,24 @@ def test_it_never_reads_across_the_batch(name: str) -> None:
     assert not gradient[1:].any()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, *VARIANTS])
+def test_gradients_reach_every_parameter_in_training(name: str) -> None:
+    model = model_of(name).train()
+    outputs, _ = model(sequences(), LENGTHS)
+    model.task.head(outputs, LENGTHS).square().sum().backward()
+    for key, parameter in model.named_parameters():
+        assert parameter.grad is not None, key
+        assert parameter.grad.any(), key
+
+
+@pytest.mark.parametrize("name", [*MODELS, *VARIANTS])
 def test_every_parameter_is_in_one_group(name: str) -> None:
     model = model_of(name)
     members = [id(p) for group in parameter_groups(model) for p in group["params"]]
     assert sorted(members) == sorted(id(p) for p in model.parameters())
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, *VARIANTS])
 def test_a_card_rebuilds_the_network(name: str) -> None:
     """Nothing in a constructor depends on anything but its settings."""
     one, other = model_of(name), model_of(name)

@@ -19,11 +19,11 @@ from rnnlab.values import NonNegativeInt, PositiveFloat, PositiveInt
 Component = dict[str, Any]  # _target_ and the arguments of its constructor
 Share = Annotated[int, Gt(0)] | Annotated[float, Interval(gt=0, le=1)]  # batches, or of an epoch
 
-# What the run itself gives to a component; it cannot be set.
+# What the run itself, or a class to its base, gives to a component; it cannot be set.
 RUNTIME: dict[str, frozenset[str]] = {
     "task": frozenset({"spec"}),
     "data": frozenset(),
-    "model": frozenset({"task", "learning"}),
+    "model": frozenset({"task", "learning", "layer"}),
     "optimizer": frozenset({"params"}),
     "scheduler": frozenset({"optimizer", "plan"}),
     "callbacks": frozenset({"folder"}),

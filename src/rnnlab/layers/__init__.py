@@ -12,7 +12,7 @@ from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
 from rnnlab.layers.decoder import Decoder
 from rnnlab.layers.embedding import LockedDropout, TokenEmbedding, WordDropout
 from rnnlab.layers.pooling import AttentionPooling, Pooling
-from rnnlab.layers.recurrent import RecurrentStack, initialize, reverse_valid_steps
+from rnnlab.layers.recurrent import RecurrentLayer, RecurrentStack, initialize, reverse_valid_steps
 
 __all__ = [
     "AdditiveAttention",
@@ -24,6 +24,7 @@ __all__ = [
     "LockedDropout",
     "MultiHeadAttention",
     "Pooling",
+    "RecurrentLayer",
     "RecurrentStack",
     "ScaledDotAttention",
     "TokenEmbedding",

@@ -4,11 +4,16 @@ B batch, T time, D input features, H output features of one direction.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import dropout
 
+from rnnlab.layers.embedding import LockedDropout
+
+RecurrentInit = Literal["orthogonal", "identity", "xavier", "uniform"]
 State = list[Any]  # one entry a layer: torch's own, h (1, B, H) or (h, c)
 
 
@@ -31,11 +36,103 @@ def reverse_valid_steps(sequences: Tensor, lengths: Tensor | None) -> Tensor:
     return sequences.gather(1, order.unsqueeze(2).expand_as(sequences))
 
 
+class RecurrentLayer(nn.Module):
+    """One layer in one direction: normalize(project(cell(inputs))), each part only if asked for.
+
+    The recurrence runs over the cell's own H features: the projection stands behind it, and is
+    therefore the same for every cell. (torch's `proj_size`, for LSTMs alone, stands within.)
+
+    Args:
+        cell: a single-layer module of torch, in one direction.
+        projection_size: features that leave the layer by a linear map, P; None for the cell's own.
+        layer_norm: normalise what leaves the layer over its features (Ba et al., 2016,
+            https://arxiv.org/abs/1607.06450).
+        weight_drop: chance to drop an entry of the recurrent matrix while training, the same one
+            at all steps and in all sequences of a batch (Merity et al., 2018,
+            https://arxiv.org/abs/1708.02182).
+        learned_state: the state before the first step is learned, else it is zero.
+
+    Attributes:
+        output_size: P, or H.
+    """
+
+    def __init__(
+        self,
+        cell: nn.RNNBase,
+        projection_size: int | None = None,
+        layer_norm: bool = False,
+        weight_drop: float = 0.0,
+        learned_state: bool = False,
+    ) -> None:
+        super().__init__()
+        self.cell = cell
+        self.output_size = projection_size or cell.hidden_size
+        kind: dict[str, Any] = {"dtype": cell.all_weights[0][0].dtype}
+        self.project = (
+            nn.Linear(cell.hidden_size, projection_size, **kind) if projection_size else None
+        )
+        self.normalize = nn.LayerNorm(self.output_size, **kind) if layer_norm else None
+        self.weight_drop = weight_drop
+        self.start = LearnedState(cell) if learned_state else None
+
+    def forward(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Inputs (B, T, D) and torch's own state to outputs (B, T, P) and the state after T."""
+        if self.start is not None:
+            state = self.start(len(inputs), state)
+        outputs, after = self.run_cell(inputs, state)  # (B, T, H)
+        if self.project is not None:
+            outputs = self.project(outputs)  # (B, T, P)
+        if self.normalize is not None:
+            outputs = self.normalize(outputs)
+        return outputs, after
+
+    def run_cell(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """The cell; while training with a recurrent matrix that lacks some entries."""
+        if not (self.training and self.weight_drop):
+            return self.cell(inputs, state)  # type: ignore[no-any-return]
+        _, weight_hh, *_ = self.cell.all_weights[0]
+        lacking = {"weight_hh_l0": dropout(weight_hh, self.weight_drop)}
+        return functional_call(self.cell, lacking, (inputs, state))  # type: ignore[no-any-return]
+
+
+class LearnedState(nn.Module):
+    """The state before the first step of every sequence, as parameters; zero at first.
+
+    Args:
+        cell: whose state it is; tried once on zeros, to see how its states are built.
+    """
+
+    def __init__(self, cell: nn.RNNBase) -> None:
+        super().__init__()
+        self.parts = nn.ParameterList()  # vectors (H,): h, or h and c; like biases not decayed
+        with torch.no_grad():
+            _, after = cell(cell.all_weights[0][0].new_zeros(1, 1, cell.input_size))
+        self._like = each_part(after, self._add)
+
+    def _add(self, part: Tensor) -> Tensor:
+        self.parts.append(nn.Parameter(torch.zeros_like(part[0, 0])))
+        return part
+
+    def forward(self, batch_size: int, state: Any) -> Any:
+        """A state for so many sequences; one that is given is handed on."""
+        parts = iter(self.parts)
+        if state is None:
+            return each_part(self._like, lambda _: next(parts).expand(1, batch_size, -1).clone())
+        # DDP wants each parameter in every backward pass, if only with a gradient of zero.
+        return each_part(state, lambda part: part + 0 * next(parts))
+
+
 class RecurrentStack(nn.Module):
     """Recurrent layers on top of each other, in one direction or in both.
 
-    The same function as torch.nn.RNN, LSTM or GRU over a packed sequence, but over the padded
-    tensor: the backward pass of a packed sequence takes time quadratic in T on the CPU.
+    Without the keywords it is the same function as torch.nn.RNN, LSTM or GRU over a packed
+    sequence, but over the padded tensor: the backward pass of a packed sequence takes time
+    quadratic in T on the CPU. With all of them a layer above the first makes of its input x
+
+        x + normalize(project(cell(dropout(x))))
+
+    where both directions have cell, projection and norm of their own, and are joined before the
+    sum. The first layer has neither dropout nor sum.
 
     Args:
         layer: makes one single-layer recurrent module from its input size and hidden size.
@@ -44,6 +141,13 @@ class RecurrentStack(nn.Module):
         num_layers: layers on top of each other.
         bidirectional: a second network reads each sequence from its end; outputs are joined.
         dropout: chance to drop a value between two layers, while training.
+        locked_dropout: dropout drops the same features at all steps of a sequence.
+        weight_drop: see RecurrentLayer, as are projection_size, layer_norm and learned_state.
+        residual: from the second layer on, what a layer reads is added to what it says (He et al.,
+            2016; in recurrent stacks Wu et al., 2016, https://arxiv.org/abs/1609.08144).
+
+    Attributes:
+        output_size: features that leave the last layer, both directions together.
     """
 
     def __init__(
@@ -54,13 +158,26 @@ class RecurrentStack(nn.Module):
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        *,
+        locked_dropout: bool = False,
+        weight_drop: float = 0.0,
+        residual: bool = False,
+        layer_norm: bool = False,
+        projection_size: int | None = None,
+        learned_state: bool = False,
     ) -> None:
         super().__init__()
-        self.output_size = hidden_size * (2 if bidirectional else 1)
+
+        def direction(size: int) -> RecurrentLayer:
+            cell = layer(size, hidden_size)
+            return RecurrentLayer(cell, projection_size, layer_norm, weight_drop, learned_state)
+
+        self.output_size = (projection_size or hidden_size) * (2 if bidirectional else 1)
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
-        self.forwards = nn.ModuleList(layer(size, hidden_size) for size in sizes)
-        self.backwards = nn.ModuleList(layer(size, hidden_size) for size in sizes if bidirectional)
-        self.dropout = nn.Dropout(dropout)
+        self.forwards = nn.ModuleList(direction(size) for size in sizes)
+        self.backwards = nn.ModuleList(direction(size) for size in sizes if bidirectional)
+        self.dropout = LockedDropout(dropout) if locked_dropout else nn.Dropout(dropout)
+        self.residual = residual
 
     def forward(
         self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
@@ -80,12 +197,15 @@ class RecurrentStack(nn.Module):
             raise ValueError("a bidirectional network has no state to go on from: give state=None")
         outputs, after = inputs, []
         for depth, layer in enumerate(self.forwards):
-            below = self.dropout(outputs) if depth else outputs
+            entered = outputs
+            below = self.dropout(entered) if depth else entered
             outputs, layer_state = layer(below, state[depth] if state else None)  # (B, T, H)
             after.append(layer_state)
             if self.backwards:
                 behind = self._read_backwards(depth, below, lengths)
                 outputs = torch.cat([outputs, behind], dim=2)  # (B, T, 2H)
+            if self.residual and depth:
+                outputs = entered + outputs
         return outputs, after
 
     def _read_backwards(self, depth: int, inputs: Tensor, lengths: Tensor | None) -> Tensor:
@@ -110,22 +230,43 @@ def each_part(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
     return None if state is None else type(state)(each_part(part, change) for part in state)
 
 
+def uniform(block: Tensor) -> Tensor:
+    """Torch's own: evenly between -1 / sqrt(H) and 1 / sqrt(H)."""
+    bound = block.shape[1] ** -0.5
+    return nn.init.uniform_(block, -bound, bound)
+
+
+RECURRENT_INIT: dict[RecurrentInit, Callable[[Tensor], Tensor]] = {
+    "orthogonal": nn.init.orthogonal_,
+    "identity": nn.init.eye_,
+    "xavier": nn.init.xavier_uniform_,
+    "uniform": uniform,
+}
+
+
 @torch.no_grad()
-def initialize(layer: nn.RNNBase, gates: int, forget_bias: float | None = None) -> None:
-    """Orthogonal recurrent weights, Glorot input weights, zero biases, gate by gate.
+def initialize(
+    layer: nn.RNNBase,
+    gates: int,
+    forget_bias: float | None = None,
+    recurrent_init: RecurrentInit = "orthogonal",
+) -> None:
+    """Recurrent weights as asked for, Glorot input weights, zero biases, gate by gate.
 
     Orthogonal matrices keep the length of a gradient through time (Saxe et al., 2014,
-    https://arxiv.org/abs/1312.6120).
+    https://arxiv.org/abs/1312.6120); so does the identity, which goes with a simple network of
+    rectified units (Le et al., 2015, https://arxiv.org/abs/1504.00941).
 
     Args:
         layer: a single-layer, one-directional module.
         gates: blocks of hidden_size rows in its weights: 1 (RNN), 3 (GRU) or 4 (LSTM).
         forget_bias: bias of an LSTM's forget gate; 1 keeps early memory open (Jozefowicz et al.,
             2015). None where there is no forget gate.
+        recurrent_init: orthogonal | identity | xavier (Glorot & Bengio, 2010) | uniform.
     """
     weight_ih, weight_hh, bias_ih, bias_hh = layer.all_weights[0]
     for block in weight_hh.chunk(gates):
-        nn.init.orthogonal_(block)
+        RECURRENT_INIT[recurrent_init](block)
     for block in weight_ih.chunk(gates):
         nn.init.xavier_uniform_(block)
     nn.init.zeros_(bias_ih)

@@ -1,18 +1,22 @@
 """Gated recurrent unit."""
 
+from typing import Any
+
 from torch import nn
 
 from rnnlab.layers import initialize
+from rnnlab.layers.recurrent import RecurrentInit
 from rnnlab.models.base import Learning
 from rnnlab.models.stacked import StackedModel
 from rnnlab.tasks import Task
-from rnnlab.values import PositiveInt, Probability
 
 
-def gru_layer(input_size: int, hidden_size: int) -> nn.GRU:
+def gru_layer(
+    input_size: int, hidden_size: int, *, recurrent_init: RecurrentInit = "orthogonal"
+) -> nn.GRU:
     """One fast GRU layer, initialised gate by gate; its equations: rnnlab.layers.gru_cell."""
     layer = nn.GRU(input_size, hidden_size, batch_first=True)
-    initialize(layer, gates=3)
+    initialize(layer, gates=3, recurrent_init=recurrent_init)
     return layer
 
 
@@ -22,20 +26,8 @@ class GRU(StackedModel):
     Args:
         task: see RecurrentModel.
         learning: see RecurrentModel.
-        hidden_size: features of the state of each direction.
-        num_layers: layers on top of each other.
-        bidirectional: read each sequence from its end too.
-        dropout: chance to drop a value between two layers.
+        settings: of the stack; see StackedModel.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        learning: Learning | None = None,
-        *,
-        hidden_size: PositiveInt = 128,
-        num_layers: PositiveInt = 1,
-        bidirectional: bool = False,
-        dropout: Probability = 0.0,
-    ) -> None:
-        super().__init__(task, learning, gru_layer, hidden_size, num_layers, bidirectional, dropout)
+    def __init__(self, task: Task, learning: Learning | None = None, **settings: Any) -> None:
+        super().__init__(task, learning, gru_layer, **settings)

@@ -1,20 +1,27 @@
 """Long short-term memory."""
 
 from functools import partial
+from typing import Any
 
 from torch import nn
 
 from rnnlab.layers import initialize
+from rnnlab.layers.recurrent import RecurrentInit
 from rnnlab.models.base import Learning
 from rnnlab.models.stacked import StackedModel
 from rnnlab.tasks import Task
-from rnnlab.values import PositiveInt, Probability
 
 
-def lstm_layer(input_size: int, hidden_size: int, forget_bias: float) -> nn.LSTM:
+def lstm_layer(
+    input_size: int,
+    hidden_size: int,
+    *,
+    forget_bias: float = 1.0,
+    recurrent_init: RecurrentInit = "orthogonal",
+) -> nn.LSTM:
     """One fast LSTM layer, initialised gate by gate; its equations: rnnlab.layers.lstm_cell."""
     layer = nn.LSTM(input_size, hidden_size, batch_first=True)
-    initialize(layer, gates=4, forget_bias=forget_bias)
+    initialize(layer, gates=4, forget_bias=forget_bias, recurrent_init=recurrent_init)
     return layer
 
 
@@ -24,12 +31,9 @@ class LSTM(StackedModel):
     Args:
         task: see RecurrentModel.
         learning: see RecurrentModel.
-        hidden_size: features of the state of each direction.
-        num_layers: layers on top of each other.
-        bidirectional: read each sequence from its end too.
-        dropout: chance to drop a value between two layers.
         forget_bias: of the forget gate at the start; 1 keeps early memory open (Jozefowicz et al.,
             2015).
+        settings: of the stack; see StackedModel.
     """
 
     def __init__(
@@ -37,18 +41,7 @@ class LSTM(StackedModel):
         task: Task,
         learning: Learning | None = None,
         *,
-        hidden_size: PositiveInt = 128,
-        num_layers: PositiveInt = 1,
-        bidirectional: bool = False,
-        dropout: Probability = 0.0,
         forget_bias: float = 1.0,
+        **settings: Any,
     ) -> None:
-        super().__init__(
-            task,
-            learning,
-            partial(lstm_layer, forget_bias=forget_bias),
-            hidden_size,
-            num_layers,
-            bidirectional,
-            dropout,
-        )
+        super().__init__(task, learning, partial(lstm_layer, forget_bias=forget_bias), **settings)

@@ -1,49 +1,95 @@
-"""What the plain recurrent architectures share: a stack of layers, read once."""
+"""What the plain recurrent architectures share: a stack of layers, and all its options."""
 
-from collections.abc import Callable
+from functools import partial
+from typing import ClassVar, Protocol
 
 from torch import Tensor, nn
 
 from rnnlab.errors import ConfigError
 from rnnlab.layers import RecurrentStack
-from rnnlab.layers.recurrent import State
+from rnnlab.layers.recurrent import RecurrentInit, State
 from rnnlab.models.base import Learning, RecurrentModel
 from rnnlab.tasks import Task
+from rnnlab.values import PositiveInt, Probability
+
+
+class CellMaker(Protocol):
+    """Makes one fast layer of torch, initialised."""
+
+    def __call__(
+        self, input_size: int, hidden_size: int, *, recurrent_init: RecurrentInit
+    ) -> nn.RNNBase: ...
 
 
 class StackedModel(RecurrentModel):
-    """Base of RNN, LSTM and GRU, which differ in their layer alone.
+    """Base of RNN, LSTM and GRU, which differ in their layer alone: all that can be set of a stack.
+
+    A subclass takes `**settings`, hands them on, and names only what is its own; the schema of its
+    YAML follows them here (see rnnlab.config.settable).
 
     Args:
         task: see RecurrentModel.
         learning: see RecurrentModel.
-        layer: see RecurrentStack, as are the settings below.
+        layer: makes one layer; the subclass gives it.
         hidden_size: features of the state of each direction.
         num_layers: layers on top of each other.
         bidirectional: read each sequence from its end too.
         dropout: chance to drop a value between two layers.
+        locked_dropout: see RecurrentStack, as are the settings below.
+        weight_drop: chance to drop an entry of the recurrent matrices, the same for a whole batch.
+        residual: from the second layer on, add what a layer reads to what it says.
+        layer_norm: normalise what each layer says.
+        projection_size: features of each direction that leave a layer; None for hidden_size.
+        learned_state: learn the state before the first step.
+        recurrent_init: orthogonal | identity | xavier | uniform, of the recurrent matrices.
+
+    Raises:
+        ConfigError: a setting acts between layers, and there is one.
     """
+
+    mixes_steps: ClassVar[bool] = False  # a subclass lets each output hang on all steps
 
     def __init__(
         self,
         task: Task,
         learning: Learning | None,
-        layer: Callable[[int, int], nn.RNNBase],
-        hidden_size: int,
-        num_layers: int,
-        bidirectional: bool,
-        dropout: float,
+        layer: CellMaker,
+        hidden_size: PositiveInt = 128,
+        num_layers: PositiveInt = 1,
+        bidirectional: bool = False,
+        dropout: Probability = 0.0,
+        *,
+        locked_dropout: bool = False,
+        weight_drop: Probability = 0.0,
+        residual: bool = False,
+        layer_norm: bool = False,
+        projection_size: PositiveInt | None = None,
+        learned_state: bool = False,
+        recurrent_init: RecurrentInit = "orthogonal",
     ) -> None:
         super().__init__(task, learning)
-        if dropout and num_layers == 1:
-            raise ConfigError(
-                f"model.dropout={dropout} acts between layers, but model.num_layers is 1. Raise "
-                "model.num_layers, or set model.dropout=0 and use task.head_dropout"
-            )
+        check_depth(num_layers, dropout, locked_dropout, residual)
+        make = partial(layer, recurrent_init=recurrent_init)
         self.body = RecurrentStack(
-            layer, task.input_size, hidden_size, num_layers, bidirectional, dropout
+            make,
+            task.input_size,
+            hidden_size,
+            num_layers,
+            bidirectional,
+            dropout,
+            locked_dropout=locked_dropout,
+            weight_drop=weight_drop,
+            residual=residual,
+            layer_norm=layer_norm,
+            projection_size=projection_size,
+            learned_state=learned_state,
         )
-        self.complete(self.body.output_size, bidirectional, layer)
+        self.complete(
+            self.body.output_size,
+            bidirectional and not self.mixes_steps,
+            make,
+            causal=not self.mixes_steps,
+        )
 
     def forward(
         self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
@@ -51,3 +97,26 @@ class StackedModel(RecurrentModel):
         """See RecurrentModel."""
         outputs: tuple[Tensor, State] = self.body(inputs, lengths, state)
         return outputs
+
+
+def check_depth(num_layers: int, dropout: float, locked_dropout: bool, residual: bool) -> None:
+    """Whether what acts between layers has layers to act between.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    if dropout and num_layers == 1:
+        raise ConfigError(
+            f"model.dropout={dropout} acts between layers, but model.num_layers is 1. Raise "
+            "model.num_layers, or set model.dropout=0 and use task.head_dropout"
+        )
+    if residual and num_layers == 1:
+        raise ConfigError(
+            "model.residual=true adds the input of each layer from the second on, but "
+            "model.num_layers is 1. Raise model.num_layers, or set model.residual=false"
+        )
+    if locked_dropout and not dropout:
+        raise ConfigError(
+            "model.locked_dropout=true says how dropout drops, but model.dropout is 0. Give "
+            "one such as model.dropout=0.2, or set model.locked_dropout=false"
+        )
