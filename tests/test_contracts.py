@@ -29,7 +29,7 @@ MODELS, DATA = choices("model"), choices("data")
 def model_of(name: str, **settings: Any) -> RecurrentModel:
     """A small one, in double precision, so that equal means equal."""
     component = compose(f"model={name}")["model"]
-    wanted = {"hidden_size": 6, "num_layers": 2, **settings}
+    wanted = {"hidden_size": 6, "num_layers": 2, "segment_length": 3, **settings}
     component |= {key: value for key, value in wanted.items() if key in component}
     torch.manual_seed(0)
     spec = DataSpec(output_size=2, input_size=D)
