@@ -240,4 +240,6 @@ def small(data: str, folder: Path, *overrides: str, **settings: Any) -> dict[str
     plain["data"] |= SMALL[data](folder) | settings
     if plain["model"].get("hidden_size") == 128:
         plain["model"]["hidden_size"] = 8
+    if "segment_length" in plain["model"]:  # several segments in what is short
+        plain["model"]["segment_length"] = 2
     return plain

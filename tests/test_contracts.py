@@ -46,7 +46,8 @@ def model_of(name: str, **settings: Any) -> RecurrentModel:
     """A small one, in double precision, so that equal means equal; nothing in it is zero."""
     choice, _, option = name.partition("+")
     component = dict(settings_of(choice))
-    wanted = {"hidden_size": 6, "num_layers": 2, **OPTIONS.get(option, {}), **settings}
+    sizes = {"hidden_size": 6, "num_layers": 2, "segment_length": 3}
+    wanted = {**sizes, **OPTIONS.get(option, {}), **settings}
     component |= {key: value for key, value in wanted.items() if key in component}
     torch.manual_seed(0)
     spec = DataSpec(output_size=2, input_size=D)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from rnnlab.layers.recurrent import State
-from rnnlab.spec import Batch
+from rnnlab.spec import Batch, DataSpec
 
 LayerMaker = Callable[[int, int], nn.RNNBase]
 
@@ -76,6 +76,7 @@ class Task(nn.Module):
         test_names: what `judge` adds for the test split.
         causal: an output may not depend on later inputs.
         stateful: sequences go on from batch to batch; every process evaluates all of them.
+        spec: the sizes that it was built for.
         input_size: D, the features of a step that enters the architecture.
     """
 
@@ -84,6 +85,7 @@ class Task(nn.Module):
     test_names: ClassVar[tuple[str, ...]] = ()
     causal: ClassVar[bool] = False
     stateful: ClassVar[bool] = False
+    spec: DataSpec
     input_size: int
 
     def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:

@@ -1,0 +1,54 @@
+"""Segments of a sequence as the steps of a recurrence: fewer steps, each of which says more.
+
+B batch, T time, S steps of a segment, N segments, D features.
+"""
+
+import torch
+from torch import Tensor
+
+
+def count_segments(steps: int, size: int) -> int:
+    """How many segments of `size` hold `steps` steps.
+
+    >>> count_segments(5, 2)
+    3
+    """
+    return -(-steps // size)
+
+
+def segment_of_step(lengths: Tensor, steps: int, size: int) -> Tensor:
+    """Which segment each step lies in, (B, T); the last one of all where a step is padding.
+
+    Segments end where their sequence ends, so that the first one may be shorter.
+
+    >>> segment_of_step(torch.tensor([5, 3]), 5, 2)
+    tensor([[0, 1, 1, 2, 2],
+            [0, 1, 1, 2, 2]])
+    """
+    missing = -lengths.unsqueeze(1) % size  # steps that the first segment lacks, (B, 1)
+    numbers = (torch.arange(steps, device=lengths.device) + missing) // size
+    return numbers.clamp(max=count_segments(steps, size) - 1)
+
+
+def cut(inputs: Tensor, lengths: Tensor, size: int) -> Tensor:
+    """Each sequence in segments, counted from its end: (B, T, D) -> (B, N, S, D).
+
+    Zeros stand for what the first segment lacks, and in segments behind the end of a sequence.
+
+    >>> x = torch.tensor([[1, 2, 3, 4, 5], [6, 7, 8, 0, 0]]).unsqueeze(2)
+    >>> cut(x, torch.tensor([5, 3]), 2).squeeze(3)
+    tensor([[[0, 1],
+             [2, 3],
+             [4, 5]],
+    <BLANKLINE>
+            [[0, 6],
+             [7, 8],
+             [0, 0]]])
+    """
+    batch, steps, features = inputs.shape
+    places = torch.arange(count_segments(steps, size) * size, device=inputs.device)
+    source = places - (-lengths.unsqueeze(1) % size)  # which step stands at a place, (B, N * S)
+    empty = (source < 0) | (source >= lengths.unsqueeze(1))
+    order = source.clamp(0, steps - 1).unsqueeze(2).expand(-1, -1, features)
+    placed = inputs.gather(1, order).masked_fill(empty.unsqueeze(2), 0)
+    return placed.reshape(batch, -1, size, features)

@@ -1,0 +1,73 @@
+"""What architectures share that read a sequence in segments."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from rnnlab.errors import ConfigError
+from rnnlab.layers import RecurrentStack
+from rnnlab.layers.recurrent import State
+from rnnlab.layers.segments import cut, segment_of_step
+from rnnlab.models.base import Learning, RecurrentModel
+from rnnlab.tasks import Task
+
+
+class SegmentedModel(RecurrentModel):
+    """Base of SegmentGRU and SegmentLSTM, which differ in their layer alone.
+
+    As in SegRNN (Lin et al., 2023, https://arxiv.org/abs/2308.11200) a step of the recurrence reads
+    a whole segment through one linear layer, so that it goes over 15 steps of a window of 720, not
+    over 720, and the task's head forecasts all of the horizon at once from the last state. The
+    paper's other half, to read each value minus the last one and to add it again, is
+    `data.transform=last`, which every architecture can have.
+
+    Segments are counted from the end of each sequence. All steps of a segment have one output,
+    which has seen all of it: the architecture is not causal.
+
+    Args:
+        task: see RecurrentModel.
+        learning: see RecurrentModel.
+        layer: see RecurrentStack, as are the settings below.
+        segment_length: steps of a segment.
+        hidden_size: features of an embedded segment, and of the state.
+        num_layers: layers on top of each other.
+        dropout: chance to drop a value between two layers.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        learning: Learning | None,
+        layer: Callable[[int, int], nn.RNNBase],
+        segment_length: int,
+        hidden_size: int,
+        num_layers: int,
+        dropout: float,
+    ) -> None:
+        super().__init__(task, learning)
+        if dropout and num_layers == 1:
+            raise ConfigError(
+                f"model.dropout={dropout} acts between layers, but model.num_layers is 1. Raise "
+                "model.num_layers, or set model.dropout=0 and use task.head_dropout"
+            )
+        self.segment_length = segment_length
+        self.embedding = nn.Linear(segment_length * task.input_size, hidden_size)
+        self.body = RecurrentStack(
+            layer, hidden_size, hidden_size, num_layers=num_layers, dropout=dropout
+        )
+        self.complete(hidden_size, causal=False)
+
+    def forward(
+        self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, None]:
+        """See RecurrentModel."""
+        if state is not None:
+            raise ValueError("segments end where a sequence ends, nothing goes on: give state=None")
+        batch, steps, _ = inputs.shape
+        if lengths is None:
+            lengths = torch.full((batch,), steps, device=inputs.device)
+        segments = cut(inputs, lengths, self.segment_length).flatten(2)  # (B, N, S * D)
+        outputs, _ = self.body(torch.relu(self.embedding(segments)))  # (B, N, H)
+        place = segment_of_step(lengths, steps, self.segment_length)  # (B, T)
+        return outputs.gather(1, place.unsqueeze(2).expand(-1, -1, outputs.shape[2])), None
