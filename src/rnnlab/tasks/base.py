@@ -77,6 +77,8 @@ class Task(nn.Module):
         causal: an output may not depend on later inputs.
         stateful: sequences go on from batch to batch; every process evaluates all of them.
         input_size: D, the features of a step that enters the architecture.
+        progress: how far the training is, 0 before the first step and near 1 at the last, for what
+            changes on the way; the model keeps it up to date.
     """
 
     name: ClassVar[str]
@@ -85,6 +87,7 @@ class Task(nn.Module):
     causal: ClassVar[bool] = False
     stateful: ClassVar[bool] = False
     input_size: int
+    progress: float = 0.0
 
     def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
         """Make the head, once the architecture is known.
