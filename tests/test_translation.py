@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from rnnlab.build import build_data, build_model, build_task, maker
 from rnnlab.errors import ConfigError
 from rnnlab.experiment import check, run
-from rnnlab.layers.decoder import greedy, shifted
+from rnnlab.layers.attention import ATTENTION as KINDS
+from rnnlab.layers.decoder import shifted
 from rnnlab.layers.embedding import END, PADDING, START
+from rnnlab.layers.search import greedy
 from rnnlab.models import RecurrentModel
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks import Encoded, Outcome, Translation
@@ -19,7 +21,7 @@ from rnnlab.tasks.perplexity import Perplexity
 from rnnlab.tasks.translations import Translations, page
 
 TOKENS = 12
-MODELS, ATTENTION = choices("model"), ["none", "scaled_dot"]
+MODELS, ATTENTION = choices("model"), ["none", *KINDS]
 LENGTHS = torch.tensor([5, 3, 1])
 TARGETS = torch.tensor([[7, 8, 9, 4, END], [5, 5, END, PADDING, PADDING], [END] + [PADDING] * 4])
 
@@ -28,7 +30,8 @@ def network(name: str, attention: Any = "scaled_dot", **settings: Any) -> Recurr
     """A small one, in double precision, so that equal means equal."""
     torch.manual_seed(0)
     spec = DataSpec(output_size=TOKENS, num_tokens=9)
-    task = Translation(spec, embedding_size=5, attention=attention, **settings)
+    settings = {"beam_size": 1, "embedding_size": 5, "attention": attention} | settings
+    task = Translation(spec, **settings)
     component = compose(f"model={name}")["model"] | {"hidden_size": 4}
     model: RecurrentModel = maker(component)(task)
     nn.init.normal_(model.task.decoder.weight, std=2)  # answers that differ

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from rnnlab.layers.embedding import END, PADDING, START, TokenEmbedding
+from rnnlab.layers.attention import Attention
+from rnnlab.layers.embedding import PADDING, START, TokenEmbedding
 from rnnlab.layers.recurrent import RecurrentStack, State, each_part
 
 
@@ -21,10 +22,17 @@ class Memory(NamedTuple):
     Attributes:
         outputs: of the encoder, (B, T, H).
         valid: which of them belong to the source, (B, T).
+        keys: what the attention compares its queries with, computed once a source, (B, T, ...).
     """
 
     outputs: Tensor
     valid: Tensor
+    keys: Tensor | None = None
+
+    def rows(self, chosen: Tensor) -> "Memory":
+        """Of some sentences, in this order; one may come several times."""
+        keys = None if self.keys is None else self.keys[chosen]
+        return Memory(self.outputs[chosen], self.valid[chosen], keys)
 
 
 class Decoded(NamedTuple):
@@ -71,19 +79,23 @@ class Bridge(nn.Module):
 class Decoder(nn.Module):
     """Recurrent layers that predict each token from those before it, and look at the source.
 
-    What is seen of the source is joined to the layers' outputs, not to their inputs (Luong et al.,
-    2015, https://aclanthology.org/D15-1166, without input feeding): with the true tokens given, all
-    steps run in one call.
+    What is seen of the source is joined to the layers' outputs (Luong et al., 2015,
+    https://aclanthology.org/D15-1166): attentional vector = tanh(W [output, seen] + b), from which
+    the last layer reads. Without input feeding no step waits for the attention of the one before:
+    with the true tokens given, all of them run in one call.
+
+    A state is the layers' own, and the last attentional vector (1, B, E) if that is fed back.
 
     Args:
         layer: makes one single-layer recurrent module from its input size and hidden size.
         num_tokens: target vocabulary size.
-        embedding_size: E, also of what the last layer reads.
+        embedding_size: E, also of the attentional vector.
         memory_size: H.
         hidden_size: S.
         num_layers: layers on top of each other.
-        attention: takes queries (B, U, S), memory (B, T, H) and valid (B, T), and gives what is
-            seen (B, U, H) and weights (B, U, T); None to see nothing but the first state.
+        attention: makes an attention from the sizes of queries and memory; None to see nothing but
+            the first state.
+        input_feeding: the last attentional vector is joined to the next input (Luong et al., 3.3).
         word_dropout: chance to read a true token as <unk>.
         embedding_dropout: chance to drop a feature of the embedding in all steps.
         dropout: chance to drop a value before the last layer, and between two layers.
@@ -98,21 +110,25 @@ class Decoder(nn.Module):
         memory_size: int,
         hidden_size: int,
         num_layers: int = 1,
-        attention: nn.Module | None = None,
+        attention: Callable[[int, int], Attention] | None = None,
+        input_feeding: bool = False,
         word_dropout: float = 0.0,
         embedding_dropout: float = 0.0,
         dropout: float = 0.0,
         tie_weights: bool = True,
     ) -> None:
         super().__init__()
+        self.input_feeding = input_feeding
         self.embedding = TokenEmbedding(num_tokens, embedding_size, word_dropout, embedding_dropout)
-        self.body = RecurrentStack(layer, embedding_size, hidden_size, num_layers, dropout=dropout)
+        input_size = embedding_size * (2 if input_feeding else 1)
+        self.body = RecurrentStack(layer, input_size, hidden_size, num_layers, dropout=dropout)
         with torch.no_grad():
-            _, like = self.body(torch.zeros(1, 1, embedding_size))
+            outputs, like = self.body(torch.zeros(1, 1, input_size))
+        output_size = outputs.shape[2]  # S, or less where the layer projects
         self.bridge = Bridge(memory_size, like)
-        self.attention = attention
-        seen = memory_size if attention is not None else 0
-        self.combine = nn.Linear(hidden_size + seen, embedding_size)
+        self.attention = attention(output_size, memory_size) if attention else None
+        seen = memory_size if attention else 0
+        self.combine = nn.Linear(output_size + seen, embedding_size)
         self.dropout = nn.Dropout(dropout)
         self.bias = nn.Parameter(torch.zeros(num_tokens))
         self.weight = (
@@ -121,21 +137,77 @@ class Decoder(nn.Module):
             else nn.Parameter(torch.randn(num_tokens, embedding_size) * embedding_size**-0.5)
         )
 
-    def forward(self, tokens: Tensor, memory: Memory, state: State) -> Decoded:
+    def begin(self, outputs: Tensor, valid: Tensor, summary: Tensor) -> tuple[Memory, State]:
+        """What there is to look at, and the first state.
+
+        Args:
+            outputs: of the encoder, (B, T, H).
+            valid: which of them belong to the source, (B, T).
+            summary: of the whole source, (B, H).
+        """
+        keys = self.attention.keys(outputs) if self.attention is not None else None
+        fed = None
+        if self.input_feeding:
+            fed = outputs.new_zeros(1, len(outputs), self.combine.out_features)
+        return Memory(outputs, valid, keys), [self.bridge(summary), fed]
+
+    def forward(self, tokens: Tensor, memory: Memory, state: State, true: float = 1.0) -> Decoded:
         """Read tokens (B, U), and say what follows each of them.
 
         Args:
             tokens: (B, U), the first one <s> where a sentence begins.
             memory: the encoded source.
-            state: of the bridge, or what an earlier call returned.
+            state: of `begin`, or what an earlier call returned.
+            true: share of the tokens that are read as they are given; in place of each other one
+                the most probable token is read, which the decoder itself would have written there
+                (scheduled sampling, Bengio et al., 2015, https://arxiv.org/abs/1506.03099). The
+                first one is always read.
         """
-        outputs, after = self.body(self.embedding(tokens), None, state)  # (B, U, S)
+        if self.input_feeding or true < 1:
+            features, after, weights = self._step_by_step(tokens, memory, state, true)
+        else:
+            features, after, weights = self._advance(self.embedding(tokens), memory, state)
+        return Decoded(self._logits(features), after, weights)
+
+    def _advance(
+        self, embedded: Tensor, memory: Memory, state: State
+    ) -> tuple[Tensor, State, Tensor | None]:
+        """Embedded tokens (B, U, E) to attentional vectors (B, U, E); U is 1 with input feeding."""
+        layers, fed = state
+        if fed is not None:
+            embedded = torch.cat([embedded, fed.transpose(0, 1)], dim=2)
+        outputs, after = self.body(embedded, None, layers)  # (B, U, S)
         weights = None
         if self.attention is not None:
             seen, weights = self.attention(outputs, *memory)  # (B, U, H), (B, U, T)
             outputs = torch.cat([outputs, seen], dim=2)
         features = self.dropout(torch.tanh(self.combine(outputs)))  # (B, U, E)
-        return Decoded(linear(features, self.weight, self.bias), after, weights)
+        return features, [after, None if fed is None else features.transpose(0, 1)], weights
+
+    def _step_by_step(
+        self, tokens: Tensor, memory: Memory, state: State, true: float
+    ) -> tuple[Tensor, State, Tensor | None]:
+        given = self.embedding.word_dropout(tokens)
+        kept = self.embedding.dropout(self.weight.new_ones(len(tokens), 1, self.weight.shape[1]))
+        features: list[Tensor] = []
+        weights: list[Tensor] = []
+        for token in given.split(1, dim=1):  # (B, 1)
+            if features and true < 1:
+                token = self._mixed(token, features[-1], true)
+            embedded = self.embedding.vectors(token) * kept
+            made, state, seen = self._advance(embedded, memory, state)
+            features.append(made)
+            weights += [] if seen is None else [seen]
+        return torch.cat(features, dim=1), state, torch.cat(weights, dim=1) if weights else None
+
+    @torch.no_grad()
+    def _mixed(self, given: Tensor, features: Tensor, true: float) -> Tensor:
+        """Some of the given tokens (B, 1), in place of the others what was just predicted."""
+        own = self._logits(features).index_fill(2, never(given.device), -torch.inf).argmax(dim=2)
+        return torch.where(torch.rand(given.shape, device=given.device) < true, given, own)
+
+    def _logits(self, features: Tensor) -> Tensor:
+        return linear(features, self.weight, self.bias)
 
 
 def shifted(targets: Tensor) -> Tensor:
@@ -147,37 +219,6 @@ def shifted(targets: Tensor) -> Tensor:
     return torch.cat([torch.full_like(targets[:, :1], START), targets[:, :-1]], dim=1)
 
 
-@torch.no_grad()
-def greedy(
-    decoder: Decoder, memory: Memory, state: State, limits: Tensor
-) -> tuple[Tensor, Tensor | None]:
-    """The most probable token at each step, until each sentence has ended.
-
-    Args:
-        decoder: gives what follows.
-        memory: the encoded source.
-        state: the first one, of the bridge.
-        limits: tokens that each sentence may have, its end included, (B,).
-
-    Returns:
-        Tokens (B, U), padding behind each sentence's end, and the attention weights (B, U, T).
-    """
-    token = torch.full_like(limits, START).unsqueeze(1)  # (B, 1)
-    ended = torch.zeros_like(limits, dtype=torch.bool)
-    tokens: list[Tensor] = []
-    weights: list[Tensor] = []
-    while not ended.all():
-        step = decoder(token, memory, state)
-        state = step.state
-        logits = step.logits[:, 0].index_fill(1, _never(limits), -torch.inf)  # (B, tokens)
-        token = logits.argmax(dim=1).masked_fill(ended, PADDING).unsqueeze(1)
-        tokens.append(token)
-        if step.weights is not None:
-            weights.append(step.weights)
-        ended = ended | (token.squeeze(1) == END) | (len(tokens) >= limits)
-    return torch.cat(tokens, dim=1), torch.cat(weights, dim=1) if weights else None
-
-
-def _never(like: Tensor) -> Tensor:
+def never(device: torch.device) -> Tensor:
     """What no sentence holds: padding and start."""
-    return torch.tensor([PADDING, START], device=like.device)
+    return torch.tensor([PADDING, START], device=device)

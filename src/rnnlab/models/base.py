@@ -128,6 +128,10 @@ class RecurrentModel(L.LightningModule):
         """Raw predictions of the task for a batch."""
         return self.task.predict(self.encode(batch, stage), batch)
 
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Tell the task how far the training is."""
+        self.task.progress = self.trainer.global_step / self.total_steps
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         return self.task.loss(self.predictions(batch, "train"), batch)
 
@@ -180,8 +184,8 @@ class RecurrentModel(L.LightningModule):
     def configure_optimizers(self) -> Any:
         assert self.learning is not None, "a network without `learning` is only used, not trained"
         optimizer = self.learning.optimizer(parameter_groups(self))
-        steps = int(self.trainer.estimated_stepping_batches)
-        plan = Plan(steps, self.learning.monitor, self.learning.mode)
+        self.total_steps = int(self.trainer.estimated_stepping_batches)
+        plan = Plan(self.total_steps, self.learning.monitor, self.learning.mode)
         schedule = self.learning.scheduler(optimizer, plan)
         return {"optimizer": optimizer, "lr_scheduler": schedule} if schedule else optimizer
 

@@ -78,6 +78,8 @@ class Task(nn.Module):
         stateful: sequences go on from batch to batch; every process evaluates all of them.
         spec: the sizes that it was built for.
         input_size: D, the features of a step that enters the architecture.
+        progress: how far the training is, 0 before the first step and near 1 at the last, for what
+            changes on the way; the model keeps it up to date.
     """
 
     name: ClassVar[str]
@@ -87,6 +89,7 @@ class Task(nn.Module):
     stateful: ClassVar[bool] = False
     spec: DataSpec
     input_size: int
+    progress: float = 0.0
 
     def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
         """Make the head, once the architecture is known.

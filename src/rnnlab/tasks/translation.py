@@ -1,32 +1,30 @@
 """A sentence from another sentence: encoder and decoder, with or without attention."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pad_sequence
 from torchmetrics import Metric, MetricCollection
 
 from rnnlab.errors import ConfigError
 from rnnlab.layers import Pooling, TokenEmbedding
-from rnnlab.layers.attention import ScaledDotAttention
-from rnnlab.layers.decoder import Decoder, Memory, greedy, shifted
+from rnnlab.layers.attention import ATTENTION, AttentionName
+from rnnlab.layers.decoder import Decoder, Memory, shifted
 from rnnlab.layers.embedding import PADDING
 from rnnlab.layers.recurrent import State
+from rnnlab.layers.search import Hypothesis, beam_search, greedy
 from rnnlab.spec import Batch, DataSpec, valid_steps
 from rnnlab.tasks.base import Encoded, Findings, LayerMaker, Outcome, Task
 from rnnlab.tasks.perplexity import Perplexity
+from rnnlab.tasks.teacher_forcing import Decay, true_share
 from rnnlab.tasks.translations import Translations, write_page
-from rnnlab.values import PositiveInt, Probability
+from rnnlab.values import Fraction, NonNegativeFloat, PositiveInt, Probability
 
-AttentionName = Literal["none", "scaled_dot"]
-ATTENTION: dict[str, Callable[[int, int], nn.Module | None]] = {  # from the sizes of query, memory
-    "none": lambda query_size, memory_size: None,
-    "scaled_dot": ScaledDotAttention,
-}
 MAPS = 4  # test sentences whose attention is drawn
 SPARE = 10  # tokens that an answer may have beyond what its source suggests
 
@@ -37,19 +35,33 @@ class Translation(Task):
     The encoder is the architecture as it is, in one direction or both. The decoder begins with a
     learned projection of the encoder's last output (of both ends, where it reads from both), and
     looks at all outputs through the attention. It is taught with the true tokens before each
-    target; what is judged on the test split is written without them, greedily.
+    target; what is judged on the test split is written without them, by beam search.
+
+    Of the architecture the decoder takes the layer, with the cell's own settings (such as the
+    forget bias); its size, depth and dropout are set here.
 
     Args:
         spec: sizes of the data: `num_tokens` of the source, `output_size` of the target.
         embedding_size: of a source token, and of a target token.
         hidden_size: of the decoder's state; None for as many as the encoder's outputs have.
         num_layers: of the decoder.
-        attention: none | scaled_dot.
+        attention: none | additive | dot | scaled_dot | general | multi_head; see
+            rnnlab.layers.attention.
+        input_feeding: what was seen at the last step is joined to the next input (Luong et al.,
+            2015); in training too the decoder then goes step by step, which takes longer.
+        teacher_forcing: share of true tokens that the decoder reads at the end of the training; the
+            others are what it would have written itself. Below 1 it goes step by step too.
+        teacher_forcing_decay: constant | linear | inverse_sigmoid, how the share comes there from
+            1; see rnnlab.tasks.teacher_forcing.
         tie_weights: the last layer and the target embedding are one matrix (Press & Wolf, 2017).
         word_dropout: chance to read a token as <unk>, on both sides.
         embedding_dropout: chance to drop a feature of an embedding in all steps, on both sides.
         dropout: chance to drop a value before the last layer, and between layers of the decoder.
         label_smoothing: share of the target that goes to all tokens alike, in training.
+        beam_size: beginnings that are followed when a sentence is written; 1 takes the most
+            probable token at each step.
+        length_penalty: alpha of a beam search; a sentence of U tokens is worth
+            log p / ((5 + U) / 6)^alpha. More than 0 helps long ones.
     """
 
     name = "translation"
@@ -62,22 +74,30 @@ class Translation(Task):
         embedding_size: PositiveInt = 128,
         hidden_size: PositiveInt | None = None,
         num_layers: PositiveInt = 1,
-        attention: AttentionName = "scaled_dot",
+        attention: AttentionName | Literal["none"] = "scaled_dot",
+        input_feeding: bool = False,
+        teacher_forcing: Fraction = 1.0,
+        teacher_forcing_decay: Decay = "linear",
         tie_weights: bool = True,
         word_dropout: Probability = 0.0,
         embedding_dropout: Probability = 0.0,
         dropout: Probability = 0.0,
         label_smoothing: Probability = 0.0,
+        beam_size: PositiveInt = 5,
+        length_penalty: NonNegativeFloat = 0.6,
     ) -> None:
         super().__init__()
         self.spec = spec
         self.input_size = embedding_size
         self.hidden_size, self.num_layers = hidden_size, num_layers
-        self.attention_name = attention
+        self.attention = None if attention == "none" else ATTENTION[attention]
+        self.input_feeding = input_feeding
+        self.teacher_forcing, self.teacher_forcing_decay = teacher_forcing, teacher_forcing_decay
         self.tie_weights = tie_weights
         self.word_dropout, self.embedding_dropout = word_dropout, embedding_dropout
         self.dropout = dropout
         self.label_smoothing = label_smoothing
+        self.beam_size, self.length_penalty = beam_size, length_penalty
         self.embedding = TokenEmbedding(
             int(spec.num_tokens or 0), embedding_size, word_dropout, embedding_dropout
         )
@@ -99,7 +119,8 @@ class Translation(Task):
             output_size,
             hidden_size,
             self.num_layers,
-            ATTENTION[self.attention_name](hidden_size, output_size),
+            self.attention,
+            self.input_feeding,
             self.word_dropout,
             self.embedding_dropout,
             self.dropout,
@@ -114,14 +135,22 @@ class Translation(Task):
     def begin(self, encoded: Encoded) -> tuple[Memory, State]:
         """What the decoder looks at, and its first state."""
         outputs, lengths = encoded.outputs, encoded.lengths
-        memory = Memory(outputs, valid_steps(lengths, outputs.shape[1]))
-        return memory, self.decoder.bridge(self.summary(outputs, lengths))
+        valid = valid_steps(lengths, outputs.shape[1])
+        return self.decoder.begin(outputs, valid, self.summary(outputs, lengths))
 
     def predict(self, encoded: Encoded, batch: Batch) -> Tensor:
-        """Scores of each target token from the true ones before it, (B, U, tokens)."""
+        """Scores of each target token from the true ones before it, (B, U, tokens).
+
+        While training only a share of those before it may be the true ones.
+        """
         memory, state = self.begin(encoded)
-        logits: Tensor = self.decoder(shifted(batch.targets), memory, state).logits
+        true = self.true_share() if self.training else 1.0
+        logits: Tensor = self.decoder(shifted(batch.targets), memory, state, true).logits
         return logits
+
+    def true_share(self) -> float:
+        """How many of the tokens that are read are the true ones, at this point of the training."""
+        return true_share(self.teacher_forcing_decay, self.teacher_forcing, self.progress)
 
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
         """Cross entropy in nats per target token; labels are smoothed in training alone."""
@@ -151,21 +180,35 @@ class Translation(Task):
 
     def answer(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
         """A sentence for each source, written without the targets, (B, U)."""
+        if self.beam_size > 1:
+            found = [best[0] for best in self.search(encoded, self.beam_size)]
+            self._remember([one.weights for one in found], batch)
+            return pad_sequence([one.tokens for one in found], True, PADDING)
         memory, state = self.begin(encoded)
         tokens, weights = greedy(self.decoder, memory, state, self.limits(batch.lengths))
         if weights is not None:
-            self._remember(weights, tokens, batch)
+            steps = (tokens != PADDING).sum(dim=1).tolist()
+            self._remember([seen[:n] for seen, n in zip(weights, steps, strict=True)], batch)
         return tokens
+
+    def search(self, encoded: Encoded, beam_size: int, n_best: int = 1) -> list[list[Hypothesis]]:
+        """The best sentences for each source, the best first; see rnnlab.layers.search."""
+        memory, state = self.begin(encoded)
+        limits = self.limits(encoded.lengths)
+        return beam_search(
+            self.decoder, memory, state, limits, beam_size, self.length_penalty, n_best
+        )
 
     def limits(self, lengths: Tensor) -> Tensor:
         """How many tokens the answer to a source of this length may have, (B,)."""
         return (lengths * self.spec.target_ratio).ceil().long() + SPARE
 
-    def _remember(self, weights: Tensor, tokens: Tensor, batch: Batch) -> None:
+    def _remember(self, weights: Sequence[Tensor | None], batch: Batch) -> None:
         for i in (batch.rows < MAPS).nonzero().flatten().tolist():
-            steps = int((tokens[i] != PADDING).sum())
-            seen = weights[i, :steps, : int(batch.lengths[i])]
-            self._maps[int(batch.rows[i])] = seen.float().cpu()
+            seen = weights[i]
+            if seen is not None:
+                length = int(batch.lengths[i])
+                self._maps[int(batch.rows[i])] = seen[:, :length].float().cpu()
 
     def judge(self, outcome: Outcome) -> Findings:
         """BLEU and chrF by sacrebleu over all strings at once, and of the copied sources."""
