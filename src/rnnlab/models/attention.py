@@ -1,0 +1,89 @@
+"""Recurrent layers whose last output looks back at all of them."""
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnnlab.layers import MultiHeadAttention, Pooling
+from rnnlab.layers.attention import ATTENTION, AttentionName
+from rnnlab.layers.recurrent import State
+from rnnlab.models.base import Learning
+from rnnlab.models.stacked import CellMaker, StackedModel
+from rnnlab.spec import valid_steps
+from rnnlab.tasks import Task
+from rnnlab.values import PositiveInt
+
+
+class AttentionModel(StackedModel):
+    """Base of the recurrent architectures with attention over their own outputs.
+
+    The last output h_end of a stack (of a bidirectional one both ends) asks all valid outputs once,
+    and what it sees goes into the output of every step (Luong et al., 2015, equation 5,
+    https://aclanthology.org/D15-1166):
+
+        c        = attention(h_end, h_1 .. h_T)
+        output_t = tanh(W h_t + V c + b)
+
+    So task.pooling=last reads h_end and c. Each output hangs on all steps: it is for tasks that
+    read a whole sequence first, and has no state to go on from. Costs B * T * H numbers.
+
+    Args:
+        task: see RecurrentModel.
+        learning: see RecurrentModel.
+        layer: see StackedModel.
+        attention: additive | dot | scaled_dot | general | multi_head; see rnnlab.layers.attention.
+        num_heads: of multi_head; must divide the features that leave the stack.
+        settings: of the stack; see StackedModel.
+    """
+
+    mixes_steps = True
+
+    def __init__(
+        self,
+        task: Task,
+        learning: Learning | None,
+        layer: CellMaker,
+        *,
+        attention: AttentionName = "additive",
+        num_heads: PositiveInt = 4,
+        **settings: Any,
+    ) -> None:
+        super().__init__(task, learning, layer, **settings)
+        size = self.output_size
+        kinds = ATTENTION | {"multi_head": partial(MultiHeadAttention, num_heads=num_heads)}
+        self.last = Pooling("last", size, bidirectional=len(self.body.backwards) > 0)
+        self.attention = kinds[attention](size, size)
+        self.own = nn.Linear(size, size)  # W and b
+        self.seen = nn.Linear(size, size, bias=False)  # V
+
+    def forward(
+        self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State | None]:
+        """See RecurrentModel; there is no state."""
+        if state is not None:
+            raise ValueError("attention over a whole sequence has no state to go on from")
+        outputs, context, _ = self.look_back(inputs, lengths)
+        return torch.tanh(self.own(outputs) + self.seen(context)), None  # (B, T, H)
+
+    def look_back(
+        self, inputs: Tensor, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs of the stack (B, T, H), what their last one sees (B, 1, H), weights (B, T)."""
+        if lengths is None:
+            lengths = torch.full((len(inputs),), inputs.shape[1], device=inputs.device)
+        outputs, _ = self.body(inputs, lengths)
+        query = self.last(outputs, lengths).unsqueeze(1)  # (B, 1, H)
+        valid = valid_steps(lengths, outputs.shape[1])
+        context, weights = self.attention(query, outputs, valid)
+        return outputs, context, weights.squeeze(1)
+
+    def attention_weights(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """How much of each step is seen, (B, T): sums to one, zero on padding.
+
+        Args:
+            inputs: see RecurrentModel.forward; of tokens, what `task.embed` makes of them.
+            lengths: see RecurrentModel.forward.
+        """
+        return self.look_back(inputs, lengths)[2]

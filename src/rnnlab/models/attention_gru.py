@@ -1,0 +1,21 @@
+"""Gated recurrent unit with attention over its outputs."""
+
+from typing import Any
+
+from rnnlab.models.attention import AttentionModel
+from rnnlab.models.base import Learning
+from rnnlab.models.gru import gru_layer
+from rnnlab.tasks import Task
+
+
+class AttentionGRU(AttentionModel):
+    """A GRU whose last output looks back at all of them; see AttentionModel.
+
+    Args:
+        task: see RecurrentModel.
+        learning: see RecurrentModel.
+        settings: of the attention and of the stack; see AttentionModel and StackedModel.
+    """
+
+    def __init__(self, task: Task, learning: Learning | None = None, **settings: Any) -> None:
+        super().__init__(task, learning, gru_layer, **settings)

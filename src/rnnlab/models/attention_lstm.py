@@ -1,0 +1,30 @@
+"""Long short-term memory with attention over its outputs."""
+
+from functools import partial
+from typing import Any
+
+from rnnlab.models.attention import AttentionModel
+from rnnlab.models.base import Learning
+from rnnlab.models.lstm import lstm_layer
+from rnnlab.tasks import Task
+
+
+class AttentionLSTM(AttentionModel):
+    """An LSTM whose last output looks back at all of them; see AttentionModel.
+
+    Args:
+        task: see RecurrentModel.
+        learning: see RecurrentModel.
+        forget_bias: see LSTM.
+        settings: of the attention and of the stack; see AttentionModel and StackedModel.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        learning: Learning | None = None,
+        *,
+        forget_bias: float = 1.0,
+        **settings: Any,
+    ) -> None:
+        super().__init__(task, learning, partial(lstm_layer, forget_bias=forget_bias), **settings)
