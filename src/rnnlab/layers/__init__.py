@@ -9,6 +9,7 @@ from rnnlab.layers.attention import (
     ScaledDotAttention,
 )
 from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
+from rnnlab.layers.cross_entropy import linear_cross_entropy
 from rnnlab.layers.decoder import Decoder
 from rnnlab.layers.embedding import LockedDropout, TokenEmbedding, WordDropout
 from rnnlab.layers.pooling import AttentionPooling, Pooling
@@ -30,6 +31,7 @@ __all__ = [
     "WordDropout",
     "gru_cell",
     "initialize",
+    "linear_cross_entropy",
     "lstm_cell",
     "reverse_valid_steps",
     "rnn_cell",
