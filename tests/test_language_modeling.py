@@ -316,7 +316,7 @@ def test_perplexity_depends_on_no_setting_that_is_tuned(
         wanted = wanted or in_one_piece(model, data)
         assert found == pytest.approx(wanted, rel=1e-5)
         assert len(model.outcome[0][0]) == min(steps, data.sizes["test"])
-    monkeypatch.setattr("rnnlab.data.streams.Batch", lambda *a, goes_on: _batch(*a))
+    monkeypatch.setattr("rnnlab.data.streams.Batch", lambda *a, **_: _batch(*a))
     assert perplexity(model, data) != pytest.approx(wanted, rel=1e-3), "the state was not carried"
 
 
@@ -407,6 +407,45 @@ def test_two_processes_evaluate_the_whole_text_once(text: Path, tmp_path: Path) 
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     sizes = report["data"]["sizes"]
     assert report["evaluated_targets"] == {split: sizes[split] for split in ("val", "test")}
+
+
+@pytest.mark.parametrize("accumulated", [1, 2])
+def test_a_step_has_the_rate_of_its_windows_and_the_schedule_its_own(
+    accumulated: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, read = [], []
+    step, training_step = torch.optim.SGD.step, RecurrentModel.training_step
+
+    def stepped(self: Any, closure: Any) -> Any:
+        loss = closure()
+        used.append(self.param_groups[0]["lr"])
+        return step(self, lambda: loss)
+
+    def seen(self: Any, batch: Batch, batch_idx: int) -> torch.Tensor:
+        read.append(batch.inputs.shape[1])
+        return training_step(self, batch, batch_idx)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", stepped)
+    monkeypatch.setattr(RecurrentModel, "training_step", seen)
+    words = ["optimizer=sgd", "optimizer.lr=0.5", "scheduler=exponential", "test=false"]
+    plain = small("text_file", tmp_path, *words, bptt_jitter=4)
+    plain["scheduler"]["gamma"] = 0.5
+    plain["trainer"] |= {"max_epochs": 2, "accumulate_grad_batches": accumulated}
+    run(plain)
+    per_epoch = len(read) // 2
+    wanted = []
+    for epoch in range(2):
+        steps = read[epoch * per_epoch :][:per_epoch]
+        for i in range(0, per_epoch, accumulated):
+            mean = np.mean(steps[i : i + accumulated])
+            wanted.append(0.5 * 0.5**epoch * mean / 9)
+    assert used == pytest.approx(wanted)
+    assert len(set(read)) > 3
+
+
+def test_a_jitter_that_is_too_large_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"less than half of data\.seq_len=35.*at most 17"):
+        LanguageModelingDataModule(path="a.txt", bptt_jitter=18)
 
 
 # The task.

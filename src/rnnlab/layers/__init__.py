@@ -11,7 +11,7 @@ from rnnlab.layers.attention import (
 from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
 from rnnlab.layers.cross_entropy import linear_cross_entropy
 from rnnlab.layers.decoder import Decoder
-from rnnlab.layers.embedding import LockedDropout, TokenEmbedding, WordDropout
+from rnnlab.layers.embedding import LockedDropout, TokenEmbedding, TypeDropout, WordDropout
 from rnnlab.layers.pooling import AttentionPooling, Pooling
 from rnnlab.layers.recurrent import RecurrentStack, initialize, reverse_valid_steps
 
@@ -28,6 +28,7 @@ __all__ = [
     "RecurrentStack",
     "ScaledDotAttention",
     "TokenEmbedding",
+    "TypeDropout",
     "WordDropout",
     "gru_cell",
     "initialize",

@@ -34,6 +34,8 @@ class LanguageModeling(Task):
             Wolf, 2017): far fewer parameters, and better where a text is short. Where the network
             gives another number of features than D, a linear map (H to D) stands between them.
         word_dropout: chance to read a token as <unk>.
+        type_dropout: chance that a word of the vocabulary is read as zero wherever it stands in a
+            window (Gal & Ghahramani, 2016; the embedding dropout of Merity et al., 2018).
         embedding_dropout: chance to drop a feature of the embedding in all steps of a window.
         head_dropout: chance to drop a feature of the outputs in all steps of a window.
     """
@@ -49,6 +51,7 @@ class LanguageModeling(Task):
         embedding_size: PositiveInt = 128,
         tie_weights: bool = False,
         word_dropout: Probability = 0.0,
+        type_dropout: Probability = 0.0,
         embedding_dropout: Probability = 0.0,
         head_dropout: Probability = 0.0,
     ) -> None:
@@ -57,7 +60,7 @@ class LanguageModeling(Task):
         self.input_size = embedding_size
         self.tie_weights = tie_weights
         self.embedding = TokenEmbedding(
-            int(spec.num_tokens or 0), embedding_size, word_dropout, embedding_dropout
+            int(spec.num_tokens or 0), embedding_size, word_dropout, embedding_dropout, type_dropout
         )
         self.dropout = LockedDropout(head_dropout)
 
