@@ -28,9 +28,9 @@ from rnnlab.data.wikitext2 import WikiText2DataModule
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment import check, run
 from rnnlab.layers.embedding import END, START, UNKNOWN
-from rnnlab.models import RecurrentModel
-from rnnlab.spec import DataSpec
-from rnnlab.tasks import LanguageModeling, Outcome
+from rnnlab.models import LSTM, RecurrentModel
+from rnnlab.spec import Batch, DataSpec
+from rnnlab.tasks import Encoded, LanguageModeling, Outcome
 from rnnlab.tasks.language_modeling import Bits, Perplexity, loss_by_frequency, times
 from rnnlab.tasks.surprise import surprise_page
 
@@ -316,7 +316,7 @@ def test_perplexity_depends_on_no_setting_that_is_tuned(
         wanted = wanted or in_one_piece(model, data)
         assert found == pytest.approx(wanted, rel=1e-5)
         assert len(model.outcome[0][0]) == min(steps, data.sizes["test"])
-    monkeypatch.setattr("rnnlab.data.streams.Batch", lambda *a, goes_on: _batch(*a))
+    monkeypatch.setattr("rnnlab.data.streams.Batch", lambda *a, **_: _batch(*a))
     assert perplexity(model, data) != pytest.approx(wanted, rel=1e-3), "the state was not carried"
 
 
@@ -409,6 +409,45 @@ def test_two_processes_evaluate_the_whole_text_once(text: Path, tmp_path: Path) 
     assert report["evaluated_targets"] == {split: sizes[split] for split in ("val", "test")}
 
 
+@pytest.mark.parametrize("accumulated", [1, 2])
+def test_a_step_has_the_rate_of_its_windows_and_the_schedule_its_own(
+    accumulated: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, read = [], []
+    step, training_step = torch.optim.SGD.step, RecurrentModel.training_step
+
+    def stepped(self: Any, closure: Any) -> Any:
+        loss = closure()
+        used.append(self.param_groups[0]["lr"])
+        return step(self, lambda: loss)
+
+    def seen(self: Any, batch: Batch, batch_idx: int) -> torch.Tensor:
+        read.append(batch.inputs.shape[1])
+        return training_step(self, batch, batch_idx)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", stepped)
+    monkeypatch.setattr(RecurrentModel, "training_step", seen)
+    words = ["optimizer=sgd", "optimizer.lr=0.5", "scheduler=exponential", "test=false"]
+    plain = small("text_file", tmp_path, *words, bptt_jitter=4)
+    plain["scheduler"]["gamma"] = 0.5
+    plain["trainer"] |= {"max_epochs": 2, "accumulate_grad_batches": accumulated}
+    run(plain)
+    per_epoch = len(read) // 2
+    wanted = []
+    for epoch in range(2):
+        steps = read[epoch * per_epoch :][:per_epoch]
+        for i in range(0, per_epoch, accumulated):
+            mean = np.mean(steps[i : i + accumulated])
+            wanted.append(0.5 * 0.5**epoch * mean / 9)
+    assert used == pytest.approx(wanted)
+    assert len(set(read)) > 3
+
+
+def test_a_jitter_that_is_too_large_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"less than half of data\.seq_len=35.*at most 17"):
+        LanguageModelingDataModule(path="a.txt", bptt_jitter=18)
+
+
 # The task.
 
 
@@ -434,16 +473,40 @@ def test_tied_weights_are_one_matrix() -> None:
     task.build(4, bidirectional=False)
     assert task.scores.weight is task.embedding.vectors.weight
     assert sum(p.numel() for p in task.parameters()) == 11 * 4 + 11
-    other = LanguageModeling(spec, embedding_size=4, tie_weights=True)
-    with pytest.raises(ConfigError, match=r"task\.embedding_size=4 features, but .* gives 6"):
-        other.build(6, bidirectional=False)
 
 
-def test_ties_that_do_not_fit_stop_a_run_before_any_data_is_read(tmp_path: Path) -> None:
-    plain = small("ptb", tmp_path, "task.tie_weights=true", "model.hidden_size=32")
-    plain["data"]["path"] = "nowhere"
-    with pytest.raises(ConfigError, match=r"task\.tie_weights=true"):
-        run(plain)
+def test_ties_of_different_sizes_go_through_a_linear_map() -> None:
+    spec = DataSpec(output_size=11, num_tokens=11)
+    task = LanguageModeling(spec, embedding_size=4, tie_weights=True)
+    task.build(6, bidirectional=False)
+    assert task.scores.weight is task.embedding.vectors.weight
+    assert sum(p.numel() for p in task.parameters()) == 11 * 4 + 11 + 6 * 4
+    assert task.head(torch.zeros(2, 3, 6), torch.tensor([3, 3])).shape == (2, 3, 11)
+
+
+@pytest.mark.parametrize("hidden_size", [4, 6])
+def test_predictions_are_those_of_the_scores(hidden_size: int) -> None:
+    spec = DataSpec(output_size=11, num_tokens=11)
+    task = LanguageModeling(spec, embedding_size=4, tie_weights=True)
+    task.build(hidden_size, bidirectional=False)
+    outputs, targets = torch.randn(2, 3, hidden_size), torch.randint(0, 11, (2, 3))
+    lengths = torch.tensor([3, 3])
+    batch = Batch(targets, lengths, targets, targets)
+    found = task.predict(Encoded(outputs, lengths), batch)
+    wanted = task.head(outputs, lengths).log_softmax(2).gather(2, targets.unsqueeze(2)).squeeze(2)
+    torch.testing.assert_close(found, wanted)
+
+
+def test_zaremba_s_small_network_has_the_published_size() -> None:
+    """4.65 million (Zaremba et al., 2014, as counted by Inan et al., 2017), with one bias a gate.
+
+    torch keeps two bias vectors in each layer where one would do: 2 layers x 4 gates x 200 more.
+    """
+    task = LanguageModeling(DataSpec(output_size=10_000, num_tokens=10_000), embedding_size=200)
+    model = LSTM(task, hidden_size=200, num_layers=2)
+    published = 10_000 * 200 + 2 * 4 * 200 * (200 + 200 + 1) + 200 * 10_000 + 10_000
+    assert round(published / 1e6, 2) == 4.65
+    assert sum(p.numel() for p in model.parameters()) == published + 2 * 4 * 200
 
 
 def outcome(losses: list[float], targets: list[int], pieces: list[str], counts: Any) -> Outcome:

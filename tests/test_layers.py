@@ -431,6 +431,19 @@ def test_word_dropout_replaces_its_share_of_the_words_and_no_padding():
     assert changed[:, :70].float().mean().item() == pytest.approx(0.3, abs=0.03)
 
 
+def test_type_dropout_drops_rows_of_the_embedding_matrix() -> None:
+    embedding = TokenEmbedding(num_tokens=200, size=D, type_dropout=0.5)
+    tokens = torch.randint(1, 200, (4, 300))
+    torch.manual_seed(3)
+    vectors = embedding(tokens)
+    torch.manual_seed(3)
+    keep = torch.empty(200).bernoulli_(0.5) * 2
+    wanted = torch.nn.functional.embedding(tokens, embedding.vectors.weight * keep.unsqueeze(1))
+    torch.testing.assert_close(vectors, wanted)
+    assert 0.3 < keep.mean() / 2 < 0.7
+    assert torch.equal(embedding.eval()(tokens), embedding.vectors(tokens))
+
+
 def test_token_embedding_gives_a_vector_a_token_and_zeros_for_padding():
     embedding = TokenEmbedding(num_tokens=11, size=D).eval()
     vectors = embedding(torch.tensor([[4, 10, 1], [4, PADDING, PADDING]]))

@@ -138,6 +138,42 @@ def test_an_order_has_one_window_more_for_the_rest() -> None:
     assert [len(StreamOrder(100, 10, seq_len)) for seq_len in (3, 5, 10, 99)] == [4, 2, 1, 1]
 
 
+@given(st.integers(1, 300), st.integers(1, 9), st.integers(1, 40), st.data())
+def test_windows_that_begin_anywhere_still_follow_each_other(
+    tokens: int, streams: int, seq_len: int, data: st.DataObject
+) -> None:
+    tokens = max(tokens, streams)
+    jitter = data.draw(st.integers(0, (seq_len - 1) // 2))
+    order = StreamOrder(tokens, streams, seq_len, jitter, seed=7)
+    order.set_epoch(data.draw(st.integers(0, 3)))
+    starts = [order.start(i) for i in range(len(order) + 1)]
+    assert starts[0] == 0
+    assert starts[-1] == order.steps
+    for i, (start, end) in enumerate(pairwise(starts)):
+        assert start < end, "no window is empty"
+        assert abs(start - i * seq_len) <= jitter
+    assert len(order) == len(StreamOrder(tokens, streams, seq_len))
+
+
+def test_windows_are_drawn_by_seed_epoch_and_place() -> None:
+    def starts(seed: int, epoch: int) -> list[int]:
+        order = StreamOrder(tokens=1000, streams=2, seq_len=10, jitter=4, seed=seed)
+        order.set_epoch(epoch)
+        return [order.start(i) for i in range(len(order))]
+
+    assert starts(0, 0) == starts(0, 0)
+    assert starts(0, 0) != starts(0, 1)
+    assert starts(0, 0) != starts(1, 0)
+    assert len({b - a for a, b in pairwise(starts(0, 0))}) > 5
+
+
+def test_a_batch_asks_for_a_rate_that_goes_with_its_steps() -> None:
+    made = list(StreamLoader(ids_of(100), 100, 1, seq_len=10, training=True, jitter=4))
+    assert [batch.rate_factor for batch in made] == [b.inputs.shape[1] / 10 for b in made]
+    assert len({batch.rate_factor for batch in made}) > 3
+    assert {batch.rate_factor for batch in loader(100, 1, 7)} == {1.0}
+
+
 # Memory.
 
 PREPARE = """

@@ -75,6 +75,7 @@ class Batch(NamedTuple):
             which target a prediction is of.
         units: of a series; None where the network's own are those of the targets.
         goes_on: the sequences continue those of the batch before, and begin with its state.
+        rate_factor: what the learning rate of a step on this batch is multiplied by.
     """
 
     inputs: Tensor
@@ -83,6 +84,7 @@ class Batch(NamedTuple):
     rows: Tensor
     units: Units | None = None
     goes_on: bool = False
+    rate_factor: float = 1.0
 
 
 def valid_steps(lengths: Tensor, steps: int) -> Tensor:

@@ -40,6 +40,8 @@ class IMDBTextDataModule(LanguageModelingDataModule):
         val_fraction: share of the reviews for validation, where the source has no such split.
         test_fraction: share for the test, where the source has no such split.
         split_seed: of these splits.
+        bptt_jitter: see LanguageModelingDataModule.
+        seed: of what is drawn while training.
     """
 
     places = ("embedded", "hub", "local")
@@ -60,10 +62,12 @@ class IMDBTextDataModule(LanguageModelingDataModule):
         val_fraction: Share = 0.05,
         test_fraction: Share = 0.05,
         split_seed: NonNegativeInt = 0,
+        bptt_jitter: NonNegativeInt = 0,
+        seed: NonNegativeInt = 0,
     ) -> None:
         super().__init__(
             *(source, path, encoding, tokens, spaces, lower, vocab_size, seq_len, batch_size),
-            *(val_fraction, test_fraction),
+            *(val_fraction, test_fraction, bptt_jitter, seed),
         )
         self.split_seed = split_seed
         self.reviews = IMDBDataModule(

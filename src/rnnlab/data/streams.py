@@ -101,14 +101,20 @@ class StreamOrder:
         tokens: number of targets.
         streams: rows of all batches together, of all processes.
         seq_len: steps of a window; the last one of an epoch may be shorter.
+        jitter: most steps that a window begins earlier or later than it would, drawn anew in each
+            epoch; less than half of seq_len. An epoch has as many windows, and the same tokens.
+        seed: of what is drawn.
 
     Attributes:
         steps: tokens of each stream.
-        epoch: told by Lightning; all epochs are alike.
+        epoch: told by Lightning; without jitter all epochs are alike.
     """
 
-    def __init__(self, tokens: int, streams: int, seq_len: int) -> None:
+    def __init__(
+        self, tokens: int, streams: int, seq_len: int, jitter: int = 0, seed: int = 0
+    ) -> None:
         self.streams, self.seq_len = streams, seq_len
+        self.jitter, self.seed = jitter, seed
         self.steps = tokens // streams
         self.epoch = 0
 
@@ -119,9 +125,19 @@ class StreamOrder:
     def __len__(self) -> int:
         return -(-self.steps // self.seq_len)
 
+    def start(self, index: int) -> int:
+        """The first step of a window of this epoch; of the one behind the last, the end."""
+        if index == 0:
+            return 0
+        if index == len(self):
+            return self.steps
+        random = np.random.default_rng([self.seed, self.epoch, index])
+        moved = int(random.integers(-self.jitter, self.jitter + 1))
+        return min(index * self.seq_len + moved, self.steps - 1)
+
     def window(self, index: int, first: int, last: int) -> Ints:
         """Positions of the targets of a window, (last - first, T), of these streams."""
-        steps = np.arange(index * self.seq_len, min((index + 1) * self.seq_len, self.steps))
+        steps = np.arange(self.start(index), self.start(index + 1))
         return np.arange(first, last)[:, None] * self.steps + steps
 
 
@@ -137,6 +153,9 @@ class StreamLoader(ResumableLoader):
         batch_size: streams of a batch, of each process.
         seq_len: steps of a window.
         training: whether the streams are spread over the processes.
+        jitter: see StreamOrder. With it each batch asks for a learning rate in proportion to its
+            steps, as Merity et al. (2018, https://arxiv.org/abs/1708.02182) have it.
+        seed: see StreamOrder.
 
     Attributes:
         order: of the windows.
@@ -144,13 +163,21 @@ class StreamLoader(ResumableLoader):
     """
 
     def __init__(
-        self, ids: NDArray[Any], tokens: int, batch_size: int, seq_len: int, training: bool
+        self,
+        ids: NDArray[Any],
+        tokens: int,
+        batch_size: int,
+        seq_len: int,
+        training: bool,
+        jitter: int = 0,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.ids = ids
         self.first = self.rank * batch_size if training else 0
         self.last = self.first + batch_size
-        self.order = StreamOrder(tokens, batch_size * (self.world if training else 1), seq_len)
+        streams = batch_size * (self.world if training else 1)
+        self.order = StreamOrder(tokens, streams, seq_len, jitter, seed)
         if training:
             self.sampler = self.order
         if not self.order.steps:
@@ -174,10 +201,12 @@ class StreamLoader(ResumableLoader):
     def window(self, index: int) -> Batch:
         """Ids (B, T), and the id behind each (B, T)."""
         rows = self.order.window(index, self.first, self.last)
+        steps = rows.shape[1]
         return Batch(
             torch.from_numpy(self.ids[rows].astype(np.int64)),
-            torch.full((len(rows),), rows.shape[1]),
+            torch.full((len(rows),), steps),
             torch.from_numpy(self.ids[rows + 1].astype(np.int64)),
             torch.from_numpy(rows),
             goes_on=index > 0,
+            rate_factor=steps / self.order.seq_len if self.order.jitter else 1.0,
         )

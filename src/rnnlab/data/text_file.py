@@ -48,7 +48,7 @@ from rnnlab.data.vocabulary import (
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.report.files import write_text
 from rnnlab.spec import DataSpec
-from rnnlab.values import PositiveInt, Share
+from rnnlab.values import NonNegativeInt, PositiveInt, Share
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 HELD_OUT: tuple[Split, ...] = ("val", "test")
@@ -109,6 +109,10 @@ class LanguageModelingDataModule(PreparedDataModule):
         batch_size: parts of the training text that are read side by side, on each device.
         val_fraction: share of the text for validation, where the source has no such split.
         test_fraction: share for the test, where the source has no such split.
+        bptt_jitter: most tokens that a training window begins earlier or later, drawn anew in each
+            epoch, so that the gradient is not always cut at the same places; the learning rate of a
+            step goes with the length of its window (Merity et al., 2018). 0 is off.
+        seed: of what is drawn.
     """
 
     tasks = ("language_modeling",)
@@ -127,8 +131,15 @@ class LanguageModelingDataModule(PreparedDataModule):
         batch_size: PositiveInt = 20,
         val_fraction: Share = 0.05,
         test_fraction: Share = 0.05,
+        bptt_jitter: NonNegativeInt = 0,
+        seed: NonNegativeInt = 0,
     ) -> None:
-        super().__init__(source, path, batch_size, seed=0, shuffle=False)  # a text has one order
+        super().__init__(source, path, batch_size, seed, shuffle=False)  # a text has one order
+        if bptt_jitter and 2 * bptt_jitter >= seq_len:
+            raise ConfigError(
+                f"data.bptt_jitter={bptt_jitter}: must be less than half of data.seq_len="
+                f"{seq_len}, so that windows follow each other; give at most {(seq_len - 1) // 2}"
+            )
         if vocab_size < FEWEST[tokens]:
             raise ConfigError(
                 f"data.vocab_size={vocab_size}: data.tokens={tokens} needs at least "
@@ -141,7 +152,7 @@ class LanguageModelingDataModule(PreparedDataModule):
             )
         self.encoding = check_encoding(encoding)
         self.tokens, self.spaces, self.lower = tokens, spaces, lower
-        self.vocab_size, self.seq_len = vocab_size, seq_len
+        self.vocab_size, self.seq_len, self.bptt_jitter = vocab_size, seq_len, bptt_jitter
         self.shares = {"val": val_fraction, "test": test_fraction}
 
     # Where the text comes from; a named data set adds `embedded` and `hub`.
@@ -269,7 +280,8 @@ class LanguageModelingDataModule(PreparedDataModule):
     def train_dataloader(self) -> StreamLoader:  # type: ignore[override]
         """Windows of `batch_size` streams; the tokens that do not fill them are not read."""
         ids, tokens = self.ids["train"], self.sizes["train"]
-        return StreamLoader(ids, tokens, self.batch_size, self.seq_len, training=True)
+        sizes = self.batch_size, self.seq_len
+        return StreamLoader(ids, tokens, *sizes, True, self.bptt_jitter, self.seed)
 
     def val_dataloader(self) -> StreamLoader:  # type: ignore[override]
         """The validation text, once, as one stream."""

@@ -9,8 +9,9 @@ from rnnlab.layers.attention import (
     ScaledDotAttention,
 )
 from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
+from rnnlab.layers.cross_entropy import linear_cross_entropy
 from rnnlab.layers.decoder import Decoder
-from rnnlab.layers.embedding import LockedDropout, TokenEmbedding, WordDropout
+from rnnlab.layers.embedding import LockedDropout, TokenEmbedding, TypeDropout, WordDropout
 from rnnlab.layers.pooling import AttentionPooling, Pooling
 from rnnlab.layers.recurrent import RecurrentLayer, RecurrentStack, initialize, reverse_valid_steps
 
@@ -28,9 +29,11 @@ __all__ = [
     "RecurrentStack",
     "ScaledDotAttention",
     "TokenEmbedding",
+    "TypeDropout",
     "WordDropout",
     "gru_cell",
     "initialize",
+    "linear_cross_entropy",
     "lstm_cell",
     "reverse_valid_steps",
     "rnn_cell",

@@ -73,6 +73,7 @@ class RecurrentModel(L.LightningModule):
         self.test_scores = Scores(task, "test")
         self.card: dict[str, Any] = {}
         self.carried: dict[str, State | None] = {}
+        self._rate_factors: list[float] = []  # of the batches since the last step
 
     def complete(
         self,
@@ -133,7 +134,30 @@ class RecurrentModel(L.LightningModule):
         self.task.progress = self.trainer.global_step / self.total_steps
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        self._rate_factors.append(batch.rate_factor)
         return self.task.loss(self.predictions(batch, "train"), batch)
+
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: Any,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        """A step with the learning rate that its batches ask for; schedules see their own again."""
+        rates = [group["lr"] for group in optimizer.param_groups]
+
+        def closure() -> Any:  # the last of the batches is read in here
+            result = optimizer_closure() if optimizer_closure else None
+            factor = sum(self._rate_factors) / len(self._rate_factors)
+            self._rate_factors.clear()
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * factor
+            return result
+
+        super().optimizer_step(epoch, batch_idx, optimizer, closure)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what rebuilds the model, and the state that its training goes on from."""

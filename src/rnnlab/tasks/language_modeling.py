@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torchmetrics import Metric, MetricCollection
 
-from rnnlab.errors import ConfigError
-from rnnlab.layers import LockedDropout, TokenEmbedding
+from rnnlab.layers import LockedDropout, TokenEmbedding, linear_cross_entropy
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks.base import Encoded, Findings, LayerMaker, Outcome, Task
 from rnnlab.tasks.perplexity import Perplexity
@@ -33,8 +31,11 @@ class LanguageModeling(Task):
         spec: sizes of the data: `num_tokens`, and `token_kind`.
         embedding_size: D.
         tie_weights: the output layer has the weights of the embedding (Inan et al., 2017; Press &
-            Wolf, 2017): far fewer parameters, and better where a text is short.
+            Wolf, 2017): far fewer parameters, and better where a text is short. Where the network
+            gives another number of features than D, a linear map (H to D) stands between them.
         word_dropout: chance to read a token as <unk>.
+        type_dropout: chance that a word of the vocabulary is read as zero wherever it stands in a
+            window (Gal & Ghahramani, 2016; the embedding dropout of Merity et al., 2018).
         embedding_dropout: chance to drop a feature of the embedding in all steps of a window.
         head_dropout: chance to drop a feature of the outputs in all steps of a window.
     """
@@ -50,6 +51,7 @@ class LanguageModeling(Task):
         embedding_size: PositiveInt = 128,
         tie_weights: bool = False,
         word_dropout: Probability = 0.0,
+        type_dropout: Probability = 0.0,
         embedding_dropout: Probability = 0.0,
         head_dropout: Probability = 0.0,
     ) -> None:
@@ -58,21 +60,18 @@ class LanguageModeling(Task):
         self.input_size = embedding_size
         self.tie_weights = tie_weights
         self.embedding = TokenEmbedding(
-            int(spec.num_tokens or 0), embedding_size, word_dropout, embedding_dropout
+            int(spec.num_tokens or 0), embedding_size, word_dropout, embedding_dropout, type_dropout
         )
         self.dropout = LockedDropout(head_dropout)
 
     def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
         """See Task."""
-        self.scores = nn.Linear(output_size, self.spec.output_size)
+        fits = output_size == self.input_size or not self.tie_weights
+        size = output_size if fits else self.input_size
+        self.projection = nn.Identity() if fits else nn.Linear(output_size, size, bias=False)
+        self.scores = nn.Linear(size, self.spec.output_size)
         nn.init.zeros_(self.scores.bias)
         if self.tie_weights:
-            if output_size != self.input_size:
-                raise ConfigError(
-                    f"task.tie_weights=true: the embedding has task.embedding_size="
-                    f"{self.input_size} features, but the network gives {output_size} "
-                    "(model.hidden_size): set both alike, or task.tie_weights=false"
-                )
             self.scores.weight = self.embedding.vectors.weight
 
     def embed(self, inputs: Tensor) -> Tensor:
@@ -82,16 +81,22 @@ class LanguageModeling(Task):
 
     def head(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Outputs (B, T, H) to a score for each token that may come next (B, T, V)."""
-        scores: Tensor = self.scores(self.dropout(outputs))
+        scores: Tensor = self.scores(self.features(outputs))
         return scores
+
+    def features(self, outputs: Tensor) -> Tensor:
+        """Outputs (B, T, H) to what the last layer reads (B, T, E)."""
+        features: Tensor = self.projection(self.dropout(outputs))
+        return features
 
     def predict(self, encoded: Encoded, batch: Batch) -> Tensor:
         """The log probability of each target, in nats, (B, T).
 
-        The scores of all tokens are needed for nothing else, and are not kept.
+        The scores of all tokens are needed for nothing else, and are never held together.
         """
-        scores = self.head(encoded.outputs, encoded.lengths)  # (B, T, V)
-        losses = cross_entropy(scores.flatten(0, 1), batch.targets.flatten(), reduction="none")
+        features = self.features(encoded.outputs).flatten(0, 1)
+        weight, bias = self.scores.weight, self.scores.bias
+        losses = linear_cross_entropy(features, weight, bias, batch.targets.flatten())
         return -losses.view_as(batch.targets)
 
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
