@@ -233,7 +233,7 @@ class ParallelTextDataModule(PreparedDataModule):
         def texts(split: Split, side: str) -> Iterator[list[str]]:
             store = TextStore(folder, f"{owners[split]}.{side}")
             for members in chunks(rows[split], CHUNK):
-                yield [self._before(store[row]) for row in members]
+                yield [self.before(store[row]) for row in members]
 
         known = self._fit({side: lambda side=side: texts("train", side) for side in SIDES})
         bar = progress.add_task("encoding", total=2 * sum(map(len, rows.values())))
@@ -244,7 +244,7 @@ class ParallelTextDataModule(PreparedDataModule):
                 pieces = encoded(known[side], texts(split, side), end, progress, bar)
                 Ragged.write(folder, f"{split}.{side}", pieces)
 
-    def _before(self, text: str) -> str:
+    def before(self, text: str) -> str:
         """A text as the vocabulary reads it."""
         return BEFORE[self.tokens] + (text.lower() if self.lower else text)
 
