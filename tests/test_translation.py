@@ -358,6 +358,16 @@ def test_the_page_shows_the_worst_and_the_best() -> None:
     assert "network: A dog runs." in best
 
 
+def test_the_page_shows_several_answers_with_their_scores() -> None:
+    choices = {1: [("A dog runs.", -0.5), ("A cat runs.", -1.25)]}
+    text = page(translations(["nothing", "A dog runs."], choices=choices, decoding="by a beam"))
+    assert "decoded by a beam" in text
+    several = text.split("## Several answers")[1]
+    assert several.index("network, -0.500: A dog runs.") < several.index("-1.250: A cat runs.")
+    assert "Test sentence 1 (100.0)" in several
+    assert "Test sentence 0" not in several
+
+
 def test_judge_decodes_with_what_the_data_set_gives() -> None:
     task = network("gru").task
     evidence = {
@@ -373,6 +383,32 @@ def test_judge_decodes_with_what_the_data_set_gives() -> None:
     assert findings.scores.keys() == set(Translation.test_names)
     assert any("BLEU" in line and "version:" in line for line in findings.sentences)
     assert findings.baselines["copy the source"]["exact_match"] == 0
+
+
+def test_several_answers_to_the_first_sentences_are_written(tmp_path: Path) -> None:
+    model, batch = network("lstm", beam_size=6), sentences()
+    with torch.no_grad():
+        model.task.decoder.bias[END] = 3.0  # some end early, others do not
+    written = model.predict_step(batch, 0)
+    evidence = {
+        "rows": [2, 1, 0],  # in which order they come is the outcome's business
+        "sources": ["the last", "the second", "the first"],
+        "references": ["5 6"] * 3,
+        "detokenize": lambda ids: " ".join(str(i) for i in ids if i > END),
+        "source_tokens": lambda i: ["x"] * int(LENGTHS[2 - i]),
+        "target_tokens": lambda ids: [str(i) for i in ids if i != PADDING],
+        "language": "de",
+        "lower": False,
+    }
+    outcome = Outcome(written.flip(0), written.flip(0), lambda i: {}, evidence)
+    files = {file.name: file for file in model.task.write(tmp_path, outcome)}
+    assert set(files) == {"translations.md", "bleu_by_length.png", "attention.png"}
+    several = files["translations.md"].read_text().split("## Several answers")[1]
+    for i, best in enumerate(model.task.search(model.encode(batch), 6, 3)):
+        for one in best if len(best) > 1 else []:
+            text = evidence["detokenize"](one.tokens.tolist())
+            assert f"- network, {one.score:.3f}: {text}\n" in several, i
+    assert several.count("- network, -") >= 4
 
 
 # Whole runs.
@@ -420,6 +456,9 @@ def test_a_run_leaves_what_a_person_wants_to_see(tmp_path: Path) -> None:
     wanted = {"translations.md", "attention.png", "bleu_by_length.png"}
     assert wanted | {"source_vocabulary.json", "target_vocabulary.json"} <= names
     assert {f"test/{name}" for name in Translation.test_names} <= done.report["scores"].keys()
+    shown = (done.folder.path / "translations.md").read_text()
+    assert "decoded by a beam of 5, length penalty 0.6" in shown
+    assert done.report["details"]["decoding"]["beam_size"] == 5
     assert "test/bleu" in done.report["baselines"]["copy the source"]
     assert "test/perplexity" in done.report["baselines"]["token frequency"]
     assert any("version:" in sentence for sentence in done.report["findings"])

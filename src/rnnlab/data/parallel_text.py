@@ -40,6 +40,7 @@ CHUNK = 5_000  # pairs that are in memory at once
 SMALLEST = {"words": len(SPECIALS) + 1, "characters": len(SPECIALS) + 1, "bpe": len(SPECIALS) + 256}
 # A word is one piece wherever it stands, also where no space is before it.
 BEFORE = {"words": "", "characters": "", "bpe": " "}
+SPACE = "\u2423"  # a space as a picture shows it
 LONG = 0.999  # quantile of target tokens per source token that bounds what may be written
 
 
@@ -465,5 +466,5 @@ def pieces_of(vocabulary: Vocabulary, tokens: list[int]) -> list[str]:
     for token in tokens:
         if token != PADDING:
             text = vocabulary.decode([token]) if token >= len(SPECIALS) else SPECIALS[token]
-            shown.append(text)
+            shown.append(text if text.strip() else SPACE)
     return shown

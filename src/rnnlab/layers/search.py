@@ -27,6 +27,11 @@ class Hypothesis(NamedTuple):
     score: float
     weights: Tensor | None
 
+    def on_cpu(self, length: int) -> "Hypothesis":
+        """The same, to be kept; of the weights those of the first `length` source steps."""
+        weights = None if self.weights is None else self.weights[:, :length].float().cpu()
+        return Hypothesis(self.tokens.cpu(), self.score, weights)
+
 
 @torch.no_grad()
 def greedy(
