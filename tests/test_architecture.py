@@ -40,6 +40,9 @@ KNOWS = {  # room -> what it may import of the package, beside itself
         *("precision", "report", "tasks"),
     ),
     "loading": ("build", "config", "errors", "models", "spec"),
+    "translate": (
+        *("build", "cli", "config", "data", "errors", "layers", "loading", "spec", "tasks"),
+    ),
     "cli": ("config", "errors"),
     "showing": ("build", "config", "data", "errors", "report"),
     "evaluate": (*("build", "cli", "config", "data", "errors", "loading", "precision", "report"),),

@@ -24,10 +24,17 @@ COMMON = [
     "trainer.log_every_n_steps=1",
     "callbacks.last.every_n_steps=4",
     "callbacks.last.every_seconds=null",
-    "task.head_dropout=0.3",
     "model.hidden_size=16",
 ]
-SINE = ["data=sine", "data.num_series=20", "data.num_eval_series=5"]  # 47 steps an epoch
+SINE = [  # 47 steps an epoch
+    *("data=sine", "data.num_series=20", "data.num_eval_series=5"),
+    "task.head_dropout=0.3",
+]
+PAIRS = [  # 50 steps an epoch; how many true tokens are read falls from step to step
+    *("data=numbers", "data.num_pairs=400", "data.num_eval_pairs=20", "data.batch_size=8"),
+    *("data.tokens=words", "test=false"),
+    *("task.teacher_forcing=0.2", "task.input_feeding=true", "task.dropout=0.3"),
+]
 
 
 def imdb(folder: Path) -> list[str]:
@@ -40,6 +47,7 @@ def imdb(folder: Path) -> list[str]:
         "data.group_column=null",
         "data.seq_len=60",
         "data.batch_size=16",
+        "task.head_dropout=0.3",
         "task.word_dropout=0.2",
         "task.embedding_dropout=0.3",
         "model.num_layers=2",
@@ -60,6 +68,7 @@ def text(folder: Path) -> list[str]:
         "data.batch_size=4",
         "data.bptt_jitter=3",
         "trainer.val_check_interval=0.5",
+        "task.head_dropout=0.3",
         "task.word_dropout=0.2",
         "task.type_dropout=0.1",
         "task.embedding_dropout=0.3",
@@ -119,9 +128,14 @@ def assert_equal(one: object, other: object, path: str = "") -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("data", ["sine", "imdb", "text"])
+@pytest.mark.parametrize("data", ["sine", "imdb", "text", "pairs"])
 def test_a_run_killed_at_random_steps_ends_with_the_same_weights(data: str, tmp_path: Path) -> None:
-    made = {"sine": lambda folder: SINE, "imdb": imdb, "text": text}
+    made = {
+        "sine": lambda folder: SINE,
+        "imdb": imdb,
+        "text": text,
+        "pairs": lambda folder: PAIRS,
+    }
     settings = [*COMMON, *made[data](tmp_path)]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert start(*settings, f"run_dir={whole}").wait() == 0

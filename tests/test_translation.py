@@ -18,6 +18,7 @@ from rnnlab.models import RecurrentModel
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks import Encoded, Outcome, Translation
 from rnnlab.tasks.perplexity import Perplexity
+from rnnlab.tasks.teacher_forcing import true_share
 from rnnlab.tasks.translations import Translations, page
 
 TOKENS = 12
@@ -44,16 +45,10 @@ def sentences() -> Batch:
     return Batch(inputs, LENGTHS, TARGETS, torch.arange(3))
 
 
-every_network = [
-    pytest.mark.parametrize("name", MODELS),
-    pytest.mark.parametrize("attention", ATTENTION),
-]
-
-
-def each_network(test: Any) -> Any:
-    for mark in every_network:
-        test = mark(test)
-    return test
+each_network = pytest.mark.parametrize(  # all of both, but not every pair
+    ("name", "attention"),
+    [(name, "scaled_dot") for name in MODELS] + [("lstm", kind) for kind in ATTENTION],
+)
 
 
 @each_network
@@ -149,6 +144,93 @@ def test_the_decoder_depends_on_the_source(name: str, attention: str) -> None:
     model, batch = network(name, attention), sentences()
     other = batch._replace(inputs=batch.inputs.flip(0), lengths=batch.lengths.flip(0))
     assert not torch.allclose(model.predictions(batch)[0], model.predictions(other)[0])
+
+
+@each_network
+def test_with_input_feeding_too_the_past_alone_is_seen(name: str, attention: str) -> None:
+    model, batch = network(name, attention, input_feeding=True), sentences()
+    before = model.predictions(batch)
+    for step in range(TARGETS.shape[1]):
+        changed = batch.targets.clone()
+        changed[:, step] = 6
+        after = model.predictions(batch._replace(targets=changed))
+        torch.testing.assert_close(after[:, : step + 1], before[:, : step + 1])
+    for i in range(3):
+        expected = by_hand(model, batch, i)
+        assert model.predict_step(batch, 0)[i, : len(expected)].tolist() == expected
+
+
+def test_a_beam_search_writes_sentences_that_are_at_least_as_probable() -> None:
+    one, five = network("lstm"), network("lstm", beam_size=200, length_penalty=0.0)
+    batch = sentences()
+    surprises = []
+    for model in (one, five):
+        written = model.predict_step(batch, 0)
+        assert written.shape[0] == 3
+        read = model.task.read(
+            model.predictions(batch._replace(targets=written)), batch._replace(targets=written)
+        )
+        surprises.append(read[..., 0].masked_fill(written == PADDING, 0).sum(dim=1))
+    assert (surprises[1] >= surprises[0] - 1e-9).all()
+    assert (surprises[1] > surprises[0] + 1e-9).any()
+
+
+# Teacher forcing.
+
+
+@pytest.mark.parametrize("decay", ["constant", "linear", "inverse_sigmoid"])
+def test_the_share_of_true_tokens_falls_to_its_end(decay: Any) -> None:
+    shares = [true_share(decay, 0.4, p / 10) for p in range(11)]
+    assert shares[-1] == pytest.approx(0.4)
+    assert shares[0] == pytest.approx(0.4 if decay == "constant" else 1)
+    assert shares == sorted(shares, reverse=True)
+    assert shares[5] == pytest.approx(0.4 if decay == "constant" else 0.7)
+    assert true_share(decay, 1.0, 0.7) == pytest.approx(1)
+
+
+def test_without_true_tokens_the_decoder_reads_what_it_would_have_written() -> None:
+    """Of the truth only the first step is known; the logits are then those of greedy decoding."""
+    settings: dict[str, Any] = {"teacher_forcing": 0.0, "teacher_forcing_decay": "constant"}
+    model, batch = network("lstm", **settings), sentences()
+    memory, state = model.task.begin(model.encode(batch))
+    written, _ = greedy(model.task.decoder, memory, state, torch.full((3,), 5))
+    model.train()
+    own = model.predictions(batch)
+    wanted = model.predictions(batch._replace(targets=batch.targets.flip(0)))
+    torch.testing.assert_close(own, wanted)  # whatever the targets are
+    for i, row in enumerate(written):
+        steps = int((row != PADDING).sum())
+        chosen = own[i].index_fill(1, torch.tensor([PADDING, START]), -torch.inf).argmax(dim=1)
+        assert chosen[:steps].tolist() == row[:steps].tolist()
+
+
+def test_true_tokens_alone_are_read_where_the_share_is_one_and_where_nothing_is_learned() -> None:
+    plain, batch = network("gru"), sentences()
+    half = network("gru", teacher_forcing=0.0, teacher_forcing_decay="linear")
+    wanted = plain.predictions(batch)
+    half.train()
+    torch.testing.assert_close(half.predictions(batch), wanted)  # progress is 0
+    half.task.progress = 1.0
+    assert not torch.allclose(half.predictions(batch), wanted)
+    torch.testing.assert_close(half.eval().predictions(batch), wanted)
+
+
+def test_half_of_the_tokens_are_true() -> None:
+    """Each is drawn by itself: after one step of four words the two kinds are there in halves."""
+    settings: dict[str, Any] = {"teacher_forcing": 0.5, "teacher_forcing_decay": "constant"}
+    model = network("gru", **settings).train()
+    count = 400
+    batch = Batch(
+        torch.full((count, 2), 5),
+        torch.full((count,), 2),
+        torch.tensor([[4, 6, END]] * count),
+        torch.arange(count),
+    )
+    torch.manual_seed(0)
+    second = model.predictions(batch)[:, 1]  # read: <s>, then 4 or what the decoder prefers
+    kinds, members = torch.unique(second.detach().round(decimals=6), dim=0, return_counts=True)
+    assert len(kinds) == 2
+    assert 160 < int(members.min()) <= 200
 
 
 # Loss and metrics.
@@ -276,6 +358,16 @@ def test_the_page_shows_the_worst_and_the_best() -> None:
     assert "network: A dog runs." in best
 
 
+def test_the_page_shows_several_answers_with_their_scores() -> None:
+    choices = {1: [("A dog runs.", -0.5), ("A cat runs.", -1.25)]}
+    text = page(translations(["nothing", "A dog runs."], choices=choices, decoding="by a beam"))
+    assert "decoded by a beam" in text
+    several = text.split("## Several answers")[1]
+    assert several.index("network, -0.500: A dog runs.") < several.index("-1.250: A cat runs.")
+    assert "Test sentence 1 (100.0)" in several
+    assert "Test sentence 0" not in several
+
+
 def test_judge_decodes_with_what_the_data_set_gives() -> None:
     task = network("gru").task
     evidence = {
@@ -291,6 +383,32 @@ def test_judge_decodes_with_what_the_data_set_gives() -> None:
     assert findings.scores.keys() == set(Translation.test_names)
     assert any("BLEU" in line and "version:" in line for line in findings.sentences)
     assert findings.baselines["copy the source"]["exact_match"] == 0
+
+
+def test_several_answers_to_the_first_sentences_are_written(tmp_path: Path) -> None:
+    model, batch = network("lstm", beam_size=6), sentences()
+    with torch.no_grad():
+        model.task.decoder.bias[END] = 3.0  # some end early, others do not
+    written = model.predict_step(batch, 0)
+    evidence = {
+        "rows": [2, 1, 0],  # in which order they come is the outcome's business
+        "sources": ["the last", "the second", "the first"],
+        "references": ["5 6"] * 3,
+        "detokenize": lambda ids: " ".join(str(i) for i in ids if i > END),
+        "source_tokens": lambda i: ["x"] * int(LENGTHS[2 - i]),
+        "target_tokens": lambda ids: [str(i) for i in ids if i != PADDING],
+        "language": "de",
+        "lower": False,
+    }
+    outcome = Outcome(written.flip(0), written.flip(0), lambda i: {}, evidence)
+    files = {file.name: file for file in model.task.write(tmp_path, outcome)}
+    assert set(files) == {"translations.md", "bleu_by_length.png", "attention.png"}
+    several = files["translations.md"].read_text().split("## Several answers")[1]
+    for i, best in enumerate(model.task.search(model.encode(batch), 6, 3)):
+        for one in best if len(best) > 1 else []:
+            text = evidence["detokenize"](one.tokens.tolist())
+            assert f"- network, {one.score:.3f}: {text}\n" in several, i
+    assert several.count("- network, -") >= 4
 
 
 # Whole runs.
@@ -315,6 +433,21 @@ def test_a_few_pairs_are_learned_by_heart(name: str, tmp_path: Path) -> None:
     assert torch.equal(written, batch.targets)
 
 
+def test_the_task_learns_how_far_the_training_is(tmp_path: Path, monkeypatch: Any) -> None:
+    seen: list[float] = []
+
+    def noted(self: Translation) -> float:
+        seen.append(self.progress)
+        return 1.0
+
+    monkeypatch.setattr(Translation, "true_share", noted)
+    plain = small("numbers", tmp_path)
+    plain["trainer"] |= {"max_epochs": 2, "accumulate_grad_batches": 2}
+    plain["test"] = False
+    run(plain)
+    assert seen == [step / 6 for step in (0, 0, 1, 1, 2, 3, 3, 4, 4, 5)]  # 5 batches an epoch
+
+
 def test_a_run_leaves_what_a_person_wants_to_see(tmp_path: Path) -> None:
     plain = small("parallel_text", tmp_path)
     plain["trainer"] |= {"max_epochs": 1}
@@ -323,6 +456,9 @@ def test_a_run_leaves_what_a_person_wants_to_see(tmp_path: Path) -> None:
     wanted = {"translations.md", "attention.png", "bleu_by_length.png"}
     assert wanted | {"source_vocabulary.json", "target_vocabulary.json"} <= names
     assert {f"test/{name}" for name in Translation.test_names} <= done.report["scores"].keys()
+    shown = (done.folder.path / "translations.md").read_text()
+    assert "decoded by a beam of 5, length penalty 0.6" in shown
+    assert done.report["details"]["decoding"]["beam_size"] == 5
     assert "test/bleu" in done.report["baselines"]["copy the source"]
     assert "test/perplexity" in done.report["baselines"]["token frequency"]
     assert any("version:" in sentence for sentence in done.report["findings"])

@@ -40,6 +40,7 @@ CHUNK = 5_000  # pairs that are in memory at once
 SMALLEST = {"words": len(SPECIALS) + 1, "characters": len(SPECIALS) + 1, "bpe": len(SPECIALS) + 256}
 # A word is one piece wherever it stands, also where no space is before it.
 BEFORE = {"words": "", "characters": "", "bpe": " "}
+SPACE = "\u2423"  # a space as a picture shows it
 LONG = 0.999  # quantile of target tokens per source token that bounds what may be written
 
 
@@ -233,7 +234,7 @@ class ParallelTextDataModule(PreparedDataModule):
         def texts(split: Split, side: str) -> Iterator[list[str]]:
             store = TextStore(folder, f"{owners[split]}.{side}")
             for members in chunks(rows[split], CHUNK):
-                yield [self._before(store[row]) for row in members]
+                yield [self.before(store[row]) for row in members]
 
         known = self._fit({side: lambda side=side: texts("train", side) for side in SIDES})
         bar = progress.add_task("encoding", total=2 * sum(map(len, rows.values())))
@@ -244,7 +245,7 @@ class ParallelTextDataModule(PreparedDataModule):
                 pieces = encoded(known[side], texts(split, side), end, progress, bar)
                 Ragged.write(folder, f"{split}.{side}", pieces)
 
-    def _before(self, text: str) -> str:
+    def before(self, text: str) -> str:
         """A text as the vocabulary reads it."""
         return BEFORE[self.tokens] + (text.lower() if self.lower else text)
 
@@ -465,5 +466,5 @@ def pieces_of(vocabulary: Vocabulary, tokens: list[int]) -> list[str]:
     for token in tokens:
         if token != PADDING:
             text = vocabulary.decode([token]) if token >= len(SPECIALS) else SPECIALS[token]
-            shown.append(text)
+            shown.append(text if text.strip() else SPACE)
     return shown

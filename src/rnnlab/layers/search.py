@@ -3,7 +3,7 @@
 B sentences, K beams of each, T steps of the source, U steps of the target.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -26,6 +26,11 @@ class Hypothesis(NamedTuple):
     tokens: Tensor
     score: float
     weights: Tensor | None
+
+    def on_cpu(self, length: int) -> "Hypothesis":
+        """The same, to be kept; of the weights those of the first `length` source steps."""
+        weights = None if self.weights is None else self.weights[:, :length].float().cpu()
+        return Hypothesis(self.tokens.cpu(), self.score, weights)
 
 
 @torch.no_grad()
@@ -168,18 +173,15 @@ class Search:
     beam_size: int
     length_penalty: float
     n_best: int
-    found: list[list[Hypothesis]] = field(default_factory=list)  # of each sentence of the batch
+    found: list[list[Hypothesis]]  # that have ended, of each sentence of the batch
 
     def step(self, beams: Beams) -> Beams:
         """One more token for every beam; what ends is kept, what is through is left out."""
-        beams = self.extended(beams)
-        beams = self.without_ended(beams)
-        places = range(len(beams.sentences))
-        for place in places:
-            if beams.steps >= int(beams.limits[place]) and not self.found[beams.sentences[place]]:
+        beams = self.without_ended(self.extended(beams))
+        for place in (beams.steps >= beams.limits).nonzero().flatten().tolist():
+            if not self.found[beams.sentences[place]]:
                 self.keep(beams, place, beams.scores[place].isfinite())
-        over = self.over(beams).tolist()
-        return beams.only([place for place in places if not over[place]])
+        return beams.only((~self.over(beams)).nonzero().flatten().tolist())
 
     def extended(self, beams: Beams) -> Beams:
         """The K best continuations of the beams of each sentence, fewer by those that ended."""

@@ -1,6 +1,6 @@
 """A sentence from another sentence: encoder and decoder, with or without attention."""
 
-from collections.abc import Sequence
+from math import nan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +25,8 @@ from rnnlab.tasks.teacher_forcing import Decay, true_share
 from rnnlab.tasks.translations import Translations, write_page
 from rnnlab.values import Fraction, NonNegativeFloat, PositiveInt, Probability
 
-MAPS = 4  # test sentences whose attention is drawn
+SHOWN = 4  # test sentences whose attention is drawn, and of which several answers are kept
+CHOICES = 3  # answers to each of them
 SPARE = 10  # tokens that an answer may have beyond what its source suggests
 
 
@@ -101,7 +102,7 @@ class Translation(Task):
         self.embedding = TokenEmbedding(
             int(spec.num_tokens or 0), embedding_size, word_dropout, embedding_dropout
         )
-        self._maps: dict[int, Tensor] = {}  # row of the test split -> attention (U, T)
+        self._written: dict[int, list[Hypothesis]] = {}  # row of the test split -> the best ones
 
     def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
         """See Task."""
@@ -180,16 +181,24 @@ class Translation(Task):
 
     def answer(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
         """A sentence for each source, written without the targets, (B, U)."""
-        if self.beam_size > 1:
-            found = [best[0] for best in self.search(encoded, self.beam_size)]
-            self._remember([one.weights for one in found], batch)
-            return pad_sequence([one.tokens for one in found], True, PADDING)
+        shown = bool((batch.rows < SHOWN).any())
+        if self.beam_size == 1:
+            found = self._greedy(encoded)
+        else:
+            n_best = min(CHOICES, self.beam_size) if shown else 1
+            found = self.search(encoded, self.beam_size, n_best)
+        if shown:
+            self._remember(found, batch)
+        return pad_sequence([best[0].tokens for best in found], True, PADDING)
+
+    def _greedy(self, encoded: Encoded) -> list[list[Hypothesis]]:
         memory, state = self.begin(encoded)
-        tokens, weights = greedy(self.decoder, memory, state, self.limits(batch.lengths))
-        if weights is not None:
-            steps = (tokens != PADDING).sum(dim=1).tolist()
-            self._remember([seen[:n] for seen, n in zip(weights, steps, strict=True)], batch)
-        return tokens
+        tokens, weights = greedy(self.decoder, memory, state, self.limits(encoded.lengths))
+        found = []
+        for i, steps in enumerate((tokens != PADDING).sum(dim=1).tolist()):
+            seen = None if weights is None else weights[i, :steps]
+            found.append([Hypothesis(tokens[i, :steps], nan, seen)])
+        return found
 
     def search(self, encoded: Encoded, beam_size: int, n_best: int = 1) -> list[list[Hypothesis]]:
         """The best sentences for each source, the best first; see rnnlab.layers.search."""
@@ -203,12 +212,10 @@ class Translation(Task):
         """How many tokens the answer to a source of this length may have, (B,)."""
         return (lengths * self.spec.target_ratio).ceil().long() + SPARE
 
-    def _remember(self, weights: Sequence[Tensor | None], batch: Batch) -> None:
-        for i in (batch.rows < MAPS).nonzero().flatten().tolist():
-            seen = weights[i]
-            if seen is not None:
-                length = int(batch.lengths[i])
-                self._maps[int(batch.rows[i])] = seen[:, :length].float().cpu()
+    def _remember(self, found: list[list[Hypothesis]], batch: Batch) -> None:
+        for i in (batch.rows < SHOWN).nonzero().flatten().tolist():
+            length = int(batch.lengths[i])
+            self._written[int(batch.rows[i])] = [one.on_cpu(length) for one in found[i]]
 
     def judge(self, outcome: Outcome) -> Findings:
         """BLEU and chrF by sacrebleu over all strings at once, and of the copied sources."""
@@ -218,9 +225,13 @@ class Translation(Task):
             f"test BLEU {quality.scores['bleu']:.2f} ({quality.signatures['bleu']})",
             f"test chrF {quality.scores['chrf']:.2f} ({quality.signatures['chrf']})",
         ]
+        lower = translations.bleu_lowercase()
+        if not translations.lower:
+            sentences.insert(1, f"test BLEU in lower case, as older papers give it: {lower:.2f}")
         details = {
             "signatures": quality.signatures,
-            "bleu_lowercase": translations.bleu_lowercase(),
+            "bleu_lowercase": lower,
+            "decoding": {"beam_size": self.beam_size, "length_penalty": self.length_penalty},
         }
         return Findings(quality.scores, {"copy the source": copied.scores}, sentences, details)
 
@@ -228,7 +239,9 @@ class Translation(Task):
         """Translations to read, BLEU by length, and where the decoder looked."""
         from rnnlab.report import plots
 
-        translations = Translations.of(outcome)
+        translations = Translations.of(
+            outcome, decoding=self.decoding(), choices=self._choices(outcome)
+        )
         names, scores, counts = translations.bleu_by_length()
         picture = plots.bleu_by_length(names, scores, counts, folder / "bleu_by_length.png")
         files = [write_page(folder, translations), picture]
@@ -237,19 +250,38 @@ class Translation(Task):
             files.append(plots.attention_maps(maps, folder / "attention.png"))
         return files
 
+    def decoding(self) -> str:
+        """How sentences are written, in words."""
+        if self.beam_size == 1:
+            return "greedily"
+        return f"by a beam of {self.beam_size}, length penalty {self.length_penalty:g}"
+
+    def _kept(self, outcome: Outcome) -> list[tuple[int, list[Hypothesis]]]:
+        """Place in the outcome, and what was written, of the sentences that are shown."""
+        place = {row: i for i, row in enumerate(outcome.evidence["rows"])}
+        return [(place[row], best) for row, best in sorted(self._written.items()) if row in place]
+
     def _drawn(self, outcome: Outcome) -> list[tuple[list[str], list[str], NDArray[Any]]]:
         """Source tokens, written tokens and attention of some test sentences."""
         known = outcome.evidence
-        place = {row: i for i, row in enumerate(known["rows"])}
         return [
             (
-                known["source_tokens"](place[row]),
-                known["target_tokens"](outcome.predictions[place[row]].tolist()),
-                weights.numpy(),
+                known["source_tokens"](i),
+                known["target_tokens"](best[0].tokens.tolist()),
+                best[0].weights.numpy(),
             )
-            for row, weights in sorted(self._maps.items())
-            if row in place
+            for i, best in self._kept(outcome)
+            if best[0].weights is not None
         ]
+
+    def _choices(self, outcome: Outcome) -> dict[int, list[tuple[str, float]]]:
+        """Several answers to some test sentences, where a beam gave several."""
+        read = outcome.evidence["detokenize"]
+        return {
+            i: [(read(one.tokens.tolist()), one.score) for one in best]
+            for i, best in self._kept(outcome)
+            if len(best) > 1
+        }
 
 
 class SentencePerplexity(Perplexity):

@@ -1,7 +1,7 @@
 """Translations of a whole split against their references: scores, pages, pictures."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,9 @@ class Translations:
         hypotheses: what the network wrote.
         language: of the references; says how words are told apart.
         lower: the network knows lower case alone, so that case does not count.
+        decoding: how the hypotheses were found, in words.
+        choices: of some sentences, by their place: what else was found, with scores, the best
+            first.
     """
 
     sources: Sequence[str]
@@ -45,14 +48,21 @@ class Translations:
     hypotheses: Sequence[str]
     language: str = ""
     lower: bool = False
+    decoding: str = "greedily"
+    choices: Mapping[int, Sequence[tuple[str, float]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, outcome: Outcome) -> "Translations":
-        """From token ids, with what the data set knows of the split."""
+    def of(cls, outcome: Outcome, **more: Any) -> "Translations":
+        """From token ids, with what the data set knows of the split; `more` are attributes."""
         known = outcome.evidence
         hypotheses = [known["detokenize"](ids) for ids in outcome.predictions.tolist()]
         return cls(
-            known["sources"], known["references"], hypotheses, known["language"], known["lower"]
+            known["sources"],
+            known["references"],
+            hypotheses,
+            known["language"],
+            known["lower"],
+            **more,
         )
 
     def quality(self) -> Quality:
@@ -128,14 +138,14 @@ def _span(words: Any) -> str:
 
 
 def page(translations: Translations, count: int = SHOWN) -> str:
-    """The best, the worst and some random translations, as a readable page."""
+    """Random, the worst and the best translations, and what else was found, as a readable page."""
     chrf = np.array(translations.sentence_chrf())
     order = np.argsort(-chrf, kind="stable")
     drawn = np.random.default_rng(0).permutation(len(chrf))[:count]
     lines = [
         "# Translations of the test split",
         "",
-        f"{len(chrf):,} sentences, decoded greedily; chrF of each in brackets.",
+        f"{len(chrf):,} sentences, decoded {translations.decoding}; chrF of each in brackets.",
     ]
     for title, rows in (
         ("Drawn by lot", np.sort(drawn)),
@@ -145,6 +155,11 @@ def page(translations: Translations, count: int = SHOWN) -> str:
         lines += ["", f"## {title}"]
         for row in rows.tolist():
             lines += ["", *_entry(translations, row, chrf[row])]
+    if translations.choices:
+        lines += ["", "## Several answers", "", "Log-probability over length penalty of each."]
+    for row, found in sorted(translations.choices.items()):
+        shown = _entry(translations, row, chrf[row])[:-1]
+        lines += ["", *shown, *(f"- network, {score:.3f}: {text}" for text, score in found)]
     return "\n".join(lines) + "\n"
 
 
