@@ -75,7 +75,7 @@ def forecasts(
     examples: Sequence[Mapping[str, Any]],
     truths: NDArray[Any],
     predicted: NDArray[Any],
-    band: NDArray[Any] | None,
+    fan: Sequence[tuple[str, NDArray[Any], NDArray[Any]]],
     rival: tuple[str, NDArray[Any]] | None,
     path: Path,
 ) -> Path:
@@ -85,7 +85,8 @@ def forecasts(
         examples: `history`, what was read, (L, V); and perhaps `title`.
         truths: what followed, (examples, H, V).
         predicted: what was forecast, (examples, H, V).
-        band: how far below and above a forecast the truth may be, (2, H); None where unknown.
+        fan: intervals in which the truth may be, the widest first: name, low and high ends,
+            (examples, H) each.
         rival: name and forecasts (examples, H, V) of a baseline.
         path: of the PNG.
     """
@@ -101,10 +102,13 @@ def forecasts(
             axis.plot(future, rival[1][i, :, 0], label=rival[0], **line)
         axis.plot(future, truths[i, :, 0], color=BLUE, label="truth", **dots)
         axis.plot(future, forecast, color=ORANGE, label="forecast", **dots)
-        if band is not None and len(future) == 1:
-            axis.errorbar(future, forecast, yerr=np.abs(band), color=ORANGE, alpha=0.5)
-        elif band is not None:
-            axis.fill_between(future, *(forecast + band), color=ORANGE, alpha=0.15, linewidth=0)
+        for depth, (name, low, high) in enumerate(fan):
+            shade = {"color": ORANGE, "label": name, "linewidth": 0, "alpha": 0.18}
+            if len(future) == 1:
+                shade |= {"linewidth": 3 + 3 * depth, "alpha": 0.4}
+                axis.vlines(future, low[i], high[i], **shade)
+            else:
+                axis.fill_between(future, low[i], high[i], **shade)
         axis.set_title(example.get("title", ""), fontsize="small")
     axes[0, 0].legend(frameon=False, loc="upper left", fontsize="small")
     for axis in axes[-1]:
