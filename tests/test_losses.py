@@ -162,9 +162,9 @@ def test_calibration_by_hand() -> None:
         for y in (0, 1, 2, 3)
         for q, f in zip(LEVELS, (0.5, 1.5, 2.5), strict=True)
     ]
-    assert found.quantile_loss == pytest.approx(sum(losses) / 12)
+    assert found.pinball == pytest.approx(sum(losses) / 12)
     torch_loss = QuantileLoss(LEVELS).double()(torch.tensor(fan.copy()), torch.tensor(truth))
-    assert found.quantile_loss == pytest.approx(float(torch_loss))
+    assert found.pinball == pytest.approx(float(torch_loss))
 
 
 def test_intervals_lie_around_the_median() -> None:
@@ -177,6 +177,26 @@ def test_the_fan_of_the_picture_is_what_the_network_said() -> None:
     said = torch.tensor([-1.0, 0.0, 2.0]).expand(5, 1, 1, 3)
     ((name, low, high),) = task.fan(Outcome(said, targets, lambda i: {}), np.array([0, 4]))
     assert (name, low.tolist(), high.tolist()) == ("80% interval", [[-1], [-1]], [[2], [2]])
+
+
+@pytest.mark.parametrize("horizon", [1, 4])
+def test_a_fan_is_drawn_around_its_forecast(
+    horizon: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The picture has the band from the lowest to the highest quantile, with a name."""
+    drawn = []
+    monkeypatch.setattr(
+        "rnnlab.report.plots._save", lambda figure, path: drawn.append(figure) or path
+    )
+    said = torch.tensor([-1.0, 0.0, 2.0]).expand(6, horizon, 1, 3)
+    task = fan_task("none", horizon)
+    example = {"history": np.zeros((9, 1))}
+    task.write(tmp_path, Outcome(said, torch.zeros(6, horizon, 1), lambda i: example))
+    axis = drawn[0].axes[0]
+    (band,) = axis.collections
+    heights = np.concatenate([path.vertices[:, 1] for path in band.get_paths()])
+    assert (band.get_label(), heights.min(), heights.max()) == ("80% interval", -1, 2)
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()][-1] == "80% interval"
 
 
 def test_a_fan_is_judged_also_where_there_is_no_rival() -> None:

@@ -54,13 +54,13 @@ class Calibration(NamedTuple):
     """How well quantiles of a forecast say what may come.
 
     Attributes:
-        quantile_loss: max(q e, (q - 1) e) with e = truth - forecast, the mean over all quantiles.
+        pinball: max(q e, (q - 1) e) with e = truth - forecast, the mean over all quantiles.
         below: share of the truths that lie at or below each quantile, (Q,): q where all is well.
         coverage: share of the truths in the outer interval, its ends included.
         width: mean width of the outer interval.
     """
 
-    quantile_loss: float
+    pinball: float
     below: Array
     coverage: float
     width: float

@@ -222,7 +222,7 @@ class Forecasting(Task):
         }
         return Findings(
             scores={
-                "quantile_loss": found.quantile_loss,
+                "pinball": found.pinball,
                 "coverage": found.coverage,
                 "width": found.width,
             },
