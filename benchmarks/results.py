@@ -5,7 +5,9 @@
     python train.py experiment=imdb_official data.path=<folder with train.csv and test.csv>
     python train.py -m experiment=sms_spam data.path=<SMSSpamCollection> data.fold=0,1,2,3,4
     python train.py experiment=ett_96 data.path=<folder with ETTh1.csv>
+    python train.py experiment=ett_96_segment data.path=<folder with ETTh1.csv>
     python train.py experiment=weather_96 data.path=<weather.csv of Jena 2020>
+    python train.py experiment=weather_96_segment data.path=<weather.csv of Jena 2020>
     python train.py -m data=stocks data.forecast=return,volatility name='stocks-${data.forecast}'
     python -m benchmarks.results outputs
 

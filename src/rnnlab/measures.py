@@ -4,7 +4,7 @@ N targets, H steps of the horizon, V variables.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +48,44 @@ def errors_by_step(
     scaled = error / naive
     parts = {"mse": error**2, "mae": error, "smape": relative, "mase": scaled}
     return {name: part.mean(axis=(0, 2)) for name, part in parts.items()}
+
+
+class Calibration(NamedTuple):
+    """How well quantiles of a forecast say what may come.
+
+    Attributes:
+        pinball: max(q e, (q - 1) e) with e = truth - forecast, the mean over all quantiles.
+        below: share of the truths that lie at or below each quantile, (Q,): q where all is well.
+        coverage: share of the truths in the outer interval, its ends included.
+        width: mean width of the outer interval.
+    """
+
+    pinball: float
+    below: Array
+    coverage: float
+    width: float
+
+
+def calibrate(predicted: Array, truth: Array, quantiles: Sequence[float]) -> Calibration:
+    """Measure quantiles against what came.
+
+    Args:
+        predicted: the quantiles, rising, (N, H, V, Q).
+        truth: (N, H, V).
+        quantiles: q of each, (Q,).
+    """
+    levels = np.array(quantiles)
+    losses, below = np.zeros(len(levels)), np.zeros(len(levels))
+    inside = width = 0.0
+    for rows in in_pieces(np.arange(len(truth)), predicted[0].size):
+        fan, came = predicted[rows].astype(np.float64), truth[rows, ..., None]
+        error = came - fan
+        losses += np.maximum(levels * error, (levels - 1) * error).sum(axis=(0, 1, 2))
+        below += (error <= 0).sum(axis=(0, 1, 2))
+        inside += ((error[..., 0] >= 0) & (error[..., -1] <= 0)).sum()
+        width += (fan[..., -1] - fan[..., 0]).sum()
+    count = truth.size
+    return Calibration(float(losses.mean() / count), below / count, inside / count, width / count)
 
 
 class Verdict(NamedTuple):

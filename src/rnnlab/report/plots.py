@@ -75,38 +75,43 @@ def forecasts(
     examples: Sequence[Mapping[str, Any]],
     truths: NDArray[Any],
     predicted: NDArray[Any],
-    band: NDArray[Any] | None,
+    fan: Sequence[tuple[str, NDArray[Any], NDArray[Any]]],
     rival: tuple[str, NDArray[Any]] | None,
     path: Path,
 ) -> Path:
-    """Forecasts of the first variable against the truth, each behind the window that was read.
+    """Forecasts of the first variable against the truth, each behind the end of what was read.
 
     Args:
         examples: `history`, what was read, (L, V); and perhaps `title`.
         truths: what followed, (examples, H, V).
         predicted: what was forecast, (examples, H, V).
-        band: how far below and above a forecast the truth may be, (2, H); None where unknown.
+        fan: intervals in which the truth may be, the widest first: name, low and high ends,
+            (examples, H) each.
         rival: name and forecasts (examples, H, V) of a baseline.
         path: of the PNG.
     """
     rows = -(-len(examples) // 2)
     figure, axes = _figure(rows, 2, 11, 2.4 * rows)
     future = np.arange(truths.shape[1])
-    dots = {"marker": "o", "markersize": 4} if len(future) < 25 else {}
+    dots = {"marker": "o", "markersize": 4} if len(future) < 13 else {}
     for i, (axis, example) in enumerate(zip(axes.flat, examples, strict=False)):
-        history, forecast = example["history"], predicted[i, :, 0]
+        history = example["history"][-max(24, 3 * len(future)) :]
+        forecast = predicted[i, :, 0]
         axis.plot(np.arange(-len(history), 0), history[:, 0], color=GREY, linewidth=1, label="read")
         if rival:
             line = {**dots, "color": GREY, "linestyle": "--"}
             axis.plot(future, rival[1][i, :, 0], label=rival[0], **line)
         axis.plot(future, truths[i, :, 0], color=BLUE, label="truth", **dots)
         axis.plot(future, forecast, color=ORANGE, label="forecast", **dots)
-        if band is not None and len(future) == 1:
-            axis.errorbar(future, forecast, yerr=np.abs(band), color=ORANGE, alpha=0.5)
-        elif band is not None:
-            axis.fill_between(future, *(forecast + band), color=ORANGE, alpha=0.15, linewidth=0)
+        for depth, (name, low, high) in enumerate(fan):
+            shade = {"color": ORANGE, "label": name, "alpha": 0.2 + 0.15 * depth}
+            if len(future) == 1:
+                axis.vlines(future, low[i], high[i], linewidth=10, **shade)
+            else:
+                axis.fill_between(future, low[i], high[i], linewidth=0, **shade)
         axis.set_title(example.get("title", ""), fontsize="small")
-    axes[0, 0].legend(frameon=False, loc="upper left", fontsize="small")
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, frameon=False, loc="outside upper center", ncols=len(names))
     for axis in axes[-1]:
         axis.set_xlabel("step from the first forecast")
     return _save(figure, path)

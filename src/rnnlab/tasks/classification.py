@@ -7,7 +7,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torchmetrics import MetricCollection
 
 from rnnlab.class_measures import class_metrics, class_scores
@@ -15,7 +14,8 @@ from rnnlab.layers import Pooling, TokenEmbedding
 from rnnlab.layers.pooling import PoolingName
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks.base import Findings, LayerMaker, Outcome, Task
-from rnnlab.values import PositiveInt, Probability
+from rnnlab.tasks.losses import CLASS_LOSSES, ClassLossName
+from rnnlab.values import NonNegativeFloat, PositiveInt, Probability
 
 CHANCE = 0.05  # of a sign test, below which one is called better than the other
 
@@ -34,6 +34,8 @@ class Classification(Task):
             in training alone, so that validation losses can be compared.
         class_weights: none | balanced; balanced lets every class weigh as much as any other in the
             training loss, however rare it is.
+        loss: cross_entropy | focal; the latter lets a target that is already right count for less.
+        focal_gamma: how much less; 0 is the cross entropy.
     """
 
     name = "classification"
@@ -49,6 +51,8 @@ class Classification(Task):
         head_dropout: Probability = 0.0,
         label_smoothing: Probability = 0.0,
         class_weights: Literal["none", "balanced"] = "none",
+        loss: ClassLossName = "cross_entropy",
+        focal_gamma: NonNegativeFloat = 2.0,
     ) -> None:
         super().__init__()
         self.spec = spec
@@ -60,6 +64,7 @@ class Classification(Task):
         self.input_size = embedding_size if spec.num_tokens else int(spec.input_size or 0)
         self.pooling_name = pooling
         self.label_smoothing = label_smoothing
+        self.losses, self.focal_gamma = CLASS_LOSSES[loss], focal_gamma
         self.dropout = nn.Dropout(head_dropout)
         counts = spec.class_counts if class_weights == "balanced" else ()
         weights = balanced(counts) if counts else torch.ones(spec.output_size)
@@ -83,13 +88,10 @@ class Classification(Task):
         return scores
 
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Cross entropy in nats; smoothed and weighted in training alone."""
-        if not self.training:
-            return cross_entropy(predictions, batch.targets)
-        losses = cross_entropy(
-            predictions, batch.targets, reduction="none", label_smoothing=self.label_smoothing
-        )
-        return (losses * self.class_weights[batch.targets]).mean()
+        """Cross entropy or focal loss in nats; smoothed and weighted in training alone."""
+        smoothing = self.label_smoothing if self.training else 0.0
+        losses = self.losses(predictions, batch.targets, smoothing, self.focal_gamma)
+        return (losses * self.class_weights[batch.targets] if self.training else losses).mean()
 
     def read(self, predictions: Tensor, batch: Batch) -> Tensor:
         """The probability of each class, (B, classes)."""

@@ -1,6 +1,7 @@
 """The next values of a series."""
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,14 +9,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import mse_loss
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
+from rnnlab.errors import ConfigError
 from rnnlab.layers.pooling import Pooling
-from rnnlab.measures import MEASURES, Verdict, compare, errors_by_step, in_pieces, in_words
+from rnnlab.measures import (
+    MEASURES,
+    Verdict,
+    calibrate,
+    compare,
+    errors_by_step,
+    in_pieces,
+    in_words,
+)
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import Findings, LayerMaker, Outcome, Task
-from rnnlab.values import Probability
+from rnnlab.tasks.base import Encoded, Findings, LayerMaker, Outcome, Task
+from rnnlab.tasks.losses import FORECAST_LOSSES, ForecastLossName
+from rnnlab.values import PositiveFloat, Probability, Share
 
 EXAMPLES = 8  # forecasts in the picture
 CELLS = 2_000_000  # errors whose spread is drawn, evenly chosen
@@ -29,10 +39,12 @@ class Transform(NamedTuple):
     Attributes:
         there: values (B, H, V) and the last one that was read (B, 1, V) to what is forecast.
         back: the inverse.
+        adds_up: a value is made of all steps up to it.
     """
 
     there: Callable[[Tensor, Tensor], Tensor]
     back: Callable[[Tensor, Tensor], Tensor]
+    adds_up: bool = False
 
 
 def steps_of(values: Tensor, anchor: Tensor) -> Tensor:
@@ -47,10 +59,13 @@ def steps_of(values: Tensor, anchor: Tensor) -> Tensor:
 TRANSFORMS: dict[str, Transform] = {
     "none": Transform(lambda values, _: values, lambda forecast, _: forecast),
     "last": Transform(lambda values, last: values - last, lambda forecast, last: forecast + last),
-    "difference": Transform(steps_of, lambda forecast, last: last + forecast.cumsum(dim=1)),
+    "difference": Transform(
+        steps_of, lambda forecast, last: last + forecast.cumsum(dim=1), adds_up=True
+    ),
     "log_return": Transform(
         lambda values, last: steps_of(values.log(), last.log()),
         lambda forecast, last: last * forecast.cumsum(dim=1).exp(),
+        adds_up=True,
     ),
 }
 
@@ -62,48 +77,95 @@ class Forecasting(Task):
         spec: sizes of the data: `input_size`, `output_size` target variables, `horizon`; and
             `noise_variance` and `noise_floor` where they are known.
         head_dropout: chance to drop a feature of the last output.
+        loss: mse | mae | huber | quantile, of what the network forecasts: scaled, and transformed.
+            With `quantile` it forecasts several quantiles of each value, of which the median is
+            the forecast; the others are drawn as a fan around it.
+        huber_delta: of loss=huber: the error from which on it is a straight line.
+        quantiles: of loss=quantile, rising, 0.5 among them.
+
+    Raises:
+        ConfigError: quantiles are asked for, but what the network forecasts are steps that are
+            added up: quantiles of steps say nothing of quantiles of their sum.
     """
 
     name = "forecasting"
     metric_names = ("loss", "mse", "mae", "noise_ratio")
     test_names = ("smape", "mase")
 
-    def __init__(self, spec: DataSpec, head_dropout: Probability = 0.0) -> None:
+    def __init__(
+        self,
+        spec: DataSpec,
+        head_dropout: Probability = 0.0,
+        loss: ForecastLossName = "mse",
+        huber_delta: PositiveFloat = 1.0,
+        quantiles: Sequence[Share] = (0.1, 0.5, 0.9),
+    ) -> None:
         super().__init__()
         self.spec = spec
         self.input_size = int(spec.input_size or 0)
         self.dropout = nn.Dropout(head_dropout)
+        self.criterion = FORECAST_LOSSES[loss](huber_delta, quantiles)
+        self.quantiles = self.criterion.quantiles
+        if self.quantiles and TRANSFORMS[spec.transform].adds_up and spec.horizon > 1:
+            raise ConfigError(
+                f"task.loss={loss}: with data.transform={spec.transform} and data.horizon="
+                f"{spec.horizon} a forecast is a sum of steps, whose quantiles are not the sums of "
+                "theirs. Choose data.transform=last or none, data.horizon=1, or another loss"
+            )
         self._measured: tuple[Outcome, Table] | None = None
 
     def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
         """See Task."""
         self.pooling = Pooling("last", output_size, bidirectional)
-        self.values = nn.Linear(output_size, self.spec.horizon * self.spec.output_size)
+        levels = [len(self.quantiles)] if self.quantiles else []
+        self.shape = (self.spec.horizon, self.spec.output_size, *levels)
+        self.values = nn.Linear(output_size, math.prod(self.shape))
 
     def embed(self, inputs: Tensor) -> Tensor:
         """Values (B, T, D) as they are."""
         return inputs
 
     def head(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """Outputs (B, T, H) to future values (B, horizon, variables)."""
+        """Outputs (B, T, H) to future values (B, horizon, V), or their quantiles (.., Q)."""
         last = self.dropout(self.pooling(outputs, lengths))  # (B, H)
         values: Tensor = self.values(last)
-        return values.reshape(-1, self.spec.horizon, self.spec.output_size)
+        return values.reshape(-1, *self.shape)
 
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Mean squared error of what the network forecasts: scaled, and transformed."""
-        if batch.units is None:
-            return mse_loss(predictions, batch.targets)
-        location, scale, anchor = batch.units
-        wanted = TRANSFORMS[self.spec.transform].there(batch.targets, anchor)
-        return mse_loss(predictions, (wanted - location) / scale)
+        """The chosen loss of what the network forecasts: scaled, and transformed."""
+        wanted = batch.targets
+        if batch.units is not None:
+            location, scale, anchor = batch.units
+            there = TRANSFORMS[self.spec.transform].there
+            wanted = (there(batch.targets, anchor) - location) / scale
+        loss: Tensor = self.criterion(predictions, wanted)
+        return loss
 
     def read(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """The values themselves, in the units of the targets."""
+        """The values themselves, in the units of the targets; the median of quantiles."""
+        values = self.in_units(predictions, batch)
+        return values[..., self.quantiles.index(0.5)] if self.quantiles else values
+
+    def answer(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
+        """As `read`; of quantiles all of them, (B, horizon, variables, Q)."""
+        return self.in_units(predictions, batch)
+
+    def in_units(self, predictions: Tensor, batch: Batch) -> Tensor:
+        """What the network said, in the units of the targets.
+
+        Quantiles are put in order, so that none crosses another; that brings them closer to the
+        true ones, never farther away (Chernozhukov et al., 2010, https://arxiv.org/abs/0704.3649).
+        """
+        if not self.quantiles:
+            return self._back(predictions, batch)
+        levels = predictions.sort(dim=-1).values.unbind(dim=-1)
+        return torch.stack([self._back(level, batch) for level in levels], dim=-1)
+
+    def _back(self, values: Tensor, batch: Batch) -> Tensor:
         if batch.units is None:
-            return predictions
+            return values
         location, scale, anchor = batch.units
-        return TRANSFORMS[self.spec.transform].back(predictions * scale + location, anchor)
+        return TRANSFORMS[self.spec.transform].back(values * scale + location, anchor)
 
     def metrics(self) -> MetricCollection:
         """Squared and absolute error; the squared error over the noise where that is known."""
@@ -113,14 +175,23 @@ class Forecasting(Task):
         return MetricCollection(known, compute_groups=False)
 
     def judge(self, outcome: Outcome) -> Findings:
-        """Errors of each step of the horizon, and the network against each baseline.
+        """Errors of each step of the horizon, the network against each baseline, and its quantiles.
 
         Asks the data set for `naive`, `zero`, `times`, `series`, `rivals`, `references`; see
         SeriesDataModule.evidence in rnnlab.data.forecasting. Without them, as with generated
-        series, there is nothing to say.
+        series, there is nothing to hold the network against.
         """
-        if "rivals" not in outcome.evidence:
-            return Findings()
+        against = self._against(outcome) if "rivals" in outcome.evidence else Findings()
+        fan = self._of_fan(outcome) if self.quantiles else Findings()
+        return Findings(
+            scores={**against.scores, **fan.scores},
+            baselines=against.baselines,
+            sentences=[*against.sentences, *fan.sentences],
+            details={**against.details, **fan.details},
+        )
+
+    def _against(self, outcome: Outcome) -> Findings:
+        """The network against each baseline."""
         table = self.measured(outcome)
         verdicts = {
             name: compare(table.over_time["network"], errors, self.spec.horizon)
@@ -142,10 +213,37 @@ class Forecasting(Task):
             details={"against": plain(verdicts), "by_step": table.plain()},
         )
 
+    def _of_fan(self, outcome: Outcome) -> Findings:
+        """How well the quantiles say what may come."""
+        found = calibrate(outcome.predictions.numpy(), outcome.targets.numpy(), self.quantiles)
+        nominal = self.quantiles[-1] - self.quantiles[0]
+        below = {
+            f"{q:g}": round(float(b), 6) for q, b in zip(self.quantiles, found.below, strict=True)
+        }
+        return Findings(
+            scores={
+                "pinball": found.pinball,
+                "coverage": found.coverage,
+                "width": found.width,
+            },
+            sentences=[
+                f"The interval from quantile {self.quantiles[0]:g} to {self.quantiles[-1]:g} "
+                f"should hold {nominal:.1%} of the truths and holds {found.coverage:.1%}; it is "
+                f"{found.width:.4g} wide in the mean."
+            ],
+            details={"quantiles": {"nominal_coverage": nominal, "share_below": below}},
+        )
+
+    def point(self, outcome: Outcome) -> Outcome:
+        """The same with one forecast of each value, (N, H, V)."""
+        if not self.quantiles:
+            return outcome
+        return outcome._replace(predictions=outcome.predictions[..., self.quantiles.index(0.5)])
+
     def measured(self, outcome: Outcome) -> "Table":
         """The network and every baseline, measured once for both `judge` and `write`."""
         if self._measured is None or self._measured[0] is not outcome:
-            self._measured = outcome, Table.of(outcome)
+            self._measured = outcome, Table.of(self.point(outcome))
         return self._measured[1]
 
     def each_alone(self, outcome: Outcome, table: "Table") -> Iterator[str]:
@@ -170,7 +268,7 @@ class Forecasting(Task):
         """Some forecasts against the truth and a baseline; the errors, of each step too."""
         from rnnlab.report import plots
 
-        predicted, truths = outcome.predictions.numpy(), outcome.targets.numpy()
+        predicted, truths = self.point(outcome).predictions.numpy(), outcome.targets.numpy()
         shown = np.linspace(0, len(truths) - 1, num=min(EXAMPLES, len(truths)), dtype=int)
         rivals = outcome.evidence.get("rivals", {})
         table = self.measured(outcome) if rivals else None
@@ -179,7 +277,7 @@ class Forecasting(Task):
             [outcome.example(int(i)) for i in shown],
             truths[shown],
             predicted[shown],
-            self.band(predicted - truths),
+            self.fan(outcome, shown),
             (best, rivals[best](shown)) if best else None,
             folder / "forecasts.png",
         )
@@ -197,15 +295,25 @@ class Forecasting(Task):
             pictures += self._write_steps(folder, table, predicted[some] - truths[some])
         return pictures
 
-    def band(self, errors: Array) -> Array | None:
-        """How far the truth may be from a forecast of the first variable, (2, H).
+    def fan(self, outcome: Outcome, shown: Array) -> list[tuple[str, Array, Array]]:
+        """Where the truth may be of the first variable: names, low and high ends, (examples, H).
 
-        Two sigma where the noise is known, else the middle 80% of the errors that were made.
+        What the quantiles say, the widest interval first; without quantiles two sigma of the noise
+        where it is known, else the middle 80% of the errors that were made.
         """
+        said = outcome.predictions.numpy()[shown, :, 0]  # (examples, H) or (examples, H, Q)
+        if self.quantiles:
+            return [
+                (f"{self.quantiles[high] - self.quantiles[low]:.0%} interval", *ends)
+                for low, high in intervals(self.quantiles)
+                for ends in [(said[..., low], said[..., high])]
+            ]
         if self.spec.noise_variance:
             sigma = self.spec.noise_variance**0.5
-            return np.tile([[-2 * sigma], [2 * sigma]], self.spec.horizon)
-        return -np.quantile(errors[..., 0], [0.9, 0.1], axis=0)
+            return [("2 sigma of the noise", said - 2 * sigma, said + 2 * sigma)]
+        errors = outcome.predictions[..., 0].numpy() - outcome.targets[..., 0].numpy()
+        low, high = -np.quantile(errors, [0.9, 0.1], axis=0)
+        return [("middle 80% of errors", said + low, said + high)]
 
     def _write_steps(self, folder: Path, table: "Table", errors: Array) -> list[Path]:
         """The errors of each step of the horizon: as a picture, and as a table."""
@@ -221,6 +329,16 @@ class Forecasting(Task):
             plots.errors_by_step(table.by_step, errors, folder / "errors_by_step.png"),
             write_text(folder / "errors_by_step.csv", "\n".join(lines) + "\n"),
         ]
+
+
+def intervals(quantiles: Sequence[float]) -> list[tuple[int, int]]:
+    """Which quantiles are the ends of intervals around the median, from the outermost inwards.
+
+    >>> intervals([0.05, 0.25, 0.5, 0.75, 0.95])
+    [(0, 4), (1, 3)]
+    """
+    median = quantiles.index(0.5)
+    return [(i, len(quantiles) - 1 - i) for i in range(min(median, len(quantiles) - 1 - median))]
 
 
 class Table(NamedTuple):

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassExactMatch
 
@@ -12,7 +11,8 @@ from rnnlab.layers import TokenEmbedding
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks.base import Encoded, LayerMaker, Outcome, Task
 from rnnlab.tasks.classification import confusion_matrix
-from rnnlab.values import PositiveInt, Probability
+from rnnlab.tasks.losses import CLASS_LOSSES, ClassLossName
+from rnnlab.values import NonNegativeFloat, PositiveInt, Probability
 
 EXAMPLES = 20  # sequences in the listing
 
@@ -38,6 +38,8 @@ class StepClassification(Task):
             number of steps that have one, at most as many as the shortest sequence.
         embedding_size: D, where the inputs are tokens.
         head_dropout: chance to drop a feature of an output.
+        loss: cross_entropy | focal; the latter lets a target that is already right count for less.
+        focal_gamma: how much less; 0 is the cross entropy.
     """
 
     name = "step_classification"
@@ -48,9 +50,12 @@ class StepClassification(Task):
         spec: DataSpec,
         embedding_size: PositiveInt = 32,
         head_dropout: Probability = 0.0,
+        loss: ClassLossName = "cross_entropy",
+        focal_gamma: NonNegativeFloat = 2.0,
     ) -> None:
         super().__init__()
         self.spec = spec
+        self.losses, self.focal_gamma = CLASS_LOSSES[loss], focal_gamma
         self.embedding = (
             TokenEmbedding(spec.num_tokens, embedding_size) if spec.num_tokens else nn.Identity()
         )
@@ -73,8 +78,9 @@ class StepClassification(Task):
         return scores
 
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Cross entropy in nats, the mean over all steps; each sequence has equally many."""
-        return cross_entropy(predictions.flatten(0, 1), batch.targets.flatten())
+        """In nats, the mean over all steps; each sequence has equally many."""
+        scores, targets = predictions.flatten(0, 1), batch.targets.flatten()
+        return self.losses(scores, targets, 0.0, self.focal_gamma).mean()
 
     def read(self, predictions: Tensor, batch: Batch) -> Tensor:
         """The probability of each class, (B, classes, horizon) as metrics want it."""

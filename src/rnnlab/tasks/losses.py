@@ -1,0 +1,117 @@
+"""Losses to compare, by name. Plain torch.
+
+N targets; B batch, H horizon, V variables, Q quantiles; C classes.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, huber_loss, l1_loss, mse_loss
+
+from rnnlab.errors import ConfigError
+
+# Of a forecast.
+
+ForecastLossName = Literal["mse", "mae", "huber", "quantile"]
+
+
+class PointLoss(nn.Module):
+    """The mean of an error between one value and its truth.
+
+    Args:
+        error: predictions and targets, both (B, H, V), to their mean error.
+
+    Attributes:
+        quantiles: of QuantileLoss; here there are none.
+    """
+
+    quantiles: tuple[float, ...] = ()
+
+    def __init__(self, error: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.error = error
+
+    def forward(self, predictions: Tensor, targets: Tensor) -> Tensor:
+        return self.error(predictions, targets)
+
+
+class QuantileLoss(nn.Module):
+    """The pinball loss: max(q e, (q - 1) e) with e = target - prediction (Koenker & Bassett, 1978).
+
+    The mean over all quantiles. It is least where a share q of the targets lies below what is
+    predicted; that of q = 0.5 is half of the absolute error.
+
+    Args:
+        quantiles: q of each prediction, rising, each between 0 and 1.
+
+    Raises:
+        ConfigError: they are not, or no interval around the median is among them.
+    """
+
+    def __init__(self, quantiles: Sequence[float]) -> None:
+        super().__init__()
+        check_quantiles(quantiles)
+        self.quantiles = tuple(quantiles)
+        self.levels: Tensor
+        self.register_buffer("levels", torch.tensor(self.quantiles), persistent=False)
+
+    def forward(self, predictions: Tensor, targets: Tensor) -> Tensor:
+        """Predictions (B, H, V, Q) and targets (B, H, V) to one number."""
+        errors = targets.unsqueeze(-1) - predictions
+        return torch.maximum(self.levels * errors, (self.levels - 1) * errors).mean()
+
+
+def check_quantiles(quantiles: Sequence[float]) -> None:
+    """Whether quantiles make a fan: rising, the median among them, others on both of its sides.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    levels = list(quantiles)
+    rising = all(low < high for low, high in pairwise(levels))
+    inside = all(0 < level < 1 for level in levels)
+    if not (rising and inside and 0.5 in levels and levels[0] < 0.5 < levels[-1]):
+        raise ConfigError(
+            f"task.quantiles={levels}: must rise from above 0 to below 1 and hold 0.5, which is "
+            "the forecast itself, and others on both of its sides, such as [0.1,0.5,0.9]"
+        )
+
+
+FORECAST_LOSSES: dict[
+    ForecastLossName, Callable[[float, Sequence[float]], PointLoss | QuantileLoss]
+] = {  # of the delta of Huber's loss, and of quantiles
+    "mse": lambda delta, quantiles: PointLoss(mse_loss),
+    "mae": lambda delta, quantiles: PointLoss(l1_loss),
+    "huber": lambda delta, quantiles: PointLoss(partial(huber_loss, delta=delta)),
+    "quantile": lambda delta, quantiles: QuantileLoss(quantiles),
+}
+
+
+# Of classes. Each takes scores (N, C), targets (N,), the share of label smoothing and gamma, and
+# gives the loss of each target in nats, (N,).
+
+ClassLossName = Literal["cross_entropy", "focal"]
+ClassLoss = Callable[[Tensor, Tensor, float, float], Tensor]
+
+
+def cross_entropies(scores: Tensor, targets: Tensor, smoothing: float, gamma: float) -> Tensor:
+    """-log p of the true class; gamma has no part in it."""
+    return cross_entropy(scores, targets, reduction="none", label_smoothing=smoothing)
+
+
+def focal(scores: Tensor, targets: Tensor, smoothing: float, gamma: float) -> Tensor:
+    """(1 - p)^gamma (-log p), with p of the true class (Lin et al., 2017).
+
+    What is already right counts for less (https://arxiv.org/abs/1708.02002); gamma 0 is the cross
+    entropy. With smoothed labels the same factor stands before the smoothed cross entropy.
+    """
+    log_right = scores.log_softmax(dim=1).gather(1, targets.unsqueeze(1)).squeeze(1)
+    wrong = (-torch.expm1(log_right)).clamp(min=torch.finfo(scores.dtype).eps)  # 0^x has no slope
+    return wrong**gamma * cross_entropies(scores, targets, smoothing, gamma)
+
+
+CLASS_LOSSES: dict[ClassLossName, ClassLoss] = {"cross_entropy": cross_entropies, "focal": focal}
