@@ -78,7 +78,8 @@ def one_step(plain: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than one step."""
-    monkeypatch.setattr("rnnlab.report.plots._save", lambda figure, path: path)
+    for module in ("plots", "inside_plots"):
+        monkeypatch.setattr(f"rnnlab.report.{module}._save", lambda figure, path: path)
 
 
 # Architectures.

@@ -8,7 +8,7 @@ from rnnlab.layers.attention import (
     MultiHeadAttention,
     ScaledDotAttention,
 )
-from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
+from rnnlab.layers.cells import gru_cell, gru_gates, lstm_cell, lstm_gates, rnn_cell
 from rnnlab.layers.decoder import Decoder
 from rnnlab.layers.embedding import LockedDropout, TokenEmbedding, WordDropout
 from rnnlab.layers.pooling import AttentionPooling, Pooling
@@ -30,8 +30,10 @@ __all__ = [
     "TokenEmbedding",
     "WordDropout",
     "gru_cell",
+    "gru_gates",
     "initialize",
     "lstm_cell",
+    "lstm_gates",
     "reverse_valid_steps",
     "rnn_cell",
 ]
