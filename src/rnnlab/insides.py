@@ -12,7 +12,7 @@ from rnnlab.report import inside_plots
 from rnnlab.spec import Batch
 from rnnlab.tasks import Encoded
 
-SEQUENCES = 12  # that are looked at
+SEQUENCES = 8  # that are looked at
 STEPS = 30  # of them, about; so many words can still be read
 
 

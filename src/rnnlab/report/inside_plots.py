@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.report.figures import BLUE, GREY, ORANGE, figure
+from rnnlab.report.figures import BLUE, GREY, ORANGE, RED, figure
 from rnnlab.report.figures import save as _save
 
 ROWS = 64  # features of a heat map
-FEATURES = 4  # of a series that was read
+FULL = 4.0  # times an even share of the attention is the darkest shade
 LINE = 140  # characters of a line of words
 WIDEST = 60  # steps whose words are written below a heat map
 LONGEST = 20  # characters of a word there
@@ -77,11 +77,12 @@ def _heat_map(made: Any, axis: Any, name: str, rows: NDArray[Any]) -> None:
 
 
 def _draw_series(axis: Any, series: Mapping[str, Sequence[float]]) -> None:
-    for name, values in list(series.items())[:FEATURES]:
-        axis.plot(values, label=name, linewidth=1)
+    colours = (BLUE, ORANGE, GREY, RED)
+    for (name, values), colour in zip(series.items(), colours, strict=False):
+        axis.plot(values, label=name, linewidth=1, color=colour)
     axis.set(ylabel="read", xlim=(-0.5, len(next(iter(series.values()))) - 0.5))
     axis.set_xticks([])
-    axis.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    axis.legend(frameon=False, fontsize="small", loc="upper left", ncols=len(colours))
 
 
 def _name_steps(axis: Any, tokens: Sequence[str], maps: Mapping[str, NDArray[Any]]) -> None:
@@ -108,7 +109,7 @@ def attention(rows: Sequence[tuple[str, Sequence[str], NDArray[Any]]], path: Pat
 
 
 def _words(rows: Sequence[tuple[str, Sequence[str], NDArray[Any]]], path: Path) -> Path:
-    """As running text; the darkest word of each is the one that was seen most."""
+    """As running text, where texts can be compared: a pale word has an even share, 1 / steps."""
     texts = [(caption, in_lines(words), weights) for caption, words, weights in rows]
     height = sum(len(lines) + 2 for _, lines, _ in texts)
     made, axes = figure(1, 1, 11, 0.2 * height + 0.5)
@@ -116,19 +117,29 @@ def _words(rows: Sequence[tuple[str, Sequence[str], NDArray[Any]]], path: Path) 
     style: dict[str, Any] = {"va": "center", "fontsize": 9, "parse_math": False}
     for caption, lines, weights in texts:
         axis.text(0, y + 0.5, caption, color=BLUE, weight="bold", **style)
-        top, seen = max(float(weights.max()), 1e-9), iter(weights)
+        seen = iter(in_shares(weights) / FULL)
         for line in lines:
             y += 1
-            shades = [(0.88, 0.54, 0.12, float(next(seen)) / top) for _ in line]
+            shades = [(0.88, 0.54, 0.12, min(float(next(seen)), 1.0)) for _ in line]
             spans = [(x - 0.3, len(word) + 0.6) for x, word in line]
             axis.broken_barh(spans, (y + 0.05, 0.9), facecolors=shades)
             for x, word in line:
                 axis.text(x, y + 0.5, word, family="monospace", **style)
         y += 2
     axis.set(xlim=(-1, LINE + 1), ylim=(y, -0.2))
-    axis.set_title("where the network looked; the darkest word of a text has most weight")
+    axis.set_title(f"where the network looked: pale, an even share; dark, {FULL:g} times as much")
     axis.set_axis_off()
     return _save(made, path)
+
+
+def in_shares(weights: NDArray[Any]) -> NDArray[Any]:
+    """Weights in even shares: 1 where a step has 1 / steps.
+
+    >>> in_shares(np.array([0.25, 0.75])).tolist()
+    [0.5, 1.5]
+    """
+    shares: NDArray[Any] = weights * len(weights) / max(float(weights.sum()), 1e-9)
+    return shares
 
 
 def in_lines(words: Sequence[str], width: int = LINE) -> list[list[tuple[int, str]]]:
@@ -154,12 +165,12 @@ def _strips(rows: Sequence[tuple[str, Sequence[str], NDArray[Any]]], path: Path)
     longest = max(len(weights) for *_, weights in rows)
     cells = np.full((len(rows), longest), np.nan)
     for i, (*_, weights) in enumerate(rows):
-        cells[i, longest - len(weights) :] = weights / max(float(weights.max()), 1e-9)
+        cells[i, longest - len(weights) :] = in_shares(weights)
     made, axes = figure(1, 1, 11, 0.28 * len(rows) + 1.6)
     axis = axes[0, 0]
     extent = (-longest + 0.5, 0.5, len(rows) - 0.5, -0.5)
-    image = axis.imshow(cells, aspect="auto", cmap="Blues", vmin=0, vmax=1, extent=extent)
-    made.colorbar(image, ax=axis, label="weight / largest", pad=0.01)
+    image = axis.imshow(cells, aspect="auto", cmap="Blues", vmin=0, vmax=FULL, extent=extent)
+    made.colorbar(image, ax=axis, label="weight, in even shares", pad=0.01)
     axis.set_yticks(range(len(rows)), [caption for caption, *_ in rows], fontsize=8)
     axis.set(xlabel="step, counted from the last one", title="where the network looked")
     return _save(made, path)
