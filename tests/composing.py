@@ -115,6 +115,11 @@ def small_copying(folder: Path) -> dict[str, Any]:
     return {**sizes, "num_train": 100, "num_eval": 20, "batch_size": 16}
 
 
+def small_echo(folder: Path) -> dict[str, Any]:
+    """100 sequences of 9 bits."""
+    return {"steps": 9, "delay": 3, "num_train": 100, "num_eval": 20, "batch_size": 16}
+
+
 def mirrored_pairs(count: int, seed: int) -> tuple[list[str], list[str]]:
     """Different sentences of random words, and the same words in upper case, from the end."""
     random = np.random.default_rng(seed)

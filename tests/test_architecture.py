@@ -36,9 +36,10 @@ KNOWS = {  # room -> what it may import of the package, beside itself
     "config": ("errors", "values"),
     "build": ("callbacks", "config", "data", "errors", "models", "spec", "tasks"),
     "experiment": (
-        *("build", "callbacks", "config", "data", "errors", "loggers", "models"),
-        *("precision", "report", "tasks"),
+        *("build", "callbacks", "config", "data", "errors", "insides", "loggers"),
+        *("models", "precision", "report", "tasks"),
     ),
+    "insides": ("models", "report.inside_plots", "spec", "tasks"),
     "loading": ("build", "config", "errors", "models", "spec"),
     "translate": (
         *("build", "cli", "config", "data", "errors", "layers", "loading", "spec", "tasks"),

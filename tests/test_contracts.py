@@ -80,6 +80,8 @@ def one_step(plain: dict[str, Any]) -> dict[str, Any]:
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than one step."""
     monkeypatch.setattr("rnnlab.report.plots._save", lambda figure, path: path)
+    for name in ("states", "attention", "gradient_profile"):
+        monkeypatch.setattr(f"rnnlab.report.inside_plots.{name}", lambda *given: given[-1])
 
 
 # Architectures.

@@ -123,7 +123,8 @@ def read_again(folder: RunFolder, split: str = "test") -> tuple[DataModule, torc
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than these runs; the runs of whole modules are drawn."""
-    monkeypatch.setattr("rnnlab.report.plots._save", lambda figure, path: path)
+    for module in ("plots", "inside_plots"):
+        monkeypatch.setattr(f"rnnlab.report.{module}._save", lambda figure, path: path)
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +154,8 @@ def test_a_run_leaves_everything_in_its_folder(finished: Run) -> None:
         "learning_curves.png",
         "forecasts.png",
         "forecast_errors.png",
+        "insides.png",
+        "gradient_profile.png",
     }
     for picture in path.glob("*.png"):
         content = picture.read_bytes()

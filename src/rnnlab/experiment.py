@@ -247,6 +247,7 @@ def write_results(parts: Parts, outcome: "Outcome | None") -> None:
     findings = parts.model.task.judge(outcome) if outcome else None
     report = full_report(parts, rows, findings)
     files = parts.model.task.write(parts.folder.path, outcome) if outcome else []
+    files += draw_insides(parts) if outcome else []
     files.append(draw_curves(parts, report, rows))
     for logger in parts.trainer.loggers:
         if hasattr(logger, "close"):
@@ -286,6 +287,14 @@ def full_report(
         "speed": throughput.speed() if throughput else {},
         "peak_memory": peak_memory_mb(parts.trainer.strategy.root_device.type),
     }
+
+
+def draw_insides(parts: Parts) -> list[Path]:
+    """States, gates, attention and gradients of some test sequences; see rnnlab.insides."""
+    from rnnlab import insides
+
+    batch = parts.data.sample("test", insides.SEQUENCES, insides.STEPS)
+    return insides.draw(parts.model, batch, parts.data.input_names(), parts.folder.path)
 
 
 def draw_curves(parts: Parts, report: Mapping[str, Any], rows: list[dict[str, Any]]) -> Path:

@@ -1,5 +1,7 @@
 """The adding problem (Hochreiter & Schmidhuber, 1997): two numbers to be kept and added up."""
 
+from typing import Any
+
 import numpy as np
 
 from rnnlab.data.base import Split
@@ -7,7 +9,7 @@ from rnnlab.data.generated import GeneratedDataModule
 from rnnlab.data.series import Floats
 from rnnlab.errors import ConfigError
 from rnnlab.spec import DataSpec
-from rnnlab.values import NonNegativeInt, PositiveInt
+from rnnlab.values import PositiveInt
 
 CONSTANT = 1.0  # the mean of the sum of two numbers that are uniform in [0, 1]
 CONSTANT_MSE = 1 / 6  # and its variance, 2 / 12
@@ -46,27 +48,13 @@ class AddingDataModule(GeneratedDataModule):
 
     Args:
         steps: of each sequence, T; how long the first number must be kept.
-        num_train: sequences for training.
-        num_eval: sequences for validation, and as many again for the test.
-        batch_size: sequences in a batch, on each device.
-        data_seed: of the sequences; the run's seed has no say in what is evaluated.
-        seed: of the order of the batches.
-        shuffle: draw the batches anew in each epoch.
+        settings: how many are drawn, and how they are batched; see GeneratedDataModule.
     """
 
     tasks = ("forecasting",)
 
-    def __init__(
-        self,
-        steps: PositiveInt = 50,
-        num_train: PositiveInt = 10_000,
-        num_eval: PositiveInt = 1_000,
-        batch_size: PositiveInt = 64,
-        data_seed: NonNegativeInt = 0,
-        seed: NonNegativeInt = 0,
-        shuffle: bool = True,
-    ) -> None:
-        super().__init__(num_train, num_eval, data_seed, batch_size, seed, shuffle)
+    def __init__(self, steps: PositiveInt = 50, **settings: Any) -> None:
+        super().__init__(**settings)
         if steps < 2:
             raise ConfigError(f"data.steps={steps}: two numbers are marked, so at least 2")
         self.steps = steps

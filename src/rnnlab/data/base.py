@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import lightning.pytorch as L
+import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.data.batching import BatchLoader, ShuffledOrder, SortedOrder
@@ -49,6 +50,19 @@ class DataModule(L.LightningDataModule):
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
         """A padded batch of these targets."""
         raise NotImplementedError
+
+    def sample(self, split: Split, count: int, steps: int) -> Batch:
+        """A small batch to look at, the same whatever is tuned.
+
+        Args:
+            split: train | val | test.
+            count: sequences at most.
+            steps: sequences as long as this are taken rather than others.
+        """
+        distance = np.abs(self.lengths(split) - steps)
+        count = min(count, len(distance))
+        (near,) = np.nonzero(distance <= np.partition(distance, count - 1)[count - 1])
+        return self.gather(split, near[np.linspace(0, len(near) - 1, count).astype(int)])
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
         """Scores of forecasts without a network: baseline -> metric -> value."""

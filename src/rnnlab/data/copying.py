@@ -1,21 +1,13 @@
 """Copy memory (Hochreiter & Schmidhuber, 1997; Arjovsky et al., 2016): keep symbols for long."""
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from rnnlab.data.base import Split
-from rnnlab.data.generated import GeneratedDataModule
+from rnnlab.data.symbols import BLANK, FIRST, GO, SymbolsDataModule
 from rnnlab.data.text import Ints
 from rnnlab.errors import ConfigError
-from rnnlab.layers.embedding import PADDING, UNKNOWN
-from rnnlab.spec import DataSpec
-from rnnlab.values import NonNegativeInt, PositiveInt
-
-BLANK, GO = 2, 3
-FIRST = 1 + max(PADDING, UNKNOWN, BLANK, GO)  # token of the first symbol
+from rnnlab.values import PositiveInt
 
 
 def make_copying(
@@ -44,7 +36,7 @@ def make_copying(
     return inputs, targets
 
 
-class CopyingDataModule(GeneratedDataModule):
+class CopyingDataModule(SymbolsDataModule):
     """Generated sequences; at each of the last steps the network gives back one symbol.
 
     A network that keeps nothing can only guess: a loss of log(symbols) nats. The best loss is 0.
@@ -53,74 +45,29 @@ class CopyingDataModule(GeneratedDataModule):
         length: symbols to be kept.
         delay: steps between the last symbol and the first answer.
         symbols: that are told apart.
-        num_train: sequences for training.
-        num_eval: sequences for validation, and as many again for the test.
-        batch_size: sequences in a batch, on each device.
-        data_seed: of the sequences; the run's seed has no say in what is evaluated.
-        seed: of the order of the batches.
-        shuffle: draw the batches anew in each epoch.
+        settings: how many are drawn, and how they are batched; see GeneratedDataModule.
     """
-
-    tasks = ("step_classification",)
 
     def __init__(
         self,
         length: PositiveInt = 5,
         delay: PositiveInt = 20,
         symbols: PositiveInt = 8,
-        num_train: PositiveInt = 10_000,
-        num_eval: PositiveInt = 1_000,
-        batch_size: PositiveInt = 64,
-        data_seed: NonNegativeInt = 0,
-        seed: NonNegativeInt = 0,
-        shuffle: bool = True,
+        **settings: Any,
     ) -> None:
-        super().__init__(num_train, num_eval, data_seed, batch_size, seed, shuffle)
+        super().__init__(**settings)
         if symbols < 2:
             raise ConfigError(f"data.symbols={symbols}: one needs no memory, at least 2")
-        self.length, self.delay, self.symbols = length, delay, symbols
-
-    def preview(self) -> DataSpec:
-        """See DataModule."""
-        return DataSpec(
-            output_size=self.symbols,
-            num_tokens=FIRST + self.symbols,
-            horizon=self.length,
-            class_names=tuple(map(symbol_name, range(self.symbols))),
-        )
+        self.delay, self.symbols, self.answers = delay, symbols, length
 
     def title(self) -> str:
         """See GeneratedDataModule."""
-        return f"copying {self.length} of {self.symbols} symbols over {self.delay} steps"
+        return f"copying {self.answers} of {self.symbols} symbols over {self.delay} steps"
 
     def draw(self, count: int, random: np.random.Generator) -> tuple[Ints, Ints]:
         """See GeneratedDataModule."""
-        return make_copying(count, self.length, self.delay, self.symbols, random)
+        return make_copying(count, self.answers, self.delay, self.symbols, random)
 
-    def baselines(self, split: Split) -> dict[str, dict[str, float]]:
-        """A guess among all symbols, and always the first of them."""
-        constant = float((self.targets[split] == 0).mean())
-        guess = {"loss": math.log(self.symbols), "accuracy": 1 / self.symbols}
-        return {
-            "guess": {**guess, "whole": self.symbols**-self.length},
-            "constant": {"accuracy": constant},
-        }
-
-    def input_names(self) -> list[str]:
-        """See DataModule."""
-        names = {PADDING: "<pad>", UNKNOWN: "<unk>", BLANK: "_", GO: "<go>"}
-        return [names[i] for i in range(FIRST)] + [symbol_name(i) for i in range(self.symbols)]
-
-    def example(self, split: Split, index: int) -> Mapping[str, Any]:
-        """The sequence that was read, in words."""
-        names = self.input_names()
-        return {"text": " ".join(names[token] for token in self.inputs[split][index])}
-
-
-def symbol_name(number: int) -> str:
-    """How a symbol is shown, from 1 on.
-
-    >>> symbol_name(0)
-    '1'
-    """
-    return str(number + 1)
+    def symbol_name(self, number: int) -> str:
+        """See SymbolsDataModule; from 1 on."""
+        return str(number + 1)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rnnlab.data.base import DataModule, Split
 from rnnlab.data.sources import Provenance
 from rnnlab.spec import Batch
+from rnnlab.values import NonNegativeInt, PositiveInt
 
 
 class GeneratedDataModule(DataModule):
@@ -20,8 +21,8 @@ class GeneratedDataModule(DataModule):
     Args:
         num_train: sequences for training.
         num_eval: sequences for validation, and as many again for the test.
+        batch_size: sequences in a batch, on each device.
         data_seed: of the sequences; the run's seed has no say in what is evaluated.
-        batch_size: see DataModule, as the two below.
         seed: of the order of the batches.
         shuffle: draw the batches anew in each epoch.
 
@@ -32,12 +33,12 @@ class GeneratedDataModule(DataModule):
 
     def __init__(
         self,
-        num_train: int,
-        num_eval: int,
-        data_seed: int,
-        batch_size: int,
-        seed: int,
-        shuffle: bool,
+        num_train: PositiveInt = 10_000,
+        num_eval: PositiveInt = 1_000,
+        batch_size: PositiveInt = 64,
+        data_seed: NonNegativeInt = 0,
+        seed: NonNegativeInt = 0,
+        shuffle: bool = True,
     ) -> None:
         super().__init__(batch_size, seed, shuffle)
         self.counts = {"train": num_train, "val": num_eval, "test": num_eval}

@@ -47,7 +47,7 @@ from rnnlab.data.vocabulary import (
 )
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.report.files import write_text
-from rnnlab.spec import DataSpec
+from rnnlab.spec import Batch, DataSpec
 from rnnlab.values import NonNegativeInt, PositiveInt, Share
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -294,6 +294,11 @@ class LanguageModelingDataModule(PreparedDataModule):
     def predict_dataloader(self) -> StreamLoader:  # type: ignore[override]
         """The test text; `Batch.rows` says which target an output is of."""
         return self._whole("test")
+
+    def sample(self, split: Split, count: int, steps: int) -> Batch:
+        """See DataModule; the beginning of the text, one sequence."""
+        loader = StreamLoader(self.ids[split], self.sizes[split], 1, steps, training=False)
+        return loader.window(0)
 
     def _whole(self, split: Split) -> StreamLoader:
         return StreamLoader(self.ids[split], self.sizes[split], 1, EVAL_STEPS, training=False)

@@ -8,7 +8,7 @@ from rnnlab.layers.attention import (
     MultiHeadAttention,
     ScaledDotAttention,
 )
-from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
+from rnnlab.layers.cells import gru_cell, gru_gates, lstm_cell, lstm_gates, rnn_cell
 from rnnlab.layers.cross_entropy import linear_cross_entropy
 from rnnlab.layers.decoder import Decoder
 from rnnlab.layers.embedding import LockedDropout, TokenEmbedding, TypeDropout, WordDropout
@@ -32,9 +32,11 @@ __all__ = [
     "TypeDropout",
     "WordDropout",
     "gru_cell",
+    "gru_gates",
     "initialize",
     "linear_cross_entropy",
     "lstm_cell",
+    "lstm_gates",
     "reverse_valid_steps",
     "rnn_cell",
 ]

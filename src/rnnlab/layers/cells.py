@@ -6,6 +6,7 @@ gradients. B batch, D input features, H hidden features. The weights are torch's
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,6 +33,65 @@ def rnn_cell(
     return activation(linear(x, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh))
 
 
+class LSTMGates(NamedTuple):
+    """What an LSTM decides at a step, each (..., H); see lstm_cell.
+
+    Attributes:
+        input: i, what to write, 0..1.
+        forget: f, what to keep, 0..1.
+        candidate: g, what could be written, -1..1.
+        output: o, what to show, 0..1.
+    """
+
+    input: Tensor
+    forget: Tensor
+    candidate: Tensor
+    output: Tensor
+
+
+class GRUGates(NamedTuple):
+    """What a GRU decides at a step, each (..., H); see gru_cell.
+
+    Attributes:
+        reset: r, how much of the state the candidate sees, 0..1.
+        update: z, how much of the state is kept, 0..1.
+        candidate: n, what could be written, -1..1.
+    """
+
+    reset: Tensor
+    update: Tensor
+    candidate: Tensor
+
+
+def lstm_gates(x: Tensor, h: Tensor, weights: Weights) -> LSTMGates:
+    """The gates of an LSTM, of one step or, with the hidden states known, of all steps at once.
+
+    Args:
+        x: inputs, (..., D).
+        h: hidden states before them, (..., H).
+        weights: see lstm_cell.
+    """
+    weight_ih, weight_hh, bias_ih, bias_hh = weights
+    gates = linear(x, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)  # (..., 4H)
+    i, f, g, o = gates.chunk(4, dim=-1)
+    return LSTMGates(torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o))
+
+
+def gru_gates(x: Tensor, h: Tensor, weights: Weights) -> GRUGates:
+    """The gates of a GRU, of one step or, with the hidden states known, of all steps at once.
+
+    Args:
+        x: inputs, (..., D).
+        h: hidden states before them, (..., H).
+        weights: see gru_cell.
+    """
+    weight_ih, weight_hh, bias_ih, bias_hh = weights
+    x_r, x_z, x_n = linear(x, weight_ih, bias_ih).chunk(3, dim=-1)
+    h_r, h_z, h_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)
+    r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
+    return GRUGates(r, z, torch.tanh(x_n + r * h_n))
+
+
 def lstm_cell(x: Tensor, state: tuple[Tensor, Tensor], weights: Weights) -> tuple[Tensor, Tensor]:
     """Long short-term memory (Hochreiter & Schmidhuber, 1997; forget gate: Gers et al., 2000).
 
@@ -48,12 +108,10 @@ def lstm_cell(x: Tensor, state: tuple[Tensor, Tensor], weights: Weights) -> tupl
     Returns:
         h' and c', each (B, H).
     """
-    weight_ih, weight_hh, bias_ih, bias_hh = weights
     h, c = state
-    gates = linear(x, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)  # (B, 4H)
-    i, f, g, o = gates.chunk(4, dim=1)
-    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-    return torch.sigmoid(o) * torch.tanh(c), c
+    i, f, g, o = lstm_gates(x, h, weights)
+    c = f * c + i * g
+    return o * torch.tanh(c), c
 
 
 def gru_cell(x: Tensor, h: Tensor, weights: Weights) -> Tensor:
@@ -71,9 +129,5 @@ def gru_cell(x: Tensor, h: Tensor, weights: Weights) -> Tensor:
     Returns:
         h', (B, H).
     """
-    weight_ih, weight_hh, bias_ih, bias_hh = weights
-    x_r, x_z, x_n = linear(x, weight_ih, bias_ih).chunk(3, dim=1)
-    h_r, h_z, h_n = linear(h, weight_hh, bias_hh).chunk(3, dim=1)
-    r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
-    n = torch.tanh(x_n + r * h_n)
+    _, z, n = gru_gates(x, h, weights)
     return (1 - z) * n + z * h

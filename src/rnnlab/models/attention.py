@@ -11,7 +11,7 @@ from rnnlab.layers.attention import ATTENTION, AttentionName
 from rnnlab.layers.recurrent import State
 from rnnlab.models.base import Learning
 from rnnlab.models.stacked import CellMaker, StackedModel
-from rnnlab.spec import valid_steps
+from rnnlab.spec import Batch, valid_steps
 from rnnlab.tasks import Task
 from rnnlab.values import PositiveInt
 
@@ -54,7 +54,7 @@ class AttentionModel(StackedModel):
         size = self.output_size
         kinds = ATTENTION | {"multi_head": partial(MultiHeadAttention, num_heads=num_heads)}
         self.last = Pooling("last", size, bidirectional=len(self.body.backwards) > 0)
-        self.attention = kinds[attention](size, size)
+        self.asked = kinds[attention](size, size)
         self.own = nn.Linear(size, size)  # W and b
         self.seen = nn.Linear(size, size, bias=False)  # V
 
@@ -76,7 +76,7 @@ class AttentionModel(StackedModel):
         outputs, _ = self.body(inputs, lengths)
         query = self.last(outputs, lengths).unsqueeze(1)  # (B, 1, H)
         valid = valid_steps(lengths, outputs.shape[1])
-        context, weights = self.attention(query, outputs, valid)
+        context, weights = self.asked(query, outputs, valid)
         return outputs, context, weights.squeeze(1)
 
     def attention_weights(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -87,3 +87,7 @@ class AttentionModel(StackedModel):
             lengths: see RecurrentModel.forward.
         """
         return self.look_back(inputs, lengths)[2]
+
+    def attention(self, batch: Batch) -> Tensor | None:
+        """See RecurrentModel."""
+        return self.attention_weights(self.task.embed(batch.inputs), batch.lengths)

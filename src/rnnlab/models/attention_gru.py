@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rnnlab.layers import gru_gates
 from rnnlab.models.attention import AttentionModel
 from rnnlab.models.base import Learning
 from rnnlab.models.gru import gru_layer
@@ -16,6 +17,8 @@ class AttentionGRU(AttentionModel):
         learning: see RecurrentModel.
         settings: of the attention and of the stack; see AttentionModel and StackedModel.
     """
+
+    gates = staticmethod(gru_gates)
 
     def __init__(self, task: Task, learning: Learning | None = None, **settings: Any) -> None:
         super().__init__(task, learning, gru_layer, **settings)

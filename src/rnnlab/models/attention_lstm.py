@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from rnnlab.layers import lstm_gates
 from rnnlab.models.attention import AttentionModel
 from rnnlab.models.base import Learning
 from rnnlab.models.lstm import lstm_layer
@@ -18,6 +19,8 @@ class AttentionLSTM(AttentionModel):
         forget_bias: see LSTM.
         settings: of the attention and of the stack; see AttentionModel and StackedModel.
     """
+
+    gates = staticmethod(lstm_gates)
 
     def __init__(
         self,

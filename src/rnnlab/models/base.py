@@ -129,6 +129,18 @@ class RecurrentModel(L.LightningModule):
         """Raw predictions of the task for a batch."""
         return self.task.predict(self.encode(batch, stage), batch)
 
+    def insides(self, batch: Batch) -> dict[str, Tensor]:
+        """What goes on inside while a batch is read, to be drawn: name -> values (B, steps, H).
+
+        An architecture adds what it has beside its outputs, such as its gates.
+        """
+        outputs, _ = self(self.task.embed(batch.inputs), batch.lengths)
+        return {"outputs": outputs}
+
+    def attention(self, batch: Batch) -> Tensor | None:
+        """How much of each step is seen, (B, T); None for an architecture that weighs no steps."""
+        return None
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Tell the task how far the training is."""
         self.task.progress = self.trainer.global_step / self.total_steps

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from rnnlab.layers import initialize
+from rnnlab.layers import gru_gates, initialize
 from rnnlab.layers.recurrent import RecurrentInit
 from rnnlab.models.base import Learning
 from rnnlab.models.stacked import StackedModel
@@ -28,6 +28,8 @@ class GRU(StackedModel):
         learning: see RecurrentModel.
         settings: of the stack; see StackedModel.
     """
+
+    gates = staticmethod(gru_gates)
 
     def __init__(self, task: Task, learning: Learning | None = None, **settings: Any) -> None:
         super().__init__(task, learning, gru_layer, **settings)

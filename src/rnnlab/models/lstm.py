@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from rnnlab.layers import initialize
+from rnnlab.layers import initialize, lstm_gates
 from rnnlab.layers.recurrent import RecurrentInit
 from rnnlab.models.base import Learning
 from rnnlab.models.stacked import StackedModel
@@ -35,6 +35,8 @@ class LSTM(StackedModel):
             2015).
         settings: of the stack; see StackedModel.
     """
+
+    gates = staticmethod(lstm_gates)
 
     def __init__(
         self,

@@ -1,14 +1,17 @@
 """What the plain recurrent architectures share: a stack of layers, and all its options."""
 
 from functools import partial
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from rnnlab.errors import ConfigError
 from rnnlab.layers import RecurrentStack
+from rnnlab.layers.cells import Weights
 from rnnlab.layers.recurrent import RecurrentInit, State
 from rnnlab.models.base import Learning, RecurrentModel
+from rnnlab.spec import Batch
 from rnnlab.tasks import Task
 from rnnlab.values import PositiveInt, Probability
 
@@ -19,6 +22,18 @@ class CellMaker(Protocol):
     def __call__(
         self, input_size: int, hidden_size: int, *, recurrent_init: RecurrentInit
     ) -> nn.RNNBase: ...
+
+
+class NamedGates(Protocol):
+    """Gates by name, each (..., H)."""
+
+    def _asdict(self) -> dict[str, Tensor]: ...
+
+
+class GatesOf(Protocol):
+    """The gates of a cell from inputs (..., D) and the hidden states before them (..., H)."""
+
+    def __call__(self, x: Tensor, h: Tensor, weights: Weights) -> NamedGates: ...
 
 
 class StackedModel(RecurrentModel):
@@ -43,11 +58,16 @@ class StackedModel(RecurrentModel):
         learned_state: learn the state before the first step.
         recurrent_init: orthogonal | identity | xavier | uniform, of the recurrent matrices.
 
+    Attributes:
+        mixes_steps: whether each output hangs on all steps.
+        gates: what the cell decides at each step; None where it has no gates.
+
     Raises:
         ConfigError: a setting acts between layers, and there is one.
     """
 
-    mixes_steps: ClassVar[bool] = False  # a subclass lets each output hang on all steps
+    mixes_steps: ClassVar[bool] = False
+    gates: ClassVar[GatesOf | None] = None
 
     def __init__(
         self,
@@ -97,6 +117,32 @@ class StackedModel(RecurrentModel):
         """See RecurrentModel."""
         outputs: tuple[Tensor, State] = self.body(inputs, lengths, state)
         return outputs
+
+    def insides(self, batch: Batch) -> dict[str, Tensor]:
+        """The hidden state and the gates of the last layer, where it reads forwards."""
+        cell = self.body.forwards[-1].get_submodule("cell")
+        assert isinstance(cell, nn.RNNBase)
+        calls: list[tuple[Tensor, Any, Tensor]] = []
+        hook = cell.register_forward_hook(
+            lambda _, given, result: calls.append((*given, result[0]))
+        )
+        self(self.task.embed(batch.inputs), batch.lengths)
+        hook.remove()
+        inputs, state, hidden = calls[0]
+        if self.gates is None:
+            return {"hidden state": hidden}
+        before = torch.cat([first_hidden(state, hidden), hidden[:, :-1]], dim=1)  # (B, T, H)
+        gates = self.gates(inputs, before, cell.all_weights[0])
+        named = {f"gate: {name}": values for name, values in gates._asdict().items()}
+        return {"hidden state": hidden, **named}
+
+
+def first_hidden(state: Any, hidden: Tensor) -> Tensor:
+    """The hidden state before the first step, (B, 1, H), of torch's own; zero where it is None."""
+    if state is None:
+        return torch.zeros_like(hidden[:, :1])
+    h: Tensor = state if isinstance(state, Tensor) else state[0]  # of an LSTM (h, c)
+    return h.transpose(0, 1)
 
 
 def check_depth(num_layers: int, dropout: float, locked_dropout: bool, residual: bool) -> None:

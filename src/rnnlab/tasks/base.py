@@ -133,6 +133,15 @@ class Task(nn.Module):
         """
         return self.read(predictions, batch)
 
+    def attention(self, encoded: Encoded) -> Tensor | None:
+        """How much of each step is seen, (B, T); None for a task that weighs no steps."""
+        return None
+
+    def captions(self, predictions: Tensor, batch: Batch) -> list[str]:
+        """A line for each sequence, to stand above a picture of it."""
+        first = batch.rows.reshape(len(batch.inputs), -1)[:, 0]
+        return [f"test item {int(row)}" for row in first]
+
     def metrics(self) -> MetricCollection:
         """New metrics, named by `metric_names` without the loss; means over targets."""
         raise NotImplementedError

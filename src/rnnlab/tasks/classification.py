@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from rnnlab.class_measures import class_metrics, class_scores
-from rnnlab.layers import Pooling, TokenEmbedding
+from rnnlab.layers import AttentionPooling, Pooling, TokenEmbedding
 from rnnlab.layers.pooling import PoolingName
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import Findings, LayerMaker, Outcome, Task
+from rnnlab.tasks.base import Encoded, Findings, LayerMaker, Outcome, Task
 from rnnlab.tasks.losses import CLASS_LOSSES, ClassLossName
 from rnnlab.values import NonNegativeFloat, PositiveInt, Probability
 
@@ -97,6 +97,25 @@ class Classification(Task):
         """The probability of each class, (B, classes)."""
         return predictions.softmax(dim=1)
 
+    def attention(self, encoded: Encoded) -> Tensor | None:
+        """The weights of `pooling=attention`."""
+        pool = self.pooling.pool
+        if not isinstance(pool, AttentionPooling):
+            return None
+        return pool.weights(encoded.outputs, encoded.lengths)
+
+    def captions(self, predictions: Tensor, batch: Batch) -> list[str]:
+        """What was predicted of each sequence, and what is right."""
+        names = self._names()
+        chances, said = predictions.softmax(dim=1).max(dim=1)
+        return [
+            f"{names[int(given)]} ({float(chance):.0%}), labelled {names[int(truth)]}"
+            for given, chance, truth in zip(said, chances, batch.targets, strict=True)
+        ]
+
+    def _names(self) -> tuple[str, ...]:
+        return self.spec.class_names or tuple(map(str, range(self.spec.output_size)))
+
     def metrics(self) -> MetricCollection:
         """See rnnlab.class_measures."""
         return class_metrics(self.spec.output_size, self.spec.positive_class)
@@ -122,7 +141,7 @@ class Classification(Task):
         from rnnlab.report.files import write_text
 
         probabilities, targets = outcome.predictions, outcome.targets
-        names = self.spec.class_names or tuple(map(str, range(self.spec.output_size)))
+        names = self._names()
         counts = confusion_matrix(probabilities.argmax(dim=1), targets, len(names))
         picture = plots.confusion_matrix(counts.numpy(), names, folder / "confusion_matrix.png")
         listing = folder / "most_confidently_wrong.md"

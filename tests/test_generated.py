@@ -7,6 +7,7 @@ from composing import compose, small
 
 from rnnlab.data.adding import CONSTANT, CONSTANT_MAE, CONSTANT_MSE, AddingDataModule, make_adding
 from rnnlab.data.copying import BLANK, FIRST, GO, CopyingDataModule, make_copying
+from rnnlab.data.echo import EchoDataModule, make_echo
 from rnnlab.errors import ConfigError
 from rnnlab.experiment import run
 from rnnlab.spec import Batch, DataSpec
@@ -28,6 +29,12 @@ def copying(**settings):
     data = CopyingDataModule(
         **{"num_train": 30, "num_eval": 10, "length": 3, "delay": 4} | settings
     )
+    data.setup()
+    return data
+
+
+def echo(**settings):
+    data = EchoDataModule(**{"num_train": 30, "num_eval": 10, "steps": 7, "delay": 2} | settings)
     data.setup()
     return data
 
@@ -106,10 +113,43 @@ def test_a_sequence_is_shown_in_words():
     assert len(data.input_names()) == data.spec.num_tokens
 
 
-# Both.
+# Echo.
 
 
-@pytest.mark.parametrize("make", [adding, copying])
+def test_the_answer_is_the_bit_of_some_steps_ago():
+    inputs, targets = make_echo(50, 8, 3, np.random.default_rng(0))
+    assert inputs.shape == (50, 8)
+    assert targets.shape == (50, 5)
+    for answer, step in enumerate(range(3, 8)):
+        assert (targets[:, answer] == inputs[:, step - 3] - FIRST).all()
+    assert (inputs - FIRST).mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_task_reads_the_step_that_a_bit_is_asked_at():
+    """Outputs that are the tokens of `delay` steps ago, which only the right steps hold."""
+    data = echo()
+    batch = data.gather("val", np.arange(10))
+    shifted_tokens = torch.roll(batch.inputs, 2, dims=1)
+    read = last_steps(shifted_tokens.unsqueeze(2), batch.lengths, data.spec.horizon)
+    assert torch.equal(read.squeeze(2) - FIRST, batch.targets)
+
+
+def test_a_guess_of_bits_is_right_half_of_the_time():
+    guess = echo().baselines("test")["guess"]
+    assert guess == {"loss": math.log(2), "accuracy": 0.5, "whole": 2.0**-5}
+
+
+def test_bits_are_shown_as_bits():
+    data = echo()
+    bits = data.example("val", 0)["text"].split()
+    assert len(bits) == 7
+    assert bits[:5] == [str(bit) for bit in data.targets["val"][0]]
+
+
+# All.
+
+
+@pytest.mark.parametrize("make", [adding, copying, echo])
 def test_the_data_seed_alone_says_what_is_drawn(make):
     one, same, other = make(), make(seed=5, batch_size=3), make(data_seed=1)
     for split in SPLITS:
@@ -119,7 +159,7 @@ def test_the_data_seed_alone_says_what_is_drawn(make):
     assert (one.inputs["val"] != one.inputs["test"]).any()
 
 
-@pytest.mark.parametrize("make", [adding, copying])
+@pytest.mark.parametrize("make", [adding, copying, echo])
 def test_more_training_leaves_the_evaluation_alone(make):
     assert (make(num_train=50).targets["test"] == make().targets["test"]).all()
 
@@ -129,6 +169,8 @@ def test_sizes_that_make_no_problem_are_refused():
         AddingDataModule(steps=1)
     with pytest.raises(ConfigError, match=r"data\.symbols=1: .* at least 2"):
         CopyingDataModule(symbols=1)
+    with pytest.raises(ConfigError, match=r"data\.delay=50 leaves nothing .* data\.steps=50"):
+        EchoDataModule(steps=50, delay=50)
 
 
 # The task.
