@@ -395,7 +395,9 @@ def test_every_other_choice_passes_the_check(choice: str) -> None:
 
 @pytest.mark.parametrize("name", choices("experiment"))
 def test_every_experiment_passes_the_check(name: str) -> None:
-    check(compose(f"experiment={name}", "data.path=of/yours"))
+    plain = compose(f"experiment={name}")
+    plain["data"] |= {"path": "of/yours"} if "path" in plain["data"] else {}
+    check(plain)
 
 
 @pytest.mark.parametrize("name", choices("trainer"))

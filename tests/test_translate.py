@@ -66,6 +66,17 @@ def test_the_command_line_gives_a_translation_a_line(folder: Path, capsys, monke
     assert all(float(line[1]) < 0 for line in lines)
 
 
+def test_a_reference_gives_scores(folder: Path, tmp_path: Path, capsys) -> None:
+    (text,) = Translator(folder)(["aa bb"])[0]
+    (tmp_path / "mine.en").write_text(f"{text.text.upper()}\n", encoding="utf-8")
+    main([str(folder), "aa bb", "--reference", str(tmp_path / "mine.en")])
+    bleu, chrf = capsys.readouterr().err.splitlines()
+    assert bleu.startswith("BLEU 100.00 (nrefs:1|case:lc|")
+    assert chrf.startswith("chrF 100.00 (")
+    with pytest.raises(DataError, match=r"has 1 lines for 2 sentences"):
+        main([str(folder), "aa bb", "cc", "--reference", str(tmp_path / "mine.en")])
+
+
 def test_what_cannot_work_is_said_in_words(folder: Path, tmp_path: Path, capsys) -> None:
     with pytest.raises(ConfigError, match="no such checkpoint; give the folder of a run"):
         main([str(tmp_path), "aa"])

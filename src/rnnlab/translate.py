@@ -3,9 +3,11 @@
     python -m rnnlab.translate outputs/multi30k-lstm/<run> "ein mann schläft auf einem sofa."
     python -m rnnlab.translate <run> --input sentences.de > sentences.en
     cat sentences.de | python -m rnnlab.translate <run> --beam-size 10 --n-best 3
+    python -m rnnlab.translate <run> --input test.de --reference test.en > written.en
 
 One translation a line, in the order of the sentences; with --n-best, of each of them the number of
-the sentence, the score and the text, with tabs between.
+the sentence, the score and the text, with tabs between. With --reference, BLEU and chrF are printed
+to standard error at the end.
 """
 
 import argparse
@@ -72,6 +74,7 @@ class Translator:
                 "folder of one of task=translation, such as data=multi30k"
             )
         self.task, self.before = task, data.before
+        self.language, self.lower = data.languages[1], data.lower
         self.source, self.target = (
             Vocabulary.load(_there(Path(run_dir) / f"{side}_vocabulary.json"))
             for side in ("source", "target")
@@ -159,13 +162,41 @@ def main(words: Sequence[str]) -> None:
     given = parser().parse_args(words)
     translator = Translator(given.run_dir, given.checkpoint)
     asked = sentences(given.sentences, given.input)
-    number = 0
+    references = list(_lines(given.reference)) if given.reference else None
+    read: list[str] = []
+    written: list[str] = []
     for some in pieces(asked, 1 if _typed(given) else AT_ONCE):
         for candidates in translator(some, given.beam_size, given.n_best):
-            number += 1
+            written.append(candidates[0].text)
             for one in candidates:
-                known = [str(number), f"{one.score:.4f}"] if given.n_best > 1 else []
+                known = [str(len(written)), f"{one.score:.4f}"] if given.n_best > 1 else []
                 print(*known, one.text, sep="\t", flush=True)
+        read += some
+    if references is not None:
+        print(scores(translator, read, references, written), file=sys.stderr)
+
+
+def scores(
+    translator: Translator, sources: list[str], references: list[str], written: list[str]
+) -> str:
+    """BLEU and chrF by sacrebleu, as they are measured after a run.
+
+    Raises:
+        DataError: there are not as many references as sentences.
+    """
+    from rnnlab.tasks.translations import Translations
+
+    if len(references) != len(written):
+        raise DataError(
+            f"--reference: has {len(references):,} lines for {len(written):,} sentences; line i of "
+            "one must be the translation of line i of the other"
+        )
+    made = Translations(sources, references, written, translator.language, translator.lower)
+    quality = made.quality()
+    return "\n".join(
+        f"{name} {quality.scores[key]:.2f} ({quality.signatures[key]})"
+        for name, key in (("BLEU", "bleu"), ("chrF", "chrf"))
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -178,6 +209,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("run_dir", help="folder of a finished run of task=translation")
     made.add_argument("sentences", nargs="*", help="to translate; none to read standard input")
     made.add_argument("--input", metavar="FILE", help="with a sentence a line, UTF-8")
+    made.add_argument("--reference", metavar="FILE", help="translations by a person, to score ours")
     made.add_argument("--beam-size", type=_count, help="1 is greedy; that of the run if left out")
     made.add_argument("--n-best", type=_count, default=1, help="translations of each sentence (1)")
     made.add_argument("--checkpoint", choices=("best", "last"), default="best", help="(best)")

@@ -91,7 +91,7 @@ class Translation(Task):
         self.spec = spec
         self.input_size = embedding_size
         self.hidden_size, self.num_layers = hidden_size, num_layers
-        self.attention = None if attention == "none" else ATTENTION[attention]
+        self.attention_maker = None if attention == "none" else ATTENTION[attention]
         self.input_feeding = input_feeding
         self.teacher_forcing, self.teacher_forcing_decay = teacher_forcing, teacher_forcing_decay
         self.tie_weights = tie_weights
@@ -120,7 +120,7 @@ class Translation(Task):
             output_size,
             hidden_size,
             self.num_layers,
-            self.attention,
+            self.attention_maker,
             self.input_feeding,
             self.word_dropout,
             self.embedding_dropout,
