@@ -21,18 +21,19 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cache, loader, overhead, padding
+from benchmarks import cache, language_model, loader, overhead, padding
 from benchmarks.pairs import CLOCKS, Row
 from benchmarks.runs import Settings
 from rnnlab.callbacks import RunStopped
 from rnnlab.report.environment import device_facts, versions
 
 WIDTH = 150  # of the table in a file or a pipe
-BENCHMARKS: dict[str, Callable[[Settings], Row]] = {
+BENCHMARKS: dict[str, Callable[[Settings], Row | list[Row]]] = {
     "buckets": padding.buckets,
     "training": padding.training,
     "imdb": overhead.imdb,
     "sine": overhead.sine,
+    "lm": language_model.language_model,
     "cache": cache.cache,
     "loader": loader.loader,
 }
@@ -100,10 +101,11 @@ def cells(row: Row) -> list[str]:
 
 def measure(names: Sequence[str], settings: Settings, console: Console) -> list[Row]:
     """Run the benchmarks of these names, all if there are none."""
-    rows = []
+    rows: list[Row] = []
     for name in names or BENCHMARKS:
         console.print(f"{name} ...", style="dim")
-        rows.append(BENCHMARKS[name](settings))
+        found = BENCHMARKS[name](settings)
+        rows += found if isinstance(found, list) else [found]
     return rows
 
 

@@ -34,12 +34,16 @@ class Settings:
         clock: wall | cpu.
         imdb: overrides of conf/ for data=imdb.
         sine: overrides of conf/ for data=sine.
+        lm: overrides of conf/ for the language model.
+        lm_words: sizes of its vocabulary.
     """
 
     seconds: float = 20.0
     clock: ClockName = "wall"
     imdb: tuple[str, ...] = ("data.source=embedded",)
     sine: tuple[str, ...] = ()
+    lm: tuple[str, ...] = ("model.hidden_size=200", "task.embedding_size=200")
+    lm_words: tuple[int, ...] = (10_000, 33_000)
 
 
 def composed(*overrides: str) -> RunConfig:
@@ -81,6 +85,9 @@ class BareLoop:
         spec: sizes of the data.
         total_steps: of the schedule.
         device: that computes.
+
+    Attributes:
+        last_loss: of the last step.
     """
 
     def __init__(
@@ -95,9 +102,14 @@ class BareLoop:
         schedule = learning.scheduler(self.optimizer, plan)
         self.schedule = schedule["scheduler"] if schedule else None
 
+    @property
+    def last_loss(self) -> float:
+        """See the class; a GPU is waited for only where somebody asks."""
+        return float(self._loss)
+
     def step(self, batch: Batch) -> int:
         """Forward, loss, backward, clip, optimizer, schedule; gives the number of samples."""
-        batch = Batch(*(part.to(self.device) for part in batch[:4]))
+        batch = Batch(*(part.to(self.device) for part in batch[:4]), *batch[4:])
         loss = self.model.task.loss(self.model.predictions(batch), batch)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.clip:
@@ -106,4 +118,5 @@ class BareLoop:
         if self.schedule:
             self.schedule.step()
         self.optimizer.zero_grad()
+        self._loss = loss.detach()
         return len(batch.lengths)

@@ -47,6 +47,7 @@ KNOWS = {  # room -> what it may import of the package, beside itself
     "cli": ("config", "errors"),
     "showing": ("build", "config", "data", "errors", "report"),
     "evaluate": (*("build", "cli", "config", "data", "errors", "loading", "precision", "report"),),
+    "generate": ("", "cli", "data", "errors", "layers", "tasks"),  # a door
     "data.__main__": ("cli", "showing"),  # a door, as train.py is one
     "": ("loading", "models"),
 }

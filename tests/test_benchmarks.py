@@ -7,7 +7,7 @@ import pytest
 from composing import small_imdb
 
 ROOT = Path(__file__).parents[1]
-NAMES = ["buckets", "training", "imdb", "sine", "cache", "loader"]
+NAMES = ["buckets", "training", "imdb", "sine", "lm 50", "lm 90", "cache", "loader"]
 
 
 @pytest.fixture
@@ -33,6 +33,8 @@ def small(tmp_path):
     }
     return {
         "imdb": (*network, *(f"data.{name}={value}" for name, value in reviews.items())),
+        "lm": ("trainer=cpu", "model.hidden_size=8"),
+        "lm_words": (50, 90),
         "sine": (*network, *(f"data.{name}={value}" for name, value in waves.items())),
     }
 

@@ -378,6 +378,9 @@ def test_a_run_leaves_what_shows_and_reads_its_network(
     assert set(baselines["unigram"]) <= scores.keys()
     for name in ("loss_by_frequency.png", "token_frequencies.png", "surprise.html"):
         assert (done.folder.path / name).stat().st_size > 1_000
+    samples = (done.folder.path / "samples.md").read_text()
+    assert samples.count("## ") == 4
+    assert "<unk>" not in samples
     vocabulary = Vocabulary.load(done.folder.path / "vocabulary.json")
     (ids,) = vocabulary.encode(["the cats sat"])
     inputs = torch.tensor([[START, *ids]])

@@ -247,7 +247,9 @@ def write_results(parts: Parts, outcome: "Outcome | None") -> None:
     findings = parts.model.task.judge(outcome) if outcome else None
     report = full_report(parts, rows, findings)
     files = parts.model.task.write(parts.folder.path, outcome) if outcome else []
-    files += draw_insides(parts) if outcome else []
+    if outcome:
+        files += draw_insides(parts)
+        files += parts.model.task.demonstrate(parts.model, parts.folder.path, outcome)
     files.append(draw_curves(parts, report, rows))
     for logger in parts.trainer.loggers:
         if hasattr(logger, "close"):

@@ -352,6 +352,7 @@ class LanguageModelingDataModule(PreparedDataModule):
         return {
             "pieces": self._pieces,
             "joint": self.vocabulary.joint,
+            "decode": self.vocabulary.decode,
             "counts": self.counts,
             "unknown": unknown,
         }

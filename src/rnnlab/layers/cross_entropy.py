@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import linear
 
 CHUNK_SCORES = {"cpu": 1 << 22, "cuda": 1 << 27}  # scores that are held at once, by default
 NOTHING = -100  # torch's own id of a target that does not count
@@ -143,18 +142,28 @@ def _pass(
         for part in (features, weight, bias)
         if part is not None and setting.gradients
     ]
+    # One piece of memory for all chunks: a new one for each would cost as much as the softmax.
+    room = matrix.new_empty(min(setting.chunk_size, len(features)), len(matrix))
     for start in range(0, len(features), setting.chunk_size):
         rows = slice(start, start + setting.chunk_size)
         chunk = features[rows].to(setting.dtype)
-        scores = linear(chunk, matrix, offset).to(precise)  # (n, V)
+        scores = _scores(chunk, matrix, offset, room[: len(chunk)]).to(precise)  # (n, V)
         right = targets[rows].unsqueeze(1)
         at_right = scores.gather(1, right).squeeze(1)
-        shares = scores.softmax(1)
+        largest = scores.amax(1)
+        shares = torch.softmax(scores, 1, out=scores)
         # Of any class, its score - log(its share) is log(sum(exp(scores))); the largest is exact.
-        losses[rows] = scores.amax(1) - shares.amax(1).log() - at_right
+        losses[rows] = largest - shares.amax(1).log() - at_right
         if gradients:
             _add_gradients(gradients, rows, shares, right, chunk, matrix, weights[rows])
     return losses * counts, gradients or None
+
+
+def _scores(chunk: Tensor, matrix: Tensor, offset: Tensor | None, out: Tensor) -> Tensor:
+    """The linear layer, into memory that is there: (n, H) to (n, V)."""
+    if offset is None:
+        return torch.mm(chunk, matrix.T, out=out)
+    return torch.addmm(offset, chunk, matrix.T, out=out)
 
 
 def _add_gradients(

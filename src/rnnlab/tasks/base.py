@@ -150,6 +150,19 @@ class Task(nn.Module):
         """What the whole test split alone tells, such as BLEU, or which of two is better."""
         return Findings()
 
+    def demonstrate(self, network: nn.Module, folder: Path, outcome: Outcome) -> list[Path]:
+        """Leave what the network does when it is asked once more, such as texts that it writes.
+
+        Called after the test, with the weights that were tested; it must leave the network and all
+        random states as they are.
+
+        Args:
+            network: the architecture around this task.
+            folder: of the run.
+            outcome: see `write`.
+        """
+        return []
+
     def write(self, folder: Path, outcome: Outcome) -> list[Path]:
         """Leave the pictures and files that show what was learned in a run's folder."""
         raise NotImplementedError

@@ -5,13 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
 from rnnlab.layers import LockedDropout, TokenEmbedding, linear_cross_entropy
+from rnnlab.layers.recurrent import State
+from rnnlab.layers.sampling import Step
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks.base import Encoded, Findings, LayerMaker, Outcome, Task
 from rnnlab.tasks.perplexity import Perplexity
+from rnnlab.tasks.samples import samples_page
 from rnnlab.tasks.surprise import surprise_page
 from rnnlab.values import PositiveInt, Probability
 
@@ -24,6 +28,7 @@ class LanguageModeling(Task):
     The data set gives as evidence of a split (`Outcome.evidence`):
         pieces: each token as a person reads it, V of them.
         joint: what stands between two of them in a text.
+        decode: ids to a text.
         counts: how often training has each, (V,).
         unknown: split -> share of its tokens that are <unk>.
 
@@ -110,6 +115,27 @@ class LanguageModeling(Task):
     def read(self, predictions: Tensor, batch: Batch) -> Tensor:
         """The log probability of each target, in nats, (B, T)."""
         return predictions
+
+    def stepper(self, network: nn.Module) -> Step:
+        """What rnnlab.layers.sampling.generate asks for, from the architecture around this task."""
+
+        def step(tokens: Tensor, state: State | None) -> tuple[Tensor, State | None]:
+            outputs, state = network(self.embed(tokens), None, state)
+            lengths = torch.ones(len(tokens), dtype=torch.long)
+            return self.head(outputs[:, -1:], lengths)[:, 0], state
+
+        return step
+
+    def demonstrate(self, network: nn.Module, folder: Path, outcome: Outcome) -> list[Path]:
+        """Texts that the network writes, at several temperatures."""
+        from rnnlab.report.files import write_text
+
+        trained = network.training
+        network.eval()
+        device = self.scores.weight.device
+        page = samples_page(self.stepper(network), outcome.evidence["decode"], device)
+        network.train(trained)
+        return [write_text(folder / "samples.md", page)]
 
     def metrics(self) -> MetricCollection:
         """Perplexity; for characters also bits."""
