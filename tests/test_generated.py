@@ -241,8 +241,9 @@ def test_a_gru_adds_over_fifty_steps(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_gru_copies(tmp_path):
-    words = ("data=copying", "model=gru", "optimizer.lr=1e-2", "trainer=cpu")
+@pytest.mark.parametrize("model", ["lstm", "gru"])
+def test_gated_networks_copy(model, tmp_path):
+    words = ("data=copying", f"model={model}", "optimizer.lr=1e-2", "trainer=cpu")
     scores = run(compose(*words, f"output_dir={tmp_path}")).report["scores"]
     assert scores["test/loss"] < 0.3 * math.log(8)
     assert scores["test/accuracy"] > 0.9

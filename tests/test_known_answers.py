@@ -1,11 +1,31 @@
 """Problems whose best possible score is known."""
 
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from composing import compose
 
-from rnnlab.experiment import run
+from rnnlab import insides
+from rnnlab.build import build_data
+from rnnlab.config import parse
+from rnnlab.data.adding import CONSTANT_MSE
+from rnnlab.experiment import Run, run
+from rnnlab.loading import load_model
+
+SMALL = ("model.hidden_size=64", "data.num_train=6400", "data.batch_size=32", "trainer=cpu")
+STEADY = ("optimizer.lr=1e-2", "scheduler=none", "trainer.gradient_clip_val=1")
+
+
+def until(metric: float) -> tuple[str, ...]:
+    """End at the first epoch whose monitored metric is as good as this."""
+    stop = "callbacks.early_stopping"
+    return (
+        "callbacks=early_stopping",
+        f"{stop}.patience=100",
+        f"+{stop}.stopping_threshold={metric}",
+    )
 
 
 @pytest.mark.slow
@@ -16,3 +36,62 @@ def test_sine_waves_are_forecast_down_to_the_noise(model: str, tmp_path: Path) -
     floor = done.report["baselines"]["noise floor"]["test/noise_ratio"]
     assert 0.95 * floor < done.report["scores"]["test/noise_ratio"] <= 1.10
     assert done.report["baselines"]["persistence"]["test/noise_ratio"] > 5
+
+
+# Adding over 200 steps: who keeps a number for that long?
+
+
+def add(model: str, folder: Path) -> Run:
+    """All in the same way; gated networks need two to six epochs."""
+    limit = 6 if model == "rnn" else 20
+    words = ("data=adding", "data.steps=200", f"model={model}", *SMALL, *STEADY, *until(0.01))
+    return run(compose(*words, f"trainer.max_epochs={limit}", f"output_dir={folder}"))
+
+
+@pytest.fixture(scope="module")
+def adding(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return cache(lambda model: add(model, tmp_path_factory.mktemp("adding")))
+
+
+def reach(done: Run) -> float:
+    """Gradient of the loss at the first step of 200 over that at the last one."""
+    data = build_data(parse(done.folder.read_config()))
+    data.prepare_data()
+    data.setup()
+    profile = insides.gradient_profile(load_model(done.folder.path), data.sample("test", 32, 200))
+    return profile["loss"][-1] / profile["loss"][0]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("model", ["lstm", "gru"])
+def test_gated_networks_add_over_two_hundred_steps(model: str, adding: Any) -> None:
+    assert adding(model).report["scores"]["test/mse"] < 0.1 * CONSTANT_MSE
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_simple_network_is_no_better_than_a_constant_there(adding: Any) -> None:
+    assert adding("rnn").report["scores"]["test/mse"] > 0.95 * CONSTANT_MSE
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("model", ["lstm", "gru"])
+def test_the_gradient_says_why(model: str, adding: Any) -> None:
+    """In the simple network none arrives at the first steps; gates let it through."""
+    assert reach(adding(model)) > 1e-3
+    assert reach(adding("rnn")) < 1e-6
+
+
+# Echo.
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("model", ["lstm", "gru"])
+def test_gated_networks_echo_bits_of_ten_steps_ago(model: str, tmp_path: Path) -> None:
+    words = ("data=echo", f"model={model}", *SMALL, *STEADY, *until(0.99))
+    done = run(compose(*words, "trainer.max_epochs=10", f"output_dir={tmp_path}"))
+    assert done.report["scores"]["test/accuracy"] > 0.98
+    assert done.report["baselines"]["guess"]["test/accuracy"] == 0.5
