@@ -307,6 +307,20 @@ def test_the_ridge_finds_what_is_linear(shared: bool, subtract_last: bool) -> No
     np.testing.assert_allclose(ridge.forecast(test)(rows), test.targets(rows), atol=1e-4)
 
 
+@pytest.mark.parametrize("channels", ["joint", "independent"])
+def test_the_rivals_of_a_target_forecast_its_own_variables(channels: str, tmp_path: Path) -> None:
+    """In any order, each target's forecast is the one of its window, variable by variable."""
+    data = made(walks_file(tmp_path), channels=channels)
+    rows = np.random.default_rng(0).permutation(data.size("test"))
+    window, variables = data.place(rows)
+    for name, forecast in data.evidence("test", rows)["rivals"].items():
+        found = forecast(np.arange(len(rows)))
+        for i in range(0, len(rows), 7):
+            whole = data.rivals("test")[name](window[i : i + 1])[0]  # (H, V)
+            wanted = whole[:, np.broadcast_to(variables, (len(rows), variables.shape[1]))[i]]
+            np.testing.assert_allclose(found[i], wanted)
+
+
 def test_the_same_baselines_whatever_the_window(tmp_path: Path) -> None:
     path = walks_file(tmp_path)
     one, other = made(path, seq_len=5), made(path, seq_len=20)

@@ -442,8 +442,16 @@ class SeriesDataModule(PreparedDataModule):
         naive, zero = self.scales(split, window)
         picked = np.broadcast_to(variable, (len(rows), variable.shape[1]))[:, None]  # (N, 1, V)
 
+        steps = np.arange(self.horizon)[:, None]
+
         def of_targets(forecast: Forecast) -> Forecast:
-            return lambda some: np.take_along_axis(forecast(window[some]), picked[some], axis=2)
+            def of_some(some: Array) -> Array:
+                # A window whose variables are targets of their own is forecast once.
+                each, place = np.unique(window[some], return_inverse=True)
+                found: Array = forecast(each)[place[:, None, None], steps, picked[some]]
+                return found
+
+            return of_some
 
         known = self.rivals(split)
         names = np.array(self.series_names, dtype=object)
