@@ -55,7 +55,7 @@ class PlainLoop:
         self.clip, self.device = twin.clip, twin.device
         self.model = PlainModel(words, size, twin.model.output_size).to(self.device)
         self.model.embedding.load_state_dict(task.embedding.vectors.state_dict())  # type: ignore
-        self.model.lstm.load_state_dict(body.forwards[0].state_dict())  # type: ignore
+        self.model.lstm.load_state_dict(body.forwards[0].cell.state_dict())  # type: ignore
         self.model.linear.load_state_dict(task.scores.state_dict())  # type: ignore
         self.loss = nn.CrossEntropyLoss()
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=2e-3)

@@ -28,6 +28,11 @@ def choices(group: str) -> list[str]:
     return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
 
 
+def is_preset(group: str, name: str) -> bool:
+    """Whether a YAML file sets another one of its group, without a class of its own."""
+    return "_target_" not in OmegaConf.load(CONF / group / f"{name}.yaml")
+
+
 def groups() -> list[str]:
     """Names of the folders of conf/."""
     return sorted(folder.name for folder in CONF.iterdir() if folder.is_dir())

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 import torch
-from composing import CONF, ROOT, SMALL, choices, compose, groups, small
+from composing import CONF, ROOT, SMALL, choices, compose, groups, is_preset, small
 from omegaconf import OmegaConf
 from torch import Tensor
 
@@ -25,6 +25,10 @@ from rnnlab.tasks import Forecasting
 B, T, D = 3, 7, 5
 LENGTHS = torch.tensor([T, 4, 1])
 MODELS, DATA = choices("model"), choices("data")
+ON_DATA = [  # all of them on every data set are many: those without a class of their own are slow
+    pytest.param(name, marks=[pytest.mark.slow] if is_preset("model", name) else [])
+    for name in MODELS
+]
 OPTIONS: dict[str, dict[str, Any]] = {  # of stacked models, each alone and all together
     "residual": {"residual": True},
     "layer_norm": {"layer_norm": True},
@@ -322,7 +326,7 @@ def test_to_build_a_data_set_reads_nothing(data_name: str, tmp_path: Path) -> No
 # Architectures on data sets.
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", ON_DATA)
 def test_gradients_reach_every_parameter(model: str, data_name: str, tmp_path: Path) -> None:
     """Of a real batch, through the task; for every pooling where the task has one."""
     data = data_of(data_name, tmp_path)
@@ -344,7 +348,7 @@ def test_gradients_reach_every_parameter(model: str, data_name: str, tmp_path: P
             assert parameter.grad.isfinite().all(), f"{name}, pooling={pooling}"
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", ON_DATA)
 def test_it_trains_a_step_or_says_why_not(model: str, data_name: str, tmp_path: Path) -> None:
     plain = one_step(small(data_name, tmp_path, f"model={model}"))
     try:

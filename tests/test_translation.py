@@ -8,13 +8,14 @@ from composing import choices, compose, small
 from torch import Tensor, nn
 
 from rnnlab.build import build_data, build_model, build_task, maker
+from rnnlab.config import locate
 from rnnlab.errors import ConfigError
 from rnnlab.experiment import check, run
 from rnnlab.layers.attention import ATTENTION as KINDS
 from rnnlab.layers.decoder import shifted
 from rnnlab.layers.embedding import END, PADDING, START
 from rnnlab.layers.search import greedy
-from rnnlab.models import RecurrentModel
+from rnnlab.models import RecurrentModel, StackedModel
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks import Encoded, Outcome, Translation
 from rnnlab.tasks.perplexity import Perplexity
@@ -22,7 +23,12 @@ from rnnlab.tasks.teacher_forcing import true_share
 from rnnlab.tasks.translations import Translations, page
 
 TOKENS = 12
-MODELS, ATTENTION = choices("model"), ["none", *KINDS]
+MODELS = [  # those that give a layer to make a decoder of
+    name
+    for name in choices("model")
+    if issubclass(locate(compose(f"model={name}")["model"]["_target_"]), StackedModel)
+]
+ATTENTION = ["none", *KINDS]
 LENGTHS = torch.tensor([5, 3, 1])
 TARGETS = torch.tensor([[7, 8, 9, 4, END], [5, 5, END, PADDING, PADDING], [END] + [PADDING] * 4])
 
