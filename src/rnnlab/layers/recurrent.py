@@ -43,7 +43,8 @@ class RecurrentLayer(nn.Module):
     therefore the same for every cell. (torch's `proj_size`, for LSTMs alone, stands within.)
 
     Args:
-        cell: a single-layer module of torch, in one direction.
+        cell: a single-layer module of torch, in one direction; or one that is called as they are,
+            batch first, and has `input_size` and `hidden_size`.
         projection_size: features that leave the layer by a linear map, P; None for the cell's own.
         layer_norm: normalise what leaves the layer over its features (Ba et al., 2016,
             https://arxiv.org/abs/1607.06450).
@@ -65,9 +66,14 @@ class RecurrentLayer(nn.Module):
         learned_state: bool = False,
     ) -> None:
         super().__init__()
+        if weight_drop and not isinstance(cell, nn.RNNBase):
+            raise ValueError(
+                f"weight_drop={weight_drop} drops entries of torch's recurrent matrices, which "
+                f"{type(cell).__name__} has not: give weight_drop=0"
+            )
         self.cell = cell
         self.output_size = projection_size or cell.hidden_size
-        kind: dict[str, Any] = {"dtype": cell.all_weights[0][0].dtype}
+        kind: dict[str, Any] = {"dtype": next(cell.parameters()).dtype}
         self.project = (
             nn.Linear(cell.hidden_size, projection_size, **kind) if projection_size else None
         )
@@ -106,7 +112,7 @@ class LearnedState(nn.Module):
         super().__init__()
         self.parts = nn.ParameterList()  # vectors (H,): h, or h and c; like biases not decayed
         with torch.no_grad():
-            _, after = cell(cell.all_weights[0][0].new_zeros(1, 1, cell.input_size))
+            _, after = cell(next(cell.parameters()).new_zeros(1, 1, cell.input_size))
         self._like = each_part(after, self._add)
 
     def _add(self, part: Tensor) -> Tensor:
@@ -135,7 +141,8 @@ class RecurrentStack(nn.Module):
     sum. The first layer has neither dropout nor sum.
 
     Args:
-        layer: makes one single-layer recurrent module from its input size and hidden size.
+        layer: makes one single-layer recurrent module from its input size and hidden size; see
+            RecurrentLayer for what it must be.
         input_size: D.
         hidden_size: H, of each direction.
         num_layers: layers on top of each other.
