@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from composing import choices, compose, small
+from composing import choices, compose, is_preset, small
 
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.evaluate import evaluate, main
@@ -24,7 +24,13 @@ def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("data", ["sine", "imdb"])
-@pytest.mark.parametrize("model", choices("model"))
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if is_preset("model", name) else [])
+        for name in choices("model")
+    ],
+)
 def test_the_same_scores_again(model: str, data: str, tmp_path: Path) -> None:
     done = short(f"model={model}", data=data, folder=tmp_path)
     again = evaluate(done.folder.path)

@@ -80,7 +80,7 @@ def test_the_examples_are_clean(project: Path, tmp_path: Path) -> None:
     for number, block in enumerate(block for block in FILES if block.path != SMALLER):
         if block.kind == "python":
             (tmp_path / f"example_{number}.py").write_text(block.text, encoding="utf-8")
-    ruff = [shutil.which("ruff") or "ruff"]
+    ruff = [sys.executable, "-m", "ruff"]
     settings = ["--config", str(ROOT / "pyproject.toml"), str(tmp_path)]
     for action in (["check"], ["format", "--check"]):
         done = subprocess.run([*ruff, *action, *settings], capture_output=True, text=True)
