@@ -1,10 +1,11 @@
 """A GRU over segments of a series."""
 
+from typing import Any
+
 from rnnlab.models.base import Learning
 from rnnlab.models.gru import gru_layer
 from rnnlab.models.segmented import SegmentedModel
 from rnnlab.tasks import Task
-from rnnlab.values import PositiveInt, Probability
 
 
 class SegmentGRU(SegmentedModel):
@@ -13,22 +14,8 @@ class SegmentGRU(SegmentedModel):
     Args:
         task: see RecurrentModel.
         learning: see RecurrentModel.
-        segment_length: steps of a segment.
-        hidden_size: features of an embedded segment, and of the state.
-        num_layers: layers on top of each other.
-        dropout: chance to drop a value between two layers.
+        settings: of the segments and of the stack; see SegmentedModel.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        learning: Learning | None = None,
-        *,
-        segment_length: PositiveInt = 24,
-        hidden_size: PositiveInt = 128,
-        num_layers: PositiveInt = 1,
-        dropout: Probability = 0.0,
-    ) -> None:
-        super().__init__(
-            task, learning, gru_layer, segment_length, hidden_size, num_layers, dropout
-        )
+    def __init__(self, task: Task, learning: Learning | None = None, **settings: Any) -> None:
+        super().__init__(task, learning, gru_layer, **settings)

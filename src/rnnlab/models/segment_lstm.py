@@ -1,12 +1,12 @@
 """An LSTM over segments of a series."""
 
 from functools import partial
+from typing import Any
 
 from rnnlab.models.base import Learning
 from rnnlab.models.lstm import lstm_layer
 from rnnlab.models.segmented import SegmentedModel
 from rnnlab.tasks import Task
-from rnnlab.values import PositiveInt, Probability
 
 
 class SegmentLSTM(SegmentedModel):
@@ -15,11 +15,8 @@ class SegmentLSTM(SegmentedModel):
     Args:
         task: see RecurrentModel.
         learning: see RecurrentModel.
-        segment_length: steps of a segment.
-        hidden_size: features of an embedded segment, and of the state.
-        num_layers: layers on top of each other.
-        dropout: chance to drop a value between two layers.
         forget_bias: of the forget gate at the start; see LSTM.
+        settings: of the segments and of the stack; see SegmentedModel.
     """
 
     def __init__(
@@ -27,11 +24,7 @@ class SegmentLSTM(SegmentedModel):
         task: Task,
         learning: Learning | None = None,
         *,
-        segment_length: PositiveInt = 24,
-        hidden_size: PositiveInt = 128,
-        num_layers: PositiveInt = 1,
-        dropout: Probability = 0.0,
         forget_bias: float = 1.0,
+        **settings: Any,
     ) -> None:
-        layer = partial(lstm_layer, forget_bias=forget_bias)
-        super().__init__(task, learning, layer, segment_length, hidden_size, num_layers, dropout)
+        super().__init__(task, learning, partial(lstm_layer, forget_bias=forget_bias), **settings)

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from rnnlab.errors import ConfigError
 from rnnlab.layers import RecurrentStack
 from rnnlab.layers.recurrent import State
 from rnnlab.layers.segments import cut, segment_of_step
 from rnnlab.models.base import Learning, RecurrentModel
+from rnnlab.models.stacked import check_depth
 from rnnlab.tasks import Task
+from rnnlab.values import PositiveInt, Probability
 
 
 class SegmentedModel(RecurrentModel):
@@ -28,7 +29,7 @@ class SegmentedModel(RecurrentModel):
     Args:
         task: see RecurrentModel.
         learning: see RecurrentModel.
-        layer: see RecurrentStack, as are the settings below.
+        layer: see RecurrentStack; the subclass gives it.
         segment_length: steps of a segment.
         hidden_size: features of an embedded segment, and of the state.
         num_layers: layers on top of each other.
@@ -40,17 +41,14 @@ class SegmentedModel(RecurrentModel):
         task: Task,
         learning: Learning | None,
         layer: Callable[[int, int], nn.RNNBase],
-        segment_length: int,
-        hidden_size: int,
-        num_layers: int,
-        dropout: float,
+        *,
+        segment_length: PositiveInt = 24,
+        hidden_size: PositiveInt = 128,
+        num_layers: PositiveInt = 1,
+        dropout: Probability = 0.0,
     ) -> None:
         super().__init__(task, learning)
-        if dropout and num_layers == 1:
-            raise ConfigError(
-                f"model.dropout={dropout} acts between layers, but model.num_layers is 1. Raise "
-                "model.num_layers, or set model.dropout=0 and use task.head_dropout"
-            )
+        check_depth(num_layers, dropout, locked_dropout=False, residual=False)
         self.segment_length = segment_length
         self.embedding = nn.Linear(segment_length * task.input_size, hidden_size)
         self.body = RecurrentStack(
