@@ -49,17 +49,20 @@ KNOWS = {  # room -> what it may import of the package, beside itself
     "evaluate": (*("build", "cli", "config", "data", "errors", "loading", "precision", "report"),),
     "generate": ("", "cli", "data", "errors", "layers", "tasks"),  # a door
     "data.__main__": ("cli", "showing"),  # a door, as train.py is one
+    "sweeps": (
+        *("build", "callbacks", "cli", "config", "errors", "experiment", "report", "values"),
+    ),
     "": ("loading", "models"),
 }
 FOREIGN = {  # package -> the only modules that may import it
-    "hydra": ("build", "experiment", "cli", "config", "showing"),
-    "omegaconf": ("build", "experiment", "cli", "config", "report.folder", "showing"),
+    "hydra": ("build", "experiment", "cli", "config", "showing", "sweeps"),
+    "omegaconf": ("build", "experiment", "cli", "config", "report.folder", "showing", "sweeps"),
     "wandb": ("loggers.wandb",),
     "datasets": ("data.sources",),
     "pandas": ("data",),
     "matplotlib": ("report.figures", "report.plots"),
     "pydantic": ("config",),
-    "optuna": (),
+    "optuna": ("sweeps",),
 }
 
 

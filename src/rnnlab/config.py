@@ -28,10 +28,12 @@ RUNTIME: dict[str, frozenset[str]] = {
     "scheduler": frozenset({"optimizer", "plan"}),
     "callbacks": frozenset({"folder"}),
     "logger": frozenset({"folder"}),
+    "sampler": frozenset({"search_space"}),
+    "pruner": frozenset(),
 }
 COMPONENTS = ("task", "data", "model", "optimizer", "scheduler")
 COLLECTIONS = ("callbacks", "logger")
-FOREIGN = {"torch", "lightning"}  # their own checks are asked by trying them (build.rehearse)
+FOREIGN = {"torch", "lightning", "optuna"}  # their own checks are asked by trying them
 
 
 @dataclass
@@ -92,8 +94,8 @@ def parse(plain: Mapping[str, Any]) -> RunConfig:
     """
     trainer = plain.get("trainer", {})
     frame = {**plain, "trainer": TrainerConfig()}
-    problems = signature_problems("", RunConfig, frame)
-    problems += signature_problems("trainer", TrainerConfig, trainer)
+    problems = signature_problems("", RunConfig, frame, owner="a run")
+    problems += signature_problems("trainer", TrainerConfig, trainer, owner="the trainer")
     for path, part, section in _parts(plain):
         if isinstance(part, Mapping):  # where it is not, the frame has said so
             problems += component_problems(path, part, section)
@@ -152,6 +154,7 @@ def signature_problems(
     builder: Any,
     settings: Mapping[str, Any],
     runtime: frozenset[str] = frozenset(),
+    owner: str | None = None,
 ) -> list[str]:
     """What a constructor would refuse: unknown names, wrong types, values out of range.
 
@@ -160,6 +163,7 @@ def signature_problems(
         builder: the class or function that takes them.
         settings: names and values.
         runtime: parameters that cannot be set.
+        owner: what the settings belong to, in words; None for the builder's name.
     """
     from pydantic import ConfigDict, ValidationError, create_model
 
@@ -173,7 +177,7 @@ def signature_problems(
     try:
         create_model("Settings", __config__=rules, **kinds).model_validate(dict(settings))
     except ValidationError as error:
-        owner = {RunConfig: "a run", TrainerConfig: "the trainer"}.get(builder, builder.__name__)
+        owner = owner or str(builder.__name__)
         found: dict[str, dict[str, None]] = {}  # each type of a union gives a reason of its own
         for detail in error.errors():
             given, reason = _problem(path, owner, kinds, settings, detail)
