@@ -46,6 +46,7 @@ class TrainerConfig:
     strategy: str = "auto"
     precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed", "bf16-true"] = "32-true"
     max_epochs: PositiveInt = 5
+    max_steps: PositiveInt | None = None
     max_time: str | None = None
     gradient_clip_val: PositiveFloat | None = None
     gradient_clip_algorithm: Literal["norm", "value"] = "norm"
@@ -81,6 +82,7 @@ class RunConfig:
     run_dir: str | None = None
     resume: str | None = None
     test: bool = True
+    baselines: bool = True
     matmul_precision: Literal["auto", "highest", "high", "medium"] = "auto"
 
 
