@@ -164,7 +164,7 @@ def test_words_of_the_search_change_the_search() -> None:
 
 
 def test_another_budget_takes_the_place_of_the_one_in_the_file() -> None:
-    assert read().budget == {"epochs": 6}
+    assert read().budget == {"epochs": 8}
     assert read("budget.seconds=30").budget == {"seconds": 30}
     assert read("budget=null").budget is None
     assert "must be one of" in problem("budget={samples: 3}")
@@ -180,19 +180,22 @@ def test_words_with_several_values_are_dimensions() -> None:
 
 
 def test_words_with_one_value_are_of_all_runs_and_fix_their_dimension() -> None:
-    config = read("optimizer.lr=0.001", "+data.x=1", "~callbacks.ema", "trainer.max_epochs=3")
-    added = ["optimizer.lr=0.001", "+data.x=1", "~callbacks.ema", "trainer.max_epochs=3"]
+    config = read("optimizer.lr=0.001", "+data.x=1", "~callbacks.ema", "trainer.devices=1")
+    added = ["optimizer.lr=0.001", "+data.x=1", "~callbacks.ema", "trainer.devices=1"]
     assert config.base == [*read().base, *added]
     assert config.space.keys() == read().space.keys() - {"optimizer.lr"}
 
 
 def test_a_fixed_choice_settles_the_conditions_on_it() -> None:
-    config = read("model=lstm", "enqueue=[]", sweep="imdb_cells")
+    config = read("model=lstm", sweep="imdb_cells")
     space = Space.parse(config.space)
     assert config.base[-1] == "model=lstm"
     assert "model.forget_bias" in space.dimensions
     assert "model.nonlinearity" not in space.dimensions
     assert not space.dimensions["model.forget_bias"].when
+    (point,) = config.enqueue  # those of other cells cannot be tried any more
+    assert point["model.forget_bias"] == 1.0
+    assert "model" not in point
 
 
 def test_a_conditional_dimension_is_fixed_only_where_it_is_active() -> None:
@@ -229,6 +232,7 @@ def test_a_dimension_can_be_given_by_its_place_and_taken_out() -> None:
             "sampler._target_=optuna.samplers.TPESample",
             "optuna.samplers has no 'TPESample'; did you mean TPE",
         ),
+        ("launcher.thread=2", "launcher.thread: no such setting of Local; did you mean threads?"),
         ("pruner=threshold", "pruner: Either lower or upper must be specified"),
         ("objectives=[scor]", "objectives=scor: must be a logged metric with its direction"),
         ("objectives=[score,score]", "objectives=[score, score]: must be at least one, and none"),
@@ -238,6 +242,7 @@ def test_a_dimension_can_be_given_by_its_place_and_taken_out() -> None:
         ("enqueue=[{optimizer.l: 3}]", "enqueue[0].optimizer.l=3: no such dimension"),
         ("enqueue=[{optimizer.lr: 3}]", "enqueue[0].optimizer.lr=3: must be a number from"),
         ("base=['model=gru,lstm']", "base: model=gru,lstm has several values; write it in the sp"),
+        ("trainer.max_epochs=3", "trainer.max_epochs=3: budget={epochs: 8} says how long a trial"),
         ("optimizer.lr=interval(1", "optimizer.lr=interval(1: Hydra cannot read it"),
         ("optimizer.lr=interval(2, 1)", "space.optimizer.lr.low=2.0: must not be above high=1.0"),
         ("~space.optimizer.l", "~space.optimizer.l: no such dimension; did you mean optimizer.lr?"),
