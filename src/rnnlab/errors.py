@@ -16,6 +16,10 @@ class RunStopped(RuntimeError):  # noqa: N818, it is no error
     """The run was asked to stop, and did so after saving its last checkpoint."""
 
 
+class RunPruned(RuntimeError):  # noqa: N818, it is no error
+    """A search gave the run up."""
+
+
 EQUALLY_NEAR = 0.05  # difference of likeness below which both names are offered
 
 

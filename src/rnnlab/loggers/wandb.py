@@ -20,13 +20,13 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers.logger import Logger
 
-from rnnlab.errors import ConfigError, RunStopped
+from rnnlab.errors import ConfigError, RunPruned, RunStopped
 from rnnlab.values import PositiveFloat
 
 log = logging.getLogger(__name__)
 
 Mode = Literal["auto", "online", "offline"]
-State = Literal["finished", "failed", "stopped"]
+State = Literal["complete", "pruned", "failed", "stopped"]
 STEP = "trainer/global_step"  # the x axis of every chart
 IMAGES = {".png", ".jpg", ".jpeg"}
 FINISH_SECONDS = 60.0  # how long the end of a run may wait for its last uploads
@@ -40,8 +40,7 @@ class WandbLogger(Logger):
     W&B does stops the training: a lost connection is one line in the log.
 
     Args:
-        folder: the run's folder. Its name is the W&B run id, so that a resumed run goes on in the
-            same W&B run; W&B's own files stand in its subfolder `wandb`.
+        folder: the run's folder; W&B's own files stand in its subfolder `wandb`.
         name: shown in W&B; None leaves the choice to W&B.
         project: the W&B project.
         group: runs of one experiment or search are shown together.
@@ -50,6 +49,8 @@ class WandbLogger(Logger):
         mode: online needs a key and a server that answers; auto goes on offline, and says why, if
             one of them is missing. WANDB_MODE=offline and WANDB_MODE=disabled have the last word.
         init_timeout: seconds to wait for the server before the run goes on without it.
+        id: the W&B run id; None takes the folder's name, so that a resumed run goes on in the same
+            W&B run. A search gives each trial its own, for their folders are called alike.
 
     Raises:
         ConfigError: W&B refuses a name, or mode=online and there is no API key.
@@ -65,6 +66,7 @@ class WandbLogger(Logger):
         entity: str | None = None,
         mode: Mode = "auto",
         init_timeout: PositiveFloat = 15.0,
+        id: str | None = None,
     ) -> None:
         super().__init__()
         self._folder = Path(folder).resolve()
@@ -72,7 +74,7 @@ class WandbLogger(Logger):
         self._mode = mode
         self._init_timeout = init_timeout
         self._names = {
-            "run_id": run_id(self._folder),
+            "run_id": run_id(self._folder.name if id is None else id),
             "run_name": name,
             "project": project,
             "run_group": group,
@@ -146,14 +148,13 @@ class WandbLogger(Logger):
         """The end of a run that finished: its scores, its pictures and files, and nothing more."""
         self.log_summary(scores)
         self.log_files(files)
-        self.finish("finished")
+        self.finish("complete")
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
         """Close the W&B run if a fit or a test raised; Lightning calls this after each of them."""
         if status == "failed":
-            stopped = isinstance(sys.exc_info()[1], RunStopped | KeyboardInterrupt)
-            self.finish("stopped" if stopped else "failed")
+            self.finish(state_after(sys.exc_info()[1]))
 
     @rank_zero_only
     def finish(self, state: State) -> None:
@@ -264,15 +265,21 @@ class WandbLogger(Logger):
         return {"glob_str": str(file), "base_path": str(base), "policy": "now", "glob": False}
 
 
-def run_id(folder: Path) -> str:
-    """The W&B run id of a run's folder: its name, made unique again where it had to be changed.
+def state_after(error: BaseException | None) -> State:
+    """How a run ended that this error ended."""
+    if isinstance(error, RunPruned):
+        return "pruned"
+    return "stopped" if isinstance(error, RunStopped | KeyboardInterrupt) else "failed"
 
-    >>> run_id(Path("outputs/imdb-gru/2026-01-31_12-00-00-x7"))
+
+def run_id(name: str) -> str:
+    """The W&B run id of a name, made unique again where the name had to be changed.
+
+    >>> run_id("2026-01-31_12-00-00-x7")
     '2026-01-31_12-00-00-x7'
-    >>> run_id(Path("outputs/a:b"))
+    >>> run_id("a:b")
     'a-b-6783a31e'
     """
-    name = folder.name
     plain = re.sub(r"[^A-Za-z0-9_.-]", "-", name)[:64]
     if plain == name:
         return name
