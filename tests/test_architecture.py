@@ -44,6 +44,9 @@ KNOWS = {  # room -> what it may import of the package, beside itself
     "translate": (
         *("build", "cli", "config", "data", "errors", "layers", "loading", "spec", "tasks"),
     ),
+    "sweeps": (
+        *("build", "callbacks", "config", "errors", "experiment", "loggers", "report", "values"),
+    ),
     "cli": ("config", "errors"),
     "showing": ("build", "config", "data", "errors", "report"),
     "evaluate": (*("build", "cli", "config", "data", "errors", "loading", "precision", "report"),),
@@ -53,13 +56,13 @@ KNOWS = {  # room -> what it may import of the package, beside itself
 }
 FOREIGN = {  # package -> the only modules that may import it
     "hydra": ("build", "experiment", "cli", "config", "showing"),
-    "omegaconf": ("build", "experiment", "cli", "config", "report.folder", "showing"),
+    "omegaconf": ("build", "experiment", "cli", "config", "report.folder", "showing", "sweeps"),
     "wandb": ("loggers.wandb",),
     "datasets": ("data.sources",),
     "pandas": ("data",),
-    "matplotlib": ("report.figures", "report.plots"),
+    "matplotlib": ("report.figures", "report.plots", "report.sweep_plots"),
     "pydantic": ("config",),
-    "optuna": (),
+    "optuna": ("sweeps",),
 }
 
 
