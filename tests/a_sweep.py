@@ -69,7 +69,10 @@ def drawn(number: int) -> dict[str, Any]:
         "data.batch_size": [16, 32, 64][number % 3 - 1],
         "trainer.gradient_clip_val": 10 ** (-1 + 2 * ((number * 0.732) % 1)),
     }
-    return {**values, **({"model.forget_bias": share * 2} if model == "lstm" else {})}
+    return {
+        **values,
+        **({"model.forget_bias": 2 * ((number * 0.271) % 1)} if model == "lstm" else {}),
+    }
 
 
 def score_of(params: dict[str, Any]) -> float:
@@ -145,7 +148,7 @@ def write_curves(study: optuna.Study, folder: Path, per_epoch: int = 1) -> None:
 
 
 def repeats_of(scores: dict[int, dict[int, float | None]], mode: str = "minimize") -> optuna.Study:
-    """A study of repeats: number of the trial in the search -> seed -> score, None for a failure."""
+    """A study of repeats: number of a trial of the search -> seed -> score, None for a failure."""
     study = optuna.create_study(direction=mode)
     for number, seeds in scores.items():
         for seed, score in seeds.items():

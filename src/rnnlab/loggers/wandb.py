@@ -56,6 +56,8 @@ class WandbLogger(Logger):
         ConfigError: W&B refuses a name, or mode=online and there is no API key.
     """
 
+    axis = STEP
+
     def __init__(
         self,
         folder: Path,
@@ -108,13 +110,13 @@ class WandbLogger(Logger):
         """
         if self._run is None:
             self._run = self._start()
-            self._run.define_metric(STEP)
-            self._run.define_metric("*", step_metric=STEP, step_sync=True)
+            self._run.define_metric(self.axis)
+            self._run.define_metric("*", step_metric=self.axis, step_sync=True)
         return self._run
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        row = dict(metrics) if step is None else {**metrics, STEP: step}
+        row = dict(metrics) if step is None else {**metrics, self.axis: step}
         self._send(lambda run: run.log(row))
 
     @rank_zero_only
@@ -142,6 +144,11 @@ class WandbLogger(Logger):
             self._send(lambda run: run.log(_plots(pictures)))
         others = [file for file in files if file not in pictures]
         self._send(lambda run: [run.save(**self._as_it_is(file)) for file in others])
+
+    @rank_zero_only
+    def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A table of numbers and words, under its name."""
+        self._send(lambda run: run.log({name: _table(columns, rows)}))
 
     @rank_zero_only
     def close(self, scores: Mapping[str, Any], files: Sequence[Path]) -> None:
@@ -369,6 +376,12 @@ def _plots(pictures: Sequence[Path]) -> dict[str, Any]:
     import wandb
 
     return {f"plots/{file.stem}": wandb.Image(str(file)) for file in pictures}
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
+    import wandb
+
+    return wandb.Table(columns=list(columns), data=[list(row) for row in rows])
 
 
 def _reason(error: Exception) -> str:

@@ -12,6 +12,8 @@ from rnnlab.report.files import write_atomically
 State = Literal["complete", "pruned", "infeasible", "failed", "running", "waiting"]
 STATES: tuple[State, ...] = ("complete", "pruned", "infeasible", "failed", "running", "waiting")
 
+COSTS = ("seconds", "epochs", "parameters")  # of a trial; a search may have one as an objective
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -83,6 +85,10 @@ class Trial:
     command: str = ""
     curve: tuple[tuple[float, float], ...] = ()
 
+    def cost(self, name: str) -> float | None:
+        """One of its costs; see COSTS."""
+        return {"seconds": self.seconds, "epochs": self.epochs, "parameters": self.parameters}[name]
+
 
 @dataclass(frozen=True)
 class Search:
@@ -134,10 +140,13 @@ class Search:
         return records
 
     def score_of(self, trial: Trial, objective: int) -> float | None:
-        """A trial's value of an objective; of a trial that is not complete the monitored metric."""
+        """A trial's value of an objective; of one that is not complete, what is known of it."""
         if trial.values:
             return trial.values[objective]
-        return trial.score if self.objectives[objective].name == self.monitor else None
+        name = self.objectives[objective].name
+        if name in COSTS:
+            return trial.cost(name)
+        return trial.score if name == self.monitor else None
 
 
 def epochs_of(rows: Sequence[Mapping[str, Any]], metric: str, per_epoch: int) -> list[float]:
@@ -171,24 +180,19 @@ def columns(search: Search) -> list[str]:
     """The head of the table of trials."""
     scores = [objective.name for objective in search.objectives]
     params = [dimension.name for dimension in search.dimensions]
-    costs = ["seconds", "epochs", "parameters"]
-    return [
-        "number",
-        "state",
-        *scores,
-        *params,
-        *costs,
-        "failure",
-        "message",
-        "attempts",
-        "command",
-    ]
+    ends = ["failure", "message", "attempts", "command"]
+    return ["number", "state", *scores, *params, *other_costs(search), *ends]
+
+
+def other_costs(search: Search) -> list[str]:
+    """The costs that are no objectives."""
+    return [name for name in COSTS if name not in {goal.name for goal in search.objectives}]
 
 
 def cells(search: Search, trial: Trial) -> list[Any]:
     """A trial as a row of the table of trials; None where it has nothing."""
     scores = [search.score_of(trial, i) for i in range(len(search.objectives))]
     params = [trial.params.get(dimension.name) for dimension in search.dimensions]
-    costs = [trial.seconds, trial.epochs, trial.parameters]
+    costs = [trial.cost(name) for name in other_costs(search)]
     ends = [trial.failure, trial.message, trial.attempts, trial.command]
     return [trial.number, trial.state, *scores, *params, *costs, *ends]

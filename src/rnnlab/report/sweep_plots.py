@@ -62,7 +62,7 @@ _OUTSIDE: dict[str, Any] = {
     "fontsize": 8,
     "loc": "lower center",
     "bbox_to_anchor": (0.5, 1.0),
-    "ncols": 5,
+    "ncols": 6,
 }
 
 
@@ -95,19 +95,26 @@ def importance(shares: Mapping[str, float], path: Path) -> Path:
     axis = axes[0, 0]
     ranked = sorted(shares.items(), key=lambda item: item[1])
     bars = axis.barh([name for name, _ in ranked], [share for _, share in ranked], color=BLUE)
-    axis.bar_label(bars, [f"{share:.0%}" for _, share in ranked], padding=3, fontsize=9)
+    axis.bar_label(bars, [_percent(share) for _, share in ranked], padding=3, fontsize=9)
     axis.margins(x=0.1)
     axis.set_xlabel("share of the importance")
     axis.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     return save(made, path)
 
 
+def _percent(share: float) -> str:
+    return "< 1%" if 0 < share < 0.005 else f"{share:.0%}"
+
+
 def parallel(search: Search, path: Path) -> Path:
     """A line a trial through the values that it had, coloured by its first objective.
 
-    A trial has a gap where a setting did not apply to it. Pruned trials are drawn in grey.
+    A trial has a gap where a setting did not apply to it; such settings stand last. Pruned trials
+    are drawn in grey.
     """
-    dimensions = search.dimensions[:MANY]
+    began = [trial for trial in search.trials if trial.params]
+    ordered = sorted(search.dimensions, key=lambda d: any(d.name not in t.params for t in began))
+    dimensions = ordered[:MANY]
     made, axes = figure(1, 1, 2.2 + 1.7 * len(dimensions), 4.6)
     axis = axes[0, 0]
     axis.spines[["left", "bottom"]].set_visible(False)
@@ -116,19 +123,24 @@ def parallel(search: Search, path: Path) -> Path:
     for trial in search.of("pruned"):
         _polyline(axis, trial, dimensions, color=GREY, alpha=0.35, linewidth=0.7)
     colours = _score_colours([trial.values[0] for trial in search.complete])
-    ordered = sorted(search.complete, key=lambda t: t.values[0])
-    for trial in ordered if search.objectives[0].mode == "max" else reversed(ordered):
+    for trial in best_last(search):
         best = trial.number in search.best
         style = {"linewidth": 3.2 if best else 1.2, "alpha": 1.0 if best else 0.75}
         _polyline(axis, trial, dimensions, color=colours.to_rgba(trial.values[0]), **style)
     axis.set_xticks(range(len(dimensions)), [_broken(d.name) for d in dimensions], fontsize=8)
     axis.tick_params(axis="x", length=0, pad=8)
-    axis.set(yticks=[], xlim=(-0.25, len(dimensions) - 0.45), ylim=(-0.04, 1.04))
+    axis.set(yticks=[], xlim=(-0.25, len(dimensions) - 0.8), ylim=(-0.04, 1.04))
     bold = " (best bold)" if search.best else ""
     if search.complete:
         bar = made.colorbar(colours, ax=axis, label=f"{search.objectives[0].name}{bold}", pad=0.02)
         bar.outline.set_visible(False)
     return save(made, path)
+
+
+def best_last(search: Search) -> list[Trial]:
+    """The complete trials, so that the better are drawn over the worse."""
+    falling = search.objectives[0].mode == "min"
+    return sorted(search.complete, key=lambda trial: trial.values[0], reverse=falling)
 
 
 def _score_colours(values: Sequence[float]) -> Any:
@@ -177,7 +189,7 @@ def _upright_axis(axis: Any, x: int, dimension: Dimension) -> None:
     for place, text in _ticks(dimension):
         height = _between(dimension, place)
         axis.plot([x - 0.015, x], [height, height], color="black", linewidth=0.8, zorder=1)
-        style: dict[str, Any] = {"fontsize": 7, "ha": "right", "va": "center", "parse_math": False}
+        style: dict[str, Any] = {"fontsize": 8, "ha": "right", "va": "center", "parse_math": False}
         box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.6}
         axis.text(x - 0.03, height, text, bbox=box, zorder=5, **style)
 
@@ -245,7 +257,7 @@ def _slice(axis: Any, search: Search, dimension: Dimension) -> Any:
     lost = [t for t in search.of("infeasible") if _has(t, dimension)]
     _at_edge(axis, [dimension.place(t.params[dimension.name]) for t in lost], "", INFEASIBLE)
     if lost:
-        axis.set_title("x: infeasible", fontsize=8, color=RED, loc="right")
+        axis.set_title("✖ infeasible", fontsize=8, color=RED, loc="right")
     _logarithmic_if_wide(axis, [value for _, value in points])
     _along(axis, dimension)
     return drawn
@@ -279,7 +291,7 @@ def _plain_ticks(axis: Any, dimension: Dimension) -> None:
     from matplotlib.ticker import NullLocator
 
     places = [dimension.low, math.sqrt(dimension.low * dimension.high), dimension.high]
-    axis.set_xticks(places, [f"{place:.3g}" for place in places])
+    axis.set_xticks(places, [f"{place:.2g}" for place in places])
     axis.xaxis.set_minor_locator(NullLocator())
 
 
@@ -382,13 +394,17 @@ def repeats(compared: Comparison, metric: str, path: Path) -> Path:
         bar: dict[str, Any] = {"fmt": "d", "color": ORANGE, "capsize": 5, "markersize": 8}
         name = "mean ± standard deviation" if y == 0 else None
         axis.errorbar(one.mean, y + 0.22, xerr=one.spread or None, label=name, **bar)
-    names = [f"trial {one.number}\n{len(one.scores)} seeds" for one in shown]
+    names = [f"trial {one.number}\n{_seeds(len(one.scores))}" for one in shown]
     axis.set_yticks(range(len(shown)), names)
     axis.set_ylim(len(shown) - 0.45, -0.45)
     axis.set_xlabel(metric)
     axis.grid(axis="x", alpha=0.3)
     axis.legend(**_OUTSIDE)
     return save(made, path)
+
+
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"
 
 
 def _columns(points: Sequence[Sequence[float]]) -> tuple[Any, Any]:

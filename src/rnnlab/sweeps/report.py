@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rnnlab.report.sweep_page import Section
 
 TABLE, PAGE, SUMMARY, PICTURES = "trials.csv", "report.html", "summary.json", "report"
+SHOWN = 5  # trials of a Pareto front that the terminal names
 TOO_FEW = 5  # complete trials below which their importance is not asked
 ROUGH = 50  # below which it is a first guess: PED-ANOVA looks at the best tenth, and wants 5 there
 
@@ -396,6 +397,7 @@ def summary(search: Search, weights: Importance, compared: Comparison | None) ->
         "objectives": [asdict(objective) for objective in search.objectives],
         "best": None if several or not best else best[0],
         "front": best if several else None,
+        "history": [history_entry(search, trial) for trial in search.complete],
         "counts": search.counts(),
         "failures": search.failures(),
         "importance": {"shares": weights.shares, "remark": weights.remark},
@@ -403,15 +405,17 @@ def summary(search: Search, weights: Importance, compared: Comparison | None) ->
     }
 
 
+def history_entry(search: Search, trial: Trial) -> dict[str, Any]:
+    """Number and values of a complete trial."""
+    names = [objective.name for objective in search.objectives]
+    values = dict(zip(names, map(finite, trial.values), strict=True))
+    return {"number": trial.number, "values": values}
+
+
 def as_summary(search: Search, trial: Trial) -> dict[str, Any]:
     """One of the best trials in summary.json."""
-    names = [objective.name for objective in search.objectives]
-    return {
-        "number": trial.number,
-        "values": dict(zip(names, map(finite, trial.values), strict=True)),
-        "params": dict(trial.params),
-        "command": trial.command,
-    }
+    entry = history_entry(search, trial)
+    return {**entry, "params": dict(trial.params), "command": trial.command}
 
 
 def comparison_summary(compared: Comparison) -> dict[str, Any]:
@@ -467,9 +471,11 @@ def summary_lines(
     best = [trial for trial in search.trials if trial.number in search.best]
     if not best:
         yield "best", "no trial is complete, so there is no best one"
-    for trial in best:
+    for trial in best[:SHOWN]:
         yield "best", best_line(search, trial)
         yield "repeat", trial.command
+    if len(best) > SHOWN:
+        yield "", f"and {len(best) - SHOWN} more on the Pareto front, in the report"
     if repeats:
         yield "repeats", compare(repeats).sentence
     yield "report", str(folder / PAGE)
