@@ -23,17 +23,25 @@ SPACE: dict[str, BaseDistribution] = {
 }
 DEFINITION = {
     "space": {
-        "model": {"choices": ["gru", "lstm"]},
-        "model.forget_bias": {"low": 0.0, "high": 2.0, "when": {"model": ["lstm"]}},
-        "optimizer.lr": {"low": 1e-4, "high": 1e-1, "log": True},
-        "data.seq_len": {"low": 10, "high": 100, "log": True},
-        "data.batch_size": {"choices": [16, 32, 64]},
-        "trainer.gradient_clip_val": {"low": 0.1, "high": 10.0, "log": True},
+        "model.choices": ["gru", "lstm"],
+        "model.forget_bias.low": 0.0,
+        "model.forget_bias.high": 2.0,
+        "model.forget_bias.when.model": ["lstm"],
+        "optimizer.lr.low": 1e-4,
+        "optimizer.lr.high": 1e-1,
+        "optimizer.lr.log": True,
+        "data.seq_len.low": 10,
+        "data.seq_len.high": 100,
+        "data.seq_len.log": True,
+        "data.batch_size.choices": [16, 32, 64],
+        "trainer.gradient_clip_val.low": 0.1,
+        "trainer.gradient_clip_val.high": 10.0,
+        "trainer.gradient_clip_val.log": True,
     },
-    "base": ["data=sine", "trainer.max_epochs=8"],
+    "base": {"data._target_": "rnnlab.data.Sine", "trainer.max_epochs": 8, "seed": 0},
     "monitor": "val/mse",
     "mode": "min",
-    "objectives": ["val/mse"],
+    "objectives": ["score"],
     "seed": 0,
 }
 LOST = {"infeasible": "diverged", "failed": "crash"}
@@ -52,7 +60,7 @@ def new_study(
 ) -> optuna.Study:
     """An empty study in memory."""
     study = optuna.create_study(directions=list(directions))
-    study.set_metric_names(names or ["val/mse"])
+    study.set_metric_names(names or ["score"])
     study.set_user_attr("definition", DEFINITION)
     study.set_user_attr("git", {"commit": "0123abc", "changed": True})
     return study

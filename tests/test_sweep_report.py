@@ -230,7 +230,7 @@ def test_the_front_is_optunas(values: list[tuple[int, int]], directions: tuple[s
 
 
 def test_two_objectives(tmp_path: Path) -> None:
-    study = a_sweep.new_study(["val/accuracy", "seconds"], ("maximize", "minimize"))
+    study = a_sweep.new_study(["val/accuracy:max", "seconds"], ("maximize", "minimize"))
     study.set_user_attr("definition", {**a_sweep.DEFINITION, "monitor": "val/accuracy"})
     for pair in ([0.5, 1.0], [0.75, 30.0], [0.7, 40.0], [0.8, 90.0]):
         a_sweep.add(study, values=pair)
@@ -300,7 +300,7 @@ def test_dimensions_follow_the_space_and_grow_with_it(tmp_path: Path) -> None:
         a_sweep.add(study, params=params, space=space)
     a_sweep.add(study, params=a_sweep.drawn(3))
     found = {d.name: d for d in searched(study, tmp_path).dimensions}
-    assert list(found) == list(a_sweep.DEFINITION["space"])
+    assert list(found) == ["model", "model.forget_bias", *list(a_sweep.SPACE)[2:]]
     assert found["optimizer.lr"] == Dimension("optimizer.lr", 1e-4, 1e-1, log=True)
     assert found["model"].place("lstm") == 1
 

@@ -12,6 +12,7 @@ from typing import Any
 from rnnlab.report.files import write_text
 from rnnlab.report.searched import Search, Trial, cells, columns
 
+FOLDED = 8  # settings of one thing; more are shown behind a fold
 LONGEST = 40  # characters of a message that the table shows; the rest stands in the failures
 
 
@@ -113,11 +114,12 @@ def _definitions(facts: Mapping[str, Any]) -> str:
 def words(value: Any) -> str:
     """A plain value in words.
 
-    >>> words({"low": 0.0001, "high": 0.01, "log": True}), words(["gru", "lstm"]), words(None)
-    ('low 0.0001, high 0.01, log', 'gru, lstm', 'null')
+    >>> words({"low": 0, "high": 0.01, "log": True, "step": None}), words(["gru", "lstm"])
+    ('low 0, high 0.01, log', 'gru, lstm')
     """
     if isinstance(value, Mapping):
-        return ", ".join(_pair(key, one) for key, one in value.items() if one not in (None, False))
+        given = [(key, one) for key, one in value.items() if one is not None and one is not False]
+        return ", ".join(_pair(key, one) for key, one in given)
     if isinstance(value, list | tuple):
         return ", ".join(words(one) for one in value)
     if isinstance(value, bool) or value is None:
@@ -130,12 +132,20 @@ def _pair(key: Any, value: Any) -> str:
 
 
 def _asked(asked: Mapping[str, Any]) -> str:
-    """What was asked for; the space with a row for each of its dimensions."""
-    space = asked.get("space")
-    others = {name: value for name, value in asked.items() if name != "space" and value != []}
-    dimensions = _definitions(space) if isinstance(space, Mapping) else ""
-    searched = f"<h3>Space</h3>{dimensions}" if dimensions else ""
-    return f"{_definitions(others)}{searched}"
+    """What was asked for; the space a row each dimension, what is long behind a fold."""
+    space = asked.get("space") or {}
+    others = {name: value for name, value in asked.items() if name != "space"}
+    long = {name: v for name, v in others.items() if isinstance(v, Mapping) and len(v) > FOLDED}
+    short = {name: value for name, value in others.items() if name not in long}
+    folds = "".join(_fold(name, _definitions(value)) for name, value in long.items())
+    dimensions = f"<h3>Space</h3>{_definitions(space)}" if space else ""
+    return f"{_definitions(short)}{dimensions}{folds}"
+
+
+def _fold(name: str, content: str, is_open: bool = False) -> str:
+    """What shows its name, and at a click its content."""
+    shown = " open" if is_open else ""
+    return f"<details{shown}>{_element('summary', name)}{content}</details>"
 
 
 def _section(section: Section) -> str:
@@ -154,8 +164,7 @@ def _failures(search: Search) -> str:
     for failure, count in search.failures().items():
         told = [trial for trial in search.trials if trial.failure == failure]
         items = [f"<li>trial {t.number}: {escape(t.message or 'no message')}</li>" for t in told]
-        head = f"<summary>{escape(failure)}: {count}</summary>"
-        blocks.append(f"<details open>{head}<ul>{''.join(items)}</ul></details>")
+        blocks.append(_fold(f"{failure}: {count}", f"<ul>{''.join(items)}</ul>", is_open=True))
     return "".join(blocks)
 
 

@@ -284,14 +284,18 @@ def _along(axis: Any, dimension: Dimension) -> None:
         axis.set_xlim(ends[0] / margin, ends[1] * margin)
         if ends[1] / ends[0] < 100:
             _plain_ticks(axis, dimension)
+    else:
+        margin = 0.05 * (dimension.high - dimension.low) or 0.5
+        axis.set_xlim(dimension.low - margin, dimension.high + margin)
 
 
 def _plain_ticks(axis: Any, dimension: Dimension) -> None:
     """Numbers instead of powers of ten, where there are hardly any."""
     from matplotlib.ticker import NullLocator
 
-    places = [dimension.low, math.sqrt(dimension.low * dimension.high), dimension.high]
-    axis.set_xticks(places, [f"{place:.2g}" for place in places])
+    middle = float(f"{math.sqrt(dimension.low * dimension.high):.2g}")
+    places = [dimension.low, middle, dimension.high]
+    axis.set_xticks(places, [f"{place:.4g}" for place in places])
     axis.xaxis.set_minor_locator(NullLocator())
 
 
@@ -338,7 +342,7 @@ def failures(search: Search, path: Path) -> Path:
     ended = len(search.of("complete", "pruned", "infeasible", "failed"))
     if not found:
         axis.set_axis_off()
-        words = f"Nothing went wrong: {ended} trials ended, none of them failed."
+        words = f"Nothing went wrong in {ended} trial{'s' * (ended != 1)}."
         axis.text(0.5, 0.5, words, ha="center", va="center", fontsize=12)
         return save(made, path)
     names = list(reversed(found))

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from rnnlab.report.sweep_page import Section
 
+SCORE = "score"  # as an objective: the monitored metric
+ASKED = ("base", "n_trials", "sampler", "pruner", "budget", "repeats", "enqueue", "warm_start")
 TABLE, PAGE, SUMMARY, PICTURES = "trials.csv", "report.html", "summary.json", "report"
 SHOWN = 5  # trials of a Pareto front that the terminal names
 TOO_FEW = 5  # complete trials below which their importance is not asked
@@ -70,8 +72,9 @@ def write_report(
     search, weights = searched(study, folder), importance(study)
     compared = compare(repeats) if repeats else None
     sections = draw(search, weights, compared, folder / PICTURES)
-    asked = study.user_attrs.get("definition", {})
-    page = Page(search, question(folder), asked, sections, made_with(study))
+    settings = read_settings(folder)
+    question, told = str(settings.get("question") or ""), asked(study, settings)
+    page = Page(search, question, told, sections, made_with(study))
     return [
         write_table(search, folder / TABLE),
         *(section.picture for section in sections if section.picture),
@@ -187,9 +190,8 @@ def searched(study: "optuna.Study", folder: Path) -> Search:
         folder: of the search.
     """
     definition = study.user_attrs.get("definition", {})
-    names = study.metric_names or [definition.get("monitor", "score")]
-    objectives = tuple(Objective(n, m) for n, m in zip(names, modes(study), strict=True))
-    monitor = str(definition.get("monitor", names[0]))
+    monitor = str(definition.get("monitor", SCORE))
+    objectives = objectives_of(study, monitor)
     trials = study.get_trials(deepcopy=False)
     curves = read_curves(folder, [trial.number for trial in trials], monitor)
     plain = tuple(plain_trial(trial, curves.get(trial.number, ())) for trial in trials)
@@ -198,10 +200,34 @@ def searched(study: "optuna.Study", folder: Path) -> Search:
         name=folder.name,
         monitor=monitor,
         objectives=objectives,
-        dimensions=tuple(dimensions(trials, definition.get("space", {}))),
+        dimensions=tuple(dimensions(trials, space_of(definition))),
         trials=plain,
         best=tuple(trial.number for trial in best if trial),
     )
+
+
+def objectives_of(study: "optuna.Study", monitor: str) -> tuple[Objective, ...]:
+    """The objectives by the names of their metrics: `score` is the monitored one."""
+    given = study.metric_names or [SCORE]
+    names = [monitor if name == SCORE else name.partition(":")[0] for name in given]
+    return tuple(Objective(n, m) for n, m in zip(names, modes(study), strict=True))
+
+
+def space_of(definition: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The space of a study, its settings grouped again by dimension.
+
+    >>> space_of({"space": {"model.bias.low": 0, "model.bias.when.model": ["lstm"]}})
+    {'model.bias': {'low': 0, 'when': {'model': ['lstm']}}}
+    """
+    space: dict[str, dict[str, Any]] = {}
+    for key, value in definition.get("space", {}).items():
+        place, condition, other = key.partition(".when.")
+        if condition:
+            space.setdefault(place, {}).setdefault("when", {})[other] = value
+        else:
+            dimension, _, setting = key.rpartition(".")
+            space.setdefault(dimension, {})[setting] = value
+    return space
 
 
 def plain_trial(trial: "FrozenTrial", curve: tuple[tuple[float, float], ...] = ()) -> Trial:
@@ -366,13 +392,30 @@ def drawings(search: Search, weights: Importance, compared: Comparison | None) -
     yield Drawing("Failures", plots.failures, (search,), none_ended)
 
 
-def question(folder: Path) -> str:
-    """What the search was to answer, as its snapshot sweep.yaml says; empty if it does not."""
+def read_settings(folder: Path) -> dict[str, Any]:
+    """The settings of the search, as its snapshot sweep.yaml has them; empty without one."""
     from omegaconf import OmegaConf
 
     snapshot = folder / "sweep.yaml"
-    plain: Any = OmegaConf.to_container(OmegaConf.load(snapshot)) if snapshot.exists() else {}
-    return str(plain.get("question") or "")
+    if not snapshot.exists():
+        return {}
+    plain: Any = OmegaConf.to_container(OmegaConf.load(snapshot))
+    return dict(plain)
+
+
+def asked(study: "optuna.Study", settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page says that was asked for.
+
+    Args:
+        study: its definition says what its trials share.
+        settings: of the search.
+    """
+    definition = study.user_attrs.get("definition", {})
+    given = {name: settings[name] for name in ASKED if settings.get(name)}
+    defined = {name: definition[name] for name in ("objectives", "seed") if name in definition}
+    monitored = {"monitor": f"{definition['monitor']} ({definition['mode']})"} if definition else {}
+    shared = {"config of all trials": definition["base"]} if "base" in definition else {}
+    return {**given, **monitored, **defined, "space": space_of(definition), **shared}
 
 
 def made_with(study: "optuna.Study") -> dict[str, Any]:
