@@ -116,6 +116,8 @@ def words(value: Any) -> str:
 
     >>> words({"low": 0, "high": 0.01, "log": True, "step": None}), words(["gru", "lstm"])
     ('low 0, high 0.01, log', 'gru, lstm')
+    >>> words({"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 4})
+    'TPESampler, n_startup_trials 4'
     """
     if isinstance(value, Mapping):
         given = [(key, one) for key, one in value.items() if one is not None and one is not False]
@@ -128,6 +130,8 @@ def words(value: Any) -> str:
 
 
 def _pair(key: Any, value: Any) -> str:
+    if key == "_target_":  # a class: its name is enough
+        return str(value).rpartition(".")[2]
     return str(key) if value is True else f"{key} {words(value)}"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnlab.report.comparison import Comparison
 from rnnlab.report.figures import BLUE, GREY, ORANGE, RED, figure, save
-from rnnlab.report.searched import Dimension, Search, Trial
+from rnnlab.report.searched import Dimension, Objective, Search, Trial
 
 KNOBS = ("optimizer.lr", "data.seq_len", "data.batch_size", "trainer.gradient_clip_val")
 DECADES = 30.0  # largest / smallest value from which an axis is logarithmic
@@ -52,8 +52,7 @@ def _history_panel(axis: Any, search: Search, objective: int) -> None:
     _at_edge(axis, [t.number for t in search.of("failed")], "failed", FAILED)
     seen = [value for _, value in [*points, *pruned] if value is not None]
     _logarithmic_if_wide(axis, seen)
-    goal = search.objectives[objective]
-    axis.set_ylabel(f"{goal.name} ({'lower' if goal.mode == 'min' else 'higher'} is better)")
+    axis.set_ylabel(_goal(search.objectives[objective]))
     axis.legend(**_OUTSIDE)
 
 
@@ -134,6 +133,9 @@ def parallel(search: Search, path: Path) -> Path:
     if search.complete:
         bar = made.colorbar(colours, ax=axis, label=f"{search.objectives[0].name}{bold}", pad=0.02)
         bar.outline.set_visible(False)
+        finite = [t.values[0] for t in search.complete if math.isfinite(t.values[0])]
+        if _is_wide(finite):
+            _plain_numbers(bar.ax.yaxis, min(finite), max(finite))
     return save(made, path)
 
 
@@ -283,14 +285,14 @@ def _along(axis: Any, dimension: Dimension) -> None:
         axis.set_xscale("log")
         axis.set_xlim(ends[0] / margin, ends[1] * margin)
         if ends[1] / ends[0] < 100:
-            _plain_ticks(axis, dimension)
+            _three_ticks(axis, dimension)
     else:
         margin = 0.05 * (dimension.high - dimension.low) or 0.5
         axis.set_xlim(dimension.low - margin, dimension.high + margin)
 
 
-def _plain_ticks(axis: Any, dimension: Dimension) -> None:
-    """Numbers instead of powers of ten, where there are hardly any."""
+def _three_ticks(axis: Any, dimension: Dimension) -> None:
+    """Both ends and their middle, where there are hardly any powers of ten."""
     from matplotlib.ticker import NullLocator
 
     middle = float(f"{math.sqrt(dimension.low * dimension.high):.2g}")
@@ -367,12 +369,12 @@ def pareto(search: Search, path: Path) -> Path:
         if trial.number in search.best:
             place = {"xytext": (5, 5), "textcoords": "offset points", "fontsize": 8}
             axis.annotate(str(trial.number), trial.values, **place)
-    for set_scale, set_label, goal, i in (
-        (axis.set_xscale, axis.set_xlabel, search.objectives[0], 0),
-        (axis.set_yscale, axis.set_ylabel, search.objectives[1], 1),
-    ):
-        set_scale("log" if _is_wide([t.values[i] for t in search.complete]) else "linear")
-        set_label(f"{goal.name} ({'lower' if goal.mode == 'min' else 'higher'} is better)")
+    axis.set(xlabel=_goal(search.objectives[0]), ylabel=_goal(search.objectives[1]))
+    for i, (name, along) in enumerate((("x", axis.xaxis), ("y", axis.yaxis))):
+        values = [trial.values[i] for trial in search.complete]
+        if _is_wide(values):
+            axis.set(**{f"{name}scale": "log"})
+            _plain_numbers(along, min(values), max(values))
     axis.legend(**_OUTSIDE)
     return save(made, path)
 
@@ -407,6 +409,11 @@ def repeats(compared: Comparison, metric: str, path: Path) -> Path:
     return save(made, path)
 
 
+def _goal(objective: Objective) -> str:
+    better = "lower" if objective.mode == "min" else "higher"
+    return f"{objective.name} ({better} is better)"
+
+
 def _seeds(count: int) -> str:
     return "1 seed" if count == 1 else f"{count} seeds"
 
@@ -423,8 +430,20 @@ def _is_wide(values: Sequence[float]) -> bool:
 
 
 def _logarithmic_if_wide(axis: Any, values: Sequence[float]) -> None:
-    if _is_wide([value for value in values if math.isfinite(value)]):
+    finite = [value for value in values if math.isfinite(value)]
+    if _is_wide(finite):
         axis.set_yscale("log")
+        _plain_numbers(axis.yaxis, min(finite), max(finite))
+
+
+def _plain_numbers(axis: Any, low: float, high: float) -> None:
+    """Ticks of a logarithmic axis as numbers, not as powers of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    between = (1, 2, 5) if high / low < 300 else (1,)
+    axis.set_major_locator(LogLocator(subs=between))
+    axis.set_major_formatter(lambda value, _: f"{value:.4g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _whole_numbers(axis: Any) -> None:
