@@ -44,18 +44,19 @@ KNOWS = {  # room -> what it may import of the package, beside itself
     "translate": (
         *("build", "cli", "config", "data", "errors", "layers", "loading", "spec", "tasks"),
     ),
-    "sweeps": (
-        *("build", "callbacks", "config", "errors", "experiment", "loggers", "report", "values"),
-    ),
     "cli": ("config", "errors"),
     "showing": ("build", "config", "data", "errors", "report"),
     "evaluate": (*("build", "cli", "config", "data", "errors", "loading", "precision", "report"),),
     "generate": ("", "cli", "data", "errors", "layers", "tasks"),  # a door
     "data.__main__": ("cli", "showing"),  # a door, as train.py is one
+    "sweeps": (
+        *("build", "callbacks", "cli", "config", "errors", "experiment", "loggers"),
+        *("report", "values"),
+    ),
     "": ("loading", "models"),
 }
 FOREIGN = {  # package -> the only modules that may import it
-    "hydra": ("build", "experiment", "cli", "config", "showing"),
+    "hydra": ("build", "experiment", "cli", "config", "showing", "sweeps"),
     "omegaconf": ("build", "experiment", "cli", "config", "report.folder", "showing", "sweeps"),
     "wandb": ("loggers.wandb",),
     "datasets": ("data.sources",),

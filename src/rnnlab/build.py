@@ -80,6 +80,7 @@ def build_trainer(
 ) -> L.Trainer:
     """Lightning's Trainer with this run's folder, callbacks and loggers."""
     settings = dataclasses.asdict(config.trainer)
+    settings["max_steps"] = settings["max_steps"] or -1  # Lightning's word for no limit
     settings["profiler"] = build_profiler(settings["profiler"], folder)
     # With an order that is a function of the seed alone, an operation that is not deterministic on
     # this device gets a warning, not an end.

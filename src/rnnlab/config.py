@@ -28,10 +28,13 @@ RUNTIME: dict[str, frozenset[str]] = {
     "scheduler": frozenset({"optimizer", "plan"}),
     "callbacks": frozenset({"folder"}),
     "logger": frozenset({"folder"}),
+    "sampler": frozenset({"search_space"}),
+    "pruner": frozenset(),
+    "launcher": frozenset(),
 }
 COMPONENTS = ("task", "data", "model", "optimizer", "scheduler")
 COLLECTIONS = ("callbacks", "logger")
-FOREIGN = {"torch", "lightning"}  # their own checks are asked by trying them (build.rehearse)
+FOREIGN = {"torch", "lightning", "optuna"}  # their own checks are asked by trying them
 
 
 @dataclass
@@ -44,6 +47,7 @@ class TrainerConfig:
     strategy: str = "auto"
     precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed", "bf16-true"] = "32-true"
     max_epochs: PositiveInt = 5
+    max_steps: PositiveInt | None = None
     max_time: str | None = None
     gradient_clip_val: PositiveFloat | None = None
     gradient_clip_algorithm: Literal["norm", "value"] = "norm"
@@ -79,6 +83,7 @@ class RunConfig:
     run_dir: str | None = None
     resume: str | None = None
     test: bool = True
+    baselines: bool = True
     matmul_precision: Literal["auto", "highest", "high", "medium"] = "auto"
 
 
@@ -90,8 +95,8 @@ def parse(plain: Mapping[str, Any]) -> RunConfig:
     """
     trainer = plain.get("trainer", {})
     frame = {**plain, "trainer": TrainerConfig()}
-    problems = signature_problems("", RunConfig, frame)
-    problems += signature_problems("trainer", TrainerConfig, trainer)
+    problems = signature_problems("", RunConfig, frame, owner="a run")
+    problems += signature_problems("trainer", TrainerConfig, trainer, owner="the trainer")
     for path, part, section in _parts(plain):
         if isinstance(part, Mapping):  # where it is not, the frame has said so
             problems += component_problems(path, part, section)
@@ -150,6 +155,7 @@ def signature_problems(
     builder: Any,
     settings: Mapping[str, Any],
     runtime: frozenset[str] = frozenset(),
+    owner: str | None = None,
 ) -> list[str]:
     """What a constructor would refuse: unknown names, wrong types, values out of range.
 
@@ -158,6 +164,7 @@ def signature_problems(
         builder: the class or function that takes them.
         settings: names and values.
         runtime: parameters that cannot be set.
+        owner: what the settings belong to, in words; None for the builder's name.
     """
     from pydantic import ConfigDict, ValidationError, create_model
 
@@ -171,7 +178,7 @@ def signature_problems(
     try:
         create_model("Settings", __config__=rules, **kinds).model_validate(dict(settings))
     except ValidationError as error:
-        owner = {RunConfig: "a run", TrainerConfig: "the trainer"}.get(builder, builder.__name__)
+        owner = owner or str(builder.__name__)
         found: dict[str, dict[str, None]] = {}  # each type of a union gives a reason of its own
         for detail in error.errors():
             given, reason = _problem(path, owner, kinds, settings, detail)

@@ -3,14 +3,14 @@
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnlab.config import RunConfig, parse
-from rnnlab.errors import ConfigError, RunStopped
+from rnnlab.errors import ConfigError, RunPruned, RunStopped
 from rnnlab.report import screen
 from rnnlab.report.folder import RunFolder, new_folder, open_folder
 
@@ -56,23 +56,25 @@ class Parts:
     seconds: dict[str, float]
 
 
-def run(plain: Mapping[str, Any]) -> Run:
+def run(plain: Mapping[str, Any], guests: "Sequence[L.Callback]" = ()) -> Run:
     """Check -> folder -> data, task, model, trainer -> fit -> test -> report.
 
     Args:
         plain: a resolved config as plain values; see conf/config.yaml.
+        guests: callbacks beside those of the config, of whoever runs this run.
 
     Raises:
         ConfigError: a setting cannot work; raised before any data is read.
         DataError: the data cannot be used.
         RunStopped: Ctrl-C or SIGTERM; the run can be resumed.
+        RunPruned: a guest gave the run up.
         DivergedError: the loss is no longer a number.
     """
     config = check(plain)
     folder = claim_folder(config)
     if folder.read_report().get("status") != "finished":
         with recorded(folder):
-            parts = build(config, folder)
+            parts = build(config, folder, guests)
             fit(parts)
             test(parts)
             finish(parts)
@@ -142,13 +144,16 @@ def recorded(folder: RunFolder) -> Iterator[None]:
     except (RunStopped, KeyboardInterrupt, SystemExit):  # Lightning makes the last of the second
         folder.write_report({**folder.read_report(), "status": "stopped"})
         raise RunStopped(f"stopped; to go on: python train.py resume={folder.path}") from None
+    except RunPruned:
+        folder.write_report({**folder.read_report(), "status": "pruned"})
+        raise
     except Exception as error:
         reason = {"error": type(error).__name__, "message": str(error)}
         folder.write_report({**folder.read_report(), "status": "failed", **reason})
         raise
 
 
-def build(config: RunConfig, folder: RunFolder) -> Parts:
+def build(config: RunConfig, folder: RunFolder, guests: "Sequence[L.Callback]" = ()) -> Parts:
     """Seed, read the data, and build task, model and trainer."""
     import lightning.pytorch as L
 
@@ -167,7 +172,7 @@ def build(config: RunConfig, folder: RunFolder) -> Parts:
     callbacks = make.build_members(config.callbacks, folder.path)
     loggers = make.build_members(config.logger, folder.path)
     trainer = make.build_trainer(
-        config, folder.path, list(callbacks.values()), list(loggers.values())
+        config, folder.path, [*callbacks.values(), *guests], list(loggers.values())
     )
     device = trainer.strategy.root_device.type
     width = model.output_size // (2 if model.bidirectional else 1)
@@ -271,7 +276,8 @@ def full_report(
     splits = ("val", "test") if parts.config.test else ("val",)
     throughput = parts.callbacks.get("throughput")
     scores = {**summary.scores_of(best, "val"), **summary.scores_of(tested, "test")}
-    baselines = summary.flat_baselines({s: parts.data.baselines(s) for s in splits})
+    beside = splits if parts.config.baselines else ()
+    baselines = summary.flat_baselines({s: parts.data.baselines(s) for s in beside})
     if findings:
         scores |= {f"test/{name}": value for name, value in findings.scores.items()}
         for name, more in summary.flat_baselines({"test": findings.baselines}).items():

@@ -1,0 +1,269 @@
+"""A search, from the command line to its report."""
+
+import os
+import shlex
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+
+from rnnlab.errors import ConfigError
+from rnnlab.report.files import write_text
+from rnnlab.sweeps.settings import SweepConfig, read_sweep
+
+if TYPE_CHECKING:
+    import optuna
+
+    from rnnlab.sweeps.launchers import Wanted
+    from rnnlab.sweeps.opening import Opened, Question
+    from rnnlab.sweeps.runner import Runner
+    from rnnlab.sweeps.screen import SearchScreen
+    from rnnlab.sweeps.search import Search
+
+
+def main(root: Path, words: Sequence[str]) -> None:
+    """Read the settings, open the study, do its trials, repeat the best, report.
+
+    Args:
+        root: the folder of sweep.py, with conf/ and sweeps/.
+        words: the command line.
+
+    Raises:
+        ConfigError: a setting cannot work, or too many trials failed.
+        RunStopped: the search was asked to stop, and can go on.
+    """
+    from rnnlab.sweeps.opening import ask, open_study
+
+    sweep = read_sweep(root, words)
+    question = ask(sweep, root)
+    opened = open_study(question)
+    if sweep.report:
+        report(question, opened)
+        return
+    keep_settings(sweep, opened.folder)
+    with going_on(words), runners(question, opened) as started:
+        check_settings(question, opened, started[0])
+        search(question, opened, started)
+        repeats = repeat_best(question, opened, started)
+        keep_best(question, opened, started[0])
+        report(question, opened, repeats)
+
+
+@contextmanager
+def going_on(words: Sequence[str]) -> Iterator[None]:
+    """Where the search is stopped, say how to go on."""
+    from rnnlab.sweeps.search import SearchStopped
+
+    try:
+        yield
+    except SearchStopped as stopped:
+        command = shlex.join(["python", "sweep.py", *words])
+        raise SearchStopped(f"{stopped}; to go on: {command}") from None
+
+
+def keep_settings(sweep: SweepConfig, folder: Path) -> None:
+    """Put the settings of this search into its folder, without a password."""
+    from rnnlab.sweeps.storage import without_password
+
+    plain = asdict(sweep)
+    plain["storage"] = sweep.storage and without_password(sweep.storage)
+    write_text(folder / "sweep.yaml", OmegaConf.to_yaml(OmegaConf.create(plain)))
+
+
+@contextmanager
+def runners(question: "Question", opened: "Opened") -> "Iterator[Sequence[Runner]]":
+    """What does the trials, ended when the search is."""
+    launcher = make_launcher(question.sweep)
+    with ExitStack() as stack:
+        started = launcher(wanted(question, opened))
+        for runner in started:
+            stack.callback(runner.kill)
+        yield started
+
+
+def make_launcher(sweep: SweepConfig) -> Any:
+    """The launcher that the settings name."""
+    from hydra.utils import instantiate
+
+    return instantiate(dict(sweep.launcher), _convert_="all")
+
+
+def wanted(question: "Question", opened: "Opened") -> "Wanted":
+    """What the launcher is to start."""
+    from rnnlab.sweeps.launchers import Wanted
+
+    slots = question.sweep.slots
+    return Wanted(
+        slots=slots if isinstance(slots, int) else None,
+        devices=question.devices,
+        trials_per_gpu=question.sweep.trials_per_gpu,
+        on_gpu=question.base["trainer"]["accelerator"] != "cpu",
+        conf=question.conf,
+        logs=opened.folder / "logs",
+    )
+
+
+def check_settings(question: "Question", opened: "Opened", runner: "Runner") -> None:
+    """Try the ends of every dimension, as a run does before it reads data.
+
+    Raises:
+        ConfigError: a trial could not work.
+    """
+    from rnnlab.sweeps.composing import compose
+    from rnnlab.sweeps.job import Job
+
+    lines = [question.words(point, 0) for point in question.space.corners()]
+    for words in lines:
+        plain = compose(question.conf, words)
+        if (plain["monitor"], plain["mode"]) != (question.base["monitor"], question.base["mode"]):
+            raise ConfigError(
+                f"space: with {' '.join(words)} the score is {plain['monitor']}, with the base "
+                f"alone {question.base['monitor']}: such trials cannot be compared"
+            )
+    folder = opened.folder / "logs" / f"check-{os.getpid()}"
+    verdict = finish(runner, Job(str(folder), 1, checks=lines))
+    if verdict.failure:
+        raise ConfigError(verdict.message)
+
+
+def finish(runner: "Runner", job: Any) -> Any:
+    """Do a job outside the study, and wait for it.
+
+    Raises:
+        ConfigError: its process ended without a verdict.
+    """
+    from rnnlab.sweeps.runner import Died
+
+    runner.start(job)
+    try:
+        while (verdict := runner.poll()) is None:
+            time.sleep(0.02)
+    except Died as died:
+        raise ConfigError(f"{job.folder}: the process ended without a word: {died}") from None
+    return verdict
+
+
+def search(question: "Question", opened: "Opened", started: "Sequence[Runner]") -> None:
+    """Do the trials of the study."""
+    from rnnlab.sweeps.components import make_sampler, seed_of
+    from rnnlab.sweeps.study import SharedStudy
+
+    sweep, space = question.sweep, question.space
+
+    def sampler(number: int) -> "optuna.samplers.BaseSampler":
+        seed = seed_of(sweep.seed, "sampler", number)
+        return make_sampler(sweep.sampler, seed, space.grid)
+
+    def draw(trial: "optuna.Trial") -> list[str]:
+        return question.words(space.suggest(trial), trial.number)
+
+    shared = SharedStudy(
+        opened.study,
+        opened.lock,
+        sweep.n_trials,
+        opened.folder / "trials",
+        draw,
+        sampler,
+        sweep.lease_seconds,
+    )
+    with screen(opened.name, question) as shown:
+        loop(question, opened, shared, started, shown, reporting=True).run()
+
+
+def screen(name: str, question: "Question") -> "SearchScreen":
+    """What a person sees."""
+    from rnnlab.sweeps.screen import SearchScreen
+
+    return SearchScreen(name, question.base["mode"] == "max")
+
+
+def loop(
+    question: "Question",
+    opened: "Opened",
+    shared: Any,
+    started: "Sequence[Runner]",
+    shown: "SearchScreen",
+    reporting: bool,
+) -> "Search":
+    """The loop over the trials of a study."""
+    from rnnlab.sweeps.search import Limits, Search
+    from rnnlab.sweeps.slots import Slot
+
+    sweep = question.sweep
+    slots: list[Slot] = [Slot(runner) for runner in started]
+    limits = Limits(sweep.max_failures, sweep.max_attempts, sweep.trial_timeout, sweep.timeout)
+    job_of = jobs(question, opened, shared.study.study_name, reporting)
+    return Search(shared, slots, job_of, question.values, limits, shown)
+
+
+def jobs(
+    question: "Question", opened: "Opened", study: str, reporting: bool
+) -> Callable[[Any], Any]:
+    """A function that makes the job of a trial."""
+    from rnnlab.sweeps.job import Job, Reporting
+
+    sweep = question.sweep
+    single = reporting and len(sweep.objectives) == 1
+
+    def job_of(claimed: Any) -> Job:
+        place = Reporting(
+            opened.url,
+            study,
+            claimed.trial._trial_id,
+            sweep.pruner,
+            sweep.progress["unit"],
+            sweep.progress["every"],
+        )
+        label = f"{study}-{claimed.number}"
+        return Job(
+            folder=str(claimed.folder),
+            attempt=claimed.attempt,
+            words=[*claimed.words, *claimed.smaller],
+            devices=question.devices,
+            reporting=place if single else None,
+            settings={"test": False, "baselines": False},
+            identity={
+                "id": opened.id_of(claimed.number),
+                "group": opened.name,
+                "name": label,
+            },
+        )
+
+    return job_of
+
+
+def repeat_best(
+    question: "Question", opened: "Opened", started: "Sequence[Runner]"
+) -> "optuna.Study | None":
+    """Train the best settings again with fresh seeds; None where this is not asked for."""
+    from rnnlab.sweeps.repeats import open_repeats
+
+    if not question.sweep.repeats or len(question.sweep.objectives) > 1:
+        return None
+    shared = open_repeats(question, opened)
+    if shared is None:
+        return None
+    with screen(f"{opened.name}, repeated", question) as shown:
+        loop(question, opened, shared, started, shown, reporting=False).run()
+    return shared.study
+
+
+def keep_best(question: "Question", opened: "Opened", runner: "Runner") -> None:
+    """Put the best trial into best/, and score it on the test split, once."""
+    from rnnlab.sweeps.best import test_best
+
+    if len(question.sweep.objectives) == 1:
+        test_best(question, opened, lambda job: finish(runner, job))
+
+
+def report(question: "Question", opened: "Opened", repeats: "optuna.Study | None" = None) -> None:
+    """Write the report, and print how the search ended."""
+    from rnnlab.sweeps.repeats import find_repeats
+    from rnnlab.sweeps.report import print_summary, write_report
+
+    write_report(opened.study, opened.folder, repeats or find_repeats(question, opened))
+    print_summary(opened.study, opened.folder)

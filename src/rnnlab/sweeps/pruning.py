@@ -1,0 +1,84 @@
+"""The callback that tells a study how a trial goes, and asks it whether to go on."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import lightning.pytorch as L
+
+from rnnlab.errors import ConfigError, RunPruned
+from rnnlab.sweeps.job import Reporting
+
+if TYPE_CHECKING:
+    import optuna
+
+
+class Reporter(L.Callback):
+    """Report the monitored metric after each validation, and end a trial that is given up.
+
+    Reports are counted in epochs or in samples, never in steps, so that trials with different batch
+    sizes are compared where they have seen as much. The first of several processes reports; all
+    take its decision. A report of a resumed trial that the study has already is left as it is.
+
+    Args:
+        reporting: where to, and who decides.
+        monitor: the metric.
+    """
+
+    def __init__(self, reporting: Reporting, monitor: str) -> None:
+        self.reporting = reporting
+        self.monitor = monitor
+        self.given_up = False
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Report; under DDP all processes come here."""
+        value = trainer.callback_metrics.get(self.monitor)
+        if value is None:
+            known = sorted(name for name in trainer.callback_metrics if name.startswith("val/"))
+            raise ConfigError(
+                f"monitor={self.monitor}: the validation did not log it; it logged "
+                f"{', '.join(known) or 'nothing'}"
+            )
+        decision = trainer.is_global_zero and self._report(trainer, float(value))
+        if trainer.strategy.broadcast(decision):
+            self.given_up = trainer.should_stop = True
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """After the last checkpoint: say why the training ended."""
+        if self.given_up:
+            raise RunPruned(f"given up after {trainer.current_epoch} epochs")
+
+    def _report(self, trainer: L.Trainer, value: float) -> bool:
+        """Whether to give the trial up."""
+        point = int(self._progress(trainer) / self.reporting.every + 1e-6)
+        known = self._trial.study.get_trials(deepcopy=False)[self._trial.number]
+        if point < 1 or max(known.intermediate_values, default=0) > point:
+            return False  # too early, or decided before the trial was resumed
+        self._trial.report(value, point)
+        return self._trial.should_prune()
+
+    def _progress(self, trainer: L.Trainer) -> float:
+        """Epochs or samples that were trained on."""
+        loop: Any = trainer.fit_loop
+        batches = loop.epoch_loop.batch_progress.current.ready
+        epochs = trainer.current_epoch + batches / trainer.num_training_batches
+        if self.reporting.unit == "epochs":
+            return float(epochs)
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        seen = epochs * trainer.num_training_batches * data.batch_size * trainer.world_size
+        return float(seen)
+
+    @cached_property
+    def _trial(self) -> "optuna.Trial":
+        """The trial in its study; what its values are was decided elsewhere."""
+        import optuna
+
+        from rnnlab.sweeps.components import make_pruner
+        from rnnlab.sweeps.storage import open_storage
+
+        study = optuna.load_study(
+            study_name=self.reporting.study,
+            storage=open_storage(self.reporting.storage),
+            sampler=optuna.samplers.RandomSampler(),
+            pruner=make_pruner(self.reporting.pruner),
+        )
+        return optuna.trial.Trial(study, self.reporting.trial_id)

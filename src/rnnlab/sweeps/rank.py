@@ -1,0 +1,27 @@
+"""One of several processes that do a trial together; started by torchrun.
+
+torchrun --standalone --nproc_per_node=2 -m rnnlab.sweeps.rank <conf> <job.json>
+"""
+
+import sys
+from pathlib import Path
+
+from rnnlab.sweeps import lifeline
+from rnnlab.sweeps.job import Job
+from rnnlab.sweeps.worker import interruptible
+
+DONE, FAILED = 0, 1
+
+
+def main(conf: Path, job: Path) -> int:
+    """Do the job; a process that failed says so to torchrun, which ends the others."""
+    from rnnlab.sweeps.trial import do
+
+    interruptible()
+    lifeline.hold()
+    verdict = do(Job.read(job.read_text(encoding="utf-8")), conf)
+    return FAILED if verdict.failure else DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
