@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from filelock import FileLock
@@ -112,6 +112,14 @@ def file_of(url: str) -> Path:
     return path
 
 
+class _Kind(Protocol):
+    """A kind of storage."""
+
+    def storage(self, url: str) -> "BaseStorage": ...
+
+    def lock(self, url: str, study: str) -> Lock: ...
+
+
 class _Journal:
     def storage(self, url: str) -> "BaseStorage":
         path = file_of(url)
@@ -139,10 +147,10 @@ class _PostgreSQL:
         return _advisory_lock(url, study)
 
 
-KINDS = {"journal": _Journal(), "sqlite": _SQLite(), "postgresql": _PostgreSQL()}
+KINDS: dict[str, _Kind] = {"journal": _Journal(), "sqlite": _SQLite(), "postgresql": _PostgreSQL()}
 
 
-def _kind(url: str) -> Any:
+def _kind(url: str) -> _Kind:
     scheme = url.partition("://")[0]
     kind = scheme.partition("+")[0]
     if "://" not in url or kind not in KINDS:
