@@ -2,6 +2,7 @@
 #   CPU:  docker build -t rnnlab .
 #   GPU:  docker build -t rnnlab --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130 .
 #         docker run --rm --gpus all rnnlab model=gru data=imdb trainer=gpu
+#   A search: docker run --rm --entrypoint python rnnlab sweep.py sweep=sine_gru
 FROM python:3.11-slim
 
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -17,8 +18,9 @@ RUN grep '^torch==' constraints.txt > torch.txt \
     && rm torch.txt
 COPY src src
 COPY conf conf
-COPY train.py ./
-RUN pip install -c constraints.txt -e ".[data,linear]" \
+COPY sweeps sweeps
+COPY train.py sweep.py ./
+RUN pip install -c constraints.txt -e ".[data,linear,postgresql]" \
     && mkdir outputs \
     && chown -R rnnlab:rnnlab /app
 
