@@ -114,28 +114,29 @@ def parallel(search: Search, path: Path) -> Path:
     began = [trial for trial in search.trials if trial.params]
     ordered = sorted(search.dimensions, key=lambda d: any(d.name not in t.params for t in began))
     dimensions = ordered[:MANY]
-    made, axes = figure(1, 1, 2.2 + 1.7 * len(dimensions), 4.6)
+    made, axes = figure(1, 1, min(2.2 + 1.7 * len(dimensions), 15), 4.6)
     axis = axes[0, 0]
     axis.spines[["left", "bottom"]].set_visible(False)
     for x, dimension in enumerate(dimensions):
         _upright_axis(axis, x, dimension)
     for trial in search.of("pruned"):
         _polyline(axis, trial, dimensions, color=GREY, alpha=0.35, linewidth=0.7)
-    colours = _score_colours([trial.values[0] for trial in search.complete])
+    colours, faint = score_colours(search), _faint(len(search.complete))
     for trial in best_last(search):
         best = trial.number in search.best
-        style = {"linewidth": 3.2 if best else 1.2, "alpha": 1.0 if best else 0.75}
+        style = {"linewidth": 3.2 if best else 1.2, "alpha": 1.0 if best else faint}
         _polyline(axis, trial, dimensions, color=colours.to_rgba(trial.values[0]), **style)
     axis.set_xticks(range(len(dimensions)), [_broken(d.name) for d in dimensions], fontsize=8)
     axis.tick_params(axis="x", length=0, pad=8)
     axis.set(yticks=[], xlim=(-0.25, len(dimensions) - 0.8), ylim=(-0.04, 1.04))
     bold = " (best bold)" if search.best else ""
     if search.complete:
-        bar = made.colorbar(colours, ax=axis, label=f"{search.objectives[0].name}{bold}", pad=0.02)
+        beyond = "max" if search.objectives[0].mode == "min" else "min"
+        bar = made.colorbar(colours, ax=axis, pad=0.02, extend=beyond)
+        bar.set_label(f"{search.objectives[0].name}{bold}")
         bar.outline.set_visible(False)
-        finite = [t.values[0] for t in search.complete if math.isfinite(t.values[0])]
-        if _is_wide(finite):
-            _plain_numbers(bar.ax.yaxis, min(finite), max(finite))
+        if _is_wide(colours.get_clim()):
+            _plain_numbers(bar.ax.yaxis, *colours.get_clim())
     return save(made, path)
 
 
@@ -145,14 +146,25 @@ def best_last(search: Search) -> list[Trial]:
     return sorted(search.complete, key=lambda trial: trial.values[0], reverse=falling)
 
 
-def _score_colours(values: Sequence[float]) -> Any:
-    """From a score to a colour; on a logarithmic scale where scores span decades."""
+def score_colours(search: Search) -> Any:
+    """From a score to a colour; the worst tenth of the trials has the colour of its best one.
+
+    Otherwise a few trials that failed to learn would leave one colour for all others. The scale is
+    logarithmic where scores span decades.
+    """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm, Normalize
 
-    finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
-    norm = LogNorm if _is_wide(finite) else Normalize
-    return ScalarMappable(norm(min(finite), max(finite)), COLOURS)
+    finite = [t.values[0] for t in search.complete if math.isfinite(t.values[0])] or [0.0, 1.0]
+    lower = search.objectives[0].mode == "min"
+    ends = np.percentile(finite, [0, 90] if lower else [10, 100])
+    low, high = float(ends[0]), float(ends[1])
+    return ScalarMappable((LogNorm if _is_wide([low, high]) else Normalize)(low, high), COLOURS)
+
+
+def _faint(lines: int) -> float:
+    """How opaque each of so many lines is."""
+    return min(0.75, max(0.15, 40 / max(lines, 1)))
 
 
 def _polyline(axis: Any, trial: Trial, dimensions: Sequence[Dimension], **style: Any) -> None:
@@ -205,7 +217,8 @@ def _ticks(dimension: Dimension) -> list[tuple[float, str]]:
     low, high = dimension.low, dimension.high
     if low == high:
         return [(low, f"{low:.4g}")]
-    locator = LogLocator() if dimension.log else MaxNLocator(4)
+    whole = isinstance(low, int)
+    locator = LogLocator() if dimension.log else MaxNLocator(4, integer=whole)
     between = [float(tick) for tick in locator.tick_values(low, high)]
     inner = [tick for tick in between if 0.07 < _inside(dimension, tick) < 0.93]
     return [(tick, f"{tick:.4g}") for tick in (low, *inner, high)]
@@ -305,9 +318,10 @@ def curves(search: Search, path: Path) -> Path:
     """The monitored metric of every trial over epochs; pruned ones end at a cross."""
     made, axes = figure(1, 1, 9, 4.6)
     axis = axes[0, 0]
+    faint = _faint(len(search.trials))
     styles: dict[str, dict[str, Any]] = {
-        "complete": {"color": BLUE, "alpha": 0.55, "linewidth": 1.1},
-        "pruned": {"color": GREY, "alpha": 0.8, "linewidth": 0.7},
+        "complete": {"color": BLUE, "alpha": faint, "linewidth": 1.1},
+        "pruned": {"color": GREY, "alpha": faint, "linewidth": 0.7},
         "running": {"color": BLUE, "linestyle": ":", "linewidth": 1.1},
         "infeasible": {"color": RED, "alpha": 0.8, "linewidth": 0.8},
         "failed": {"color": RED, "alpha": 0.8, "linewidth": 0.8, "linestyle": ":"},
@@ -458,7 +472,13 @@ def _broken(name: str) -> str:
     return name.replace(".", ".\n", 1)
 
 
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _short(choice: Any) -> str:
     """A choice as it fits on an axis."""
-    text = f"{choice:.4g}" if isinstance(choice, float) else str(choice)
+    names = {None: "null", True: "true", False: "false"}
+    is_name = choice is None or isinstance(choice, bool)
+    text = names[choice] if is_name else _number(choice)
     return text if len(text) <= 14 else f"{text[:12]}…"
