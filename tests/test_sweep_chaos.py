@@ -109,7 +109,8 @@ def test_two_searches_at_once_share_the_trials(tmp_path: Path, postgresql: str) 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_trial_of_two_processes_survives_the_death_of_one(tmp_path: Path) -> None:
-    words = [*TINY, "n_trials=3", "trainer=ddp", "trainer.accelerator=cpu"]
+    two = ["trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=16"]
+    words = [*TINY, "n_trials=3", *two]
     harassed(tmp_path, words, ["rnnlab.sweeps.rank", "driver"], seed=3)
     trials = trials_of(journal(tmp_path))
     check(trials, 3)

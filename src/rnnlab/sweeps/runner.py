@@ -63,7 +63,7 @@ class LocalRunner:
     @property
     def pid(self) -> int | None:
         """Of the process that stays, or of torchrun."""
-        return self._process and self._process.pid
+        return self._process.pid if self._process else None
 
     def warm_up(self) -> None:
         """Start the process that stays, whose imports take seconds."""
