@@ -69,6 +69,9 @@ def test_the_second_end_of_a_search_logs_what_is_new_alone(folder: Path) -> None
     }
     rows = [items(r.history.item) for run in runs for r in run if r.HasField("history")]
     assert sorted(row["trial"] for row in rows if "search/val/mse" in row) == [0, 1, 2]
+    repeated = {**a_summary([0.5, 0.25, 0.125]), "comparison": {"sentence": "It was chance."}}
+    assert log_search(folder, OFFLINE, repeated, [])
+    assert not log_search(folder, OFFLINE, repeated, [])
 
 
 def test_a_search_without_a_complete_trial_is_logged_too(folder: Path) -> None:

@@ -116,28 +116,33 @@ def parallel(search: Search, path: Path) -> Path:
     dimensions = ordered[:MANY]
     made, axes = figure(1, 1, min(2.2 + 1.7 * len(dimensions), 15), 4.6)
     axis = axes[0, 0]
-    axis.spines[["left", "bottom"]].set_visible(False)
-    for x, dimension in enumerate(dimensions):
-        _upright_axis(axis, x, dimension)
+    _upright_axes(axis, dimensions)
+    colours = score_colours(search)
+    _polylines(axis, search, dimensions, colours)
+    if search.complete:
+        _score_bar(made, axis, search, colours)
+    return save(made, path)
+
+
+def _polylines(axis: Any, search: Search, dimensions: Sequence[Dimension], colours: Any) -> None:
+    """The pruned trials in grey, the complete ones in their colours, the best ones bold."""
     for trial in search.of("pruned"):
         _polyline(axis, trial, dimensions, color=GREY, alpha=0.35, linewidth=0.7)
-    colours, faint = score_colours(search), _faint(len(search.complete))
+    faint = _faint(len(search.complete))
     for trial in best_last(search):
         best = trial.number in search.best
         style = {"linewidth": 3.2 if best else 1.2, "alpha": 1.0 if best else faint}
         _polyline(axis, trial, dimensions, color=colours.to_rgba(trial.values[0]), **style)
-    axis.set_xticks(range(len(dimensions)), [_broken(d.name) for d in dimensions], fontsize=8)
-    axis.tick_params(axis="x", length=0, pad=8)
-    axis.set(yticks=[], xlim=(-0.25, len(dimensions) - 0.8), ylim=(-0.04, 1.04))
-    bold = " (best bold)" if search.best else ""
-    if search.complete:
-        beyond = "max" if search.objectives[0].mode == "min" else "min"
-        bar = made.colorbar(colours, ax=axis, pad=0.02, extend=beyond)
-        bar.set_label(f"{search.objectives[0].name}{bold}")
-        bar.outline.set_visible(False)
-        if _is_wide(colours.get_clim()):
-            _plain_numbers(bar.ax.yaxis, *colours.get_clim())
-    return save(made, path)
+
+
+def _score_bar(made: Any, axis: Any, search: Search, colours: Any) -> None:
+    """What each colour means."""
+    beyond = "max" if search.objectives[0].mode == "min" else "min"
+    bar = made.colorbar(colours, ax=axis, pad=0.02, extend=beyond)
+    bar.set_label(f"{search.objectives[0].name} (best bold)")
+    bar.outline.set_visible(False)
+    if _is_wide(colours.get_clim()):
+        _plain_numbers(bar.ax.yaxis, *colours.get_clim())
 
 
 def best_last(search: Search) -> list[Trial]:
@@ -195,6 +200,16 @@ def _between(dimension: Dimension, place: float) -> float:
     if dimension.log:
         return math.log(place / low) / math.log(high / low)
     return (place - low) / (high - low)
+
+
+def _upright_axes(axis: Any, dimensions: Sequence[Dimension]) -> None:
+    """A vertical axis for each dimension, with its name below."""
+    for x, dimension in enumerate(dimensions):
+        _upright_axis(axis, x, dimension)
+    axis.spines[["left", "bottom"]].set_visible(False)
+    axis.set_xticks(range(len(dimensions)), [_broken(d.name) for d in dimensions], fontsize=8)
+    axis.tick_params(axis="x", length=0, pad=8)
+    axis.set(yticks=[], xlim=(-0.25, len(dimensions) - 0.8), ylim=(-0.04, 1.04))
 
 
 def _upright_axis(axis: Any, x: int, dimension: Dimension) -> None:
@@ -269,13 +284,18 @@ def _slice(axis: Any, search: Search, dimension: Dimension) -> Any:
     style: dict[str, Any] = {"cmap": COLOURS, "vmin": 0, "vmax": max(last, 1), "s": 26}
     colours = [trial.number for trial in known]
     drawn = axis.scatter(*_columns(points), c=colours, edgecolors="white", linewidths=0.4, **style)
+    _mark_infeasible(axis, search, dimension)
+    _logarithmic_if_wide(axis, [value for _, value in points])
+    _along(axis, dimension)
+    return drawn
+
+
+def _mark_infeasible(axis: Any, search: Search, dimension: Dimension) -> None:
+    """Mark at the lower edge the values of trials that could not be done."""
     lost = [t for t in search.of("infeasible") if _has(t, dimension)]
     _at_edge(axis, [dimension.place(t.params[dimension.name]) for t in lost], "", INFEASIBLE)
     if lost:
         axis.set_title("✖ infeasible", fontsize=8, color=RED, loc="right")
-    _logarithmic_if_wide(axis, [value for _, value in points])
-    _along(axis, dimension)
-    return drawn
 
 
 def _has(trial: Trial, dimension: Dimension) -> bool:
@@ -314,32 +334,39 @@ def _three_ticks(axis: Any, dimension: Dimension) -> None:
     axis.xaxis.set_minor_locator(NullLocator())
 
 
+CURVES: dict[str, dict[str, Any]] = {  # state of a trial -> how its curve is drawn
+    "complete": {"color": BLUE, "linewidth": 1.1},
+    "pruned": {"color": GREY, "linewidth": 0.7},
+    "running": {"color": BLUE, "linestyle": ":", "linewidth": 1.1},
+    "infeasible": {"color": RED, "linewidth": 0.8},
+    "failed": {"color": RED, "linestyle": ":", "linewidth": 0.8},
+}
+
+
 def curves(search: Search, path: Path) -> Path:
     """The monitored metric of every trial over epochs; pruned ones end at a cross."""
     made, axes = figure(1, 1, 9, 4.6)
     axis = axes[0, 0]
     faint = _faint(len(search.trials))
-    styles: dict[str, dict[str, Any]] = {
-        "complete": {"color": BLUE, "alpha": faint, "linewidth": 1.1},
-        "pruned": {"color": GREY, "alpha": faint, "linewidth": 0.7},
-        "running": {"color": BLUE, "linestyle": ":", "linewidth": 1.1},
-        "infeasible": {"color": RED, "alpha": 0.8, "linewidth": 0.8},
-        "failed": {"color": RED, "alpha": 0.8, "linewidth": 0.8, "linestyle": ":"},
-    }
-    for state, style in styles.items():
-        shown = [t for t in search.trials if t.state == state and t.curve]
-        for i, trial in enumerate(t for t in shown if t.number not in search.best):
-            axis.plot(*_columns(trial.curve), label=state if i == 0 else None, **style)
-            if state == "pruned":
-                axis.plot(*trial.curve[-1], "x", color="black", markersize=4, markeredgewidth=0.9)
-            elif len(trial.curve) == 1:
-                axis.plot(*trial.curve[0], ".", **style)
+    for state, style in CURVES.items():
+        shown = [t for t in search.trials if t.state == state and t.number not in search.best]
+        for i, trial in enumerate(t for t in shown if t.curve):
+            _curve(axis, trial, {**style, "alpha": faint}, state if i == 0 else None)
     _best_curves(axis, search)
     _logarithmic_if_wide(axis, [score for trial in search.trials for _, score in trial.curve])
     axis.set(xlabel="epochs", ylabel=search.monitor)
     _whole_numbers(axis.xaxis)
     axis.legend(**_OUTSIDE)
     return save(made, path)
+
+
+def _curve(axis: Any, trial: Trial, style: Mapping[str, Any], name: str | None) -> None:
+    """One learning curve; one of a single validation is a dot."""
+    axis.plot(*_columns(trial.curve), label=name, **style)
+    if trial.state == "pruned":
+        axis.plot(*trial.curve[-1], "x", color="black", markersize=4, markeredgewidth=0.9)
+    elif len(trial.curve) == 1:
+        axis.plot(*trial.curve[0], ".", color=style["color"])
 
 
 def _best_curves(axis: Any, search: Search) -> None:
@@ -374,15 +401,9 @@ def pareto(search: Search, path: Path) -> Path:
     """Two objectives against each other; the trials that no other one beats in both are joined."""
     made, axes = figure(1, 1, 7, 5)
     axis = axes[0, 0]
-    front = sorted(t.values for t in search.complete if t.number in search.best)
     others = [t.values for t in search.complete if t.number not in search.best]
     axis.scatter(*_columns(others), color=GREY, s=26, linewidths=0, label="complete")
-    axis.step(*_columns(front), where=_corner(search), color=ORANGE, linewidth=1.2)
-    axis.scatter(*_columns(front), color=ORANGE, s=48, zorder=3, label="Pareto front")
-    for trial in search.complete:
-        if trial.number in search.best:
-            place = {"xytext": (5, 5), "textcoords": "offset points", "fontsize": 8}
-            axis.annotate(str(trial.number), trial.values, **place)
+    _front(axis, search)
     axis.set(xlabel=_goal(search.objectives[0]), ylabel=_goal(search.objectives[1]))
     for i, (name, along) in enumerate((("x", axis.xaxis), ("y", axis.yaxis))):
         values = [trial.values[i] for trial in search.complete]
@@ -391,6 +412,17 @@ def pareto(search: Search, path: Path) -> Path:
             _plain_numbers(along, min(values), max(values))
     axis.legend(**_OUTSIDE)
     return save(made, path)
+
+
+def _front(axis: Any, search: Search) -> None:
+    """The trials of the front with their numbers, and the edge of what they beat."""
+    best = [trial for trial in search.complete if trial.number in search.best]
+    front = sorted(trial.values for trial in best)
+    axis.step(*_columns(front), where=_corner(search), color=ORANGE, linewidth=1.2)
+    axis.scatter(*_columns(front), color=ORANGE, s=48, zorder=3, label="Pareto front")
+    for trial in best:
+        place = {"xytext": (5, 5), "textcoords": "offset points", "fontsize": 8}
+        axis.annotate(str(trial.number), trial.values, **place)
 
 
 def _corner(search: Search) -> str:
