@@ -249,6 +249,7 @@ def repeat_best(
     if shared is None:
         return None
     with screen(f"{opened.name}, repeated", question) as shown:
+        shown.say(f"the best again, with {question.sweep.repeats} fresh seeds each:")
         loop(question, opened, shared, started, shown, reporting=False).run()
     return shared.study
 

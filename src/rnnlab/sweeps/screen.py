@@ -117,8 +117,10 @@ def running_row(shared: SharedStudy, slot: Slot) -> list[Any]:
 
 
 def drawn_values(claimed: Claimed) -> list[tuple[str, str]]:
-    """The searched values of a trial, short."""
-    drawn = claimed.trial.params.items()
+    """The searched values of a trial, short; of a repeated one what it repeats, and the seed."""
+    known = claimed.trial.user_attrs
+    of = {name: known[name] for name in ("of", "seed") if name in known}  # one that is repeated
+    drawn = {**of, **claimed.trial.params}.items()
     return [(key, f"{v:.4g}" if isinstance(v, float) else str(v)) for key, v in drawn]
 
 
