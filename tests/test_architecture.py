@@ -63,6 +63,7 @@ FOREIGN = {  # package -> the only modules that may import it
     "matplotlib": ("report.figures", "report.plots"),
     "pydantic": ("config",),
     "optuna": ("sweeps",),
+    "ray": ("sweeps.ray_launcher",),
 }
 
 

@@ -30,6 +30,7 @@ RUNTIME: dict[str, frozenset[str]] = {
     "logger": frozenset({"folder"}),
     "sampler": frozenset({"search_space"}),
     "pruner": frozenset(),
+    "launcher": frozenset(),
 }
 COMPONENTS = ("task", "data", "model", "optimizer", "scheduler")
 COLLECTIONS = ("callbacks", "logger")

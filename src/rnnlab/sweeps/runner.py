@@ -21,6 +21,9 @@ class Died(Exception):  # noqa: N818, it is an answer
 class Runner(Protocol):
     """What does the trials of one slot."""
 
+    def is_ready(self) -> bool:
+        """Whether it could begin a job now; it may have lost its machine and wait for another."""
+
     def start(self, job: Job) -> None:
         """Begin a job."""
 
@@ -63,11 +66,15 @@ class LocalRunner:
     @property
     def pid(self) -> int | None:
         """Of the process that stays, or of torchrun."""
-        return self._process and self._process.pid
+        return self._process.pid if self._process else None
 
     def warm_up(self) -> None:
         """Start the process that stays, whose imports take seconds."""
         self._process = self._popen("rnnlab.sweeps.worker", str(self.conf))
+
+    def is_ready(self) -> bool:
+        """See Runner."""
+        return True
 
     def start(self, job: Job) -> None:
         """See Runner."""

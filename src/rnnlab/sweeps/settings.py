@@ -379,8 +379,8 @@ def space_problems(plain: Mapping[str, Any]) -> Iterator[str]:
 
 
 def part_problems(plain: Mapping[str, Any]) -> Iterator[str]:
-    """Of sampler and pruner, held against their constructors."""
-    for section in ("sampler", "pruner"):
+    """Of sampler, pruner and launcher, held against their constructors."""
+    for section in GROUPS:
         component = plain.get(section)
         if isinstance(component, Mapping):
             yield from nested_problems(section, component, section)
