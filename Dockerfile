@@ -17,8 +17,9 @@ RUN grep '^torch==' constraints.txt > torch.txt \
     && rm torch.txt
 COPY src src
 COPY conf conf
-COPY train.py ./
-RUN pip install -c constraints.txt -e ".[data,linear]" \
+COPY sweeps sweeps
+COPY train.py sweep.py ./
+RUN pip install -c constraints.txt -e ".[data,linear,postgresql]" \
     && mkdir outputs \
     && chown -R rnnlab:rnnlab /app
 

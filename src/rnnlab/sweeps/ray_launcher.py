@@ -113,6 +113,8 @@ def joined(address: str | None, own_cpus: int | None) -> Iterator[Any]:
         ConfigError: it is not installed, or nobody answers.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address is None:  # its ports are open to the network
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
         import ray
     except ImportError as error:
