@@ -20,7 +20,7 @@ from wandb.proto.wandb_internal_pb2 import Record
 from wandb_file import BLOCK, FIRST, LAST, MIDDLE, chunks, items, records
 
 from rnnlab.callbacks import RunStopped
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, RunPruned
 from rnnlab.loggers.wandb import WandbLogger, run_id
 
 KEY = "0" * 40
@@ -118,7 +118,7 @@ def test_an_offline_run_is_written_whole(folder: Path) -> None:
     summary = merged(written(found, "summary"))
     assert summary["test/accuracy"] == 0.8
     assert summary["val/accuracy"] == 0.9, "the best, as the report has it, not the last"
-    assert (summary["train/loss"], summary["state"]) == (0.5, "finished")
+    assert (summary["train/loss"], summary["state"]) == (0.5, "complete")
     kept = [file.path for record in found for file in record.files.files]
     assert f"{folder.name}/config.yaml" in kept
     assert not (media / folder.name / "config.yaml").is_symlink(), "the folder may be moved"
@@ -129,7 +129,7 @@ def test_every_chart_is_drawn_over_the_global_step(folder: Path) -> None:
     logger = WandbLogger(folder, mode="offline")
     logger.log_metrics({"train/loss": 0.5}, step=10)
     logger.log_metrics({"no/step": 1.0})
-    logger.finish("finished")
+    logger.finish("complete")
     found = read(folder)
     (axis, others) = (record.metric for record in found if record.HasField("metric"))
     assert axis.name == others.step_metric == "trainer/global_step"
@@ -137,7 +137,9 @@ def test_every_chart_is_drawn_over_the_global_step(folder: Path) -> None:
     assert written(found, "history")[1]["trainer/global_step"] == 10
 
 
-@pytest.mark.parametrize(("state", "code"), [("finished", 0), ("stopped", 0), ("failed", 1)])
+@pytest.mark.parametrize(
+    ("state", "code"), [("complete", 0), ("pruned", 0), ("stopped", 0), ("failed", 1)]
+)
 def test_how_a_run_ended_is_told(folder: Path, state: str, code: int) -> None:
     logger = WandbLogger(folder, mode="offline")
     logger.log_metrics({"train/loss": 0.5}, step=1)
@@ -189,7 +191,10 @@ def test_fit_and_test_are_one_wandb_run(folder: Path) -> None:
     assert [row["test/loss"] for row in rows if "test/loss" in row] == [0.25]
 
 
-@pytest.mark.parametrize(("error", "state"), [(RunStopped(), "stopped"), (ValueError(), "failed")])
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [(RunStopped(), "stopped"), (RunPruned(), "pruned"), (ValueError(), "failed")],
+)
 def test_a_fit_that_raises_closes_the_wandb_run(folder: Path, error: Exception, state: str) -> None:
     logger = WandbLogger(folder, mode="offline")
     with pytest.raises(type(error)):
@@ -209,12 +214,23 @@ def test_a_resumed_run_is_the_same_wandb_run(folder: Path) -> None:
 
 def test_names_that_wandb_refuses_stay_apart() -> None:
     names = ["a:b", "a?b", "a b", "x" * 100, "x" * 101]
-    ids = [run_id(Path(name)) for name in names]
+    ids = [run_id(name) for name in names]
     assert len(set(ids)) == len(names)
     assert max(map(len, ids)) <= 128
     for id in ids:
         wandb.Settings(run_id=id)
-    assert run_id(Path("somewhere/2026-01-31_12-00-00-x7")) == "2026-01-31_12-00-00-x7"
+    assert run_id("2026-01-31_12-00-00-x7") == "2026-01-31_12-00-00-x7"
+
+
+@pytest.mark.parametrize(("id", "taken"), [("sine-0007", "sine-0007"), ("a:b", run_id("a:b"))])
+def test_an_id_of_ones_own_takes_the_place_of_the_folders_name(
+    folder: Path, id: str, taken: str
+) -> None:
+    logger = WandbLogger(folder, id=id, mode="offline")
+    logger.log_metrics({"train/loss": 0.5}, step=1)
+    logger.finish("complete")
+    (run,) = (record.run for record in read(folder) if record.HasField("run"))
+    assert run.run_id == logger.version == taken
 
 
 def test_a_name_that_wandb_refuses_is_a_config_error(folder: Path) -> None:
@@ -232,7 +248,7 @@ def test_no_key_goes_on_offline_and_says_so_once(
     with caplog.at_level(logging.INFO):
         logger.log_metrics({"train/loss": 0.5}, step=1)
         logger.log_metrics({"train/loss": 0.4}, step=2)
-        logger.finish("finished")
+        logger.finish("complete")
     (line,) = say(caplog)
     assert "offline, because no API key was found" in line
     assert line.endswith(f"wandb sync {files_of(folder)[0].parent}")
@@ -271,7 +287,7 @@ def test_wandb_mode_offline_has_the_last_word(
     own_wandb.setenv("WANDB_MODE", "offline")
     logger = WandbLogger(folder, mode=mode)
     logger.log_metrics({"train/loss": 0.5}, step=1)
-    logger.finish("finished")
+    logger.finish("complete")
     assert len(read(folder)) > 1
 
 
@@ -341,7 +357,7 @@ def test_a_server_that_cannot_be_used_is_given_up_in_time(
     logger = WandbLogger(folder, init_timeout=timeout)
     started = time.monotonic()
     logger.log_metrics({"train/loss": 0.5}, step=1)
-    logger.finish("finished")
+    logger.finish("complete")
     assert time.monotonic() - started < seconds
     (line,) = say(caplog)
     assert "offline, because" in line
@@ -374,7 +390,7 @@ def test_training_goes_on_when_the_wandb_service_dies(
 
     following = WandbLogger(folder.parent / "next", mode="offline")
     following.log_metrics({"train/loss": 0.25}, step=1)
-    following.finish("finished")
+    following.finish("complete")
     assert written(read(folder.parent / "next"), "history")[0]["train/loss"] == 0.25
 
 
@@ -384,7 +400,7 @@ def test_a_run_left_open_by_somebody_else_does_not_take_our_metrics(
     other = wandb.init(mode="offline", dir=tmp_path, settings=wandb.Settings(silent=True))
     logger = WandbLogger(folder, mode="offline")
     logger.log_metrics({"train/loss": 0.5}, step=1)
-    logger.finish("finished")
+    logger.finish("complete")
     other.finish()
     assert len(written(read(folder), "history")) == 1
 
@@ -412,7 +428,7 @@ def test_the_reader_joins_records_larger_than_a_block(folder: Path) -> None:
     config = {"numbers": list(range(20_000))}
     logger = WandbLogger(folder, mode="offline")
     logger.log_hyperparams(config)
-    logger.finish("finished")
+    logger.finish("complete")
     found = read(folder)
     data = files_of(folder)[0].read_bytes()
     assert len(data) > 3 * BLOCK
@@ -423,7 +439,7 @@ def test_the_reader_joins_records_larger_than_a_block(folder: Path) -> None:
 def test_the_reader_sees_a_flipped_bit(folder: Path) -> None:
     logger = WandbLogger(folder, mode="offline")
     logger.log_metrics({"train/loss": 0.5}, step=1)
-    logger.finish("finished")
+    logger.finish("complete")
     found = read(folder)
     (file,) = files_of(folder)
     data = bytearray(file.read_bytes())

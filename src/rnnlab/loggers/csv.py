@@ -10,6 +10,7 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers.logger import Logger
 
+from rnnlab.report.files import read_metrics as read_metrics  # others find it here
 from rnnlab.report.files import write_atomically
 
 Row = dict[str, Any]
@@ -88,12 +89,3 @@ def write_rows(path: Path, columns: list[str], rows: list[Row]) -> None:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def read_metrics(path: Path) -> list[Row]:
-    """The whole rows of a metrics.csv, as text; what a kill cut off is left out."""
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    return list(csv.DictReader(whole.splitlines()))

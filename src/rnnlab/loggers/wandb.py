@@ -20,13 +20,13 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers.logger import Logger
 
-from rnnlab.errors import ConfigError, RunStopped
+from rnnlab.errors import ConfigError, RunPruned, RunStopped
 from rnnlab.values import PositiveFloat
 
 log = logging.getLogger(__name__)
 
 Mode = Literal["auto", "online", "offline"]
-State = Literal["finished", "failed", "stopped"]
+State = Literal["complete", "pruned", "failed", "stopped"]
 STEP = "trainer/global_step"  # the x axis of every chart
 IMAGES = {".png", ".jpg", ".jpeg"}
 FINISH_SECONDS = 60.0  # how long the end of a run may wait for its last uploads
@@ -40,8 +40,7 @@ class WandbLogger(Logger):
     W&B does stops the training: a lost connection is one line in the log.
 
     Args:
-        folder: the run's folder. Its name is the W&B run id, so that a resumed run goes on in the
-            same W&B run; W&B's own files stand in its subfolder `wandb`.
+        folder: the run's folder; W&B's own files stand in its subfolder `wandb`.
         name: shown in W&B; None leaves the choice to W&B.
         project: the W&B project.
         group: runs of one experiment or search are shown together.
@@ -50,10 +49,14 @@ class WandbLogger(Logger):
         mode: online needs a key and a server that answers; auto goes on offline, and says why, if
             one of them is missing. WANDB_MODE=offline and WANDB_MODE=disabled have the last word.
         init_timeout: seconds to wait for the server before the run goes on without it.
+        id: the W&B run id; None takes the folder's name, so that a resumed run goes on in the same
+            W&B run. A search gives each trial its own, for their folders are called alike.
 
     Raises:
         ConfigError: W&B refuses a name, or mode=online and there is no API key.
     """
+
+    axis = STEP
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class WandbLogger(Logger):
         entity: str | None = None,
         mode: Mode = "auto",
         init_timeout: PositiveFloat = 15.0,
+        id: str | None = None,
     ) -> None:
         super().__init__()
         self._folder = Path(folder).resolve()
@@ -72,7 +76,7 @@ class WandbLogger(Logger):
         self._mode = mode
         self._init_timeout = init_timeout
         self._names = {
-            "run_id": run_id(self._folder),
+            "run_id": run_id(self._folder.name if id is None else id),
             "run_name": name,
             "project": project,
             "run_group": group,
@@ -106,13 +110,13 @@ class WandbLogger(Logger):
         """
         if self._run is None:
             self._run = self._start()
-            self._run.define_metric(STEP)
-            self._run.define_metric("*", step_metric=STEP, step_sync=True)
+            self._run.define_metric(self.axis)
+            self._run.define_metric("*", step_metric=self.axis, step_sync=True)
         return self._run
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        row = dict(metrics) if step is None else {**metrics, STEP: step}
+        row = dict(metrics) if step is None else {**metrics, self.axis: step}
         self._send(lambda run: run.log(row))
 
     @rank_zero_only
@@ -142,18 +146,22 @@ class WandbLogger(Logger):
         self._send(lambda run: [run.save(**self._as_it_is(file)) for file in others])
 
     @rank_zero_only
+    def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A table of numbers and words, under its name."""
+        self._send(lambda run: run.log({name: _table(columns, rows)}))
+
+    @rank_zero_only
     def close(self, scores: Mapping[str, Any], files: Sequence[Path]) -> None:
         """The end of a run that finished: its scores, its pictures and files, and nothing more."""
         self.log_summary(scores)
         self.log_files(files)
-        self.finish("finished")
+        self.finish("complete")
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
         """Close the W&B run if a fit or a test raised; Lightning calls this after each of them."""
         if status == "failed":
-            stopped = isinstance(sys.exc_info()[1], RunStopped | KeyboardInterrupt)
-            self.finish("stopped" if stopped else "failed")
+            self.finish(state_after(sys.exc_info()[1]))
 
     @rank_zero_only
     def finish(self, state: State) -> None:
@@ -264,15 +272,21 @@ class WandbLogger(Logger):
         return {"glob_str": str(file), "base_path": str(base), "policy": "now", "glob": False}
 
 
-def run_id(folder: Path) -> str:
-    """The W&B run id of a run's folder: its name, made unique again where it had to be changed.
+def state_after(error: BaseException | None) -> State:
+    """How a run ended that this error ended."""
+    if isinstance(error, RunPruned):
+        return "pruned"
+    return "stopped" if isinstance(error, RunStopped | KeyboardInterrupt) else "failed"
 
-    >>> run_id(Path("outputs/imdb-gru/2026-01-31_12-00-00-x7"))
+
+def run_id(name: str) -> str:
+    """The W&B run id of a name, made unique again where the name had to be changed.
+
+    >>> run_id("2026-01-31_12-00-00-x7")
     '2026-01-31_12-00-00-x7'
-    >>> run_id(Path("outputs/a:b"))
+    >>> run_id("a:b")
     'a-b-6783a31e'
     """
-    name = folder.name
     plain = re.sub(r"[^A-Za-z0-9_.-]", "-", name)[:64]
     if plain == name:
         return name
@@ -362,6 +376,12 @@ def _plots(pictures: Sequence[Path]) -> dict[str, Any]:
     import wandb
 
     return {f"plots/{file.stem}": wandb.Image(str(file)) for file in pictures}
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
+    import wandb
+
+    return wandb.Table(columns=list(columns), data=[list(row) for row in rows])
 
 
 def _reason(error: Exception) -> str:

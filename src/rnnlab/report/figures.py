@@ -1,5 +1,6 @@
 """Figures that need no screen, and files that are whole or not there."""
 
+import uuid
 import warnings
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, A
 
 def save(made: Any, path: Path) -> Path:
     """Write a PNG in one step. A character that the font has not is drawn as a box."""
-    unfinished = path.with_name(f".{path.name}")
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         made.savefig(unfinished, dpi=120, format="png")

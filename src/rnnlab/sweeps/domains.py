@@ -354,7 +354,7 @@ def read_sweep_text(raw: str) -> Domain:
         word = read_word(f"x={raw}")
     except ConfigError as error:
         reason = str(error).partition(": ")[2]
-        raise ConfigError(f"={raw}: {reason}; a string with such signs needs quotes") from error
+        raise ConfigError(f"={raw}: {reason}; one string with such signs needs quotes") from error
     if not word.is_sweep:
         return read_fixed(word.value, f"={raw}")
     strange = sorted(set(getattr(word.value, "tags", ())) - {"log"})

@@ -92,8 +92,8 @@ def shared_out(gpus: Sequence[str], wanted: Wanted) -> list[list[str]]:
         raise ConfigError(
             f"slots={wanted.slots or 'auto'}: {len(gpus)} GPUs are visible, enough for "
             f"{len(places)} slots with trainer.devices={wanted.devices} and "
-            f"trials_per_gpu={wanted.trials_per_gpu}; ask for fewer slots, more trials_per_gpu, "
-            "or trainer=cpu"
+            f"trials_per_gpu={wanted.trials_per_gpu}; ask for fewer slots, more trials_per_gpu, or "
+            "trainer=cpu"
         )
     return places[:slots]
 

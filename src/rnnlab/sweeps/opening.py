@@ -51,8 +51,8 @@ class Question:
         """Processes of each trial."""
         return int(self.base["trainer"]["devices"])
 
-    def directions(self) -> list[str]:
-        """Of the objectives, in Optuna's words."""
+    def directions(self) -> list[optuna.study.StudyDirection]:
+        """Of the objectives."""
         return [direction(objective, self.base["mode"]) for objective in self.sweep.objectives]
 
     def values(self, verdict: Verdict) -> list[float]:
@@ -78,15 +78,15 @@ class Question:
         return words if "seed" in given else [*words, f"seed={trial_seed(self.sweep.seed, number)}"]
 
 
-def direction(objective: str, mode: str) -> str:
+def direction(objective: str, mode: str) -> optuna.study.StudyDirection:
     """Which values of an objective are better.
 
-    >>> direction("score", "max"), direction("seconds", "max"), direction("val/loss:min", "max")
-    ('maximize', 'minimize', 'minimize')
+    >>> [direction(name, "max").name for name in ("score", "seconds", "val/loss:min")]
+    ['MAXIMIZE', 'MINIMIZE', 'MINIMIZE']
     """
     name, _, own = objective.partition(":")
     best = own or ("min" if name in MINIMIZED else mode)
-    return f"{best}imize"
+    return optuna.study.StudyDirection[f"{best.upper()}IMIZE"]
 
 
 def budget_words(
@@ -229,7 +229,7 @@ def _create(storage: "BaseStorage", name: str, question: Question) -> optuna.Stu
     study = optuna.create_study(
         storage=storage, study_name=name, directions=directions, load_if_exists=True
     )
-    if [one.name.lower() for one in study.directions] != directions:
+    if study.directions != directions:
         raise ConfigError(
             f"objectives: the study {name} has {len(study.directions)} of its own; give another "
             "name=<name>"

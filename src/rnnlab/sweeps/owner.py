@@ -95,6 +95,6 @@ def is_running(owner: Owner) -> bool:
     try:
         process = psutil.Process(owner.pid)
         same = abs(process.create_time() - owner.started) < SAME_START
-        return same and process.status() != psutil.STATUS_ZOMBIE
+        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

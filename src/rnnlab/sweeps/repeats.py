@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 
-from rnnlab.sweeps.opening import trial_seed
 from rnnlab.sweeps.storage import open_storage, study_lock
-from rnnlab.sweeps.study import SharedStudy, state_of
+from rnnlab.sweeps.study import SharedStudy, state_of, trial_seed
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

@@ -184,7 +184,8 @@ class Search:
             self.shared.begin_again(ended.claimed, verdict.smaller)
             slot.start(ended.claimed, self.job_of(ended.claimed))
         else:
-            self._finish(ended.claimed, verdict)
+            spent = verdict.seconds or ended.claimed.seconds + ended.seconds
+            self._finish(ended.claimed, replace(verdict, seconds=spent))
 
     def _unfinished(self, slot: Slot, ended: Ended) -> None:
         claimed = ended.claimed

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -11,12 +11,13 @@ from typing import Any, Literal
 from rnnlab.config import Component, RunConfig, component_problems, signature_problems
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.sweeps.domains import show
-from rnnlab.sweeps.space import Space, fixed, without
+from rnnlab.sweeps.space import Space, conditions_of, fixed, without
 from rnnlab.sweeps.words import Word, read_word
 from rnnlab.values import NonNegativeInt, PositiveFloat, PositiveInt
 
 GROUPS = ("sampler", "pruner", "launcher")
 OBJECTIVES = ("score", "seconds", "parameters")
+LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
 METRIC = re.compile(r"[^\s:]+:(min|max)")
 
 
@@ -197,19 +198,36 @@ class Asked:
         space = plain.get("space")
         if not isinstance(space, Mapping):
             return plain  # parse_sweep says why not
-        space = {str(key): raw for key, raw in space.items()}
+        before = {str(key): raw for key, raw in space.items()}
         base = list(plain.get("base") or [])
+        space, settled = before, {}
         for word in self.space:
             space = with_dimension(space, word)
         for word in self.base:
-            key = dimension_of(space, word.key)
-            conditional = (
-                key is not None and isinstance(space[key], Mapping) and "when" in space[key]
-            )
-            if key is not None and word.sign != "~":
-                space = fixed(space, key, word.value)
-            base += [] if conditional else [word.given]
-        return {**plain, "space": space, "base": base}
+            key = None if word.sign == "~" else dimension_of(space, word.key)
+            if key is None:
+                base.append(word.given)
+                continue
+            base += [] if conditions_of(space[key]) else [word.given]
+            space, settled[key] = fixed(space, key, word.value), word.value
+        gone = before.keys() - space.keys()
+        points = list(still_possible(plain.get("enqueue") or [], settled, gone))
+        return {**plain, "space": space, "base": base, "enqueue": points}
+
+
+def still_possible(points: Any, settled: Mapping[str, Any], gone: Set[str]) -> Iterator[Any]:
+    """The points that are tried first, where the command line settled some dimensions.
+
+    Args:
+        points: as they were given.
+        settled: dimensions that now have one value; a point with another one is left out.
+        gone: dimensions that are in the space no more; points are rid of them.
+    """
+    for point in points:
+        if not isinstance(point, Mapping):
+            yield point  # parse_sweep says why not
+        elif all(point.get(key, value) == value for key, value in settled.items()):
+            yield {key: value for key, value in point.items() if key not in gone}
 
 
 def with_dimension(space: dict[str, Any], word: Word) -> dict[str, Any]:
@@ -352,12 +370,19 @@ def objective_problems(plain: Mapping[str, Any]) -> Iterator[str]:
 
 def base_problems(plain: Mapping[str, Any]) -> Iterator[str]:
     """Of the words that all runs have."""
-    for word in plain.get("base") or []:
+    for given in plain.get("base") or []:
         try:
-            if read_word(str(word)).is_sweep:
-                yield f"base: {word} has several values; write it in the space"
+            word = read_word(str(given))
         except ConfigError as error:
             yield f"base: {error}"
+            continue
+        if word.is_sweep:
+            yield f"base: {given} has several values; write it in the space"
+        if plain.get("budget") and word.key in LIMITS:
+            yield (
+                f"{given}: budget={show(plain['budget'])} says how long a trial may train; "
+                "change it, or set budget=null"
+            )
 
 
 def space_problems(plain: Mapping[str, Any]) -> Iterator[str]:
@@ -375,11 +400,11 @@ def space_problems(plain: Mapping[str, Any]) -> Iterator[str]:
         try:
             space.check(point, f"enqueue[{i}]")
         except ConfigError as error:
-            yield from str(error).splitlines()
+            yield from (f"{line}; enqueue=[] drops all points" for line in str(error).splitlines())
 
 
 def part_problems(plain: Mapping[str, Any]) -> Iterator[str]:
-    """Of sampler, pruner and launcher, held against their constructors."""
+    """Of the components, held against their constructors."""
     for section in GROUPS:
         component = plain.get(section)
         if isinstance(component, Mapping):
@@ -433,7 +458,7 @@ Search for the hyper-parameters of a run. Killed at any point, the same command 
   python sweep.py sweep=sine_gru                              as sweeps/sine_gru.yaml has it
   python sweep.py sweep=sine_gru n_trials=100 slots=2         other settings of the search
   python sweep.py sweep=sine_gru sampler=random pruner=none   another choice of a group
-  python sweep.py sweep=sine_gru trainer.max_epochs=3         a setting of all its runs
+  python sweep.py sweep=sine_gru model.hidden_size=64         a setting of all its runs
   python sweep.py sweep=sine_gru 'optimizer.lr=tag(log,interval(1e-4,1e-1))' model=gru,lstm
   python sweep.py sweep=sine_gru optimizer.lr=0.01            not searched any more
   python sweep.py sweep=sine_gru report=true                  its report, also while it runs

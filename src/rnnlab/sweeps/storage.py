@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from filelock import FileLock
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 Lock = Callable[[], AbstractContextManager[None]]
+TABLES = "tables"  # the lock under which a database is opened
 EXAMPLES = "journal://<file>, sqlite:///<file> or postgresql+psycopg://<user>@<host>/<database>"
 
 
@@ -111,6 +112,14 @@ def file_of(url: str) -> Path:
     return path
 
 
+class _Kind(Protocol):
+    """A kind of storage."""
+
+    def storage(self, url: str) -> "BaseStorage": ...
+
+    def lock(self, url: str, study: str) -> Lock: ...
+
+
 class _Journal:
     def storage(self, url: str) -> "BaseStorage":
         path = file_of(url)
@@ -123,8 +132,8 @@ class _Journal:
 
 class _SQLite:
     def storage(self, url: str) -> "BaseStorage":
-        file_of(url)
-        return _database(url, connect_args={"timeout": 60})
+        lock = _file_lock(file_of(url), TABLES)
+        return _database(url, lock, connect_args={"timeout": 60})
 
     def lock(self, url: str, study: str) -> Lock:
         return _file_lock(file_of(url), study)
@@ -132,16 +141,16 @@ class _SQLite:
 
 class _PostgreSQL:
     def storage(self, url: str) -> "BaseStorage":
-        return _database(url, pool_pre_ping=True)
+        return _database(url, _advisory_lock(url, TABLES), pool_pre_ping=True)
 
     def lock(self, url: str, study: str) -> Lock:
         return _advisory_lock(url, study)
 
 
-KINDS = {"journal": _Journal(), "sqlite": _SQLite(), "postgresql": _PostgreSQL()}
+KINDS: dict[str, _Kind] = {"journal": _Journal(), "sqlite": _SQLite(), "postgresql": _PostgreSQL()}
 
 
-def _kind(url: str) -> Any:
+def _kind(url: str) -> _Kind:
     scheme = url.partition("://")[0]
     kind = scheme.partition("+")[0]
     if "://" not in url or kind not in KINDS:
@@ -150,13 +159,15 @@ def _kind(url: str) -> Any:
     return KINDS[kind]
 
 
-def _database(url: str, **engine: Any) -> "BaseStorage":
+def _database(url: str, lock: Lock, **engine: Any) -> "BaseStorage":
+    """A database; two that open it for the first time would both make its tables."""
     from optuna.storages import RDBStorage
     from sqlalchemy.exc import SQLAlchemyError
 
     shown = without_password(url)
     try:
-        return RDBStorage(url, engine_kwargs=engine)
+        with lock():
+            return RDBStorage(url, engine_kwargs=engine)
     except ImportError as error:
         raise ConfigError(
             f"storage={shown}: its driver is missing ({error}). Install it: "
@@ -181,13 +192,13 @@ def _file_lock(path: Path, study: str) -> Lock:
 
 def _advisory_lock(url: str, study: str) -> Lock:
     """PostgreSQL's lock of a number, which ends with the connection."""
-    import sqlalchemy
-
-    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
     key = int.from_bytes(hashlib.sha256(study.encode()).digest()[:8], "big", signed=True)
 
     @contextmanager
     def locked() -> Iterator[None]:
+        import sqlalchemy
+
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
         with engine.connect() as connection:
             connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:key)"), {"key": key})
             yield

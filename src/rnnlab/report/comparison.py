@@ -1,0 +1,148 @@
+"""Whether one configuration is really better than another, asked with several seeds of each."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Literal
+
+LEVEL = 0.05  # a p-value below is taken for a real difference
+EXACT = 16  # pairs up to which every sign is tried
+DRAWS = 2**EXACT
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """One configuration, run again with several seeds.
+
+    Attributes:
+        number: of its trial in the search.
+        scores: seed -> score.
+        without_score: runs that ended without one.
+    """
+
+    number: int
+    scores: Mapping[int, float]
+    without_score: int = 0
+
+    @property
+    def mean(self) -> float:
+        """Mean score; NaN where there is none."""
+        return fmean(self.scores.values()) if self.scores else math.nan
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation of the score over seeds (n - 1); None for fewer than two."""
+        return stdev(self.scores.values()) if len(self.scores) > 1 else None
+
+    def __str__(self) -> str:
+        spread = "" if self.spread is None else f" ± {self.spread:.2g}"
+        seeds = f"{len(self.scores)} seed{'s' * (len(self.scores) != 1)}"
+        lost = f", {self.without_score} without a score" if self.without_score else ""
+        return f"trial {self.number} ({self.mean:.5g}{spread}, {seeds}{lost})"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Repeated configurations against each other.
+
+    Attributes:
+        configurations: the best mean first; those without any score last.
+        gain: by how much the winner is better than the runner-up, mean over the seeds that both
+            have; None where there is no such seed.
+        pairs: how many these are.
+        p_value: two-sided, of the sign-flip test; None where there are no pairs.
+        sentence: what can be said, in plain words.
+    """
+
+    configurations: tuple[Repeated, ...]
+    gain: float | None
+    pairs: int
+    p_value: float | None
+    sentence: str
+
+
+def compare_repeats(repeated: Sequence[Repeated], mode: Literal["min", "max"]) -> Comparison:
+    """Rank configurations by their means, and ask whether the first really beats the second.
+
+    The two are paired by seed, for a seed gives both the same order of batches: see sign_flip_p.
+    The winner was chosen by the same scores, so with many configurations the p-value flatters it.
+
+    Args:
+        repeated: each configuration once.
+        mode: min | max, which scores are better.
+    """
+    sign = 1 if mode == "max" else -1
+    ranked = tuple(sorted(repeated, key=lambda one: _rank(one, sign)))
+    scored = [one for one in ranked if one.scores]
+    if len(scored) < 2:
+        return Comparison(ranked, None, 0, None, _alone(scored))
+    first, second = scored[:2]
+    shared = sorted(first.scores.keys() & second.scores.keys())
+    gains = [sign * (first.scores[seed] - second.scores[seed]) for seed in shared]
+    gain, p_value = (fmean(gains), sign_flip_p(gains)) if gains else (None, None)
+    sentence = _said(first, second, gain, len(gains), p_value)
+    return Comparison(ranked, gain, len(gains), p_value, sentence)
+
+
+def _rank(one: Repeated, sign: int) -> tuple[bool, float, int]:
+    return (not one.scores, -sign * one.mean if one.scores else 0.0, one.number)
+
+
+def sign_flip_p(differences: Sequence[float]) -> float:
+    """Two-sided p-value of the sign-flip permutation test of a mean of zero.
+
+    If neither of two configurations is better, each difference could as well have had the other
+    sign. The p-value is the share of all choices of signs whose mean is at least as far from zero:
+    with n pairs at least 2 / 2^n. Beyond 16 pairs 2^16 random choices stand for all, the one that
+    was seen among them. (Fisher, The Design of Experiments, 1935, section 21.)
+
+    >>> sign_flip_p([1.0, 2.0, 3.0])
+    0.25
+    """
+    import numpy as np
+
+    sizes = np.abs(np.asarray(differences, dtype=np.float64))
+    if len(sizes) <= EXACT:
+        numbers = np.arange(2 ** len(sizes))
+        signs = 1.0 - 2.0 * (numbers[:, None] >> np.arange(len(sizes)) & 1)
+    else:
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], (DRAWS, len(sizes)))
+        signs[0] = np.sign(differences)
+    seen = abs(math.fsum(differences))
+    rounding = 1e-12 * float(sizes.sum())
+    return float(np.mean(np.abs(signs @ sizes) >= seen - rounding))
+
+
+def seeds_needed(level: float = LEVEL) -> int:
+    """The fewest pairs whose smallest possible p-value lies below a level.
+
+    >>> seeds_needed(), 2 / 2**seeds_needed()
+    (6, 0.03125)
+    """
+    return math.floor(math.log2(2 / level)) + 1
+
+
+def _alone(scored: Sequence[Repeated]) -> str:
+    if not scored:
+        return "No repeat has a score yet."
+    return f"Only one configuration has scores of repeats, {scored[0]}: nothing to compare it with."
+
+
+def _said(
+    first: Repeated, second: Repeated, gain: float | None, pairs: int, p_value: float | None
+) -> str:
+    """What the test says, and what it does not."""
+    head = f"{str(first).capitalize()} has the better mean than {second}"
+    if gain is None or p_value is None:
+        return f"{head}; they share no seed, so whether it is really better was not tested."
+    seeds = f"{pairs} shared seed{'s' * (pairs != 1)}"
+    if pairs < seeds_needed():
+        return (
+            f"{head}. With {seeds} that tells nothing yet: the smallest p-value that can come out "
+            f"is {2 / 2**pairs:.3g}; at least {seeds_needed()} seeds are needed."
+        )
+    told = f"the mean difference over {seeds} is {gain:.2g}, p = {p_value:.2g} (sign-flip test)"
+    if p_value >= LEVEL or gain <= 0:
+        return f"{head}, but that may be chance: {told}."
+    return f"{head}, and really beats it: {told}."

@@ -1,0 +1,75 @@
+"""A PostgreSQL server on loopback, for as long as a test runs."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+SERVER = ("/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql*/bin")
+
+
+def programs() -> Path | None:
+    """The folder with initdb and postgres."""
+    found = shutil.which("initdb")
+    places = [Path(found).resolve().parent] if found else []
+    places += [path for pattern in SERVER for path in sorted(Path("/").glob(pattern[1:]))]
+    return next((place for place in places if (place / "postgres").exists()), None)
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """Start a server of its own in a folder, and give the URL of its database.
+
+    A server refuses to run as root; then it is started as the user nobody.
+    """
+    place = programs()
+    if place is None:
+        pytest.skip("no PostgreSQL server is installed (initdb and postgres)")
+    if find_spec("psycopg") is None:
+        pytest.skip("psycopg is not installed: pip install 'rnnlab[postgresql]'")
+    user = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
+    home = Path(folder) / "pg"
+    home.mkdir(mode=0o777)
+    if user:
+        shutil.chown(home, **user)
+        for parent in home.parents[: len(home.parents) - 2]:  # pytest's are closed to others
+            parent.chmod(parent.stat().st_mode | 0o011)
+    quiet = {"check": True, "capture_output": True, "cwd": home, **user}
+    make = [place / "initdb", "-D", home / "data", "-U", "me", "-A", "trust", "--no-sync"]
+    subprocess.run(make, **quiet)
+    port = free_port()
+    listen = ["-h", "127.0.0.1", "-p", str(port), "-k", home, "-F", "-c", "max_connections=50"]
+    log = (Path(folder) / "postgres.log").open("w")
+    command = [place / "postgres", "-D", home / "data", *listen]
+    process = subprocess.Popen(command, stdout=log, stderr=log, cwd=home, **user)
+    try:
+        wait_for(port, process)
+        yield f"postgresql+psycopg://me@127.0.0.1:{port}/postgres"
+    finally:
+        process.send_signal(signal.SIGINT)  # without waiting for its clients
+        process.wait(30)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_for(port: int, process: subprocess.Popen) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        assert process.poll() is None, "the server ended; see postgres.log"
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"PostgreSQL does not listen on {port}")

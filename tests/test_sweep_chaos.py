@@ -1,0 +1,116 @@
+"""A search whose processes are killed again and again ends as one that was left alone."""
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from postgres import server
+from sweeping import TINY, Session, journal, results, trials_of
+
+KILLS = 10
+RANDOM = ["sampler=random", "pruner=none"]
+TINY_RANDOM = [word for word in TINY if not word.startswith(("sampler.", "pruner."))] + RANDOM
+
+
+@pytest.fixture
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with server(tmp_path_factory.mktemp("server")) as url:
+        yield url
+
+
+def harassed(folder: Path, words: list[str], victims: list[str], seed: int) -> None:
+    """Run a search while its processes are killed at random moments, until it ends.
+
+    Args:
+        folder: in which it is called.
+        words: its command line.
+        victims: modules, one of whose processes is killed; `driver` is the search itself.
+        seed: of the moments.
+    """
+    draw = random.Random(seed)
+    session = Session(folder, words)
+    for victim in victims:
+        time.sleep(draw.uniform(0.2, 1.5))
+        if victim == "driver":
+            wait_for_work(session, draw)
+            session.kill()
+            session = Session(folder, words)
+        else:
+            wait_for_work(session, draw)
+            for process in session.working(victim)[-1:]:
+                process.kill()
+        if session.process.poll() is not None:
+            break
+    assert session.wait() == 0, session.log.read_text()
+
+
+def wait_for_work(session: Session, draw: random.Random) -> None:
+    """Until trials have been begun, and a moment more."""
+    before = session.log.read_text()
+    end = time.monotonic() + 40
+    while session.process.poll() is None and time.monotonic() < end:
+        if "trial" in session.log.read_text()[len(before) :]:
+            break
+        time.sleep(0.02)
+    time.sleep(draw.uniform(0.0, 0.6))
+
+
+def check(trials: list, count: int) -> None:
+    assert [trial.number for trial in trials] == list(range(count)), "none twice, none lost"
+    assert all(trial.state.is_finished() for trial in trials), "none is left running"
+    assert {trial.state.name for trial in trials} <= {"COMPLETE", "PRUNED"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_kills_change_nothing_with_one_slot(tmp_path: Path) -> None:
+    calm, wild = tmp_path / "calm", tmp_path / "wild"
+    calm.mkdir()
+    wild.mkdir()
+    words = [*TINY, "n_trials=12"]
+    assert Session(calm, words).wait() == 0
+    victims = ["rnnlab.sweeps.worker", "driver"] * (KILLS // 2)
+    harassed(wild, words, victims, seed=1)
+    trials = trials_of(journal(wild))
+    check(trials, 12)
+    assert results(trials) == results(trials_of(journal(calm)))
+    assert max(trial.user_attrs["attempts"] for trial in trials) > 1, "some were interrupted"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_kills_change_nothing_on_postgresql(tmp_path: Path, postgresql: str) -> None:
+    calm, wild = tmp_path / "calm", tmp_path / "wild"
+    calm.mkdir()
+    wild.mkdir()
+    words = [*TINY_RANDOM, "n_trials=12"]
+    assert Session(calm, words).wait() == 0
+    victims = ["rnnlab.sweeps.worker", "rnnlab.sweeps.worker", "driver"] * 3
+    stored = [*words, f"storage={postgresql}", "slots=2"]
+    harassed(wild, stored, [*victims, "driver"], seed=2)
+    trials = trials_of(postgresql)
+    check(trials, 12)
+    assert results(trials) == results(trials_of(journal(calm)))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_searches_at_once_share_the_trials(tmp_path: Path, postgresql: str) -> None:
+    words = [*TINY_RANDOM, "n_trials=8", f"storage={postgresql}"]
+    sessions = [Session(tmp_path, words) for _ in range(2)]
+    assert [session.wait() for session in sessions] == [0, 0], sessions[0].log.read_text()
+    trials = trials_of(postgresql)
+    check(trials, 8)
+    assert all(trial.user_attrs["attempts"] == 1 for trial in trials)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_trial_of_two_processes_survives_the_death_of_one(tmp_path: Path) -> None:
+    two = ["trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=16"]
+    words = [*TINY, "n_trials=3", *two]
+    harassed(tmp_path, words, ["rnnlab.sweeps.rank", "driver"], seed=3)
+    trials = trials_of(journal(tmp_path))
+    check(trials, 3)
