@@ -64,6 +64,7 @@ FOREIGN = {  # package -> the only modules that may import it
     "matplotlib": ("report.figures", "report.plots", "report.sweep_plots"),
     "pydantic": ("config",),
     "optuna": ("sweeps",),
+    "ray": ("sweeps.ray_launcher",),
 }
 
 

@@ -29,6 +29,9 @@ class Told:
     asked: list[str] = field(default_factory=list)
     polls: int = 0
 
+    def is_ready(self) -> bool:
+        return True
+
     def start(self, job: Job) -> None:
         self.jobs.append(job)
         self.polls = 0
@@ -129,6 +132,26 @@ def test_a_process_that_dies_goes_on_with_its_trial(study: SharedStudy) -> None:
     assert [job.attempt for job in again] == [1, 2]
     assert again[0].words == again[1].words
     assert again[0].folder == again[1].folder
+
+
+def test_a_slot_that_lost_its_machine_leaves_its_trial_to_another(study: SharedStudy) -> None:
+    """And takes trials again when it has a machine."""
+
+    @dataclass
+    class Lost(Told):
+        def is_ready(self) -> bool:
+            return not self.jobs or len(other.jobs) >= 4
+
+    def play(job: Job, polls: int) -> Verdict | Exception:
+        return Died("machine") if (number(job), job.attempt) == (0, 1) else fine(job, polls)
+
+    lost, other = Lost(play), Told(play)
+    search(study, lost, other).run()
+    assert states(study) == ["complete"] * 6
+    assert number(lost.jobs[0]) == 0
+    again = next(job for job in other.jobs if number(job) == 0)
+    assert again.attempt == 2
+    assert len(lost.jobs) > 1, "it came back"
 
 
 def test_a_process_that_always_dies_is_a_crash(study: SharedStudy) -> None:

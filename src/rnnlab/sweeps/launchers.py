@@ -1,9 +1,9 @@
-"""What starts the processes of the slots: this machine, or a Ray cluster."""
+"""What gives a search its slots; here those of this machine (for Ray see ray_launcher)."""
 
 import os
 import subprocess
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Wanted:
     logs: Path
 
 
-Launcher = Callable[[Wanted], Sequence[Runner]]
+Launcher = Callable[[Wanted], AbstractContextManager[Sequence[Runner]]]
 
 
 class Local:
@@ -46,8 +46,9 @@ class Local:
     def __init__(self, threads: PositiveInt | None = None) -> None:
         self.threads = threads
 
-    def __call__(self, wanted: Wanted) -> list[Runner]:
-        """Start the runners.
+    @contextmanager
+    def __call__(self, wanted: Wanted) -> Iterator[list[Runner]]:
+        """The runners, whose processes end with the context.
 
         Raises:
             ConfigError: there are fewer GPUs than the slots need.
@@ -55,17 +56,19 @@ class Local:
         gpus = visible_gpus() if wanted.on_gpu else []
         shares = shared_out(gpus, wanted) if gpus else [None] * (wanted.slots or 1)
         threads = self.threads or max(1, (os.cpu_count() or 1) // len(shares))
-        runners: list[Runner] = []
-        for index, share in enumerate(shares):
-            environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads))}
-            if share is not None:
-                environment["CUDA_VISIBLE_DEVICES"] = ",".join(share)
-            log = wanted.logs / f"slot{index}-{os.getpid()}.log"
-            runner = LocalRunner(wanted.conf, environment, log)
-            if wanted.devices == 1:
-                runner.warm_up()
-            runners.append(runner)
-        return runners
+        with ExitStack() as stack:
+            runners: list[Runner] = []
+            for index, share in enumerate(shares):
+                environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads))}
+                if share is not None:
+                    environment["CUDA_VISIBLE_DEVICES"] = ",".join(share)
+                log = wanted.logs / f"slot{index}-{os.getpid()}.log"
+                runner = LocalRunner(wanted.conf, environment, log)
+                stack.callback(runner.kill)
+                if wanted.devices == 1:
+                    runner.warm_up()
+                runners.append(runner)
+            yield runners
 
 
 def shared_out(gpus: Sequence[str], wanted: Wanted) -> list[list[str]]:

@@ -4,7 +4,7 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,10 +46,10 @@ def main(root: Path, words: Sequence[str]) -> None:
         return
     keep_settings(sweep, opened.folder)
     with going_on(words), runners(question, opened) as started:
-        check_settings(question, opened, started[0])
+        check_settings(question, opened, started)
         search(question, opened, started)
         repeats = repeat_best(question, opened, started)
-        keep_best(question, opened, started[0])
+        keep_best(question, opened, started)
         report(question, opened, repeats)
         log_end(question, opened)
 
@@ -79,10 +79,7 @@ def keep_settings(sweep: SweepConfig, folder: Path) -> None:
 def runners(question: "Question", opened: "Opened") -> "Iterator[Sequence[Runner]]":
     """What does the trials, ended when the search is."""
     launcher = make_launcher(question.sweep)
-    with ExitStack() as stack:
-        started = launcher(wanted(question, opened))
-        for runner in started:
-            stack.callback(runner.kill)
+    with launcher(wanted(question, opened)) as started:
         yield started
 
 
@@ -108,7 +105,7 @@ def wanted(question: "Question", opened: "Opened") -> "Wanted":
     )
 
 
-def check_settings(question: "Question", opened: "Opened", runner: "Runner") -> None:
+def check_settings(question: "Question", opened: "Opened", started: "Sequence[Runner]") -> None:
     """Try the ends of every dimension, as a run does before it reads data.
 
     Raises:
@@ -126,19 +123,21 @@ def check_settings(question: "Question", opened: "Opened", runner: "Runner") -> 
                 f"alone {question.base['monitor']}: such trials cannot be compared"
             )
     folder = opened.folder / "logs" / f"check-{os.getpid()}"
-    verdict = finish(runner, Job(str(folder), 1, checks=lines))
+    verdict = finish(started, Job(str(folder), 1, checks=lines))
     if verdict.failure:
         raise ConfigError(verdict.message)
 
 
-def finish(runner: "Runner", job: Any) -> Any:
-    """Do a job outside the study, and wait for it.
+def finish(started: "Sequence[Runner]", job: Any) -> Any:
+    """Do a job outside the study in the first slot that can, and wait for it.
 
     Raises:
         ConfigError: its process ended without a verdict.
     """
     from rnnlab.sweeps.runner import Died
 
+    while (runner := next((one for one in started if one.is_ready()), None)) is None:
+        time.sleep(0.02)
     runner.start(job)
     try:
         while (verdict := runner.poll()) is None:
@@ -254,12 +253,12 @@ def repeat_best(
     return shared.study
 
 
-def keep_best(question: "Question", opened: "Opened", runner: "Runner") -> None:
+def keep_best(question: "Question", opened: "Opened", started: "Sequence[Runner]") -> None:
     """Put the best trial into best/, and score it on the test split, once."""
     from rnnlab.sweeps.best import test_best
 
     if len(question.sweep.objectives) == 1:
-        test_best(question, opened, lambda job: finish(runner, job))
+        test_best(question, opened, lambda job: finish(started, job))
 
 
 def report(question: "Question", opened: "Opened", repeats: "optuna.Study | None" = None) -> None:

@@ -21,6 +21,9 @@ class Died(Exception):  # noqa: N818, it is an answer
 class Runner(Protocol):
     """What does the trials of one slot."""
 
+    def is_ready(self) -> bool:
+        """Whether it could begin a job now; it may have lost its machine and wait for another."""
+
     def start(self, job: Job) -> None:
         """Begin a job."""
 
@@ -68,6 +71,10 @@ class LocalRunner:
     def warm_up(self) -> None:
         """Start the process that stays, whose imports take seconds."""
         self._process = self._popen("rnnlab.sweeps.worker", str(self.conf))
+
+    def is_ready(self) -> bool:
+        """See Runner."""
+        return True
 
     def start(self, job: Job) -> None:
         """See Runner."""

@@ -101,7 +101,7 @@ class Search:
             raise SearchStopped(self._stop)
 
     def _is_over(self) -> bool:
-        if any(not slot.is_free for slot in self.slots):
+        if any(slot.is_busy for slot in self.slots):
             return False
         return self._stop is not None or self.shared.is_done()
 
@@ -136,7 +136,7 @@ class Search:
     def _ask_to_stop(self, reason: str) -> None:
         if self._stop is None:
             self._stop = reason
-            busy = sum(not slot.is_free for slot in self.slots)
+            busy = sum(slot.is_busy for slot in self.slots)
             if busy:
                 self.screen.say(f"{reason}: {busy} running save and stop; again: at once")
         for slot in self.slots:
@@ -165,7 +165,7 @@ class Search:
     def _look_at_trials(self) -> None:
         for slot in self.slots:
             limit = self.limits.trial_timeout
-            if limit and not slot.is_free and slot.seconds > limit:
+            if limit and slot.is_busy and slot.seconds > limit:
                 slot.stop("time-out")
             ended = slot.poll()
             if ended is not None:
@@ -194,13 +194,15 @@ class Search:
             self._finish(claimed, self._failed(claimed, "time-out", message))
         elif ended.stopped_for or self._stop:
             self.shared.give_back(claimed, ended.seconds)
-        elif self._may_try_again(claimed):
+        elif not self._may_try_again(claimed):
+            reason = f"its process ended {self.limits.max_attempts} times: {ended.reason}"
+            self._finish(claimed, self._failed(claimed, "crash", reason))
+        elif slot.is_free:
             claimed.seconds += ended.seconds
             self.shared.begin_again(claimed)
             slot.start(claimed, self.job_of(claimed))
-        else:
-            reason = f"its process ended {self.limits.max_attempts} times: {ended.reason}"
-            self._finish(claimed, self._failed(claimed, "crash", reason))
+        else:  # this slot has lost its machine: for any other
+            self.shared.give_back(claimed, ended.seconds)
 
     def _may_try_again(self, claimed: Claimed) -> bool:
         """A process that got nowhere, several times, will not get anywhere."""

@@ -47,9 +47,14 @@ class Slot:
         self._started = self._kill_at = 0.0
 
     @property
+    def is_busy(self) -> bool:
+        """Whether it does a trial."""
+        return self.claimed is not None
+
+    @property
     def is_free(self) -> bool:
         """Whether it can take a trial."""
-        return self.claimed is None
+        return not self.is_busy and self.runner.is_ready()
 
     @property
     def seconds(self) -> float:
