@@ -1,13 +1,21 @@
 """A search whose processes are killed again and again ends as one that was left alone."""
 
+import json
+import os
 import random
+import shlex
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from postgres import server
-from sweeping import TINY, Session, journal, results, trials_of
+from sweeping import ROOT, TINY, Session, journal, results, trials_of, until
+
+from rnnlab.report.folder import RunFolder
 
 KILLS = 10
 RANDOM = ["sampler=random", "pruner=none"]
@@ -114,3 +122,52 @@ def test_a_trial_of_two_processes_survives_the_death_of_one(tmp_path: Path) -> N
     harassed(tmp_path, words, ["rnnlab.sweeps.rank", "driver"], seed=3)
     trials = trials_of(journal(tmp_path))
     check(trials, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_ctrl_c_leaves_a_search_that_goes_on(tmp_path: Path) -> None:
+    words = [*TINY_RANDOM, "n_trials=4"]
+    session = Session(tmp_path, words)
+    until(lambda: "trial   0" in session.log.read_text())
+    session.process.send_signal(signal.SIGINT)
+    family = session.members()
+    assert session.wait(60) == 130
+    told = session.log.read_text()
+    assert f"to go on: python sweep.py {' '.join(words)}" in told.replace("'", "")
+    until(lambda: not any(process.is_running() for process in family), 10)
+    assert Session(tmp_path, words).wait() == 0
+    check(trials_of(journal(tmp_path)), 4)
+    left = [trial.user_attrs["attempts"] for trial in trials_of(journal(tmp_path))]
+    assert sum(left) <= 5, "at most the one that was stopped was begun twice"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_report_can_be_asked_for_while_the_search_runs(tmp_path: Path) -> None:
+    words = [*TINY_RANDOM, "n_trials=3"]
+    session = Session(tmp_path, words)
+    until(lambda: "trial   0" in session.log.read_text())
+    assert Session(tmp_path, [*words, "report=true"]).wait() == 0
+    folder = tmp_path / "outputs" / "sweeps" / "sine_gru"
+    assert (folder / "report.html").exists()
+    assert session.wait() == 0
+    best = RunFolder(folder / "best").read_report()
+    assert best["status"] == "finished"
+    assert "test/mse" in best["scores"], "the best one alone was tested"
+    kept = [RunFolder(path).read_report() for path in sorted((folder / "trials").iterdir())]
+    assert not any("test/mse" in report["scores"] for report in kept)
+    assert best["scores"]["val/mse"] == min(report["scores"]["val/mse"] for report in kept)
+    again = repeated(folder, tmp_path)
+    assert again["scores"]["val/mse"] == best["scores"]["val/mse"], "the command repeats the best"
+
+
+def repeated(folder: Path, place: Path) -> dict:
+    """The report of a run with the command that the search printed for its best trial."""
+    words = shlex.split(json.loads((folder / "summary.json").read_text())["best"]["command"])
+    environment = dict(word.split("=") for word in words[: words.index("python")])
+    assert environment == {"OMP_NUM_THREADS": "1"}
+    arguments = words[words.index("train.py") + 1 :]
+    command = [sys.executable, str(ROOT / "train.py"), *arguments, f"run_dir={place / 'again'}"]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, **environment})
+    return RunFolder(place / "again").read_report()

@@ -183,7 +183,7 @@ class Asked:
 
     def overrides(self) -> Iterator[str]:
         """The words of the search for Hydra: settings that its files do not list are taken too."""
-        if any(word.key.startswith("budget.") for word in self.search):
+        if any(word.key.split(".")[0] == "budget" for word in self.search):
             yield "++budget=null"  # another unit takes the place of the one before
         for word in self.search:
             if word.key in GROUPS and word.value is None:
