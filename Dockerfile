@@ -2,6 +2,7 @@
 #   CPU:  docker build -t rnnlab .
 #   GPU:  docker build -t rnnlab --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130 .
 #         docker run --rm --gpus all rnnlab model=gru data=imdb trainer=gpu
+#   A search: docker run --rm --entrypoint python rnnlab sweep.py sweep=sine_gru
 FROM python:3.11-slim
 
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu

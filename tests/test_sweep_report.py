@@ -18,6 +18,7 @@ from rich.console import Console
 
 from rnnlab.report import sweep_plots
 from rnnlab.report.comparison import Repeated, compare_repeats, seeds_needed, sign_flip_p
+from rnnlab.report.figures import save
 from rnnlab.report.searched import Dimension, Objective, Search, Trial
 from rnnlab.report.sweep_page import Page, write_page
 from rnnlab.sweeps.report import (
@@ -303,6 +304,44 @@ def test_dimensions_follow_the_space_and_grow_with_it(tmp_path: Path) -> None:
     assert list(found) == ["model", "model.forget_bias", *list(a_sweep.SPACE)[2:]]
     assert found["optimizer.lr"] == Dimension("optimizer.lr", 1e-4, 1e-1, log=True)
     assert found["model"].place("lstm") == 1
+
+
+def a_plain_search(scores: list[float], mode: str = "min") -> Search:
+    trials = [Trial(i, "complete", (score,)) for i, score in enumerate(scores)]
+    return Search("s", "score", (Objective("score", mode),), (), tuple(trials), ())
+
+
+def test_the_best_so_far_has_steps_where_something_better_came() -> None:
+    scores = [math.inf, 3.0, 5.0, 2.0, 2.0, 1.0]
+    assert a_plain_search(scores).best_so_far(0) == [(1, 3.0), (3, 2.0), (5, 1.0)]
+    assert a_plain_search(scores[1:], "max").best_so_far(0) == [(0, 3.0), (1, 5.0)]
+
+
+def test_a_few_trials_that_learnt_nothing_leave_colours_for_the_others() -> None:
+    scores = [0.1 + i / 1000 for i in range(40)]
+    shown = sweep_plots.score_colours(a_plain_search([*scores, 1e6, math.inf]))
+    assert shown.get_clim() == pytest.approx((0.1, 0.136))
+    best, middle, worst = (tuple(shown.to_rgba(score)) for score in (0.1, 0.12, 1e6))
+    assert len({best, middle, worst}) == 3
+    up = sweep_plots.score_colours(a_plain_search([*scores, -1e6], "max"))
+    assert up.get_clim() == pytest.approx((0.103, 0.139))
+
+
+def test_two_processes_may_draw_the_same_picture(tmp_path: Path) -> None:
+    class Made:
+        """A figure; while it is written, another process writes the same one."""
+
+        other: "Made | None" = None
+
+        def savefig(self, path: Path, **_: object) -> None:
+            path.write_text("whole")
+            if self.other:
+                save(self.other, tmp_path / "history.png")
+
+    first = Made()
+    first.other = Made()
+    save(first, tmp_path / "history.png")
+    assert [file.name for file in tmp_path.iterdir()] == ["history.png"]
 
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=8))

@@ -7,6 +7,8 @@ from test_wandb import own_wandb as own_wandb  # a fixture
 from wandb_file import items, records
 
 from rnnlab.loggers.wandb_search import history_rows, log_search
+from rnnlab.report.files import write_json
+from rnnlab.sweeps.wandb_summary import log_end
 
 OFFLINE = {"project": "lab", "entity": None, "mode": "offline", "group": "sine", "id": "sine-0-end"}
 
@@ -67,6 +69,9 @@ def test_the_second_end_of_a_search_logs_what_is_new_alone(folder: Path) -> None
     }
     rows = [items(r.history.item) for run in runs for r in run if r.HasField("history")]
     assert sorted(row["trial"] for row in rows if "search/val/mse" in row) == [0, 1, 2]
+    repeated = {**a_summary([0.5, 0.25, 0.125]), "comparison": {"sentence": "It was chance."}}
+    assert log_search(folder, OFFLINE, repeated, [])
+    assert not log_search(folder, OFFLINE, repeated, [])
 
 
 def test_a_search_without_a_complete_trial_is_logged_too(folder: Path) -> None:
@@ -97,3 +102,22 @@ def test_the_best_so_far_follows_the_mode_of_each_objective() -> None:
     assert [row["search/best accuracy"] for row in rows.values()] == [0.5, 0.75, 0.75]
     assert [row["search/best seconds"] for row in rows.values()] == [3.0, 3.0, 2.0]
     assert "search/seconds" not in rows[4]
+
+
+def test_a_search_is_logged_where_its_trials_are(folder: Path) -> None:
+    (folder / "report").mkdir()
+    picture(folder / "report" / "history.png")
+    write_json(folder / "summary.json", a_summary([0.5, 0.25]))
+    csv = {"_target_": "rnnlab.loggers.CSVLogger"}
+    assert not log_end({"logger": {"csv": csv}}, folder, "sine", "abc")
+    assert not (folder / "wandb").exists()
+
+    wandb = {"_target_": "rnnlab.loggers.WandbLogger", "mode": "offline", "project": "lab"}
+    own = {"name": "sine-0", "group": "other", "tags": [], "id": None}
+    base = {"logger": {"csv": csv, "none": None, "wandb": {**wandb, **own}}}
+    assert log_end(base, folder, "sine", "abc")
+    assert not log_end(base, folder, "sine", "abc")
+    found = read(folder)
+    (run,) = (record.run for record in found if record.HasField("run"))
+    assert (run.run_id, run.run_group, run.project) == ("sine-abc-search", "sine", "lab")
+    assert "plots/history/_type" in merged(written(found, "history"))

@@ -165,8 +165,9 @@ def check_device(trainer: TrainerConfig) -> None:
     if is_multirun() and trainer.devices * trainer.num_nodes > 1:
         raise ConfigError(
             f"-m with trainer.devices={trainer.devices}: each process that DDP starts would run "
-            "the whole list of jobs again, with other settings than its neighbours. Start the runs "
-            "one by one, or with trainer.devices=1"
+            "the whole list of jobs again, with other settings than its neighbours. Search with "
+            "python sweep.py sweep=<name> trainer.devices=..., which starts the processes of each "
+            "trial together, or start the runs one by one, or with trainer.devices=1"
         )
     gpus = torch.cuda.device_count()
     on_gpu = trainer.accelerator == "gpu" or (trainer.accelerator == "auto" and gpus)

@@ -1,7 +1,7 @@
 """A search as one W&B run of its own, beside those of its trials."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ def log_search(
     """Log the end of a search: its history, the importance of its settings, its pictures.
 
     What was logged stands in wandb/logged.json in the folder of the search: at a second end of the
-    same search nothing is logged, at the end of one that went on only its new trials. Of several
-    processes that end together, only one may call this.
+    same search nothing is logged, at the end of one that went on only its new trials in the
+    history. Of several processes that end together, only one at a time may call this.
 
     Args:
         folder: of the search.
@@ -41,25 +41,34 @@ def log_search(
         ConfigError: as WandbLogger does.
     """
     marker = folder / "wandb" / "logged.json"
-    logged = set(
-        json.loads(marker.read_text(encoding="utf-8"))["trials"] if marker.exists() else []
-    )
-    numbers = {entry["number"] for entry in summary["history"]}
-    if marker.exists() and numbers <= logged:
+    known = json.loads(marker.read_text(encoding="utf-8")) if marker.exists() else {"trials": []}
+    now = {**contents(summary), "trials": sorted({*known["trials"], *contents(summary)["trials"]})}
+    if now == known:
         return False
     given = {name: value for name, value in settings.items() if value is not None}
     logger = SearchLogger(folder, **{"name": folder.name, "id": f"{folder.name}-search", **given})
+    tell(logger, summary, known["trials"])
+    logger.close(outcome(summary), pictures)
+    if not logger.experiment.disabled:
+        marker.parent.mkdir(exist_ok=True)
+        write_json(marker, now)
+    return True
+
+
+def tell(logger: SearchLogger, summary: Mapping[str, Any], known: Collection[int]) -> None:
+    """Log the history, without the trials that are known, and the importance."""
     for number, row in history_rows(summary):
-        if number not in logged:
+        if number not in known:
             logger.log_metrics(row, number)
     shares = list(summary["importance"]["shares"].items())
     if shares:
         logger.log_table("search/importance", ["setting", "share"], shares)
-    logger.close(outcome(summary), pictures)
-    if not logger.experiment.disabled:
-        marker.parent.mkdir(exist_ok=True)
-        write_json(marker, {"trials": sorted(logged | numbers)})
-    return True
+
+
+def contents(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells one end of a search from another: its complete trials, and their repeats."""
+    numbers = [entry["number"] for entry in summary["history"]]
+    return {"trials": numbers, "repeats": (summary["comparison"] or {}).get("sentence")}
 
 
 def history_rows(summary: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, float]]]:

@@ -135,7 +135,7 @@ class Search:
         records: list[tuple[int, float]] = []
         for trial in self.complete:
             value = trial.values[objective]
-            if not records or sign * value < sign * records[-1][1]:
+            if math.isfinite(value) and (not records or sign * value < sign * records[-1][1]):
                 records.append((trial.number, value))
         return records
 

@@ -114,29 +114,35 @@ def parallel(search: Search, path: Path) -> Path:
     began = [trial for trial in search.trials if trial.params]
     ordered = sorted(search.dimensions, key=lambda d: any(d.name not in t.params for t in began))
     dimensions = ordered[:MANY]
-    made, axes = figure(1, 1, 2.2 + 1.7 * len(dimensions), 4.6)
+    made, axes = figure(1, 1, min(2.2 + 1.7 * len(dimensions), 15), 4.6)
     axis = axes[0, 0]
-    axis.spines[["left", "bottom"]].set_visible(False)
-    for x, dimension in enumerate(dimensions):
-        _upright_axis(axis, x, dimension)
+    _upright_axes(axis, dimensions)
+    colours = score_colours(search)
+    _polylines(axis, search, dimensions, colours)
+    if search.complete:
+        _score_bar(made, axis, search, colours)
+    return save(made, path)
+
+
+def _polylines(axis: Any, search: Search, dimensions: Sequence[Dimension], colours: Any) -> None:
+    """The pruned trials in grey, the complete ones in their colours, the best ones bold."""
     for trial in search.of("pruned"):
         _polyline(axis, trial, dimensions, color=GREY, alpha=0.35, linewidth=0.7)
-    colours = _score_colours([trial.values[0] for trial in search.complete])
+    faint = _faint(len(search.complete))
     for trial in best_last(search):
         best = trial.number in search.best
-        style = {"linewidth": 3.2 if best else 1.2, "alpha": 1.0 if best else 0.75}
+        style = {"linewidth": 3.2 if best else 1.2, "alpha": 1.0 if best else faint}
         _polyline(axis, trial, dimensions, color=colours.to_rgba(trial.values[0]), **style)
-    axis.set_xticks(range(len(dimensions)), [_broken(d.name) for d in dimensions], fontsize=8)
-    axis.tick_params(axis="x", length=0, pad=8)
-    axis.set(yticks=[], xlim=(-0.25, len(dimensions) - 0.8), ylim=(-0.04, 1.04))
-    bold = " (best bold)" if search.best else ""
-    if search.complete:
-        bar = made.colorbar(colours, ax=axis, label=f"{search.objectives[0].name}{bold}", pad=0.02)
-        bar.outline.set_visible(False)
-        finite = [t.values[0] for t in search.complete if math.isfinite(t.values[0])]
-        if _is_wide(finite):
-            _plain_numbers(bar.ax.yaxis, min(finite), max(finite))
-    return save(made, path)
+
+
+def _score_bar(made: Any, axis: Any, search: Search, colours: Any) -> None:
+    """What each colour means."""
+    beyond = "max" if search.objectives[0].mode == "min" else "min"
+    bar = made.colorbar(colours, ax=axis, pad=0.02, extend=beyond)
+    bar.set_label(f"{search.objectives[0].name} (best bold)")
+    bar.outline.set_visible(False)
+    if _is_wide(colours.get_clim()):
+        _plain_numbers(bar.ax.yaxis, *colours.get_clim())
 
 
 def best_last(search: Search) -> list[Trial]:
@@ -145,14 +151,25 @@ def best_last(search: Search) -> list[Trial]:
     return sorted(search.complete, key=lambda trial: trial.values[0], reverse=falling)
 
 
-def _score_colours(values: Sequence[float]) -> Any:
-    """From a score to a colour; on a logarithmic scale where scores span decades."""
+def score_colours(search: Search) -> Any:
+    """From a score to a colour; the worst tenth of the trials has the colour of its best one.
+
+    Otherwise a few trials that failed to learn would leave one colour for all others. The scale is
+    logarithmic where scores span decades.
+    """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm, Normalize
 
-    finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
-    norm = LogNorm if _is_wide(finite) else Normalize
-    return ScalarMappable(norm(min(finite), max(finite)), COLOURS)
+    finite = [t.values[0] for t in search.complete if math.isfinite(t.values[0])] or [0.0, 1.0]
+    lower = search.objectives[0].mode == "min"
+    ends = np.percentile(finite, [0, 90] if lower else [10, 100])
+    low, high = float(ends[0]), float(ends[1])
+    return ScalarMappable((LogNorm if _is_wide([low, high]) else Normalize)(low, high), COLOURS)
+
+
+def _faint(lines: int) -> float:
+    """How opaque each of so many lines is."""
+    return min(0.75, max(0.15, 40 / max(lines, 1)))
 
 
 def _polyline(axis: Any, trial: Trial, dimensions: Sequence[Dimension], **style: Any) -> None:
@@ -185,6 +202,16 @@ def _between(dimension: Dimension, place: float) -> float:
     return (place - low) / (high - low)
 
 
+def _upright_axes(axis: Any, dimensions: Sequence[Dimension]) -> None:
+    """A vertical axis for each dimension, with its name below."""
+    for x, dimension in enumerate(dimensions):
+        _upright_axis(axis, x, dimension)
+    axis.spines[["left", "bottom"]].set_visible(False)
+    axis.set_xticks(range(len(dimensions)), [_broken(d.name) for d in dimensions], fontsize=8)
+    axis.tick_params(axis="x", length=0, pad=8)
+    axis.set(yticks=[], xlim=(-0.25, len(dimensions) - 0.8), ylim=(-0.04, 1.04))
+
+
 def _upright_axis(axis: Any, x: int, dimension: Dimension) -> None:
     """A line with ticks at one place of the parallel coordinates."""
     axis.plot([x, x], [0, 1], color="black", linewidth=0.8, zorder=1)
@@ -205,7 +232,8 @@ def _ticks(dimension: Dimension) -> list[tuple[float, str]]:
     low, high = dimension.low, dimension.high
     if low == high:
         return [(low, f"{low:.4g}")]
-    locator = LogLocator() if dimension.log else MaxNLocator(4)
+    whole = isinstance(low, int)
+    locator = LogLocator() if dimension.log else MaxNLocator(4, integer=whole)
     between = [float(tick) for tick in locator.tick_values(low, high)]
     inner = [tick for tick in between if 0.07 < _inside(dimension, tick) < 0.93]
     return [(tick, f"{tick:.4g}") for tick in (low, *inner, high)]
@@ -256,13 +284,18 @@ def _slice(axis: Any, search: Search, dimension: Dimension) -> Any:
     style: dict[str, Any] = {"cmap": COLOURS, "vmin": 0, "vmax": max(last, 1), "s": 26}
     colours = [trial.number for trial in known]
     drawn = axis.scatter(*_columns(points), c=colours, edgecolors="white", linewidths=0.4, **style)
+    _mark_infeasible(axis, search, dimension)
+    _logarithmic_if_wide(axis, [value for _, value in points])
+    _along(axis, dimension)
+    return drawn
+
+
+def _mark_infeasible(axis: Any, search: Search, dimension: Dimension) -> None:
+    """Mark at the lower edge the values of trials that could not be done."""
     lost = [t for t in search.of("infeasible") if _has(t, dimension)]
     _at_edge(axis, [dimension.place(t.params[dimension.name]) for t in lost], "", INFEASIBLE)
     if lost:
         axis.set_title("✖ infeasible", fontsize=8, color=RED, loc="right")
-    _logarithmic_if_wide(axis, [value for _, value in points])
-    _along(axis, dimension)
-    return drawn
 
 
 def _has(trial: Trial, dimension: Dimension) -> bool:
@@ -301,31 +334,39 @@ def _three_ticks(axis: Any, dimension: Dimension) -> None:
     axis.xaxis.set_minor_locator(NullLocator())
 
 
+CURVES: dict[str, dict[str, Any]] = {  # state of a trial -> how its curve is drawn
+    "complete": {"color": BLUE, "linewidth": 1.1},
+    "pruned": {"color": GREY, "linewidth": 0.7},
+    "running": {"color": BLUE, "linestyle": ":", "linewidth": 1.1},
+    "infeasible": {"color": RED, "linewidth": 0.8},
+    "failed": {"color": RED, "linestyle": ":", "linewidth": 0.8},
+}
+
+
 def curves(search: Search, path: Path) -> Path:
     """The monitored metric of every trial over epochs; pruned ones end at a cross."""
     made, axes = figure(1, 1, 9, 4.6)
     axis = axes[0, 0]
-    styles: dict[str, dict[str, Any]] = {
-        "complete": {"color": BLUE, "alpha": 0.55, "linewidth": 1.1},
-        "pruned": {"color": GREY, "alpha": 0.8, "linewidth": 0.7},
-        "running": {"color": BLUE, "linestyle": ":", "linewidth": 1.1},
-        "infeasible": {"color": RED, "alpha": 0.8, "linewidth": 0.8},
-        "failed": {"color": RED, "alpha": 0.8, "linewidth": 0.8, "linestyle": ":"},
-    }
-    for state, style in styles.items():
-        shown = [t for t in search.trials if t.state == state and t.curve]
-        for i, trial in enumerate(t for t in shown if t.number not in search.best):
-            axis.plot(*_columns(trial.curve), label=state if i == 0 else None, **style)
-            if state == "pruned":
-                axis.plot(*trial.curve[-1], "x", color="black", markersize=4, markeredgewidth=0.9)
-            elif len(trial.curve) == 1:
-                axis.plot(*trial.curve[0], ".", **style)
+    faint = _faint(len(search.trials))
+    for state, style in CURVES.items():
+        shown = [t for t in search.trials if t.state == state and t.number not in search.best]
+        for i, trial in enumerate(t for t in shown if t.curve):
+            _curve(axis, trial, {**style, "alpha": faint}, state if i == 0 else None)
     _best_curves(axis, search)
     _logarithmic_if_wide(axis, [score for trial in search.trials for _, score in trial.curve])
     axis.set(xlabel="epochs", ylabel=search.monitor)
     _whole_numbers(axis.xaxis)
     axis.legend(**_OUTSIDE)
     return save(made, path)
+
+
+def _curve(axis: Any, trial: Trial, style: Mapping[str, Any], name: str | None) -> None:
+    """One learning curve; one of a single validation is a dot."""
+    axis.plot(*_columns(trial.curve), label=name, **style)
+    if trial.state == "pruned":
+        axis.plot(*trial.curve[-1], "x", color="black", markersize=4, markeredgewidth=0.9)
+    elif len(trial.curve) == 1:
+        axis.plot(*trial.curve[0], ".", color=style["color"])
 
 
 def _best_curves(axis: Any, search: Search) -> None:
@@ -360,15 +401,9 @@ def pareto(search: Search, path: Path) -> Path:
     """Two objectives against each other; the trials that no other one beats in both are joined."""
     made, axes = figure(1, 1, 7, 5)
     axis = axes[0, 0]
-    front = sorted(t.values for t in search.complete if t.number in search.best)
     others = [t.values for t in search.complete if t.number not in search.best]
     axis.scatter(*_columns(others), color=GREY, s=26, linewidths=0, label="complete")
-    axis.step(*_columns(front), where=_corner(search), color=ORANGE, linewidth=1.2)
-    axis.scatter(*_columns(front), color=ORANGE, s=48, zorder=3, label="Pareto front")
-    for trial in search.complete:
-        if trial.number in search.best:
-            place = {"xytext": (5, 5), "textcoords": "offset points", "fontsize": 8}
-            axis.annotate(str(trial.number), trial.values, **place)
+    _front(axis, search)
     axis.set(xlabel=_goal(search.objectives[0]), ylabel=_goal(search.objectives[1]))
     for i, (name, along) in enumerate((("x", axis.xaxis), ("y", axis.yaxis))):
         values = [trial.values[i] for trial in search.complete]
@@ -377,6 +412,17 @@ def pareto(search: Search, path: Path) -> Path:
             _plain_numbers(along, min(values), max(values))
     axis.legend(**_OUTSIDE)
     return save(made, path)
+
+
+def _front(axis: Any, search: Search) -> None:
+    """The trials of the front with their numbers, and the edge of what they beat."""
+    best = [trial for trial in search.complete if trial.number in search.best]
+    front = sorted(trial.values for trial in best)
+    axis.step(*_columns(front), where=_corner(search), color=ORANGE, linewidth=1.2)
+    axis.scatter(*_columns(front), color=ORANGE, s=48, zorder=3, label="Pareto front")
+    for trial in best:
+        place = {"xytext": (5, 5), "textcoords": "offset points", "fontsize": 8}
+        axis.annotate(str(trial.number), trial.values, **place)
 
 
 def _corner(search: Search) -> str:
@@ -458,7 +504,13 @@ def _broken(name: str) -> str:
     return name.replace(".", ".\n", 1)
 
 
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _short(choice: Any) -> str:
     """A choice as it fits on an axis."""
-    text = f"{choice:.4g}" if isinstance(choice, float) else str(choice)
+    names = {None: "null", True: "true", False: "false"}
+    is_name = choice is None or isinstance(choice, bool)
+    text = names[choice] if is_name else _number(choice)
     return text if len(text) <= 14 else f"{text[:12]}…"

@@ -85,6 +85,7 @@ class Verdict:
         seconds: of training, with those of earlier attempts.
         parameters: that were trained.
         epochs: begun.
+        threads: of the processor that it computed with; another number rounds sums differently.
     """
 
     attempt: int
@@ -96,6 +97,7 @@ class Verdict:
     seconds: float = 0.0
     parameters: int = 0
     epochs: int = 0
+    threads: int = 0
 
     def write(self, folder: Path, rank: int = 0) -> None:
         """Put it into the trial's folder in one step."""

@@ -51,6 +51,7 @@ def main(root: Path, words: Sequence[str]) -> None:
         repeats = repeat_best(question, opened, started)
         keep_best(question, opened, started)
         report(question, opened, repeats)
+        log_end(question, opened)
 
 
 @contextmanager
@@ -248,6 +249,7 @@ def repeat_best(
     if shared is None:
         return None
     with screen(f"{opened.name}, repeated", question) as shown:
+        shown.say(f"the best again, with {question.sweep.repeats} fresh seeds each:")
         loop(question, opened, shared, started, shown, reporting=False).run()
     return shared.study
 
@@ -265,5 +267,14 @@ def report(question: "Question", opened: "Opened", repeats: "optuna.Study | None
     from rnnlab.sweeps.repeats import find_repeats
     from rnnlab.sweeps.report import print_summary, write_report
 
-    write_report(opened.study, opened.folder, repeats or find_repeats(question, opened))
-    print_summary(opened.study, opened.folder)
+    repeats = repeats or find_repeats(question, opened)
+    write_report(opened.study, opened.folder, repeats)
+    print_summary(opened.study, opened.folder, repeats=repeats)
+
+
+def log_end(question: "Question", opened: "Opened") -> None:
+    """Log the outcome to W&B, if the trials are logged there."""
+    from rnnlab.sweeps import wandb_summary
+
+    token = opened.study.user_attrs["token"]
+    wandb_summary.log_end(question.base, opened.folder, opened.name, token)

@@ -53,7 +53,8 @@ class Reporter(L.Callback):
         known = self._trial.study.get_trials(deepcopy=False)[self._trial.number]
         if point < 1 or max(known.intermediate_values, default=0) > point:
             return False  # too early, or decided before the trial was resumed
-        self._trial.report(value, point)
+        if point not in known.intermediate_values:
+            self._trial.report(value, point)
         return self._trial.should_prune()
 
     def _progress(self, trainer: L.Trainer) -> float:

@@ -122,9 +122,16 @@ def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
 
 
 def command(trial: "FrozenTrial") -> str:
-    """What to type to repeat a trial, its seed included; empty before its values were drawn."""
+    """What to type to repeat a trial, its seed included; empty before its values were drawn.
+
+    The number of threads is part of it: sums that are split otherwise are rounded otherwise.
+    """
     words = trial.user_attrs.get("overrides")
-    return shlex.join(["python", "train.py", *map(str, words)]) if words else ""
+    if not words:
+        return ""
+    threads = trial.user_attrs.get("verdict", {}).get("threads")
+    first = [f"OMP_NUM_THREADS={threads}"] if threads else []
+    return " ".join([*first, shlex.join(["python", "train.py", *map(str, words)])])
 
 
 def compare(repeats: "optuna.Study") -> Comparison:

@@ -117,9 +117,11 @@ def running_row(shared: SharedStudy, slot: Slot) -> list[Any]:
 
 
 def drawn_values(claimed: Claimed) -> list[tuple[str, str]]:
-    """The searched values of a trial, short."""
-    drawn = claimed.trial.params.items()
-    return [(key, f"{v:.4g}" if isinstance(v, float) else str(v)) for key, v in drawn]
+    """The searched values of a trial, short; of a repeated one what it repeats, and the seed."""
+    known = claimed.trial.user_attrs
+    drawn: dict[str, Any] = {name: known[name] for name in ("of", "seed") if name in known}
+    drawn |= claimed.trial.params
+    return [(key, f"{v:.4g}" if isinstance(v, float) else str(v)) for key, v in drawn.items()]
 
 
 def best_score(shared: SharedStudy, maximize: bool) -> float | None:

@@ -213,6 +213,7 @@ def verdict(
         seconds=float(report.get("speed", {}).get("training_seconds", 0.0)),
         parameters=int(report.get("model", {}).get("parameters", 0)),
         epochs=1 + max((int(float(row["epoch"])) for row in rows), default=-1),
+        threads=int(report.get("device", {}).get("threads", 0)),
     )
 
 
