@@ -200,7 +200,11 @@ def test_neither_a_dead_actor_nor_a_dead_search_loses_a_trial(tmp_path: Path) ->
     assert not psutil.wait_procs([worker], timeout=GONE_SECONDS)[1]
     until(lambda: len(session.working(WORKER)) == 2)
     time.sleep(0.5)
-    session.kill()  # and see that nobody stays behind
+    family = session.members()
+    session.process.kill()
+    ours = [one for one in family if WORKER in command_of(one) or "::Actor" in command_of(one)]
+    assert len(ours) == 4
+    assert not psutil.wait_procs(ours, timeout=GONE_SECONDS)[1]
     again = Session(tmp_path, words)
     assert again.wait() == 0, again.log.read_text()
     trials = finished_once(tmp_path, 4)

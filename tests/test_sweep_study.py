@@ -17,8 +17,10 @@ from rnnlab.sweeps.components import make_pruner, make_sampler, seed_of
 from rnnlab.sweeps.definition import define, differences
 from rnnlab.sweeps.job import Job, Reporting, Verdict, verdict_of
 from rnnlab.sweeps.owner import Owner, Watch, is_running, this_host, this_process
+from rnnlab.sweeps.runner import LocalRunner
 from rnnlab.sweeps.storage import open_storage, study_lock, without_password
 from rnnlab.sweeps.study import SharedStudy, state_of
+from rnnlab.sweeps.trial import alone
 
 TPE = {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 3}
 RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
@@ -319,3 +321,51 @@ def test_what_changed_is_told() -> None:
 
 def test_no_pruner_prunes_nothing() -> None:
     assert isinstance(make_pruner(None), optuna.pruners.NopPruner)
+
+
+def test_with_less_memory_it_begins_afresh_wherever_the_folder_is(tmp_path: Path) -> None:
+    study = shared(tmp_path)
+    claimed = study.claim()
+    assert claimed is not None
+    study.begin_again(claimed, ["data.batch_size=8"])  # the folder is on another machine
+    assert (claimed.attempt, claimed.afresh) == (2, True)
+    study.begin_again(claimed)
+    assert (claimed.attempt, claimed.afresh) == (3, False), "what it did with less goes on"
+    assert claimed.smaller == ["data.batch_size=8"]
+
+
+def test_what_is_left_of_a_larger_batch_is_removed_where_the_trial_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalRunner, "_start_in_worker", lambda self, job: None)
+    left = tmp_path / "0001" / "config.yaml"
+    left.parent.mkdir()
+    left.touch()
+    runner = LocalRunner(tmp_path, {}, tmp_path / "log")
+    runner.start(Job(str(left.parent), 1))
+    assert left.exists()
+    runner.start(Job(str(left.parent), 2, afresh=True))
+    assert not left.exists()
+
+
+def test_a_trial_begins_when_the_process_before_has_ended(tmp_path: Path) -> None:
+    folder = tmp_path / "trials" / "0001"
+    order: list[str] = []
+
+    def second() -> None:
+        with alone(folder):
+            order.append("second")
+
+    with alone(folder):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.2)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_nobody_is_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnlab.sweeps.trial.ALONE_SECONDS", 0.1)
+    with alone(tmp_path / "0001"), alone(tmp_path / "0001"):
+        pass

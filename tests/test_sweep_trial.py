@@ -210,3 +210,11 @@ def test_a_verdict_is_plain_text(tmp_path: Path) -> None:
     do(job(tmp_path))
     told = json.loads((tmp_path / "0000" / "verdict.json").read_text())
     assert told["state"] == "complete"
+
+
+def test_a_machine_that_does_not_see_the_storage_says_so(tmp_path: Path) -> None:
+    _, reporting = study_of(tmp_path)
+    elsewhere = replace(reporting, storage=f"journal://{tmp_path}/elsewhere/study.journal")
+    verdict = do(job(tmp_path, reporting=elsewhere))
+    assert (verdict.state, verdict.failure) == ("failed", "config")
+    assert "All machines of a search must see the same storage" in verdict.message

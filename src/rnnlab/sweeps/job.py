@@ -46,6 +46,7 @@ class Job:
         settings: what the search itself sets beside the words: dotted key -> value.
         identity: name, group and id of the trial for loggers that take them.
         checks: command lines to be checked without training; nothing else is done.
+        afresh: what an earlier attempt left in the folder is removed first.
     """
 
     folder: str
@@ -56,6 +57,7 @@ class Job:
     settings: Mapping[str, Any] = field(default_factory=dict)
     identity: Mapping[str, str] = field(default_factory=dict)
     checks: Sequence[Sequence[str]] = ()
+    afresh: bool = False
 
     def line(self) -> str:
         """As one line of text."""

@@ -224,6 +224,7 @@ def jobs(
             attempt=claimed.attempt,
             words=[*claimed.words, *claimed.smaller],
             devices=question.devices,
+            afresh=claimed.afresh,
             reporting=place if single else None,
             settings={"test": False, "baselines": False},
             identity={

@@ -1,5 +1,6 @@
 """The callback that tells a study how a trial goes, and asks it whether to go on."""
 
+import socket
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -70,16 +71,27 @@ class Reporter(L.Callback):
 
     @cached_property
     def _trial(self) -> "optuna.Trial":
-        """The trial in its study; what its values are was decided elsewhere."""
+        """The trial in its study; what its values are was decided elsewhere.
+
+        Raises:
+            ConfigError: the study is not in what is the storage on this machine.
+        """
         import optuna
 
         from rnnlab.sweeps.components import make_pruner
-        from rnnlab.sweeps.storage import open_storage
+        from rnnlab.sweeps.storage import open_storage, without_password
 
-        study = optuna.load_study(
-            study_name=self.reporting.study,
-            storage=open_storage(self.reporting.storage),
-            sampler=optuna.samplers.RandomSampler(),
-            pruner=make_pruner(self.reporting.pruner),
-        )
+        try:
+            study = optuna.load_study(
+                study_name=self.reporting.study,
+                storage=open_storage(self.reporting.storage),
+                sampler=optuna.samplers.RandomSampler(),
+                pruner=make_pruner(self.reporting.pruner),
+            )
+        except KeyError as error:
+            raise ConfigError(
+                f"storage={without_password(self.reporting.storage)}: on {socket.gethostname()} "
+                f"there is no study {self.reporting.study} in it. All machines of a search must "
+                "see the same storage, such as postgresql+psycopg://<user>@<host>/<database>"
+            ) from error
         return optuna.trial.Trial(study, self.reporting.trial_id)

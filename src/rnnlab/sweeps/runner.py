@@ -1,6 +1,7 @@
 """Processes that do trials on this machine: one that stays, or a group for one trial."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -79,13 +80,17 @@ class LocalRunner:
     def start(self, job: Job) -> None:
         """See Runner."""
         self._job = job
+        if job.afresh:
+            shutil.rmtree(job.folder, ignore_errors=True)
         if job.devices == 1:
             self._start_in_worker(job)
         else:
             self._start_group(job)
 
     def _start_in_worker(self, job: Job) -> None:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self.kill()  # what it has left behind, such as loaders of data
+        if self._process is None:
             self.warm_up()
         with suppress(BrokenPipeError):  # it died a moment ago; poll will say so
             self._tell(job.line())
@@ -95,6 +100,7 @@ class LocalRunner:
         paper = Path(f"{job.folder}.job.json")
         paper.parent.mkdir(parents=True, exist_ok=True)
         write_text(paper, job.line())
+        paper.chmod(0o600)  # the URL of the storage may hold a password
         group = ("--standalone", f"--nproc_per_node={job.devices}", "-m", "rnnlab.sweeps.rank")
         self._process = self._popen(
             "torch.distributed.run", *group, str(self.conf), str(paper.resolve())

@@ -36,6 +36,7 @@ class Claimed:
         attempt: how often somebody began it, this time included.
         smaller: words that were added because memory ran out.
         seconds: that earlier attempts took.
+        afresh: whether this attempt must not go on from what stands in the folder.
     """
 
     trial: optuna.Trial
@@ -44,6 +45,7 @@ class Claimed:
     attempt: int
     smaller: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    afresh: bool = False
 
     @property
     def number(self) -> int:
@@ -161,13 +163,18 @@ class SharedStudy:
         return self.study.get_trials(deepcopy=False)[claimed.number]
 
     def begin_again(self, claimed: Claimed, smaller: Sequence[str] = ()) -> None:
-        """Count one more attempt; with less memory, from the start."""
+        """Count one more attempt; with less memory, from the start.
+
+        The folder goes first: whoever takes over a moment later must not find its verdict. It may
+        be on another machine; whoever does the job there is told, too.
+        """
         claimed.attempt += 1
         claimed.trial.set_user_attr("attempts", claimed.attempt)
+        claimed.afresh = bool(smaller)
         if smaller:
+            shutil.rmtree(claimed.folder, ignore_errors=True)
             claimed.smaller = list(smaller)
             claimed.trial.set_user_attr("smaller", claimed.smaller)
-            shutil.rmtree(claimed.folder)
 
     def give_back(self, claimed: Claimed, seconds: float) -> None:
         """Leave a trial to whoever comes next, who goes on from its last checkpoint."""

@@ -4,14 +4,19 @@ import gc
 import math
 import os
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from rnnlab.errors import ConfigError, DataError, RunPruned, RunStopped
 from rnnlab.report.folder import RunFolder
 from rnnlab.sweeps.composing import assign, compose
 from rnnlab.sweeps.job import Job, Verdict
+
+ALONE_SECONDS = 30.0  # for the process of an earlier attempt to end
 
 
 def do(job: Job, conf: Path) -> Verdict:
@@ -22,10 +27,28 @@ def do(job: Job, conf: Path) -> Verdict:
         conf: the folder conf/.
     """
     rank = int(os.environ.get("RANK", 0))
-    verdict = judge(job, conf)
-    if rank == 0 or verdict.failure:
-        verdict.write(Path(job.folder), rank)
+    with nullcontext() if rank or job.checks else alone(Path(job.folder)):
+        verdict = judge(job, conf)
+        if rank == 0 or verdict.failure:
+            verdict.write(Path(job.folder), rank)
     return verdict
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until the process that was here before has ended.
+
+    A trial is taken over when its search is dead; the processes of that search, on another machine
+    perhaps, may need some seconds more to notice. The lock ends with its holder. Where the file
+    system has none, or nobody gives it back, there is nothing better than to begin.
+    """
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    with suppress(Timeout, NotImplementedError, OSError):
+        lock.acquire(timeout=ALONE_SECONDS)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def judge(job: Job, conf: Path) -> Verdict:
