@@ -10,7 +10,7 @@ from composing import ROOT
 from rnnlab.errors import ConfigError
 from rnnlab.sweeps.definition import differences
 from rnnlab.sweeps.job import Verdict
-from rnnlab.sweeps.opening import Question, ask, open_study, place_of
+from rnnlab.sweeps.opening import Opened, Question, ask, begin, open_study, place_of
 from rnnlab.sweeps.repeats import best_trials, find_repeats, open_repeats, with_seed
 from rnnlab.sweeps.settings import read_sweep
 from rnnlab.sweeps.study import trial_seed
@@ -21,9 +21,18 @@ def question(folder: Path, *words: str, sweep: str = "sine_gru") -> Question:
     return ask(read_sweep(ROOT, given), ROOT)
 
 
+def begun(asked: Question, trials: int = 1) -> Opened:
+    """A study with some trials."""
+    opened = open_study(asked)
+    begin(asked, opened)
+    for _ in range(trials):
+        opened.study.ask()
+    return opened
+
+
 def waiting(asked: Question) -> list[dict]:
     """The points that a study begins with."""
-    trials = open_study(asked).study.get_trials()
+    trials = begun(asked, trials=0).study.get_trials()
     return [trial.system_attrs["fixed_params"] for trial in trials]
 
 
@@ -44,7 +53,7 @@ def finished(study: optuna.Study, rates: Sequence[float]) -> None:
 
 
 def test_the_same_question_opens_the_same_study(tmp_path: Path) -> None:
-    first = open_study(question(tmp_path))
+    first = begun(question(tmp_path))
     again = open_study(question(tmp_path, "n_trials=99", "slots=3", "sampler=random"))
     assert again.study.user_attrs["token"] == first.study.user_attrs["token"]
     assert first.folder == tmp_path / "sine_gru"
@@ -63,7 +72,7 @@ def test_the_same_question_opens_the_same_study(tmp_path: Path) -> None:
 def test_another_question_is_refused_with_what_differs(
     word: str, line: str, tmp_path: Path
 ) -> None:
-    open_study(question(tmp_path))
+    begun(question(tmp_path))
     with pytest.raises(ConfigError, match="was begun with other settings") as told:
         open_study(question(tmp_path, word))
     assert line in str(told.value)
@@ -71,8 +80,8 @@ def test_another_question_is_refused_with_what_differs(
 
 
 def test_another_question_can_have_a_study_of_its_own(tmp_path: Path) -> None:
-    open_study(question(tmp_path))
-    other = open_study(question(tmp_path, "seed=1", "on_change=new"))
+    begun(question(tmp_path))
+    other = begun(question(tmp_path, "seed=1", "on_change=new"))
     assert (other.name, other.folder.name) == ("sine_gru-2", "sine_gru-2")
     again = open_study(question(tmp_path, "seed=1", "on_change=new"))
     assert again.name == "sine_gru-2", "the one that was begun for it"
@@ -81,12 +90,28 @@ def test_another_question_can_have_a_study_of_its_own(tmp_path: Path) -> None:
 
 
 def test_another_question_can_be_forced_and_it_is_kept(tmp_path: Path) -> None:
-    open_study(question(tmp_path))
-    forced = open_study(question(tmp_path, "seed=1", "on_change=force"))
-    assert forced.study.user_attrs["forced"] == [{"at": 0, "changed": ["seed: 0 -> 1"]}]
+    begun(question(tmp_path))
+    forced = begun(question(tmp_path, "seed=1", "on_change=force"))
+    assert forced.study.user_attrs["forced"] == [{"at": 1, "changed": ["seed: 0 -> 1"]}]
     assert not differences(
         forced.study.user_attrs["definition"], question(tmp_path, "seed=1").definition
     )
+
+
+def test_settings_that_did_not_work_do_not_stand_in_the_way(tmp_path: Path) -> None:
+    begun(question(tmp_path), trials=0)
+    several = ["objectives=[score,seconds]", "pruner=none"]
+    opened = begun(question(tmp_path, "seed=1", *several))
+    assert opened.name == "sine_gru"
+    assert len(opened.study.directions) == 2
+
+
+def test_who_begins_second_with_something_else_is_refused(tmp_path: Path) -> None:
+    mine = question(tmp_path)
+    opened = open_study(mine)
+    begun(question(tmp_path, "seed=1"))
+    with pytest.raises(ConfigError, match="seed: 1 -> 0"):
+        begin(mine, opened)
 
 
 def test_a_search_starts_with_what_was_enqueued_once(tmp_path: Path) -> None:
@@ -103,14 +128,15 @@ def test_a_point_outside_of_the_space_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_warm_start_tries_the_best_of_another_study_again(tmp_path: Path) -> None:
-    finished(open_study(question(tmp_path, "name=before")).study, [0.02, 0.001, 0.01, 0.003])
+    finished(begun(question(tmp_path, "name=before"), 0).study, [0.02, 0.001, 0.01, 0.003])
     asked = question(tmp_path, "warm_start={study: before, best: 2}")
     assert waiting(asked) == [{"optimizer.lr": 0.001}, {"optimizer.lr": 0.003}]
 
 
 def test_a_warm_start_from_nowhere_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"warm_start\.study=nothing"):
-        open_study(question(tmp_path, "warm_start={study: nothing}"))
+        begun(question(tmp_path, "warm_start={study: nothing}"))
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_a_budget_of_samples_is_the_same_whatever_the_batch(tmp_path: Path) -> None:
@@ -159,7 +185,7 @@ def test_the_study_stands_beside_its_results(tmp_path: Path) -> None:
 
 def test_the_best_are_repeated_with_seeds_that_can_be_paired(tmp_path: Path) -> None:
     asked = question(tmp_path, "repeats=3", "repeat_best=2")
-    opened = open_study(asked)
+    opened = begun(asked, trials=0)
     finished(opened.study, [0.02, 0.001, 0.01, 0.001])
     assert [trial.number for trial in best_trials(opened.study, 2)] == [1, 2], "0.001 once"
     assert find_repeats(asked, opened) is None

@@ -36,7 +36,7 @@ def main(root: Path, words: Sequence[str]) -> None:
         ConfigError: a setting cannot work, or too many trials failed.
         RunStopped: the search was asked to stop, and can go on.
     """
-    from rnnlab.sweeps.opening import ask, open_study
+    from rnnlab.sweeps.opening import ask, begin, open_study
 
     sweep = read_sweep(root, words)
     question = ask(sweep, root)
@@ -44,9 +44,10 @@ def main(root: Path, words: Sequence[str]) -> None:
     if sweep.report:
         report(question, opened)
         return
-    keep_settings(sweep, opened.folder)
     with going_on(words), runners(question, opened) as started:
         check_settings(question, opened, started)
+        begin(question, opened)
+        keep_settings(sweep, opened.folder)
         search(question, opened, started)
         repeats = repeat_best(question, opened, started)
         keep_best(question, opened, started)

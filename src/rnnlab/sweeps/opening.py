@@ -18,7 +18,7 @@ from rnnlab.sweeps.definition import define, differences
 from rnnlab.sweeps.job import Verdict
 from rnnlab.sweeps.settings import SweepConfig
 from rnnlab.sweeps.space import Space
-from rnnlab.sweeps.storage import Lock, open_storage, study_lock
+from rnnlab.sweeps.storage import Lock, is_there, open_storage, study_lock
 from rnnlab.sweeps.study import trial_seed
 
 if TYPE_CHECKING:
@@ -191,6 +191,9 @@ def place_of(sweep: SweepConfig, name: str) -> tuple[Path, str]:
 def open_study(question: Question) -> Opened:
     """The study of a question; where there is one of its name, it must be about the same.
 
+    A new study is about nothing until `begin`, so that settings that turn out not to work do not
+    stand in the way of better ones.
+
     Raises:
         ConfigError: it is about something else, with what differs.
     """
@@ -200,15 +203,31 @@ def open_study(question: Question) -> Opened:
     while True:
         name = sweep.name if number == 1 else f"{sweep.name}-{number}"
         opened = _open(question, name)
-        with opened.lock():
-            then = opened.study.user_attrs.get("definition")
-            changed = differences(then, question.definition) if then else []
-            if not changed or sweep.on_change == "force":
-                _settle(question, opened, changed)
-                return opened
+        changed = changes(question, opened)
+        if not changed or sweep.on_change == "force":
+            return opened
         if sweep.on_change == "refuse":
             raise ConfigError(_refusal(name, opened.folder, changed))
         number += 1
+
+
+def changes(question: Question, opened: Opened) -> list[str]:
+    """What differs from the question that the trials of a study were begun for, a line each."""
+    then = opened.study.user_attrs.get("definition")
+    return differences(then, question.definition) if then and opened.study.trials else []
+
+
+def begin(question: Question, opened: Opened) -> None:
+    """Write down what the study is about, and what it begins with, if nobody has.
+
+    Raises:
+        ConfigError: somebody has begun it meanwhile, with something else.
+    """
+    with opened.lock():
+        changed = changes(question, opened)
+        if changed and question.sweep.on_change != "force":
+            raise ConfigError(_refusal(opened.name, opened.folder, changed))
+        _settle(question, opened, changed)
 
 
 def _open(question: Question, name: str) -> Opened:
@@ -226,9 +245,11 @@ def _open(question: Question, name: str) -> Opened:
 
 def _create(storage: "BaseStorage", name: str, question: Question) -> optuna.Study:
     directions = question.directions()
-    study = optuna.create_study(
-        storage=storage, study_name=name, directions=directions, load_if_exists=True
-    )
+    settings: dict[str, Any] = {"storage": storage, "study_name": name, "directions": directions}
+    study = optuna.create_study(**settings, load_if_exists=True)
+    if study.directions != directions and not study.trials:
+        optuna.delete_study(study_name=name, storage=storage)
+        study = optuna.create_study(**settings)
     if study.directions != directions:
         raise ConfigError(
             f"objectives: the study {name} has {len(study.directions)} of its own; give another "
@@ -238,9 +259,9 @@ def _create(storage: "BaseStorage", name: str, question: Question) -> optuna.Stu
 
 
 def _settle(question: Question, opened: Opened, changed: Sequence[str]) -> None:
-    """Write down what the study is about, and what it begins with; the definition comes last."""
+    """The definition comes last: where it stands, everything does."""
     study = opened.study
-    if "definition" in study.user_attrs and not changed:
+    if study.user_attrs.get("definition") == question.definition:
         return
     if "token" not in study.user_attrs:
         study.set_user_attr("token", secrets.token_hex(3))
@@ -274,6 +295,8 @@ def warm_points(question: Question) -> list[dict[str, Any]]:
         return []
     _, default = place_of(question.sweep, warm["study"])
     url = warm.get("storage") or default
+    if not is_there(url):
+        raise ConfigError(f"warm_start.study={warm['study']}: there is no {url}")
     try:
         other = optuna.load_study(study_name=warm["study"], storage=open_storage(url))
     except KeyError as error:

@@ -87,6 +87,12 @@ def study_lock(url: str, study: str) -> Lock:
     return _kind(url).lock(url, study)
 
 
+def is_there(url: str) -> bool:
+    """Whether a storage that is a file exists; of a database it is not known before it is asked."""
+    kind, _, place = url.partition("://")
+    return kind not in ("journal", "sqlite") or _path(kind, place).exists()
+
+
 def without_password(url: str) -> str:
     """A URL that can be shown.
 
@@ -107,9 +113,13 @@ def file_of(url: str) -> Path:
     (PosixPath('study.journal'), PosixPath('/tmp/study.db'))
     """
     kind, _, place = url.partition("://")
-    path = Path(place.removeprefix("/") if kind == "sqlite" else place)
+    path = _path(kind, place)
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _path(kind: str, place: str) -> Path:
+    return Path(place.removeprefix("/") if kind == "sqlite" else place)
 
 
 class _Kind(Protocol):
