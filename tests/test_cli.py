@@ -125,6 +125,38 @@ def test_a_list_of_runs_is_one_run_after_the_other(tmp_path: Path) -> None:
     assert sizes == {"4", "8"}
 
 
+@pytest.mark.slow
+def test_a_list_of_runs_on_several_devices_is_refused_with_what_does_it(tmp_path: Path) -> None:
+    process = train(tmp_path, "-m", "trainer=ddp", "trainer.accelerator=cpu", "seed=0,1")
+    assert process.returncode == USAGE_ERROR
+    assert "each process that DDP starts would run" in process.stderr
+    assert "python sweep.py sweep=<name> trainer.devices=" in process.stderr
+
+
+def test_the_door_of_searches_needs_nothing_heavy_to_help_and_to_refuse(tmp_path: Path) -> None:
+    script = str(ROOT / "sweep.py")
+    code = f"""if True:
+        import runpy, sys
+        for words in (["--help"], ["sweep=sine_gur"], ["sweep=sine_gru", "n_trails=3"]):
+            sys.argv = [{script!r}, *words]
+            try:
+                runpy.run_path({script!r}, run_name="__main__")
+            except SystemExit as ended:
+                print("ended", ended.code)
+        heavy = {{"torch", "lightning", "pandas", "matplotlib", "wandb", "datasets"}}
+        print("heavy:", sorted(heavy & sys.modules.keys()))
+    """
+    command = [sys.executable, "-c", code]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    for word in ("python sweep.py sweep=", "imdb_cells", "nsga2", "n_trials"):
+        assert word in process.stdout
+    lines = process.stdout.splitlines()
+    assert lines[-3:] == ["ended 2", "ended 2", "heavy: []"]
+    assert "did you mean sine_gru?" in process.stderr
+    assert "did you mean n_trials?" in process.stderr
+    assert not list(tmp_path.iterdir())
+
+
 # In this process.
 
 
