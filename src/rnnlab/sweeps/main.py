@@ -45,6 +45,7 @@ def main(root: Path, words: Sequence[str]) -> None:
         report(question, opened)
         return
     with going_on(words), runners(question, opened) as started:
+        head(question, opened, len(started))
         check_settings(question, opened, started)
         begin(question, opened)
         keep_settings(sweep, opened.folder)
@@ -65,6 +66,23 @@ def going_on(words: Sequence[str]) -> Iterator[None]:
     except SearchStopped as stopped:
         command = shlex.join(["python", "sweep.py", *words])
         raise SearchStopped(f"{stopped}; to go on: {command}") from None
+
+
+def head(question: "Question", opened: "Opened", slots: int) -> None:
+    """Say what is going to be searched, and where it is kept."""
+    from rich.console import Console
+
+    from rnnlab.sweeps.storage import without_password
+
+    sweep, console = question.sweep, Console()
+    lines = {
+        "search": f"{opened.name}: {sweep.question}" if sweep.question else opened.name,
+        "space": ", ".join(question.space.dimensions),
+        "trials": f"{sweep.n_trials} in all, {slots} at a time",
+        "study": without_password(opened.url),
+    }
+    for name, line in lines.items():
+        console.print(f"{name:<9}{line}", highlight=False, soft_wrap=True, markup=False)
 
 
 def keep_settings(sweep: SweepConfig, folder: Path) -> None:

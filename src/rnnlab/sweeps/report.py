@@ -526,9 +526,24 @@ def summary_lines(
         yield "repeat", trial.command
     if len(best) > SHOWN:
         yield "", f"and {len(best) - SHOWN} more on the Pareto front, in the report"
+    if tested := tested_line(folder):
+        yield "test", tested
     if repeats:
         yield "repeats", compare(repeats).sentence
     yield "report", str(folder / PAGE)
+
+
+def tested_line(folder: Path) -> str:
+    """The scores of best/ on the test split; empty before it was tested."""
+    from rnnlab.report.folder import RunFolder
+    from rnnlab.report.screen import number
+
+    best = RunFolder(folder / "best")
+    report = best.read_report()
+    told = [(name, value) for name, value in report.get("scores", {}).items() if "test/" in name]
+    listed = ", ".join(f"{name} {number(value)}" for name, value in told)
+    targets = report.get("evaluated_targets", {}).get("test", 0)
+    return f"{listed} ({targets:,} targets, read once: {best.path})" if told else ""
 
 
 def best_line(search: Search, trial: Trial) -> str:
