@@ -7,6 +7,7 @@ An actor that dies closes the standard input of its processes, with which they e
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -114,7 +115,7 @@ def joined(address: str | None, own_cpus: int | None) -> Iterator[Any]:
         ConfigError: it is not installed, or nobody answers.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if address is None:  # its ports are open to the network
+    if address is None and "ray" not in sys.modules:  # read once; its ports are open to the network
         os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
         import ray
