@@ -149,6 +149,22 @@ def test_a_killed_slot_has_ended_its_trial_when_it_returns(slot: RayRunner, tmp_
     until(slot.is_ready)
 
 
+@pytest.mark.slow
+def test_a_machine_without_the_project_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
+    elsewhere = wanted(tmp_path, conf=tmp_path / "conf")
+    with pytest.raises(ConfigError, match="the same place on every machine"), Ray()(elsewhere):
+        pass
+
+
+@pytest.mark.slow
+def test_where_no_cluster_answers_it_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
+    launcher = Ray(address="127.0.0.1:1")
+    with pytest.raises(ConfigError, match=re.escape("launcher.address=127.0.0.1:1")):
+        launcher(wanted(tmp_path)).__enter__()
+
+
 def finished_once(folder: Path, count: int) -> list:
     trials = trials_of(journal(folder))
     assert [trial.number for trial in trials] == list(range(count))

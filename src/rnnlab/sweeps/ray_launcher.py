@@ -7,6 +7,7 @@ An actor that dies closes the standard input of its processes, with which they e
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -24,6 +25,7 @@ POLL_SECONDS = 0.02
 ANSWER_SECONDS = 0.2  # that an actor waits for a verdict before it says that there is none yet
 KILL_SECONDS = 5.0  # for an actor to end its processes itself
 PLACE_SECONDS = 120.0  # for the first slot to be given its place
+KNOCK_SECONDS = 5.0
 AGAIN_SECONDS = 5.0  # between two tries to have an actor
 OBJECT_STORE_BYTES = 80 * 2**20  # verdicts are small; Ray wants 75 MiB at least
 OWN = "local"  # Ray's word for a new one of this machine
@@ -90,7 +92,7 @@ class Ray:
     def _runner(self, ray: Any, needs: Mapping[str, float], wanted: Wanted, i: int) -> "RayRunner":
         threads = os.environ.get("OMP_NUM_THREADS", str(max(1, int(self.cpus))))
         log = wanted.logs / f"slot{i}-{socket.gethostname()}-{os.getpid()}.log"
-        place = Place(Path.cwd(), wanted.conf, {"OMP_NUM_THREADS": threads}, log)
+        place = Place(Path.cwd(), wanted.conf.resolve(), {"OMP_NUM_THREADS": threads}, log)
 
         def new_actor() -> Any:
             actor = ray.remote(Actor).options(
@@ -113,7 +115,7 @@ def joined(address: str | None, own_cpus: int | None) -> Iterator[Any]:
         ConfigError: it is not installed, or nobody answers.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if address is None:  # its ports are open to the network
+    if address is None and "ray" not in sys.modules:  # read once; its ports are open to the network
         os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
         import ray
@@ -130,6 +132,7 @@ def joined(address: str | None, own_cpus: int | None) -> Iterator[Any]:
         "object_store_memory": OBJECT_STORE_BYTES,
     }
     try:
+        knock(address or "")
         ray.init(
             address or OWN,
             log_to_driver=False,
@@ -143,6 +146,17 @@ def joined(address: str | None, own_cpus: int | None) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def knock(address: str) -> None:
+    """See whether somebody listens at a host and port; Ray itself would try for minutes.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
 
 
 def resources(nodes: list[dict[str, Any]]) -> list[Mapping[str, float]]:
@@ -242,26 +256,25 @@ class Actor:
     Args:
         place: see Place.
         warm_up: start the process of the trials now.
-
-    Raises:
-        Elsewhere: the project is not on this machine.
     """
 
     def __init__(self, place: Place, warm_up: bool) -> None:
-        try:
+        missing = [path for path in (place.folder, place.conf) if not path.exists()]
+        self.refusal: str | None = None
+        if missing:
+            self.refusal = (
+                f"{socket.gethostname()} has no {missing[0]}: the project must stand in the same "
+                "place on every machine"
+            )
+        else:
             os.chdir(place.folder)
-            place.conf.resolve(strict=True)
-        except OSError as error:
-            raise Elsewhere(
-                f"{socket.gethostname()} has no {error.filename}: the project must stand in the "
-                "same place on every machine"
-            ) from error
-        self.runner = LocalRunner(place.conf, place.environment, place.log)
-        if warm_up:
-            self.runner.warm_up()
+            self.runner = LocalRunner(place.conf, place.environment, place.log)
+            if warm_up:
+                self.runner.warm_up()
 
-    def ready(self) -> None:
-        """Answered as soon as the actor has its place."""
+    def ready(self) -> str | None:
+        """Answered as soon as the actor has its place: None, or why it cannot work there."""
+        return self.refusal
 
     def start(self, job: Job) -> None:
         """See Runner."""
@@ -284,10 +297,6 @@ class Actor:
     def kill(self) -> None:
         """See Runner."""
         self.runner.kill()
-
-
-class Elsewhere(Exception):  # noqa: N818, it is for the user
-    """A machine has not what the trials need."""
 
 
 class RayRunner:
@@ -314,8 +323,17 @@ class RayRunner:
             self._asked = self._actor.ready.remote()
         if self._actor is not None and not self._is_placed:
             with suppress(Died):
-                self._is_placed = self._answer() is not NOT_YET
+                self._welcome(self._answer())
         return self._is_placed
+
+    def _welcome(self, answer: Any) -> None:
+        """Hear what an actor says when it has its place."""
+        if isinstance(answer, str):
+            self.refusal = answer
+            self._end_actor()
+            self._again_at = time.monotonic() + AGAIN_SECONDS
+        else:
+            self._is_placed = answer is not NOT_YET
 
     def start(self, job: Job) -> None:
         """See Runner."""
@@ -345,8 +363,6 @@ class RayRunner:
             done, _ = self._ray.wait([self._asked], timeout=0)
             return self._ray.get(self._asked) if done else NOT_YET
         except errors.RayError as error:
-            cause = getattr(error, "cause", None)
-            self.refusal = str(cause) if isinstance(cause, Elsewhere) else None
             self._again_at = 0.0 if self._is_placed else time.monotonic() + AGAIN_SECONDS
             self._end_actor()
             raise Died(in_short(error)) from None
