@@ -25,9 +25,18 @@ from rnnlab.tasks import Forecasting
 B, T, D = 3, 7, 5
 LENGTHS = torch.tensor([T, 4, 1])
 MODELS, DATA = choices("model"), choices("data")
-ON_DATA = [  # all of them on every data set are many: those without a class of their own are slow
-    pytest.param(name, marks=[pytest.mark.slow] if is_preset("model", name) else [])
-    for name in MODELS
+ONE_OF_EACH_TASK = ("imdb", "sine", "text_file", "numbers", "echo")
+
+
+def is_quick(model: str, data: str) -> bool:
+    """Every architecture on every data set are many pairs: the other ones are slow tests."""
+    return not is_preset("model", model) and (model == "gru" or data in ONE_OF_EACH_TASK)
+
+
+PAIRS = [
+    pytest.param(model, data, marks=[] if is_quick(model, data) else [pytest.mark.slow])
+    for model in MODELS
+    for data in DATA
 ]
 OPTIONS: dict[str, dict[str, Any]] = {  # of stacked models, each alone and all together
     "residual": {"residual": True},
@@ -326,7 +335,7 @@ def test_to_build_a_data_set_reads_nothing(data_name: str, tmp_path: Path) -> No
 # Architectures on data sets.
 
 
-@pytest.mark.parametrize("model", ON_DATA)
+@pytest.mark.parametrize(("model", "data_name"), PAIRS)
 def test_gradients_reach_every_parameter(model: str, data_name: str, tmp_path: Path) -> None:
     """Of a real batch, through the task; for every pooling where the task has one."""
     data = data_of(data_name, tmp_path)
@@ -348,7 +357,7 @@ def test_gradients_reach_every_parameter(model: str, data_name: str, tmp_path: P
             assert parameter.grad.isfinite().all(), f"{name}, pooling={pooling}"
 
 
-@pytest.mark.parametrize("model", ON_DATA)
+@pytest.mark.parametrize(("model", "data_name"), PAIRS)
 def test_it_trains_a_step_or_says_why_not(model: str, data_name: str, tmp_path: Path) -> None:
     plain = one_step(small(data_name, tmp_path, f"model={model}"))
     try:

@@ -65,6 +65,7 @@ def test_reports_are_counted_in_epochs(tmp_path: Path) -> None:
     assert list(known.intermediate_values) == [1, 2], "once an epoch, at its end"
 
 
+@pytest.mark.slow
 def test_reports_can_be_counted_in_samples(tmp_path: Path) -> None:
     study, reporting = study_of(tmp_path, unit="samples", every=400)
     do(job(tmp_path, reporting=reporting))
@@ -82,6 +83,7 @@ def test_a_trial_that_is_given_up_is_pruned(tmp_path: Path) -> None:
     assert RunFolder(tmp_path / "0000").read_report()["status"] == "pruned"
 
 
+@pytest.mark.slow
 def test_one_that_was_let_on_is_not_asked_again_after_a_kill(tmp_path: Path) -> None:
     never = {"_target_": "optuna.pruners.ThresholdPruner", "upper": -1.0}
     study, reporting = study_of(tmp_path, never)
@@ -110,12 +112,14 @@ def test_data_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert "series.csv" in verdict.message
 
 
+@pytest.mark.slow
 def test_a_run_without_a_validation_is_told(tmp_path: Path) -> None:
     verdict = do(job(tmp_path, "+trainer.check_val_every_n_epoch=5"))
     assert verdict.failure == "config"
     assert "never logged" in verdict.message
 
 
+@pytest.mark.slow
 def test_a_metric_that_the_validation_does_not_log_ends_the_trial(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +142,7 @@ def test_an_error_of_the_code_is_a_crash_with_its_place(
     assert "KeyError: 'gone' (test_sweep_trial.py:" in verdict.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [
@@ -161,6 +166,7 @@ def test_memory_that_runs_out_is_known(
     assert odd.smaller == [], "a batch of 7 has no half"
 
 
+@pytest.mark.slow
 def test_half_the_batch_twice_is_a_step_of_as_many_samples(tmp_path: Path) -> None:
     less = ["data.batch_size=32", "trainer.accumulate_grad_batches=2"]
     whole, halved = do(job(tmp_path)), do(job(tmp_path / "b", *less))
@@ -195,6 +201,7 @@ def test_the_settings_of_several_trials_are_checked_without_training(tmp_path: P
     assert not list(tmp_path.glob("**/config.yaml"))
 
 
+@pytest.mark.slow
 def test_a_logger_is_told_which_trial_it_logs(tmp_path: Path) -> None:
     identity = {"id": "s-abc-0000", "group": "s", "name": "s-0", "other": "x"}
     words = ["logger=wandb", "logger.wandb.mode=offline"]
