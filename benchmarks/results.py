@@ -1,4 +1,4 @@
-"""Write docs/RESULTS.md and the table of the README from the reports of finished runs.
+r"""Write docs/RESULTS.md and the table of the README from the reports of finished runs.
 
     python train.py model=gru data=imdb
     python train.py -m model=rnn,lstm,gru data=sine
@@ -10,7 +10,7 @@
     python train.py experiment=weather_96_segment data.path=<weather.csv of Jena 2020>
     python train.py -m experiment=ptb_lstm,ptb_gru,ptb_rnn data.path=<folder with ptb.train.txt>
     python train.py experiment=multi30k_de_en data.path=<folder with train.de and train.en>
-    python train.py experiment=multi30k_de_en data.path=<the same> task.attention=none \\
+    python train.py experiment=multi30k_de_en data.path=<the same> task.attention=none \
         name=multi30k-de-en-bilstm-no-attention
     python train.py experiment=numbers_en_de
     python train.py -m data=stocks data.forecast=return,volatility name='stocks-${data.forecast}'

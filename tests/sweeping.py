@@ -13,6 +13,7 @@ import psutil
 from rnnlab.sweeps.storage import open_storage
 
 ROOT = Path(__file__).parents[1]
+PATHS = os.pathsep.join([str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
 TINY = [  # one trial takes less than a second
     *("sweep=sine_gru", "trainer=cpu", "model.hidden_size=8", "budget.epochs=3"),
     *("data.num_series=20", "data.num_eval_series=5", "data.steps=60", "data.first_target=40"),
@@ -37,7 +38,7 @@ class Session:
                 cwd=folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": PATHS},
             )
 
     def members(self) -> list[psutil.Process]:

@@ -116,12 +116,23 @@ def test_two_searches_at_once_share_the_trials(tmp_path: Path, postgresql: str) 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_trial_of_two_processes_survives_the_death_of_one(tmp_path: Path) -> None:
-    two = ["trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=16"]
-    words = [*TINY, "n_trials=3", *two]
+def test_trials_of_two_processes_are_one_training_each_whoever_dies(tmp_path: Path) -> None:
+    two = ["trainer=ddp", "trainer.accelerator=cpu", "scheduler=none"]
+    pruned = ["pruner=threshold", "pruner.upper=0.4", "pruner.n_warmup_steps=0"]
+    witness = ["+callbacks.witness._target_=witness.Witness"]
+    tiny = [word for word in TINY if not word.startswith("pruner.")]
+    space = ["space.data.batch_size=[8,16]"]
+    words = [*tiny, "n_trials=3", *two, *pruned, *witness, *space]
     harassed(tmp_path, words, ["rnnlab.sweeps.rank", "driver"], seed=3)
     trials = trials_of(journal(tmp_path))
     check(trials, 3)
+    assert {trial.state.name for trial in trials} == {"COMPLETE", "PRUNED"}
+    folders = sorted((tmp_path / "outputs" / "sweeps" / "sine_gru" / "trials").glob("*/"))
+    assert len(folders) == 3, "a run for each trial, and no other"
+    for trial, folder in zip(trials, folders, strict=True):
+        for rank in (0, 1):
+            told = json.loads((folder / f"witness{rank}.json").read_text())
+            assert told == pytest.approx(trial.params), f"trial {trial.number}, process {rank}"
 
 
 @pytest.mark.slow

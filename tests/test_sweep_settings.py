@@ -170,6 +170,11 @@ def test_another_budget_takes_the_place_of_the_one_in_the_file() -> None:
     assert read("budget={samples: 3}").budget == {"samples": 3}
 
 
+def test_a_list_is_of_choices_as_in_yaml() -> None:
+    space = Space.parse(read("space.data.batch_size=[8,16]").space).plain()
+    assert space["data.batch_size"] == {"choices": [8, 16]}
+
+
 def test_words_with_several_values_are_dimensions() -> None:
     config = read("optimizer.lr=interval(1e-4,1e-2)", "model=gru,lstm", "+optimizer.eps=1e-8,1e-6")
     space = Space.parse(config.space)

@@ -54,6 +54,23 @@ def main(root: Path, words: Sequence[str]) -> None:
         keep_best(question, opened, started)
         report(question, opened, repeats)
         log_end(question, opened)
+    check_outcome(opened)
+
+
+def check_outcome(opened: "Opened") -> None:
+    """Whether the search has found anything.
+
+    Raises:
+        SearchFailed: no trial is complete.
+    """
+    from rnnlab.sweeps.report import best_of
+    from rnnlab.sweeps.search import SearchFailed
+
+    if best_of(opened.study) is None:
+        raise SearchFailed(
+            f"no trial is complete; how each ended: {opened.folder / 'trials.csv'}, what the "
+            f"processes said: {opened.folder / 'logs'}"
+        )
 
 
 @contextmanager

@@ -239,7 +239,8 @@ def with_dimension(space: dict[str, Any], word: Word) -> dict[str, Any]:
     name = word.key.removeprefix("space.")
     key = dimension_of(space, name)
     if word.sign != "~":
-        values = word.value if isinstance(word.value, Mapping) else word.given.partition("=")[2]
+        typed = isinstance(word.value, Mapping | list)  # as in YAML, where a list has the choices
+        values = word.value if typed else word.given.partition("=")[2]
         return {**space, key or f"{word.sign}{name}": values}
     if key is None:
         raise ConfigError(f"{word.given}: no such dimension; {did_you_mean(name, space)}")
