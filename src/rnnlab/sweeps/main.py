@@ -80,9 +80,9 @@ def going_on(words: Sequence[str]) -> Iterator[None]:
 
     try:
         yield
-    except SearchStopped as stopped:
+    except (SearchStopped, KeyboardInterrupt) as stopped:  # the second: beside the trials
         command = shlex.join(["python", "sweep.py", *words])
-        raise SearchStopped(f"{stopped}; to go on: {command}") from None
+        raise SearchStopped(f"{str(stopped) or 'stopped'}; to go on: {command}") from None
 
 
 def head(question: "Question", opened: "Opened", slots: int) -> None:
