@@ -13,6 +13,7 @@ from rnnlab.sweeps.slots import Ended, Slot, progress_mark
 from rnnlab.sweeps.study import Claimed, SharedStudy
 
 POLL_SECONDS = 0.02
+IDLE_SECONDS = 0.2  # while others do the last trials
 CLAIM_SECONDS = 1.0  # between two looks for a trial that somebody left
 HOPELESS = 2  # trials, all of which end in a setting or in data that cannot work
 
@@ -96,7 +97,8 @@ class Search:
                 if self.limits.timeout and time.monotonic() - started > self.limits.timeout:
                     self._ask_to_stop(f"timeout={self.limits.timeout:g} s")
                 self.screen.show(self.shared, self.slots)
-                time.sleep(POLL_SECONDS)
+                busy = any(slot.is_busy for slot in self.slots)
+                time.sleep(POLL_SECONDS if busy else IDLE_SECONDS)
         if self._stop:
             raise SearchStopped(self._stop)
 
