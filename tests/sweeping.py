@@ -52,7 +52,7 @@ class Session:
         """Those of its processes that run a module."""
         return [process for process in self.members() if module in command_of(process)]
 
-    def wait(self, seconds: float = 200.0) -> int:
+    def wait(self, seconds: float = 400.0) -> int:
         """Its exit status."""
         try:
             return self.process.wait(seconds)

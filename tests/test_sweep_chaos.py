@@ -59,7 +59,7 @@ def wait_for_work(session: Session, draw: random.Random) -> None:
     before = session.log.read_text()
     end = time.monotonic() + 40
     while session.process.poll() is None and time.monotonic() < end:
-        if "trial" in session.log.read_text()[len(before) :]:
+        if "trial  " in session.log.read_text()[len(before) :]:
             break
         time.sleep(0.02)
     time.sleep(draw.uniform(0.0, 0.6))

@@ -83,6 +83,25 @@ def test_a_trial_that_is_given_up_is_pruned(tmp_path: Path) -> None:
     assert RunFolder(tmp_path / "0000").read_report()["status"] == "pruned"
 
 
+def test_a_decision_that_was_lost_with_its_process_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, reporting = study_of(tmp_path)
+
+    def stop(self: Any, trainer: L.Trainer, *rest: Any) -> None:
+        if trainer.current_epoch == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("rnnlab.callbacks.Throughput.on_train_batch_start", stop)
+        assert do(job(tmp_path, reporting=reporting)).state == "stopped"
+    assert list(study.get_trials()[0].intermediate_values) == [1]
+    never = {"_target_": "optuna.pruners.ThresholdPruner", "upper": -1.0}
+    asked = replace(reporting, pruner=never)
+    verdict = do(replace(job(tmp_path, reporting=asked), attempt=2))
+    assert (verdict.state, verdict.epochs) == ("pruned", 1)
+
+
 @pytest.mark.slow
 def test_one_that_was_let_on_is_not_asked_again_after_a_kill(tmp_path: Path) -> None:
     never = {"_target_": "optuna.pruners.ThresholdPruner", "upper": -1.0}

@@ -1,5 +1,6 @@
 """The callback that tells a study how a trial goes, and asks it whether to go on."""
 
+import math
 import socket
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,11 @@ class Reporter(L.Callback):
         self.monitor = monitor
         self.given_up = False
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Decide again for a resumed trial: a decision may be lost with its process."""
+        if trainer.global_step:
+            self._agree(trainer, trainer.is_global_zero and self._was_given_up(trainer))
+
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Report; under DDP all processes come here."""
         value = trainer.callback_metrics.get(self.monitor)
@@ -39,35 +45,50 @@ class Reporter(L.Callback):
                 f"monitor={self.monitor}: the validation did not log it; it logged "
                 f"{', '.join(known) or 'nothing'}"
             )
-        decision = trainer.is_global_zero and self._report(trainer, float(value))
-        if trainer.strategy.broadcast(decision):
-            self.given_up = trainer.should_stop = True
+        self._agree(trainer, trainer.is_global_zero and self._report(trainer, float(value)))
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """After the last checkpoint: say why the training ended."""
         if self.given_up:
             raise RunPruned(f"given up after {trainer.current_epoch} epochs")
 
+    def _agree(self, trainer: L.Trainer, decision: bool) -> None:
+        """All processes do what the first one says."""
+        if trainer.strategy.broadcast(decision):
+            self.given_up = trainer.should_stop = True
+
+    def _was_given_up(self, trainer: L.Trainer) -> bool:
+        """Whether the last report was one to end with; a later one will be made again."""
+        known = self._known()
+        steps = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
+        epochs = trainer.global_step / steps
+        if not known or max(known) > self._point(trainer, epochs):
+            return False
+        return self._trial.should_prune()
+
     def _report(self, trainer: L.Trainer, value: float) -> bool:
         """Whether to give the trial up."""
-        point = int(self._progress(trainer) / self.reporting.every + 1e-6)
-        known = self._trial.study.get_trials(deepcopy=False)[self._trial.number]
-        if point < 1 or max(known.intermediate_values, default=0) > point:
+        batches = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        epochs = trainer.current_epoch + batches / trainer.num_training_batches
+        point, known = self._point(trainer, epochs), self._known()
+        if point < 1 or max(known, default=0) > point:
             return False  # too early, or decided before the trial was resumed
-        if point not in known.intermediate_values:
+        if point not in known:
             self._trial.report(value, point)
         return self._trial.should_prune()
 
-    def _progress(self, trainer: L.Trainer) -> float:
-        """Epochs or samples that were trained on."""
-        loop: Any = trainer.fit_loop
-        batches = loop.epoch_loop.batch_progress.current.ready
-        epochs = trainer.current_epoch + batches / trainer.num_training_batches
-        if self.reporting.unit == "epochs":
-            return float(epochs)
-        data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        seen = epochs * trainer.num_training_batches * data.batch_size * trainer.world_size
-        return float(seen)
+    def _point(self, trainer: L.Trainer, epochs: float) -> int:
+        """The report that is due after so many epochs."""
+        done = epochs
+        if self.reporting.unit == "samples":
+            data: Any = trainer.datamodule  # type: ignore[attr-defined]
+            done *= trainer.num_training_batches * data.batch_size * trainer.world_size
+        return int(done / self.reporting.every + 1e-6)
+
+    def _known(self) -> dict[int, float]:
+        """What was reported of this trial, by all attempts."""
+        trials = self._trial.study.get_trials(deepcopy=False)
+        return trials[self._trial.number].intermediate_values
 
     @cached_property
     def _trial(self) -> "optuna.Trial":
