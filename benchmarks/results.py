@@ -55,6 +55,11 @@ def finished_runs(folder: Path) -> dict[str, list[Report]]:
     return groups
 
 
+def fit_seconds(report: Report) -> float:
+    """Seconds of the fit; of a resumed run its training without validations, over all sessions."""
+    return max(report["seconds"]["fit"], report["speed"].get("training_seconds", 0.0))
+
+
 def config_key(path: Path) -> str:
     """The config as text, without what differs between the runs of a row."""
     config: Any = OmegaConf.to_container(OmegaConf.load(path))
@@ -82,7 +87,7 @@ def row(reports: list[Report]) -> str:
         values_of([report["scores"] for report in reports], metrics),
         ", ".join(baselines),
         str(len(reports)),
-        f"{statistics.median(report['seconds']['fit'] for report in reports):,.0f}",
+        f"{statistics.median(fit_seconds(report) for report in reports):,.0f}",
         ", ".join(sorted({commit(report["git"]) for report in reports})),
     ]
     return "| " + " | ".join(cells) + " |"
