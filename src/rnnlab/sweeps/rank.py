@@ -14,13 +14,13 @@ DONE, FAILED = 0, 1
 
 
 def main(conf: Path, job: Path) -> int:
-    """Do the job; a process that failed says so to torchrun, which ends the others."""
+    """Do the job; one that did not come to its end says so to torchrun, which ends the others."""
     from rnnlab.sweeps.trial import do
 
     interruptible()
     lifeline.hold()
     verdict = do(Job.read(job.read_text(encoding="utf-8")), conf)
-    return FAILED if verdict.failure else DONE
+    return DONE if verdict.state in ("complete", "pruned") else FAILED
 
 
 if __name__ == "__main__":
