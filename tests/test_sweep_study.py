@@ -126,6 +126,21 @@ def test_a_trial_whose_owner_died_before_it_drew_is_drawn_again(tmp_path: Path) 
     assert drawn(shared(tmp_path / "b")) == drawn(whole)
 
 
+@pytest.mark.parametrize("sampler", [TPE, RANDOM])
+def test_a_trial_whose_owner_died_while_it_drew_is_drawn_to_its_end(
+    sampler: dict, tmp_path: Path
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole = shared(tmp_path / "a", sampler=sampler)
+    complete(whole)
+    session = shared(tmp_path / "b", sampler=sampler)
+    session.study.sampler = session.sampler(0)
+    session.study.ask().suggest_float("rate", 1e-4, 1e-1, log=True)  # and it is gone
+    complete(shared(tmp_path / "b", sampler=sampler))
+    assert drawn(shared(tmp_path / "b")) == drawn(whole)
+
+
 def test_a_living_owner_keeps_its_trial(tmp_path: Path) -> None:
     one, other = shared(tmp_path), shared(tmp_path)
     mine, yours = one.claim(), other.claim()

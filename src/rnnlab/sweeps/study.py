@@ -116,7 +116,17 @@ class SharedStudy:
         self.study.sampler = self.sampler(found.number)
         if not found.params:  # its owner may have died before it drew anything
             self.study.sampler.before_trial(self.study, found)
-        return self._own(optuna.trial.Trial(self.study, found._trial_id))
+        trial = optuna.trial.Trial(self.study, found._trial_id)
+        if "overrides" not in found.user_attrs:
+            self._draw_again(trial, found)
+        return self._own(trial)
+
+    def _draw_again(self, trial: optuna.Trial, found: "FrozenTrial") -> None:
+        """Draw what its owner had drawn when it died, so that the rest is drawn as before."""
+        told = {**trial.relative_params, **found.system_attrs.get("fixed_params", {})}
+        for name, distribution in found.distributions.items():
+            if name not in told:
+                self.study.sampler.sample_independent(self.study, found, name, distribution)
 
     def _own(self, trial: optuna.Trial) -> Claimed:
         known = trial.user_attrs
