@@ -65,6 +65,13 @@ def wait_for_work(session: Session, draw: random.Random) -> None:
     time.sleep(draw.uniform(0.0, 0.6))
 
 
+def after_a_trial(folder: Path, words: list[str]) -> Session:
+    """A session whose first trial has ended."""
+    session = Session(folder, words)
+    until(lambda: "trial   0" in session.log.read_text())
+    return session
+
+
 def check(trials: list, count: int) -> None:
     assert [trial.number for trial in trials] == list(range(count)), "none twice, none lost"
     assert all(trial.state.is_finished() for trial in trials), "none is left running"
@@ -140,8 +147,7 @@ def test_trials_of_two_processes_are_one_training_each_whoever_dies(tmp_path: Pa
 @pytest.mark.timeout(300)
 def test_ctrl_c_leaves_a_search_that_goes_on(tmp_path: Path) -> None:
     words = [*TINY_RANDOM, "n_trials=4"]
-    session = Session(tmp_path, words)
-    until(lambda: "trial   0" in session.log.read_text())
+    session = after_a_trial(tmp_path, words)
     session.process.send_signal(signal.SIGINT)
     family = session.members()
     assert session.wait(60) == 130
@@ -158,8 +164,7 @@ def test_ctrl_c_leaves_a_search_that_goes_on(tmp_path: Path) -> None:
 @pytest.mark.timeout(300)
 def test_the_report_can_be_asked_for_while_the_search_runs(tmp_path: Path) -> None:
     words = [*TINY_RANDOM, "n_trials=3"]
-    session = Session(tmp_path, words)
-    until(lambda: "trial   0" in session.log.read_text())
+    session = after_a_trial(tmp_path, words)
     assert Session(tmp_path, [*words, "report=true"]).wait() == 0
     folder = tmp_path / "outputs" / "sweeps" / "sine_gru"
     assert (folder / "report.html").exists()
