@@ -1,11 +1,11 @@
 """Print how fast this project is, as ratios to the plain way of doing the same.
 
-    python -m benchmarks                       all, about 5 minutes
+    python -m benchmarks                       all, about 7 minutes
     python -m benchmarks sine cache            some
     python -m benchmarks --threads 1 --clock cpu --seconds 10     on a busy machine
 
-Both sides of a ratio take turns in one process. Nothing is written but what is printed, and a JSON
-file where --json asks for one.
+Both sides of a ratio take turns, in one process or two. Nothing is written but what is printed, and
+a JSON file where --json asks for one.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cache, language_model, loader, overhead, padding
+from benchmarks import cache, language_model, loader, memory, overhead, padding
 from benchmarks.pairs import CLOCKS, Row
 from benchmarks.runs import Settings
 from rnnlab.callbacks import RunStopped
@@ -34,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Settings], Row | list[Row]]] = {
     "imdb": overhead.imdb,
     "sine": overhead.sine,
     "lm": language_model.language_model,
+    "memory": memory.kept,
     "cache": cache.cache,
     "loader": loader.loader,
 }
@@ -73,7 +74,7 @@ def surroundings(given: argparse.Namespace) -> dict[str, str]:
         "processor": f"{cpu_name()}, {device['cores']} cores",
         "threads": f"{device['threads']} of torch",
         "versions": ", ".join(f"{name} {known[name]}" for name in chosen),
-        "method": f"turns in one process, {given.seconds:g} s each side, {given.clock} clock",
+        "method": f"turns, {given.seconds:g} s each side, {given.clock} clock",
         "load": f"{os.getloadavg()[0]:.1f} processes in the minute before",
     }
 

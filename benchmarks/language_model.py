@@ -1,20 +1,22 @@
 """A training step of a language model, against the step of a tutorial."""
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from benchmarks.pairs import Row, Stopwatch, interleave
-from benchmarks.runs import MANY_EPOCHS, BareLoop, Settings, composed, device_of, left_as_found
+from benchmarks.pairs import Row
+from benchmarks.runs import MANY_EPOCHS, BareLoop, Settings, composed, device_of
+from benchmarks.turns import Side, milliseconds, take_turns
+from rnnlab import memory
 from rnnlab.precision import choose_matmul_precision
 from rnnlab.spec import Batch, DataSpec
 
 STREAMS, STEPS = 20, 35  # of a batch, as Zaremba et al. (2014) have it
 BATCHES = 4  # in a block
-BARS = (1.4, 1.7)
+BARS = {"bfloat16": (1.4, 1.7), "same": (1.0, 1.0)}  # by the precision of the last gradients
+WORDS = {"bfloat16": "bfloat16", "same": "float32"}
 Block = list[Batch]
 
 
@@ -82,53 +84,56 @@ def blocks_of(words: int) -> Iterator[Block]:
         yield [Batch(ids[:, :-1], lengths, ids[:, 1:], rows, goes_on=True) for ids in tokens]
 
 
-def sides(words: int, settings: Settings) -> tuple[BareLoop, PlainLoop, str]:
-    """Both ways with the same weights, and the matrix precision that ours chooses."""
+def train_ours(words: int, gradients: str, settings: Settings) -> Iterator[list[float]]:
+    """Blocks of steps as a run of ours does them."""
+    memory.keep()
+    loop = loop_of(words, gradients, settings)
+    width, device = loop.model.output_size, loop.device.type
+    choose_matmul_precision("auto", width, device)
+    for block in blocks_of(words):
+        losses = []
+        for batch in block:
+            loop.step(batch)
+            losses.append(loop.last_loss)
+        yield losses
+
+
+def train_plain(words: int, settings: Settings) -> Iterator[list[float]]:
+    """Blocks of a tutorial's steps, in a process that nobody has set up."""
+    loop = PlainLoop(loop_of(words, "same", settings))
+    for block in blocks_of(words):
+        yield [loop.step(batch) for batch in block]
+
+
+def loop_of(words: int, gradients: str, settings: Settings) -> BareLoop:
+    """The network, the same in each process."""
     config = composed("data=kjv", "model=lstm", "optimizer=adam", "scheduler=none", *settings.lm)
-    config.task |= {"embedding_dropout": 0.0, "head_dropout": 0.0}
+    config.task |= {"embedding_dropout": 0.0, "head_dropout": 0.0, "gradient_precision": gradients}
     torch.manual_seed(config.seed)
     spec = DataSpec(output_size=words, num_tokens=words)
-    ours = BareLoop(config, spec, MANY_EPOCHS, device_of(config))
-    width, device = ours.model.output_size, ours.device.type
-    return ours, PlainLoop(ours), choose_matmul_precision(config.matmul_precision, width, device)
+    return BareLoop(config, spec, MANY_EPOCHS, device_of(config))
 
 
-def compare(words: int, bar: float, settings: Settings) -> Row:
+def compare(words: int, gradients: str, bar: float, settings: Settings) -> Row:
     """Milliseconds of a step, plain / ours, and how far the losses of both are apart."""
-    losses: dict[str, list[float]] = {"ours": [], "plain": []}
-    with left_as_found():
-        ours, plain, precision = sides(words, settings)
-
-        def train(name: str, kind: str, step: Callable[[Batch], float], block: Block) -> int:
-            torch.set_float32_matmul_precision(kind)
-            losses[name] += [step(batch) for batch in block]
-            return len(block)
-
-        def step_ours(batch: Batch) -> float:
-            ours.step(batch)
-            return ours.last_loss
-
-        pairs = interleave(
-            partial(train, "ours", precision, step_ours),
-            partial(train, "plain", "highest", plain.step),
-            blocks_of(words),
-            Stopwatch(settings.clock, ours.device),
-            settings.seconds,
-        )
-    apart = max(abs(a - b) for a, b in zip(losses["ours"], losses["plain"], strict=True))
-    steps = sum(pair.units for pair in pairs)
-    mine, other = (1e3 * sum(pair[side] for pair in pairs) / steps for side in (0, 1))
-    ratios = [pair.other / pair.ours for pair in pairs]
+    with (
+        Side(settings.clock, train_ours, words, gradients, settings) as ours,
+        Side(settings.clock, train_plain, words, settings) as plain,
+    ):
+        pairs, apart = take_turns(ours, plain, settings.seconds)
     what = (
-        f"LSTM language model, {words:,} words, speed of a step: ours / plain; "
-        f"losses of {len(losses['ours'])} steps apart by {apart:.1e} at most"
+        f"LSTM language model, {words:,} words, exact loss, last gradients in {WORDS[gradients]}, "
+        f"speed of a step: ours / plain; losses apart by {apart:.0e} at most"
     )
-    return Row(
-        f"lm {words:,}", what, f"{mine:.0f} ms", f"{other:.0f} ms", ratios, bar, at_least=True
-    )
+    ratios = [pair.other / pair.ours for pair in pairs]
+    name = f"lm {words:,} {gradients}"
+    return Row(name, what, *milliseconds(pairs), ratios, bar, at_least=True)
 
 
 def language_model(settings: Settings) -> list[Row]:
-    """A small and a large vocabulary: PTB, WikiText-2."""
-    sizes = zip(settings.lm_words, BARS, strict=True)
-    return [compare(words, bar, settings) for words, bar in sizes]
+    """A small and a large vocabulary, as PTB and WikiText-2 have; both precisions."""
+    return [
+        compare(words, gradients, bar, settings)
+        for gradients, bars in BARS.items()
+        for words, bar in zip(settings.lm_words, bars, strict=True)
+    ]

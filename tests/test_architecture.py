@@ -17,6 +17,7 @@ KNOWS = {  # room -> what it may import of the package, beside itself
     "values": (),
     "errors": (),
     "precision": (),
+    "memory": (),
     "layers": ("spec",),
     "tasks": (
         *("layers", "spec", "values", "errors", "measures", "class_measures"),
@@ -37,7 +38,7 @@ KNOWS = {  # room -> what it may import of the package, beside itself
     "build": ("callbacks", "config", "data", "errors", "models", "spec", "tasks"),
     "experiment": (
         *("build", "callbacks", "config", "data", "errors", "insides", "loggers"),
-        *("models", "precision", "report", "tasks"),
+        *("memory", "models", "precision", "report", "tasks"),
     ),
     "insides": ("models", "report.inside_plots", "spec", "tasks"),
     "loading": ("build", "config", "errors", "models", "spec"),
@@ -51,7 +52,7 @@ KNOWS = {  # room -> what it may import of the package, beside itself
     "data.__main__": ("cli", "showing"),  # a door, as train.py is one
     "sweeps": (
         *("build", "callbacks", "cli", "config", "errors", "experiment", "loggers"),
-        *("report", "values"),
+        *("memory", "report", "values"),
     ),
     "": ("loading", "models"),
 }

@@ -7,7 +7,8 @@ import pytest
 from composing import small_imdb
 
 ROOT = Path(__file__).parents[1]
-NAMES = ["buckets", "training", "imdb", "sine", "lm 50", "lm 90", "cache", "loader"]
+LM = [f"lm {words} {gradients}" for gradients in ("bfloat16", "same") for words in (50, 90)]
+NAMES = ["buckets", "training", "imdb", "sine", *LM, "memory", "cache", "loader"]
 
 
 @pytest.fixture

@@ -144,6 +144,25 @@ def test_half_precision_multiplies_coarsely_and_adds_exactly() -> None:
     assert halves[1].grad.dtype == torch.bfloat16
 
 
+@pytest.mark.parametrize("chunk_size", [7, 64])
+def test_coarse_gradients_leave_the_loss_exact(chunk_size: int) -> None:
+    made, targets = parts(64, 400, 20, torch.float32)
+    exact = linear_cross_entropy(*made, targets, chunk_size=chunk_size)
+    ours = linear_cross_entropy(
+        *made, targets, chunk_size=chunk_size, gradient_dtype=torch.bfloat16
+    )
+    assert torch.equal(ours, exact)
+    for one, other in zip(
+        torch.autograd.grad(ours.mean(), made),
+        torch.autograd.grad(exact.mean(), made),
+        strict=True,
+    ):
+        assert one.dtype == torch.float32
+        apart = (one - other).norm() / other.norm()
+        assert apart < 0.01, "8 bits of each product"
+    assert apart == 0, "the bias is added up, not multiplied"
+
+
 @given(st.integers(0, 3000), st.integers(1, 100_000))
 def test_chunks_are_alike_and_small_enough(rows: int, classes: int) -> None:
     size = fast_chunk_size(rows, classes, "cpu")

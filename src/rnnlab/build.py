@@ -85,6 +85,8 @@ def build_trainer(
     # With an order that is a function of the seed alone, an operation that is not deterministic on
     # this device gets a warning, not an end.
     settings["deterministic"] = "warn" if settings["deterministic"] else False
+    # What is not initialised is not read; torch would else fill each new tensor with NaN.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return L.Trainer(
         **settings,
         default_root_dir=folder,

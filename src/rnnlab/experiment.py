@@ -158,9 +158,11 @@ def build(config: RunConfig, folder: RunFolder, guests: "Sequence[L.Callback]" =
     import lightning.pytorch as L
 
     from rnnlab import build as make
+    from rnnlab import memory
     from rnnlab.precision import choose_matmul_precision
 
     make.quiet_libraries()
+    memory.keep()
     L.seed_everything(config.seed, workers=True, verbose=False)
     data = make.build_data(config)
     started = time.perf_counter()

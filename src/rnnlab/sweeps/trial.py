@@ -246,6 +246,9 @@ def free_memory() -> None:
     """Give back what the last trial held, for the next one in this process."""
     import torch
 
+    from rnnlab import memory
+
     gc.collect()
+    memory.give_back()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

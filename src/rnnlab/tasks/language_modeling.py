@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -43,6 +43,9 @@ class LanguageModeling(Task):
             window (Gal & Ghahramani, 2016; the embedding dropout of Merity et al., 2018).
         embedding_dropout: chance to drop a feature of the embedding in all steps of a window.
         head_dropout: chance to drop a feature of the outputs in all steps of a window.
+        gradient_precision: that the gradients of the output layer are multiplied in: the `same` as
+            its scores, or bfloat16, which rounds a gradient by some 0.3% of its size and takes half
+            the time on processors that have it. The loss is exact with both.
     """
 
     name = "language_modeling"
@@ -59,11 +62,13 @@ class LanguageModeling(Task):
         type_dropout: Probability = 0.0,
         embedding_dropout: Probability = 0.0,
         head_dropout: Probability = 0.0,
+        gradient_precision: Literal["same", "bfloat16"] = "same",
     ) -> None:
         super().__init__()
         self.spec = spec
         self.input_size = embedding_size
         self.tie_weights = tie_weights
+        self.gradient_dtype = None if gradient_precision == "same" else torch.bfloat16
         self.embedding = TokenEmbedding(
             int(spec.num_tokens or 0), embedding_size, word_dropout, embedding_dropout, type_dropout
         )
@@ -101,7 +106,9 @@ class LanguageModeling(Task):
         """
         features = self.features(encoded.outputs).flatten(0, 1)
         weight, bias = self.scores.weight, self.scores.bias
-        losses = linear_cross_entropy(features, weight, bias, batch.targets.flatten())
+        losses = linear_cross_entropy(
+            features, weight, bias, batch.targets.flatten(), gradient_dtype=self.gradient_dtype
+        )
         return -losses.view_as(batch.targets)
 
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
