@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -17,7 +19,7 @@ from rnnlab.sweeps.components import make_pruner, make_sampler, seed_of
 from rnnlab.sweeps.definition import define, differences
 from rnnlab.sweeps.job import Job, Reporting, Verdict, verdict_of
 from rnnlab.sweeps.owner import Owner, Watch, is_running, this_host, this_process
-from rnnlab.sweeps.runner import LocalRunner
+from rnnlab.sweeps.runner import Died, LocalRunner
 from rnnlab.sweeps.storage import open_storage, study_lock, without_password
 from rnnlab.sweeps.study import SharedStudy, state_of
 from rnnlab.sweeps.trial import alone
@@ -301,6 +303,33 @@ def test_the_verdict_of_the_process_that_failed_counts(tmp_path: Path) -> None:
     assert told is not None
     assert told.failure == "crash"
     assert verdict_of(tmp_path, 3) is None, "an older attempt says nothing"
+
+
+@pytest.mark.parametrize(("rank", "told"), [(0, "complete"), (1, None)])
+def test_who_waits_for_a_process_that_is_gone_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: int, told: str | None
+) -> None:
+    monkeypatch.setattr("rnnlab.sweeps.runner.LONELY_SECONDS", 0.3)
+    waiting = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    popen = partial(subprocess.Popen, stdin=subprocess.PIPE, start_new_session=True)
+    monkeypatch.setattr(LocalRunner, "_popen", lambda self, *words: popen(waiting))
+    runner = LocalRunner(tmp_path, {}, tmp_path / "log")
+    runner.start(Job(str(tmp_path / "0000"), attempt=2, devices=2))
+    process = runner._process
+    assert process is not None
+    Verdict(1, "complete").write(tmp_path / "0000", rank)
+    assert runner.poll() is None, "that was an earlier attempt"
+    Verdict(2, "complete").write(tmp_path / "0000", rank)
+    assert runner.poll() is None, "the others have a moment to end"
+    time.sleep(0.4)
+    if told:
+        ended = runner.poll()
+        assert ended is not None
+        assert ended.state == told
+    else:
+        with pytest.raises(Died, match="one process ended early"):
+            runner.poll()
+    assert process.poll() is not None
 
 
 def test_a_stop_is_no_verdict_for_who_comes_next(tmp_path: Path) -> None:

@@ -120,12 +120,27 @@ def verdict_name(rank: int) -> str:
 
 
 def verdict_of(folder: Path, attempt: int | None = None) -> Verdict | None:
-    """The verdict on a trial; where several processes disagree, the one that tells what went wrong.
+    """The verdict on a trial: that of the first process, or of another one that failed.
 
     Args:
         folder: of the trial.
         attempt: of this attempt alone; None for any that is final.
     """
-    found = [Verdict.read(file) for file in sorted(folder.glob("verdict*.json"))]
-    told = [v for v in found if v.attempt == attempt or (attempt is None and v.state in FINAL)]
+    told = [
+        verdict
+        for file, verdict in verdicts(folder)
+        if (verdict.attempt == attempt or (attempt is None and verdict.state in FINAL))
+        and (verdict.failure or file == verdict_name(0))
+    ]
     return max(told, key=lambda v: (v.failure is not None, v.state in FINAL), default=None)
+
+
+def has_ended(folder: Path, attempt: int) -> bool:
+    """Whether one of a trial's processes has left a verdict on this attempt, of whatever kind."""
+    return any(verdict.attempt == attempt for _, verdict in verdicts(folder))
+
+
+def verdicts(folder: Path) -> list[tuple[str, Verdict]]:
+    """The verdicts of all processes, with the names of their files."""
+    files = sorted(folder.glob("verdict*.json"))
+    return [(file.name, Verdict.read(file)) for file in files]

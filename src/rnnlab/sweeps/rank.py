@@ -1,4 +1,4 @@
-"""One of several processes that do a trial together; started by torchrun.
+"""One of several processes that do a trial together; started by the head of their group.
 
 torchrun --standalone --nproc_per_node=2 -m rnnlab.sweeps.rank <conf> <job.json>
 """

@@ -5,14 +5,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from rnnlab.report.files import write_text
-from rnnlab.sweeps.job import Job, Verdict, verdict_of
+from rnnlab.sweeps.job import Job, Verdict, has_ended, verdict_of
 from rnnlab.sweeps.worker import STOP
+
+LONELY_SECONDS = 60.0  # between the ends of two processes of one trial
 
 
 class Died(Exception):  # noqa: N818, it is an answer
@@ -49,7 +52,7 @@ class LocalRunner:
     """Do trials on some devices of this machine.
 
     A trial on one device is done by a process that stays for the next one. A trial on several
-    devices is a group of processes of its own, started by torchrun.
+    devices is a group of processes of its own.
 
     Args:
         conf: the folder conf/.
@@ -66,7 +69,7 @@ class LocalRunner:
 
     @property
     def pid(self) -> int | None:
-        """Of the process that stays, or of torchrun."""
+        """Of the process that stays, or of the head of a group."""
         return self._process.pid if self._process else None
 
     def warm_up(self) -> None:
@@ -101,10 +104,8 @@ class LocalRunner:
         paper.parent.mkdir(parents=True, exist_ok=True)
         write_text(paper, job.line())
         paper.chmod(0o600)  # the URL of the storage may hold a password
-        group = ("--standalone", f"--nproc_per_node={job.devices}", "-m", "rnnlab.sweeps.rank")
-        self._process = self._popen(
-            "torch.distributed.run", *group, str(self.conf), str(paper.resolve())
-        )
+        self._process = self._popen("rnnlab.sweeps.group", str(self.conf), str(paper.resolve()))
+        self._company = Company(job)
 
     def _popen(self, module: str, *arguments: str) -> "subprocess.Popen[str]":
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -131,14 +132,22 @@ class LocalRunner:
         assert self._process is not None
         ended = self._process.poll() is not None  # asked first: the verdict is written before
         verdict = verdict_of(Path(self._job.folder), self._job.attempt)
-        if verdict and verdict.failure and self._job.devices > 1:
-            self.kill()  # the others may wait for one that failed
-            return verdict
+        code = self._process.returncode
+        if self._job.devices > 1:
+            ended = self._cut_short(verdict) or ended
         if verdict and (ended or self._job.devices == 1):
             return verdict
         if ended:
-            raise Died(how_it_ended(self._process.returncode))
+            raise Died("one process ended early" if code is None else how_it_ended(code))
         return None
+
+    def _cut_short(self, verdict: Verdict | None) -> bool:
+        """End a group whose processes may wait for one that failed, or that ended long ago."""
+        failed = verdict is not None and verdict.failure is not None
+        if failed or self._company.waits_in_vain():
+            self.kill()
+            return True
+        return False
 
     def stop(self) -> None:
         """See Runner."""
@@ -148,7 +157,7 @@ class LocalRunner:
             if self._job.devices == 1:
                 self._tell(STOP)
             else:
-                self._process.send_signal(signal.SIGTERM)  # torchrun hands it on
+                self._process.send_signal(signal.SIGTERM)  # the head hands it on
 
     def kill(self) -> None:
         """See Runner."""
@@ -167,6 +176,25 @@ class LocalRunner:
             self._process.stdin.close()
         self._process.wait()
         self._process = None
+
+
+class Company:
+    """Several processes that do a trial together, and can wait for one that is gone.
+
+    Args:
+        job: theirs.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._first_ended: float | None = None
+
+    def waits_in_vain(self) -> bool:
+        """Whether one ended so long ago that the others will not."""
+        now = time.monotonic()
+        if self._first_ended is None and has_ended(Path(self.job.folder), self.job.attempt):
+            self._first_ended = now
+        return self._first_ended is not None and now - self._first_ended > LONELY_SECONDS
 
 
 def how_it_ended(code: int) -> str:

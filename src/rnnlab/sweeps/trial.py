@@ -26,11 +26,11 @@ def do(job: Job, conf: Path) -> Verdict:
         job: what to do.
         conf: the folder conf/.
     """
-    rank = int(os.environ.get("RANK", 0))
-    with nullcontext() if rank or job.checks else alone(Path(job.folder)):
+    folder, rank = Path(job.folder), int(os.environ.get("RANK", 0))
+    # Of several processes the head of their group waits, once for all.
+    with nullcontext() if job.devices > 1 or job.checks else alone(folder):
         verdict = judge(job, conf)
-        if rank == 0 or verdict.failure:
-            verdict.write(Path(job.folder), rank)
+        verdict.write(folder, rank)
     return verdict
 
 
