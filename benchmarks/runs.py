@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch.nn.utils import clip_grad_norm_
 
 from benchmarks.pairs import ClockName
 from rnnlab.build import build_model, build_task
+from rnnlab.composing import compose
 from rnnlab.config import RunConfig
 from rnnlab.experiment import check
 from rnnlab.models import Plan
@@ -49,9 +47,7 @@ class Settings:
 def composed(*overrides: str) -> RunConfig:
     """The checked config that train.py makes of these words, for more epochs than will be run."""
     words = ["name=benchmark", f"trainer.max_epochs={MANY_EPOCHS}", *overrides]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        plain: Any = OmegaConf.to_container(compose("config", words), resolve=True)
-    return check(plain)
+    return check(compose(CONF, words))
 
 
 def device_of(config: RunConfig) -> torch.device:

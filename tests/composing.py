@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import hydra
 import numpy as np
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf, open_dict, read_write
+from omegaconf import OmegaConf
+
+from rnnlab import composing
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
@@ -15,12 +15,7 @@ CONF = ROOT / "conf"
 
 def compose(*overrides: str) -> dict[str, Any]:
     """What train.py hands to rnnlab.experiment.run when these words stand behind it."""
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = hydra.compose("config", list(overrides), return_hydra_config=True)
-    HydraConfig.instance().set_config(cfg)  # `name` reads the choices from there
-    with read_write(cfg), open_dict(cfg):
-        del cfg["hydra"]
-    return OmegaConf.to_container(cfg, resolve=True)
+    return composing.compose(CONF, overrides)
 
 
 def choices(group: str) -> list[str]:

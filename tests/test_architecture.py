@@ -46,19 +46,20 @@ KNOWS = {  # room -> what it may import of the package, beside itself
         *("build", "cli", "config", "data", "errors", "layers", "loading", "spec", "tasks"),
     ),
     "cli": ("config", "errors"),
-    "showing": ("build", "config", "data", "errors", "report"),
+    "composing": ("cli", "errors"),
+    "showing": ("build", "composing", "config", "data", "errors", "report"),
     "evaluate": (*("build", "cli", "config", "data", "errors", "loading", "precision", "report"),),
     "generate": ("", "cli", "data", "errors", "layers", "tasks"),  # a door
     "data.__main__": ("cli", "showing"),  # a door, as train.py is one
     "sweeps": (
-        *("build", "callbacks", "cli", "config", "errors", "experiment", "loggers"),
-        *("memory", "report", "values"),
+        *("build", "callbacks", "cli", "composing", "config", "errors", "experiment"),
+        *("loggers", "memory", "report", "values"),
     ),
     "": ("loading", "models"),
 }
 FOREIGN = {  # package -> the only modules that may import it
-    "hydra": ("build", "experiment", "cli", "config", "showing", "sweeps"),
-    "omegaconf": ("build", "experiment", "cli", "config", "report.folder", "showing", "sweeps"),
+    "hydra": ("build", "experiment", "cli", "composing", "config", "sweeps"),
+    "omegaconf": ("build", "experiment", "cli", "composing", "config", "report.folder", "sweeps"),
     "wandb": ("loggers.wandb",),
     "datasets": ("data.sources",),
     "pandas": ("data",),

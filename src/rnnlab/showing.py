@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnlab.composing import compose
 from rnnlab.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -74,13 +75,7 @@ def read_settings(conf: Path, words: Sequence[str]) -> tuple[str, dict[str, Any]
     if name not in choices(conf):
         raise ConfigError(f"data={name}: {did_you_mean(name, choices(conf))}")
 
-    import hydra
-    from omegaconf import OmegaConf
-
-    with hydra.initialize_config_dir(str(conf), version_base="1.3"):
-        cfg = hydra.compose("config", [f"data={name}", f"name={name}", *overrides])
-    plain: Any = OmegaConf.to_container(cfg, resolve=True)
-    return name, plain
+    return name, compose(conf, [f"data={name}", f"name={name}", *overrides])
 
 
 def build(plain: dict[str, Any]) -> "DataModule":

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rnnlab.sweeps.composing import flat
+from rnnlab.sweeps.keys import flat
 
 PLACES = ("output_dir", "run_dir", "resume", "test", "baselines")  # no say in a score
 

@@ -147,12 +147,12 @@ def check_settings(question: "Question", opened: "Opened", started: "Sequence[Ru
     Raises:
         ConfigError: a trial could not work.
     """
-    from rnnlab.sweeps.composing import compose
+    from rnnlab.composing import compose_checked
     from rnnlab.sweeps.job import Job
 
     lines = [question.words(point, 0) for point in question.space.corners()]
     for words in lines:
-        plain = compose(question.conf, words)
+        plain = compose_checked(question.conf, words)
         if (plain["monitor"], plain["mode"]) != (question.base["monitor"], question.base["mode"]):
             raise ConfigError(
                 f"space: with {' '.join(words)} the score is {plain['monitor']}, with the base "

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 
+from rnnlab.composing import compose_checked
 from rnnlab.errors import ConfigError
 from rnnlab.report.environment import git_state
 from rnnlab.sweeps.components import make_pruner
-from rnnlab.sweeps.composing import compose
 from rnnlab.sweeps.definition import define, differences
 from rnnlab.sweeps.job import Verdict
 from rnnlab.sweeps.settings import SweepConfig
@@ -139,7 +139,7 @@ def ask(sweep: SweepConfig, root: Path) -> Question:
     """
     conf = root / "conf"
     space = Space.parse(sweep.space)
-    base = compose(conf, [*sweep.base, *budget_words(sweep.budget, _bare(conf, sweep), {})])
+    base = compose_checked(conf, [*sweep.base, *budget_words(sweep.budget, _bare(conf, sweep), {})])
     prunes = not isinstance(make_pruner(sweep.pruner), optuna.pruners.NopPruner)
     if len(sweep.objectives) > 1 and prunes:
         raise ConfigError(
@@ -153,7 +153,7 @@ def ask(sweep: SweepConfig, root: Path) -> Question:
 
 
 def _bare(conf: Path, sweep: SweepConfig) -> dict[str, Any]:
-    return compose(conf, sweep.base)
+    return compose_checked(conf, sweep.base)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from rnnlab.composing import compose_checked
 from rnnlab.errors import ConfigError, DataError, RunPruned, RunStopped
 from rnnlab.report.folder import RunFolder
-from rnnlab.sweeps.composing import assign, compose
 from rnnlab.sweeps.job import Job, Verdict
+from rnnlab.sweeps.keys import assign
 
 ALONE_SECONDS = 30.0  # for the process of an earlier attempt to end
 
@@ -81,7 +82,7 @@ def check(job: Job, conf: Path) -> Verdict:
 
     for words in job.checks:
         try:
-            experiment.check(compose(conf, words))
+            experiment.check(compose_checked(conf, words))
         except ConfigError as error:
             raise ConfigError(f"{error}\n(in: {' '.join(words)})") from error
     return verdict(job, "complete")
@@ -118,7 +119,7 @@ def settings_of(job: Job, conf: Path) -> dict[str, Any]:
     """The config of the run: new, or of the one that was begun in this folder."""
     if begun(job):
         return {"resume": job.folder}
-    plain = compose(conf, job.words)
+    plain = compose_checked(conf, job.words)
     for key, value in job.settings.items():
         assign(plain, key, value)
     for member in plain["logger"].values():
