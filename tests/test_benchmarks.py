@@ -40,6 +40,7 @@ def small(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_every_benchmark_has_a_row_of_finite_ratios(main, small, tmp_path, capsys):
     target = tmp_path / "speed.json"
     main(["--seconds", "0.1", "--json", str(target)], **small)

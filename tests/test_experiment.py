@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from rnnlab.callbacks import DivergedError, RunStopped
 from rnnlab.data.base import DataModule
 from rnnlab.data.sine import SineDataModule
 from rnnlab.errors import ConfigError
-from rnnlab.experiment import Run, check, run
+from rnnlab.experiment import Run, check, claim_folder, run
 from rnnlab.report.folder import RunFolder
 
 STEPS = 28  # optimizer steps of an epoch of the small sine
@@ -550,3 +551,20 @@ def test_the_head_is_built_for_the_data(finished: Run) -> None:
     data.setup()
     assert build_task(config, data.spec).input_size == 1
     assert card["spec"] | {"class_names": ()} == vars(data.spec)
+
+
+def test_a_run_leaves_no_word_for_processes_that_come_later(tmp_path: Path) -> None:
+    run(small("sine", tmp_path, "debug=fast"))
+    assert not [name for name in os.environ if name.startswith("RNNLAB_RUN")]
+
+
+def test_a_process_goes_to_the_folder_of_its_run_whatever_ran_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier, mine = tmp_path / "earlier", tmp_path / "mine"
+    config = check(small("sine", tmp_path, f"run_dir={mine}"))
+    for folder in (earlier, mine):
+        claim_folder(replace(config, run_dir=str(folder)))
+    for name, value in {"RNNLAB_RUN_DIR": str(earlier), "RANK": "1", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert claim_folder(config).path == mine

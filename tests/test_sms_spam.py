@@ -149,13 +149,10 @@ def train(url, folder, *words, **environment):
     ("name", "line"),
     [
         ("sms_spam", f"hub (ucirvine/sms_spam {REVISION}): "),
-        pytest.param(
-            "imdb",
-            f"hub (stanfordnlp/imdb {REVISION}): 23 train, 3 val, 26 test",
-            marks=pytest.mark.slow,
-        ),
+        ("imdb", f"hub (stanfordnlp/imdb {REVISION}): 23 train, 3 val, 26 test"),
     ],
 )
+@pytest.mark.slow
 def test_a_run_reads_the_hub_once_and_says_its_revision(tmp_path, name, line):
     with serve(small_hub()) as hub:
         done = train(hub.url, tmp_path, f"data={name}")

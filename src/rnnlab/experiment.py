@@ -73,7 +73,7 @@ def run(plain: Mapping[str, Any], guests: "Sequence[L.Callback]" = ()) -> Run:
     config = check(plain)
     folder = claim_folder(config)
     if folder.read_report().get("status") != "finished":
-        with recorded(folder):
+        with recorded(folder), known_to_children(folder):
             parts = build(config, folder, guests)
             fit(parts)
             test(parts)
@@ -105,18 +105,22 @@ def check(plain: Mapping[str, Any]) -> RunConfig:
 
 
 def claim_folder(config: RunConfig) -> RunFolder:
-    """The run's folder, the same for all its processes: new, or the one to go on in."""
+    """The run's folder, the same for all its processes: new, or the one to go on in.
+
+    Raises:
+        ConfigError: it cannot be made or used, or several processes do not know which it is.
+    """
     if config.resume:
         return open_folder(config.resume)
-    if RUN_DIR in os.environ and int(os.environ.get("LOCAL_RANK", 0)) > 0:
-        return open_folder(os.environ[RUN_DIR])
-    if not is_first_process():
-        return wait_for_folder(config)
-    if int(os.environ.get("WORLD_SIZE", 1)) > 1 and config.run_dir is None:
+    first = is_first_process()
+    known = config.run_dir or (None if first else os.environ.get(RUN_DIR))
+    if known is None and int(os.environ.get("WORLD_SIZE", 1)) > 1:
         raise ConfigError(
             "several processes were started for this run (torchrun?), and each would choose a "
             "folder of its own: give one with run_dir=<folder>"
         )
+    if not first:
+        return wait_for_folder(str(known))
     return new_folder(config.output_dir, config.name, config.run_dir, asdict(config))
 
 
@@ -125,15 +129,28 @@ def is_first_process() -> bool:
     return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))) == 0
 
 
-def wait_for_folder(config: RunConfig) -> RunFolder:
-    """The folder that rank 0 of the same run makes."""
+def wait_for_folder(path: str) -> RunFolder:
+    """The folder that the first process of the same run makes."""
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         try:
-            return open_folder(str(config.run_dir))
+            return open_folder(path)
         except ConfigError:
             time.sleep(0.2)
-    return open_folder(str(config.run_dir))
+    return open_folder(path)
+
+
+@contextmanager
+def known_to_children(folder: RunFolder) -> Iterator[None]:
+    """Tell the processes that Lightning starts for this run, and no later ones, where it stands."""
+    before = os.environ.get(RUN_DIR)
+    os.environ[RUN_DIR] = str(folder.path)
+    try:
+        yield
+    finally:
+        os.environ.pop(RUN_DIR)
+        if before is not None:
+            os.environ[RUN_DIR] = before
 
 
 @contextmanager
@@ -190,7 +207,6 @@ def announce(parts: Parts) -> None:
 
     if not parts.trainer.is_global_zero:
         return
-    os.environ[RUN_DIR] = str(parts.folder.path)
     device = device_facts(parts.trainer.strategy.root_device.type)
     parameters = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
     report = {
