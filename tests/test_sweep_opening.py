@@ -7,7 +7,9 @@ import optuna
 import pytest
 from composing import ROOT
 
+from rnnlab.composing import compose_checked
 from rnnlab.errors import ConfigError
+from rnnlab.experiment import check
 from rnnlab.sweeps.definition import differences
 from rnnlab.sweeps.job import Verdict
 from rnnlab.sweeps.opening import Opened, Question, ask, begin, open_study, place_of
@@ -145,6 +147,14 @@ def test_a_budget_of_samples_is_the_same_whatever_the_batch(tmp_path: Path) -> N
     other = asked.words({"data.batch_size": 200}, 0)
     assert "trainer.max_steps=200" in one
     assert "trainer.max_steps=50" in other
+
+
+def test_a_budget_of_seconds_ends_the_training_of_a_schedule_as_long_as_is_said(
+    tmp_path: Path,
+) -> None:
+    asked = question(tmp_path, "budget.seconds=90", "trainer.max_epochs=40")
+    config = check(compose_checked(asked.conf, asked.words({}, 0)))
+    assert (config.trainer.max_time, config.trainer.max_epochs) == ("00:00:01:30", 40)
 
 
 def test_each_trial_has_a_seed_of_its_own_unless_one_is_given(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def budget_words(
     >>> budget_words({"epochs": 3}, {}, {})
     ['trainer.max_epochs=3']
     >>> budget_words({"seconds": 90}, {}, {})
-    ['trainer.max_time=00:00:01:30']
+    ['++trainer.max_time=00:00:01:30']
     """
     if not budget:
         return []
@@ -121,7 +121,7 @@ def _of_seconds(amount: float, base: Mapping[str, Any], values: Mapping[str, Any
     minutes, seconds = divmod(math.ceil(amount), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
-    return [f"trainer.max_time={days:02}:{hours:02}:{minutes:02}:{seconds:02}"]
+    return [f"++trainer.max_time={days:02}:{hours:02}:{minutes:02}:{seconds:02}"]
 
 
 BUDGETS: dict[str, Callable[[Any, Mapping[str, Any], Mapping[str, Any]], list[str]]] = {

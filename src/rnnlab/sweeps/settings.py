@@ -17,7 +17,7 @@ from rnnlab.values import NonNegativeInt, PositiveFloat, PositiveInt
 
 GROUPS = ("sampler", "pruner", "launcher")
 OBJECTIVES = ("score", "seconds", "parameters")
-LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
+LIMITS = ("trainer.max_steps", "trainer.max_time")
 METRIC = re.compile(r"[^\s:]+:(min|max)")
 
 
@@ -59,7 +59,11 @@ class SweepConfig:
 
 @dataclass
 class Budget:
-    """What a trial may use; exactly one of these."""
+    """What a trial may use; exactly one of these.
+
+    Beside `seconds` the schedule of the learning rate is as long as trainer.max_epochs, which ends
+    the training, too, if it comes first.
+    """
 
     epochs: PositiveInt | None = None
     samples: PositiveInt | None = None
@@ -379,7 +383,10 @@ def base_problems(plain: Mapping[str, Any]) -> Iterator[str]:
             continue
         if word.is_sweep:
             yield f"base: {given} has several values; write it in the space"
-        if plain.get("budget") and word.key in LIMITS:
+        budget = plain.get("budget") or {}
+        # Beside seconds, the number of epochs is the length of the schedule.
+        limits = LIMITS if budget.get("seconds") else (*LIMITS, "trainer.max_epochs")
+        if budget and word.key in limits:
             yield (
                 f"{given}: budget={show(plain['budget'])} says how long a trial may train; "
                 "change it, or set budget=null"
