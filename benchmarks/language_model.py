@@ -91,11 +91,7 @@ def train_ours(words: int, gradients: str, settings: Settings) -> Iterator[list[
     width, device = loop.model.output_size, loop.device.type
     choose_matmul_precision("auto", width, device)
     for block in blocks_of(words):
-        losses = []
-        for batch in block:
-            loop.step(batch)
-            losses.append(loop.last_loss)
-        yield losses
+        yield loop.losses(block)
 
 
 def train_plain(words: int, settings: Settings) -> Iterator[list[float]]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import torch
+
 from benchmarks.padding import blocks_of
 from benchmarks.pairs import Row
 from benchmarks.runs import MANY_EPOCHS, BareLoop, Settings, composed, device_of
@@ -12,8 +14,6 @@ from rnnlab.build import build_data
 
 def train(keep: bool, settings: Settings) -> Iterator[list[float]]:
     """Blocks of training an LSTM on reviews."""
-    import torch
-
     if keep:
         memory.keep()
     config = composed("data=imdb", "model=lstm", *settings.imdb)
@@ -24,11 +24,7 @@ def train(keep: bool, settings: Settings) -> Iterator[list[float]]:
     total = MANY_EPOCHS * len(data.train_dataloader())
     loop = BareLoop(config, data.spec, total, device_of(config))
     for block in blocks_of(data):
-        losses = []
-        for rows in block:
-            loop.step(data.gather("train", rows))
-            losses.append(loop.last_loss)
-        yield losses
+        yield loop.losses(data.gather("train", rows) for rows in block)
 
 
 def kept(settings: Settings) -> Row:

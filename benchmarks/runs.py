@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +102,14 @@ class BareLoop:
     def last_loss(self) -> float:
         """See the class; a GPU is waited for only where somebody asks."""
         return float(self._loss)
+
+    def losses(self, batches: Iterable[Batch]) -> list[float]:
+        """A step with each; what each lost."""
+        lost = []
+        for batch in batches:
+            self.step(batch)
+            lost.append(self.last_loss)
+        return lost
 
     def step(self, batch: Batch) -> int:
         """Forward, loss, backward, clip, optimizer, schedule; gives the number of samples."""

@@ -2,7 +2,7 @@
 
 glibc gives each large block back to the system when it is freed, and the system hands out zeroed
 pages when one like it is asked for a moment later. A network that is trained on a processor asks
-for the same blocks at each step: an LSTM spends a quarter of its time on this.
+for the same blocks at each step; `python -m benchmarks memory` says what that costs an LSTM.
 """
 
 import ctypes
