@@ -9,7 +9,7 @@ The searches are the files of sweeps/. The whole search, in order, is rnnlab.swe
 import sys
 from pathlib import Path
 
-from rnnlab.cli import in_words
+from rnnlab.config.messages import in_words
 
 ROOT = Path(__file__).parent
 

@@ -3,7 +3,7 @@
     python train.py model=gru data=imdb
     python train.py experiment=imdb_official trainer.max_epochs=3
 
-The choices are the folders of conf/. The whole run, in order, is rnnlab.experiment.run.
+The choices are the folders of conf/. The whole run, in order, is rnnlab.experiment.run.run.
 """
 
 import sys
@@ -11,14 +11,14 @@ import sys
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from rnnlab.cli import check_resume, in_words
+from rnnlab.config.messages import check_resume, in_words
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg: DictConfig) -> float:
     """Return the monitored metric of the best checkpoint."""
     with in_words():
-        from rnnlab.experiment import run
+        from rnnlab.experiment.run import run
 
         plain = OmegaConf.to_container(cfg, resolve=True)
         return run(plain).score  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ from benchmarks import cache, language_model, loader, memory, overhead, padding
 from benchmarks.pairs import CLOCKS, Row
 from benchmarks.runs import Settings
 from rnnlab.callbacks import RunStopped
-from rnnlab.report.environment import device_facts, versions
+from rnnlab.runtime.environment import device_facts, versions
 
 WIDTH = 150  # of the table in a file or a pipe
 BENCHMARKS: dict[str, Callable[[Settings], Row | list[Row]]] = {

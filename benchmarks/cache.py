@@ -5,8 +5,8 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.pairs import MIN_PAIRS, Pair, Row, Stopwatch
 from benchmarks.runs import Settings, composed, left_as_found
-from rnnlab.build import build_data
-from rnnlab.config import RunConfig
+from rnnlab.config.schema import RunConfig
+from rnnlab.experiment.build import build_data
 
 WARM_READS = 5  # for each cold one
 MAX_COLD_READS = 3

@@ -9,8 +9,8 @@ from torch.nn.utils import clip_grad_norm_
 from benchmarks.pairs import Row
 from benchmarks.runs import MANY_EPOCHS, BareLoop, Settings, composed, device_of
 from benchmarks.turns import Side, milliseconds, take_turns
-from rnnlab import memory
-from rnnlab.precision import choose_matmul_precision
+from rnnlab.runtime import allocator as memory
+from rnnlab.runtime.precision import choose_matmul_precision
 from rnnlab.spec import Batch, DataSpec
 
 STREAMS, STEPS = 20, 35  # of a batch, as Zaremba et al. (2014) have it

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader
 
 from benchmarks.pairs import Pair, Row, Stopwatch, interleave
 from benchmarks.runs import Settings, composed, left_as_found
-from rnnlab.build import build_data
 from rnnlab.data.base import DataModule
+from rnnlab.experiment.build import build_data
 from rnnlab.spec import Batch
 
 BATCHES = (

@@ -8,8 +8,8 @@ from benchmarks.padding import blocks_of
 from benchmarks.pairs import Row
 from benchmarks.runs import MANY_EPOCHS, BareLoop, Settings, composed, device_of
 from benchmarks.turns import Side, milliseconds, take_turns
-from rnnlab import memory
-from rnnlab.build import build_data
+from rnnlab.experiment.build import build_data
+from rnnlab.runtime import allocator as memory
 
 
 def train(keep: bool, settings: Settings) -> Iterator[list[float]]:

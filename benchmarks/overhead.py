@@ -13,9 +13,9 @@ from rich.console import Console
 
 from benchmarks.pairs import Pair, Row, Stopwatch, enough
 from benchmarks.runs import BareLoop, Settings, composed, left_as_found
-from rnnlab import experiment
-from rnnlab.build import build_data
 from rnnlab.data.base import DataModule
+from rnnlab.experiment import run as experiment
+from rnnlab.experiment.build import build_data
 from rnnlab.spec import Batch
 
 IMDB_STEPS, SINE_STEPS = 8, 25  # in a block; 25 steps stand between two logs

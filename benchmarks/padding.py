@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from benchmarks.pairs import Pair, Row, Stopwatch, interleave
 from benchmarks.runs import MANY_EPOCHS, BareLoop, Settings, composed, device_of, left_as_found
-from rnnlab.build import build_data
-from rnnlab.config import RunConfig
+from rnnlab.config.schema import RunConfig
 from rnnlab.data.base import DataModule
-from rnnlab.data.batching import Ints
-from rnnlab.precision import choose_matmul_precision
+from rnnlab.data.loaders.buckets import Ints
+from rnnlab.experiment.build import build_data
+from rnnlab.runtime.precision import choose_matmul_precision
 from rnnlab.spec import Batch
 
 BATCHES = 8  # in a block

@@ -31,9 +31,9 @@ from typing import Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from rnnlab.report.console import number
+from rnnlab.report.console import table as table_of_run
 from rnnlab.report.folder import RunFolder
-from rnnlab.report.screen import number
-from rnnlab.report.screen import table as table_of_run
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = "imdb-gru"  # the run whose last words stand at the head of the README

@@ -11,10 +11,10 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 
 from benchmarks.pairs import ClockName
-from rnnlab.build import build_model, build_task
-from rnnlab.composing import compose
-from rnnlab.config import RunConfig
-from rnnlab.experiment import check
+from rnnlab.config.compose import compose
+from rnnlab.config.schema import RunConfig
+from rnnlab.experiment.build import build_model, build_task
+from rnnlab.experiment.run import check
 from rnnlab.models import Plan
 from rnnlab.models.base import parameter_groups
 from rnnlab.spec import Batch, DataSpec

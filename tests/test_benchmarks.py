@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from composing import small_imdb
+
+from tests.helpers.configs import small_imdb
 
 ROOT = Path(__file__).parents[1]
 LM = [f"lm {words} {gradients}" for gradients in ("bfloat16", "same") for words in (50, 90)]

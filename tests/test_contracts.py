@@ -7,20 +7,20 @@ from typing import Any, get_args
 
 import pytest
 import torch
-from composing import CONF, ROOT, SMALL, choices, compose, groups, is_preset, small
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from rnnlab.build import build_data, build_model, build_task, maker
-from rnnlab.config import locate, parse
+from rnnlab.config.schema import locate, parse
 from rnnlab.data.base import DataModule
 from rnnlab.errors import ConfigError
-from rnnlab.experiment import check, run
+from rnnlab.experiment.build import build_data, build_model, build_task, maker
+from rnnlab.experiment.run import check, run
 from rnnlab.layers.pooling import PoolingName
 from rnnlab.models import RecurrentModel
 from rnnlab.models.base import parameter_groups
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks import Forecasting
+from tests.helpers.configs import CONF, ROOT, SMALL, choices, compose, groups, is_preset, small
 
 B, T, D = 3, 7, 5
 LENGTHS = torch.tensor([T, 4, 1])
@@ -92,9 +92,9 @@ def one_step(plain: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than one step."""
-    monkeypatch.setattr("rnnlab.report.plots._save", lambda figure, path: path)
+    monkeypatch.setattr("rnnlab.plots.tasks._save", lambda figure, path: path)
     for name in ("states", "attention", "gradient_profile"):
-        monkeypatch.setattr(f"rnnlab.report.inside_plots.{name}", lambda *given: given[-1])
+        monkeypatch.setattr(f"rnnlab.plots.internals.{name}", lambda *given: given[-1])
 
 
 # Architectures.
@@ -240,7 +240,7 @@ def without_padding(target: Tensor) -> list[float]:
 
 
 def test_every_data_set_can_be_made_small() -> None:
-    assert set(SMALL) == set(DATA), "SMALL in tests/composing.py and conf/data differ"
+    assert set(SMALL) == set(DATA), "SMALL in tests/helpers/configs.py and conf/data differ"
 
 
 @pytest.mark.parametrize("split", ["val", "test"])

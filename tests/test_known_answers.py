@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from composing import compose
 
-from rnnlab import insides
-from rnnlab.build import build_data
-from rnnlab.config import parse
-from rnnlab.data.adding import CONSTANT_MSE
-from rnnlab.experiment import Run, run
-from rnnlab.loading import load_model
+from rnnlab.analysis import internals as insides
+from rnnlab.config.schema import parse
+from rnnlab.data.datasets.synthetic.adding import CONSTANT_MSE
+from rnnlab.experiment.build import build_data
+from rnnlab.experiment.load import load_model
+from rnnlab.experiment.run import Run, run
+from tests.helpers.configs import compose
 
 SMALL = ("model.hidden_size=64", "data.num_train=6400", "data.batch_size=32", "trainer=cpu")
 STEADY = ("optimizer.lr=1e-2", "scheduler=none", "trainer.gradient_clip_val=1")

@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from composing import compose
 
 import rnnlab
-from rnnlab.data.numbers import spelled
-from rnnlab.data.vocabulary import Vocabulary
-from rnnlab.experiment import run
+from rnnlab.data.datasets.translation.numbers import spelled
+from rnnlab.data.text.vocabulary import Vocabulary
+from rnnlab.experiment.run import run
 from rnnlab.layers.embedding import END
 from rnnlab.models import RecurrentModel
 from rnnlab.spec import Batch
+from tests.helpers.configs import compose
 
 
 def where_it_looked(

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from composing import SMALL, choices, compose
 
-from rnnlab.experiment import run
+from rnnlab.experiment.run import run
+from tests.helpers.configs import SMALL, choices, compose
 
 YOURS = {"csv_series", "text_classification", "text_file", "parallel_text"}
 PUBLISHED = {  # below the folder of benchmark data

@@ -1,17 +1,17 @@
 """Experiments with recurrent networks: any architecture on any data set, one command."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rnnlab.models import RecurrentModel
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
+__path__.append(str(Path(__file__).parent / "commands"))  # python -m rnnlab.<command>
 
 
-def load(run_dir: "str | Path", checkpoint: str = "best") -> "RecurrentModel":
+def load(run_dir: str | Path, checkpoint: str = "best") -> "RecurrentModel":
     """The network of a run, ready to be used: on the CPU, in evaluation mode.
 
     Args:
@@ -21,6 +21,6 @@ def load(run_dir: "str | Path", checkpoint: str = "best") -> "RecurrentModel":
     Raises:
         ConfigError: there is no such checkpoint.
     """
-    from rnnlab.loading import load_model
+    from rnnlab.experiment.load import load_model
 
     return load_model(run_dir, checkpoint)

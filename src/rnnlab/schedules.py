@@ -9,8 +9,8 @@ from typing import Any
 
 from torch.optim import Optimizer, lr_scheduler
 
+from rnnlab.config.types import Fraction, NonNegativeInt, PositiveFloat, Probability
 from rnnlab.models.base import Plan
-from rnnlab.values import Fraction, NonNegativeInt, PositiveFloat, Probability
 
 Schedule = dict[str, Any]
 

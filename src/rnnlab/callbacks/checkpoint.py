@@ -12,8 +12,8 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from rnnlab.config.types import PositiveFloat, PositiveInt
 from rnnlab.errors import RunStopped
-from rnnlab.values import PositiveFloat, PositiveInt
 
 TIME_CHECK_STEPS = 20  # steps between two looks at the clock; under DDP each look is a message
 

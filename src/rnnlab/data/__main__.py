@@ -2,10 +2,10 @@
 
 import sys
 
-from rnnlab.cli import in_words
+from rnnlab.config.messages import in_words
 
 if __name__ == "__main__":
     with in_words():
-        from rnnlab.showing import main
+        from rnnlab.commands.describe import main
 
         main(sys.argv[1:])

@@ -9,9 +9,9 @@ import lightning.pytorch as L
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.data.batching import BatchLoader, ShuffledOrder, SortedOrder
 from rnnlab.data.description import Description, Example, SplitFacts, count_split, middle
-from rnnlab.data.sources import Provenance
+from rnnlab.data.loaders.buckets import BatchLoader, ShuffledOrder, SortedOrder
+from rnnlab.data.sources.hub import Provenance
 from rnnlab.spec import Batch, DataSpec
 
 Split = str  # train | val | test

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnnlab.data.batching import BatchLoader
-from rnnlab.data.sources import Provenance
+from rnnlab.data.loaders.buckets import BatchLoader
+from rnnlab.data.sources.hub import Provenance
 from rnnlab.layers.embedding import PADDING, UNKNOWN
 from rnnlab.spec import Batch, DataSpec, valid_steps
 

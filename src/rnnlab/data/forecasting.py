@@ -13,10 +13,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
 from rnnlab.data.base import Split
-from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
-from rnnlab.data.rivals import Array, Forecast, Ridge, drift, persistence, seasonal_naive
-from rnnlab.data.series import (
+from rnnlab.data.baselines.forecasting import (
+    Array,
+    Forecast,
+    Ridge,
+    drift,
+    persistence,
+    seasonal_naive,
+)
+from rnnlab.data.loaders.windows import (
     CHANGES,
     Windows,
     calendar_features,
@@ -24,7 +31,8 @@ from rnnlab.data.series import (
     first_targets,
     standard,
 )
-from rnnlab.data.series_files import (
+from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
+from rnnlab.data.readers.series import (
     Duplicates,
     Gaps,
     Series,
@@ -32,12 +40,11 @@ from rnnlab.data.series_files import (
     as_date,
     read_series,
 )
-from rnnlab.data.sources import SourceName
-from rnnlab.data.tables import Delimiter
+from rnnlab.data.readers.tables import Delimiter
+from rnnlab.data.sources.hub import SourceName
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.measures import errors_by_step, in_pieces
+from rnnlab.metrics.forecasting import errors_by_step, in_pieces
 from rnnlab.spec import Batch, DataSpec, Units
-from rnnlab.values import NonNegativeInt, PositiveInt, Share
 
 Transform = Literal["none", "last", "difference", "log_return"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rnnlab.data.base import DataModule
-from rnnlab.data.cache import cached, file_sha256, is_cached
-from rnnlab.data.sources import Provenance, SourceName, hub_is_reachable
-from rnnlab.data.tables import check_file
+from rnnlab.data.readers.tables import check_file
+from rnnlab.data.sources.cache import cached, file_sha256, is_cached
+from rnnlab.data.sources.hub import Provenance, SourceName, hub_is_reachable
 from rnnlab.errors import ConfigError, DataError
 
 CHOSEN = "RNNLAB_SOURCE"  # tells the processes that DDP starts what the first one took

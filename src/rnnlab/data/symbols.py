@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rnnlab.data.base import Split
-from rnnlab.data.generated import GeneratedDataModule
+from rnnlab.data.synthetic import GeneratedDataModule
 from rnnlab.layers.embedding import PADDING, UNKNOWN
 from rnnlab.spec import DataSpec
 

@@ -11,11 +11,21 @@ import torch
 from annotated_types import Ge
 from numpy.typing import NDArray
 
-from rnnlab.class_measures import class_scores
+from rnnlab.config.types import Fraction, NonNegativeInt, PositiveInt, Share
 from rnnlab.data.base import Split
-from rnnlab.data.cache import cached, file_sha256
-from rnnlab.data.class_folders import find_class_folders, folders_sha256, read_class_folders
-from rnnlab.data.labelled_texts import (
+from rnnlab.data.baselines.linear import (
+    LINEAR_VERSION,
+    MAX_LINEAR_CLASSES,
+    linear_is_installed,
+    linear_probabilities,
+)
+from rnnlab.data.loaders.splits import Rows, split_by_group, stratified_split
+from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
+from rnnlab.data.readers.class_folders import find_class_folders, folders_sha256, read_class_folders
+from rnnlab.data.readers.tables import Delimiter, check_file, find_table, kind_of
+from rnnlab.data.sources.cache import cached, file_sha256
+from rnnlab.data.sources.hub import Provenance, SourceName
+from rnnlab.data.text.labelled_texts import (
     Columns,
     Texts,
     check_labels,
@@ -30,17 +40,7 @@ from rnnlab.data.labelled_texts import (
     save_texts,
     texts_sha256,
 )
-from rnnlab.data.linear import (
-    LINEAR_VERSION,
-    MAX_LINEAR_CLASSES,
-    linear_is_installed,
-    linear_probabilities,
-)
-from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
-from rnnlab.data.sources import Provenance, SourceName
-from rnnlab.data.splits import Rows, split_by_group, stratified_split
-from rnnlab.data.tables import Delimiter, check_file, find_table, kind_of
-from rnnlab.data.text import (
+from rnnlab.data.text.tokens import (
     SPECIAL,
     TOKENIZERS,
     TOKENS_VERSION,
@@ -51,9 +51,9 @@ from rnnlab.data.text import (
     index_tokens,
 )
 from rnnlab.errors import ConfigError, DataError, did_you_mean
-from rnnlab.report.files import write_text
+from rnnlab.metrics.classification import class_scores
+from rnnlab.runtime.files import write_text
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.values import Fraction, NonNegativeInt, PositiveInt, Share
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 

@@ -10,8 +10,8 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers.logger import Logger
 
-from rnnlab.report.files import read_metrics as read_metrics  # others find it here
-from rnnlab.report.files import write_atomically
+from rnnlab.runtime.files import read_metrics as read_metrics  # others find it here
+from rnnlab.runtime.files import write_atomically
 
 Row = dict[str, Any]
 

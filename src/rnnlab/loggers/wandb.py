@@ -20,8 +20,8 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers.logger import Logger
 
+from rnnlab.config.types import PositiveFloat
 from rnnlab.errors import ConfigError, RunPruned, RunStopped
-from rnnlab.values import PositiveFloat
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.loggers.wandb import WandbLogger
-from rnnlab.report.files import write_json
+from rnnlab.runtime.files import write_json
 
 
 class SearchLogger(WandbLogger):
@@ -31,7 +31,7 @@ def log_search(
         folder: of the search.
         settings: of WandbLogger: project, entity, mode, group, id. Without an id the run is called
             after the folder.
-        summary: what summary.json holds; see rnnlab.sweeps.report.
+        summary: what summary.json holds; see rnnlab.sweeps.report.report.
         pictures: the PNGs of the report.
 
     Returns:

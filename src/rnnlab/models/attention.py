@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rnnlab.config.types import PositiveInt
 from rnnlab.layers import MultiHeadAttention, Pooling
 from rnnlab.layers.attention import ATTENTION, AttentionName
 from rnnlab.layers.recurrent import State
@@ -13,7 +14,6 @@ from rnnlab.models.base import Learning
 from rnnlab.models.stacked import CellMaker, StackedModel
 from rnnlab.spec import Batch, valid_steps
 from rnnlab.tasks import Task
-from rnnlab.values import PositiveInt
 
 
 class AttentionModel(StackedModel):

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
+from rnnlab.config.types import PositiveInt
 from rnnlab.layers.recurrent import State
 from rnnlab.models.base import Learning, RecurrentModel
 from rnnlab.tasks import Task
-from rnnlab.values import PositiveInt
 
 WINDOW = 96  # steps of a series that are seen if nothing else is said
 

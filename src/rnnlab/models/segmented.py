@@ -5,13 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from rnnlab.config.types import PositiveInt, Probability
 from rnnlab.layers import RecurrentStack
 from rnnlab.layers.recurrent import State
 from rnnlab.layers.segments import cut, segment_of_step
 from rnnlab.models.base import Learning, RecurrentModel
 from rnnlab.models.stacked import check_depth
 from rnnlab.tasks import Task
-from rnnlab.values import PositiveInt, Probability
 
 
 class SegmentedModel(RecurrentModel):

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
+from rnnlab.config.types import PositiveInt, Probability
 from rnnlab.errors import ConfigError
 from rnnlab.layers import RecurrentStack
 from rnnlab.layers.cells import Weights
@@ -13,7 +14,6 @@ from rnnlab.layers.recurrent import RecurrentInit, State
 from rnnlab.models.base import Learning, RecurrentModel
 from rnnlab.spec import Batch
 from rnnlab.tasks import Task
-from rnnlab.values import PositiveInt, Probability
 
 
 class CellMaker(Protocol):
@@ -40,7 +40,7 @@ class StackedModel(RecurrentModel):
     """Base of RNN, LSTM and GRU, which differ in their layer alone: all that can be set of a stack.
 
     A subclass takes `**settings`, hands them on, and names only what is its own; the schema of its
-    YAML follows them here (see rnnlab.config.settable).
+    YAML follows them here (see rnnlab.config.schema.settable).
 
     Args:
         task: see RecurrentModel.

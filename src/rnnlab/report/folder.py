@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from rnnlab.errors import ConfigError
-from rnnlab.report.files import write_json, write_text
+from rnnlab.runtime.files import write_json, write_text
 
 
 @dataclass(frozen=True)

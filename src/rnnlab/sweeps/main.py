@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 
 from rnnlab.errors import ConfigError
-from rnnlab.report.files import write_text
+from rnnlab.runtime.files import write_text
 from rnnlab.sweeps.settings import SweepConfig, read_sweep
 
 if TYPE_CHECKING:
     import optuna
 
-    from rnnlab.sweeps.launchers import Wanted
-    from rnnlab.sweeps.opening import Opened, Question
-    from rnnlab.sweeps.runner import Runner
-    from rnnlab.sweeps.screen import SearchScreen
-    from rnnlab.sweeps.search import Search
+    from rnnlab.sweeps.console import SearchScreen
+    from rnnlab.sweeps.scheduler import Search
+    from rnnlab.sweeps.study.open import Opened, Question
+    from rnnlab.sweeps.workers.launchers import Wanted
+    from rnnlab.sweeps.workers.runner import Runner
 
 
 def main(root: Path, words: Sequence[str]) -> None:
@@ -36,7 +36,7 @@ def main(root: Path, words: Sequence[str]) -> None:
         ConfigError: a setting cannot work, or too many trials failed.
         RunStopped: the search was asked to stop, and can go on.
     """
-    from rnnlab.sweeps.opening import ask, begin, open_study
+    from rnnlab.sweeps.study.open import ask, begin, open_study
 
     sweep = read_sweep(root, words)
     question = ask(sweep, root)
@@ -63,8 +63,8 @@ def check_outcome(opened: "Opened") -> None:
     Raises:
         SearchFailed: no trial is complete.
     """
-    from rnnlab.sweeps.report import best_of
-    from rnnlab.sweeps.search import SearchFailed
+    from rnnlab.sweeps.report.report import best_of
+    from rnnlab.sweeps.scheduler import SearchFailed
 
     if best_of(opened.study) is None:
         raise SearchFailed(
@@ -76,7 +76,7 @@ def check_outcome(opened: "Opened") -> None:
 @contextmanager
 def going_on(words: Sequence[str]) -> Iterator[None]:
     """Where the search is stopped, say how to go on."""
-    from rnnlab.sweeps.search import SearchStopped
+    from rnnlab.sweeps.scheduler import SearchStopped
 
     try:
         yield
@@ -89,7 +89,7 @@ def head(question: "Question", opened: "Opened", slots: int) -> None:
     """Say what is going to be searched, and where it is kept."""
     from rich.console import Console
 
-    from rnnlab.sweeps.storage import without_password
+    from rnnlab.sweeps.study.storage import without_password
 
     sweep, console = question.sweep, Console()
     lines = {
@@ -104,7 +104,7 @@ def head(question: "Question", opened: "Opened", slots: int) -> None:
 
 def keep_settings(sweep: SweepConfig, folder: Path) -> None:
     """Put the settings of this search into its folder, without a password."""
-    from rnnlab.sweeps.storage import without_password
+    from rnnlab.sweeps.study.storage import without_password
 
     plain = asdict(sweep)
     plain["storage"] = sweep.storage and without_password(sweep.storage)
@@ -128,7 +128,7 @@ def make_launcher(sweep: SweepConfig) -> Any:
 
 def wanted(question: "Question", opened: "Opened") -> "Wanted":
     """What the launcher is to start."""
-    from rnnlab.sweeps.launchers import Wanted
+    from rnnlab.sweeps.workers.launchers import Wanted
 
     slots = question.sweep.slots
     return Wanted(
@@ -147,8 +147,8 @@ def check_settings(question: "Question", opened: "Opened", started: "Sequence[Ru
     Raises:
         ConfigError: a trial could not work.
     """
-    from rnnlab.composing import compose_checked
-    from rnnlab.sweeps.job import Job
+    from rnnlab.config.compose import compose_checked
+    from rnnlab.sweeps.workers.messages import Job
 
     lines = [question.words(point, 0) for point in question.space.corners()]
     for words in lines:
@@ -170,7 +170,7 @@ def finish(started: "Sequence[Runner]", job: Any) -> Any:
     Raises:
         ConfigError: its process ended without a verdict.
     """
-    from rnnlab.sweeps.runner import Died
+    from rnnlab.sweeps.workers.runner import Died
 
     while (runner := next((one for one in started if one.is_ready()), None)) is None:
         time.sleep(0.02)
@@ -185,8 +185,8 @@ def finish(started: "Sequence[Runner]", job: Any) -> Any:
 
 def search(question: "Question", opened: "Opened", started: "Sequence[Runner]") -> None:
     """Do the trials of the study."""
-    from rnnlab.sweeps.components import make_sampler, seed_of
-    from rnnlab.sweeps.study import SharedStudy
+    from rnnlab.sweeps.study.components import make_sampler, seed_of
+    from rnnlab.sweeps.study.share import SharedStudy
 
     sweep, space = question.sweep, question.space
 
@@ -212,7 +212,7 @@ def search(question: "Question", opened: "Opened", started: "Sequence[Runner]") 
 
 def screen(name: str, question: "Question") -> "SearchScreen":
     """What a person sees."""
-    from rnnlab.sweeps.screen import SearchScreen
+    from rnnlab.sweeps.console import SearchScreen
 
     return SearchScreen(name, question.base["mode"] == "max")
 
@@ -226,8 +226,8 @@ def loop(
     reporting: bool,
 ) -> "Search":
     """The loop over the trials of a study."""
-    from rnnlab.sweeps.search import Limits, Search
-    from rnnlab.sweeps.slots import Slot
+    from rnnlab.sweeps.scheduler import Limits, Search
+    from rnnlab.sweeps.workers.slots import Slot
 
     sweep = question.sweep
     slots: list[Slot] = [Slot(runner) for runner in started]
@@ -240,7 +240,7 @@ def jobs(
     question: "Question", opened: "Opened", study: str, reporting: bool
 ) -> Callable[[Any], Any]:
     """A function that makes the job of a trial."""
-    from rnnlab.sweeps.job import Job, Reporting
+    from rnnlab.sweeps.workers.messages import Job, Reporting
 
     sweep = question.sweep
     single = reporting and len(sweep.objectives) == 1
@@ -277,7 +277,7 @@ def repeat_best(
     question: "Question", opened: "Opened", started: "Sequence[Runner]"
 ) -> "optuna.Study | None":
     """Train the best settings again with fresh seeds; None where this is not asked for."""
-    from rnnlab.sweeps.repeats import open_repeats
+    from rnnlab.sweeps.study.repeats import open_repeats
 
     if not question.sweep.repeats or len(question.sweep.objectives) > 1:
         return None
@@ -292,7 +292,7 @@ def repeat_best(
 
 def keep_best(question: "Question", opened: "Opened", started: "Sequence[Runner]") -> None:
     """Put the best trial into best/, and score it on the test split, once."""
-    from rnnlab.sweeps.best import test_best
+    from rnnlab.sweeps.report.best import test_best
 
     if len(question.sweep.objectives) == 1:
         test_best(question, opened, lambda job: finish(started, job))
@@ -300,8 +300,8 @@ def keep_best(question: "Question", opened: "Opened", started: "Sequence[Runner]
 
 def report(question: "Question", opened: "Opened", repeats: "optuna.Study | None" = None) -> None:
     """Write the report, and print how the search ended."""
-    from rnnlab.sweeps.repeats import find_repeats
-    from rnnlab.sweeps.report import print_summary, write_report
+    from rnnlab.sweeps.report.report import print_summary, write_report
+    from rnnlab.sweeps.study.repeats import find_repeats
 
     repeats = repeats or find_repeats(question, opened)
     write_report(opened.study, opened.folder, repeats)
@@ -310,7 +310,7 @@ def report(question: "Question", opened: "Opened", repeats: "optuna.Study | None
 
 def log_end(question: "Question", opened: "Opened") -> None:
     """Log the outcome to W&B, if the trials are logged there."""
-    from rnnlab.sweeps import wandb_summary
+    from rnnlab.sweeps.report import wandb_summary
 
     token = opened.study.user_attrs["token"]
     wandb_summary.log_end(question.base, opened.folder, opened.name, token)

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from rnnlab.config import Component, RunConfig, component_problems, signature_problems
+from rnnlab.config.overrides import Word, read_word
+from rnnlab.config.schema import Component, RunConfig, component_problems, signature_problems
+from rnnlab.config.types import NonNegativeInt, PositiveFloat, PositiveInt
 from rnnlab.errors import ConfigError, did_you_mean
-from rnnlab.sweeps.domains import show
-from rnnlab.sweeps.space import Space, conditions_of, fixed, without
-from rnnlab.sweeps.words import Word, read_word
-from rnnlab.values import NonNegativeInt, PositiveFloat, PositiveInt
+from rnnlab.sweeps.space.dimensions import Space, conditions_of, fixed, without
+from rnnlab.sweeps.space.distributions import show
 
 GROUPS = ("sampler", "pruner", "launcher")
 OBJECTIVES = ("score", "seconds", "parameters")
@@ -265,7 +265,7 @@ def composed(folder: Path, name: str, overrides: Iterator[str]) -> dict[str, Any
     import hydra
     from omegaconf import OmegaConf
 
-    from rnnlab.cli import explain, is_composition_error
+    from rnnlab.config.messages import explain, is_composition_error
 
     try:
         with hydra.initialize_config_dir(str(folder.resolve()), version_base="1.3"):
@@ -312,7 +312,7 @@ def rehearse(config: SweepConfig) -> None:
     """
     from optuna.exceptions import ExperimentalWarning
 
-    from rnnlab.sweeps.components import make_pruner, make_sampler
+    from rnnlab.sweeps.study.components import make_pruner, make_sampler
 
     space = Space.parse(config.space)
     with warnings.catch_warnings():  # that an interface may change is nothing to act on

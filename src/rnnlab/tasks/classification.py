@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
-from rnnlab.class_measures import class_metrics, class_scores
+from rnnlab.config.types import NonNegativeFloat, PositiveInt, Probability
 from rnnlab.layers import AttentionPooling, Pooling, TokenEmbedding
 from rnnlab.layers.pooling import PoolingName
+from rnnlab.metrics.classification import class_metrics, class_scores
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks.base import Encoded, Findings, LayerMaker, Outcome, Task
 from rnnlab.tasks.losses import CLASS_LOSSES, ClassLossName
-from rnnlab.values import NonNegativeFloat, PositiveInt, Probability
 
 CHANCE = 0.05  # of a sign test, below which one is called better than the other
 
@@ -117,7 +117,7 @@ class Classification(Task):
         return self.spec.class_names or tuple(map(str, range(self.spec.output_size)))
 
     def metrics(self) -> MetricCollection:
-        """See rnnlab.class_measures."""
+        """See rnnlab.metrics.classification."""
         return class_metrics(self.spec.output_size, self.spec.positive_class)
 
     def judge(self, outcome: Outcome) -> Findings:
@@ -137,8 +137,8 @@ class Classification(Task):
 
     def write(self, folder: Path, outcome: Outcome) -> list[Path]:
         """The confusion matrix and the ten most confidently wrong sequences."""
-        from rnnlab.report import plots
-        from rnnlab.report.files import write_text
+        from rnnlab.plots import tasks as plots
+        from rnnlab.runtime.files import write_text
 
         probabilities, targets = outcome.predictions, outcome.targets
         names = self._names()
@@ -169,7 +169,7 @@ def verdict(
         ours: probabilities of the network, (N, classes).
         theirs: of the rival.
         targets: (N,).
-        positive: see rnnlab.class_measures.class_metrics.
+        positive: see rnnlab.metrics.classification.class_metrics.
     """
     scores = [class_scores(given, targets, positive) for given in (ours, theirs)]
     figures = ", ".join(

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
+from rnnlab.config.types import PositiveFloat, Probability, Share
 from rnnlab.errors import ConfigError
 from rnnlab.layers.pooling import Pooling
-from rnnlab.measures import (
+from rnnlab.metrics.forecasting import (
     MEASURES,
     Verdict,
     calibrate,
@@ -25,7 +26,6 @@ from rnnlab.measures import (
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks.base import Encoded, Findings, LayerMaker, Outcome, Task
 from rnnlab.tasks.losses import FORECAST_LOSSES, ForecastLossName
-from rnnlab.values import PositiveFloat, Probability, Share
 
 EXAMPLES = 8  # forecasts in the picture
 CELLS = 2_000_000  # errors whose spread is drawn, evenly chosen
@@ -266,7 +266,7 @@ class Forecasting(Task):
 
     def write(self, folder: Path, outcome: Outcome) -> list[Path]:
         """Some forecasts against the truth and a baseline; the errors, of each step too."""
-        from rnnlab.report import plots
+        from rnnlab.plots import tasks as plots
 
         predicted, truths = self.point(outcome).predictions.numpy(), outcome.targets.numpy()
         shown = np.linspace(0, len(truths) - 1, num=min(EXAMPLES, len(truths)), dtype=int)
@@ -317,8 +317,8 @@ class Forecasting(Task):
 
     def _write_steps(self, folder: Path, table: "Table", errors: Array) -> list[Path]:
         """The errors of each step of the horizon: as a picture, and as a table."""
-        from rnnlab.report import plots
-        from rnnlab.report.files import write_text
+        from rnnlab.plots import tasks as plots
+        from rnnlab.runtime.files import write_text
 
         lines = [",".join(["forecast", "step", *MEASURES])]
         for name, measured in table.by_step.items():

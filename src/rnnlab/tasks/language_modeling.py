@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
+from rnnlab.analysis.samples import samples_page
+from rnnlab.analysis.surprisal import surprise_page
+from rnnlab.config.types import PositiveInt, Probability
 from rnnlab.layers import LockedDropout, TokenEmbedding, linear_cross_entropy
 from rnnlab.layers.recurrent import State
 from rnnlab.layers.sampling import Step
+from rnnlab.metrics.language_modeling import Perplexity
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks.base import Encoded, Findings, LayerMaker, Outcome, Task
-from rnnlab.tasks.perplexity import Perplexity
-from rnnlab.tasks.samples import samples_page
-from rnnlab.tasks.surprise import surprise_page
-from rnnlab.values import PositiveInt, Probability
 
 BUCKETS = (0, 1, 10, 100, 1_000, 10_000, 100_000)  # times that training has a token, from ...
 
@@ -135,7 +135,7 @@ class LanguageModeling(Task):
 
     def demonstrate(self, network: nn.Module, folder: Path, outcome: Outcome) -> list[Path]:
         """Texts that the network writes, at several temperatures."""
-        from rnnlab.report.files import write_text
+        from rnnlab.runtime.files import write_text
 
         trained = network.training
         network.eval()
@@ -163,8 +163,8 @@ class LanguageModeling(Task):
 
     def write(self, folder: Path, outcome: Outcome) -> list[Path]:
         """Loss by frequency, the frequencies themselves, and passages with their surprise."""
-        from rnnlab.report import plots
-        from rnnlab.report.files import write_text
+        from rnnlab.plots import tasks as plots
+        from rnnlab.runtime.files import write_text
 
         known = outcome.evidence
         return [

@@ -7,12 +7,12 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassExactMatch
 
+from rnnlab.config.types import NonNegativeFloat, PositiveInt, Probability
 from rnnlab.layers import TokenEmbedding
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks.base import Encoded, LayerMaker, Outcome, Task
 from rnnlab.tasks.classification import confusion_matrix
 from rnnlab.tasks.losses import CLASS_LOSSES, ClassLossName
-from rnnlab.values import NonNegativeFloat, PositiveInt, Probability
 
 EXAMPLES = 20  # sequences in the listing
 
@@ -103,8 +103,8 @@ class StepClassification(Task):
 
     def write(self, folder: Path, outcome: Outcome) -> list[Path]:
         """The accuracy of each step, the confusion matrix, and the first test sequences."""
-        from rnnlab.report import plots
-        from rnnlab.report.files import write_text
+        from rnnlab.plots import tasks as plots
+        from rnnlab.runtime.files import write_text
 
         names = self.spec.class_names or tuple(map(str, range(self.spec.output_size)))
         predicted, targets = outcome.predictions.argmax(dim=2), outcome.targets

@@ -11,6 +11,8 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from torchmetrics import Metric, MetricCollection
 
+from rnnlab.analysis.translation import Translations, write_page
+from rnnlab.config.types import Fraction, NonNegativeFloat, PositiveInt, Probability
 from rnnlab.errors import ConfigError
 from rnnlab.layers import Pooling, TokenEmbedding
 from rnnlab.layers.attention import ATTENTION, AttentionName
@@ -18,12 +20,10 @@ from rnnlab.layers.decoder import Decoder, Memory, shifted
 from rnnlab.layers.embedding import PADDING
 from rnnlab.layers.recurrent import State
 from rnnlab.layers.search import Hypothesis, beam_search, greedy
+from rnnlab.metrics.language_modeling import Perplexity
 from rnnlab.spec import Batch, DataSpec, valid_steps
 from rnnlab.tasks.base import Encoded, Findings, LayerMaker, Outcome, Task
-from rnnlab.tasks.perplexity import Perplexity
 from rnnlab.tasks.teacher_forcing import Decay, true_share
-from rnnlab.tasks.translations import Translations, write_page
-from rnnlab.values import Fraction, NonNegativeFloat, PositiveInt, Probability
 
 SHOWN = 4  # test sentences whose attention is drawn, and of which several answers are kept
 CHOICES = 3  # answers to each of them
@@ -237,7 +237,7 @@ class Translation(Task):
 
     def write(self, folder: Path, outcome: Outcome) -> list[Path]:
         """Translations to read, BLEU by length, and where the decoder looked."""
-        from rnnlab.report import plots
+        from rnnlab.plots import tasks as plots
 
         translations = Translations.of(
             outcome, decoding=self.decoding(), choices=self._choices(outcome)

@@ -1,0 +1,1 @@
+"""Analysis of a trained network on a whole split, one task per file."""

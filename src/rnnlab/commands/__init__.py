@@ -1,0 +1,1 @@
+"""Commands, one per file: `rnnlab <command>` or `python -m rnnlab.<command>`."""

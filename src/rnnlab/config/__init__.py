@@ -1,0 +1,1 @@
+"""Configuration: schema, types, composition, overrides, and messages for invalid settings."""

@@ -1,0 +1,1 @@
+"""Named data sets, grouped by family, one per file."""

@@ -1,0 +1,68 @@
+"""The SMS Spam Collection (Almeida et al., 2011, https://doi.org/10.1145/2034691.2034742)."""
+
+from pathlib import Path
+
+from rnnlab.data.prepared import Source
+from rnnlab.data.readers.tables import READERS, check_file, kind_of, read_lines
+from rnnlab.data.sources.cache import file_sha256
+from rnnlab.data.sources.hub import Provenance
+from rnnlab.data.text.labelled_texts import Texts, read_hub
+from rnnlab.data.text_classification import TextClassificationDataModule
+from rnnlab.errors import DataError
+
+HUB_NAME = "ucirvine/sms_spam"
+FILE = "SMSSpamCollection"
+CLASSES = ("ham", "spam")
+
+
+class SMSSpamDataModule(TextClassificationDataModule):
+    """5,574 short messages, 13% of them spam; many stand there twice.
+
+    hub: one table, whose labels are 0 for ham and 1 for spam.
+    local: the file SMSSpamCollection as its makers publish it, `ham<TAB>text` or `spam<TAB>text` a
+        line, perhaps compressed, or the folder that holds it; or labelled texts of yours in a table
+        or in a folder for each class.
+    """
+
+    places = ("hub", "local")
+
+    def hub(self) -> Source:
+        """See PreparedDataModule."""
+        return Source(
+            Provenance("hub", HUB_NAME),
+            lambda: read_hub(HUB_NAME, {"all": "train"}, text="sms", label="label"),
+        )
+
+    def local(self) -> Source:
+        """See PreparedDataModule."""
+        path = self.given_path()
+        inside = sorted(path.glob(f"{FILE}*")) if path.is_dir() else [path]
+        if not inside or inside[0].is_dir() or kind_of(inside[0]) in READERS:
+            return super().local()
+        file = check_file(inside[0])
+        known = Provenance("local", str(self.path), sha256=file_sha256(file))
+        encoding = self.columns.encoding
+        return Source(known, lambda: {"all": read_collection(file, encoding)}, "collection")
+
+
+def read_collection(file: Path, encoding: str) -> Texts:
+    """The messages of the published file; no quotes, no header.
+
+    Raises:
+        DataError: a line is not `ham<TAB>text` or `spam<TAB>text`.
+    """
+    labels, texts, empty = [], [], 0
+    for number, line in enumerate(read_lines(file, encoding), start=1):
+        label, tab, text = line.partition("\t")
+        if not line.strip():
+            empty += 1
+        elif not tab or label not in CLASSES:
+            raise DataError(
+                f"{file}, line {number}: {line[:40]!r} does not begin with ham or spam and a tab. "
+                "A table with a header needs an ending that says so: .csv, .tsv, .parquet ..."
+            )
+        else:
+            labels.append(label)
+            texts.append(text)
+    notes = [f"{empty:,} empty lines of {file.name} were left out"] if empty else []
+    return Texts(file.name, texts, labels, notes=notes)

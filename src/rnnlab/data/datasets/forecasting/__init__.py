@@ -1,0 +1,1 @@
+"""Named time series for forecasting."""

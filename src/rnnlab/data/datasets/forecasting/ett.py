@@ -1,0 +1,90 @@
+"""Electricity transformer temperature (Zhou et al., 2021, https://arxiv.org/abs/2012.07436)."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from rnnlab.data.baselines.forecasting import Array
+from rnnlab.data.forecasting import SeriesDataModule
+from rnnlab.data.prepared import Source
+from rnnlab.data.readers.series import Series
+from rnnlab.data.readers.tables import find_table
+from rnnlab.data.sources.cache import file_sha256
+from rnnlab.data.sources.hub import Provenance, load_from_hub
+from rnnlab.errors import DataError
+
+Station = Literal["ETTh1", "ETTh2", "ETTm1", "ETTm2"]
+COLUMNS = ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT")
+HUB_NAME, HUB_REVISION = "ETDataset/ett", "refs/convert/parquet"  # itself a script, no longer run
+MONTHS = (12, 4, 4)  # of training, validation and test; the rest of the file is not used
+ROWS_A_MONTH = {"h": 30 * 24, "m": 30 * 24 * 4}
+
+
+class ETTDataModule(SeriesDataModule):
+    """Seven variables of two transformers, hourly (ETTh) or every 15 minutes (ETTm), two years.
+
+    hub: `ETDataset/ett`, the 20 months of the split.
+    local: the CSV file of the authors.
+
+    The split is the usual one: 12, 4 and 4 months of 30 days; each variable is scaled by its
+    training part, and all scores are of scaled values, as in the papers.
+
+    Args:
+        station: ETTh1 | ETTh2 | ETTm1 | ETTm2.
+        settings: see SeriesDataModule; `path` is the file, or a folder with it.
+    """
+
+    places = ("hub", "local")
+
+    def __init__(self, station: Station = "ETTh1", **settings: Any) -> None:
+        super().__init__(**settings)
+        self.station = station
+
+    def hub(self) -> Source:
+        """See PreparedDataModule."""
+        known = Provenance("hub", f"{HUB_NAME} {self.station}")
+        return Source(known, lambda: (self.read_hub(), []), self.station)
+
+    def read_hub(self) -> Series:
+        """The longest row of the hub's test split, which holds all 20 months.
+
+        Raises:
+            DataError: it is not what it was when this was written.
+        """
+        table = load_from_hub(HUB_NAME, ["test"], self.station[3:], HUB_REVISION)["test"]
+        row = max(table, key=lambda row: len(row["target"]))
+        columns = [*row["feat_dynamic_real"], row["target"]]
+        if len(columns) != len(COLUMNS) or len({len(column) for column in columns}) != 1:
+            raise DataError(
+                f"{HUB_NAME}: wanted {len(COLUMNS)} columns of one length, found "
+                f"{[len(column) for column in columns]}; give the authors' CSV with data.path"
+            )
+        step = {"h": 3600, "m": 900}[self.station[3]]
+        begins = int(np.datetime64(row["start"], "s").astype(np.int64))
+        values = np.array(columns, dtype=np.float64).T
+        times = begins + step * np.arange(len(values))
+        return Series(values, times, np.array([0, len(values)]), list(COLUMNS), [self.station])
+
+    def local(self) -> Source:
+        """See PreparedDataModule."""
+        path = self.given_path()
+        if not path.is_dir():
+            return super().local()
+        file = find_table(path, self.station)
+        if file is None:
+            names = ", ".join(sorted(file.name for file in path.iterdir())) or "nothing"
+            raise DataError(f"{path}: wanted {self.station}.csv (or .csv.gz ...), found {names}")
+        known = Provenance("local", f"{self.path}/{file.name}", sha256=file_sha256(file))
+        return Source(known, lambda: self.read(Path(file)), "csv")
+
+    def borders(self, series: Series) -> list[Array]:
+        """See SeriesDataModule; by months of 30 days, counted from the first row."""
+        ends = np.cumsum(MONTHS) * ROWS_A_MONTH[self.station[3]]
+        if len(series.times) < ends[-1]:
+            raise DataError(
+                f"{self.provenance.name}: {len(series.times):,} rows, but the split of "
+                f"{self.station} needs {ends[-1]:,}. Is data.station the right one? For data of "
+                "yours: data=csv_series"
+            )
+        return [np.array([end]) for end in ends]

@@ -1,0 +1,1 @@
+"""Named corpora for language modelling."""

@@ -1,0 +1,115 @@
+"""The IMDB movie reviews (Maas et al., 2011) as a text to be continued."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
+from rnnlab.data.datasets.classification.imdb import IMDBDataModule
+from rnnlab.data.language_modeling import HELD_OUT, SPLITS, LanguageModelingDataModule
+from rnnlab.data.loaders.splits import split_by_group
+from rnnlab.data.prepared import Prepared, Source
+from rnnlab.data.readers.lines import Lines, Rows
+from rnnlab.data.sources.hub import SourceName
+from rnnlab.data.text.labelled_texts import Texts, drop_empty, purge
+from rnnlab.data.text.vocabulary import TokenKind
+
+_BREAK = re.compile(r"(?:<br\s*/?>|\s)+")
+
+
+class IMDBTextDataModule(LanguageModelingDataModule):
+    """Movie reviews, one per line; for the sources see IMDBDataModule.
+
+    Validation, and the test where the source has none, are drawn by review: reviews of one movie
+    and equal texts never stand on both sides of a split.
+
+    Args:
+        source: see LanguageModelingDataModule, as all settings that are not named here.
+        path: a table of reviews, or a folder with train.csv and test.csv (and perhaps val.csv).
+        text_column: column with the review.
+        group_column: column of the movie; taken where it exists.
+        encoding: of CSV, TSV and JSON files.
+        tokens: see LanguageModelingDataModule.
+        spaces: see there.
+        lower: see there.
+        vocab_size: see there.
+        seq_len: see there.
+        batch_size: see there.
+        val_fraction: share of the reviews for validation, where the source has no such split.
+        test_fraction: share for the test, where the source has no such split.
+        split_seed: of these splits.
+        bptt_jitter: see LanguageModelingDataModule.
+        seed: of what is drawn while training.
+    """
+
+    places = ("embedded", "hub", "local")
+
+    def __init__(
+        self,
+        source: SourceName = "auto",
+        path: str | None = None,
+        text_column: str = "text",
+        group_column: str | None = "movie",
+        encoding: str = "utf-8",
+        tokens: TokenKind = "words",
+        spaces: bool = False,
+        lower: bool = False,
+        vocab_size: PositiveInt = 20_000,
+        seq_len: PositiveInt = 35,
+        batch_size: PositiveInt = 20,
+        val_fraction: Share = 0.05,
+        test_fraction: Share = 0.05,
+        split_seed: NonNegativeInt = 0,
+        bptt_jitter: NonNegativeInt = 0,
+        seed: NonNegativeInt = 0,
+    ) -> None:
+        super().__init__(
+            *(source, path, encoding, tokens, spaces, lower, vocab_size, seq_len, batch_size),
+            *(val_fraction, test_fraction, bptt_jitter, seed),
+        )
+        self.split_seed = split_seed
+        self.reviews = IMDBDataModule(
+            source, path, text_column, group_column=group_column, encoding=encoding
+        )
+
+    def embedded(self) -> Source:
+        """See PreparedDataModule."""
+        return self.reviews.embedded()
+
+    def hub(self) -> Source:
+        """See PreparedDataModule."""
+        return self.reviews.hub()
+
+    def local(self) -> Source:
+        """See PreparedDataModule."""
+        return self.reviews.local()
+
+    def settings(self) -> dict[str, Any]:
+        """See PreparedDataModule."""
+        columns = asdict(self.reviews.columns)
+        return {**super().settings(), "columns": columns, "split_seed": self.split_seed}
+
+    def prepare(self, raw: Any, folder: Path) -> Prepared:
+        """See PreparedDataModule."""
+        notes: list[str] = []
+        parts = {name: drop_empty(texts, notes) for name, texts in raw.items()}
+        splits = purge({**parts, **self._drawn(parts)}, notes)
+        made = super().prepare({split: as_lines(splits[split].texts) for split in SPLITS}, folder)
+        return replace(made, notes=[*notes, *made.notes])
+
+    def _drawn(self, parts: Mapping[str, Texts]) -> dict[str, Texts]:
+        """The splits that the source has not; movies and equal texts stay together."""
+        whole = parts["all"] if "all" in parts else parts["train"]
+        count = len(whole.texts)
+        sizes = {
+            split: round(self.shares[split] * count) for split in HELD_OUT if split not in parts
+        }
+        rows = split_by_group(whole.groups or whole.texts, sizes, self.split_seed)
+        return {split: whole.take(chosen) for split, chosen in rows.items()}
+
+
+def as_lines(texts: Sequence[str]) -> Lines:
+    """Each review as one line; its breaks become spaces."""
+    return Rows([_BREAK.sub(" ", text) for text in texts])

@@ -1,0 +1,196 @@
+"""Sums of sine waves with noise: a forecasting problem whose best possible error is known."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rnnlab.config.types import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from rnnlab.data.base import DataModule, Split
+from rnnlab.data.loaders.windows import Floats, Windows
+from rnnlab.data.sources.hub import Provenance
+from rnnlab.errors import ConfigError
+from rnnlab.spec import Batch, DataSpec
+
+
+def sine_waves(
+    count: int,
+    steps: int,
+    frequencies: list[float],
+    amplitudes: list[float],
+    noise: float,
+    random: np.random.Generator,
+) -> Floats:
+    """x_t = sum_k a_k sin(2 pi f_k t + phase_k) + noise * e_t, with e_t standard normal.
+
+    Args:
+        count: series, S.
+        steps: of each series, N.
+        frequencies: f_k, in cycles per step.
+        amplitudes: a_k.
+        noise: standard deviation of the noise, sigma.
+        random: draws the phases, uniform for each series and wave, and the noise.
+
+    Returns:
+        (S, N, 1).
+    """
+    phases = random.uniform(0, 2 * np.pi, (count, 1, len(frequencies)))
+    angles = 2 * np.pi * np.arange(steps)[:, None] * np.array(frequencies) + phases  # (S, N, K)
+    clean = np.sin(angles) @ np.array(amplitudes)  # (S, N)
+    noisy = clean + noise * random.standard_normal(clean.shape)
+    values: Floats = noisy[..., None].astype(np.float32)
+    return values
+
+
+def noise_floor(seq_len: int, horizon: int, frequencies: list[float], noise: float) -> float:
+    """Mean squared error of the best unbiased linear forecast that knows the frequencies.
+
+    Amplitude and phase of each wave are estimated by least squares from the noisy window, which
+    costs about sigma^2 p / L over the noise sigma^2 itself, with p = 2 parameters a wave. A window
+    shorter than p steps cannot tell them, and has no such forecast.
+
+    >>> round(noise_floor(50, 1, [0.05], 0.1) / 0.1**2, 3)
+    1.04
+    """
+    steps = np.arange(seq_len + horizon)[:, None] * 2 * np.pi * np.array(frequencies)
+    waves = np.concatenate([np.sin(steps), np.cos(steps)], axis=1)  # (L + horizon, p)
+    read, ahead = waves[:seq_len], waves[seq_len:]
+    leverage = np.einsum("hp,pq,hq->h", ahead, np.linalg.pinv(read.T @ read), ahead)
+    return float(noise**2 * (1 + leverage.mean()))
+
+
+class SineDataModule(DataModule):
+    """Generated series; the network forecasts the next values from a window.
+
+    Validation and test targets are all values from step `first_target` on, whatever `seq_len` is.
+
+    Args:
+        frequencies: of the waves, in cycles per step, each below 0.5.
+        amplitudes: of the waves, as many; None for 1 each.
+        noise: standard deviation of the noise, sigma.
+        num_series: series for training.
+        num_eval_series: series for validation, and as many again for the test.
+        steps: of each series.
+        first_target: first step that is forecast in validation and test, and the longest seq_len.
+        seq_len: values that are read before a forecast.
+        horizon: values that are forecast.
+        batch_size: windows in a batch, on each device.
+        data_seed: of the series; the run's seed has no say in what is evaluated.
+        seed: of the order of the batches.
+        shuffle: draw the batches anew in each epoch.
+    """
+
+    tasks = ("forecasting",)
+
+    def __init__(
+        self,
+        frequencies: list[PositiveFloat] | None = None,
+        amplitudes: list[PositiveFloat] | None = None,
+        noise: NonNegativeFloat = 0.1,
+        num_series: PositiveInt = 160,
+        num_eval_series: PositiveInt = 100,
+        steps: PositiveInt = 200,
+        first_target: PositiveInt = 100,
+        seq_len: PositiveInt = 50,
+        horizon: PositiveInt = 1,
+        batch_size: PositiveInt = 64,
+        data_seed: NonNegativeInt = 0,
+        seed: NonNegativeInt = 0,
+        shuffle: bool = True,
+    ) -> None:
+        super().__init__(batch_size, seed, shuffle)
+        self.frequencies = [0.05] if frequencies is None else list(frequencies)
+        if not self.frequencies:
+            raise ConfigError("data.frequencies=[]: give at least one, such as [0.05]")
+        self.amplitudes = list(amplitudes or [1.0] * len(self.frequencies))
+        if len(self.amplitudes) != len(self.frequencies):
+            raise ConfigError(
+                f"data.amplitudes has {len(self.amplitudes)} values, but data.frequencies has "
+                f"{len(self.frequencies)}: give one for each wave, or data.amplitudes=null"
+            )
+        if max(self.frequencies) >= 0.5:
+            raise ConfigError(
+                f"data.frequencies={self.frequencies}: above 0.5 cycles a step a wave looks like a "
+                "slower one"
+            )
+        if seq_len > first_target:
+            raise ConfigError(
+                f"data.seq_len={seq_len} is longer than data.first_target={first_target}: the "
+                "first targets have no such window. Raise data.first_target (and data.steps)"
+            )
+        if first_target + horizon > steps:
+            raise ConfigError(
+                f"data.steps={steps} leaves no target behind data.first_target={first_target} with "
+                f"data.horizon={horizon}: raise data.steps"
+            )
+        self.noise, self.steps = noise, steps
+        self.num_series, self.num_eval_series = num_series, num_eval_series
+        self.first_target, self.seq_len, self.horizon = first_target, seq_len, horizon
+        self.data_seed = data_seed
+
+    def preview(self) -> DataSpec:
+        """See DataModule."""
+        known: dict[str, Any] = {"noise_variance": self.noise**2} if self.noise else {}
+        if self.noise and self.seq_len >= 2 * len(self.frequencies):
+            known["noise_floor"] = noise_floor(
+                self.seq_len, self.horizon, self.frequencies, self.noise
+            )
+        return DataSpec(output_size=1, input_size=1, horizon=self.horizon, **known)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Draw the series."""
+        if hasattr(self, "spec"):
+            return
+        self.windows = {
+            "train": self._draw(0, self.num_series, self.seq_len),
+            "val": self._draw(1, self.num_eval_series, self.first_target),
+            "test": self._draw(2, self.num_eval_series, self.first_target),
+        }
+        drawn = hashlib.sha256(b"".join(w.values.tobytes() for w in self.windows.values()))
+        sizes = {split: len(windows) for split, windows in self.windows.items()}
+        name = f"{len(self.frequencies)} sine waves"
+        self.provenance = Provenance("generated", name, "", drawn.hexdigest(), sizes=sizes)
+        self.spec = self.preview()
+
+    def _draw(self, stream: int, count: int, first_target: int) -> Windows:
+        random = np.random.default_rng([self.data_seed, stream])
+        waves = sine_waves(count, self.steps, self.frequencies, self.amplitudes, self.noise, random)
+        return Windows.all_of(waves, first_target, self.horizon)
+
+    def lengths(self, split: Split) -> NDArray[Any]:
+        """All windows have seq_len steps, (M,)."""
+        return np.full(len(self.windows[split]), self.seq_len)
+
+    def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
+        """Windows (B, seq_len, 1) and what follows them (B, horizon, 1)."""
+        windows = self.windows[split]
+        return Batch(
+            torch.from_numpy(windows.inputs(rows, self.seq_len)),
+            torch.full((len(rows),), self.seq_len),
+            torch.from_numpy(windows.targets(rows)),
+            torch.from_numpy(rows),
+        )
+
+    def baselines(self, split: Split) -> dict[str, dict[str, float]]:
+        """The last value repeated, and the floor that no unbiased linear forecast is below."""
+        windows = self.windows[split]
+        rows = np.arange(len(windows))
+        errors = windows.targets(rows) - windows.inputs(rows, 1)
+        repeat = {"mse": float(np.square(errors).mean()), "mae": float(np.abs(errors).mean())}
+        baselines = {"persistence": repeat}
+        if variance := self.spec.noise_variance:
+            repeat["noise_ratio"] = repeat["mse"] / variance
+            if floor := self.spec.noise_floor:
+                baselines["noise floor"] = {"mse": floor, "noise_ratio": floor / variance}
+        return baselines
+
+    def input_names(self) -> tuple[str]:
+        """See DataModule."""
+        return ("value",)
+
+    def example(self, split: Split, index: int) -> Mapping[str, Any]:
+        """The window that was read before a target, (seq_len, 1)."""
+        return {"history": self.windows[split].inputs(np.array([index]), self.seq_len)[0]}

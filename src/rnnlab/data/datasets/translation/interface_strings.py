@@ -1,0 +1,128 @@
+"""What the buttons and messages of JupyterLab say, in English and in other languages."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
+from rnnlab.data.prepared import Source
+from rnnlab.data.readers.sentence_pairs import Pair, Pairs, listed
+from rnnlab.data.sources.cache import file_sha256
+from rnnlab.data.sources.hub import Provenance, SourceName, package_file, package_version
+from rnnlab.data.text.vocabulary import TokenKind
+from rnnlab.data.translation import ParallelTextDataModule
+from rnnlab.errors import DataError
+
+LOCALES = {"de": "de-DE", "fr": "fr-FR", "es": "es-ES"}
+CONTEXT = "\x04"  # stands in a catalogue between where a string is used and the string
+
+
+class InterfaceStringsDataModule(ParallelTextDataModule):
+    """English interface strings and their translations by volunteers, from JupyterLab's packs.
+
+    embedded: the catalogues of the package jupyterlab-language-pack-<locale>, the first form of
+        each string. Placeholders such as %1 stand as they are; a pair is taken once.
+
+    Args:
+        source: auto | embedded.
+        language: that is written: fr (3,300 pairs) | de (1,200) | es (900), or the locale of
+            another installed pack, such as pt-BR.
+        tokens: see ParallelTextDataModule, as all below.
+        vocab_size: tokens of the source.
+        target_vocab_size: tokens of the target; None for as many.
+        shared_vocabulary: one vocabulary for both sides.
+        lower: lower case alone.
+        seq_len: longest source in tokens.
+        batch_size: pairs in a batch, on each device.
+        batch_tokens: tokens of a batch, in place of `batch_size`.
+        val_fraction: share for validation.
+        test_fraction: share for the test.
+        split_seed: of the splits.
+        seed: of the order of the batches.
+        shuffle: draw the batches anew in each epoch.
+    """
+
+    places = ("embedded",)
+
+    def __init__(
+        self,
+        source: SourceName = "auto",
+        language: str = "fr",
+        tokens: TokenKind = "bpe",
+        vocab_size: PositiveInt = 3_000,
+        target_vocab_size: PositiveInt | None = None,
+        shared_vocabulary: bool = True,
+        lower: bool = False,
+        seq_len: PositiveInt = 60,
+        batch_size: PositiveInt = 64,
+        batch_tokens: PositiveInt | None = None,
+        val_fraction: Share = 0.1,
+        test_fraction: Share = 0.1,
+        split_seed: NonNegativeInt = 0,
+        seed: NonNegativeInt = 0,
+        shuffle: bool = True,
+    ) -> None:
+        super().__init__(
+            source,
+            None,
+            None,
+            "en",
+            language,
+            tokens,
+            vocab_size,
+            target_vocab_size,
+            shared_vocabulary,
+            lower,
+            seq_len,
+            batch_size,
+            batch_tokens,
+            val_fraction,
+            test_fraction,
+            split_seed,
+            seed=seed,
+            shuffle=shuffle,
+        )
+        self.locale = LOCALES.get(language, language).replace("_", "-")
+
+    def embedded(self) -> Source:
+        """See PreparedDataModule."""
+        distribution = f"jupyterlab-language-pack-{self.locale}"
+        files = find_catalogues(distribution, self.locale.replace("-", "_"))
+        sha256 = hashlib.sha256("".join(map(file_sha256, files)).encode()).hexdigest()
+        known = Provenance("embedded", distribution, package_version(distribution), sha256)
+        return Source(known, lambda: {"all": read_catalogues(distribution, files)})
+
+
+def find_catalogues(distribution: str, locale: str) -> list[Path]:
+    """The catalogues of an installed language pack, found without importing it.
+
+    Raises:
+        DataError: it is not installed.
+    """
+    package = distribution.replace("-", "_")
+    one = package_file(package, f"locale/{locale}/LC_MESSAGES/jupyterlab.json")
+    return sorted(one.parent.glob("*.json"))
+
+
+def read_catalogues(name: str, files: Sequence[Path]) -> Pairs:
+    """Every different pair of all catalogues, in their order."""
+    pairs = dict.fromkeys(pair for file in files for pair in read_catalogue(file))
+    sources, targets = zip(*pairs, strict=True)
+    return listed(name, sources, targets)
+
+
+def read_catalogue(file: Path) -> Iterator[Pair]:
+    """The strings of one catalogue with the first form of their translation, each on one line.
+
+    Raises:
+        DataError: it is no such catalogue.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        for key, forms in content.items():
+            if key:  # the empty one holds the catalogue's header
+                source, target = key.rpartition(CONTEXT)[2], forms[0]
+                yield " ".join(source.split()), " ".join(target.split())
+    except (ValueError, AttributeError, LookupError) as error:
+        raise DataError(f"{file}: is no catalogue of interface strings: {error}") from error

@@ -1,0 +1,1 @@
+"""Data loaders, sampling orders and splits."""

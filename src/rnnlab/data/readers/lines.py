@@ -1,0 +1,229 @@
+"""A text as lines, read when they are asked for: never whole in memory.
+
+A line ends with a line break. One that is longer than a piece comes in several, of which the last
+alone has it; they are cut before a space, so that no word and no token is torn apart.
+"""
+
+import codecs
+import re
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from pandas.io.common import get_handle
+
+from rnnlab.data.readers.tables import BROKEN, COMPRESSIONS, check_file
+from rnnlab.errors import ConfigError, DataError
+
+PIECE = 1 << 16  # bytes that are read at once, and characters that are kept together at most
+STEMS = {"train": "train", "val": "valid|validation|val|dev", "test": "test"}
+ENDINGS = "txt|tokens|text|raw"
+
+
+class Lines(ABC):
+    """A text that can be read again and again.
+
+    Attributes:
+        repairs: what was repaired in the last reading, and how often.
+    """
+
+    def __init__(self) -> None:
+        self.repairs: Counter[str] = Counter()
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[str]:
+        """Lines, or pieces of long ones."""
+
+
+class Rows(Lines):
+    """Texts of a table, a line each.
+
+    Args:
+        rows: can be read again and again; line breaks within one become spaces.
+    """
+
+    def __init__(self, rows: Iterable[str]) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def __iter__(self) -> Iterator[str]:
+        for row in self.rows:
+            yield row.rstrip("\r\n").replace("\n", " ") + "\n"
+
+
+class Part(Lines):
+    """What begins between two places of a text.
+
+    Args:
+        whole: the text.
+        start: first character.
+        end: the character behind the last; None for the end of the text.
+    """
+
+    def __init__(self, whole: Lines, start: int, end: int | None) -> None:
+        super().__init__()
+        self.whole, self.start, self.end = whole, start, end
+
+    def __iter__(self) -> Iterator[str]:
+        place = 0
+        for line in self.whole:
+            if self.end is not None and place >= self.end:
+                return
+            if place >= self.start:
+                yield line
+            place += len(line)
+
+
+class TextFile(Lines):
+    """A text file, plain or compressed.
+
+    Lines may end as on Windows, and the file may begin with a byte order mark: both are taken away
+    and counted.
+
+    Args:
+        path: an ending .gz, .xz, .bz2, .zst or .zip says that it is compressed.
+        encoding: such as utf-8 or cp1252.
+    """
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        super().__init__()
+        self.path, self.encoding = check_file(path), encoding
+
+    def __iter__(self) -> Iterator[str]:
+        self.repairs.clear()
+        try:
+            with get_handle(self.path, "rb", compression="infer", is_text=False) as opened:
+                yield from self._lines(opened.handle)
+        except DataError:
+            raise
+        except PermissionError as error:
+            raise DataError(f"{self.path}: may not be read by this user") from error
+        except (ValueError, OSError, ImportError, *BROKEN) as error:
+            raise DataError(f"{self.path}: cannot be read as a text file: {error}") from error
+
+    def _lines(self, file: IO[bytes]) -> Iterator[str]:
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        rest, number = "", 1
+        while raw := file.readline(PIECE):
+            ends = raw.endswith(b"\n")
+            text = rest + self._decoded(decoder, raw, ends, number)
+            if number == 1 and text.startswith("\ufeff"):
+                text = text[1:]
+                self.repairs["byte order mark was left out"] += 1
+            if ends:
+                yield self._ended(text)
+                rest, number = "", number + 1
+            else:
+                piece, rest = self._cut(text)
+                if piece:
+                    yield piece
+        rest += self._decoded(decoder, b"", True, number)
+        if rest:
+            self.repairs["line break was added at the end"] += 1
+            yield rest + "\n"
+
+    def _decoded(
+        self, decoder: codecs.IncrementalDecoder, raw: bytes, final: bool, number: int
+    ) -> str:
+        if b"\0" in raw:
+            raise DataError(
+                f"{self.path}, line {number}: holds a zero byte. Is it a text file, in "
+                f"{self.encoding}? UTF-16 is not read: save it as UTF-8"
+            )
+        try:
+            return decoder.decode(raw, final)
+        except UnicodeDecodeError as error:
+            found = error.object[error.start : error.start + 1].hex()
+            raise DataError(
+                f"{self.path}, line {number}: byte 0x{found} is not {self.encoding}. "
+                "Save the file as UTF-8, or name its encoding, such as data.encoding=cp1252"
+            ) from error
+
+    def _ended(self, line: str) -> str:
+        if line.endswith("\r\n"):
+            self.repairs["line ends CR LF were read as LF"] += 1
+            return line[:-2] + "\n"
+        return line
+
+    def _cut(self, text: str) -> tuple[str, str]:
+        """What is given of a line that goes on, and what waits for the rest of it."""
+        piece, space, rest = text.rpartition(" ")
+        if piece:
+            return piece, space + rest
+        if len(text) < PIECE:
+            return "", text
+        self.repairs[f"cuts in a line without a space in {PIECE:,} characters"] += 1
+        return text, ""
+
+
+def check_encoding(encoding: str) -> str:
+    """The name as it is, if lines of text in it can be found by their last byte.
+
+    Raises:
+        ConfigError: there is no such encoding, or it is one of several bytes a character.
+    """
+    try:
+        ends = "\n".encode(encoding)
+    except LookupError as error:
+        raise ConfigError(
+            f"data.encoding={encoding}: {error}; utf-8 and cp1252 are usual"
+        ) from error
+    if ends != b"\n":
+        raise ConfigError(f"data.encoding={encoding}: is not read; save the file as UTF-8")
+    return encoding
+
+
+def find_texts(path: Path) -> dict[str, Path]:
+    """The files of a text: "train" alone for one file; of a folder also "val" and "test".
+
+    In a folder the files are called train.txt, valid.txt (or val.txt) and test.txt, or with a
+    name in front such as ptb.train.txt or wiki.train.tokens; each may be compressed.
+
+    Raises:
+        DataError: the folder has no train.txt, or several files of one split.
+    """
+    if not path.is_dir():
+        return {"train": check_file(path)}
+    names = sorted(file.name for file in path.iterdir() if file.is_file())
+    found: dict[str, Path] = {}
+    for split, stem in STEMS.items():
+        files = [name for name in names if _named(stem, name)]
+        if len(files) > 1:
+            raise DataError(f"{path}: which is the {split} split, {', '.join(files)}? Leave one")
+        if files:
+            found[split] = path / files[0]
+    if "train" not in found:
+        raise DataError(
+            f"{path}: wanted train.txt, and perhaps valid.txt and test.txt (or ptb.train.txt, "
+            f"wiki.train.tokens ..., also with .gz or .xz), found {', '.join(names) or 'nothing'}"
+        )
+    return found
+
+
+def _named(stem: str, name: str) -> bool:
+    packed = "|".join(re.escape(ending) for ending in sorted(COMPRESSIONS))
+    pattern = rf"([\w-]+[._-])?({stem})\.({ENDINGS})({packed})?"
+    return re.fullmatch(pattern, name, re.IGNORECASE) is not None
+
+
+def repairs(name: str, lines: Lines) -> list[str]:
+    """What was repaired in the last reading of a text, a sentence each."""
+    return [f"{name}: {count:,} {what}" for what, count in lines.repairs.items()]
+
+
+Tick = Callable[[int], None]  # told how many characters were read
+TICK = 1 << 20  # characters; to move a bar for each line would take longer than to read it
+
+
+def followed(lines: Iterable[str], tick: Tick) -> Iterator[str]:
+    """The same lines, while their characters are counted."""
+    waiting = 0
+    for line in lines:
+        waiting += len(line)
+        if waiting >= TICK:
+            tick(waiting)
+            waiting = 0
+        yield line
+    tick(waiting)

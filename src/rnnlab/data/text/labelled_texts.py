@@ -1,0 +1,250 @@
+"""Labelled texts between the file they came from and the arrays they become."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlab.data.readers.tables import Delimiter, is_missing, read_table, row_name
+from rnnlab.data.sources.hub import load_from_hub, revision_of
+from rnnlab.errors import DataError
+
+MAX_CLASSES = 1000
+DIGIT = re.compile(r"\d")
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Labelled texts of one file.
+
+    Attributes:
+        name: the file, for errors.
+        texts: (N,).
+        labels: (N,), as they stand in the file.
+        groups: what must not be spread over splits, (N,), or None.
+        notes: what was left out when they were read, with counts.
+        version: of what was read, where only reading it tells: the hub's revision.
+    """
+
+    name: str
+    texts: Sequence[str]
+    labels: Sequence[str]
+    groups: Sequence[str] | None = None
+    notes: Sequence[str] = ()
+    version: str = ""
+
+    def take(self, rows: NDArray[np.int64]) -> "Texts":
+        """The same with these rows alone."""
+        chosen = rows.tolist()
+        return replace(
+            self,
+            texts=[self.texts[i] for i in chosen],
+            labels=[self.labels[i] for i in chosen],
+            groups=[self.groups[i] for i in chosen] if self.groups else None,
+        )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table hold what.
+
+    Attributes:
+        text: the text.
+        label: its label.
+        group: what must not be spread over splits; used where the table has it.
+        encoding: of text, CSV, TSV and JSON files.
+        delimiter: between the cells of CSV and TSV files; None for comma and tab.
+    """
+
+    text: str = "text"
+    label: str = "label"
+    group: str | None = None
+    encoding: str = "utf-8"
+    delimiter: Delimiter | None = None
+
+    def read(self, file: Path) -> Texts:
+        """Read a table; see rnnlab.data.readers.tables.read_table for what is refused."""
+        optional, notes = [self.group] if self.group else [], list[str]()
+        names = [self.text, self.label]
+        table = read_table(file, names, optional, self.encoding, self.delimiter, notes)
+        groups = table[self.group].tolist() if self.group in table.columns else None
+        texts, labels = table[self.text].tolist(), table[self.label].tolist()
+        return Texts(file.name, texts, labels, groups, tuple(notes))
+
+
+def read_hub(
+    name: str, splits: Mapping[str, str], text: str = "text", label: str = "label"
+) -> dict[str, Texts]:
+    """Labelled texts of the Hugging Face hub.
+
+    Args:
+        name: of the data set.
+        splits: what we call a split ("all" where it is still to be split) -> what the hub calls it.
+        text: column with the text.
+        label: column with the label; a class is read as its number.
+    """
+    loaded = load_from_hub(name, list(splits.values()))
+    found = {}
+    for ours, theirs in splits.items():
+        part = loaded[theirs]
+        labels = [str(value) for value in part[label]]
+        source = f"{name} {theirs}"
+        found[ours] = Texts(source, list(part[text]), labels, version=revision_of(part))
+    return found
+
+
+def check_labels(texts: Texts) -> Texts:
+    """The texts as they are, if every row has a label.
+
+    Raises:
+        DataError: a label is missing, or there are as many labels as in a column of texts.
+    """
+    missing = [row for row, label in enumerate(texts.labels) if is_missing(label)]
+    if missing:
+        first = texts.labels[missing[0]]
+        raise DataError(
+            f"{row_name(texts.name, missing[0])}: the label is {first!r} (in all {len(missing):,} "
+            "rows have none). Fill it in or take the row out"
+        )
+    if (count := len(set(texts.labels))) > MAX_CLASSES:
+        raise DataError(
+            f"{texts.name}: {count:,} different labels, more than {MAX_CLASSES:,}: is "
+            "data.label_column the right one?"
+        )
+    return texts
+
+
+def drop_empty(texts: Texts, notes: list[str]) -> Texts:
+    """The texts without the empty ones, whose number is added to the notes."""
+    kept = np.array([i for i, text in enumerate(texts.texts) if text.strip()], dtype=np.int64)
+    empty = len(texts.texts) - len(kept)
+    if not len(kept):
+        raise DataError(f"{texts.name}: all {empty:,} texts are empty")
+    if empty:
+        notes.append(f"{empty:,} empty texts of {texts.name} were left out")
+        return texts.take(kept)
+    return texts
+
+
+def same_words(text: str) -> str:
+    """What equal texts have in common, whatever their case and white space.
+
+    >>> same_words("Call  NOW ")
+    'call now'
+    """
+    return " ".join(text.casefold().split())
+
+
+def same_but_numbers(text: str) -> str:
+    """What texts have in common that were made from one template.
+
+    >>> same_but_numbers("Call 0800 now")
+    'call 0000 now'
+    """
+    return DIGIT.sub("0", same_words(text))
+
+
+def drop_duplicates(texts: Texts, notes: list[str]) -> Texts:
+    """The first of all texts that are equal but for case and white space; the others are counted.
+
+    Equal texts with different labels say nothing about either: they are left out altogether.
+    """
+    members: dict[str, list[int]] = {}
+    for row, text in enumerate(texts.texts):
+        members.setdefault(same_words(text), []).append(row)
+    agreed = [rows for rows in members.values() if len({texts.labels[i] for i in rows}) == 1]
+    repeated = sum(len(rows) - 1 for rows in agreed)
+    disputed = len(texts.texts) - sum(map(len, agreed))
+    if disputed:
+        notes.append(f"{disputed:,} equal texts of {texts.name} with other labels were left out")
+    if repeated:
+        notes.append(f"{repeated:,} repeated texts of {texts.name} were left out")
+    return texts.take(np.array([rows[0] for rows in agreed], dtype=np.int64))
+
+
+Key = Callable[[str], str]
+
+
+def purge(splits: dict[str, Texts], notes: list[str], key: Key = str) -> dict[str, Texts]:
+    """The splits such that no text stands in two of them; what was left out is noted.
+
+    The test split stays as it is: of equal texts the one in training goes first, then the one in
+    validation.
+
+    Args:
+        splits: train, val and test.
+        notes: takes what was left out, with counts.
+        key: texts with the same key are equal.
+
+    Raises:
+        DataError: nothing is left of a split.
+    """
+    test = set(map(key, splits["test"].texts))
+    val = _without("validation", splits["val"], test, "test", notes, key)
+    held_out = test.union(map(key, val.texts))
+    train = _without("training", splits["train"], held_out, "val or test", notes, key)
+    return {**splits, "train": train, "val": val}
+
+
+def _without(
+    split: str, texts: Texts, held_out: set[str], where: str, notes: list[str], key: Key
+) -> Texts:
+    kept = [i for i, text in enumerate(texts.texts) if key(text) not in held_out]
+    leaked = len(texts.texts) - len(kept)
+    if not kept:
+        raise DataError(f"{texts.name}: all {leaked:,} {split} texts stand in {where} too")
+    if leaked:
+        notes.append(f"{leaked:,} {split} texts that stand in {where} too were left out")
+    return texts.take(np.array(kept, dtype=np.int64)) if leaked else texts
+
+
+def texts_sha256(parts: Mapping[str, Texts]) -> str:
+    """SHA-256 of texts and labels, for sources that have no file of their own."""
+    digest = hashlib.sha256()
+    for name, part in sorted(parts.items()):
+        digest.update(name.encode())
+        for text, label in zip(part.texts, part.labels, strict=True):
+            digest.update(f"{label}\t{text}\n".encode("utf-8", errors="replace"))
+    return digest.hexdigest()
+
+
+def find_classes(parts: Sequence[Texts]) -> list[str]:
+    """All labels, in order; numbers by their value.
+
+    Raises:
+        DataError: all labels are the same.
+    """
+    found = {label for part in parts for label in part.labels}
+    if len(found) < 2:
+        raise DataError(f"{parts[0].name}: all labels are {found.pop()!r}; two are needed")
+    try:
+        return sorted(sorted(found), key=float)  # "1" and "1.0" are two, always in this order
+    except ValueError:
+        return sorted(found)
+
+
+def save_texts(folder: Path, split: str, texts: Sequence[str]) -> None:
+    """Keep the texts in one file that is read piece by piece."""
+    raw = [text.encode("utf-8", errors="replace") for text in texts]
+    (folder / f"{split}.texts.bin").write_bytes(b"".join(raw))
+    np.save(folder / f"{split}.texts.npy", np.cumsum([0, *map(len, raw)]))
+
+
+def load_texts(folder: Path, split: str) -> list[str]:
+    """All of the texts that `save_texts` kept."""
+    raw = (folder / f"{split}.texts.bin").read_bytes()
+    places = np.load(folder / f"{split}.texts.npy").tolist()
+    return [raw[start:end].decode("utf-8") for start, end in pairwise(places)]
+
+
+def load_text(folder: Path, split: str, index: int) -> str:
+    """One of the texts that `save_texts` kept."""
+    start, end = np.load(folder / f"{split}.texts.npy", mmap_mode="r")[index : index + 2]
+    with (folder / f"{split}.texts.bin").open("rb") as file:
+        file.seek(int(start))
+        return file.read(int(end - start)).decode("utf-8")

@@ -1,0 +1,234 @@
+"""From a checked config to objects: data, task, model, trainer."""
+
+import dataclasses
+import inspect
+import logging
+import warnings
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import numpy as np
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
+from omegaconf import OmegaConf
+from torch import Tensor, distributed
+from torch.nn.functional import pad
+
+from rnnlab.callbacks import AtomicCheckpointIO
+from rnnlab.config.schema import RunConfig, TrainerConfig, locate
+from rnnlab.data.base import DataModule
+from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.models import Learning, Plan, RecurrentModel
+from rnnlab.spec import DataSpec
+from rnnlab.tasks import Outcome, Task
+
+UNHELPFUL = (
+    ".*does not have many workers.*",
+    ".*exists and is not empty.*",
+    ".*treespec, LeafSpec.*",
+    ".*The number of training batches.*is smaller than the logging interval.*",
+)
+
+
+def maker(component: Mapping[str, Any]) -> Any:
+    """A function that builds a component from what the run itself adds."""
+    return instantiate(dict(component), _partial_=True, _convert_="all")
+
+
+def build_data(config: RunConfig) -> DataModule:
+    """The data set; it has read nothing yet."""
+    data: DataModule = maker(config.data)()
+    return data
+
+
+def build_task(config: RunConfig, spec: DataSpec) -> Task:
+    """The task for data of these sizes."""
+    task: Task = maker(config.task)(spec)
+    return task
+
+
+def build_model(config: RunConfig, task: Task) -> RecurrentModel:
+    """The architecture around the task, with its optimizer and schedule."""
+    learning = Learning(
+        maker(config.optimizer), maker(config.scheduler), config.monitor, config.mode
+    )
+    model: RecurrentModel = maker(config.model)(task, learning)
+    return model
+
+
+def build_members(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The callbacks or loggers that are not switched off; those that ask for it get the folder."""
+    members = {}
+    for name, component in section.items():
+        if component is None:
+            continue
+        make = maker(component)
+        wants_folder = "folder" in inspect.signature(make.func).parameters
+        members[name] = make(folder=folder) if wants_folder else make()
+    return members
+
+
+def build_trainer(
+    config: RunConfig, folder: Path, callbacks: list[Any], loggers: list[Any]
+) -> L.Trainer:
+    """Lightning's Trainer with this run's folder, callbacks and loggers."""
+    settings = dataclasses.asdict(config.trainer)
+    settings["max_steps"] = settings["max_steps"] or -1  # Lightning's word for no limit
+    settings["profiler"] = build_profiler(settings["profiler"], folder)
+    # With an order that is a function of the seed alone, an operation that is not deterministic on
+    # this device gets a warning, not an end.
+    settings["deterministic"] = "warn" if settings["deterministic"] else False
+    # What is not initialised is not read; torch would else fill each new tensor with NaN.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    return L.Trainer(
+        **settings,
+        default_root_dir=folder,
+        callbacks=callbacks,
+        logger=loggers,
+        plugins=[AtomicCheckpointIO()],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # the batch loader knows its rank
+    )
+
+
+def build_profiler(name: str | None, folder: Path) -> Any:
+    """Lightning's profiler; its table is written to profile/ in the run's folder."""
+    if name is None:
+        return None
+    kinds = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
+    return kinds[name](dirpath=folder / "profile", filename="profile")
+
+
+def rehearse(config: RunConfig) -> None:
+    """Build everything once on preview sizes, so that bad settings stop before data is read.
+
+    Raises:
+        ConfigError: what a constructor refused.
+    """
+    with torch.random.fork_rng(devices=[]):
+        data = _try("data", partial(build_data, config))
+        check_pairs(config, data)
+        task = _try("task", partial(build_task, config, data.preview()))
+        _try("model", partial(maker(config.model), task))
+        weight = torch.nn.Parameter(torch.zeros(1))
+        groups = [{"params": [weight], "weight_decay": 0.0}]
+        optimizer = _try("optimizer", partial(maker(config.optimizer), groups))
+        plan = Plan(100, config.monitor, config.mode)
+        _try("scheduler", partial(maker(config.scheduler), optimizer, plan))
+        quiet_libraries()
+        nowhere = Path(config.output_dir)
+        callbacks = _try("callbacks", partial(build_members, config.callbacks, nowhere))
+        loggers = _try("logger", partial(build_members, config.logger, nowhere))
+        members = list(callbacks.values()), list(loggers.values())
+        _try("trainer", partial(build_trainer, config, nowhere, *members))
+
+
+def _try(section: str, make: Any) -> Any:
+    try:
+        return make()
+    except ConfigError:
+        raise
+    except (TypeError, ValueError, RuntimeError, MisconfigurationException) as error:
+        raise ConfigError(f"{section}: {error}") from error
+
+
+def check_pairs(config: RunConfig, data: DataModule) -> None:
+    """Groups that do not fit each other."""
+    task = locate(config.task["_target_"])
+    if task.name not in data.tasks:
+        raise ConfigError(
+            f"task={task.name} does not fit data={type(data).__name__}, whose targets are for "
+            f"{' or '.join(data.tasks)}: leave the task out, the data set says which"
+        )
+    split, _, metric = config.monitor.partition("/")
+    if split != "val" or metric not in task.metric_names:
+        names = [f"val/{name}" for name in task.metric_names]
+        raise ConfigError(
+            f"monitor={config.monitor}: task={task.name} does not log it; "
+            f"{did_you_mean(config.monitor, names)}"
+        )
+
+
+def check_device(trainer: TrainerConfig) -> None:
+    """Whether this machine has what the run asks for.
+
+    Raises:
+        ConfigError: it has not.
+    """
+    if is_multirun() and trainer.devices * trainer.num_nodes > 1:
+        raise ConfigError(
+            f"-m with trainer.devices={trainer.devices}: each process that DDP starts would run "
+            "the whole list of jobs again, with other settings than its neighbours. Search with "
+            "python sweep.py sweep=<name> trainer.devices=..., which starts the processes of each "
+            "trial together, or start the runs one by one, or with trainer.devices=1"
+        )
+    gpus = torch.cuda.device_count()
+    on_gpu = trainer.accelerator == "gpu" or (trainer.accelerator == "auto" and gpus)
+    if trainer.accelerator == "gpu" and not gpus:
+        raise ConfigError("trainer.accelerator=gpu: torch finds no GPU here; choose trainer=cpu")
+    if on_gpu and trainer.devices > gpus:
+        raise ConfigError(f"trainer.devices={trainer.devices}: torch finds {gpus} GPU here")
+
+
+def is_multirun() -> bool:
+    """Whether this is one of several jobs of `train.py -m`."""
+    if not HydraConfig.initialized():
+        return False
+    hydra: Any = HydraConfig.get()
+    return not OmegaConf.is_missing(hydra, "mode") and bool(hydra.mode == RunMode.MULTIRUN)
+
+
+def quiet_libraries() -> None:
+    """Take away what libraries say and the user cannot act on."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in UNHELPFUL:
+        warnings.filterwarnings("ignore", message=message)
+
+
+def global_step(checkpoint: Path) -> int:
+    """The step that a checkpoint was written at."""
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    return int(content["global_step"])
+
+
+def collect_outcome(model: RecurrentModel, data: DataModule) -> Outcome:
+    """What was predicted on the test split, of all processes, in the order of the split."""
+    parts = model.outcome if model.task.stateful else gathered(model.outcome)
+    predictions, targets, index = (stacked(list(column)) for column in zip(*parts, strict=True))
+    model.outcome.clear()  # long horizons take hundreds of megabytes
+    del parts
+    order = index.argsort()
+    rows = index[order].tolist()
+    return Outcome(
+        predictions[order],
+        targets[order],
+        lambda i: data.example("test", int(rows[i])),
+        data.evidence("test", np.array(rows)),
+    )
+
+
+def stacked(parts: list[Tensor]) -> Tensor:
+    """Batches as one; where they are of different widths, padded with zeros at the end."""
+    if parts[0].ndim == 1 or len({part.shape[1:] for part in parts}) == 1:
+        return torch.cat(parts)
+    width = max(part.shape[1] for part in parts)
+    return torch.cat([pad(part, (0, width - part.shape[1])) for part in parts])
+
+
+def gathered(members: list[Any]) -> list[Any]:
+    """The lists of all processes as one."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return members
+    spread: list[list[Any]] = [[] for _ in range(distributed.get_world_size())]
+    distributed.all_gather_object(spread, members)
+    return [member for part in spread for member in part]

@@ -1,0 +1,1 @@
+"""Metrics and significance tests as functions of predictions and targets."""

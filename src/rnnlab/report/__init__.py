@@ -1,0 +1,1 @@
+"""The run folder, the report, and console tables."""

@@ -1,0 +1,1 @@
+"""The report of a search: records, figures, page, and the best trial."""

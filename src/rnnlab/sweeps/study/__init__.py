@@ -1,0 +1,1 @@
+"""The study of a search: storage, leases, samplers and repeats."""

@@ -1,0 +1,247 @@
+"""A study as several processes at once see it: whose trial is whose, and what comes next."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.trial import TrialState
+
+from rnnlab.sweeps.study.components import seed_of
+from rnnlab.sweeps.study.lease import Watch, this_process
+from rnnlab.sweeps.study.storage import Lock
+from rnnlab.sweeps.workers.messages import Verdict
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+STATES = {
+    "complete": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "infeasible": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+}
+
+
+@dataclass
+class Claimed:
+    """A trial that is ours.
+
+    Attributes:
+        trial: of Optuna.
+        words: of the command line of train.py that make it; its seed is one of them.
+        folder: where it is done.
+        attempt: how often somebody began it, this time included.
+        smaller: words that were added because memory ran out.
+        seconds: that earlier attempts took.
+        afresh: whether this attempt must not go on from what stands in the folder.
+    """
+
+    trial: optuna.Trial
+    words: list[str]
+    folder: Path
+    attempt: int
+    smaller: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    afresh: bool = False
+
+    @property
+    def number(self) -> int:
+        """Of the trial in its study."""
+        return int(self.trial.number)
+
+
+class SharedStudy:
+    """Take, keep and finish trials, so that no two processes do the same one and none is lost.
+
+    A trial belongs to the process that wrote its lease (rnnlab.sweeps.study.lease). Choosing a
+    trial and finishing one happen under the lock of the study.
+
+    Args:
+        study: of Optuna.
+        lock: see rnnlab.sweeps.study.storage.
+        n_trials: in all, whoever does them.
+        folder: of trials, a folder each.
+        draw: gives a trial its values, as words of the command line; called again for a trial
+            whose first owner died before they were written down.
+        sampler: from a number to the sampler that draws this trial.
+        lease_seconds: see Watch.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        lock: Lock,
+        n_trials: int,
+        folder: Path,
+        draw: Callable[[optuna.Trial], list[str]],
+        sampler: Callable[[int], optuna.samplers.BaseSampler],
+        lease_seconds: float,
+    ) -> None:
+        self.study = study
+        self.lock = lock
+        self.n_trials = n_trials
+        self.folder = folder
+        self.draw = draw
+        self.sampler = sampler
+        self.watch = Watch(lease_seconds)
+        self.owner = this_process()
+        self.mine: dict[int, Claimed] = {}
+        self._beat = 0
+
+    def claim(self) -> Claimed | None:
+        """The next trial to do: one whose owner died, or a new one; None where there is none."""
+        with self.lock():
+            trials = self.study.get_trials(deepcopy=False)
+            number = next((t.number for t in trials if self._is_abandoned(t)), None)
+            if number is not None:
+                return self._take_over(trials[number])
+            begun = sum(trial.state != TrialState.WAITING for trial in trials)
+            return self._begin() if begun < self.n_trials else None
+
+    def _is_abandoned(self, trial: "FrozenTrial") -> bool:
+        if trial.state != TrialState.RUNNING or trial.number in self.mine:
+            return False
+        return self.watch.is_dead(trial.number, trial.user_attrs.get("lease"))
+
+    def _begin(self) -> Claimed:
+        trials = self.study.get_trials(deepcopy=False)
+        waiting = [trial.number for trial in trials if trial.state == TrialState.WAITING]
+        self.study.sampler = self.sampler(min(waiting, default=len(trials)))
+        return self._own(self.study.ask())
+
+    def _take_over(self, found: "FrozenTrial") -> Claimed:
+        self.study.sampler = self.sampler(found.number)
+        if not found.params:  # its owner may have died before it drew anything
+            self.study.sampler.before_trial(self.study, found)
+        trial = optuna.trial.Trial(self.study, found._trial_id)
+        if "overrides" not in found.user_attrs:
+            self._draw_again(trial, found)
+        return self._own(trial)
+
+    def _draw_again(self, trial: optuna.Trial, found: "FrozenTrial") -> None:
+        """Draw what its owner had drawn when it died, so that the rest is drawn as before."""
+        told = {**trial.relative_params, **found.system_attrs.get("fixed_params", {})}
+        for name, distribution in found.distributions.items():
+            if name not in told:
+                self.study.sampler.sample_independent(self.study, found, name, distribution)
+
+    def _own(self, trial: optuna.Trial) -> Claimed:
+        known = trial.user_attrs
+        words = known.get("overrides") or self.draw(trial)
+        claimed = Claimed(
+            trial,
+            list(words),
+            self.folder / f"{trial.number:04}",
+            known.get("attempts", 0) + 1,
+            list(known.get("smaller", [])),
+            known.get("seconds", 0.0),
+        )
+        trial.set_user_attr("overrides", claimed.words)
+        trial.set_user_attr("attempts", claimed.attempt)
+        self.mine[trial.number] = claimed
+        self._write_lease(claimed)
+        return claimed
+
+    def _write_lease(self, claimed: Claimed) -> None:
+        lease = {**self.owner.plain(), "beat": self._beat}
+        claimed.trial.set_user_attr("lease", lease)
+
+    def renew(self) -> list[int]:
+        """Say that we live, to processes on other machines.
+
+        Returns:
+            Numbers of trials that another one has taken over, because we were silent for too long.
+        """
+        self._beat += 1
+        with self.lock():
+            lost = [number for number, claimed in self.mine.items() if not self.is_ours(claimed)]
+            for number in lost:
+                del self.mine[number]
+            for claimed in self.mine.values():
+                self._write_lease(claimed)
+        return lost
+
+    def is_ours(self, claimed: Claimed) -> bool:
+        """Whether nobody has taken a trial for dead and gone on with it."""
+        lease = self._stored(claimed).user_attrs.get("lease") or {}
+        return all(lease.get(key) == value for key, value in self.owner.plain().items())
+
+    def _stored(self, claimed: Claimed) -> "FrozenTrial":
+        return self.study.get_trials(deepcopy=False)[claimed.number]
+
+    def begin_again(self, claimed: Claimed, smaller: Sequence[str] = ()) -> None:
+        """Count one more attempt; with less memory, from the start.
+
+        The folder goes first: whoever takes over a moment later must not find its verdict. It may
+        be on another machine; whoever does the job there is told, too.
+        """
+        claimed.attempt += 1
+        claimed.trial.set_user_attr("attempts", claimed.attempt)
+        claimed.afresh = bool(smaller)
+        if smaller:
+            shutil.rmtree(claimed.folder, ignore_errors=True)
+            claimed.smaller = list(smaller)
+            claimed.trial.set_user_attr("smaller", claimed.smaller)
+
+    def give_back(self, claimed: Claimed, seconds: float) -> None:
+        """Leave a trial to whoever comes next, who goes on from its last checkpoint."""
+        self.mine.pop(claimed.number, None)
+        with self.lock():
+            if self.is_ours(claimed):
+                claimed.trial.set_user_attr("seconds", claimed.seconds + seconds)
+                claimed.trial.set_user_attr("lease", None)
+
+    def finish(self, claimed: Claimed, verdict: Verdict, values: Sequence[float] | None) -> bool:
+        """Write down how a trial ended, once.
+
+        Args:
+            claimed: the trial.
+            verdict: on it; a final one.
+            values: of the objectives, of a complete trial.
+
+        Returns:
+            Whether it was still ours.
+        """
+        with self.lock():
+            self.mine.pop(claimed.number, None)
+            if self._stored(claimed).state.is_finished() or not self.is_ours(claimed):
+                return False
+            self._write_verdict(claimed, verdict)
+            state = STATES[verdict.state]
+            self.study.tell(claimed.number, values, state, skip_if_finished=True)
+            return True
+
+    def _write_verdict(self, claimed: Claimed, verdict: Verdict) -> None:
+        told: Mapping[str, Any] = asdict(verdict)
+        told = {**told, "score": verdict.scores.get("score")}
+        claimed.trial.set_user_attr("verdict", told)
+        if claimed.smaller:
+            claimed.trial.set_user_attr("overrides", [*claimed.words, *claimed.smaller])
+        if verdict.state == "infeasible":
+            claimed.trial.set_constraint(str(verdict.failure), 1.0)
+
+    def counts(self) -> dict[str, int]:
+        """How many trials there are of each state of a verdict, and how many still run."""
+        trials = self.study.get_trials(deepcopy=False)
+        names = [state_of(trial) for trial in trials if trial.state != TrialState.WAITING]
+        return {name: names.count(name) for name in ("running", *STATES)}
+
+    def is_done(self) -> bool:
+        """Whether all trials have ended."""
+        counts = self.counts()
+        return sum(counts.values()) >= self.n_trials and not counts["running"]
+
+
+def state_of(trial: "FrozenTrial") -> str:
+    """The state of a trial in the words of a verdict."""
+    if not trial.state.is_finished():
+        return "running"
+    return str(trial.user_attrs.get("verdict", {}).get("state", trial.state.name.lower()))
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """The seed of a run, from that of its study and its number alone."""
+    return seed_of(seed, "trial", number) % 2**31

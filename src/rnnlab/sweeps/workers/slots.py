@@ -1,0 +1,107 @@
+"""The slots of a search: each does one trial at a time; none waits for another."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnnlab.sweeps.study.share import Claimed
+from rnnlab.sweeps.workers.messages import Job, Verdict
+from rnnlab.sweeps.workers.runner import Died, Runner
+
+GRACE_SECONDS = 60.0  # for a trial that was asked to save and stop
+
+
+@dataclass
+class Ended:
+    """What came of a trial.
+
+    Attributes:
+        claimed: the trial.
+        verdict: on it; None where its process died without one.
+        reason: how the process ended, then.
+        stopped_for: why we had asked it to stop; None where we had not.
+        seconds: since this attempt began.
+    """
+
+    claimed: Claimed
+    verdict: Verdict | None
+    reason: str
+    stopped_for: str | None
+    seconds: float
+
+
+class Slot:
+    """One runner and what it does now.
+
+    Args:
+        runner: does the trials.
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, runner: Runner, clock: Callable[[], float] = time.monotonic) -> None:
+        self.runner = runner
+        self.claimed: Claimed | None = None
+        self.stopped_for: str | None = None
+        self._clock = clock
+        self._started = self._kill_at = 0.0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it does a trial."""
+        return self.claimed is not None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it can take a trial."""
+        return not self.is_busy and self.runner.is_ready()
+
+    @property
+    def seconds(self) -> float:
+        """Since the trial began here, with earlier attempts."""
+        earlier = self.claimed.seconds if self.claimed else 0.0
+        return earlier + self._clock() - self._started
+
+    def start(self, claimed: Claimed, job: Job) -> None:
+        """Begin a trial."""
+        self.claimed, self.stopped_for = claimed, None
+        self._started = self._clock()
+        self.runner.start(job)
+
+    def stop(self, reason: str) -> None:
+        """Ask the trial to save and stop; after a while it is ended."""
+        if self.claimed is not None and self.stopped_for is None:
+            self.stopped_for = reason
+            self._kill_at = self._clock() + GRACE_SECONDS
+            self.runner.stop()
+
+    def drop(self) -> None:
+        """End the trial at once and forget it."""
+        self.runner.kill()
+        self.claimed = None
+
+    def poll(self) -> Ended | None:
+        """What came of the trial; None while it runs, or where there is none."""
+        if self.claimed is None:
+            return None
+        if self.stopped_for and self._clock() > self._kill_at:
+            self.runner.kill()
+            return self._ended(None, f"did not stop within {GRACE_SECONDS:.0f} s")
+        try:
+            verdict = self.runner.poll()
+        except Died as died:
+            return self._ended(None, str(died))
+        return self._ended(verdict, "") if verdict else None
+
+    def _ended(self, verdict: Verdict | None, reason: str) -> Ended:
+        assert self.claimed is not None
+        seconds = self._clock() - self._started
+        ended = Ended(self.claimed, verdict, reason, self.stopped_for, seconds)
+        self.claimed = None
+        return ended
+
+
+def progress_mark(folder: Path) -> float:
+    """When the trial last saved something to go on from; 0 if it never did."""
+    checkpoint = folder / "checkpoints" / "last.ckpt"
+    return checkpoint.stat().st_mtime if checkpoint.exists() else 0.0

@@ -1,0 +1,181 @@
+"""Texts as lines: whatever a file holds, it is read right, repaired and counted, or refused."""
+
+import bz2
+import gzip
+import lzma
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnnlab.data.readers.lines import (
+    PIECE,
+    Part,
+    Rows,
+    TextFile,
+    check_encoding,
+    find_texts,
+    followed,
+    repairs,
+)
+from rnnlab.errors import ConfigError, DataError
+
+EMOJI = "caf\u00e9 \U0001f600\U0001f468\u200d\U0001f469\u200d\U0001f467"
+
+
+def text_file(
+    folder: Path, content: bytes, encoding: str = "utf-8", name: str = "a.txt"
+) -> TextFile:
+    path = folder / name
+    path.write_bytes(content)
+    return TextFile(path, encoding)
+
+
+def test_a_text_can_be_read_again_and_again(tmp_path: Path) -> None:
+    lines = text_file(tmp_path, f"one\n\n{EMOJI}\n".encode())
+    assert list(lines) == list(lines) == ["one\n", "\n", f"{EMOJI}\n"]
+    assert repairs("a", lines) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "note"),
+    [
+        (b"\xef\xbb\xbfone\ntwo\n", "a: 1 byte order mark was left out"),
+        (b"one\r\ntwo\r\n", "a: 2 line ends CR LF were read as LF"),
+        (b"one\ntwo", "a: 1 line break was added at the end"),
+    ],
+)
+def test_a_repair_is_counted_once_however_often_it_is_read(
+    content: bytes, note: str, tmp_path: Path
+) -> None:
+    lines = text_file(tmp_path, content)
+    assert list(lines) == list(lines) == ["one\n", "two\n"]
+    assert repairs("a", lines) == [note]
+
+
+@pytest.mark.parametrize("pack", [gzip, bz2, lzma])
+def test_a_compressed_file_is_read_alike(pack, tmp_path: Path) -> None:
+    ending = {"gzip": "gz", "bz2": "bz2", "lzma": "xz"}[pack.__name__]
+    lines = text_file(tmp_path, pack.compress(b"one\ntwo\n"), name=f"a.txt.{ending}")
+    assert list(lines) == ["one\n", "two\n"]
+
+
+def test_the_word_for_an_encoding_helps(tmp_path: Path) -> None:
+    content = "one\nit\u2019s\n".encode("cp1252")
+    with pytest.raises(DataError, match=r"a\.txt, line 2: byte 0x92 is not utf-8.*encoding=cp1252"):
+        list(text_file(tmp_path, content))
+    assert list(text_file(tmp_path, content, "cp1252")) == ["one\n", "it\u2019s\n"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"one\ntw\0o\n", "line 2: holds a zero byte"),
+        ("one\n".encode("utf-16"), "UTF-16 is not read"),
+        (b"", "the file is empty"),
+        ("one\ncaf\u00e9".encode()[:-1], "line 2: byte 0xc3 is not utf-8"),
+    ],
+)
+def test_what_is_no_text_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        list(text_file(tmp_path, content))
+
+
+def test_a_damaged_compressed_file_is_refused(tmp_path: Path) -> None:
+    content = gzip.compress(bytes(range(1, 128)) * 100)[:-20]
+    with pytest.raises(DataError, match=r"a\.txt\.gz: cannot be read as a text file"):
+        list(text_file(tmp_path, content, "ascii", "a.txt.gz"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "hex", "latin-99"])
+def test_an_encoding_that_cannot_be_read_is_a_wrong_setting(encoding: str) -> None:
+    with pytest.raises(ConfigError, match=f"data.encoding={encoding}"):
+        check_encoding(encoding)
+
+
+def test_a_long_line_comes_in_pieces_and_no_word_is_cut(tmp_path: Path) -> None:
+    words = [f"w{i}" for i in range(200_000)]  # 1.3 MB
+    lines = text_file(tmp_path, b"short\n" + " ".join(words).encode() + b"\nend\n")
+    pieces = list(lines)
+    assert len(pieces) > 15
+    assert max(map(len, pieces)) <= PIECE + 10
+    assert sum(piece.endswith("\n") for piece in pieces) == 3
+    assert [word for piece in pieces for word in piece.split()] == ["short", *words, "end"]
+    assert lines.repairs == {}
+
+
+def test_a_long_line_without_a_space_is_cut_and_counted(tmp_path: Path) -> None:
+    content = "\u00e9" * PIECE * 3  # two bytes each, so that pieces end within characters
+    lines = text_file(tmp_path, f"{content}\n".encode())
+    assert "".join(lines) == f"{content}\n"
+    assert repairs("a", lines)[0].startswith("a: 3 cuts in a line without a space")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0\ufeff"))))
+def test_every_text_comes_back(rows: list[str]) -> None:
+    import tempfile
+
+    content = "".join(f"{row}\n" for row in rows).encode()
+    if not content:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        assert "".join(text_file(Path(folder), content)).encode() == content
+
+
+@given(st.lists(st.text("ab ", max_size=9), min_size=1), st.data())
+def test_parts_that_touch_hold_every_line_once(rows: list[str], data: st.DataObject) -> None:
+    whole = Rows(rows)
+    size = sum(map(len, whole))
+    first, second = sorted(data.draw(st.integers(0, size)) for _ in range(2))
+    parts = [Part(whole, 0, first), Part(whole, first, second), Part(whole, second, None)]
+    assert [line for part in parts for line in part] == list(whole)
+
+
+def test_a_row_of_a_table_is_one_line() -> None:
+    assert list(Rows(["a\n", "b\nc", ""])) == ["a\n", "b c\n", "\n"]
+
+
+def test_all_characters_are_told() -> None:
+    told: list[int] = []
+    lines = ["x" * 700_000] * 4
+    assert list(followed(lines, told.append)) == lines
+    assert told == [1_400_000, 1_400_000, 0]
+
+
+# Which files of a folder.
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train.txt", "valid.txt", "test.txt"),
+        ("train.txt", "val.txt", "test.txt"),
+        ("ptb.train.txt.xz", "ptb.valid.txt.xz", "ptb.test.txt.gz"),
+        ("wiki.train.tokens", "wiki.valid.tokens", "wiki.test.tokens"),
+    ],
+)
+def test_both_customs_of_naming_files_are_known(names: tuple[str, ...], tmp_path: Path) -> None:
+    for name in (*names, "README.md", "contrasting.txt", "train.py"):
+        (tmp_path / name).write_text("x")
+    found = find_texts(tmp_path)
+    assert [found[split].name for split in ("train", "val", "test")] == list(names)
+
+
+def test_a_folder_without_the_files_says_what_was_wanted_and_found(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("x")
+    with pytest.raises(DataError, match=r"wanted train\.txt.*found notes\.md"):
+        find_texts(tmp_path)
+
+
+def test_two_files_of_one_split_are_one_too_many(tmp_path: Path) -> None:
+    for name in ("train.txt", "wiki.train.tokens"):
+        (tmp_path / name).write_text("x")
+    with pytest.raises(DataError, match=r"which is the train split, train\.txt, wiki\.train\.tok"):
+        find_texts(tmp_path)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.txt: there is no such file"):
+        find_texts(tmp_path / "none.txt")

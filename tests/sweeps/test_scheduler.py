@@ -1,0 +1,322 @@
+"""The loop of a search, with runners that do as they are told."""
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import optuna
+import pytest
+
+from rnnlab.errors import ConfigError
+from rnnlab.sweeps.scheduler import Limits, Search, SearchFailed, SearchStopped
+from rnnlab.sweeps.study.share import Claimed, SharedStudy, state_of
+from rnnlab.sweeps.workers.messages import Job, Verdict
+from rnnlab.sweeps.workers.runner import Died
+from rnnlab.sweeps.workers.slots import Slot
+from tests.sweeps.study.test_share import disown, shared
+
+Play = Callable[[Job, int], Verdict | Exception | None]  # a job and how often it was polled
+
+
+@dataclass
+class Told:
+    """A runner that plays what it is told, and remembers what was asked of it."""
+
+    play: Play
+    jobs: list[Job] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    polls: int = 0
+
+    def is_ready(self) -> bool:
+        return True
+
+    def start(self, job: Job) -> None:
+        self.jobs.append(job)
+        self.polls = 0
+
+    def poll(self) -> Verdict | None:
+        self.polls += 1
+        if "stop" in self.asked and self.jobs:
+            return Verdict(self.jobs[-1].attempt, "stopped")
+        answer = self.play(self.jobs[-1], self.polls)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def stop(self) -> None:
+        self.asked.append("stop")
+
+    def kill(self) -> None:
+        self.asked.append("kill")
+
+    def close(self) -> None:
+        self.asked.append("close")
+
+
+class Silent:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def show(self, shared: SharedStudy, slots: Sequence[Slot]) -> None:
+        pass
+
+    def ended(self, claimed: Claimed, verdict: Verdict) -> None:
+        self.lines.append(f"{claimed.number} {verdict.state}")
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def fine(job: Job, polls: int) -> Verdict:
+    return Verdict(job.attempt, "complete", scores={"score": 0.5}, seconds=2.0)
+
+
+def number(job: Job) -> int:
+    return int(Path(job.folder).name)
+
+
+def search(
+    study: SharedStudy, *runners: Told, values: Callable | None = None, **limits: float
+) -> Search:
+    def job_of(claimed: Claimed) -> Job:
+        words = [*claimed.words, *claimed.smaller]
+        return Job(str(claimed.folder), claimed.attempt, words)
+
+    return Search(
+        study,
+        [Slot(runner) for runner in runners],
+        job_of,
+        values or (lambda verdict: [verdict.scores["score"]]),
+        Limits(**{"max_failures": 3, "max_attempts": 3, **limits}),
+        Silent(),
+    )
+
+
+def states(study: SharedStudy) -> list[str]:
+    return [state_of(trial) for trial in study.study.get_trials()]
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> SharedStudy:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return shared(tmp_path)
+
+
+def test_all_trials_are_done_once(study: SharedStudy) -> None:
+    runner = Told(fine)
+    search(study, runner).run()
+    assert states(study) == ["complete"] * 6
+    assert [number(job) for job in runner.jobs] == list(range(6))
+
+
+def test_no_slot_waits_for_another(study: SharedStudy) -> None:
+    slow = Told(lambda job, polls: fine(job, polls) if fast_done() else None)
+    fast = Told(fine)
+
+    def fast_done() -> bool:
+        return len(fast.jobs) == 5
+
+    search(study, slow, fast).run()
+    assert (len(slow.jobs), len(fast.jobs)) == (1, 5)
+
+
+def test_a_process_that_dies_goes_on_with_its_trial(study: SharedStudy) -> None:
+    runner = Told(
+        lambda job, polls: Died("killed") if (number(job), job.attempt) == (2, 1) else fine(job, 1)
+    )
+    search(study, runner).run()
+    assert states(study) == ["complete"] * 6
+    again = [job for job in runner.jobs if number(job) == 2]
+    assert [job.attempt for job in again] == [1, 2]
+    assert again[0].words == again[1].words
+    assert again[0].folder == again[1].folder
+
+
+def test_a_slot_that_lost_its_machine_leaves_its_trial_to_another(study: SharedStudy) -> None:
+    """And takes trials again when it has a machine."""
+
+    @dataclass
+    class Lost(Told):
+        def is_ready(self) -> bool:
+            return not self.jobs or len(other.jobs) >= 4
+
+    def play(job: Job, polls: int) -> Verdict | Exception:
+        return Died("machine") if (number(job), job.attempt) == (0, 1) else fine(job, polls)
+
+    lost, other = Lost(play), Told(play)
+    search(study, lost, other).run()
+    assert states(study) == ["complete"] * 6
+    assert number(lost.jobs[0]) == 0
+    again = next(job for job in other.jobs if number(job) == 0)
+    assert again.attempt == 2
+    assert len(lost.jobs) > 1, "it came back"
+
+
+def test_a_process_that_always_dies_is_a_crash(study: SharedStudy) -> None:
+    runner = Told(lambda job, polls: Died("exit 1") if number(job) == 2 else fine(job, polls))
+    search(study, runner).run()
+    assert states(study) == ["complete", "complete", "failed", *["complete"] * 3]
+    verdict = study.study.get_trials()[2].user_attrs["verdict"]
+    assert verdict["failure"] == "crash"
+    assert "3 times: exit 1" in verdict["message"]
+
+
+def test_one_that_gets_on_between_its_deaths_is_not_given_up(study: SharedStudy) -> None:
+    def play(job: Job, polls: int) -> Verdict | Exception:
+        if number(job) != 2 or job.attempt > 6:
+            return fine(job, polls)
+        checkpoint = Path(job.folder) / "checkpoints" / "last.ckpt"
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint.touch()
+        os.utime(checkpoint, (job.attempt, job.attempt))
+        return Died("killed")
+
+    search(study, Told(play)).run()
+    assert states(study) == ["complete"] * 6
+
+
+def test_out_of_memory_is_tried_once_with_half_the_batch(study: SharedStudy) -> None:
+    less = ["data.batch_size=8", "trainer.accumulate_grad_batches=2"]
+
+    def play(job: Job, polls: int) -> Verdict:
+        if number(job) == 1 and "data.batch_size=8" not in job.words:
+            Path(job.folder).mkdir(parents=True)
+            return Verdict(job.attempt, "infeasible", "out of memory", smaller=less)
+        if number(job) == 2:
+            Path(job.folder).mkdir(parents=True, exist_ok=True)
+            return Verdict(job.attempt, "infeasible", "out of memory", smaller=less)
+        return fine(job, polls)
+
+    search(study, Told(play)).run()
+    assert states(study) == ["complete", "complete", "infeasible", *["complete"] * 3]
+    trials = study.study.get_trials()
+    assert trials[1].user_attrs["overrides"][-2:] == less, "the command repeats what was done"
+    assert trials[2].user_attrs["attempts"] == 2
+    assert trials[2].constraints["out of memory"] > 0
+
+
+def test_what_somebody_else_finished_is_only_written_down(study: SharedStudy) -> None:
+    claimed = study.claim()
+    assert claimed is not None
+    fine(Job("", 1), 1).write(claimed.folder)
+    study.mine.clear()
+    disown(study, 0)
+    runner = Told(fine)
+    search(study, runner).run()
+    assert states(study) == ["complete"] * 6
+    assert len(runner.jobs) == 5
+
+
+def test_ctrl_c_saves_and_the_next_session_goes_on(study: SharedStudy, tmp_path: Path) -> None:
+    def play(job: Job, polls: int) -> Verdict | None:
+        if number(job) == 2 and polls == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return None if number(job) == 2 else fine(job, polls)
+
+    runner = Told(play)
+    with pytest.raises(SearchStopped, match="stopped"):
+        search(study, runner).run()
+    assert runner.asked == ["stop"]
+    assert states(study) == ["complete", "complete", "running"]
+    again = Told(fine)
+    search(shared(tmp_path), again).run()
+    assert [number(job) for job in again.jobs] == [2, 3, 4, 5]
+    assert again.jobs[0].attempt == 2
+    assert states(study) == ["complete"] * 6
+
+
+def test_a_second_ctrl_c_ends_it_at_once(study: SharedStudy, tmp_path: Path) -> None:
+    @dataclass
+    class Deaf(Told):
+        def poll(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    runner = Deaf(fine)
+    with pytest.raises(SearchStopped, match="at once"):
+        search(study, runner).run()
+    assert runner.asked == ["stop", "kill"]
+    search(shared(tmp_path), Told(fine)).run()
+    assert states(study) == ["complete"] * 6
+
+
+def test_a_trial_that_takes_too_long_is_a_time_out(study: SharedStudy) -> None:
+    def play(job: Job, polls: int) -> Verdict | None:
+        return None if number(job) == 1 else fine(job, polls)
+
+    @dataclass
+    class OneStop(Told):
+        def stop(self) -> None:
+            self.asked.append("asked")
+            self.play = lambda job, polls: Verdict(job.attempt, "stopped")
+
+        def start(self, job: Job) -> None:
+            self.play = play
+            super().start(job)
+
+    search(study, OneStop(play), trial_timeout=0.1).run()
+    assert states(study) == ["complete", "failed", *["complete"] * 4]
+    assert study.study.get_trials()[1].user_attrs["verdict"]["failure"] == "time-out"
+
+
+def test_the_time_of_a_session_ends_it(study: SharedStudy) -> None:
+    runner = Told(lambda job, polls: None)
+    with pytest.raises(SearchStopped, match=r"timeout=0\.1 s"):
+        search(study, runner, timeout=0.1).run()
+    assert states(study) == ["running"]
+    assert study.study.get_trials()[0].user_attrs["lease"] is None
+
+
+def test_max_failures_ends_the_search(study: SharedStudy) -> None:
+    def play(job: Job, polls: int) -> Verdict:
+        if number(job):
+            return Verdict(job.attempt, "failed", "crash", "KeyError: 'x'")
+        return fine(job, polls)
+
+    with pytest.raises(SearchFailed, match=r"max_failures=3 is reached: 3 crash.*KeyError"):
+        search(study, Told(play)).run()
+    assert states(study) == ["complete", "failed", "failed", "failed"]
+
+
+def test_settings_that_never_work_end_the_search_at_once(study: SharedStudy) -> None:
+    runner = Told(lambda job, polls: Verdict(job.attempt, "failed", "config", "data.path: nothing"))
+    with pytest.raises(SearchFailed, match=r"every trial fails: data\.path: nothing"):
+        search(study, runner).run()
+    assert len(runner.jobs) == 2
+
+
+def test_one_setting_that_does_not_work_is_a_failed_trial(study: SharedStudy) -> None:
+    def play(job: Job, polls: int) -> Verdict:
+        if number(job) == 3:
+            return Verdict(job.attempt, "failed", "config", "5 heads do not divide 8")
+        return fine(job, polls)
+
+    search(study, Told(play)).run()
+    assert states(study).count("failed") == 1
+
+
+def test_a_metric_that_was_not_logged_fails_the_trial(study: SharedStudy) -> None:
+    def values(verdict: Verdict) -> list[float]:
+        raise ConfigError("objectives: val/f1 was not logged")
+
+    with pytest.raises(SearchFailed, match="val/f1 was not logged"):
+        search(study, Told(fine), values=values).run()
+
+
+def test_a_trial_that_another_process_took_over_is_dropped(study: SharedStudy) -> None:
+    runner = Told(lambda job, polls: None if polls < 3 and number(job) == 0 else fine(job, polls))
+    loop = search(study, runner)
+
+    def lose_the_first(job: Job, polls: int) -> Verdict | None:
+        if number(job) == 0 and job.attempt == 1:
+            disown(study, 0)
+            loop._renew_at = 0.0
+            return None
+        return fine(job, polls)
+
+    runner.play = lose_the_first
+    loop.run()
+    assert "kill" in runner.asked
+    assert states(study) == ["complete"] * 6
+    assert study.study.get_trials()[0].user_attrs["attempts"] == 2

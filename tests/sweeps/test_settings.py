@@ -1,0 +1,314 @@
+"""The settings of a search, and every search in sweeps/."""
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from rnnlab.errors import ConfigError
+from rnnlab.experiment.run import check
+from rnnlab.sweeps.settings import SWEEP_KEYS, SweepConfig, choices, names, read_sweep, usage
+from rnnlab.sweeps.space.dimensions import Space
+from rnnlab.sweeps.study.components import make_pruner, make_sampler
+from tests.helpers.configs import ROOT, compose
+
+SWEEPS = names(ROOT)
+KNOBS = {
+    "optimizer.lr",
+    "data.seq_len",
+    "data.batch_size",
+    "trainer.gradient_clip_val",
+}
+WITHOUT_NETWORK = {  # what the header names for a data set that comes with no package
+    "multi30k_seq2seq": "data=interface_strings",
+    "ptb_lstm": "data=kjv",
+}
+
+
+def read(*words: str, sweep: str = "sine_gru") -> SweepConfig:
+    return read_sweep(ROOT, [f"sweep={sweep}", *words])
+
+
+def problem(*words: str, sweep: str = "sine_gru") -> str:
+    with pytest.raises(ConfigError) as refused:
+        read(*words, sweep=sweep)
+    (line,) = str(refused.value).splitlines()
+    return line
+
+
+def own(folder: Path, text: str) -> SweepConfig:
+    """A search of the user's, beside the shared groups."""
+    for shared in ("conf", "sweeps/sampler", "sweeps/pruner", "sweeps/launcher"):
+        (folder / shared).parent.mkdir(exist_ok=True)
+        (folder / shared).symlink_to(ROOT / shared)
+    (folder / "sweeps" / "default.yaml").symlink_to(ROOT / "sweeps" / "default.yaml")
+    (folder / "sweeps" / "mine.yaml").write_text(text)
+    return read_sweep(folder, ["sweep=mine"])
+
+
+# The searches there are.
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_search_says_what_it_asks_and_how_it_is_started(name: str) -> None:
+    lines = (ROOT / "sweeps" / f"{name}.yaml").read_text().splitlines()
+    config = read(sweep=name)
+    assert lines[0] == f"# {config.question}"
+    assert lines[1].startswith(f"#   python sweep.py sweep={name}")
+    assert config.name == name
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_search_turns_the_four_knobs(name: str) -> None:
+    space = Space.parse(read(sweep=name).space)
+    assert space.dimensions.keys() >= KNOBS
+
+
+def composed(name: str, *words: str) -> list[list[str]]:
+    """The words of each corner."""
+    config = read(*words, sweep=name)
+    return [
+        [*config.base, *words] for words in map(Space.parse(config.space).words, corners(config))
+    ]
+
+
+def corners(config: SweepConfig) -> list[dict[str, Any]]:
+    return Space.parse(config.space).corners()
+
+
+def test_the_ends_of_a_small_search_pass_the_check_of_a_run() -> None:
+    for words in composed("sine_gru"):
+        check(compose(*words))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SWEEPS)
+def test_the_ends_of_every_search_pass_the_check_of_a_run(name: str) -> None:
+    for words in composed(name):
+        check(compose(*words))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "word"), WITHOUT_NETWORK.items())
+def test_a_search_runs_on_the_data_that_it_names_for_no_network(name: str, word: str) -> None:
+    assert word in (ROOT / "sweeps" / f"{name}.yaml").read_text()
+    for words in composed(name, word):
+        check(compose(*words))
+
+
+def test_the_default_file_holds_every_key_with_the_default_of_the_schema() -> None:
+    from omegaconf import OmegaConf
+
+    listed = OmegaConf.to_container(OmegaConf.load(ROOT / "sweeps" / "default.yaml"))
+    groups = {key for entry in listed.pop("defaults") if entry != "_self_" for key in entry}
+    assert {*listed, *groups} == set(SWEEP_KEYS)
+    required = {"name": "x", "space": {}, "sampler": {}, "launcher": {}, "n_trials": 20}
+    schema = SweepConfig(**required)
+    for key in listed.keys() - {"name"}:
+        assert listed[key] == getattr(schema, key), key
+
+
+# Samplers and pruners.
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("name", choices(ROOT / "sweeps" / "sampler"))
+def test_every_sampler_draws_trials(name: str) -> None:
+    if name == "cmaes":
+        pytest.importorskip("cmaes")
+    config = read(
+        f"sampler={name}",
+        *("optimizer.lr=1e-3,1e-2", "data.batch_size=32,64", "trainer.gradient_clip_val=1.0"),
+    )
+    space = Space.parse(config.space)
+    study = optuna.create_study()
+    for number in range(4):
+        study.sampler = make_sampler(config.sampler, number, space.grid)
+        trial = study.ask()
+        space.check(space.suggest(trial), name)
+        study.tell(trial, float(number))
+
+
+def test_a_missing_package_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnlab.sweeps.study.samplers.find_spec", lambda name: None)
+    assert "pip install 'rnnlab[cmaes]'" in problem("sampler=cmaes")
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("name", choices(ROOT / "sweeps" / "pruner"))
+def test_every_pruner_decides(name: str) -> None:
+    needed = ["pruner.upper=1.0"] if name == "threshold" else []
+    study = optuna.create_study(pruner=make_pruner(read(f"pruner={name}", *needed).pruner))
+    for number in range(8):
+        trial = study.ask()
+        for step in range(1, 6):
+            trial.report(0.1 * number, step)
+        assert trial.should_prune() in (True, False)
+        study.tell(trial, 0.1 * number)
+
+
+def test_a_sampler_with_the_seed_of_the_study_gets_no_other() -> None:
+    assert read("seed=5", "sampler=qmc").sampler["seed"] == 5
+    assert "seed" not in read("seed=5").sampler
+
+
+# The command line.
+
+
+def test_words_of_the_search_change_the_search() -> None:
+    config = read("n_trials=100", "slots=2", "sampler=tpe", "sampler.n_startup_trials=3")
+    assert (config.n_trials, config.slots, config.sampler["n_startup_trials"]) == (100, 2, 3)
+    assert read("pruner=null").pruner is None
+    assert read("pruner.n_min_trials=2").pruner["n_min_trials"] == 2  # not listed, but taken
+
+
+def test_another_budget_takes_the_place_of_the_one_in_the_file() -> None:
+    assert read().budget == {"epochs": 8}
+    assert read("budget.seconds=30").budget == {"seconds": 30}
+    assert read("budget=null").budget is None
+    assert read("budget={samples: 3}").budget == {"samples": 3}
+
+
+def test_a_list_is_of_choices_as_in_yaml() -> None:
+    space = Space.parse(read("space.data.batch_size=[8,16]").space).plain()
+    assert space["data.batch_size"] == {"choices": [8, 16]}
+
+
+def test_words_with_several_values_are_dimensions() -> None:
+    config = read("optimizer.lr=interval(1e-4,1e-2)", "model=gru,lstm", "+optimizer.eps=1e-8,1e-6")
+    space = Space.parse(config.space)
+    assert space.plain()["optimizer.lr"] == {"low": 1e-4, "high": 1e-2, "log": False, "step": None}
+    assert space.plain()["model"] == {"choices": ["gru", "lstm"]}
+    assert space.words({"+optimizer.eps": 1e-8}) == ["+optimizer.eps=1e-08"]
+    assert config.base == read().base
+
+
+def test_words_with_one_value_are_of_all_runs_and_fix_their_dimension() -> None:
+    config = read("optimizer.lr=0.001", "+data.x=1", "~callbacks.ema", "trainer.devices=1")
+    added = ["optimizer.lr=0.001", "+data.x=1", "~callbacks.ema", "trainer.devices=1"]
+    assert config.base == [*read().base, *added]
+    assert config.space.keys() == read().space.keys() - {"optimizer.lr"}
+
+
+def test_a_fixed_choice_settles_the_conditions_on_it() -> None:
+    config = read("model=lstm", sweep="imdb_cells")
+    space = Space.parse(config.space)
+    assert config.base[-1] == "model=lstm"
+    assert "model.forget_bias" in space.dimensions
+    assert "model.nonlinearity" not in space.dimensions
+    assert not space.dimensions["model.forget_bias"].when
+    (point,) = config.enqueue  # those of other cells cannot be tried any more
+    assert point["model.forget_bias"] == 1.0
+    assert "model" not in point
+
+
+def test_a_conditional_dimension_is_fixed_only_where_it_is_active() -> None:
+    config = read("model.forget_bias=1.0", sweep="imdb_cells")
+    assert "model.forget_bias=1.0" not in config.base
+    space = Space.parse(config.space)
+    for corner in space.corners():
+        assert ("model.forget_bias=1.0" in space.words(corner)) == ("lstm" in corner["model"])
+
+
+def test_a_dimension_can_be_given_by_its_place_and_taken_out() -> None:
+    space = read("space.optimizer.lr={low: 1, high: 2}", "~space.data.seq_len").space
+    assert space["optimizer.lr"] == {"low": 1, "high": 2}
+    assert "data.seq_len" not in space
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        (
+            "n_trial=3",
+            "n_trial=3: n_trial is no setting of a search, nor of a run; did you mean n_",
+        ),
+        ("modle=gru", "modle=gru: modle is no setting of a search, nor of a run; did you mean mod"),
+        ("n_trials=x", "n_trials=x: must be a valid integer"),
+        ("n_trials=0", "n_trials=0: must be greater than or equal to 1"),
+        ("n_trials=1,2", "n_trials=1,2: n_trials is of the search itself; give one value"),
+        ("slots=0", "slots=0: must be greater than or equal to 1, or must be 'auto'"),
+        ("on_change=ask", "on_change=ask: must be 'refuse', 'new' or 'force'"),
+        ("sampler=tpee", "sweeps/sine_gru.yaml: sampler=tpee: did you mean tpe? choices: cmaes"),
+        ("sampler.n_startup=3", "sampler.n_startup: no such setting of TPESampler; did you mean"),
+        ("sampler.n_startup_trials=a", "sampler.n_startup_trials=a: must be a valid number"),
+        (
+            "sampler._target_=optuna.samplers.TPESample",
+            "optuna.samplers has no 'TPESample'; did you mean TPE",
+        ),
+        ("launcher.thread=2", "launcher.thread: no such setting of Local; did you mean threads?"),
+        ("pruner=threshold", "pruner: Either lower or upper must be specified"),
+        ("objectives=[scor]", "objectives=scor: must be a logged metric with its direction"),
+        ("objectives=[score,score]", "objectives=[score, score]: must be at least one, and none"),
+        ("progress.unit=steps", "progress.unit=steps: must be 'epochs' or 'samples'"),
+        ("progress.evry=2", "progress.evry: no such setting of progress; did you mean every?"),
+        ("warm_start.best=2", "warm_start.study: must be given"),
+        ("enqueue=[{optimizer.l: 3}]", "enqueue[0].optimizer.l=3: no such dimension"),
+        ("enqueue=[{optimizer.lr: 3}]", "enqueue[0].optimizer.lr=3: must be a number from"),
+        ("base=['model=gru,lstm']", "base: model=gru,lstm has several values; write it in the sp"),
+        ("trainer.max_epochs=3", "trainer.max_epochs=3: budget={epochs: 8} says how long a trial"),
+        ("optimizer.lr=interval(1", "optimizer.lr=interval(1: Hydra cannot read it"),
+        ("optimizer.lr=interval(2, 1)", "space.optimizer.lr.low=2.0: must not be above high=1.0"),
+        ("~space.optimizer.l", "~space.optimizer.l: no such dimension; did you mean optimizer.lr?"),
+    ],
+)
+def test_what_cannot_work_is_said(word: str, said: str) -> None:
+    assert said in problem(word)
+
+
+def test_a_search_must_be_named_and_be_there() -> None:
+    with pytest.raises(ConfigError, match="did you mean sine_gru"):
+        read_sweep(ROOT, ["sweep=sine_gur"])
+    with pytest.raises(ConfigError, match=r"sweep=<name> must be given once; choices: imdb_cells"):
+        read_sweep(ROOT, ["n_trials=3"])
+    with pytest.raises(ConfigError, match="sweep=default: choices: imdb"):
+        read_sweep(ROOT, ["sweep=default"])
+
+
+def test_a_grid_of_a_continuous_space_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"space\.optimizer\.lr: has no steps"):
+        read("sampler=grid")
+
+
+def test_a_search_in_which_nothing_is_searched_is_refused() -> None:
+    fixing = [f"{key}=1" for key in read().space]
+    assert "nothing is searched" in problem(*fixing)
+
+
+# A file of the user's.
+
+MINE = """\
+defaults:
+  - default
+  - override sampler: random
+  - _self_
+space:
+  optimizer.lr: tag(log, interval(1e-4, 1e-2))
+"""
+
+
+def test_a_file_can_choose_its_sampler_and_needs_little_else(tmp_path: Path) -> None:
+    config = own(tmp_path, MINE)
+    assert config.sampler["_target_"] == "optuna.samplers.RandomSampler"
+    assert (config.name, config.n_trials, config.objectives) == ("mine", 20, ["score"])
+
+
+def test_all_that_is_wrong_in_a_file_is_said_at_once(tmp_path: Path) -> None:
+    wrong = "  model: []\nn_trails: 3\nsampler:\n  sed: 1\nseed: -1\n"
+    with pytest.raises(ConfigError) as refused:
+        own(tmp_path, MINE + wrong)
+    lines = str(refused.value).splitlines()
+    assert len(lines) == 4
+    assert any("n_trails: no such setting of a search; did you mean n_trials?" in x for x in lines)
+    assert any(line.startswith("space.model=[]") for line in lines)
+    assert any("sampler.sed: no such setting of RandomSampler" in line for line in lines)
+    assert any(line.startswith("seed=-1: must be") for line in lines)
+
+
+def test_help_names_every_search_sampler_and_pruner() -> None:
+    text = usage(ROOT)
+    for group in ("sampler", "pruner", "launcher"):
+        assert ", ".join(choices(ROOT / "sweeps" / group)) in text
+    for name in SWEEPS:
+        assert read(sweep=name).question in text

@@ -1,0 +1,235 @@
+"""Trials of a search as actors of a Ray cluster; here one of this machine."""
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from rnnlab.errors import ConfigError
+from rnnlab.sweeps.workers.launchers import Wanted
+from rnnlab.sweeps.workers.messages import FINAL, Job, Verdict
+from rnnlab.sweeps.workers.ray_launcher import Ray, RayRunner, slots_on
+from rnnlab.sweeps.workers.runner import Died
+from tests.helpers.sweep_sessions import (
+    GONE_SECONDS,
+    ROOT,
+    Session,
+    command_of,
+    journal,
+    trials_of,
+    until,
+)
+
+WORKER = "rnnlab.sweeps.workers.worker"
+DATA = [  # an epoch takes less than a tenth of a second
+    *("data=sine", "trainer=cpu", "model.hidden_size=8", "data.seq_len=16"),
+    *("data.num_series=20", "data.num_eval_series=5", "data.steps=60", "data.first_target=40"),
+]
+SEARCH = [
+    *("sweep=sine_gru", "launcher=ray", "slots=2", "sampler=random", "pruner=none"),
+    *DATA[1:],
+]
+LONG = "trainer.max_epochs=60"
+
+
+def wanted(folder: Path, **changes: object) -> Wanted:
+    plain = {"slots": 1, "devices": 1, "trials_per_gpu": 1, "on_gpu": False}
+    return Wanted(**{**plain, "conf": ROOT / "conf", "logs": folder / "logs", **changes})
+
+
+def test_a_slot_asks_for_its_share_of_a_gpu(tmp_path: Path) -> None:
+    launcher = Ray(cpus=2)
+    on_gpu = {"on_gpu": True}
+    assert launcher.needs(wanted(tmp_path), gpus=4) == {"CPU": 2}
+    assert launcher.needs(wanted(tmp_path, **on_gpu), gpus=0) == {"CPU": 2}
+    assert launcher.needs(wanted(tmp_path, **on_gpu, devices=3), gpus=4) == {"CPU": 6, "GPU": 3}
+    assert launcher.needs(wanted(tmp_path, **on_gpu, trials_per_gpu=4), gpus=1)["GPU"] == 0.25
+    with pytest.raises(ConfigError, match="trials_per_gpu=2"):
+        launcher.needs(wanted(tmp_path, **on_gpu, trials_per_gpu=2, devices=2), gpus=4)
+
+
+def test_a_slot_lies_on_one_machine() -> None:
+    machines = [{"CPU": 8, "GPU": 1}] * 4
+    with pytest.raises(ConfigError, match="asks for 2 CPU, 2 GPU, and the Ray cluster has room fo"):
+        slots_on({"CPU": 2, "GPU": 2}, 1, {"CPU": 32, "GPU": 4}, machines)
+    assert slots_on({"CPU": 2, "GPU": 1}, None, {"CPU": 32, "GPU": 3}, machines) == 3
+    assert slots_on({"CPU": 2, "GPU": 1}, 4, {"CPU": 32, "GPU": 3}, machines) == 4, "it waits"
+    with pytest.raises(ConfigError, match="in use"):
+        slots_on({"CPU": 2, "GPU": 1}, None, {"CPU": 32}, machines)
+
+
+def test_without_ray_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with (
+        pytest.raises(ConfigError, match=re.escape("pip install 'rnnlab[ray]'")),
+        Ray()(wanted(tmp_path)),
+    ):
+        pass
+
+
+@pytest.fixture
+def slot(tmp_path: Path) -> Iterator[RayRunner]:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
+    with Ray()(wanted(tmp_path)) as (runner,):
+        yield runner
+
+
+def job(folder: Path, attempt: int, *words: str) -> Job:
+    return Job(str(folder / "trial"), attempt, [*DATA, *words], settings={"test": False})
+
+
+def ended(runner: RayRunner) -> Verdict:
+    found: list[Verdict | None] = []
+    until(lambda: found.append(runner.poll()) or found[-1])
+    assert found[-1] is not None
+    return found[-1]
+
+
+def workers() -> list[psutil.Process]:
+    below = psutil.Process().children(recursive=True)
+    return [process for process in below if WORKER in command_of(process)]
+
+
+def begin(runner: RayRunner, folder: Path) -> None:
+    """Let a long trial run until it could be resumed."""
+    runner.start(job(folder, 1, LONG))
+    saved = folder / "trial" / "checkpoints" / "last.ckpt"
+    until(lambda: still_runs(runner) and saved.exists())
+
+
+def still_runs(runner: RayRunner) -> bool:
+    verdict = runner.poll()
+    assert verdict is None, verdict
+    return True
+
+
+@pytest.mark.slow
+def test_polls_return_at_once_and_a_stopped_trial_has_saved(
+    slot: RayRunner, tmp_path: Path
+) -> None:
+    begin(slot, tmp_path)
+    started = time.perf_counter()
+    assert [slot.poll() for _ in range(20)] == [None] * 20
+    assert time.perf_counter() - started < 1.0, "the loop of the search does not wait"
+    slot.stop()
+    assert ended(slot).state == "stopped"
+    slot.start(job(tmp_path, 2))
+    verdict = ended(slot)
+    assert (verdict.attempt, verdict.state, verdict.epochs) == (2, "complete", 60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["ray.kill", "kill -9"])
+def test_an_actor_that_dies_takes_its_worker_along(
+    how: str, slot: RayRunner, tmp_path: Path
+) -> None:
+    begin(slot, tmp_path)
+    orphans = workers()
+    assert len(orphans) == 1
+    if how == "ray.kill":
+        import ray
+
+        ray.kill(slot._actor)
+    else:
+        actor = orphans[0].parent()
+        assert actor is not None
+        actor.kill()
+    with pytest.raises(Died):
+        ended(slot)
+    assert not psutil.wait_procs(orphans, timeout=GONE_SECONDS)[1]
+    until(slot.is_ready)
+    slot.start(job(tmp_path, 2))
+    verdict = ended(slot)
+    assert (verdict.attempt, verdict.state, verdict.epochs) == (2, "complete", 60)
+
+
+@pytest.mark.slow
+def test_a_killed_slot_has_ended_its_trial_when_it_returns(slot: RayRunner, tmp_path: Path) -> None:
+    begin(slot, tmp_path)
+    slot.kill()
+    assert not [process for process in workers() if process.is_running()]
+    until(slot.is_ready)
+
+
+@pytest.mark.slow
+def test_a_machine_without_the_project_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
+    elsewhere = wanted(tmp_path, conf=tmp_path / "conf")
+    with pytest.raises(ConfigError, match="the same place on every machine"), Ray()(elsewhere):
+        pass
+
+
+@pytest.mark.slow
+def test_where_no_cluster_answers_it_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
+    launcher = Ray(address="127.0.0.1:1")
+    with pytest.raises(ConfigError, match=re.escape("launcher.address=127.0.0.1:1")):
+        launcher(wanted(tmp_path)).__enter__()
+
+
+def finished_once(folder: Path, count: int) -> list:
+    trials = trials_of(journal(folder))
+    assert [trial.number for trial in trials] == list(range(count))
+    assert {trial.state.name for trial in trials} == {"COMPLETE"}
+    assert all(trial.user_attrs["verdict"]["state"] in FINAL for trial in trials)
+    return trials
+
+
+def has_begun(folder: Path) -> bool:
+    return any(folder.glob("outputs/sweeps/sine_gru/trials/*/checkpoints/last.ckpt"))
+
+
+@pytest.mark.slow
+def test_two_actors_drain_a_study_and_nothing_stays(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
+    session = Session(tmp_path, [*SEARCH, "n_trials=4", "budget.epochs=2"])
+    family: dict[int, psutil.Process] = {}
+    watching = threading.Event()
+
+    def watch() -> None:
+        while not watching.wait(0.2):
+            family.update({process.pid: process for process in session.members()})
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        assert session.wait() == 0, session.log.read_text()
+    finally:
+        watching.set()
+        thread.join()
+    finished_once(tmp_path, 4)
+    logs = list((tmp_path / "outputs" / "sweeps" / "sine_gru" / "logs").glob("slot*.log"))
+    assert len([log for log in logs if "--- " in log.read_text()]) == 2, "each did some"
+    assert len(family) > 4
+    assert not psutil.wait_procs(family.values(), timeout=GONE_SECONDS)[1]
+
+
+@pytest.mark.slow
+def test_neither_a_dead_actor_nor_a_dead_search_loses_a_trial(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
+    words = [*SEARCH, "n_trials=4", "budget.epochs=30"]
+    session = Session(tmp_path, words)
+    until(lambda: has_begun(tmp_path))
+    worker = session.working(WORKER)[0]
+    actor = worker.parent()
+    assert actor is not None
+    assert "ray::" in command_of(actor)
+    actor.kill()
+    assert not psutil.wait_procs([worker], timeout=GONE_SECONDS)[1]
+    until(lambda: len(session.working(WORKER)) == 2)
+    time.sleep(0.5)
+    family = session.members()
+    session.process.kill()
+    ours = [one for one in family if WORKER in command_of(one) or "::Actor" in command_of(one)]
+    assert len(ours) == 4
+    assert not psutil.wait_procs(ours, timeout=GONE_SECONDS)[1]
+    again = Session(tmp_path, words)
+    assert again.wait() == 0, again.log.read_text()
+    trials = finished_once(tmp_path, 4)
+    assert max(trial.user_attrs["attempts"] for trial in trials) > 1

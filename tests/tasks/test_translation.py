@@ -1,0 +1,477 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rnnlab.analysis.translation import Translations, page
+from rnnlab.config.schema import locate
+from rnnlab.errors import ConfigError
+from rnnlab.experiment.build import build_data, build_model, build_task, maker
+from rnnlab.experiment.run import check, run
+from rnnlab.layers.attention import ATTENTION as KINDS
+from rnnlab.layers.decoder import shifted
+from rnnlab.layers.embedding import END, PADDING, START
+from rnnlab.layers.search import greedy
+from rnnlab.metrics.language_modeling import Perplexity
+from rnnlab.models import RecurrentModel, StackedModel
+from rnnlab.spec import Batch, DataSpec
+from rnnlab.tasks import Encoded, Outcome, Translation
+from rnnlab.tasks.teacher_forcing import true_share
+from tests.helpers.configs import choices, compose, small
+
+TOKENS = 12
+MODELS = [  # those that give a layer to make a decoder of
+    name
+    for name in choices("model")
+    if issubclass(locate(compose(f"model={name}")["model"]["_target_"]), StackedModel)
+]
+ATTENTION = ["none", *KINDS]
+LENGTHS = torch.tensor([5, 3, 1])
+TARGETS = torch.tensor([[7, 8, 9, 4, END], [5, 5, END, PADDING, PADDING], [END] + [PADDING] * 4])
+
+
+def network(name: str, attention: Any = "scaled_dot", **settings: Any) -> RecurrentModel:
+    """A small one, in double precision, so that equal means equal."""
+    torch.manual_seed(0)
+    spec = DataSpec(output_size=TOKENS, num_tokens=9)
+    settings = {"beam_size": 1, "embedding_size": 5, "attention": attention} | settings
+    task = Translation(spec, **settings)
+    component = compose(f"model={name}")["model"] | {"hidden_size": 4}
+    model: RecurrentModel = maker(component)(task)
+    nn.init.normal_(model.task.decoder.weight, std=2)  # answers that differ
+    return model.double().eval()
+
+
+def sentences() -> Batch:
+    inputs = torch.randint(4, 9, (3, 5), generator=torch.Generator().manual_seed(1))
+    inputs = inputs.masked_fill(torch.arange(5) >= LENGTHS.unsqueeze(1), PADDING)
+    return Batch(inputs, LENGTHS, TARGETS, torch.arange(3))
+
+
+each_network = pytest.mark.parametrize(  # all of both, but not every pair
+    ("name", "attention"),
+    [(name, "scaled_dot") for name in MODELS] + [("lstm", kind) for kind in ATTENTION],
+)
+
+
+@each_network
+def test_padding_of_sources_and_targets_changes_nothing(name: str, attention: str) -> None:
+    model, batch = network(name, attention), sentences()
+    together = model.predictions(batch)
+    for i, length in enumerate(LENGTHS.tolist()):
+        words = int((TARGETS[i] != PADDING).sum())
+        alone = Batch(
+            batch.inputs[i : i + 1, :length],
+            batch.lengths[i : i + 1],
+            batch.targets[i : i + 1, :words],
+            batch.rows[i : i + 1],
+        )
+        torch.testing.assert_close(model.predictions(alone)[0], together[i, :words])
+        written = model.predict_step(alone, 0)[0]
+        torch.testing.assert_close(written, model.predict_step(batch, 0)[i, : len(written)])
+
+
+@each_network
+def test_a_prediction_sees_the_targets_before_it_alone(name: str, attention: str) -> None:
+    model, batch = network(name, attention), sentences()
+    before = model.predictions(batch)
+    for step in range(TARGETS.shape[1]):
+        changed = batch.targets.clone()
+        changed[:, step] = 6
+        after = model.predictions(batch._replace(targets=changed))
+        torch.testing.assert_close(after[:, : step + 1], before[:, : step + 1])
+        if step + 1 < TARGETS.shape[1]:
+            assert not torch.equal(after[:, step + 1], before[:, step + 1])
+
+
+@each_network
+def test_one_call_equals_step_by_step_with_the_true_tokens(name: str, attention: str) -> None:
+    model, batch = network(name, attention), sentences()
+    task: Any = model.task
+    memory, state = task.begin(model.encode(batch))
+    steps = []
+    for step in range(TARGETS.shape[1]):
+        read = shifted(TARGETS)[:, step : step + 1]
+        decoded = task.decoder(read, memory, state)
+        state = decoded.state
+        steps.append(decoded.logits)
+    torch.testing.assert_close(torch.cat(steps, dim=1), model.predictions(batch))
+
+
+def by_hand(model: RecurrentModel, batch: Batch, i: int) -> list[int]:
+    """One sentence, from its beginning at each step; nothing is carried."""
+    task: Any = model.task
+    length = int(batch.lengths[i])
+    outputs, _ = model(task.embed(batch.inputs[i : i + 1, :length]))
+    memory, state = task.begin(Encoded(outputs, batch.lengths[i : i + 1]))
+    written: list[int] = []
+    while len(written) < 2 * length + 10 and (not written or written[-1] != END):
+        logits = task.decoder(torch.tensor([[START, *written]]), memory, state).logits[0, -1]
+        logits[[PADDING, START]] = -torch.inf
+        written.append(int(logits.argmax()))
+    return written
+
+
+@each_network
+def test_greedy_decoding_takes_the_most_probable_token_at_each_step(
+    name: str, attention: str
+) -> None:
+    model, batch = network(name, attention), sentences()
+    written = model.predict_step(batch, 0)
+    for i in range(3):
+        expected = by_hand(model, batch, i)
+        assert written[i, : len(expected)].tolist() == expected
+        assert not written[i, len(expected) :].any()
+
+
+def test_an_answer_has_a_bounded_length() -> None:
+    model = network("gru")
+    with torch.no_grad():
+        model.task.decoder.bias[END] = -1e9
+    written = model.predict_step(sentences(), 0)
+    assert (written != PADDING).sum(dim=1).tolist() == [20, 16, 12]
+
+
+def test_attention_sums_to_one_over_the_source_and_never_sees_padding() -> None:
+    model, batch = network("bigru"), sentences()
+    task: Any = model.task
+    memory, state = task.begin(model.encode(batch))
+    _, weights = greedy(task.decoder, memory, state, task.limits(batch.lengths))
+    torch.testing.assert_close(weights.sum(dim=2), torch.ones_like(weights[..., 0]))
+    assert not weights[1, :, 3:].any()
+    assert not weights[2, :, 1:].any()
+
+
+@each_network
+def test_the_decoder_depends_on_the_source(name: str, attention: str) -> None:
+    model, batch = network(name, attention), sentences()
+    other = batch._replace(inputs=batch.inputs.flip(0), lengths=batch.lengths.flip(0))
+    assert not torch.allclose(model.predictions(batch)[0], model.predictions(other)[0])
+
+
+@each_network
+def test_with_input_feeding_too_the_past_alone_is_seen(name: str, attention: str) -> None:
+    model, batch = network(name, attention, input_feeding=True), sentences()
+    before = model.predictions(batch)
+    for step in range(TARGETS.shape[1]):
+        changed = batch.targets.clone()
+        changed[:, step] = 6
+        after = model.predictions(batch._replace(targets=changed))
+        torch.testing.assert_close(after[:, : step + 1], before[:, : step + 1])
+    for i in range(3):
+        expected = by_hand(model, batch, i)
+        assert model.predict_step(batch, 0)[i, : len(expected)].tolist() == expected
+
+
+def test_a_beam_search_writes_sentences_that_are_at_least_as_probable() -> None:
+    one, five = network("lstm"), network("lstm", beam_size=200, length_penalty=0.0)
+    batch = sentences()
+    surprises = []
+    for model in (one, five):
+        written = model.predict_step(batch, 0)
+        assert written.shape[0] == 3
+        read = model.task.read(
+            model.predictions(batch._replace(targets=written)), batch._replace(targets=written)
+        )
+        surprises.append(read[..., 0].masked_fill(written == PADDING, 0).sum(dim=1))
+    assert (surprises[1] >= surprises[0] - 1e-9).all()
+    assert (surprises[1] > surprises[0] + 1e-9).any()
+
+
+# Teacher forcing.
+
+
+@pytest.mark.parametrize("decay", ["constant", "linear", "inverse_sigmoid"])
+def test_the_share_of_true_tokens_falls_to_its_end(decay: Any) -> None:
+    shares = [true_share(decay, 0.4, p / 10) for p in range(11)]
+    assert shares[-1] == pytest.approx(0.4)
+    assert shares[0] == pytest.approx(0.4 if decay == "constant" else 1)
+    assert shares == sorted(shares, reverse=True)
+    assert shares[5] == pytest.approx(0.4 if decay == "constant" else 0.7)
+    assert true_share(decay, 1.0, 0.7) == pytest.approx(1)
+
+
+def test_without_true_tokens_the_decoder_reads_what_it_would_have_written() -> None:
+    """Of the truth only the first step is known; the logits are then those of greedy decoding."""
+    settings: dict[str, Any] = {"teacher_forcing": 0.0, "teacher_forcing_decay": "constant"}
+    model, batch = network("lstm", **settings), sentences()
+    memory, state = model.task.begin(model.encode(batch))
+    written, _ = greedy(model.task.decoder, memory, state, torch.full((3,), 5))
+    model.train()
+    own = model.predictions(batch)
+    wanted = model.predictions(batch._replace(targets=batch.targets.flip(0)))
+    torch.testing.assert_close(own, wanted)  # whatever the targets are
+    for i, row in enumerate(written):
+        steps = int((row != PADDING).sum())
+        chosen = own[i].index_fill(1, torch.tensor([PADDING, START]), -torch.inf).argmax(dim=1)
+        assert chosen[:steps].tolist() == row[:steps].tolist()
+
+
+def test_true_tokens_alone_are_read_where_the_share_is_one_and_where_nothing_is_learned() -> None:
+    plain, batch = network("gru"), sentences()
+    half = network("gru", teacher_forcing=0.0, teacher_forcing_decay="linear")
+    wanted = plain.predictions(batch)
+    half.train()
+    torch.testing.assert_close(half.predictions(batch), wanted)  # progress is 0
+    half.task.progress = 1.0
+    assert not torch.allclose(half.predictions(batch), wanted)
+    torch.testing.assert_close(half.eval().predictions(batch), wanted)
+
+
+def test_half_of_the_tokens_are_true() -> None:
+    """Each is drawn by itself: after one step of four words the two kinds are there in halves."""
+    settings: dict[str, Any] = {"teacher_forcing": 0.5, "teacher_forcing_decay": "constant"}
+    model = network("gru", **settings).train()
+    count = 400
+    batch = Batch(
+        torch.full((count, 2), 5),
+        torch.full((count,), 2),
+        torch.tensor([[4, 6, END]] * count),
+        torch.arange(count),
+    )
+    torch.manual_seed(0)
+    second = model.predictions(batch)[:, 1]  # read: <s>, then 4 or what the decoder prefers
+    kinds, members = torch.unique(second.detach().round(decimals=6), dim=0, return_counts=True)
+    assert len(kinds) == 2
+    assert 160 < int(members.min()) <= 200
+
+
+# Loss and metrics.
+
+
+def test_loss_and_perplexity_are_means_over_target_tokens() -> None:
+    model, batch = network("gru"), sentences()
+    task: Any = model.task
+    predictions = model.predictions(batch).detach()
+    logs = predictions.log_softmax(dim=2)
+    surprises = [
+        -float(logs[i, step, token])
+        for i, sentence in enumerate(TARGETS.tolist())
+        for step, token in enumerate(sentence)
+        if token != PADDING
+    ]
+    assert task.weight(batch) == len(surprises) == 9
+    assert float(task.loss(predictions, batch)) == pytest.approx(np.mean(surprises))
+    metrics = task.metrics()
+    for i in range(3):  # one sentence at a time: no mean of batch means
+        one = Batch(*(part[i : i + 1] for part in batch[:4]))
+        metrics.update(task.read(predictions[i : i + 1], one), one.targets)
+    assert float(metrics.compute()["perplexity"]) == pytest.approx(np.exp(np.mean(surprises)))
+    right = (predictions.argmax(dim=2) == TARGETS)[TARGETS != PADDING]
+    assert float(metrics.compute()["accuracy"]) == pytest.approx(float(right.double().mean()))
+
+
+def test_labels_are_smoothed_in_training_alone() -> None:
+    plain, smooth = network("gru"), network("gru", label_smoothing=0.3)
+    batch = sentences()
+    predictions = plain.predictions(batch)
+    assert torch.equal(smooth.task.loss(predictions, batch), plain.task.loss(predictions, batch))
+    smooth.train()
+    assert smooth.task.loss(predictions, batch) != plain.task.loss(predictions, batch)
+
+
+def test_perplexity_of_an_even_guess_is_the_number_of_choices() -> None:
+    metric = Perplexity()
+    logs = torch.full((2, 3), 1 / 8).log()
+    metric.update(logs, torch.tensor([[5, 6, 7], [5, PADDING, PADDING]]))
+    assert float(metric.compute()) == pytest.approx(8)
+
+
+# Settings.
+
+
+def test_tied_weights_are_one_matrix() -> None:
+    tied, apart = network("gru"), network("gru", tie_weights=False)
+    assert tied.task.decoder.weight is tied.task.decoder.embedding.vectors.weight
+    assert apart.task.decoder.weight is not apart.task.decoder.embedding.vectors.weight
+    count = [sum(p.numel() for p in model.parameters()) for model in (tied, apart)]
+    assert count[1] - count[0] == TOKENS * 5
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_decoder_may_be_deeper_and_of_another_size(name: str) -> None:
+    model = network(name, hidden_size=3, num_layers=2, dropout=0.1)
+    model.train().training_step(sentences(), 0).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_an_architecture_without_a_layer_of_its_own_cannot_generate() -> None:
+    task = Translation(DataSpec(output_size=TOKENS, num_tokens=9))
+    with pytest.raises(ConfigError, match=r"no layer to build a decoder from.*model=rnn"):
+        task.build(8, False)
+
+
+# The judgement.
+
+
+def translations(hypotheses: list[str], **settings: Any) -> Translations:
+    references = ["The cat sits on the mat.", "A dog runs."]
+    return Translations(["Die Katze", "A dog runs."], references, hypotheses, **settings)
+
+
+def test_a_perfect_translation_scores_100() -> None:
+    quality = translations(["The cat sits on the mat.", "A dog runs."]).quality()
+    assert quality.scores == pytest.approx({"bleu": 100, "chrf": 100, "exact_match": 1})
+    assert "tok:13a" in quality.signatures["bleu"]
+    assert "case:mixed" in quality.signatures["bleu"]
+
+
+def test_bleu_has_a_known_answer() -> None:
+    """Five of six words, and a brevity penalty of exp(1 - 7 / 6)."""
+    made = Translations(["x"], ["a b c d e f g"], ["a b c d e x"])
+    precisions = [5 / 6, 4 / 5, 3 / 4, 2 / 3]
+    expected = 100 * np.exp(1 - 7 / 6) * np.prod(precisions) ** 0.25
+    assert made.quality().scores["bleu"] == pytest.approx(expected)
+
+
+def test_answers_of_one_word_are_scored_by_their_characters() -> None:
+    """BLEU counts four words in a row: without any, even the truth would score nothing."""
+    numbers = ["zweiundvierzig", "sieben"]
+    quality = Translations(["42", "7"], numbers, numbers).quality()
+    assert quality.scores["bleu"] == pytest.approx(100)
+    assert "tok:char" in quality.signatures["bleu"]
+
+
+def test_case_counts_unless_the_network_knows_lower_case_alone() -> None:
+    lower = ["the cat sits on the mat.", "a dog runs."]
+    assert translations(lower).quality().scores["exact_match"] == 0
+    assert translations(lower).bleu_lowercase() == pytest.approx(100)
+    quality = translations(lower, lower=True).quality()
+    assert quality.scores == pytest.approx({"bleu": 100, "chrf": 100, "exact_match": 1})
+    assert "case:lc" in quality.signatures["bleu"]
+
+
+def test_the_copied_source_is_the_baseline() -> None:
+    copied = translations(["", ""]).copied()
+    assert copied.scores["exact_match"] == 0.5
+    assert 0 < copied.scores["chrf"] < 100
+
+
+def test_bleu_by_length_parts_the_sentences_by_their_sources() -> None:
+    names, scores, counts = translations(["The cat sits on the mat.", "no"]).bleu_by_length()
+    assert names == ["2", "3"]
+    assert scores == pytest.approx([100, 0])
+    assert counts == [1, 1]
+
+
+def test_the_page_shows_the_worst_and_the_best() -> None:
+    text = page(translations(["nothing", "A dog runs."]), count=1)
+    worst, best = text.split("## Worst")[1].split("## Best")
+    assert "network: nothing" in worst
+    assert "network: A dog runs." in best
+
+
+def test_the_page_shows_several_answers_with_their_scores() -> None:
+    choices = {1: [("A dog runs.", -0.5), ("A cat runs.", -1.25)]}
+    text = page(translations(["nothing", "A dog runs."], choices=choices, decoding="by a beam"))
+    assert "decoded by a beam" in text
+    several = text.split("## Several answers")[1]
+    assert several.index("network, -0.500: A dog runs.") < several.index("-1.250: A cat runs.")
+    assert "Test sentence 1 (100.0)" in several
+    assert "Test sentence 0" not in several
+
+
+def test_judge_decodes_with_what_the_data_set_gives() -> None:
+    task = network("gru").task
+    evidence = {
+        "sources": ["x"],
+        "references": ["5 6"],
+        "detokenize": lambda ids: " ".join(str(i) for i in ids if i > END),
+        "language": "de",
+        "lower": False,
+    }
+    tokens = torch.tensor([[5, 6, END]])
+    findings = task.judge(Outcome(tokens, tokens, lambda i: {}, evidence))
+    assert findings.scores["exact_match"] == 1
+    assert findings.scores.keys() == set(Translation.test_names)
+    assert any("BLEU" in line and "version:" in line for line in findings.sentences)
+    assert findings.baselines["copy the source"]["exact_match"] == 0
+
+
+def test_several_answers_to_the_first_sentences_are_written(tmp_path: Path) -> None:
+    model, batch = network("lstm", beam_size=6), sentences()
+    with torch.no_grad():
+        model.task.decoder.bias[END] = 3.0  # some end early, others do not
+    written = model.predict_step(batch, 0)
+    evidence = {
+        "rows": [2, 1, 0],  # in which order they come is the outcome's business
+        "sources": ["the last", "the second", "the first"],
+        "references": ["5 6"] * 3,
+        "detokenize": lambda ids: " ".join(str(i) for i in ids if i > END),
+        "source_tokens": lambda i: ["x"] * int(LENGTHS[2 - i]),
+        "target_tokens": lambda ids: [str(i) for i in ids if i != PADDING],
+        "language": "de",
+        "lower": False,
+    }
+    outcome = Outcome(written.flip(0), written.flip(0), lambda i: {}, evidence)
+    files = {file.name: file for file in model.task.write(tmp_path, outcome)}
+    assert set(files) == {"translations.md", "bleu_by_length.png", "attention.png"}
+    several = files["translations.md"].read_text().split("## Several answers")[1]
+    for i, best in enumerate(model.task.search(model.encode(batch), 6, 3)):
+        for one in best if len(best) > 1 else []:
+            text = evidence["detokenize"](one.tokens.tolist())
+            assert f"- network, {one.score:.3f}: {text}\n" in several, i
+    assert several.count("- network, -") >= 4
+
+
+# Whole runs.
+
+
+@pytest.mark.parametrize("name", ["gru", "bilstm"])
+def test_a_few_pairs_are_learned_by_heart(name: str, tmp_path: Path) -> None:
+    plain = small("numbers", tmp_path, f"model={name}", tokens="characters", seed=0)
+    plain["model"] |= {"hidden_size": 32}
+    plain["task"] |= {"embedding_size": 32, "embedding_dropout": 0.0, "dropout": 0.0}
+    config = check(plain)
+    data = build_data(config)
+    data.setup()
+    model = build_model(config, build_task(config, data.spec))
+    batch = data.gather("train", np.arange(6))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(150):
+        optimizer.zero_grad()
+        model.training_step(batch, 0).backward()
+        optimizer.step()
+    written = model.eval().predict_step(batch, 0)
+    assert torch.equal(written, batch.targets)
+
+
+def test_the_task_learns_how_far_the_training_is(tmp_path: Path, monkeypatch: Any) -> None:
+    seen: list[float] = []
+
+    def noted(self: Translation) -> float:
+        seen.append(self.progress)
+        return 1.0
+
+    monkeypatch.setattr(Translation, "true_share", noted)
+    plain = small("numbers", tmp_path)
+    plain["trainer"] |= {"max_epochs": 2, "accumulate_grad_batches": 2}
+    plain["test"] = False
+    run(plain)
+    assert seen == [step / 6 for step in (0, 0, 1, 1, 2, 3, 3, 4, 4, 5)]  # 5 batches an epoch
+
+
+def test_a_run_leaves_what_a_person_wants_to_see(tmp_path: Path) -> None:
+    plain = small("parallel_text", tmp_path)
+    plain["trainer"] |= {"max_epochs": 1}
+    done = run(plain)
+    names = {file.name for file in done.folder.path.iterdir()}
+    wanted = {"translations.md", "attention.png", "bleu_by_length.png"}
+    assert wanted | {"source_vocabulary.json", "target_vocabulary.json"} <= names
+    assert {f"test/{name}" for name in Translation.test_names} <= done.report["scores"].keys()
+    shown = (done.folder.path / "translations.md").read_text()
+    assert "decoded by a beam of 5, length penalty 0.6" in shown
+    assert done.report["details"]["decoding"]["beam_size"] == 5
+    assert "test/bleu" in done.report["baselines"]["copy the source"]
+    assert "test/perplexity" in done.report["baselines"]["token frequency"]
+    assert any("version:" in sentence for sentence in done.report["findings"])
+
+
+def test_a_target_is_never_seen_by_what_is_judged() -> None:
+    model, batch = network("gru"), sentences()
+    other: Tensor = batch.targets.flip(0)
+    one = model.predict_step(batch, 0)
+    assert torch.equal(one, model.predict_step(batch._replace(targets=other), 0))
