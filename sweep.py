@@ -9,7 +9,7 @@ The searches are the files of sweeps/. The whole search, in order, is rnnlab.swe
 import sys
 from pathlib import Path
 
-from rnnlab.config.messages import in_words
+from rnnlab.config.messages import readable_errors
 
 ROOT = Path(__file__).parent
 
@@ -27,5 +27,5 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    with in_words():
+    with readable_errors():
         main(sys.argv[1:])

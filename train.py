@@ -11,13 +11,13 @@ import sys
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from rnnlab.config.messages import check_resume, in_words
+from rnnlab.config.messages import check_resume, readable_errors
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg: DictConfig) -> float:
     """Return the monitored metric of the best checkpoint."""
-    with in_words():
+    with readable_errors():
         from rnnlab.experiment.run import run
 
         plain = OmegaConf.to_container(cfg, resolve=True)
@@ -25,6 +25,6 @@ def main(cfg: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    with in_words():
+    with readable_errors():
         check_resume(sys.argv[1:])
         main()

@@ -81,12 +81,12 @@ def blocks_of(words: int) -> Iterator[Block]:
     rows = torch.arange(STREAMS * STEPS).view(STREAMS, STEPS)
     while True:
         tokens = torch.randint(4, words, (BATCHES, STREAMS, STEPS + 1), generator=draw)
-        yield [Batch(ids[:, :-1], lengths, ids[:, 1:], rows, goes_on=True) for ids in tokens]
+        yield [Batch(ids[:, :-1], lengths, ids[:, 1:], rows, continues=True) for ids in tokens]
 
 
 def train_ours(words: int, gradients: str, settings: Settings) -> Iterator[list[float]]:
     """Blocks of steps as a run of ours does them."""
-    memory.keep()
+    memory.keep_freed_memory()
     loop = loop_of(words, gradients, settings)
     width, device = loop.model.output_size, loop.device.type
     choose_matmul_precision("auto", width, device)

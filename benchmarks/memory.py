@@ -15,7 +15,7 @@ from rnnlab.runtime import allocator as memory
 def train(keep: bool, settings: Settings) -> Iterator[list[float]]:
     """Blocks of training an LSTM on reviews."""
     if keep:
-        memory.keep()
+        memory.keep_freed_memory()
     config = composed("data=imdb", "model=lstm", *settings.imdb)
     data = build_data(config)
     data.prepare_data()

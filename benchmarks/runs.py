@@ -15,7 +15,7 @@ from rnnlab.config.compose import compose
 from rnnlab.config.schema import RunConfig
 from rnnlab.experiment.build import build_model, build_task
 from rnnlab.experiment.run import check
-from rnnlab.models import Plan
+from rnnlab.models import ScheduleContext
 from rnnlab.models.base import parameter_groups
 from rnnlab.spec import Batch, DataSpec
 
@@ -91,11 +91,11 @@ class BareLoop:
     ) -> None:
         self.device, self.clip = device, config.trainer.gradient_clip_val
         self.model = build_model(config, build_task(config, spec)).to(device).train()
-        learning = self.model.learning
-        assert learning is not None
-        self.optimizer = learning.optimizer(parameter_groups(self.model))
-        plan = Plan(total_steps, config.monitor, config.mode)
-        schedule = learning.scheduler(self.optimizer, plan)
+        optimizer_config = self.model.optimizer_config
+        assert optimizer_config is not None
+        self.optimizer = optimizer_config.optimizer(parameter_groups(self.model))
+        context = ScheduleContext(total_steps, config.monitor, config.mode)
+        schedule = optimizer_config.scheduler(self.optimizer, context)
         self.schedule = schedule["scheduler"] if schedule else None
 
     @property

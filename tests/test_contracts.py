@@ -13,7 +13,7 @@ from torch import Tensor
 from rnnlab.config.schema import locate, parse
 from rnnlab.data.base import DataModule
 from rnnlab.errors import ConfigError
-from rnnlab.experiment.build import build_data, build_model, build_task, maker
+from rnnlab.experiment.build import build_data, build_model, build_task, partial_from
 from rnnlab.experiment.run import check, run
 from rnnlab.layers.pooling import PoolingName
 from rnnlab.models import RecurrentModel
@@ -64,7 +64,7 @@ def model_of(name: str, **settings: Any) -> RecurrentModel:
     component |= {key: value for key, value in wanted.items() if key in component}
     torch.manual_seed(0)
     spec = DataSpec(output_size=2, input_size=D)
-    model: RecurrentModel = maker(component)(Forecasting(spec)).double().eval()
+    model: RecurrentModel = partial_from(component)(Forecasting(spec)).double().eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from rnnlab import schedules
-from rnnlab.models import GRU, Plan
+from rnnlab.models import GRU, ScheduleContext
 from rnnlab.models.base import parameter_groups
 from rnnlab.spec import DataSpec
 from rnnlab.tasks import Forecasting
@@ -14,7 +14,7 @@ PEAK, STEPS = 0.5, 100
 def rates(name: str, steps: int = STEPS, metric: list[float] | None = None, **settings) -> list:
     """The rate before the first step, and after each."""
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=PEAK)
-    made = getattr(schedules, name)(optimizer, Plan(STEPS, "val/mse", "min"), **settings)
+    made = getattr(schedules, name)(optimizer, ScheduleContext(STEPS, "val/mse", "min"), **settings)
     found = [optimizer.param_groups[0]["lr"]]
     for i in range(steps):
         optimizer.step()
@@ -43,7 +43,9 @@ def test_one_cycle_rises_to_the_rate_and_falls_to_almost_nothing(share):
 @pytest.mark.parametrize("steps", range(1, 12))
 def test_one_cycle_takes_a_run_of_any_length(steps):
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=PEAK)
-    made = schedules.one_cycle(optimizer, Plan(steps, "val/mse", "min"), warmup_fraction=0.2)
+    made = schedules.one_cycle(
+        optimizer, ScheduleContext(steps, "val/mse", "min"), warmup_fraction=0.2
+    )
     for _ in range(steps):
         optimizer.step()
         made["scheduler"].step()

@@ -10,44 +10,48 @@ from typing import Any
 from torch.optim import Optimizer, lr_scheduler
 
 from rnnlab.config.types import Fraction, NonNegativeInt, PositiveFloat, Probability
-from rnnlab.models.base import Plan
+from rnnlab.models.base import ScheduleContext
 
 Schedule = dict[str, Any]
 
 
-def constant(optimizer: Optimizer, plan: Plan) -> None:
+def constant(optimizer: Optimizer, context: ScheduleContext) -> None:
     """The learning rate stays as it is."""
 
 
-def cosine(optimizer: Optimizer, plan: Plan, warmup_fraction: Probability = 0.05) -> Schedule:
+def cosine(
+    optimizer: Optimizer, context: ScheduleContext, warmup_fraction: Probability = 0.05
+) -> Schedule:
     """A linear warm-up, then half a cosine to zero (Loshchilov & Hutter, 2017).
 
     Args:
         optimizer: its learning rate is the highest.
-        plan: gives the steps of the run.
+        context: gives the steps of the run.
         warmup_fraction: share of the steps in which the rate rises.
     """
-    warmup = warmup_fraction * plan.total_steps
+    warmup = warmup_fraction * context.total_steps
 
     def factor(step: int) -> float:
         if step < warmup:
             return (step + 1) / (warmup + 1)
-        done = (step - warmup) / max(1.0, plan.total_steps - warmup)
+        done = (step - warmup) / max(1.0, context.total_steps - warmup)
         return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
     return each_step(lr_scheduler.LambdaLR(optimizer, factor))
 
 
-def one_cycle(optimizer: Optimizer, plan: Plan, warmup_fraction: Probability = 0.2) -> Schedule:
+def one_cycle(
+    optimizer: Optimizer, context: ScheduleContext, warmup_fraction: Probability = 0.2
+) -> Schedule:
     """Up to the optimizer's learning rate, then down to almost zero (Smith & Topin, 2018).
 
     Args:
         optimizer: its learning rate is the highest.
-        plan: gives the steps of the run.
+        context: gives the steps of the run.
         warmup_fraction: share of the steps in which the rate rises.
     """
     highest = [group["lr"] for group in optimizer.param_groups]
-    steps = plan.total_steps + 1  # the rate is asked for once more, after the last step
+    steps = context.total_steps + 1  # the rate is asked for once more, after the last step
     # torch refuses a whole number, and divides by zero where the warm-up is one step long.
     share = float(warmup_fraction) if warmup_fraction * steps > 1 else 0.0
     return each_step(
@@ -56,28 +60,33 @@ def one_cycle(optimizer: Optimizer, plan: Plan, warmup_fraction: Probability = 0
 
 
 def plateau(
-    optimizer: Optimizer, plan: Plan, factor: Fraction = 0.5, patience: NonNegativeInt = 1
+    optimizer: Optimizer,
+    context: ScheduleContext,
+    factor: Fraction = 0.5,
+    patience: NonNegativeInt = 1,
 ) -> Schedule:
     """Lowered when the monitored metric has stopped improving.
 
     Args:
         optimizer: its learning rate is the first.
-        plan: gives the metric and which of its values are better.
+        context: gives the metric and which of its values are better.
         factor: what the rate is multiplied by.
         patience: validations without a better value before that.
     """
     lowered = lr_scheduler.ReduceLROnPlateau(
-        optimizer, mode=plan.mode, factor=factor, patience=patience
+        optimizer, mode=context.mode, factor=factor, patience=patience
     )
-    return {"scheduler": lowered, "interval": "epoch", "monitor": plan.monitor}
+    return {"scheduler": lowered, "interval": "epoch", "monitor": context.monitor}
 
 
-def exponential(optimizer: Optimizer, plan: Plan, gamma: PositiveFloat = 0.9) -> Schedule:
+def exponential(
+    optimizer: Optimizer, context: ScheduleContext, gamma: PositiveFloat = 0.9
+) -> Schedule:
     """Multiplied by gamma after each epoch.
 
     Args:
         optimizer: its learning rate is the first.
-        plan: not needed.
+        context: not needed.
         gamma: what the rate is multiplied by.
     """
     return {"scheduler": lr_scheduler.ExponentialLR(optimizer, gamma), "interval": "epoch"}

@@ -74,8 +74,8 @@ class Batch(NamedTuple):
         rows: position of each target in its split, (B,), or (B, T) where each step has one; says
             which target a prediction is of.
         units: of a series; None where the network's own are those of the targets.
-        goes_on: the sequences continue those of the batch before, and begin with its state.
-        rate_factor: what the learning rate of a step on this batch is multiplied by.
+        continues: the sequences continue those of the batch before, and begin with its state.
+        lr_scale: what the learning rate of a step on this batch is multiplied by.
     """
 
     inputs: Tensor
@@ -83,8 +83,8 @@ class Batch(NamedTuple):
     targets: Tensor
     rows: Tensor
     units: Units | None = None
-    goes_on: bool = False
-    rate_factor: float = 1.0
+    continues: bool = False
+    lr_scale: float = 1.0
 
 
 def valid_steps(lengths: Tensor, steps: int) -> Tensor:

@@ -47,7 +47,9 @@ def words():
 @pytest.mark.parametrize("options", [[], ["model.learned_state=true", "model.num_layers=2"]])
 def test_the_gates_of_an_lstm_make_its_hidden_state(options):
     model, batch = model_of("model=lstm", *options), numbers()
-    inside = {name.removeprefix("gate: "): values for name, values in model.insides(batch).items()}
+    inside = {
+        name.removeprefix("gate: "): values for name, values in model.internals(batch).items()
+    }
     layer = model.body.forwards[-1]
     c = layer.start.parts[1] if layer.start else torch.zeros(H)
     for step in range(T):
@@ -59,7 +61,9 @@ def test_the_gates_of_an_lstm_make_its_hidden_state(options):
 @pytest.mark.parametrize("options", [[], ["model.learned_state=true", "model.num_layers=2"]])
 def test_the_gates_of_a_gru_make_its_hidden_state(options):
     model, batch = model_of("model=gru", *options), numbers()
-    inside = {name.removeprefix("gate: "): values for name, values in model.insides(batch).items()}
+    inside = {
+        name.removeprefix("gate: "): values for name, values in model.internals(batch).items()
+    }
     layer = model.body.forwards[-1]
     h = layer.start.parts[0] if layer.start else torch.zeros(H)
     for step in range(T):
@@ -71,12 +75,12 @@ def test_the_gates_of_a_gru_make_its_hidden_state(options):
 
 
 def test_a_simple_network_has_a_state_and_no_gates():
-    assert list(model_of("model=rnn").insides(numbers())) == ["hidden state"]
+    assert list(model_of("model=rnn").internals(numbers())) == ["hidden state"]
 
 
 def test_a_hook_of_the_state_is_taken_away():
     model, batch = model_of("model=lstm"), numbers()
-    model.insides(batch)
+    model.internals(batch)
     assert not model.body.forwards[-1].cell._forward_hooks
 
 

@@ -13,8 +13,8 @@ from rnnlab.config.messages import (
     USAGE_ERROR,
     check_resume,
     explain,
-    in_words,
     is_composition_error,
+    readable_errors,
 )
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.run import check
@@ -221,7 +221,7 @@ def test_what_is_offered_can_be_typed() -> None:
 def test_what_can_be_mended_is_printed_line_by_line(
     error: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as left, in_words():
+    with pytest.raises(SystemExit) as left, readable_errors():
         raise error
     assert left.value.code == USAGE_ERROR
     out, err = capsys.readouterr()
@@ -232,26 +232,26 @@ def test_a_long_or_bracketed_message_is_printed_as_it_is(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     message = "data.frequencies=[0.6]: " + "far too long for a line " * 20 + "[/red]"
-    with pytest.raises(SystemExit), in_words():
+    with pytest.raises(SystemExit), readable_errors():
         raise ConfigError(message)
     assert capsys.readouterr().err == f"error {message}\n"
 
 
 def test_a_stopped_run_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as left, in_words():
+    with pytest.raises(SystemExit) as left, readable_errors():
         raise RunStopped("stopped; to go on: python train.py resume=x")
     assert left.value.code == STOPPED
     assert capsys.readouterr().err == "stopped; to go on: python train.py resume=x\n"
 
 
 def test_ctrl_c_before_the_training_is_no_traceback() -> None:
-    with pytest.raises(SystemExit) as left, in_words():
+    with pytest.raises(SystemExit) as left, readable_errors():
         raise KeyboardInterrupt
     assert left.value.code == STOPPED
 
 
 def test_bugs_come_through() -> None:
-    with pytest.raises(ZeroDivisionError), in_words():
+    with pytest.raises(ZeroDivisionError), readable_errors():
         _ = 1 / 0
 
 

@@ -8,7 +8,13 @@ from typing import Any, Literal
 import pytest
 import torch
 
-from rnnlab.config.schema import RunConfig, locate, parse, settable, signature_problems
+from rnnlab.config.schema import (
+    RunConfig,
+    configurable_parameters,
+    locate,
+    parse,
+    signature_problems,
+)
 from rnnlab.config.types import PositiveInt, Probability
 from rnnlab.data.datasets.classification.imdb import IMDBDataModule
 from rnnlab.data.datasets.synthetic.sine import SineDataModule
@@ -309,7 +315,7 @@ def test_a_function_that_takes_anything_is_given_anything() -> None:
 
 
 def test_what_the_run_gives_cannot_be_set() -> None:
-    kinds, open_ended = settable(Sizes, frozenset({"size"}))
+    kinds, open_ended = configurable_parameters(Sizes, frozenset({"size"}))
     assert list(kinds) == ["share", "kind", "many", "named"]
     assert not open_ended
 

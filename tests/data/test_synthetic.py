@@ -213,12 +213,12 @@ def test_whole_counts_sequences_and_accuracy_counts_steps():
     said = torch.tensor([[0, 1], [2, 0], [0, 0]])  # right, half, half
     raw = torch.nn.functional.one_hot(said, 5).float() * 9
     metrics = made.metrics()
-    metrics.update(made.read(raw, given), given.targets)
+    metrics.update(made.metric_inputs(raw, given), given.targets)
     scores = metrics.compute()
     assert scores["accuracy"].item() == pytest.approx(4 / 6)
     assert scores["whole"].item() == pytest.approx(1 / 3)
     encoded = Encoded(torch.randn(B, T, H), given.lengths)
-    assert (made.answer(raw, encoded, given).argmax(dim=2) == said).all()
+    assert (made.decode(raw, encoded, given).argmax(dim=2) == said).all()
 
 
 def test_a_run_leaves_what_was_read_wanted_and_said(tmp_path):

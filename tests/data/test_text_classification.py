@@ -107,7 +107,7 @@ def test_every_kind_of_tokens_is_prepared_and_kept(tmp_path, tokens):
     table["text"] += " WIN\n100"
     table.to_csv(tmp_path / "a.csv", index=False)
     data = opened(tmp_path / "a.csv", tokens=tokens)
-    data.keep(tmp_path)
+    data.save_processor(tmp_path)
     lines = (tmp_path / "vocabulary.txt").read_text().split("\n")
     assert len(lines) == len(data.vocabulary()) == len(set(lines))
     assert ("<capitals>" in lines) is (tokens == "shapes")

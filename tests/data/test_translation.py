@@ -330,7 +330,7 @@ def test_a_shared_vocabulary_numbers_both_sides_alike(tmp_path: Path) -> None:
 
 def test_both_vocabularies_are_kept_with_the_run(tmp_path: Path) -> None:
     data = ready(two_files(tmp_path, *many()))
-    data.keep(tmp_path)
+    data.save_processor(tmp_path)
     for side in ("source", "target"):
         kept = Vocabulary.load(tmp_path / f"{side}_vocabulary.json")
         assert kept.pieces == data.vocabularies[side].pieces

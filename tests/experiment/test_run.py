@@ -231,7 +231,7 @@ def test_checkpoints_hold_only_plain_data(finished: Run) -> None:
     )
     assert "optimizer_states" not in best, "the best one is for use alone"
     assert "optimizer_states" in last
-    assert best["card"]["config"] == finished.folder.read_config()
+    assert best["hyper_parameters"]["config"] == finished.folder.read_config()
 
 
 def test_a_run_can_be_loaded_by_its_folder_alone(finished: Run) -> None:
@@ -550,12 +550,12 @@ def test_a_plateau_lowers_the_rate(tmp_path: Path) -> None:
 
 
 def test_the_head_is_built_for_the_data(finished: Run) -> None:
-    card = torch.load(finished.folder.best, weights_only=True)["card"]
-    config = check(card["config"])
+    hyper_parameters = torch.load(finished.folder.best, weights_only=True)["hyper_parameters"]
+    config = check(hyper_parameters["config"])
     data = build_data(config)
     data.setup()
     assert build_task(config, data.spec).input_size == 1
-    assert card["spec"] | {"class_names": ()} == vars(data.spec)
+    assert hyper_parameters["spec"] | {"class_names": ()} == vars(data.spec)
 
 
 def test_a_run_leaves_no_word_for_processes_that_come_later(tmp_path: Path) -> None:

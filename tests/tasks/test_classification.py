@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from rnnlab.metrics.classification import class_metrics, class_scores
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks import Classification, Outcome
+from rnnlab.tasks import Classification, TestPredictions
 from rnnlab.tasks.classification import balanced, sign_test, verdict
 
 SPEC = DataSpec(2, num_tokens=9, class_names=("ham", "spam"), class_counts=(30, 10))
@@ -125,10 +125,12 @@ def test_the_verdict_says_whether_the_network_is_worth_it(ours, theirs, claim):
 
 def test_the_task_judges_the_rivals_that_the_data_gives():
     evidence = {"rivals": {"linear": certain([0, 0]).numpy()}}
-    outcome = Outcome(certain([0, 1]), torch.tensor([0, 1]), lambda i: {}, evidence)
-    (sentence,) = Classification(SPEC).judge(outcome).sentences
+    test_predictions = TestPredictions(
+        certain([0, 1]), torch.tensor([0, 1]), lambda i: {}, evidence
+    )
+    (sentence,) = Classification(SPEC).analyze(test_predictions).sentences
     assert "accuracy 1.0000 against 0.5000" in sentence
-    assert Classification(SPEC).judge(outcome._replace(evidence={})).sentences == []
+    assert Classification(SPEC).analyze(test_predictions._replace(evidence={})).sentences == []
 
 
 @pytest.mark.parametrize(("wins", "losses", "p"), [(0, 0, 1), (9, 1, 0.0269), (1, 9, 0.0269)])

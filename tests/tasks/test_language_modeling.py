@@ -32,7 +32,7 @@ from rnnlab.experiment.run import check, run
 from rnnlab.layers.embedding import END, START, UNKNOWN
 from rnnlab.models import LSTM, RecurrentModel
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks import Encoded, LanguageModeling, Outcome
+from rnnlab.tasks import Encoded, LanguageModeling, TestPredictions
 from rnnlab.tasks.language_modeling import Bits, Perplexity, loss_by_frequency, times
 from tests.helpers.configs import ROOT, small
 
@@ -317,7 +317,7 @@ def test_perplexity_depends_on_no_setting_that_is_tuned(
         found = perplexity(model, data)
         wanted = wanted or in_one_piece(model, data)
         assert found == pytest.approx(wanted, rel=1e-5)
-        assert len(model.outcome[0][0]) == min(steps, data.sizes["test"])
+        assert len(model.test_predictions[0][0]) == min(steps, data.sizes["test"])
     monkeypatch.setattr("rnnlab.data.loaders.streams.Batch", lambda *a, **_: _batch(*a))
     assert perplexity(model, data) != pytest.approx(wanted, rel=1e-3), "the state was not carried"
 
@@ -514,9 +514,11 @@ def test_zaremba_s_small_network_has_the_published_size() -> None:
     assert sum(p.numel() for p in model.parameters()) == published + 2 * 4 * 200
 
 
-def outcome(losses: list[float], targets: list[int], pieces: list[str], counts: Any) -> Outcome:
+def predictions_of(
+    losses: list[float], targets: list[int], pieces: list[str], counts: Any
+) -> TestPredictions:
     known = {"pieces": pieces, "joint": " ", "counts": np.array(counts), "unknown": {"train": 0.0}}
-    return Outcome(
+    return TestPredictions(
         -torch.tensor(losses),
         torch.tensor(targets),
         lambda i: {"context": "behind <b>", "target": pieces[targets[i]]},
@@ -526,7 +528,7 @@ def outcome(losses: list[float], targets: list[int], pieces: list[str], counts: 
 
 def test_the_loss_is_told_apart_by_frequency() -> None:
     found = loss_by_frequency(
-        outcome([1.0, 3.0, 5.0, 7.0], [0, 0, 1, 2], ["a", "b", "c"], [12, 9, 1])
+        predictions_of([1.0, 3.0, 5.0, 7.0], [0, 0, 1, 2], ["a", "b", "c"], [12, 9, 1])
     )
     assert found == [
         {"times": "1-9", "share": 0.5, "loss": 6.0},
@@ -536,7 +538,9 @@ def test_the_loss_is_told_apart_by_frequency() -> None:
 
 
 def test_the_page_shades_and_lists_what_was_not_expected() -> None:
-    page = surprise_page(outcome([0.1, 9.0, 0.2], [0, 1, 2], ["<a>", "&b", "<eos>"], [5, 5, 5]))
+    page = surprise_page(
+        predictions_of([0.1, 9.0, 0.2], [0, 1, 2], ["<a>", "&b", "<eos>"], [5, 5, 5])
+    )
     assert "&lt;a&gt;" in page
     assert "<a>" not in page
     assert "&crarr;<br>" in page

@@ -16,7 +16,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.experiment.run import check, run
 from rnnlab.metrics.forecasting import calibrate
 from rnnlab.spec import Batch, DataSpec, Units
-from rnnlab.tasks import Classification, Forecasting, Outcome, StepClassification
+from rnnlab.tasks import Classification, Forecasting, StepClassification, TestPredictions
 from rnnlab.tasks.base import Encoded
 from rnnlab.tasks.forecasting import TRANSFORMS, intervals
 from rnnlab.tasks.losses import (
@@ -144,11 +144,11 @@ def test_a_fan_in_the_units_of_the_targets_covers_what_it_covered(transform: str
     wanted = (TRANSFORMS[transform].there(batch.targets, anchor) - location) / scale
     levels = torch.quantile(wanted.flatten(), torch.tensor(LEVELS)).expand(200, 1, 1, 3)
     encoded = Encoded(torch.zeros(200, 1, 1), batch.lengths)
-    answer = task.answer(levels.flip(-1), encoded, batch)  # crossing, as a network may say
+    answer = task.decode(levels.flip(-1), encoded, batch)  # crossing, as a network may say
     assert (answer.diff(dim=-1) > 0).all()
     shares = (batch.targets.unsqueeze(-1) <= answer).float().mean(dim=(0, 1, 2))
     assert shares.tolist() == pytest.approx(LEVELS, abs=0.01)
-    torch.testing.assert_close(task.read(levels, batch), answer[..., 1])
+    torch.testing.assert_close(task.metric_inputs(levels, batch), answer[..., 1])
 
 
 def test_calibration_by_hand() -> None:
@@ -175,7 +175,7 @@ def test_intervals_lie_around_the_median() -> None:
 def test_the_fan_of_the_picture_is_what_the_network_said() -> None:
     task, targets = fan_task("none"), torch.zeros(5, 1, 1)
     said = torch.tensor([-1.0, 0.0, 2.0]).expand(5, 1, 1, 3)
-    ((name, low, high),) = task.fan(Outcome(said, targets, lambda i: {}), np.array([0, 4]))
+    ((name, low, high),) = task.fan(TestPredictions(said, targets, lambda i: {}), np.array([0, 4]))
     assert (name, low.tolist(), high.tolist()) == ("80% interval", [[-1], [-1]], [[2], [2]])
 
 
@@ -191,7 +191,9 @@ def test_a_fan_is_drawn_around_its_forecast(
     said = torch.tensor([-1.0, 0.0, 2.0]).expand(6, horizon, 1, 3)
     task = fan_task("none", horizon)
     example = {"history": np.zeros((9, 1))}
-    task.write(tmp_path, Outcome(said, torch.zeros(6, horizon, 1), lambda i: example))
+    task.save_figures(
+        tmp_path, TestPredictions(said, torch.zeros(6, horizon, 1), lambda i: example)
+    )
     axis = drawn[0].axes[0]
     (band,) = axis.collections
     heights = np.concatenate([path.vertices[:, 1] for path in band.get_paths()])
@@ -202,11 +204,11 @@ def test_a_fan_is_drawn_around_its_forecast(
 def test_a_fan_is_judged_also_where_there_is_no_rival() -> None:
     said = torch.tensor([-1.0, 0.0, 2.0]).expand(4, 1, 1, 3)
     targets = torch.tensor([-2.0, -0.5, 0.5, 3.0]).reshape(4, 1, 1)
-    findings = fan_task("none").judge(Outcome(said, targets, lambda i: {}))
-    assert findings.scores["coverage"] == 0.5
-    assert findings.scores["width"] == 3
-    assert "should hold 80.0% of the truths and holds 50.0%" in findings.sentences[0]
-    assert findings.details["quantiles"]["share_below"] == {"0.1": 0.25, "0.5": 0.5, "0.9": 0.75}
+    analysis = fan_task("none").analyze(TestPredictions(said, targets, lambda i: {}))
+    assert analysis.scores["coverage"] == 0.5
+    assert analysis.scores["width"] == 3
+    assert "should hold 80.0% of the truths and holds 50.0%" in analysis.sentences[0]
+    assert analysis.details["quantiles"]["share_below"] == {"0.1": 0.25, "0.5": 0.5, "0.9": 0.75}
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from rnnlab.analysis.translation import Translations, page
 from rnnlab.config.schema import locate
 from rnnlab.errors import ConfigError
-from rnnlab.experiment.build import build_data, build_model, build_task, maker
+from rnnlab.experiment.build import build_data, build_model, build_task, partial_from
 from rnnlab.experiment.run import check, run
 from rnnlab.layers.attention import ATTENTION as KINDS
 from rnnlab.layers.decoder import shifted
@@ -18,7 +18,7 @@ from rnnlab.layers.search import greedy
 from rnnlab.metrics.language_modeling import Perplexity
 from rnnlab.models import RecurrentModel, StackedModel
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks import Encoded, Outcome, Translation
+from rnnlab.tasks import Encoded, TestPredictions, Translation
 from rnnlab.tasks.teacher_forcing import true_share
 from tests.helpers.configs import choices, compose, small
 
@@ -40,7 +40,7 @@ def network(name: str, attention: Any = "scaled_dot", **settings: Any) -> Recurr
     settings = {"beam_size": 1, "embedding_size": 5, "attention": attention} | settings
     task = Translation(spec, **settings)
     component = compose(f"model={name}")["model"] | {"hidden_size": 4}
-    model: RecurrentModel = maker(component)(task)
+    model: RecurrentModel = partial_from(component)(task)
     nn.init.normal_(model.task.decoder.weight, std=2)  # answers that differ
     return model.double().eval()
 
@@ -173,7 +173,7 @@ def test_a_beam_search_writes_sentences_that_are_at_least_as_probable() -> None:
     for model in (one, five):
         written = model.predict_step(batch, 0)
         assert written.shape[0] == 3
-        read = model.task.read(
+        read = model.task.metric_inputs(
             model.predictions(batch._replace(targets=written)), batch._replace(targets=written)
         )
         surprises.append(read[..., 0].masked_fill(written == PADDING, 0).sum(dim=1))
@@ -253,12 +253,12 @@ def test_loss_and_perplexity_are_means_over_target_tokens() -> None:
         for step, token in enumerate(sentence)
         if token != PADDING
     ]
-    assert task.weight(batch) == len(surprises) == 9
+    assert task.num_targets(batch) == len(surprises) == 9
     assert float(task.loss(predictions, batch)) == pytest.approx(np.mean(surprises))
     metrics = task.metrics()
     for i in range(3):  # one sentence at a time: no mean of batch means
         one = Batch(*(part[i : i + 1] for part in batch[:4]))
-        metrics.update(task.read(predictions[i : i + 1], one), one.targets)
+        metrics.update(task.metric_inputs(predictions[i : i + 1], one), one.targets)
     assert float(metrics.compute()["perplexity"]) == pytest.approx(np.exp(np.mean(surprises)))
     right = (predictions.argmax(dim=2) == TARGETS)[TARGETS != PADDING]
     assert float(metrics.compute()["accuracy"]) == pytest.approx(float(right.double().mean()))
@@ -384,11 +384,11 @@ def test_judge_decodes_with_what_the_data_set_gives() -> None:
         "lower": False,
     }
     tokens = torch.tensor([[5, 6, END]])
-    findings = task.judge(Outcome(tokens, tokens, lambda i: {}, evidence))
-    assert findings.scores["exact_match"] == 1
-    assert findings.scores.keys() == set(Translation.test_names)
-    assert any("BLEU" in line and "version:" in line for line in findings.sentences)
-    assert findings.baselines["copy the source"]["exact_match"] == 0
+    analysis = task.analyze(TestPredictions(tokens, tokens, lambda i: {}, evidence))
+    assert analysis.scores["exact_match"] == 1
+    assert analysis.scores.keys() == set(Translation.test_names)
+    assert any("BLEU" in line and "version:" in line for line in analysis.sentences)
+    assert analysis.baselines["copy the source"]["exact_match"] == 0
 
 
 def test_several_answers_to_the_first_sentences_are_written(tmp_path: Path) -> None:
@@ -406,8 +406,8 @@ def test_several_answers_to_the_first_sentences_are_written(tmp_path: Path) -> N
         "language": "de",
         "lower": False,
     }
-    outcome = Outcome(written.flip(0), written.flip(0), lambda i: {}, evidence)
-    files = {file.name: file for file in model.task.write(tmp_path, outcome)}
+    test_predictions = TestPredictions(written.flip(0), written.flip(0), lambda i: {}, evidence)
+    files = {file.name: file for file in model.task.save_figures(tmp_path, test_predictions)}
     assert set(files) == {"translations.md", "bleu_by_length.png", "attention.png"}
     several = files["translations.md"].read_text().split("## Several answers")[1]
     for i, best in enumerate(model.task.search(model.encode(batch), 6, 3)):

@@ -50,7 +50,7 @@ def draw_states(model: RecurrentModel, batch: Batch, names: Sequence[str], path:
     """`RecurrentModel.insides` of the longest sequence."""
     i = int(batch.lengths.argmax())
     states = {
-        name: values[i].float().cpu().numpy() for name, values in model.insides(batch).items()
+        name: values[i].float().cpu().numpy() for name, values in model.internals(batch).items()
     }
     tokens, values = read(batch, i, names)
     return inside_plots.states(states, tokens, values, path)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnlab.tasks.base import Outcome
+from rnnlab.tasks.base import TestPredictions
 
 PASSAGES = 4  # of a text, from its beginning, middle and end
 PASSAGE_CHARACTERS = 1_200
@@ -24,17 +24,17 @@ td.number { text-align: right; }
 """
 
 
-def surprise_page(outcome: Outcome) -> str:
+def surprise_page(test_predictions: TestPredictions) -> str:
     """Passages of the test text and its least expected tokens, in HTML.
 
     Args:
-        outcome: of a language model: log probabilities of the targets in nats, (N,), and the
-            evidence that rnnlab.tasks.LanguageModeling asks for.
+        test_predictions: log probabilities of the targets in nats, (N,), with the evidence that
+            rnnlab.tasks.LanguageModeling asks for.
     """
-    bits = -outcome.predictions.double().numpy() / math.log(2)
-    pieces: Sequence[str] = outcome.evidence["pieces"]
-    tokens = [pieces[i] for i in outcome.targets.tolist()]
-    joint = outcome.evidence["joint"]
+    bits = -test_predictions.predictions.double().numpy() / math.log(2)
+    pieces: Sequence[str] = test_predictions.evidence["pieces"]
+    tokens = [pieces[i] for i in test_predictions.targets.tolist()]
+    joint = test_predictions.evidence["joint"]
     return "\n".join(
         [
             '<!doctype html><html><head><meta charset="utf-8"><title>Surprise</title>',
@@ -44,7 +44,7 @@ def surprise_page(outcome: Outcome) -> str:
             f"{bits.mean():.2f} bits in the mean of {len(bits):,} tokens. The darker, the more "
             "surprising; a pointer on a token shows its bits.</p>",
             *_passages(tokens, bits, joint, math.log2(len(pieces))),
-            *_least_expected(outcome, bits),
+            *_least_expected(test_predictions, bits),
             "</body></html>\n",
         ]
     )
@@ -81,13 +81,13 @@ def _shaded(token: str, bits: float, darkest: float) -> str:
     return f'<span style="{style}" title="{bits:.1f} bits">{shown}</span>'
 
 
-def _least_expected(outcome: Outcome, bits: Any) -> list[str]:
+def _least_expected(test_predictions: TestPredictions, bits: Any) -> list[str]:
     worst = np.argsort(-bits, kind="stable")[:LEAST_EXPECTED].tolist()
-    counts = outcome.evidence["counts"]
+    counts = test_predictions.evidence["counts"]
     rows = []
     for i in worst:
-        shown = outcome.example(i)
-        seen = int(counts[int(outcome.targets[i])])
+        shown = test_predictions.example(i)
+        seen = int(counts[int(test_predictions.targets[i])])
         rows.append(
             f"<tr><td>... {escape(shown['context'])}</td><td><b>{escape(shown['target'])}</b></td>"
             f'<td class="number">{bits[i]:.1f}</td><td class="number">{seen:,}</td></tr>'

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnlab.tasks.base import Outcome
+from rnnlab.tasks.base import TestPredictions
 
 TOKENIZERS = {"zh": "zh", "ja": "char", "th": "char"}  # languages that put no space between words
 LONGEST_NGRAM = 4  # of BLEU
@@ -52,10 +52,10 @@ class Translations:
     choices: Mapping[int, Sequence[tuple[str, float]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, outcome: Outcome, **more: Any) -> "Translations":
+    def of(cls, test_predictions: TestPredictions, **more: Any) -> "Translations":
         """From token ids, with what the data set knows of the split; `more` are attributes."""
-        known = outcome.evidence
-        hypotheses = [known["detokenize"](ids) for ids in outcome.predictions.tolist()]
+        known = test_predictions.evidence
+        hypotheses = [known["detokenize"](ids) for ids in test_predictions.predictions.tolist()]
         return cls(
             known["sources"],
             known["references"],

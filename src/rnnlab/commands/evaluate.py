@@ -59,14 +59,14 @@ def evaluate(run_dir: str | Path) -> dict[str, float]:
         ConfigError: there is no finished run.
         DataError: its data is not what it was.
     """
-    from rnnlab.experiment.build import build_trainer, collect_outcome, quiet_libraries
+    from rnnlab.experiment.build import build_trainer, collect_test_predictions, quiet_libraries
     from rnnlab.experiment.load import load_model
     from rnnlab.runtime.precision import choose_matmul_precision
 
     folder = finished(Path(run_dir))
     checkpoint = "best" if folder.best.exists() else "last"
     model = load_model(folder.path, checkpoint)
-    config = configured(model.card["config"])
+    config = configured(model.hyper_parameters["config"])
     data = same_data(config, folder)
     quiet_libraries()
     trainer = build_trainer(config, folder.path, [], [])
@@ -74,7 +74,7 @@ def evaluate(run_dir: str | Path) -> dict[str, float]:
     device = trainer.strategy.root_device.type
     choose_matmul_precision(config.matmul_precision, width, device)
     (scores,) = trainer.test(model, data, verbose=False)
-    judged = model.task.judge(collect_outcome(model, data)).scores
+    judged = model.task.analyze(collect_test_predictions(model, data)).scores
     known = {**scores, **{f"test/{name}": float(value) for name, value in judged.items()}}
     return {name: value for name, value in known.items() if name in folder.read_report()["scores"]}
 
@@ -95,11 +95,11 @@ def finished(path: Path) -> RunFolder:
     return folder
 
 
-def configured(card: Mapping[str, object]) -> "RunConfig":
+def configured(hyper_parameters: Mapping[str, object]) -> "RunConfig":
     """The run's config, for one process."""
     from rnnlab.config.schema import parse
 
-    config = parse(card)
+    config = parse(hyper_parameters)
     config.trainer.devices, config.trainer.num_nodes, config.trainer.strategy = 1, 1, "auto"
     return config
 
@@ -152,7 +152,7 @@ def show(then: Mapping[str, float], now: Mapping[str, float]) -> None:
 
 
 if __name__ == "__main__":
-    from rnnlab.config.messages import in_words
+    from rnnlab.config.messages import readable_errors
 
-    with in_words():
+    with readable_errors():
         main(sys.argv[1:])

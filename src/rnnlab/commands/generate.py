@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rnnlab.config.messages import in_words
+from rnnlab.config.messages import readable_errors
 from rnnlab.errors import ConfigError
 
 
@@ -104,5 +104,5 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    with in_words():
+    with readable_errors():
         main()

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from rnnlab.config.messages import in_words
+from rnnlab.config.messages import readable_errors
 from rnnlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Translator:
         from rnnlab.tasks import Translation
 
         self.model = load_model(run_dir, checkpoint)
-        data = build_data(parse(self.model.card["config"]))  # it reads nothing
+        data = build_data(parse(self.model.hyper_parameters["config"]))  # it reads nothing
         task = self.model.task
         if not isinstance(task, Translation) or not isinstance(data, ParallelTextDataModule):
             raise ConfigError(
@@ -256,5 +256,5 @@ def _lines(file: str | None) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    with in_words():
+    with readable_errors():
         main(sys.argv[1:])

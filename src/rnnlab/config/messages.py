@@ -12,7 +12,7 @@ USAGE_ERROR, STOPPED = 2, 130
 
 
 @contextmanager
-def in_words() -> Iterator[None]:
+def readable_errors() -> Iterator[None]:
     """Print what the user can mend as one clear message and exit with 2; let bugs through."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra's own errors come through to us, too
     try:
@@ -95,11 +95,11 @@ def explain_key(path: str, name: str, parent: Any) -> str:
 
 def constructor_names(path: str, parent: Any) -> list[str]:
     """What the constructor takes beyond what its YAML file lists."""
-    from rnnlab.config.schema import RUNTIME, TrainerConfig, locate, settable
+    from rnnlab.config.schema import RUNTIME, TrainerConfig, configurable_parameters, locate
 
     section = path.split(".")[0]
     target: Any = TrainerConfig if section == "trainer" else parent.get("_target_")
     if target is None:
         return []
     builder = locate(target) if isinstance(target, str) else target
-    return list(settable(builder, RUNTIME.get(section, frozenset()))[0])
+    return list(configurable_parameters(builder, RUNTIME.get(section, frozenset()))[0])

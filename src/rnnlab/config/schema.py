@@ -23,9 +23,9 @@ Share = Annotated[int, Gt(0)] | Annotated[float, Interval(gt=0, le=1)]  # batche
 RUNTIME: dict[str, frozenset[str]] = {
     "task": frozenset({"spec"}),
     "data": frozenset(),
-    "model": frozenset({"task", "learning", "layer"}),
+    "model": frozenset({"task", "optimizer_config", "layer"}),
     "optimizer": frozenset({"params"}),
-    "scheduler": frozenset({"optimizer", "plan"}),
+    "scheduler": frozenset({"optimizer", "context"}),
     "callbacks": frozenset({"folder"}),
     "logger": frozenset({"folder"}),
     "sampler": frozenset({"search_space"}),
@@ -168,7 +168,7 @@ def signature_problems(
     """
     from pydantic import ConfigDict, ValidationError, create_model
 
-    kinds, open_ended = settable(builder, runtime)
+    kinds, open_ended = configurable_parameters(builder, runtime)
     rules = ConfigDict(
         extra="allow" if open_ended else "forbid",
         strict=True,
@@ -187,7 +187,7 @@ def signature_problems(
     return []
 
 
-def settable(builder: Any, runtime: frozenset[str]) -> tuple[dict[str, Any], bool]:
+def configurable_parameters(builder: Any, runtime: frozenset[str]) -> tuple[dict[str, Any], bool]:
     """Type and default of each parameter that can be set; whether any other is taken too."""
     parameters = dict(inspect.signature(builder).parameters)
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -203,7 +203,7 @@ def settable(builder: Any, runtime: frozenset[str]) -> tuple[dict[str, Any], boo
         if name not in runtime and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
     }
     if open_ended and not foreign and inspect.isclass(builder):  # the rest goes to its base
-        inherited, open_ended = settable(builder.__bases__[0], runtime)
+        inherited, open_ended = configurable_parameters(builder.__bases__[0], runtime)
         kinds = {**inherited, **kinds}
     return kinds, open_ended
 

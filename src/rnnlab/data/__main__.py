@@ -2,10 +2,10 @@
 
 import sys
 
-from rnnlab.config.messages import in_words
+from rnnlab.config.messages import readable_errors
 
 if __name__ == "__main__":
-    with in_words():
+    with readable_errors():
         from rnnlab.commands.describe import main
 
         main(sys.argv[1:])

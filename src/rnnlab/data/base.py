@@ -114,7 +114,7 @@ class DataModule(L.LightningDataModule):
             "test": self.test_dataloader(),
         }
 
-    def keep(self, folder: Path) -> None:
+    def save_processor(self, folder: Path) -> None:
         """Leave in a run's folder what is needed to read new inputs; numbers need nothing."""
 
     def train_dataloader(self) -> BatchLoader:

@@ -357,7 +357,7 @@ class LanguageModelingDataModule(PreparedDataModule):
             "unknown": unknown,
         }
 
-    def keep(self, folder: Path) -> None:
+    def save_processor(self, folder: Path) -> None:
         """Leave the vocabulary; rnnlab.data.text.vocabulary.Vocabulary.load reads it."""
         kept = (self.folder / "vocabulary.json").read_text(encoding="utf-8")
         write_text(folder / "vocabulary.json", kept)

@@ -69,7 +69,7 @@ class PreparedDataModule(DataModule):
         folder: where the prepared data stands, known after `prepare_data`.
     """
 
-    places: ClassVar[tuple[str, ...]] = ("local",)
+    available_sources: ClassVar[tuple[str, ...]] = ("local",)
     version: ClassVar[int] = 1
     folder: Path
 
@@ -81,21 +81,21 @@ class PreparedDataModule(DataModule):
             raise ConfigError("data.source=local needs data.path=<your file or folder>")
         if path is not None and source not in ("auto", "local"):
             raise ConfigError(f"data.path is read by data.source=local, not {source}: drop one")
-        if path is not None and "local" not in self.places:
+        if path is not None and "local" not in self.available_sources:
             raise ConfigError(
                 "data.path: this data set comes with a package, and reads no file of yours"
             )
-        if source not in ("auto", *self.places):
-            known = " | ".join(["auto", *self.places])
+        if source not in ("auto", *self.available_sources):
+            known = " | ".join(["auto", *self.available_sources])
             raise ConfigError(f"data.source={source}: this data set has no such copy; {known}")
-        if path is None and self.places == ("local",):
+        if path is None and self.available_sources == ("local",):
             raise ConfigError("data.path: must be given, your own file or folder")
         self.source, self.path = source, path
         self._note = ""
 
     # Where it is read from.
 
-    def embedded(self) -> Source:
+    def packaged(self) -> Source:
         """The data that comes with an installed package."""
         raise NotImplementedError
 
@@ -117,7 +117,7 @@ class PreparedDataModule(DataModule):
         """What `path` names."""
         return Path(str(self.path)).expanduser()
 
-    def choose(self) -> tuple[Source, str]:
+    def resolve_source(self) -> tuple[Source, str]:
         """The source to read, and what there is to say about the choice.
 
         Raises:
@@ -126,24 +126,24 @@ class PreparedDataModule(DataModule):
         named = self.source
         if int(os.environ.get("LOCAL_RANK", 0)) > 0:
             named = os.environ.get(CHOSEN, named)  # type: ignore[assignment]
-        makers = {"embedded": self.embedded, "hub": self.hub, "local": self.local}
+        makers = {"embedded": self.packaged, "hub": self.hub, "local": self.local}
         if named == "auto" and self.path is not None:
             named = "local"
         if named != "auto":
             return makers[named](), ""
-        if "hub" in self.places:
+        if "hub" in self.available_sources:
             hub = self.hub()
             if is_cached(self._key(hub)):
                 return hub, "a cached copy of the hub's data"
             if hub_is_reachable():
                 return hub, ""
-            if "embedded" not in self.places:
+            if "embedded" not in self.available_sources:
                 raise DataError(
                     f"{hub.provenance.name}: the hub cannot be reached, and there is no embedded "
                     "copy of this data set. Give your own copy with data.path=<file or folder>"
                 )
-            return self.embedded(), "the hub cannot be reached"
-        return self.embedded(), ""
+            return self.packaged(), "the hub cannot be reached"
+        return self.packaged(), ""
 
     # Preparing, once.
 
@@ -163,7 +163,7 @@ class PreparedDataModule(DataModule):
         """Read and prepare, or find what was prepared before."""
         if hasattr(self, "folder"):
             return
-        source, self._note = self.choose()
+        source, self._note = self.resolve_source()
         os.environ[CHOSEN] = source.provenance.source
         self.folder = cached(self._key(source), lambda folder: self._build(source, folder))
         self._name = source.provenance.name

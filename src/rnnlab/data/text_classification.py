@@ -366,7 +366,7 @@ class TextClassificationDataModule(PreparedDataModule):
         """See DataModule."""
         return ["<pad>", "<unk>", *self.vocabulary()]
 
-    def keep(self, folder: Path) -> None:
+    def save_processor(self, folder: Path) -> None:
         """Leave the vocabulary, a token a line, in the order of their ids."""
         lines = [token.replace("\n", "\\n") for token in self.vocabulary()]
         write_text(folder / "vocabulary.txt", "\n".join(lines))

@@ -410,7 +410,7 @@ class ParallelTextDataModule(PreparedDataModule):
             "lower": self.lower,
         }
 
-    def keep(self, folder: Path) -> None:
+    def save_processor(self, folder: Path) -> None:
         """Leave both vocabularies."""
         for side in SIDES:
             name = f"{side}_vocabulary.json"

@@ -25,9 +25,9 @@ from rnnlab.callbacks import AtomicCheckpointIO
 from rnnlab.config.schema import RunConfig, TrainerConfig, locate
 from rnnlab.data.base import DataModule
 from rnnlab.errors import ConfigError, did_you_mean
-from rnnlab.models import Learning, Plan, RecurrentModel
+from rnnlab.models import OptimizerConfig, RecurrentModel, ScheduleContext
 from rnnlab.spec import DataSpec
-from rnnlab.tasks import Outcome, Task
+from rnnlab.tasks import Task, TestPredictions
 
 UNHELPFUL = (
     ".*does not have many workers.*",
@@ -37,39 +37,39 @@ UNHELPFUL = (
 )
 
 
-def maker(component: Mapping[str, Any]) -> Any:
+def partial_from(component: Mapping[str, Any]) -> Any:
     """A function that builds a component from what the run itself adds."""
     return instantiate(dict(component), _partial_=True, _convert_="all")
 
 
 def build_data(config: RunConfig) -> DataModule:
     """The data set; it has read nothing yet."""
-    data: DataModule = maker(config.data)()
+    data: DataModule = partial_from(config.data)()
     return data
 
 
 def build_task(config: RunConfig, spec: DataSpec) -> Task:
     """The task for data of these sizes."""
-    task: Task = maker(config.task)(spec)
+    task: Task = partial_from(config.task)(spec)
     return task
 
 
 def build_model(config: RunConfig, task: Task) -> RecurrentModel:
     """The architecture around the task, with its optimizer and schedule."""
-    learning = Learning(
-        maker(config.optimizer), maker(config.scheduler), config.monitor, config.mode
+    optimizer_config = OptimizerConfig(
+        partial_from(config.optimizer), partial_from(config.scheduler), config.monitor, config.mode
     )
-    model: RecurrentModel = maker(config.model)(task, learning)
+    model: RecurrentModel = partial_from(config.model)(task, optimizer_config)
     return model
 
 
-def build_members(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def instantiate_members(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The callbacks or loggers that are not switched off; those that ask for it get the folder."""
     members = {}
     for name, component in section.items():
         if component is None:
             continue
-        make = maker(component)
+        make = partial_from(component)
         wants_folder = "folder" in inspect.signature(make.func).parameters
         members[name] = make(folder=folder) if wants_folder else make()
     return members
@@ -108,7 +108,7 @@ def build_profiler(name: str | None, folder: Path) -> Any:
     return kinds[name](dirpath=folder / "profile", filename="profile")
 
 
-def rehearse(config: RunConfig) -> None:
+def dry_build(config: RunConfig) -> None:
     """Build everything once on preview sizes, so that bad settings stop before data is read.
 
     Raises:
@@ -118,16 +118,16 @@ def rehearse(config: RunConfig) -> None:
         data = _try("data", partial(build_data, config))
         check_pairs(config, data)
         task = _try("task", partial(build_task, config, data.preview()))
-        _try("model", partial(maker(config.model), task))
+        _try("model", partial(partial_from(config.model), task))
         weight = torch.nn.Parameter(torch.zeros(1))
         groups = [{"params": [weight], "weight_decay": 0.0}]
-        optimizer = _try("optimizer", partial(maker(config.optimizer), groups))
-        plan = Plan(100, config.monitor, config.mode)
-        _try("scheduler", partial(maker(config.scheduler), optimizer, plan))
+        optimizer = _try("optimizer", partial(partial_from(config.optimizer), groups))
+        context = ScheduleContext(100, config.monitor, config.mode)
+        _try("scheduler", partial(partial_from(config.scheduler), optimizer, context))
         quiet_libraries()
         nowhere = Path(config.output_dir)
-        callbacks = _try("callbacks", partial(build_members, config.callbacks, nowhere))
-        loggers = _try("logger", partial(build_members, config.logger, nowhere))
+        callbacks = _try("callbacks", partial(instantiate_members, config.callbacks, nowhere))
+        loggers = _try("logger", partial(instantiate_members, config.logger, nowhere))
         members = list(callbacks.values()), list(loggers.values())
         _try("trainer", partial(build_trainer, config, nowhere, *members))
 
@@ -201,15 +201,15 @@ def global_step(checkpoint: Path) -> int:
     return int(content["global_step"])
 
 
-def collect_outcome(model: RecurrentModel, data: DataModule) -> Outcome:
+def collect_test_predictions(model: RecurrentModel, data: DataModule) -> TestPredictions:
     """What was predicted on the test split, of all processes, in the order of the split."""
-    parts = model.outcome if model.task.stateful else gathered(model.outcome)
+    parts = model.test_predictions if model.task.stateful else gathered(model.test_predictions)
     predictions, targets, index = (stacked(list(column)) for column in zip(*parts, strict=True))
-    model.outcome.clear()  # long horizons take hundreds of megabytes
+    model.test_predictions.clear()  # long horizons take hundreds of megabytes
     del parts
     order = index.argsort()
     rows = index[order].tolist()
-    return Outcome(
+    return TestPredictions(
         predictions[order],
         targets[order],
         lambda i: data.example("test", int(rows[i])),

@@ -14,10 +14,12 @@ from rnnlab.spec import DataSpec
 
 def load_model(run_dir: str | Path, checkpoint: str = "best") -> RecurrentModel:
     """See rnnlab.load."""
-    card, weights = read_checkpoint(Path(run_dir) / "checkpoints" / f"{checkpoint}.ckpt")
-    config = parse(card["config"])
-    model = build_model(config, build_task(config, DataSpec(**card["spec"])))
-    model.card = card
+    hyper_parameters, weights = read_checkpoint(
+        Path(run_dir) / "checkpoints" / f"{checkpoint}.ckpt"
+    )
+    config = parse(hyper_parameters["config"])
+    model = build_model(config, build_task(config, DataSpec(**hyper_parameters["spec"])))
+    model.hyper_parameters = hyper_parameters
     model.load_state_dict(weights)
     return model.eval()
 
@@ -31,6 +33,6 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]
     if not path.is_file():
         raise ConfigError(f"{path}: there is no such checkpoint; give the folder of a run")
     content = torch.load(path, map_location="cpu", weights_only=True)
-    if "card" not in content:
+    if "hyper_parameters" not in content:
         raise ConfigError(f"{path}: was not written by a run of rnnlab")
-    return content["card"], content["state_dict"]
+    return content["hyper_parameters"], content["state_dict"]

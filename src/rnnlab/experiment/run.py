@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rnnlab.data.base import DataModule
     from rnnlab.models import RecurrentModel
-    from rnnlab.tasks import Findings, Outcome
+    from rnnlab.tasks import Analysis, TestPredictions
 
 RUN_DIR = "RNNLAB_RUN_DIR"  # tells the processes that DDP starts which folder is theirs
 PATIENCE_SECONDS = 60.0  # for the folder that rank 0 makes
@@ -56,12 +56,12 @@ class Parts:
     seconds: dict[str, float]
 
 
-def run(plain: Mapping[str, Any], guests: "Sequence[L.Callback]" = ()) -> Run:
+def run(plain: Mapping[str, Any], extra_callbacks: "Sequence[L.Callback]" = ()) -> Run:
     """Check -> folder -> data, task, model, trainer -> fit -> test -> report.
 
     Args:
         plain: a resolved config as plain values; see conf/config.yaml.
-        guests: callbacks beside those of the config, of whoever runs this run.
+        extra_callbacks: callbacks beside those of the config, of whoever runs this run.
 
     Raises:
         ConfigError: a setting cannot work; raised before any data is read.
@@ -74,7 +74,7 @@ def run(plain: Mapping[str, Any], guests: "Sequence[L.Callback]" = ()) -> Run:
     folder = claim_folder(config)
     if folder.read_report().get("status") != "finished":
         with recorded(folder), known_to_children(folder):
-            parts = build(config, folder, guests)
+            parts = build(config, folder, extra_callbacks)
             fit(parts)
             test(parts)
             finish(parts)
@@ -97,10 +97,10 @@ def check(plain: Mapping[str, Any]) -> RunConfig:
         plain = {**open_folder(place).read_config(), "run_dir": None, "resume": place}
     config = parse(plain)
 
-    from rnnlab.experiment.build import check_device, rehearse
+    from rnnlab.experiment.build import check_device, dry_build
 
     check_device(config.trainer)
-    rehearse(config)
+    dry_build(config)
     return config
 
 
@@ -170,7 +170,9 @@ def recorded(folder: RunFolder) -> Iterator[None]:
         raise
 
 
-def build(config: RunConfig, folder: RunFolder, guests: "Sequence[L.Callback]" = ()) -> Parts:
+def build(
+    config: RunConfig, folder: RunFolder, extra_callbacks: "Sequence[L.Callback]" = ()
+) -> Parts:
     """Seed, read the data, and build task, model and trainer."""
     import lightning.pytorch as L
 
@@ -179,7 +181,7 @@ def build(config: RunConfig, folder: RunFolder, guests: "Sequence[L.Callback]" =
     from rnnlab.runtime.precision import choose_matmul_precision
 
     make.quiet_libraries()
-    memory.keep()
+    memory.keep_freed_memory()
     L.seed_everything(config.seed, workers=True, verbose=False)
     data = make.build_data(config)
     started = time.perf_counter()
@@ -187,11 +189,11 @@ def build(config: RunConfig, folder: RunFolder, guests: "Sequence[L.Callback]" =
     data.setup("fit")
     seconds = {"prepare": time.perf_counter() - started}
     model = make.build_model(config, make.build_task(config, data.spec))
-    model.card = {"config": asdict(config), "spec": asdict(data.spec)}
-    callbacks = make.build_members(config.callbacks, folder.path)
-    loggers = make.build_members(config.logger, folder.path)
+    model.hyper_parameters = {"config": asdict(config), "spec": asdict(data.spec)}
+    callbacks = make.instantiate_members(config.callbacks, folder.path)
+    loggers = make.instantiate_members(config.logger, folder.path)
     trainer = make.build_trainer(
-        config, folder.path, [*callbacks.values(), *guests], list(loggers.values())
+        config, folder.path, [*callbacks.values(), *extra_callbacks], list(loggers.values())
     )
     device = trainer.strategy.root_device.type
     width = model.output_size // (2 if model.bidirectional else 1)
@@ -222,7 +224,7 @@ def announce(parts: Parts) -> None:
         "git": git_state(),
     }
     parts.folder.write_report(report)
-    parts.data.keep(parts.folder.path)
+    parts.data.save_processor(parts.folder.path)
     for logger in parts.trainer.loggers:
         logger.log_hyperparams(asdict(parts.config))
     screen.head(report, parts.folder, parts.data.provenance.line())
@@ -254,25 +256,31 @@ def test(parts: Parts) -> None:
 
 def finish(parts: Parts) -> None:
     """Write the pictures and the report; on the first of several processes."""
-    from rnnlab.experiment.build import collect_outcome
+    from rnnlab.experiment.build import collect_test_predictions
 
-    outcome = collect_outcome(parts.model, parts.data) if parts.config.test else None
+    test_predictions = (
+        collect_test_predictions(parts.model, parts.data) if parts.config.test else None
+    )
     if parts.trainer.is_global_zero:
-        write_results(parts, outcome)
+        write_results(parts, test_predictions)
     parts.trainer.strategy.barrier()
 
 
-def write_results(parts: Parts, outcome: "Outcome | None") -> None:
+def write_results(parts: Parts, test_predictions: "TestPredictions | None") -> None:
     """Pictures first, the report last: where it says finished, everything is there."""
     from rnnlab.loggers.csv import read_metrics
 
     rows = read_metrics(parts.folder.metrics)
-    findings = parts.model.task.judge(outcome) if outcome else None
-    report = full_report(parts, rows, findings)
-    files = parts.model.task.write(parts.folder.path, outcome) if outcome else []
-    if outcome:
+    analysis = parts.model.task.analyze(test_predictions) if test_predictions else None
+    report = full_report(parts, rows, analysis)
+    files = (
+        parts.model.task.save_figures(parts.folder.path, test_predictions)
+        if test_predictions
+        else []
+    )
+    if test_predictions:
         files += draw_insides(parts)
-        files += parts.model.task.demonstrate(parts.model, parts.folder.path, outcome)
+        files += parts.model.task.sample(parts.model, parts.folder.path, test_predictions)
     files.append(draw_curves(parts, report, rows))
     for logger in parts.trainer.loggers:
         if hasattr(logger, "close"):
@@ -281,7 +289,7 @@ def write_results(parts: Parts, outcome: "Outcome | None") -> None:
 
 
 def full_report(
-    parts: Parts, rows: list[dict[str, Any]], findings: "Findings | None"
+    parts: Parts, rows: list[dict[str, Any]], analysis: "Analysis | None"
 ) -> dict[str, Any]:
     """The report of a run that was trained and tested."""
     from rnnlab.report import summary
@@ -296,17 +304,17 @@ def full_report(
     scores = {**summary.scores_of(best, "val"), **summary.scores_of(tested, "test")}
     beside = splits if parts.config.baselines else ()
     baselines = summary.flat_baselines({s: parts.data.baselines(s) for s in beside})
-    if findings:
-        scores |= {f"test/{name}": value for name, value in findings.scores.items()}
-        for name, more in summary.flat_baselines({"test": findings.baselines}).items():
+    if analysis:
+        scores |= {f"test/{name}": value for name, value in analysis.scores.items()}
+        for name, more in summary.flat_baselines({"test": analysis.baselines}).items():
             baselines.setdefault(name, {}).update(more)
     return {
         **parts.folder.read_report(),
         "status": "finished",
         "scores": scores,
         "baselines": baselines,
-        "findings": list(findings.sentences) if findings else [],
-        "details": dict(findings.details) if findings else {},
+        "findings": list(analysis.sentences) if analysis else [],
+        "details": dict(analysis.details) if analysis else {},
         "evaluated_targets": {split: summary.targets_of(rows, split) for split in splits},
         "best": summary.place_of(best),
         "seconds": {name: round(value, 2) for name, value in parts.seconds.items()},

@@ -11,7 +11,7 @@ from rnnlab.layers.attention import (
 from rnnlab.layers.cells import gru_cell, gru_gates, lstm_cell, lstm_gates, rnn_cell
 from rnnlab.layers.cross_entropy import linear_cross_entropy
 from rnnlab.layers.decoder import Decoder
-from rnnlab.layers.embedding import LockedDropout, TokenEmbedding, TypeDropout, WordDropout
+from rnnlab.layers.embedding import EmbeddingDropout, LockedDropout, TokenEmbedding, WordDropout
 from rnnlab.layers.pooling import AttentionPooling, Pooling
 from rnnlab.layers.recurrent import RecurrentLayer, RecurrentStack, initialize, reverse_valid_steps
 
@@ -21,6 +21,7 @@ __all__ = [
     "AttentionPooling",
     "Decoder",
     "DotAttention",
+    "EmbeddingDropout",
     "GeneralAttention",
     "LockedDropout",
     "MultiHeadAttention",
@@ -29,7 +30,6 @@ __all__ = [
     "RecurrentStack",
     "ScaledDotAttention",
     "TokenEmbedding",
-    "TypeDropout",
     "WordDropout",
     "gru_cell",
     "gru_gates",

@@ -46,7 +46,7 @@ class WordDropout(nn.Module):
         return tokens.masked_fill(hit & (tokens != PADDING), UNKNOWN)
 
 
-class TypeDropout(nn.Module):
+class EmbeddingDropout(nn.Module):
     """Drop whole words of the vocabulary: each place in a batch where one stands becomes zero.
 
     The same as to drop rows of the embedding matrix, and keep them dropped for a batch (Gal &
@@ -91,7 +91,7 @@ class TokenEmbedding(nn.Module):
         super().__init__()
         self.word_dropout = WordDropout(word_dropout)
         self.vectors = nn.Embedding(num_tokens, size, padding_idx=PADDING)
-        self.type_dropout = TypeDropout(type_dropout)
+        self.type_dropout = EmbeddingDropout(type_dropout)
         self.dropout = LockedDropout(dropout)
         with torch.no_grad():
             self.vectors.weight.mul_(0.1)  # unit variance would drown what the network adds

@@ -3,7 +3,7 @@
 from rnnlab.models.attention import AttentionModel
 from rnnlab.models.attention_gru import AttentionGRU
 from rnnlab.models.attention_lstm import AttentionLSTM
-from rnnlab.models.base import Learning, Plan, RecurrentModel
+from rnnlab.models.base import OptimizerConfig, RecurrentModel, ScheduleContext
 from rnnlab.models.gru import GRU
 from rnnlab.models.linear import Linear
 from rnnlab.models.lstm import LSTM
@@ -19,10 +19,10 @@ __all__ = [
     "AttentionGRU",
     "AttentionLSTM",
     "AttentionModel",
-    "Learning",
     "Linear",
-    "Plan",
+    "OptimizerConfig",
     "RecurrentModel",
+    "ScheduleContext",
     "SegmentGRU",
     "SegmentLSTM",
     "StackedModel",

@@ -10,7 +10,7 @@ from rnnlab.config.types import PositiveInt
 from rnnlab.layers import MultiHeadAttention, Pooling
 from rnnlab.layers.attention import ATTENTION, AttentionName
 from rnnlab.layers.recurrent import State
-from rnnlab.models.base import Learning
+from rnnlab.models.base import OptimizerConfig
 from rnnlab.models.stacked import CellMaker, StackedModel
 from rnnlab.spec import Batch, valid_steps
 from rnnlab.tasks import Task
@@ -43,14 +43,14 @@ class AttentionModel(StackedModel):
     def __init__(
         self,
         task: Task,
-        learning: Learning | None,
+        optimizer_config: OptimizerConfig | None,
         layer: CellMaker,
         *,
         attention: AttentionName = "additive",
         num_heads: PositiveInt = 4,
         **settings: Any,
     ) -> None:
-        super().__init__(task, learning, layer, **settings)
+        super().__init__(task, optimizer_config, layer, **settings)
         size = self.output_size
         kinds = ATTENTION | {"multi_head": partial(MultiHeadAttention, num_heads=num_heads)}
         self.last = Pooling("last", size, bidirectional=len(self.body.backwards) > 0)

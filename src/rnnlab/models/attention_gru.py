@@ -4,7 +4,7 @@ from typing import Any
 
 from rnnlab.layers import gru_gates
 from rnnlab.models.attention import AttentionModel
-from rnnlab.models.base import Learning
+from rnnlab.models.base import OptimizerConfig
 from rnnlab.models.gru import gru_layer
 from rnnlab.tasks import Task
 
@@ -20,5 +20,7 @@ class AttentionGRU(AttentionModel):
 
     gates = staticmethod(gru_gates)
 
-    def __init__(self, task: Task, learning: Learning | None = None, **settings: Any) -> None:
-        super().__init__(task, learning, gru_layer, **settings)
+    def __init__(
+        self, task: Task, optimizer_config: OptimizerConfig | None = None, **settings: Any
+    ) -> None:
+        super().__init__(task, optimizer_config, gru_layer, **settings)

@@ -5,7 +5,7 @@ from typing import Any
 
 from rnnlab.layers import lstm_gates
 from rnnlab.models.attention import AttentionModel
-from rnnlab.models.base import Learning
+from rnnlab.models.base import OptimizerConfig
 from rnnlab.models.lstm import lstm_layer
 from rnnlab.tasks import Task
 
@@ -25,9 +25,11 @@ class AttentionLSTM(AttentionModel):
     def __init__(
         self,
         task: Task,
-        learning: Learning | None = None,
+        optimizer_config: OptimizerConfig | None = None,
         *,
         forget_bias: float = 1.0,
         **settings: Any,
     ) -> None:
-        super().__init__(task, learning, partial(lstm_layer, forget_bias=forget_bias), **settings)
+        super().__init__(
+            task, optimizer_config, partial(lstm_layer, forget_bias=forget_bias), **settings
+        )

@@ -18,7 +18,7 @@ from rnnlab.tasks import Encoded, Task
 from rnnlab.tasks.base import LayerMaker
 
 
-class Plan(NamedTuple):
+class ScheduleContext(NamedTuple):
     """What a schedule needs to know of the run.
 
     Attributes:
@@ -32,18 +32,18 @@ class Plan(NamedTuple):
     mode: Literal["min", "max"]
 
 
-class Learning(NamedTuple):
+class OptimizerConfig(NamedTuple):
     """How a network is trained, beside its loss.
 
     Attributes:
         optimizer: makes the optimizer from parameter groups.
         scheduler: makes Lightning's scheduler settings from the optimizer, None for none.
-        monitor: see Plan.
-        mode: see Plan.
+        monitor: see ScheduleContext.
+        mode: see ScheduleContext.
     """
 
     optimizer: Callable[[list[dict[str, Any]]], Optimizer]
-    scheduler: Callable[[Optimizer, Plan], Mapping[str, Any] | None]
+    scheduler: Callable[[Optimizer, ScheduleContext], Mapping[str, Any] | None]
     monitor: str
     mode: Literal["min", "max"]
 
@@ -56,26 +56,26 @@ class RecurrentModel(L.LightningModule):
 
     Args:
         task: embedding, head, loss and metrics; its head is built here.
-        learning: optimizer and schedule; None for a network that is only used.
+        optimizer_config: optimizer and schedule; None for a network that is only used.
 
     Attributes:
-        card: plain values in every checkpoint, from which rnnlab.load rebuilds the model.
-        outcome: what was predicted of the test split: predictions, targets and rows of each batch.
-        carried: stage -> the state after its last batch, for one that goes on.
+        hyper_parameters: plain values in each checkpoint; rnnlab.load rebuilds the model from them.
+        test_predictions: predictions, targets and rows of each test batch.
+        hidden_states: stage -> the state after its last batch, for one that goes on.
     """
 
-    def __init__(self, task: Task, learning: Learning | None = None) -> None:
+    def __init__(self, task: Task, optimizer_config: OptimizerConfig | None = None) -> None:
         super().__init__()
         self.task = task
-        self.learning = learning
-        self.outcome: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.optimizer_config = optimizer_config
+        self.test_predictions: list[tuple[Tensor, Tensor, Tensor]] = []
         self.val_scores = Scores(task, "val")
         self.test_scores = Scores(task, "test")
-        self.card: dict[str, Any] = {}
-        self.carried: dict[str, State | None] = {}
-        self._rate_factors: list[float] = []  # of the batches since the last step
+        self.hyper_parameters: dict[str, Any] = {}
+        self.hidden_states: dict[str, State | None] = {}
+        self._lr_scales: list[float] = []  # of the batches since the last step
 
-    def complete(
+    def build_head(
         self,
         output_size: int,
         bidirectional: bool = False,
@@ -119,17 +119,17 @@ class RecurrentModel(L.LightningModule):
 
     def encode(self, batch: Batch, stage: str = "predict") -> Encoded:
         """Read a batch, from where the last one of this stage ended if it goes on from there."""
-        state = self.carried.get(stage) if batch.goes_on else None
+        state = self.hidden_states.get(stage) if batch.continues else None
         outputs, after = self(self.task.embed(batch.inputs), batch.lengths, state)  # (B, T, H)
         if self.task.stateful:
-            self.carried[stage] = detached(after)
+            self.hidden_states[stage] = detached(after)
         return Encoded(outputs, batch.lengths, after)
 
     def predictions(self, batch: Batch, stage: str = "predict") -> Tensor:
         """Raw predictions of the task for a batch."""
         return self.task.predict(self.encode(batch, stage), batch)
 
-    def insides(self, batch: Batch) -> dict[str, Tensor]:
+    def internals(self, batch: Batch) -> dict[str, Tensor]:
         """What goes on inside while a batch is read, to be drawn: name -> values (B, steps, H).
 
         An architecture adds what it has beside its outputs, such as its gates.
@@ -146,7 +146,7 @@ class RecurrentModel(L.LightningModule):
         self.task.progress = self.trainer.global_step / self.total_steps
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        self._rate_factors.append(batch.rate_factor)
+        self._lr_scales.append(batch.lr_scale)
         return self.task.loss(self.predictions(batch, "train"), batch)
 
     def optimizer_step(
@@ -161,8 +161,8 @@ class RecurrentModel(L.LightningModule):
 
         def closure() -> Any:  # the last of the batches is read in here
             result = optimizer_closure() if optimizer_closure else None
-            factor = sum(self._rate_factors) / len(self._rate_factors)
-            self._rate_factors.clear()
+            factor = sum(self._lr_scales) / len(self._lr_scales)
+            self._lr_scales.clear()
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
             return result
@@ -173,13 +173,13 @@ class RecurrentModel(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what rebuilds the model, and the state that its training goes on from."""
-        checkpoint["card"] = self.card
-        checkpoint["carried"] = self.carried.get("train")
+        checkpoint["hyper_parameters"] = self.hyper_parameters
+        checkpoint["hidden_state"] = self.hidden_states.get("train")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the state back."""
-        state = checkpoint.get("carried")
-        self.carried["train"] = state and moved(state, self.device)
+        state = checkpoint.get("hidden_state")
+        self.hidden_states["train"] = state and moved(state, self.device)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._score(batch, self.val_scores, "val")
@@ -188,15 +188,15 @@ class RecurrentModel(L.LightningModule):
         self._log_scores(self.val_scores)
 
     def on_test_epoch_start(self) -> None:
-        self.outcome.clear()
+        self.test_predictions.clear()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         encoded, predictions = self._score(batch, self.test_scores, "test")
-        answer = self.task.answer(predictions, encoded, batch)
+        answer = self.task.decode(predictions, encoded, batch)
         parts = [part.cpu() for part in (answer, batch.targets, batch.rows)]
         if batch.rows.ndim == 2:  # a target each step
             parts = [part.flatten(0, 1) for part in parts]
-        self.outcome.append((parts[0], parts[1], parts[2]))
+        self.test_predictions.append((parts[0], parts[1], parts[2]))
 
     def on_test_epoch_end(self) -> None:
         self._log_scores(self.test_scores)
@@ -204,7 +204,7 @@ class RecurrentModel(L.LightningModule):
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """What a person reads: probabilities of classes, future values, a translation."""
         encoded = self.encode(batch)
-        return self.task.answer(self.task.predict(encoded, batch), encoded, batch)
+        return self.task.decode(self.task.predict(encoded, batch), encoded, batch)
 
     def _score(self, batch: Batch, scores: Scores, stage: str) -> tuple[Encoded, Tensor]:
         encoded = self.encode(batch, stage)
@@ -218,11 +218,15 @@ class RecurrentModel(L.LightningModule):
         self.log_dict(values, sync_dist=self.trainer.world_size > 1)
 
     def configure_optimizers(self) -> Any:
-        assert self.learning is not None, "a network without `learning` is only used, not trained"
-        optimizer = self.learning.optimizer(parameter_groups(self))
+        assert self.optimizer_config is not None, (
+            "a network without `optimizer_config` is only used, not trained"
+        )
+        optimizer = self.optimizer_config.optimizer(parameter_groups(self))
         self.total_steps = int(self.trainer.estimated_stepping_batches)
-        plan = Plan(self.total_steps, self.learning.monitor, self.learning.mode)
-        schedule = self.learning.scheduler(optimizer, plan)
+        context = ScheduleContext(
+            self.total_steps, self.optimizer_config.monitor, self.optimizer_config.mode
+        )
+        schedule = self.optimizer_config.scheduler(optimizer, context)
         return {"optimizer": optimizer, "lr_scheduler": schedule} if schedule else optimizer
 
 

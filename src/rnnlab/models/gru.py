@@ -6,7 +6,7 @@ from torch import nn
 
 from rnnlab.layers import gru_gates, initialize
 from rnnlab.layers.recurrent import RecurrentInit
-from rnnlab.models.base import Learning
+from rnnlab.models.base import OptimizerConfig
 from rnnlab.models.stacked import StackedModel
 from rnnlab.tasks import Task
 
@@ -31,5 +31,7 @@ class GRU(StackedModel):
 
     gates = staticmethod(gru_gates)
 
-    def __init__(self, task: Task, learning: Learning | None = None, **settings: Any) -> None:
-        super().__init__(task, learning, gru_layer, **settings)
+    def __init__(
+        self, task: Task, optimizer_config: OptimizerConfig | None = None, **settings: Any
+    ) -> None:
+        super().__init__(task, optimizer_config, gru_layer, **settings)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from rnnlab.config.types import PositiveInt
 from rnnlab.layers.recurrent import State
-from rnnlab.models.base import Learning, RecurrentModel
+from rnnlab.models.base import OptimizerConfig, RecurrentModel
 from rnnlab.tasks import Task
 
 WINDOW = 96  # steps of a series that are seen if nothing else is said
@@ -27,11 +27,15 @@ class Linear(RecurrentModel):
     """
 
     def __init__(
-        self, task: Task, learning: Learning | None = None, *, window: PositiveInt | None = None
+        self,
+        task: Task,
+        optimizer_config: OptimizerConfig | None = None,
+        *,
+        window: PositiveInt | None = None,
     ) -> None:
-        super().__init__(task, learning)
+        super().__init__(task, optimizer_config)
         self.window = window or (1 if task.spec.num_tokens else WINDOW)
-        self.complete(self.window * task.input_size)
+        self.build_head(self.window * task.input_size)
 
     def forward(
         self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None

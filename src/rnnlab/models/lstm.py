@@ -7,7 +7,7 @@ from torch import nn
 
 from rnnlab.layers import initialize, lstm_gates
 from rnnlab.layers.recurrent import RecurrentInit
-from rnnlab.models.base import Learning
+from rnnlab.models.base import OptimizerConfig
 from rnnlab.models.stacked import StackedModel
 from rnnlab.tasks import Task
 
@@ -41,9 +41,11 @@ class LSTM(StackedModel):
     def __init__(
         self,
         task: Task,
-        learning: Learning | None = None,
+        optimizer_config: OptimizerConfig | None = None,
         *,
         forget_bias: float = 1.0,
         **settings: Any,
     ) -> None:
-        super().__init__(task, learning, partial(lstm_layer, forget_bias=forget_bias), **settings)
+        super().__init__(
+            task, optimizer_config, partial(lstm_layer, forget_bias=forget_bias), **settings
+        )

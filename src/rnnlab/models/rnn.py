@@ -7,7 +7,7 @@ from torch import nn
 
 from rnnlab.layers import initialize
 from rnnlab.layers.recurrent import RecurrentInit
-from rnnlab.models.base import Learning
+from rnnlab.models.base import OptimizerConfig
 from rnnlab.models.stacked import StackedModel
 from rnnlab.tasks import Task
 
@@ -38,9 +38,11 @@ class RNN(StackedModel):
     def __init__(
         self,
         task: Task,
-        learning: Learning | None = None,
+        optimizer_config: OptimizerConfig | None = None,
         *,
         nonlinearity: Literal["tanh", "relu"] = "tanh",
         **settings: Any,
     ) -> None:
-        super().__init__(task, learning, partial(rnn_layer, nonlinearity=nonlinearity), **settings)
+        super().__init__(
+            task, optimizer_config, partial(rnn_layer, nonlinearity=nonlinearity), **settings
+        )

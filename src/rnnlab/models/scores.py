@@ -37,9 +37,9 @@ class Scores(nn.Module):
     def update(self, predictions: Tensor, batch: Batch) -> None:
         """Add a batch and its raw predictions."""
         task = self._task[0]
-        self.loss.update(task.loss(predictions, batch), task.weight(batch))
+        self.loss.update(task.loss(predictions, batch), task.num_targets(batch))
         self.targets.update(batch.rows.numel())
-        self.metrics.update(task.read(predictions, batch), batch.targets)
+        self.metrics.update(task.metric_inputs(predictions, batch), batch.targets)
 
     def compute(self) -> dict[str, Tensor]:
         """All scores as `split/name`; begins anew."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rnnlab.models.base import Learning
+from rnnlab.models.base import OptimizerConfig
 from rnnlab.models.gru import gru_layer
 from rnnlab.models.segmented import SegmentedModel
 from rnnlab.tasks import Task
@@ -17,5 +17,7 @@ class SegmentGRU(SegmentedModel):
         settings: of the segments and of the stack; see SegmentedModel.
     """
 
-    def __init__(self, task: Task, learning: Learning | None = None, **settings: Any) -> None:
-        super().__init__(task, learning, gru_layer, **settings)
+    def __init__(
+        self, task: Task, optimizer_config: OptimizerConfig | None = None, **settings: Any
+    ) -> None:
+        super().__init__(task, optimizer_config, gru_layer, **settings)

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from rnnlab.models.base import Learning
+from rnnlab.models.base import OptimizerConfig
 from rnnlab.models.lstm import lstm_layer
 from rnnlab.models.segmented import SegmentedModel
 from rnnlab.tasks import Task
@@ -22,9 +22,11 @@ class SegmentLSTM(SegmentedModel):
     def __init__(
         self,
         task: Task,
-        learning: Learning | None = None,
+        optimizer_config: OptimizerConfig | None = None,
         *,
         forget_bias: float = 1.0,
         **settings: Any,
     ) -> None:
-        super().__init__(task, learning, partial(lstm_layer, forget_bias=forget_bias), **settings)
+        super().__init__(
+            task, optimizer_config, partial(lstm_layer, forget_bias=forget_bias), **settings
+        )

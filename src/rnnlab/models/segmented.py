@@ -9,7 +9,7 @@ from rnnlab.config.types import PositiveInt, Probability
 from rnnlab.layers import RecurrentStack
 from rnnlab.layers.recurrent import State
 from rnnlab.layers.segments import cut, segment_of_step
-from rnnlab.models.base import Learning, RecurrentModel
+from rnnlab.models.base import OptimizerConfig, RecurrentModel
 from rnnlab.models.stacked import check_depth
 from rnnlab.tasks import Task
 
@@ -39,7 +39,7 @@ class SegmentedModel(RecurrentModel):
     def __init__(
         self,
         task: Task,
-        learning: Learning | None,
+        optimizer_config: OptimizerConfig | None,
         layer: Callable[[int, int], nn.RNNBase],
         *,
         segment_length: PositiveInt = 24,
@@ -47,14 +47,14 @@ class SegmentedModel(RecurrentModel):
         num_layers: PositiveInt = 1,
         dropout: Probability = 0.0,
     ) -> None:
-        super().__init__(task, learning)
+        super().__init__(task, optimizer_config)
         check_depth(num_layers, dropout, locked_dropout=False, residual=False)
         self.segment_length = segment_length
         self.embedding = nn.Linear(segment_length * task.input_size, hidden_size)
         self.body = RecurrentStack(
             layer, hidden_size, hidden_size, num_layers=num_layers, dropout=dropout
         )
-        self.complete(hidden_size, causal=False)
+        self.build_head(hidden_size, causal=False)
 
     def forward(
         self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None

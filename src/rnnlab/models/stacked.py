@@ -11,7 +11,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.layers import RecurrentStack
 from rnnlab.layers.cells import Weights
 from rnnlab.layers.recurrent import RecurrentInit, State
-from rnnlab.models.base import Learning, RecurrentModel
+from rnnlab.models.base import OptimizerConfig, RecurrentModel
 from rnnlab.spec import Batch
 from rnnlab.tasks import Task
 
@@ -72,7 +72,7 @@ class StackedModel(RecurrentModel):
     def __init__(
         self,
         task: Task,
-        learning: Learning | None,
+        optimizer_config: OptimizerConfig | None,
         layer: CellMaker,
         hidden_size: PositiveInt = 128,
         num_layers: PositiveInt = 1,
@@ -87,7 +87,7 @@ class StackedModel(RecurrentModel):
         learned_state: bool = False,
         recurrent_init: RecurrentInit = "orthogonal",
     ) -> None:
-        super().__init__(task, learning)
+        super().__init__(task, optimizer_config)
         check_depth(num_layers, dropout, locked_dropout, residual)
         make = partial(layer, recurrent_init=recurrent_init)
         self.body = RecurrentStack(
@@ -104,7 +104,7 @@ class StackedModel(RecurrentModel):
             projection_size=projection_size,
             learned_state=learned_state,
         )
-        self.complete(
+        self.build_head(
             self.body.output_size,
             bidirectional and not self.mixes_steps,
             make,
@@ -118,7 +118,7 @@ class StackedModel(RecurrentModel):
         outputs: tuple[Tensor, State] = self.body(inputs, lengths, state)
         return outputs
 
-    def insides(self, batch: Batch) -> dict[str, Tensor]:
+    def internals(self, batch: Batch) -> dict[str, Tensor]:
         """The hidden state and the gates of the last layer, where it reads forwards."""
         cell = self.body.forwards[-1].get_submodule("cell")
         assert isinstance(cell, nn.RNNBase)

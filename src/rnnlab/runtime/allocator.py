@@ -12,7 +12,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 LARGEST = 1 << 30  # bytes of a block that is kept
 
 
-def keep() -> bool:
+def keep_freed_memory() -> bool:
     """From now on keep what is freed; numbers are not touched.
 
     Nothing is done where the C library is not glibc, or where the environment sets it up
@@ -29,7 +29,7 @@ def keep() -> bool:
     return bool(mallopt(M_MMAP_THRESHOLD, LARGEST) and mallopt(M_TRIM_THRESHOLD, LARGEST))
 
 
-def give_back() -> None:
+def release_freed_memory() -> None:
     """Give the system what is kept and not in use."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:

@@ -31,7 +31,7 @@ class Encoded(NamedTuple):
     state: State | None = None
 
 
-class Outcome(NamedTuple):
+class TestPredictions(NamedTuple):
     """Everything that was predicted on one split, in the order of the split.
 
     Attributes:
@@ -48,7 +48,7 @@ class Outcome(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Findings:
+class Analysis:
     """What only the whole split tells.
 
     Attributes:
@@ -118,20 +118,20 @@ class Task(nn.Module):
         """Raw predictions to one number, the mean over what `weight` counts."""
         raise NotImplementedError
 
-    def weight(self, batch: Batch) -> Tensor | int:
+    def num_targets(self, batch: Batch) -> Tensor | int:
         """How many targets the loss of a batch is the mean of."""
         return len(batch.targets)
 
-    def read(self, predictions: Tensor, batch: Batch) -> Tensor:
+    def metric_inputs(self, predictions: Tensor, batch: Batch) -> Tensor:
         """Raw predictions to what the metrics take: probabilities, values in the targets' units."""
         raise NotImplementedError
 
-    def answer(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
+    def decode(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
         """What a person is given: the same, or a sentence that was generated without the targets.
 
         One entry for each of `batch.rows`.
         """
-        return self.read(predictions, batch)
+        return self.metric_inputs(predictions, batch)
 
     def attention(self, encoded: Encoded) -> Tensor | None:
         """How much of each step is seen, (B, T); None for a task that weighs no steps."""
@@ -146,11 +146,13 @@ class Task(nn.Module):
         """New metrics, named by `metric_names` without the loss; means over targets."""
         raise NotImplementedError
 
-    def judge(self, outcome: Outcome) -> Findings:
+    def analyze(self, test_predictions: TestPredictions) -> Analysis:
         """What the whole test split alone tells, such as BLEU, or which of two is better."""
-        return Findings()
+        return Analysis()
 
-    def demonstrate(self, network: nn.Module, folder: Path, outcome: Outcome) -> list[Path]:
+    def sample(
+        self, network: nn.Module, folder: Path, test_predictions: TestPredictions
+    ) -> list[Path]:
         """Leave what the network does when it is asked once more, such as texts that it writes.
 
         Called after the test, with the weights that were tested; it must leave the network and all
@@ -159,10 +161,10 @@ class Task(nn.Module):
         Args:
             network: the architecture around this task.
             folder: of the run.
-            outcome: see `write`.
+            test_predictions: see `write`.
         """
         return []
 
-    def write(self, folder: Path, outcome: Outcome) -> list[Path]:
+    def save_figures(self, folder: Path, test_predictions: TestPredictions) -> list[Path]:
         """Leave the pictures and files that show what was learned in a run's folder."""
         raise NotImplementedError

@@ -14,7 +14,7 @@ from rnnlab.layers import AttentionPooling, Pooling, TokenEmbedding
 from rnnlab.layers.pooling import PoolingName
 from rnnlab.metrics.classification import class_metrics, class_scores
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import Encoded, Findings, LayerMaker, Outcome, Task
+from rnnlab.tasks.base import Analysis, Encoded, LayerMaker, Task, TestPredictions
 from rnnlab.tasks.losses import CLASS_LOSSES, ClassLossName
 
 CHANCE = 0.05  # of a sign test, below which one is called better than the other
@@ -93,7 +93,7 @@ class Classification(Task):
         losses = self.losses(predictions, batch.targets, smoothing, self.focal_gamma)
         return (losses * self.class_weights[batch.targets] if self.training else losses).mean()
 
-    def read(self, predictions: Tensor, batch: Batch) -> Tensor:
+    def metric_inputs(self, predictions: Tensor, batch: Batch) -> Tensor:
         """The probability of each class, (B, classes)."""
         return predictions.softmax(dim=1)
 
@@ -120,32 +120,38 @@ class Classification(Task):
         """See rnnlab.metrics.classification."""
         return class_metrics(self.spec.output_size, self.spec.positive_class)
 
-    def judge(self, outcome: Outcome) -> Findings:
+    def analyze(self, test_predictions: TestPredictions) -> Analysis:
         """Whether the network is better than what it is held against.
 
         Asks the evidence for `rivals`: name -> probabilities (N, classes), of the same targets.
         """
         rivals = {
             name: torch.as_tensor(probabilities)
-            for name, probabilities in outcome.evidence.get("rivals", {}).items()
+            for name, probabilities in test_predictions.evidence.get("rivals", {}).items()
         }
         sentences = [
-            verdict(name, outcome.predictions, rival, outcome.targets, self.spec.positive_class)
+            verdict(
+                name,
+                test_predictions.predictions,
+                rival,
+                test_predictions.targets,
+                self.spec.positive_class,
+            )
             for name, rival in rivals.items()
         ]
-        return Findings(sentences=sentences)
+        return Analysis(sentences=sentences)
 
-    def write(self, folder: Path, outcome: Outcome) -> list[Path]:
+    def save_figures(self, folder: Path, test_predictions: TestPredictions) -> list[Path]:
         """The confusion matrix and the ten most confidently wrong sequences."""
         from rnnlab.plots import tasks as plots
         from rnnlab.runtime.files import write_text
 
-        probabilities, targets = outcome.predictions, outcome.targets
+        probabilities, targets = test_predictions.predictions, test_predictions.targets
         names = self._names()
         counts = confusion_matrix(probabilities.argmax(dim=1), targets, len(names))
         picture = plots.confusion_matrix(counts.numpy(), names, folder / "confusion_matrix.png")
         listing = folder / "most_confidently_wrong.md"
-        write_text(listing, most_confidently_wrong(outcome, names))
+        write_text(listing, most_confidently_wrong(test_predictions, names))
         return [picture, listing]
 
 
@@ -214,10 +220,12 @@ def confusion_matrix(predicted: Tensor, targets: Tensor, classes: int) -> Tensor
     return cells.reshape(classes, classes)
 
 
-def most_confidently_wrong(outcome: Outcome, names: tuple[str, ...], count: int = 10) -> str:
+def most_confidently_wrong(
+    test_predictions: TestPredictions, names: tuple[str, ...], count: int = 10
+) -> str:
     """A readable page of the errors with the highest probability of the wrong class."""
-    confidence, predicted = outcome.predictions.max(dim=1)
-    wrong = (predicted != outcome.targets).nonzero().squeeze(1)
+    confidence, predicted = test_predictions.predictions.max(dim=1)
+    wrong = (predicted != test_predictions.targets).nonzero().squeeze(1)
     worst = wrong[confidence[wrong].argsort(descending=True, stable=True)][:count].tolist()
     lines = [
         "# Most confidently wrong",
@@ -226,7 +234,7 @@ def most_confidently_wrong(outcome: Outcome, names: tuple[str, ...], count: int 
         f"The {len(worst)} with the highest probability of the wrong class:",
     ]
     for rank, i in enumerate(worst, start=1):
-        given, truth = names[int(predicted[i])], names[int(outcome.targets[i])]
+        given, truth = names[int(predicted[i])], names[int(test_predictions.targets[i])]
         lines += ["", f"## {rank}. predicted {given} ({confidence[i]:.1%}), labelled {truth}", ""]
-        lines += [f"Test item {i}.", "", f"> {outcome.example(i).get('text', '')}"]
+        lines += [f"Test item {i}.", "", f"> {test_predictions.example(i).get('text', '')}"]
     return "\n".join(lines) + "\n"

@@ -24,7 +24,7 @@ from rnnlab.metrics.forecasting import (
     in_words,
 )
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import Encoded, Findings, LayerMaker, Outcome, Task
+from rnnlab.tasks.base import Analysis, Encoded, LayerMaker, Task, TestPredictions
 from rnnlab.tasks.losses import FORECAST_LOSSES, ForecastLossName
 
 EXAMPLES = 8  # forecasts in the picture
@@ -112,7 +112,7 @@ class Forecasting(Task):
                 f"{spec.horizon} a forecast is a sum of steps, whose quantiles are not the sums of "
                 "theirs. Choose data.transform=last or none, data.horizon=1, or another loss"
             )
-        self._measured: tuple[Outcome, Table] | None = None
+        self._measured: tuple[TestPredictions, Table] | None = None
 
     def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
         """See Task."""
@@ -141,12 +141,12 @@ class Forecasting(Task):
         loss: Tensor = self.criterion(predictions, wanted)
         return loss
 
-    def read(self, predictions: Tensor, batch: Batch) -> Tensor:
+    def metric_inputs(self, predictions: Tensor, batch: Batch) -> Tensor:
         """The values themselves, in the units of the targets; the median of quantiles."""
         values = self.in_units(predictions, batch)
         return values[..., self.quantiles.index(0.5)] if self.quantiles else values
 
-    def answer(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
+    def decode(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
         """As `read`; of quantiles all of them, (B, horizon, variables, Q)."""
         return self.in_units(predictions, batch)
 
@@ -174,25 +174,27 @@ class Forecasting(Task):
             known["noise_ratio"] = NoiseRatio(self.spec.noise_variance)
         return MetricCollection(known, compute_groups=False)
 
-    def judge(self, outcome: Outcome) -> Findings:
+    def analyze(self, test_predictions: TestPredictions) -> Analysis:
         """Errors of each step of the horizon, the network against each baseline, and its quantiles.
 
         Asks the data set for `naive`, `zero`, `times`, `series`, `rivals`, `references`; see
         SeriesDataModule.evidence in rnnlab.data.forecasting. Without them, as with generated
         series, there is nothing to hold the network against.
         """
-        against = self._against(outcome) if "rivals" in outcome.evidence else Findings()
-        fan = self._of_fan(outcome) if self.quantiles else Findings()
-        return Findings(
+        against = (
+            self._against(test_predictions) if "rivals" in test_predictions.evidence else Analysis()
+        )
+        fan = self._of_fan(test_predictions) if self.quantiles else Analysis()
+        return Analysis(
             scores={**against.scores, **fan.scores},
             baselines=against.baselines,
             sentences=[*against.sentences, *fan.sentences],
             details={**against.details, **fan.details},
         )
 
-    def _against(self, outcome: Outcome) -> Findings:
+    def _against(self, test_predictions: TestPredictions) -> Analysis:
         """The network against each baseline."""
-        table = self.measured(outcome)
+        table = self.measured(test_predictions)
         verdicts = {
             name: compare(table.over_time["network"], errors, self.spec.horizon)
             for name, errors in table.over_time.items()
@@ -202,25 +204,30 @@ class Forecasting(Task):
             name: {measure: float(steps.mean()) for measure, steps in measured.items()}
             for name, measured in table.by_step.items()
         }
-        return Findings(
+        return Analysis(
             scores={name: means["network"][name] for name in self.test_names},
             baselines={name: scores for name, scores in means.items() if name != "network"},
             sentences=[
-                *(in_words(name, verdicts[name]) for name in outcome.evidence["references"]),
-                *self.each_alone(outcome, table),
+                *(
+                    in_words(name, verdicts[name])
+                    for name in test_predictions.evidence["references"]
+                ),
+                *self.each_alone(test_predictions, table),
                 *table.warning(),
             ],
             details={"against": plain(verdicts), "by_step": table.plain()},
         )
 
-    def _of_fan(self, outcome: Outcome) -> Findings:
+    def _of_fan(self, test_predictions: TestPredictions) -> Analysis:
         """How well the quantiles say what may come."""
-        found = calibrate(outcome.predictions.numpy(), outcome.targets.numpy(), self.quantiles)
+        found = calibrate(
+            test_predictions.predictions.numpy(), test_predictions.targets.numpy(), self.quantiles
+        )
         nominal = self.quantiles[-1] - self.quantiles[0]
         below = {
             f"{q:g}": round(float(b), 6) for q, b in zip(self.quantiles, found.below, strict=True)
         }
-        return Findings(
+        return Analysis(
             scores={
                 "pinball": found.pinball,
                 "coverage": found.coverage,
@@ -234,21 +241,23 @@ class Forecasting(Task):
             details={"quantiles": {"nominal_coverage": nominal, "share_below": below}},
         )
 
-    def point(self, outcome: Outcome) -> Outcome:
+    def point(self, test_predictions: TestPredictions) -> TestPredictions:
         """The same with one forecast of each value, (N, H, V)."""
         if not self.quantiles:
-            return outcome
-        return outcome._replace(predictions=outcome.predictions[..., self.quantiles.index(0.5)])
+            return test_predictions
+        return test_predictions._replace(
+            predictions=test_predictions.predictions[..., self.quantiles.index(0.5)]
+        )
 
-    def measured(self, outcome: Outcome) -> "Table":
+    def measured(self, test_predictions: TestPredictions) -> "Table":
         """The network and every baseline, measured once for both `judge` and `write`."""
-        if self._measured is None or self._measured[0] is not outcome:
-            self._measured = outcome, Table.of(self.point(outcome))
+        if self._measured is None or self._measured[0] is not test_predictions:
+            self._measured = test_predictions, Table.of(self.point(test_predictions))
         return self._measured[1]
 
-    def each_alone(self, outcome: Outcome, table: "Table") -> Iterator[str]:
+    def each_alone(self, test_predictions: TestPredictions, table: "Table") -> Iterator[str]:
         """On how many of several series the network is better or worse, each tested alone."""
-        known = outcome.evidence
+        known = test_predictions.evidence
         names = sorted(set(known["series"]))
         if len(names) < 2 or not known["references"]:
             return
@@ -264,20 +273,23 @@ class Forecasting(Task):
             f"{worse} (p < .05; by chance about {0.025 * len(names):.1f} of each)."
         )
 
-    def write(self, folder: Path, outcome: Outcome) -> list[Path]:
+    def save_figures(self, folder: Path, test_predictions: TestPredictions) -> list[Path]:
         """Some forecasts against the truth and a baseline; the errors, of each step too."""
         from rnnlab.plots import tasks as plots
 
-        predicted, truths = self.point(outcome).predictions.numpy(), outcome.targets.numpy()
+        predicted, truths = (
+            self.point(test_predictions).predictions.numpy(),
+            test_predictions.targets.numpy(),
+        )
         shown = np.linspace(0, len(truths) - 1, num=min(EXAMPLES, len(truths)), dtype=int)
-        rivals = outcome.evidence.get("rivals", {})
-        table = self.measured(outcome) if rivals else None
+        rivals = test_predictions.evidence.get("rivals", {})
+        table = self.measured(test_predictions) if rivals else None
         best = table.best_rival() if table else ""
         picture = plots.forecasts(
-            [outcome.example(int(i)) for i in shown],
+            [test_predictions.example(int(i)) for i in shown],
             truths[shown],
             predicted[shown],
-            self.fan(outcome, shown),
+            self.fan(test_predictions, shown),
             (best, rivals[best](shown)) if best else None,
             folder / "forecasts.png",
         )
@@ -295,13 +307,17 @@ class Forecasting(Task):
             pictures += self._write_steps(folder, table, predicted[some] - truths[some])
         return pictures
 
-    def fan(self, outcome: Outcome, shown: Array) -> list[tuple[str, Array, Array]]:
+    def fan(
+        self, test_predictions: TestPredictions, shown: Array
+    ) -> list[tuple[str, Array, Array]]:
         """Where the truth may be of the first variable: names, low and high ends, (examples, H).
 
         What the quantiles say, the widest interval first; without quantiles two sigma of the noise
         where it is known, else the middle 80% of the errors that were made.
         """
-        said = outcome.predictions.numpy()[shown, :, 0]  # (examples, H) or (examples, H, Q)
+        said = test_predictions.predictions.numpy()[
+            shown, :, 0
+        ]  # (examples, H) or (examples, H, Q)
         if self.quantiles:
             return [
                 (f"{self.quantiles[high] - self.quantiles[low]:.0%} interval", *ends)
@@ -311,7 +327,9 @@ class Forecasting(Task):
         if self.spec.noise_variance:
             sigma = self.spec.noise_variance**0.5
             return [("2 sigma of the noise", said - 2 * sigma, said + 2 * sigma)]
-        errors = outcome.predictions[..., 0].numpy() - outcome.targets[..., 0].numpy()
+        errors = (
+            test_predictions.predictions[..., 0].numpy() - test_predictions.targets[..., 0].numpy()
+        )
         low, high = -np.quantile(errors, [0.9, 0.1], axis=0)
         return [("middle 80% of errors", said + low, said + high)]
 
@@ -355,15 +373,15 @@ class Table(NamedTuple):
     over_time: Mapping[str, Array]
 
     @classmethod
-    def of(cls, outcome: Outcome) -> "Table":
+    def of(cls, test_predictions: TestPredictions) -> "Table":
         """Measure what was predicted, and what the baselines say of the same targets."""
-        known = outcome.evidence
-        predicted = outcome.predictions.numpy()
+        known = test_predictions.evidence
+        predicted = test_predictions.predictions.numpy()
         forecasts = {"network": lambda rows: predicted[rows], **known["rivals"]}
         by_step, squared = {}, {}
         _, moment = np.unique(known["times"], return_inverse=True)
         for name, forecast in forecasts.items():
-            by_step[name], squared[name] = measure(forecast, outcome)
+            by_step[name], squared[name] = measure(forecast, test_predictions)
         over_time = {
             name: np.bincount(moment, errors) / np.bincount(moment)
             for name, errors in squared.items()
@@ -397,9 +415,11 @@ class Table(NamedTuple):
             yield f"The lowest squared error is that of a baseline: {best}."
 
 
-def measure(forecast: Callable[[Array], Array], outcome: Outcome) -> tuple[dict[str, Array], Array]:
+def measure(
+    forecast: Callable[[Array], Array], test_predictions: TestPredictions
+) -> tuple[dict[str, Array], Array]:
     """The errors of each step of the horizon (H,), and the squared error of each target (N,)."""
-    known, truths = outcome.evidence, outcome.targets.numpy()
+    known, truths = test_predictions.evidence, test_predictions.targets.numpy()
     rows = np.arange(len(truths))
     sums: dict[str, Array] = {}
     squared = np.empty(len(truths))

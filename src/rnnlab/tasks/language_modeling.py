@@ -9,15 +9,13 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
-from rnnlab.analysis.samples import samples_page
-from rnnlab.analysis.surprisal import surprise_page
 from rnnlab.config.types import PositiveInt, Probability
 from rnnlab.layers import LockedDropout, TokenEmbedding, linear_cross_entropy
 from rnnlab.layers.recurrent import State
 from rnnlab.layers.sampling import Step
 from rnnlab.metrics.language_modeling import Perplexity
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import Encoded, Findings, LayerMaker, Outcome, Task
+from rnnlab.tasks.base import Analysis, Encoded, LayerMaker, Task, TestPredictions
 
 BUCKETS = (0, 1, 10, 100, 1_000, 10_000, 100_000)  # times that training has a token, from ...
 
@@ -25,7 +23,7 @@ BUCKETS = (0, 1, 10, 100, 1_000, 10_000, 100_000)  # times that training has a t
 class LanguageModeling(Task):
     """Embed tokens, carry the state on, one linear layer from each output to the next token.
 
-    The data set gives as evidence of a split (`Outcome.evidence`):
+    The data set gives as evidence of a split (`TestPredictions.evidence`):
         pieces: each token as a person reads it, V of them.
         joint: what stands between two of them in a text.
         decode: ids to a text.
@@ -115,11 +113,11 @@ class LanguageModeling(Task):
         """Mean negative log likelihood of a token, in nats."""
         return -predictions.mean()
 
-    def weight(self, batch: Batch) -> Tensor | int:
+    def num_targets(self, batch: Batch) -> Tensor | int:
         """Tokens."""
         return batch.targets.numel()
 
-    def read(self, predictions: Tensor, batch: Batch) -> Tensor:
+    def metric_inputs(self, predictions: Tensor, batch: Batch) -> Tensor:
         """The log probability of each target, in nats, (B, T)."""
         return predictions
 
@@ -133,14 +131,17 @@ class LanguageModeling(Task):
 
         return step
 
-    def demonstrate(self, network: nn.Module, folder: Path, outcome: Outcome) -> list[Path]:
+    def sample(
+        self, network: nn.Module, folder: Path, test_predictions: TestPredictions
+    ) -> list[Path]:
         """Texts that the network writes, at several temperatures."""
+        from rnnlab.analysis.samples import samples_page
         from rnnlab.runtime.files import write_text
 
         trained = network.training
         network.eval()
         device = self.scores.weight.device
-        page = samples_page(self.stepper(network), outcome.evidence["decode"], device)
+        page = samples_page(self.stepper(network), test_predictions.evidence["decode"], device)
         network.train(trained)
         return [write_text(folder / "samples.md", page)]
 
@@ -151,28 +152,31 @@ class LanguageModeling(Task):
             known["bits_per_character"] = Bits()
         return MetricCollection(known, compute_groups=False)
 
-    def judge(self, outcome: Outcome) -> Findings:
+    def analyze(self, test_predictions: TestPredictions) -> Analysis:
         """How the loss is spread over rare and frequent tokens."""
-        buckets = loss_by_frequency(outcome)
+        buckets = loss_by_frequency(test_predictions)
         sentences = [
             f"test tokens that training has {bucket['times']} times: {bucket['share']:.1%} of all, "
             f"loss {bucket['loss']:.2f}"
             for bucket in buckets[:1] + buckets[1:][-1:]  # the rarest and the most frequent ones
         ]
-        return Findings(sentences=sentences, details={"loss_by_frequency": buckets})
+        return Analysis(sentences=sentences, details={"loss_by_frequency": buckets})
 
-    def write(self, folder: Path, outcome: Outcome) -> list[Path]:
+    def save_figures(self, folder: Path, test_predictions: TestPredictions) -> list[Path]:
         """Loss by frequency, the frequencies themselves, and passages with their surprise."""
+        from rnnlab.analysis.surprisal import surprise_page
         from rnnlab.plots import tasks as plots
         from rnnlab.runtime.files import write_text
 
-        known = outcome.evidence
+        known = test_predictions.evidence
         return [
-            plots.loss_by_frequency(loss_by_frequency(outcome), folder / "loss_by_frequency.png"),
+            plots.loss_by_frequency(
+                loss_by_frequency(test_predictions), folder / "loss_by_frequency.png"
+            ),
             plots.token_frequencies(
                 known["counts"], known["unknown"], folder / "token_frequencies.png"
             ),
-            write_text(folder / "surprise.html", surprise_page(outcome)),
+            write_text(folder / "surprise.html", surprise_page(test_predictions)),
         ]
 
 
@@ -185,13 +189,13 @@ class Bits(Perplexity):
         return result
 
 
-def loss_by_frequency(outcome: Outcome) -> list[dict[str, Any]]:
+def loss_by_frequency(test_predictions: TestPredictions) -> list[dict[str, Any]]:
     """How often training has a token, its share of the test tokens, and their mean loss in nats.
 
     Only ranges that some test token falls into.
     """
-    seen = np.asarray(outcome.evidence["counts"])[outcome.targets.numpy()]
-    losses = -outcome.predictions.double().numpy()
+    seen = np.asarray(test_predictions.evidence["counts"])[test_predictions.targets.numpy()]
+    losses = -test_predictions.predictions.double().numpy()
     ranges = np.searchsorted(BUCKETS, seen, side="right") - 1
     return [
         {

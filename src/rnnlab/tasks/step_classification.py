@@ -10,7 +10,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassExactMatch
 from rnnlab.config.types import NonNegativeFloat, PositiveInt, Probability
 from rnnlab.layers import TokenEmbedding
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import Encoded, LayerMaker, Outcome, Task
+from rnnlab.tasks.base import Encoded, LayerMaker, Task, TestPredictions
 from rnnlab.tasks.classification import confusion_matrix
 from rnnlab.tasks.losses import CLASS_LOSSES, ClassLossName
 
@@ -82,11 +82,11 @@ class StepClassification(Task):
         scores, targets = predictions.flatten(0, 1), batch.targets.flatten()
         return self.losses(scores, targets, 0.0, self.focal_gamma).mean()
 
-    def read(self, predictions: Tensor, batch: Batch) -> Tensor:
+    def metric_inputs(self, predictions: Tensor, batch: Batch) -> Tensor:
         """The probability of each class, (B, classes, horizon) as metrics want it."""
         return predictions.softmax(dim=2).transpose(1, 2)
 
-    def answer(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
+    def decode(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
         """The probability of each class at each step, (B, horizon, classes)."""
         return predictions.softmax(dim=2)
 
@@ -101,31 +101,32 @@ class StepClassification(Task):
             compute_groups=False,
         )
 
-    def write(self, folder: Path, outcome: Outcome) -> list[Path]:
+    def save_figures(self, folder: Path, test_predictions: TestPredictions) -> list[Path]:
         """The accuracy of each step, the confusion matrix, and the first test sequences."""
         from rnnlab.plots import tasks as plots
         from rnnlab.runtime.files import write_text
 
         names = self.spec.class_names or tuple(map(str, range(self.spec.output_size)))
-        predicted, targets = outcome.predictions.argmax(dim=2), outcome.targets
+        predicted, targets = test_predictions.predictions.argmax(dim=2), test_predictions.targets
         shares = (predicted == targets).float().mean(dim=0)
         counts = confusion_matrix(predicted.flatten(), targets.flatten(), len(names))
         return [
             plots.step_accuracy(shares.numpy(), 1 / len(names), folder / "step_accuracy.png"),
             plots.confusion_matrix(counts.numpy(), names, folder / "confusion_matrix.png"),
-            write_text(folder / "examples.md", listing(outcome, predicted, names)),
+            write_text(folder / "examples.md", listing(test_predictions, predicted, names)),
         ]
 
 
-def listing(outcome: Outcome, predicted: Tensor, names: tuple[str, ...]) -> str:
+def listing(test_predictions: TestPredictions, predicted: Tensor, names: tuple[str, ...]) -> str:
     """A readable page of the first sequences: what was read, wanted and said."""
     lines = ["# The first test sequences", ""]
     for i in range(min(EXAMPLES, len(predicted))):
         wanted, said = (
-            " ".join(names[int(k)] for k in row) for row in (outcome.targets[i], predicted[i])
+            " ".join(names[int(k)] for k in row)
+            for row in (test_predictions.targets[i], predicted[i])
         )
         mark = "right" if wanted == said else "WRONG"
-        read = outcome.example(i).get("text", "")
+        read = test_predictions.example(i).get("text", "")
         lines += [f"{i}. {mark}", f"   - read   `{read}`", f"   - wanted `{wanted}`"]
         lines += [f"   - said   `{said}`"]
     return "\n".join(lines) + "\n"

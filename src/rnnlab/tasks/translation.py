@@ -22,7 +22,7 @@ from rnnlab.layers.recurrent import State
 from rnnlab.layers.search import Hypothesis, beam_search, greedy
 from rnnlab.metrics.language_modeling import Perplexity
 from rnnlab.spec import Batch, DataSpec, valid_steps
-from rnnlab.tasks.base import Encoded, Findings, LayerMaker, Outcome, Task
+from rnnlab.tasks.base import Analysis, Encoded, LayerMaker, Task, TestPredictions
 from rnnlab.tasks.teacher_forcing import Decay, true_share
 
 SHOWN = 4  # test sentences whose attention is drawn, and of which several answers are kept
@@ -162,11 +162,11 @@ class Translation(Task):
             label_smoothing=self.label_smoothing if self.training else 0.0,
         )
 
-    def weight(self, batch: Batch) -> Tensor:
+    def num_targets(self, batch: Batch) -> Tensor:
         """Target tokens, the ends included."""
         return (batch.targets != PADDING).sum()
 
-    def read(self, predictions: Tensor, batch: Batch) -> Tensor:
+    def metric_inputs(self, predictions: Tensor, batch: Batch) -> Tensor:
         """Log-probability of each target token, and whether it was the first choice, (B, U, 2)."""
         surprise = cross_entropy(
             predictions.flatten(0, 1), batch.targets.flatten(), reduction="none"
@@ -179,7 +179,7 @@ class Translation(Task):
         known = {"perplexity": SentencePerplexity(), "accuracy": TokenAccuracy()}
         return MetricCollection(known, compute_groups=False)
 
-    def answer(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
+    def decode(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
         """A sentence for each source, written without the targets, (B, U)."""
         shown = bool((batch.rows < SHOWN).any())
         if self.beam_size == 1:
@@ -217,9 +217,9 @@ class Translation(Task):
             length = int(batch.lengths[i])
             self._written[int(batch.rows[i])] = [one.on_cpu(length) for one in found[i]]
 
-    def judge(self, outcome: Outcome) -> Findings:
+    def analyze(self, test_predictions: TestPredictions) -> Analysis:
         """BLEU and chrF by sacrebleu over all strings at once, and of the copied sources."""
-        translations = Translations.of(outcome)
+        translations = Translations.of(test_predictions)
         quality, copied = translations.quality(), translations.copied()
         sentences = [
             f"test BLEU {quality.scores['bleu']:.2f} ({quality.signatures['bleu']})",
@@ -233,19 +233,19 @@ class Translation(Task):
             "bleu_lowercase": lower,
             "decoding": {"beam_size": self.beam_size, "length_penalty": self.length_penalty},
         }
-        return Findings(quality.scores, {"copy the source": copied.scores}, sentences, details)
+        return Analysis(quality.scores, {"copy the source": copied.scores}, sentences, details)
 
-    def write(self, folder: Path, outcome: Outcome) -> list[Path]:
+    def save_figures(self, folder: Path, test_predictions: TestPredictions) -> list[Path]:
         """Translations to read, BLEU by length, and where the decoder looked."""
         from rnnlab.plots import tasks as plots
 
         translations = Translations.of(
-            outcome, decoding=self.decoding(), choices=self._choices(outcome)
+            test_predictions, decoding=self.decoding(), choices=self._choices(test_predictions)
         )
         names, scores, counts = translations.bleu_by_length()
         picture = plots.bleu_by_length(names, scores, counts, folder / "bleu_by_length.png")
         files = [write_page(folder, translations), picture]
-        maps = self._drawn(outcome)
+        maps = self._drawn(test_predictions)
         if maps:
             files.append(plots.attention_maps(maps, folder / "attention.png"))
         return files
@@ -256,30 +256,32 @@ class Translation(Task):
             return "greedily"
         return f"by a beam of {self.beam_size}, length penalty {self.length_penalty:g}"
 
-    def _kept(self, outcome: Outcome) -> list[tuple[int, list[Hypothesis]]]:
+    def _kept(self, test_predictions: TestPredictions) -> list[tuple[int, list[Hypothesis]]]:
         """Place in the outcome, and what was written, of the sentences that are shown."""
-        place = {row: i for i, row in enumerate(outcome.evidence["rows"])}
+        place = {row: i for i, row in enumerate(test_predictions.evidence["rows"])}
         return [(place[row], best) for row, best in sorted(self._written.items()) if row in place]
 
-    def _drawn(self, outcome: Outcome) -> list[tuple[list[str], list[str], NDArray[Any]]]:
+    def _drawn(
+        self, test_predictions: TestPredictions
+    ) -> list[tuple[list[str], list[str], NDArray[Any]]]:
         """Source tokens, written tokens and attention of some test sentences."""
-        known = outcome.evidence
+        known = test_predictions.evidence
         return [
             (
                 known["source_tokens"](i),
                 known["target_tokens"](best[0].tokens.tolist()),
                 best[0].weights.numpy(),
             )
-            for i, best in self._kept(outcome)
+            for i, best in self._kept(test_predictions)
             if best[0].weights is not None
         ]
 
-    def _choices(self, outcome: Outcome) -> dict[int, list[tuple[str, float]]]:
+    def _choices(self, test_predictions: TestPredictions) -> dict[int, list[tuple[str, float]]]:
         """Several answers to some test sentences, where a beam gave several."""
-        read = outcome.evidence["detokenize"]
+        read = test_predictions.evidence["detokenize"]
         return {
             i: [(read(one.tokens.tolist()), one.score) for one in best]
-            for i, best in self._kept(outcome)
+            for i, best in self._kept(test_predictions)
             if len(best) > 1
         }
 

@@ -75,7 +75,7 @@ def test_streams_are_read_side_by_side_window_by_window() -> None:
     assert first.rows.tolist() == [[0, 1, 2], [5, 6, 7]]
     assert second.inputs.tolist() == [[12, 13], [17, 18]]
     assert second.targets.tolist() == [[13, 14], [18, 19]]
-    assert (first.goes_on, second.goes_on) == (False, True)
+    assert (first.continues, second.continues) == (False, True)
     assert second.lengths.tolist() == [2, 2]
 
 
@@ -130,8 +130,8 @@ def test_it_goes_on_in_mid_epoch_with_a_window_that_goes_on() -> None:
     other.load_state_dict(made.state_dict())
     rest, wanted = list(other), list(one)
     assert [b.rows.tolist() for b in rest] == [b.rows.tolist() for b in wanted]
-    assert all(batch.goes_on for batch in rest)
-    assert not next(iter(other)).goes_on, "the next epoch begins anew"
+    assert all(batch.continues for batch in rest)
+    assert not next(iter(other)).continues, "the next epoch begins anew"
 
 
 def test_an_order_has_one_window_more_for_the_rest() -> None:
@@ -169,9 +169,9 @@ def test_windows_are_drawn_by_seed_epoch_and_place() -> None:
 
 def test_a_batch_asks_for_a_rate_that_goes_with_its_steps() -> None:
     made = list(StreamLoader(ids_of(100), 100, 1, seq_len=10, training=True, jitter=4))
-    assert [batch.rate_factor for batch in made] == [b.inputs.shape[1] / 10 for b in made]
-    assert len({batch.rate_factor for batch in made}) > 3
-    assert {batch.rate_factor for batch in loader(100, 1, 7)} == {1.0}
+    assert [batch.lr_scale for batch in made] == [b.inputs.shape[1] / 10 for b in made]
+    assert len({batch.lr_scale for batch in made}) > 3
+    assert {batch.lr_scale for batch in loader(100, 1, 7)} == {1.0}
 
 
 # Memory.

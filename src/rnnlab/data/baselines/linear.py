@@ -82,10 +82,10 @@ def indicators(
     """A sparse matrix (count, known) that is one where the text has the n-gram."""
     from scipy.sparse import csr_matrix
 
-    places = np.searchsorted(known, codes).clip(max=max(len(known) - 1, 0))
-    there = known[places] == codes
+    positions = np.searchsorted(known, codes).clip(max=max(len(known) - 1, 0))
+    there = known[positions] == codes
     shape = (count, len(known))
-    matrix = csr_matrix((np.ones(there.sum()), (rows[there], places[there])), shape=shape)
+    matrix = csr_matrix((np.ones(there.sum()), (rows[there], positions[there])), shape=shape)
     matrix.data[:] = 1.0
     return matrix
 

@@ -60,8 +60,8 @@ class Bigram:
     def probabilities(self, before: Ids, after: Ids) -> Floats:
         """p(after | before) of each pair, (N,)."""
         wanted = self._pair(before, after)
-        places = np.searchsorted(self.pairs, wanted).clip(max=len(self.pairs) - 1)
-        counts = np.where(self.pairs[places] == wanted, self.counts[places], 0)
+        positions = np.searchsorted(self.pairs, wanted).clip(max=len(self.pairs) - 1)
+        counts = np.where(self.pairs[positions] == wanted, self.counts[positions], 0)
         seen = self.seen[before]
         known = np.maximum(counts - self.discount, 0) / np.maximum(seen, 1)
         left = np.where(seen > 0, self.discount * self.followers[before] / np.maximum(seen, 1), 1)

@@ -207,6 +207,6 @@ class StreamLoader(ResumableLoader):
             torch.full((len(rows),), steps),
             torch.from_numpy(self.ids[rows + 1].astype(np.int64)),
             torch.from_numpy(rows),
-            goes_on=index > 0,
-            rate_factor=steps / self.order.seq_len if self.order.jitter else 1.0,
+            continues=index > 0,
+            lr_scale=steps / self.order.seq_len if self.order.jitter else 1.0,
         )

@@ -95,8 +95,8 @@ def run_trial(job: Job, conf: Path) -> Verdict:
 
     plain = settings_of(job, conf)
     known = {**plain, **begun(job)}
-    guests = [Reporter(job.reporting, str(known["monitor"]))] if job.reporting else []
-    finished = experiment.run(plain, guests)
+    extra_callbacks = [Reporter(job.reporting, str(known["monitor"]))] if job.reporting else []
+    finished = experiment.run(plain, extra_callbacks)
     if math.isnan(finished.score):
         return without_score(job, str(finished.report["monitor"]))
     return verdict(job, "complete")
@@ -129,10 +129,10 @@ def settings_of(job: Job, conf: Path) -> dict[str, Any]:
 
 def introduce(logger: dict[str, Any] | None, identity: Mapping[str, str]) -> None:
     """Tell a logger which trial of which search it logs, as far as it asks."""
-    from rnnlab.config.schema import RUNTIME, locate, settable
+    from rnnlab.config.schema import RUNTIME, configurable_parameters, locate
 
     if logger is not None:
-        taken, _ = settable(locate(logger["_target_"]), RUNTIME["logger"])
+        taken, _ = configurable_parameters(locate(logger["_target_"]), RUNTIME["logger"])
         logger.update({key: value for key, value in identity.items() if key in taken})
 
 
@@ -250,6 +250,6 @@ def free_memory() -> None:
     from rnnlab.runtime import allocator as memory
 
     gc.collect()
-    memory.give_back()
+    memory.release_freed_memory()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

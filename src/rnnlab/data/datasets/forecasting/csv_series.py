@@ -6,4 +6,4 @@ from rnnlab.data.forecasting import SeriesDataModule
 class CsvSeriesDataModule(SeriesDataModule):
     """Series in one CSV file: a row for each time (and series); see SeriesDataModule."""
 
-    places = ("local",)
+    available_sources = ("local",)

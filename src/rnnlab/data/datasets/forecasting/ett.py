@@ -35,7 +35,7 @@ class ETTDataModule(SeriesDataModule):
         settings: see SeriesDataModule; `path` is the file, or a folder with it.
     """
 
-    places = ("hub", "local")
+    available_sources = ("hub", "local")
 
     def __init__(self, station: Station = "ETTh1", **settings: Any) -> None:
         super().__init__(**settings)

@@ -39,7 +39,7 @@ class StocksDataModule(SeriesDataModule):
         settings: see SeriesDataModule.
     """
 
-    places = ("embedded", "local")
+    available_sources = ("embedded", "local")
 
     def __init__(
         self, forecast: Wanted = "return", close_column: str = "Close", **settings: Any
@@ -62,7 +62,7 @@ class StocksDataModule(SeriesDataModule):
 
     # Where prices come from.
 
-    def embedded(self) -> Source:
+    def packaged(self) -> Source:
         """See PreparedDataModule."""
         file = package_file(PACKAGE, FILE)
         version = package_version("bokeh-sampledata")

@@ -24,9 +24,9 @@ class WeatherDataModule(SeriesDataModule):
         21 variables, split 70 / 10 / 20 %).
     """
 
-    places = ("embedded", "local")
+    available_sources = ("embedded", "local")
 
-    def embedded(self) -> Source:
+    def packaged(self) -> Source:
         """See PreparedDataModule."""
         file = package_file(PACKAGE, FILE)
         known = Provenance(

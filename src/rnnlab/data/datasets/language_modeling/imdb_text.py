@@ -44,7 +44,7 @@ class IMDBTextDataModule(LanguageModelingDataModule):
         seed: of what is drawn while training.
     """
 
-    places = ("embedded", "hub", "local")
+    available_sources = ("embedded", "hub", "local")
 
     def __init__(
         self,
@@ -74,9 +74,9 @@ class IMDBTextDataModule(LanguageModelingDataModule):
             source, path, text_column, group_column=group_column, encoding=encoding
         )
 
-    def embedded(self) -> Source:
+    def packaged(self) -> Source:
         """See PreparedDataModule."""
-        return self.reviews.embedded()
+        return self.reviews.packaged()
 
     def hub(self) -> Source:
         """See PreparedDataModule."""

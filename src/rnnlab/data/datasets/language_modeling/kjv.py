@@ -27,10 +27,10 @@ class KJVDataModule(LanguageModelingDataModule):
     predicted from a later one of its book, and all kinds of books are in all splits.
     """
 
-    places = ("embedded",)
+    available_sources = ("embedded",)
     version = 1
 
-    def embedded(self) -> Source:
+    def packaged(self) -> Source:
         """See PreparedDataModule."""
         file = package_file(PACKAGE, FILE)
         note = "the end of each book is held out"

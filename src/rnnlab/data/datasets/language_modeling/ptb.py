@@ -19,7 +19,7 @@ class PTBDataModule(LanguageModelingDataModule):
     local: a folder with ptb.train.txt, ptb.valid.txt and ptb.test.txt, which may be compressed.
     """
 
-    places = ("hub", "local")
+    available_sources = ("hub", "local")
     published = {"train": 929_589, "val": 73_760, "test": 82_430}  # noqa: RUF012
 
     def hub(self) -> Source:

@@ -19,7 +19,7 @@ class WikiText2DataModule(LanguageModelingDataModule):
         compressed.
     """
 
-    places = ("hub", "local")
+    available_sources = ("hub", "local")
     published = {"train": 2_088_628, "val": 217_646, "test": 245_569}  # noqa: RUF012
 
     def hub(self) -> Source:

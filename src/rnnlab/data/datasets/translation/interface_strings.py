@@ -43,7 +43,7 @@ class InterfaceStringsDataModule(ParallelTextDataModule):
         shuffle: draw the batches anew in each epoch.
     """
 
-    places = ("embedded",)
+    available_sources = ("embedded",)
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class InterfaceStringsDataModule(ParallelTextDataModule):
         )
         self.locale = LOCALES.get(language, language).replace("_", "-")
 
-    def embedded(self) -> Source:
+    def packaged(self) -> Source:
         """See PreparedDataModule."""
         distribution = f"jupyterlab-language-pack-{self.locale}"
         files = find_catalogues(distribution, self.locale.replace("-", "_"))

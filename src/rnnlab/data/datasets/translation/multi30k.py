@@ -45,7 +45,7 @@ class Multi30kDataModule(ParallelTextDataModule):
         shuffle: draw the batches anew in each epoch.
     """
 
-    places = ("hub", "local")
+    available_sources = ("hub", "local")
 
     def __init__(
         self,

@@ -43,7 +43,7 @@ class NumbersDataModule(ParallelTextDataModule):
         shuffle: draw the batches anew in each epoch.
     """
 
-    places = ("embedded",)
+    available_sources = ("embedded",)
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class NumbersDataModule(ParallelTextDataModule):
         drawn = [self.largest, self.sizes, self.numbers_seed]
         return {**super().settings(), "numbers": drawn}
 
-    def embedded(self) -> Source:
+    def packaged(self) -> Source:
         """See PreparedDataModule."""
         for language in self.languages:
             spelled(0, language)  # is it known?
