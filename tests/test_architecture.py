@@ -48,8 +48,6 @@ EXCEPTIONS = {  # imports that still have to go
     ("tasks", "analysis"),
     ("tasks", "plots"),
     ("tasks", "report"),
-    ("data", "layers"),
-    ("metrics", "layers"),
 }
 FOREIGN = {  # package -> the only folders or modules that may import it
     "hydra": ("config", "experiment.build", "sweeps"),

@@ -10,9 +10,8 @@ import rnnlab
 from rnnlab.data.datasets.translation.numbers import spelled
 from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.experiment.run import run
-from rnnlab.layers.embedding import END
 from rnnlab.models import RecurrentModel
-from rnnlab.spec import Batch
+from rnnlab.spec import END_ID, Batch
 from tests.helpers.configs import compose
 
 
@@ -38,7 +37,7 @@ def where_it_looked(
         before, written = written, len(target.decode(tokens[: step + 1]))
         if 0 < before < joint:
             units.append(float(best.weights[step, hyphen + 1 :].sum()))
-        elif before >= joint + 3 and token != END:
+        elif before >= joint + 3 and token != END_ID:
             tens.append(float(best.weights[step, :hyphen].sum()))
     return units, tens
 

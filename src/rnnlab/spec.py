@@ -6,6 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+PADDING_ID, UNKNOWN_ID = 0, 1  # the first two token ids of every vocabulary
+START_ID, END_ID = 2, 3  # the next two, of vocabularies for generated or continuous text
+
 
 @dataclass(frozen=True)
 class DataSpec:

@@ -169,7 +169,9 @@ def test_several_series_are_split_at_the_same_dates(tmp_path: Path) -> None:
     file.write_text("\n".join(["date,name,value", *rows]))
     data = made(file, series_column="name", seq_len=2, val_fraction=0.25, test_fraction=0.25)
     for split, hour in {"val": 12, "test": 18}.items():
-        moments = {int(t) for t in data.evidence(split, np.arange(data.size(split)))["times"]}
+        moments = {
+            int(t) for t in data.evaluation_context(split, np.arange(data.size(split)))["times"]
+        }
         assert min(moments) == int(np.datetime64(f"2020-01-01T{hour}:00:00").astype(int))
     assert data.size("val") == 2 * (12 - 2)
 
@@ -312,15 +314,17 @@ def test_the_ridge_finds_what_is_linear(shared: bool, subtract_last: bool) -> No
 
 
 @pytest.mark.parametrize("channels", ["joint", "independent"])
-def test_the_rivals_of_a_target_forecast_its_own_variables(channels: str, tmp_path: Path) -> None:
+def test_the_baselines_of_a_target_forecast_its_own_variables(
+    channels: str, tmp_path: Path
+) -> None:
     """In any order, each target's forecast is the one of its window, variable by variable."""
     data = made(walks_file(tmp_path), channels=channels)
     rows = np.random.default_rng(0).permutation(data.size("test"))
     window, variables = data.place(rows)
-    for name, forecast in data.evidence("test", rows)["rivals"].items():
+    for name, forecast in data.evaluation_context("test", rows)["baselines"].items():
         found = forecast(np.arange(len(rows)))
         for i in range(0, len(rows), 7):
-            whole = data.rivals("test")[name](window[i : i + 1])[0]  # (H, V)
+            whole = data.baseline_forecasts("test")[name](window[i : i + 1])[0]  # (H, V)
             wanted = whole[:, np.broadcast_to(variables, (len(rows), variables.shape[1]))[i]]
             np.testing.assert_allclose(found[i], wanted)
 

@@ -314,8 +314,11 @@ def test_the_linear_baseline_is_fitted_once(crowded, monkeypatch):
     again = opened(crowded)
     assert (again.baselines("val"), again.baselines("test")) == first
     rows = np.array([3, 1])
-    rivals = again.evidence("test", rows)["rivals"]
-    assert rivals["linear"].tolist() == again.rivals("test")["linear"][rows].tolist()
+    probabilities = again.evaluation_context("test", rows)["baselines"]
+    assert (
+        probabilities["linear"].tolist()
+        == again.baseline_probabilities("test")["linear"][rows].tolist()
+    )
 
 
 def test_without_scikit_learn_one_note_says_how_to_get_it(crowded, monkeypatch):
@@ -328,5 +331,5 @@ def test_without_scikit_learn_one_note_says_how_to_get_it(crowded, monkeypatch):
         "no linear baseline without scikit-learn: pip install 'rnnlab[linear]'"
     ]
     assert set(data.baselines("test")) == {"majority"}
-    assert data.evidence("test", np.arange(2)) == {"rivals": {}}
+    assert data.evaluation_context("test", np.arange(2)) == {"baselines": {}}
     assert opened(crowded, linear_baseline=False).provenance.notes == []

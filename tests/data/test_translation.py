@@ -19,7 +19,7 @@ from rnnlab.data.readers.sentence_pairs import aligned, read_lines
 from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.layers.embedding import END, PADDING, UNKNOWN
+from rnnlab.spec import END_ID, PADDING_ID, UNKNOWN_ID
 from tests.helpers.configs import mirrored_pairs, write_lines
 
 
@@ -232,7 +232,7 @@ def test_the_vocabularies_know_the_training_split_alone(tmp_path: Path, tokens: 
     data = ready(folder_data(split_folder(tmp_path, **parts), tokens=tokens))
     for vocabulary, foreign in zip(data.vocabularies.values(), ("zq", "ZQ"), strict=True):
         assert not any(letter in piece for piece in vocabulary.pieces[4:] for letter in foreign)
-    assert UNKNOWN in data.gather("test", np.array([0])).inputs
+    assert UNKNOWN_ID in data.gather("test", np.array([0])).inputs
 
 
 def test_subwords_are_merged_in_the_training_split_alone(tmp_path: Path) -> None:
@@ -262,9 +262,9 @@ def test_a_batch_holds_the_texts_ids_and_the_targets_ends(tmp_path: Path) -> Non
     for i, (text, reference) in enumerate(all_pairs(data, "train")[:5]):
         assert source.decode(batch.inputs[i].tolist()) == text
         assert target.decode(batch.targets[i].tolist()) == reference
-        end = batch.targets[i].tolist().index(END)
+        end = batch.targets[i].tolist().index(END_ID)
         assert end == len(reference.split())
-        assert (batch.targets[i, end + 1 :] == PADDING).all()
+        assert (batch.targets[i, end + 1 :] == PADDING_ID).all()
         assert batch.lengths[i] == len(text.split())
 
 
@@ -337,10 +337,10 @@ def test_both_vocabularies_are_kept_with_the_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tokens", ["bpe", "characters", "words"])
-def test_evidence_gives_texts_back_as_they_were(tmp_path: Path, tokens: Any) -> None:
+def test_evaluation_context_gives_texts_back_as_they_were(tmp_path: Path, tokens: Any) -> None:
     data = ready(two_files(tmp_path, *many(), tokens=tokens))
     rows = np.array([3, 0, 2])
-    known = data.evidence("test", rows)
+    known = data.evaluation_context("test", rows)
     batch = data.gather("test", rows)
     assert known["sources"] == [data.example("test", row)["text"] for row in rows]
     assert known["references"] == [data.example("test", row)["reference"] for row in rows]

@@ -23,8 +23,7 @@ from rnnlab.layers import (
     reverse_valid_steps,
     rnn_cell,
 )
-from rnnlab.layers.embedding import PADDING, UNKNOWN
-from rnnlab.spec import valid_steps
+from rnnlab.spec import PADDING_ID, UNKNOWN_ID, valid_steps
 
 B, T, D, H = 4, 7, 3, 5
 
@@ -423,11 +422,11 @@ def test_dropouts_of_zero_are_the_identity_in_training():
 
 def test_word_dropout_replaces_its_share_of_the_words_and_no_padding():
     tokens = torch.randint(2, 1000, (100, 100))
-    tokens[:, 70:] = PADDING
+    tokens[:, 70:] = PADDING_ID
     dropped = WordDropout(0.3)(tokens)
     changed = dropped != tokens
-    assert (dropped[:, 70:] == PADDING).all()
-    assert (dropped[changed] == UNKNOWN).all()
+    assert (dropped[:, 70:] == PADDING_ID).all()
+    assert (dropped[changed] == UNKNOWN_ID).all()
     assert changed[:, :70].float().mean().item() == pytest.approx(0.3, abs=0.03)
 
 
@@ -446,7 +445,7 @@ def test_type_dropout_drops_rows_of_the_embedding_matrix() -> None:
 
 def test_token_embedding_gives_a_vector_a_token_and_zeros_for_padding():
     embedding = TokenEmbedding(num_tokens=11, size=D).eval()
-    vectors = embedding(torch.tensor([[4, 10, 1], [4, PADDING, PADDING]]))
+    vectors = embedding(torch.tensor([[4, 10, 1], [4, PADDING_ID, PADDING_ID]]))
     assert vectors.shape == (2, 3, D)
     assert torch.equal(vectors[0, 0], vectors[1, 0])
     assert not vectors[1, 1:].any()
@@ -455,8 +454,8 @@ def test_token_embedding_gives_a_vector_a_token_and_zeros_for_padding():
 
 def test_token_embedding_reads_dropped_words_as_unknown():
     embedding = TokenEmbedding(num_tokens=11, size=D, word_dropout=0.999999)
-    vectors = embedding(torch.tensor([[4, 7, PADDING]]))
-    unknown = embedding.vectors.weight[UNKNOWN]
+    vectors = embedding(torch.tensor([[4, 7, PADDING_ID]]))
+    unknown = embedding.vectors.weight[UNKNOWN_ID]
     assert torch.equal(vectors[0, 0], unknown)
     assert torch.equal(vectors[0, 1], unknown)
     assert not vectors[0, 2].any()

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from rnnlab.layers.attention import ATTENTION
 from rnnlab.layers.decoder import Decoder, Memory, shifted
-from rnnlab.layers.embedding import END, PADDING, START, UNKNOWN
 from rnnlab.layers.recurrent import State, each_part
 from rnnlab.layers.search import Hypothesis, beam_search, greedy
+from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
 
 TOKENS, E, H, S = 7, 3, 4, 4
-WORDS = [UNKNOWN, 4, 5, 6]  # what a sentence may hold before its end
+WORDS = [UNKNOWN_ID, 4, 5, 6]  # what a sentence may hold before its end
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 LENGTHS = torch.tensor([4, 1, 3])
 LIMITS = torch.tensor([5, 2, 7])
@@ -70,11 +70,11 @@ def log_probabilities(
 ) -> list[float]:
     """Of sentences for one source, read in one call, as in training."""
     width = max(map(len, sentences))
-    tokens = torch.tensor([one + [PADDING] * (width - len(one)) for one in sentences])
+    tokens = torch.tensor([one + [PADDING_ID] * (width - len(one)) for one in sentences])
     rows = torch.zeros(len(tokens), dtype=torch.long)
     beginnings = each_part(state, lambda part: part.index_select(1, rows))
     logits = decoder(shifted(tokens), memory.rows(rows), beginnings).logits
-    logits[:, :, [PADDING, START]] = -torch.inf
+    logits[:, :, [PADDING_ID, START_ID]] = -torch.inf
     logs = logits.log_softmax(dim=2).gather(2, tokens.unsqueeze(2)).squeeze(2)
     return [float(row[: len(one)].sum()) for row, one in zip(logs, sentences, strict=True)]
 
@@ -85,7 +85,7 @@ def worth(log_probability: float, length: int, alpha: float) -> float:
 
 def all_sentences(limit: int) -> list[list[int]]:
     return [
-        [*words, END]
+        [*words, END_ID]
         for length in range(limit)
         for words in itertools.product(WORDS, repeat=length)
     ]
@@ -128,11 +128,11 @@ def plain_search(
     beams: list[tuple[float, list[int]]] = [(0.0, [])]
     found: list[tuple[float, list[int]]] = []
     while beams and len(beams[0][1]) < limit:
-        longer = [[*tokens, token] for _, tokens in beams for token in [*WORDS, END]]
+        longer = [[*tokens, token] for _, tokens in beams for token in [*WORDS, END_ID]]
         logs = log_probabilities(decoder, memory, state, longer)
         best = sorted(zip(logs, longer, strict=True), reverse=True)[: size - len(found)]
-        found += [(worth(log, len(t), alpha), t) for log, t in best if t[-1] == END]
-        beams = [(log, tokens) for log, tokens in best if tokens[-1] != END]
+        found += [(worth(log, len(t), alpha), t) for log, t in best if t[-1] == END_ID]
+        beams = [(log, tokens) for log, tokens in best if tokens[-1] != END_ID]
     cut = [(worth(log, len(tokens), alpha), tokens) for log, tokens in beams]
     return sorted(found or cut, reverse=True)
 
@@ -165,7 +165,7 @@ def test_one_beam_is_greedy(cell: str, attention: str, input_feeding: bool, seed
     memory, state = encoded(decoder, seed)
     tokens, _ = greedy(decoder, memory, state, LIMITS)
     for i, best in enumerate(beam_search(decoder, memory, state, LIMITS, 1, 0.6)):
-        assert best[0].tokens.tolist() == [t for t in tokens[i].tolist() if t != PADDING]
+        assert best[0].tokens.tolist() == [t for t in tokens[i].tolist() if t != PADDING_ID]
 
 
 @kinds
@@ -216,7 +216,7 @@ def test_the_weights_are_those_of_the_sentence_that_is_given(attention: str) -> 
 
 def never_ending(decoder: Decoder) -> Decoder:
     with torch.no_grad():
-        decoder.bias[END] = -1e9
+        decoder.bias[END_ID] = -1e9
     return decoder
 
 
@@ -225,17 +225,17 @@ def test_no_sentence_is_longer_than_its_limit() -> None:
     found = beam_search(decoder, *encoded(decoder), LIMITS, 3, 1.0, n_best=3)
     for several, limit in zip(found, LIMITS.tolist(), strict=True):
         assert [len(one.tokens) for one in several] == [limit] * 3
-        assert all(END not in one.tokens for one in several)
+        assert all(END_ID not in one.tokens for one in several)
 
 
 def test_a_sentence_that_was_cut_is_given_only_where_none_has_ended() -> None:
     """However probable it is: what does not come to an end mostly goes in circles."""
     decoder = decoder_of()
     with torch.no_grad():
-        decoder.bias[END] = -4.0
+        decoder.bias[END_ID] = -4.0
     memory, state = encoded(decoder)
     found = beam_search(decoder, memory, state, torch.tensor([4, 4, 4]), 100, 0.0, n_best=100)
-    assert all(int(one.tokens[-1]) == END for several in found for one in several)
+    assert all(int(one.tokens[-1]) == END_ID for several in found for one in several)
 
 
 def test_the_length_penalty_helps_long_sentences() -> None:
@@ -262,7 +262,7 @@ def test_reordered_states_are_those_of_their_beams() -> None:
 def test_input_feeding_reads_what_was_seen_at_the_step_before() -> None:
     decoder = decoder_of("gru", "dot", input_feeding=True)
     memory, state = encoded(decoder)
-    tokens = torch.tensor([[START, 4, 5]] * 3)
+    tokens = torch.tensor([[START_ID, 4, 5]] * 3)
     layers, fed = state
     assert not fed.any()
     expected: list[Tensor] = []

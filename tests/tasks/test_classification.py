@@ -123,14 +123,17 @@ def test_the_verdict_says_whether_the_network_is_worth_it(ours, theirs, claim):
     assert said.startswith(claim)
 
 
-def test_the_task_judges_the_rivals_that_the_data_gives():
-    evidence = {"rivals": {"linear": certain([0, 0]).numpy()}}
+def test_the_task_compares_with_the_baselines_of_the_data():
+    evaluation_context = {"baselines": {"linear": certain([0, 0]).numpy()}}
     test_predictions = TestPredictions(
-        certain([0, 1]), torch.tensor([0, 1]), lambda i: {}, evidence
+        certain([0, 1]), torch.tensor([0, 1]), lambda i: {}, evaluation_context
     )
     (sentence,) = Classification(SPEC).analyze(test_predictions).sentences
     assert "accuracy 1.0000 against 0.5000" in sentence
-    assert Classification(SPEC).analyze(test_predictions._replace(evidence={})).sentences == []
+    assert (
+        Classification(SPEC).analyze(test_predictions._replace(evaluation_context={})).sentences
+        == []
+    )
 
 
 @pytest.mark.parametrize(("wins", "losses", "p"), [(0, 0, 1), (9, 1, 0.0269), (1, 9, 0.0269)])

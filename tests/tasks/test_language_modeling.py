@@ -29,9 +29,8 @@ from rnnlab.data.text.vocabulary import SPECIALS, Vocabulary
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.build import build_model, build_task
 from rnnlab.experiment.run import check, run
-from rnnlab.layers.embedding import END, START, UNKNOWN
 from rnnlab.models import LSTM, RecurrentModel
-from rnnlab.spec import Batch, DataSpec
+from rnnlab.spec import END_ID, START_ID, UNKNOWN_ID, Batch, DataSpec
 from rnnlab.tasks import Encoded, LanguageModeling, TestPredictions
 from rnnlab.tasks.language_modeling import Bits, Perplexity, loss_by_frequency, times
 from tests.helpers.configs import ROOT, small
@@ -98,8 +97,8 @@ def test_the_vocabulary_is_that_of_training_alone(
 ) -> None:
     data = local(text)
     assert words_that_leaked(data) == set()
-    assert UNKNOWN in data.ids["val"]
-    assert UNKNOWN not in data.ids["train"]
+    assert UNKNOWN_ID in data.ids["val"]
+    assert UNKNOWN_ID not in data.ids["train"]
 
     fit = LanguageModelingDataModule._fit  # the leak, put in by hand
     monkeypatch.setattr(LanguageModelingDataModule, "_fit", lambda self, _: fit(self, iter(LINES)))
@@ -113,7 +112,7 @@ def test_a_text_of_smaller_tokens_comes_back(tokens: str, tmp_path: Path) -> Non
     data = local(write(tmp_path / "a.txt", lines), tokens=tokens, vocab_size=400)
     together = [int(i) for split in SPLITS for i in data.ids[split][1:]]
     assert data.vocabulary.decode(together) == "".join(f"{line}\n" for line in lines)
-    assert END not in together
+    assert END_ID not in together
 
 
 @pytest.mark.parametrize("tokens", ["words", "characters", "bpe"])
@@ -122,7 +121,7 @@ def test_lower_case_is_part_of_the_vocabulary(tokens: str, tmp_path: Path) -> No
     data = local(path, tokens=tokens, vocab_size=300, lower=True)
     (ids,) = data.vocabulary.encode(["tHE cAt"])
     assert data.vocabulary.decode(ids) == "the cat"
-    assert UNKNOWN not in ids
+    assert UNKNOWN_ID not in ids
 
 
 def test_repairs_and_empty_lines_are_noted(tmp_path: Path) -> None:
@@ -385,7 +384,7 @@ def test_a_run_leaves_what_shows_and_reads_its_network(
     assert "<unk>" not in samples
     vocabulary = Vocabulary.load(done.folder.path / "vocabulary.json")
     (ids,) = vocabulary.encode(["the cats sat"])
-    inputs = torch.tensor([[START, *ids]])
+    inputs = torch.tensor([[START_ID, *ids]])
     model = load(done.folder.path)
     outputs, _ = model(model.task.embed(inputs))
     assert model.task.head(outputs, torch.tensor([inputs.shape[1]])).shape[2] == len(vocabulary)
@@ -555,7 +554,7 @@ def test_the_page_shades_and_lists_what_was_not_expected() -> None:
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=80))
 def test_what_follows_any_token_is_certain_to_be_some_token(ids: list[int]) -> None:
-    bigram = Bigram(np.array([START, *ids], dtype=np.uint16), 7)
+    bigram = Bigram(np.array([START_ID, *ids], dtype=np.uint16), 7)
     before, after = np.divmod(np.arange(49), 7)
     probabilities = bigram.probabilities(before, after).reshape(7, 7)
     assert probabilities.min() > 0

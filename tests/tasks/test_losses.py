@@ -201,7 +201,7 @@ def test_a_fan_is_drawn_around_its_forecast(
     assert [text.get_text() for text in drawn[0].legends[0].get_texts()][-1] == "80% interval"
 
 
-def test_a_fan_is_judged_also_where_there_is_no_rival() -> None:
+def test_a_fan_is_judged_also_without_baselines() -> None:
     said = torch.tensor([-1.0, 0.0, 2.0]).expand(4, 1, 1, 3)
     targets = torch.tensor([-2.0, -0.5, 0.5, 3.0]).reshape(4, 1, 1)
     analysis = fan_task("none").analyze(TestPredictions(said, targets, lambda i: {}))

@@ -13,11 +13,10 @@ from rnnlab.experiment.build import build_data, build_model, build_task, partial
 from rnnlab.experiment.run import check, run
 from rnnlab.layers.attention import ATTENTION as KINDS
 from rnnlab.layers.decoder import shifted
-from rnnlab.layers.embedding import END, PADDING, START
 from rnnlab.layers.search import greedy
 from rnnlab.metrics.language_modeling import Perplexity
 from rnnlab.models import RecurrentModel, StackedModel
-from rnnlab.spec import Batch, DataSpec
+from rnnlab.spec import END_ID, PADDING_ID, START_ID, Batch, DataSpec
 from rnnlab.tasks import Encoded, TestPredictions, Translation
 from rnnlab.tasks.teacher_forcing import true_share
 from tests.helpers.configs import choices, compose, small
@@ -30,7 +29,9 @@ MODELS = [  # those that give a layer to make a decoder of
 ]
 ATTENTION = ["none", *KINDS]
 LENGTHS = torch.tensor([5, 3, 1])
-TARGETS = torch.tensor([[7, 8, 9, 4, END], [5, 5, END, PADDING, PADDING], [END] + [PADDING] * 4])
+TARGETS = torch.tensor(
+    [[7, 8, 9, 4, END_ID], [5, 5, END_ID, PADDING_ID, PADDING_ID], [END_ID] + [PADDING_ID] * 4]
+)
 
 
 def network(name: str, attention: Any = "scaled_dot", **settings: Any) -> RecurrentModel:
@@ -47,7 +48,7 @@ def network(name: str, attention: Any = "scaled_dot", **settings: Any) -> Recurr
 
 def sentences() -> Batch:
     inputs = torch.randint(4, 9, (3, 5), generator=torch.Generator().manual_seed(1))
-    inputs = inputs.masked_fill(torch.arange(5) >= LENGTHS.unsqueeze(1), PADDING)
+    inputs = inputs.masked_fill(torch.arange(5) >= LENGTHS.unsqueeze(1), PADDING_ID)
     return Batch(inputs, LENGTHS, TARGETS, torch.arange(3))
 
 
@@ -62,7 +63,7 @@ def test_padding_of_sources_and_targets_changes_nothing(name: str, attention: st
     model, batch = network(name, attention), sentences()
     together = model.predictions(batch)
     for i, length in enumerate(LENGTHS.tolist()):
-        words = int((TARGETS[i] != PADDING).sum())
+        words = int((TARGETS[i] != PADDING_ID).sum())
         alone = Batch(
             batch.inputs[i : i + 1, :length],
             batch.lengths[i : i + 1],
@@ -108,9 +109,9 @@ def by_hand(model: RecurrentModel, batch: Batch, i: int) -> list[int]:
     outputs, _ = model(task.embed(batch.inputs[i : i + 1, :length]))
     memory, state = task.begin(Encoded(outputs, batch.lengths[i : i + 1]))
     written: list[int] = []
-    while len(written) < 2 * length + 10 and (not written or written[-1] != END):
-        logits = task.decoder(torch.tensor([[START, *written]]), memory, state).logits[0, -1]
-        logits[[PADDING, START]] = -torch.inf
+    while len(written) < 2 * length + 10 and (not written or written[-1] != END_ID):
+        logits = task.decoder(torch.tensor([[START_ID, *written]]), memory, state).logits[0, -1]
+        logits[[PADDING_ID, START_ID]] = -torch.inf
         written.append(int(logits.argmax()))
     return written
 
@@ -130,9 +131,9 @@ def test_greedy_decoding_takes_the_most_probable_token_at_each_step(
 def test_an_answer_has_a_bounded_length() -> None:
     model = network("gru")
     with torch.no_grad():
-        model.task.decoder.bias[END] = -1e9
+        model.task.decoder.bias[END_ID] = -1e9
     written = model.predict_step(sentences(), 0)
-    assert (written != PADDING).sum(dim=1).tolist() == [20, 16, 12]
+    assert (written != PADDING_ID).sum(dim=1).tolist() == [20, 16, 12]
 
 
 def test_attention_sums_to_one_over_the_source_and_never_sees_padding() -> None:
@@ -176,7 +177,7 @@ def test_a_beam_search_writes_sentences_that_are_at_least_as_probable() -> None:
         read = model.task.metric_inputs(
             model.predictions(batch._replace(targets=written)), batch._replace(targets=written)
         )
-        surprises.append(read[..., 0].masked_fill(written == PADDING, 0).sum(dim=1))
+        surprises.append(read[..., 0].masked_fill(written == PADDING_ID, 0).sum(dim=1))
     assert (surprises[1] >= surprises[0] - 1e-9).all()
     assert (surprises[1] > surprises[0] + 1e-9).any()
 
@@ -205,8 +206,10 @@ def test_without_true_tokens_the_decoder_reads_what_it_would_have_written() -> N
     wanted = model.predictions(batch._replace(targets=batch.targets.flip(0)))
     torch.testing.assert_close(own, wanted)  # whatever the targets are
     for i, row in enumerate(written):
-        steps = int((row != PADDING).sum())
-        chosen = own[i].index_fill(1, torch.tensor([PADDING, START]), -torch.inf).argmax(dim=1)
+        steps = int((row != PADDING_ID).sum())
+        chosen = (
+            own[i].index_fill(1, torch.tensor([PADDING_ID, START_ID]), -torch.inf).argmax(dim=1)
+        )
         assert chosen[:steps].tolist() == row[:steps].tolist()
 
 
@@ -229,7 +232,7 @@ def test_half_of_the_tokens_are_true() -> None:
     batch = Batch(
         torch.full((count, 2), 5),
         torch.full((count,), 2),
-        torch.tensor([[4, 6, END]] * count),
+        torch.tensor([[4, 6, END_ID]] * count),
         torch.arange(count),
     )
     torch.manual_seed(0)
@@ -251,7 +254,7 @@ def test_loss_and_perplexity_are_means_over_target_tokens() -> None:
         -float(logs[i, step, token])
         for i, sentence in enumerate(TARGETS.tolist())
         for step, token in enumerate(sentence)
-        if token != PADDING
+        if token != PADDING_ID
     ]
     assert task.num_targets(batch) == len(surprises) == 9
     assert float(task.loss(predictions, batch)) == pytest.approx(np.mean(surprises))
@@ -260,7 +263,7 @@ def test_loss_and_perplexity_are_means_over_target_tokens() -> None:
         one = Batch(*(part[i : i + 1] for part in batch[:4]))
         metrics.update(task.metric_inputs(predictions[i : i + 1], one), one.targets)
     assert float(metrics.compute()["perplexity"]) == pytest.approx(np.exp(np.mean(surprises)))
-    right = (predictions.argmax(dim=2) == TARGETS)[TARGETS != PADDING]
+    right = (predictions.argmax(dim=2) == TARGETS)[TARGETS != PADDING_ID]
     assert float(metrics.compute()["accuracy"]) == pytest.approx(float(right.double().mean()))
 
 
@@ -276,7 +279,7 @@ def test_labels_are_smoothed_in_training_alone() -> None:
 def test_perplexity_of_an_even_guess_is_the_number_of_choices() -> None:
     metric = Perplexity()
     logs = torch.full((2, 3), 1 / 8).log()
-    metric.update(logs, torch.tensor([[5, 6, 7], [5, PADDING, PADDING]]))
+    metric.update(logs, torch.tensor([[5, 6, 7], [5, PADDING_ID, PADDING_ID]]))
     assert float(metric.compute()) == pytest.approx(8)
 
 
@@ -376,15 +379,15 @@ def test_the_page_shows_several_answers_with_their_scores() -> None:
 
 def test_judge_decodes_with_what_the_data_set_gives() -> None:
     task = network("gru").task
-    evidence = {
+    evaluation_context = {
         "sources": ["x"],
         "references": ["5 6"],
-        "detokenize": lambda ids: " ".join(str(i) for i in ids if i > END),
+        "detokenize": lambda ids: " ".join(str(i) for i in ids if i > END_ID),
         "language": "de",
         "lower": False,
     }
-    tokens = torch.tensor([[5, 6, END]])
-    analysis = task.analyze(TestPredictions(tokens, tokens, lambda i: {}, evidence))
+    tokens = torch.tensor([[5, 6, END_ID]])
+    analysis = task.analyze(TestPredictions(tokens, tokens, lambda i: {}, evaluation_context))
     assert analysis.scores["exact_match"] == 1
     assert analysis.scores.keys() == set(Translation.test_names)
     assert any("BLEU" in line and "version:" in line for line in analysis.sentences)
@@ -394,25 +397,27 @@ def test_judge_decodes_with_what_the_data_set_gives() -> None:
 def test_several_answers_to_the_first_sentences_are_written(tmp_path: Path) -> None:
     model, batch = network("lstm", beam_size=6), sentences()
     with torch.no_grad():
-        model.task.decoder.bias[END] = 3.0  # some end early, others do not
+        model.task.decoder.bias[END_ID] = 3.0  # some end early, others do not
     written = model.predict_step(batch, 0)
-    evidence = {
+    evaluation_context = {
         "rows": [2, 1, 0],  # in which order they come is the outcome's business
         "sources": ["the last", "the second", "the first"],
         "references": ["5 6"] * 3,
-        "detokenize": lambda ids: " ".join(str(i) for i in ids if i > END),
+        "detokenize": lambda ids: " ".join(str(i) for i in ids if i > END_ID),
         "source_tokens": lambda i: ["x"] * int(LENGTHS[2 - i]),
-        "target_tokens": lambda ids: [str(i) for i in ids if i != PADDING],
+        "target_tokens": lambda ids: [str(i) for i in ids if i != PADDING_ID],
         "language": "de",
         "lower": False,
     }
-    test_predictions = TestPredictions(written.flip(0), written.flip(0), lambda i: {}, evidence)
+    test_predictions = TestPredictions(
+        written.flip(0), written.flip(0), lambda i: {}, evaluation_context
+    )
     files = {file.name: file for file in model.task.save_figures(tmp_path, test_predictions)}
     assert set(files) == {"translations.md", "bleu_by_length.png", "attention.png"}
     several = files["translations.md"].read_text().split("## Several answers")[1]
     for i, best in enumerate(model.task.search(model.encode(batch), 6, 3)):
         for one in best if len(best) > 1 else []:
-            text = evidence["detokenize"](one.tokens.tolist())
+            text = evaluation_context["detokenize"](one.tokens.tolist())
             assert f"- network, {one.score:.3f}: {text}\n" in several, i
     assert several.count("- network, -") >= 4
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from rnnlab.layers.embedding import END, PADDING, START, UNKNOWN
 from rnnlab.layers.sampling import Rule, Step, generate
+from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
 
 Decode = Callable[[Sequence[int]], str]
-SPECIAL = (PADDING, UNKNOWN, START)  # that a text does not have
+SPECIAL = (PADDING_ID, UNKNOWN_ID, START_ID)  # that a text does not have
 RULES = {
     "greedy: always the most probable token": Rule(0.0, never=SPECIAL),
     "temperature 0.7": Rule(0.7, never=SPECIAL),
@@ -26,7 +26,7 @@ def samples_page(step: Step, decode: Decode, device: torch.device) -> str:
         decode: ids to a text, up to the first end.
         device: that computes.
     """
-    start = torch.full((SAMPLES, 1), START, device=device)
+    start = torch.full((SAMPLES, 1), START_ID, device=device)
     parts = ["# What the network writes\n"]
     for name, rule in RULES.items():
         parts.append(f"## {name[0].upper()}{name[1:]}\n")
@@ -39,12 +39,12 @@ def samples_page(step: Step, decode: Decode, device: torch.device) -> str:
 def text_of(ids: Sequence[int], decode: Decode) -> str:
     r"""Ids to a text; where an end stands a line ends.
 
-    >>> text_of([5, 6, END, 7], lambda ids: " ".join(map(str, ids)))
+    >>> text_of([5, 6, END_ID, 7], lambda ids: " ".join(map(str, ids)))
     '5 6\n7'
     """
     lines: list[list[int]] = [[]]
     for i in ids:
-        if i == END:
+        if i == END_ID:
             lines.append([])
         else:
             lines[-1].append(i)

@@ -28,13 +28,13 @@ def surprise_page(test_predictions: TestPredictions) -> str:
     """Passages of the test text and its least expected tokens, in HTML.
 
     Args:
-        test_predictions: log probabilities of the targets in nats, (N,), with the evidence that
-            rnnlab.tasks.LanguageModeling asks for.
+        test_predictions: log probabilities of the targets in nats, (N,), with the
+            evaluation context that rnnlab.tasks.LanguageModeling needs.
     """
     bits = -test_predictions.predictions.double().numpy() / math.log(2)
-    pieces: Sequence[str] = test_predictions.evidence["pieces"]
+    pieces: Sequence[str] = test_predictions.evaluation_context["pieces"]
     tokens = [pieces[i] for i in test_predictions.targets.tolist()]
-    joint = test_predictions.evidence["joint"]
+    joint = test_predictions.evaluation_context["joint"]
     return "\n".join(
         [
             '<!doctype html><html><head><meta charset="utf-8"><title>Surprise</title>',
@@ -83,7 +83,7 @@ def _shaded(token: str, bits: float, darkest: float) -> str:
 
 def _least_expected(test_predictions: TestPredictions, bits: Any) -> list[str]:
     worst = np.argsort(-bits, kind="stable")[:LEAST_EXPECTED].tolist()
-    counts = test_predictions.evidence["counts"]
+    counts = test_predictions.evaluation_context["counts"]
     rows = []
     for i in worst:
         shown = test_predictions.example(i)

@@ -54,7 +54,7 @@ class Translations:
     @classmethod
     def of(cls, test_predictions: TestPredictions, **more: Any) -> "Translations":
         """From token ids, with what the data set knows of the split; `more` are attributes."""
-        known = test_predictions.evidence
+        known = test_predictions.evaluation_context
         hypotheses = [known["detokenize"](ids) for ids in test_predictions.predictions.tolist()]
         return cls(
             known["sources"],

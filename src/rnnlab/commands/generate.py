@@ -72,8 +72,8 @@ def written(given: argparse.Namespace) -> list[str]:
     from rnnlab.analysis.samples import SPECIAL, text_of
     from rnnlab.data.loaders.streams import encode
     from rnnlab.data.text.vocabulary import Vocabulary
-    from rnnlab.layers.embedding import START, UNKNOWN
     from rnnlab.layers.sampling import Rule, generate
+    from rnnlab.spec import START_ID, UNKNOWN_ID
     from rnnlab.tasks import LanguageModeling
 
     model = load(given.run_dir, given.checkpoint)
@@ -84,11 +84,11 @@ def written(given: argparse.Namespace) -> list[str]:
         )
     vocabulary = Vocabulary.load(given.run_dir / "vocabulary.json")
     prompt = encode(vocabulary, given.prompt.splitlines(keepends=True))
-    if unknown := prompt.count(UNKNOWN):
+    if unknown := prompt.count(UNKNOWN_ID):
         known = f"{unknown} of {len(prompt)} tokens of the prompt are not known to this network"
         print(f"note: {known}, and are read as <unk>", file=sys.stderr)
     rule = Rule(given.temperature, given.top_k, given.top_p, () if given.specials else SPECIAL)
-    tokens = torch.tensor([[START, *prompt]]).repeat(given.samples, 1)
+    tokens = torch.tensor([[START_ID, *prompt]]).repeat(given.samples, 1)
     step = model.task.stepper(model)
     made = generate(step, tokens, given.tokens, rule, given.seed).tolist()
     return [text_of([*prompt, *ids], vocabulary.decode) for ids in made]

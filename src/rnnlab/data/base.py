@@ -72,8 +72,8 @@ class DataModule(L.LightningDataModule):
         """What stands behind a target, to be shown beside its prediction."""
         raise NotImplementedError
 
-    def evidence(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
-        """What the task is told of these targets to judge what was predicted of them."""
+    def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
+        """Return what the task needs to analyze predictions of these targets, by name."""
         return {}
 
     def input_names(self) -> Sequence[str]:

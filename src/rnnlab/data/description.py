@@ -11,8 +11,7 @@ from torch import Tensor
 
 from rnnlab.data.loaders.buckets import BatchLoader
 from rnnlab.data.sources.hub import Provenance
-from rnnlab.layers.embedding import PADDING, UNKNOWN
-from rnnlab.spec import Batch, DataSpec, valid_steps
+from rnnlab.spec import PADDING_ID, UNKNOWN_ID, Batch, DataSpec, valid_steps
 
 Ints = NDArray[np.int64]
 BATCHES_READ = 2000  # of a split; of a longer one every second batch, every third ...
@@ -141,8 +140,8 @@ class SplitFacts:
     @property
     def unknown(self) -> float:
         """Share of the tokens that are read as <unk>."""
-        tokens = np.zeros(UNKNOWN + 1) if self.tokens is None else self.tokens
-        return float(tokens[UNKNOWN] / max(tokens.sum(), 1))
+        tokens = np.zeros(UNKNOWN_ID + 1) if self.tokens is None else self.tokens
+        return float(tokens[UNKNOWN_ID] / max(tokens.sum(), 1))
 
 
 def random_efficiency(lengths: Ints, batch_size: int) -> float:
@@ -336,7 +335,7 @@ class Tally:
         if self.kind == "values":
             self.outputs.add(targets.reshape(-1, targets.shape[-1]))
         if self.kind == "sentences":
-            self.targets.append((targets != PADDING).sum(axis=1))
+            self.targets.append((targets != PADDING_ID).sum(axis=1))
         if self.kind == "classes":
             self.targets.append(targets.ravel())
 
@@ -392,5 +391,5 @@ def middle(batch: Batch, spec: DataSpec) -> tuple[int, NDArray[Any], NDArray[Any
     inputs = batch.inputs[i, : batch.lengths[i]]
     target = batch.targets[i] if batch.rows.ndim == 1 else batch.targets[i, :1]
     if kind_of_targets(batch, spec) == "sentences":
-        target = target[target != PADDING]
+        target = target[target != PADDING_ID]
     return int(batch.rows[i].flatten()[0]), inputs.numpy(), np.atleast_1d(target.numpy())

@@ -104,12 +104,12 @@ class SeriesDataModule(PreparedDataModule):
         shuffle: draw the batches anew in each epoch.
 
     Attributes:
-        references: names of the baselines that the run speaks of in words; the first is drawn.
+        headline_baselines: names of the baselines that the report compares with in words.
     """
 
     tasks = ("forecasting",)
     version = 2
-    references: tuple[str, ...] = ("persistence", "seasonal naive")
+    headline_baselines: tuple[str, ...] = ("persistence", "seasonal naive")
 
     def __init__(
         self,
@@ -360,7 +360,7 @@ class SeriesDataModule(PreparedDataModule):
 
     # Forecasts without a network.
 
-    def rivals(self, split: Split) -> dict[str, Forecast]:
+    def baseline_forecasts(self, split: Split) -> dict[str, Forecast]:
         """Forecasts of windows without a network, by name: rows (B,) -> (B, H, V)."""
         windows = self.windows[split]
         known = {
@@ -397,7 +397,7 @@ class SeriesDataModule(PreparedDataModule):
             for name, shared in kinds.items()
         }
 
-    def naive(self) -> Array:
+    def naive_errors(self) -> Array:
         """Mean absolute error of the naive one-step forecast in training, (S, V)."""
         steps = [
             np.abs(np.diff(self.level[begin:end], axis=0)).mean(axis=0)
@@ -414,7 +414,7 @@ class SeriesDataModule(PreparedDataModule):
                 for measure, steps in self.measured(split, forecast).items()
                 if measure in ("mse", "mae")
             }
-            for name, forecast in self.rivals(split).items()
+            for name, forecast in self.baseline_forecasts(split).items()
         }
 
     def measured(self, split: Split, forecast: Forecast) -> dict[str, Array]:
@@ -423,8 +423,8 @@ class SeriesDataModule(PreparedDataModule):
         sums: dict[str, Array] = {}
         rows = np.arange(len(windows))
         for part in in_pieces(rows, self.horizon * len(self.variables)):
-            naive, zero = self.scales(split, part)
-            found = errors_by_step(forecast(part), windows.targets(part), naive, zero)
+            naive, origin = self.scales(split, part)
+            found = errors_by_step(forecast(part), windows.targets(part), naive, origin)
             for name, steps in found.items():
                 sums[name] = sums.get(name, 0.0) + steps * len(part)
         return {name: total / len(rows) for name, total in sums.items()}
@@ -433,20 +433,20 @@ class SeriesDataModule(PreparedDataModule):
         """The naive error, and where the original zero is, of these windows, (B, 1, V) each."""
         owner = self._owner[split][windows]
         location, deviation = self._raw
-        return self.naive()[owner][:, None], (-location / deviation)[owner][:, None]
+        return self.naive_errors()[owner][:, None], (-location / deviation)[owner][:, None]
 
-    def evidence(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
+    def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """What the task needs to judge forecasts of these targets.
 
         Returns:
-            naive, zero: see errors_by_step, (N, 1, V).
+            naive_errors, origin: see errors_by_step, (N, 1, V).
             times: seconds since 1970 of the first step of each target, (N,).
-            rivals: name -> a function from positions in `rows` to forecasts (B, H, V).
-            references: names of the rivals to be spoken of.
+            baselines: name -> a function from positions in `rows` to forecasts (B, H, V).
+            headline_baselines: names of those that the report compares with in words.
             series: name of the series of each target, (N,).
         """
         window, variable = self.place(rows)
-        naive, zero = self.scales(split, window)
+        naive, origin = self.scales(split, window)
         picked = np.broadcast_to(variable, (len(rows), variable.shape[1]))[:, None]  # (N, 1, V)
 
         steps = np.arange(self.horizon)[:, None]
@@ -460,14 +460,14 @@ class SeriesDataModule(PreparedDataModule):
 
             return of_some
 
-        known = self.rivals(split)
+        known = self.baseline_forecasts(split)
         names = np.array(self.series_names, dtype=object)
         return {
-            "naive": np.take_along_axis(naive, picked, axis=2),
-            "zero": np.take_along_axis(zero, picked, axis=2),
+            "naive_errors": np.take_along_axis(naive, picked, axis=2),
+            "origin": np.take_along_axis(origin, picked, axis=2),
             "times": np.asarray(self.times)[self.windows[split].first[window]],
-            "rivals": {name: of_targets(forecast) for name, forecast in known.items()},
-            "references": [name for name in self.references if name in known],
+            "baselines": {name: of_targets(forecast) for name, forecast in known.items()},
+            "headline_baselines": [name for name in self.headline_baselines if name in known],
             "series": names[self._owner[split][window]],
         }
 

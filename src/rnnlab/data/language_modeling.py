@@ -346,7 +346,7 @@ class LanguageModelingDataModule(PreparedDataModule):
         """See DataModule."""
         return self._pieces
 
-    def evidence(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
+    def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """See rnnlab.tasks.LanguageModeling."""
         unknown = {name: count / self.sizes[name] for name, count in self.unknown.items()}
         return {

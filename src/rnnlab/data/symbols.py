@@ -7,11 +7,10 @@ from typing import Any
 
 from rnnlab.data.base import Split
 from rnnlab.data.synthetic import GeneratedDataModule
-from rnnlab.layers.embedding import PADDING, UNKNOWN
-from rnnlab.spec import DataSpec
+from rnnlab.spec import PADDING_ID, UNKNOWN_ID, DataSpec
 
 BLANK, GO = 2, 3
-FIRST = 1 + max(PADDING, UNKNOWN, BLANK, GO)  # token of the first symbol
+FIRST = 1 + max(PADDING_ID, UNKNOWN_ID, BLANK, GO)  # token of the first symbol
 
 
 class SymbolsDataModule(GeneratedDataModule):
@@ -51,7 +50,7 @@ class SymbolsDataModule(GeneratedDataModule):
 
     def input_names(self) -> list[str]:
         """See DataModule."""
-        names = {PADDING: "<pad>", UNKNOWN: "<unk>", BLANK: "_", GO: "<go>"}
+        names = {PADDING_ID: "<pad>", UNKNOWN_ID: "<unk>", BLANK: "_", GO: "<go>"}
         return [names[i] for i in range(FIRST)] + list(map(self.symbol_name, range(self.symbols)))
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:

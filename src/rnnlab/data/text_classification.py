@@ -321,11 +321,14 @@ class TextClassificationDataModule(PreparedDataModule):
         """The classes as frequent as in training, whatever the text; and the linear model."""
         frequencies = np.array(self.spec.class_counts) / sum(self.spec.class_counts)
         targets = self.labels[split]
-        found = {"majority": np.tile(frequencies, (len(targets), 1)), **self.rivals(split)}
+        found = {
+            "majority": np.tile(frequencies, (len(targets), 1)),
+            **self.baseline_probabilities(split),
+        }
         positive = self.spec.positive_class
         return {name: class_scores(given, targets, positive) for name, given in found.items()}
 
-    def rivals(self, split: Split) -> dict[str, NDArray[Any]]:
+    def baseline_probabilities(self, split: Split) -> dict[str, NDArray[Any]]:
         """What is worth holding a network against: name -> probabilities (N, classes)."""
         classes = self.spec.output_size
         if not self.linear_baseline or no_linear_model(classes):
@@ -345,9 +348,13 @@ class TextClassificationDataModule(PreparedDataModule):
         for split, probabilities in found.items():
             np.save(folder / f"{split}.npy", probabilities)
 
-    def evidence(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
-        """`rivals`: what the linear model says of these texts."""
-        return {"rivals": {name: given[rows] for name, given in self.rivals(split).items()}}
+    def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
+        """Return `baselines`: the probabilities of the linear model for these texts."""
+        return {
+            "baselines": {
+                name: given[rows] for name, given in self.baseline_probabilities(split).items()
+            }
+        }
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """The text behind a target, uncut."""

@@ -31,8 +31,7 @@ from rnnlab.data.sources.hub import Provenance, SourceName
 from rnnlab.data.text.tokens import Ragged
 from rnnlab.data.text.vocabulary import KINDS, SPECIALS, VOCABULARY_VERSION, TokenKind, Vocabulary
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.layers.embedding import END, PADDING, START
-from rnnlab.spec import Batch, DataSpec
+from rnnlab.spec import END_ID, PADDING_ID, START_ID, Batch, DataSpec
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 SIDES = ("source", "target")
@@ -240,7 +239,7 @@ class ParallelTextDataModule(PreparedDataModule):
         bar = progress.add_task("encoding", total=2 * sum(map(len, rows.values())))
         for side in SIDES:
             known[side].save(folder / f"{side}_vocabulary.json")
-            end = [END] if side == "target" else []
+            end = [END_ID] if side == "target" else []
             for split in SPLITS:
                 pieces = encoded(known[side], texts(split, side), end, progress, bar)
                 Ragged.write(folder, f"{split}.{side}", pieces)
@@ -357,7 +356,7 @@ class ParallelTextDataModule(PreparedDataModule):
         """Every target token by how often the training split has it, whatever stands before it."""
         size = self.spec.output_size
         counts = np.bincount(self.ids["train", "target"].values, minlength=size) + 1.0
-        counts[[PADDING, START]] = 0
+        counts[[PADDING_ID, START_ID]] = 0
         seen = np.bincount(self.ids[split, "target"].values, minlength=size)
         with np.errstate(divide="ignore"):
             surprise = -np.log(counts / counts.sum())
@@ -390,7 +389,7 @@ class ParallelTextDataModule(PreparedDataModule):
         """See DataModule."""
         return self.vocabularies["target"].readable()
 
-    def evidence(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
+    def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """What a translation is judged by."""
         source, target = (self.vocabularies[side] for side in SIDES)
         ids, members = self.ids[split, "source"], self.rows[split][rows]
@@ -464,7 +463,7 @@ def pieces_of(vocabulary: Vocabulary, tokens: list[int]) -> list[str]:
     """How the tokens up to the end are called in a picture."""
     shown = []
     for token in tokens:
-        if token != PADDING:
+        if token != PADDING_ID:
             text = vocabulary.decode([token]) if token >= len(SPECIALS) else SPECIALS[token]
             shown.append(text if text.strip() else SPACE)
     return shown

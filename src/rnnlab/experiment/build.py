@@ -213,7 +213,7 @@ def collect_test_predictions(model: RecurrentModel, data: DataModule) -> TestPre
         predictions[order],
         targets[order],
         lambda i: data.example("test", int(rows[i])),
-        data.evidence("test", np.array(rows)),
+        data.evaluation_context("test", np.array(rows)),
     )
 
 

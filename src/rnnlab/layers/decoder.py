@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from rnnlab.layers.attention import Attention
-from rnnlab.layers.embedding import PADDING, START, TokenEmbedding
+from rnnlab.layers.embedding import TokenEmbedding
 from rnnlab.layers.recurrent import RecurrentStack, State, each_part
+from rnnlab.spec import PADDING_ID, START_ID
 
 
 class Memory(NamedTuple):
@@ -216,9 +217,9 @@ def shifted(targets: Tensor) -> Tensor:
     >>> shifted(torch.tensor([[7, 8, 3]]))
     tensor([[2, 7, 8]])
     """
-    return torch.cat([torch.full_like(targets[:, :1], START), targets[:, :-1]], dim=1)
+    return torch.cat([torch.full_like(targets[:, :1], START_ID), targets[:, :-1]], dim=1)
 
 
 def never(device: torch.device) -> Tensor:
     """What no sentence holds: padding and start."""
-    return torch.tensor([PADDING, START], device=device)
+    return torch.tensor([PADDING_ID, START_ID], device=device)

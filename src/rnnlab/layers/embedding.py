@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-PADDING, UNKNOWN = 0, 1  # the first two ids of every vocabulary
-START, END = 2, 3  # the next two, where sentences are generated or text flows on
+from rnnlab.spec import PADDING_ID, UNKNOWN_ID
 
 
 class LockedDropout(nn.Module):
@@ -43,7 +42,7 @@ class WordDropout(nn.Module):
         if not self.training or self.p == 0:
             return tokens
         hit = torch.rand(tokens.shape, device=tokens.device) < self.p
-        return tokens.masked_fill(hit & (tokens != PADDING), UNKNOWN)
+        return tokens.masked_fill(hit & (tokens != PADDING_ID), UNKNOWN_ID)
 
 
 class EmbeddingDropout(nn.Module):
@@ -90,7 +89,7 @@ class TokenEmbedding(nn.Module):
     ) -> None:
         super().__init__()
         self.word_dropout = WordDropout(word_dropout)
-        self.vectors = nn.Embedding(num_tokens, size, padding_idx=PADDING)
+        self.vectors = nn.Embedding(num_tokens, size, padding_idx=PADDING_ID)
         self.type_dropout = EmbeddingDropout(type_dropout)
         self.dropout = LockedDropout(dropout)
         with torch.no_grad():

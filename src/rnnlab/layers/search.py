@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from rnnlab.layers.decoder import Decoder, Memory, never
-from rnnlab.layers.embedding import END, PADDING, START
 from rnnlab.layers.recurrent import State, each_part
+from rnnlab.spec import END_ID, PADDING_ID, START_ID
 
 
 class Hypothesis(NamedTuple):
@@ -48,7 +48,7 @@ def greedy(
     Returns:
         Tokens (B, U), padding behind each sentence's end, and the attention weights (B, U, T).
     """
-    token = torch.full_like(limits, START).unsqueeze(1)  # (B, 1)
+    token = torch.full_like(limits, START_ID).unsqueeze(1)  # (B, 1)
     ended = torch.zeros_like(limits, dtype=torch.bool)
     tokens: list[Tensor] = []
     weights: list[Tensor] = []
@@ -56,11 +56,11 @@ def greedy(
         step = decoder(token, memory, state)
         state = step.state
         logits = step.logits[:, 0].index_fill(1, never(limits.device), -torch.inf)  # (B, tokens)
-        token = logits.argmax(dim=1).masked_fill(ended, PADDING).unsqueeze(1)
+        token = logits.argmax(dim=1).masked_fill(ended, PADDING_ID).unsqueeze(1)
         tokens.append(token)
         if step.weights is not None:
             weights.append(step.weights)
-        ended = ended | (token.squeeze(1) == END) | (len(tokens) >= limits)
+        ended = ended | (token.squeeze(1) == END_ID) | (len(tokens) >= limits)
     return torch.cat(tokens, dim=1), torch.cat(weights, dim=1) if weights else None
 
 
@@ -110,7 +110,7 @@ def beam_search(
         limits=limits,
         memory=memory.rows(rows),
         state=each_part(state, lambda part: part.index_select(1, rows)),
-        tokens=torch.full((len(rows), 1), START, device=limits.device),
+        tokens=torch.full((len(rows), 1), START_ID, device=limits.device),
         scores=scores.to(memory.outputs.dtype),
         weights=None,
     )
@@ -211,7 +211,7 @@ class Search:
 
     def without_ended(self, beams: Beams) -> Beams:
         """Keep the sentences that have just ended."""
-        ended = (beams.tokens[:, -1].view_as(beams.scores) == END) & beams.scores.isfinite()
+        ended = (beams.tokens[:, -1].view_as(beams.scores) == END_ID) & beams.scores.isfinite()
         for place in ended.any(dim=1).nonzero().flatten().tolist():
             self.keep(beams, place, ended[place])
         return replace(beams, scores=beams.scores.masked_fill(ended, -torch.inf))

@@ -27,7 +27,7 @@ def in_pieces(rows: Array, cells: int) -> Iterator[Array]:
 
 
 def errors_by_step(
-    predicted: Array, truth: Array, naive: Array, zero: Array
+    predicted: Array, truth: Array, naive_errors: Array, origin: Array
 ) -> Mapping[str, Array]:
     """Four mean errors of each step of the horizon, (H,) each.
 
@@ -38,14 +38,14 @@ def errors_by_step(
     Args:
         predicted: f, (N, H, V).
         truth: y, (N, H, V).
-        naive: q, (N, 1, V) or (1, 1, V), in the same units.
-        zero: where the original units have their zero, in the same units; smape is measured from
-            there; (N, 1, V) or (1, 1, V).
+        naive_errors: q, (N, 1, V) or (1, 1, V), in the same units.
+        origin: the zero of the original units, in the same units; smape is measured from
+            it; (N, 1, V) or (1, 1, V).
     """
     error = np.abs(predicted - truth, dtype=np.float64)
-    size = np.abs(predicted - zero) + np.abs(truth - zero)
+    size = np.abs(predicted - origin) + np.abs(truth - origin)
     relative = np.divide(2 * error, size, out=np.zeros_like(error), where=size > 0)
-    scaled = error / naive
+    scaled = error / naive_errors
     parts = {"mse": error**2, "mae": error, "smape": relative, "mase": scaled}
     return {name: part.mean(axis=(0, 2)) for name, part in parts.items()}
 

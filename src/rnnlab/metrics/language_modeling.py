@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from rnnlab.layers.embedding import PADDING
+from rnnlab.spec import PADDING_ID
 
 
 class Perplexity(Metric):  # type: ignore[misc]
@@ -29,7 +29,7 @@ class Perplexity(Metric):  # type: ignore[misc]
             log_probabilities: natural logarithm of the probability of each target, (B, U).
             targets: (B, U); 0 is padding.
         """
-        valid = targets != PADDING
+        valid = targets != PADDING_ID
         self.surprise -= log_probabilities.double().masked_fill(~valid, 0).sum()
         self.count += valid.sum()
 

@@ -76,7 +76,7 @@ def forecasts(
     truths: NDArray[Any],
     predicted: NDArray[Any],
     fan: Sequence[tuple[str, NDArray[Any], NDArray[Any]]],
-    rival: tuple[str, NDArray[Any]] | None,
+    baseline: tuple[str, NDArray[Any]] | None,
     path: Path,
 ) -> Path:
     """Forecasts of the first variable against the truth, each behind the end of what was read.
@@ -87,7 +87,7 @@ def forecasts(
         predicted: what was forecast, (examples, H, V).
         fan: intervals in which the truth may be, the widest first: name, low and high ends,
             (examples, H) each.
-        rival: name and forecasts (examples, H, V) of a baseline.
+        baseline: name and forecasts (examples, H, V) of a baseline.
         path: of the PNG.
     """
     rows = -(-len(examples) // 2)
@@ -98,9 +98,9 @@ def forecasts(
         history = example["history"][-max(24, 3 * len(future)) :]
         forecast = predicted[i, :, 0]
         axis.plot(np.arange(-len(history), 0), history[:, 0], color=GREY, linewidth=1, label="read")
-        if rival:
+        if baseline:
             line = {**dots, "color": GREY, "linestyle": "--"}
-            axis.plot(future, rival[1][i, :, 0], label=rival[0], **line)
+            axis.plot(future, baseline[1][i, :, 0], label=baseline[0], **line)
         axis.plot(future, truths[i, :, 0], color=BLUE, label="truth", **dots)
         axis.plot(future, forecast, color=ORANGE, label="forecast", **dots)
         for depth, (name, low, high) in enumerate(fan):

@@ -38,13 +38,14 @@ class TestPredictions(NamedTuple):
         predictions: what `Task.answer` said, (N, ...); sequences are padded with zeros.
         targets: (N, ...).
         example: gives what stands behind the i-th target, to be shown beside its prediction.
-        evidence: what else the data set knows of the split, by name; a task says what it asks for.
+        evaluation_context: more values of the split that the data set provides, by name; each
+            task documents which ones it uses.
     """
 
     predictions: Tensor
     targets: Tensor
     example: Callable[[int], Mapping[str, Any]]
-    evidence: Mapping[str, Any] = {}
+    evaluation_context: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)

@@ -123,21 +123,23 @@ class Classification(Task):
     def analyze(self, test_predictions: TestPredictions) -> Analysis:
         """Whether the network is better than what it is held against.
 
-        Asks the evidence for `rivals`: name -> probabilities (N, classes), of the same targets.
+        Uses `baselines` of the evaluation context: name -> probabilities (N, classes).
         """
-        rivals = {
+        baselines = {
             name: torch.as_tensor(probabilities)
-            for name, probabilities in test_predictions.evidence.get("rivals", {}).items()
+            for name, probabilities in test_predictions.evaluation_context.get(
+                "baselines", {}
+            ).items()
         }
         sentences = [
             verdict(
                 name,
                 test_predictions.predictions,
-                rival,
+                baseline,
                 test_predictions.targets,
                 self.spec.positive_class,
             )
-            for name, rival in rivals.items()
+            for name, baseline in baselines.items()
         ]
         return Analysis(sentences=sentences)
 
@@ -166,14 +168,14 @@ def balanced(counts: Sequence[int]) -> Tensor:
 
 
 def verdict(
-    rival: str, ours: Tensor, theirs: Tensor, targets: Tensor, positive: int | None = None
+    baseline: str, ours: Tensor, theirs: Tensor, targets: Tensor, positive: int | None = None
 ) -> str:
-    """One sentence: is the network better than its rival, or is it chance?
+    """One sentence: is the network better than this baseline, or is it chance?
 
     Args:
-        rival: its name.
+        baseline: name of the baseline.
         ours: probabilities of the network, (N, classes).
-        theirs: of the rival.
+        theirs: of the baseline.
         targets: (N,).
         positive: see rnnlab.metrics.classification.class_metrics.
     """
@@ -185,11 +187,11 @@ def verdict(
     alone = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
     p = sign_test(*alone)
     if alone[0] > alone[1] and p < CHANCE:
-        claim = f"The network is better than the {rival} model"
+        claim = f"The network is better than the {baseline} model"
     elif alone[0] > alone[1]:
-        claim = f"The network is not shown to be better than the {rival} model"
+        claim = f"The network is not shown to be better than the {baseline} model"
     else:
-        claim = f"The network is not better than the {rival} model, which costs seconds"
+        claim = f"The network is not better than the {baseline} model, which costs seconds"
     return (
         f"{claim}: {figures}; of the {sum(alone):,} targets that one alone has right, the network "
         f"has {alone[0]:,} (sign test, p = {p:.2g})."

@@ -177,12 +177,14 @@ class Forecasting(Task):
     def analyze(self, test_predictions: TestPredictions) -> Analysis:
         """Errors of each step of the horizon, the network against each baseline, and its quantiles.
 
-        Asks the data set for `naive`, `zero`, `times`, `series`, `rivals`, `references`; see
-        SeriesDataModule.evidence in rnnlab.data.forecasting. Without them, as with generated
-        series, there is nothing to hold the network against.
+        Uses `naive_errors`, `origin`, `times`, `series`, `baselines` and `headline_baselines` of
+        the evaluation context; see SeriesDataModule.evaluation_context in rnnlab.data.forecasting.
+        Generated series do not provide them, so their analysis has no comparison.
         """
         against = (
-            self._against(test_predictions) if "rivals" in test_predictions.evidence else Analysis()
+            self._against(test_predictions)
+            if "baselines" in test_predictions.evaluation_context
+            else Analysis()
         )
         fan = self._of_fan(test_predictions) if self.quantiles else Analysis()
         return Analysis(
@@ -210,7 +212,7 @@ class Forecasting(Task):
             sentences=[
                 *(
                     in_words(name, verdicts[name])
-                    for name in test_predictions.evidence["references"]
+                    for name in test_predictions.evaluation_context["headline_baselines"]
                 ),
                 *self.each_alone(test_predictions, table),
                 *table.warning(),
@@ -257,11 +259,11 @@ class Forecasting(Task):
 
     def each_alone(self, test_predictions: TestPredictions, table: "Table") -> Iterator[str]:
         """On how many of several series the network is better or worse, each tested alone."""
-        known = test_predictions.evidence
+        known = test_predictions.evaluation_context
         names = sorted(set(known["series"]))
-        if len(names) < 2 or not known["references"]:
+        if len(names) < 2 or not known["headline_baselines"]:
             return
-        reference = known["references"][0]
+        reference = known["headline_baselines"][0]
         alone = [
             compare(ours, theirs, self.spec.horizon)
             for ours, theirs in table.of_series("network", reference, known["series"], names)
@@ -282,15 +284,15 @@ class Forecasting(Task):
             test_predictions.targets.numpy(),
         )
         shown = np.linspace(0, len(truths) - 1, num=min(EXAMPLES, len(truths)), dtype=int)
-        rivals = test_predictions.evidence.get("rivals", {})
-        table = self.measured(test_predictions) if rivals else None
-        best = table.best_rival() if table else ""
+        baselines = test_predictions.evaluation_context.get("baselines", {})
+        table = self.measured(test_predictions) if baselines else None
+        best = table.best_baseline() if table else ""
         picture = plots.forecasts(
             [test_predictions.example(int(i)) for i in shown],
             truths[shown],
             predicted[shown],
             self.fan(test_predictions, shown),
-            (best, rivals[best](shown)) if best else None,
+            (best, baselines[best](shown)) if best else None,
             folder / "forecasts.png",
         )
         cloud = np.linspace(0, predicted[..., 0].size - 1, num=20_000, dtype=int)
@@ -375,9 +377,9 @@ class Table(NamedTuple):
     @classmethod
     def of(cls, test_predictions: TestPredictions) -> "Table":
         """Measure what was predicted, and what the baselines say of the same targets."""
-        known = test_predictions.evidence
+        known = test_predictions.evaluation_context
         predicted = test_predictions.predictions.numpy()
-        forecasts = {"network": lambda rows: predicted[rows], **known["rivals"]}
+        forecasts = {"network": lambda rows: predicted[rows], **known["baselines"]}
         by_step, squared = {}, {}
         _, moment = np.unique(known["times"], return_inverse=True)
         for name, forecast in forecasts.items():
@@ -402,14 +404,14 @@ class Table(NamedTuple):
             for name, measured in self.by_step.items()
         }
 
-    def best_rival(self) -> str:
+    def best_baseline(self) -> str:
         """The baseline with the lowest squared error."""
-        rivals = [name for name in self.by_step if name != "network"]
-        return min(rivals, key=lambda name: float(self.by_step[name]["mse"].mean()))
+        baselines = [name for name in self.by_step if name != "network"]
+        return min(baselines, key=lambda name: float(self.by_step[name]["mse"].mean()))
 
     def warning(self) -> Iterator[str]:
         """What the numbers do not say by themselves."""
-        best = self.best_rival()
+        best = self.best_baseline()
         ours, theirs = (float(self.by_step[n]["mse"].mean()) for n in ("network", best))
         if theirs <= ours:
             yield f"The lowest squared error is that of a baseline: {best}."
@@ -419,13 +421,15 @@ def measure(
     forecast: Callable[[Array], Array], test_predictions: TestPredictions
 ) -> tuple[dict[str, Array], Array]:
     """The errors of each step of the horizon (H,), and the squared error of each target (N,)."""
-    known, truths = test_predictions.evidence, test_predictions.targets.numpy()
+    known, truths = test_predictions.evaluation_context, test_predictions.targets.numpy()
     rows = np.arange(len(truths))
     sums: dict[str, Array] = {}
     squared = np.empty(len(truths))
     for part in in_pieces(rows, truths[0].size):
         predicted = forecast(part)
-        steps = errors_by_step(predicted, truths[part], known["naive"][part], known["zero"][part])
+        steps = errors_by_step(
+            predicted, truths[part], known["naive_errors"][part], known["origin"][part]
+        )
         for name, values in steps.items():
             sums[name] = sums.get(name, 0.0) + values * len(part)
         squared[part] = np.square(predicted - truths[part], dtype=np.float64).mean(axis=(1, 2))

@@ -23,7 +23,7 @@ BUCKETS = (0, 1, 10, 100, 1_000, 10_000, 100_000)  # times that training has a t
 class LanguageModeling(Task):
     """Embed tokens, carry the state on, one linear layer from each output to the next token.
 
-    The data set gives as evidence of a split (`TestPredictions.evidence`):
+    The data set gives as evaluation_context of a split (`TestPredictions.evaluation_context`):
         pieces: each token as a person reads it, V of them.
         joint: what stands between two of them in a text.
         decode: ids to a text.
@@ -141,7 +141,9 @@ class LanguageModeling(Task):
         trained = network.training
         network.eval()
         device = self.scores.weight.device
-        page = samples_page(self.stepper(network), test_predictions.evidence["decode"], device)
+        page = samples_page(
+            self.stepper(network), test_predictions.evaluation_context["decode"], device
+        )
         network.train(trained)
         return [write_text(folder / "samples.md", page)]
 
@@ -168,7 +170,7 @@ class LanguageModeling(Task):
         from rnnlab.plots import tasks as plots
         from rnnlab.runtime.files import write_text
 
-        known = test_predictions.evidence
+        known = test_predictions.evaluation_context
         return [
             plots.loss_by_frequency(
                 loss_by_frequency(test_predictions), folder / "loss_by_frequency.png"
@@ -194,7 +196,9 @@ def loss_by_frequency(test_predictions: TestPredictions) -> list[dict[str, Any]]
 
     Only ranges that some test token falls into.
     """
-    seen = np.asarray(test_predictions.evidence["counts"])[test_predictions.targets.numpy()]
+    seen = np.asarray(test_predictions.evaluation_context["counts"])[
+        test_predictions.targets.numpy()
+    ]
     losses = -test_predictions.predictions.double().numpy()
     ranges = np.searchsorted(BUCKETS, seen, side="right") - 1
     return [

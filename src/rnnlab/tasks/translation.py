@@ -17,11 +17,10 @@ from rnnlab.errors import ConfigError
 from rnnlab.layers import Pooling, TokenEmbedding
 from rnnlab.layers.attention import ATTENTION, AttentionName
 from rnnlab.layers.decoder import Decoder, Memory, shifted
-from rnnlab.layers.embedding import PADDING
 from rnnlab.layers.recurrent import State
 from rnnlab.layers.search import Hypothesis, beam_search, greedy
 from rnnlab.metrics.language_modeling import Perplexity
-from rnnlab.spec import Batch, DataSpec, valid_steps
+from rnnlab.spec import PADDING_ID, Batch, DataSpec, valid_steps
 from rnnlab.tasks.base import Analysis, Encoded, LayerMaker, Task, TestPredictions
 from rnnlab.tasks.teacher_forcing import Decay, true_share
 
@@ -158,13 +157,13 @@ class Translation(Task):
         return cross_entropy(
             predictions.flatten(0, 1),
             batch.targets.flatten(),
-            ignore_index=PADDING,
+            ignore_index=PADDING_ID,
             label_smoothing=self.label_smoothing if self.training else 0.0,
         )
 
     def num_targets(self, batch: Batch) -> Tensor:
         """Target tokens, the ends included."""
-        return (batch.targets != PADDING).sum()
+        return (batch.targets != PADDING_ID).sum()
 
     def metric_inputs(self, predictions: Tensor, batch: Batch) -> Tensor:
         """Log-probability of each target token, and whether it was the first choice, (B, U, 2)."""
@@ -189,13 +188,13 @@ class Translation(Task):
             found = self.search(encoded, self.beam_size, n_best)
         if shown:
             self._remember(found, batch)
-        return pad_sequence([best[0].tokens for best in found], True, PADDING)
+        return pad_sequence([best[0].tokens for best in found], True, PADDING_ID)
 
     def _greedy(self, encoded: Encoded) -> list[list[Hypothesis]]:
         memory, state = self.begin(encoded)
         tokens, weights = greedy(self.decoder, memory, state, self.limits(encoded.lengths))
         found = []
-        for i, steps in enumerate((tokens != PADDING).sum(dim=1).tolist()):
+        for i, steps in enumerate((tokens != PADDING_ID).sum(dim=1).tolist()):
             seen = None if weights is None else weights[i, :steps]
             found.append([Hypothesis(tokens[i, :steps], nan, seen)])
         return found
@@ -258,14 +257,14 @@ class Translation(Task):
 
     def _kept(self, test_predictions: TestPredictions) -> list[tuple[int, list[Hypothesis]]]:
         """Place in the outcome, and what was written, of the sentences that are shown."""
-        place = {row: i for i, row in enumerate(test_predictions.evidence["rows"])}
+        place = {row: i for i, row in enumerate(test_predictions.evaluation_context["rows"])}
         return [(place[row], best) for row, best in sorted(self._written.items()) if row in place]
 
     def _drawn(
         self, test_predictions: TestPredictions
     ) -> list[tuple[list[str], list[str], NDArray[Any]]]:
         """Source tokens, written tokens and attention of some test sentences."""
-        known = test_predictions.evidence
+        known = test_predictions.evaluation_context
         return [
             (
                 known["source_tokens"](i),
@@ -278,7 +277,7 @@ class Translation(Task):
 
     def _choices(self, test_predictions: TestPredictions) -> dict[int, list[tuple[str, float]]]:
         """Several answers to some test sentences, where a beam gave several."""
-        read = test_predictions.evidence["detokenize"]
+        read = test_predictions.evaluation_context["detokenize"]
         return {
             i: [(read(one.tokens.tolist()), one.score) for one in best]
             for i, best in self._kept(test_predictions)
@@ -308,7 +307,7 @@ class TokenAccuracy(Metric):  # type: ignore[misc]
 
     def update(self, read: Tensor, targets: Tensor) -> None:
         """Add a batch: what `Translation.read` gives, and the targets (B, U)."""
-        valid = targets != PADDING
+        valid = targets != PADDING_ID
         self.right += read[..., 1].double().masked_fill(~valid, 0).sum()
         self.count += valid.sum()
 

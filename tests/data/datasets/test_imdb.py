@@ -10,7 +10,7 @@ from rnnlab.data import prepared
 from rnnlab.data.datasets.classification.imdb import IMDBDataModule
 from rnnlab.data.sources import movie_reviews
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.layers.embedding import PADDING, UNKNOWN
+from rnnlab.spec import PADDING_ID, UNKNOWN_ID
 
 SPLITS = ("train", "val", "test")
 
@@ -80,7 +80,7 @@ def test_labels_and_examples_belong_to_their_texts(tmp_path):
             read = [words[token] for token in tokens[: batch.lengths[row]]]
             wanted = [word if word in words else "<unk>" for word in text.split()]
             assert read == wanted
-            assert (tokens[batch.lengths[row] :] == PADDING).all()
+            assert (tokens[batch.lengths[row] :] == PADDING_ID).all()
 
 
 def test_other_columns_and_names_of_classes(tmp_path):
@@ -216,7 +216,7 @@ def test_the_vocabulary_is_that_of_training(tmp_path):
     data = local(tmp_path)
     assert "unseen" not in data.vocabulary()
     so = data.vocabulary().index("so") + 2
-    assert data.gather("test", np.array([0])).inputs.tolist() == [[so, UNKNOWN, UNKNOWN]]
+    assert data.gather("test", np.array([0])).inputs.tolist() == [[so, UNKNOWN_ID, UNKNOWN_ID]]
 
 
 def test_a_smaller_vocabulary_reads_the_same_cache(tmp_path):

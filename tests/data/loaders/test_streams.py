@@ -16,14 +16,14 @@ from rnnlab.data.loaders.buckets import ResumableLoader
 from rnnlab.data.loaders.streams import StreamLoader, StreamOrder, blocks, open_ids, write_ids
 from rnnlab.data.text.vocabulary import SPECIALS, Characters, Words
 from rnnlab.errors import DataError
-from rnnlab.layers.embedding import END, START, UNKNOWN
+from rnnlab.spec import END_ID, START_ID, UNKNOWN_ID
 
 WORDS = Words([*SPECIALS, "a", "b"], spaces=True, lower=False)
 
 
 def ids_of(tokens: int) -> np.ndarray:
     """A start token, and then ids that tell their position: 10 at 0, 11 at 1 ..."""
-    return np.array([START, *range(10, 10 + tokens)], dtype=np.uint16)
+    return np.array([START_ID, *range(10, 10 + tokens)], dtype=np.uint16)
 
 
 def loader(tokens: int, batch_size: int, seq_len: int, training: bool = True) -> StreamLoader:
@@ -36,13 +36,13 @@ def loader(tokens: int, batch_size: int, seq_len: int, training: bool = True) ->
 def test_a_line_of_words_ends_with_the_end_token(tmp_path: Path) -> None:
     written = write_ids(tmp_path / "ids", WORDS, ["a b\n", "\n", "b c\n"])
     ids = open_ids(tmp_path / "ids", "uint16")
-    assert ids.tolist() == [START, 4, 5, END, END, 5, UNKNOWN, END]
+    assert ids.tolist() == [START_ID, 4, 5, END_ID, END_ID, 5, UNKNOWN_ID, END_ID]
     assert (written.tokens, written.unknown) == (7, 1)
 
 
 def test_pieces_of_one_line_have_one_end(tmp_path: Path) -> None:
     write_ids(tmp_path / "ids", WORDS, ["a", " b", " a\n"])
-    assert open_ids(tmp_path / "ids", "uint16").tolist() == [START, 4, 5, 4, END]
+    assert open_ids(tmp_path / "ids", "uint16").tolist() == [START_ID, 4, 5, 4, END_ID]
 
 
 def test_a_line_break_is_a_character(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_line_break_is_a_character(tmp_path: Path) -> None:
 def test_a_large_vocabulary_has_wide_ids(tmp_path: Path) -> None:
     many = Words([*SPECIALS, *(f"w{i}" for i in range(70_000))], spaces=True, lower=False)
     write_ids(tmp_path / "ids", many, ["w69999\n"])
-    assert open_ids(tmp_path / "ids", "uint32").tolist() == [START, 70_003, END]
+    assert open_ids(tmp_path / "ids", "uint32").tolist() == [START_ID, 70_003, END_ID]
 
 
 @given(st.lists(st.text(max_size=5)), st.integers(1, 9))
@@ -70,7 +70,7 @@ def test_blocks_hold_every_line_in_order(lines: list[str], size: int) -> None:
 
 def test_streams_are_read_side_by_side_window_by_window() -> None:
     first, second = loader(tokens=11, batch_size=2, seq_len=3)
-    assert first.inputs.tolist() == [[START, 10, 11], [14, 15, 16]]
+    assert first.inputs.tolist() == [[START_ID, 10, 11], [14, 15, 16]]
     assert first.targets.tolist() == [[10, 11, 12], [15, 16, 17]]
     assert first.rows.tolist() == [[0, 1, 2], [5, 6, 7]]
     assert second.inputs.tolist() == [[12, 13], [17, 18]]

@@ -16,7 +16,7 @@ from rnnlab.data.text.tokens import (
     tokenize,
     tokenize_shapes,
 )
-from rnnlab.layers.embedding import PADDING, UNKNOWN
+from rnnlab.spec import PADDING_ID, UNKNOWN_ID
 
 some_sequences = st.lists(st.lists(st.integers(2, 99), min_size=1, max_size=12), min_size=1)
 
@@ -68,15 +68,15 @@ def test_words_are_numbered_by_their_frequency_in_training_and_ties_by_the_alpha
     )
     assert words == ["dog", "cat", "ant", "bee"]
     assert rows_of(splits["train"]) == [[2, 3], [2, 5], [2, 3], [4]]
-    assert rows_of(splits["val"]) == [[UNKNOWN] * 4 + [3]]
-    assert rows_of(splits["test"]) == [[4, 5, UNKNOWN]]
+    assert rows_of(splits["val"]) == [[UNKNOWN_ID] * 4 + [3]]
+    assert rows_of(splits["test"]) == [[4, 5, UNKNOWN_ID]]
 
 
 def test_a_text_without_words_has_one_token():
     splits, words = index_tokens({"train": ["word word", "..."], "val": ["", "?"]})
     assert words == ["word", NO_WORD]
     assert rows_of(splits["train"]) == [[2, 2], [3]]
-    assert rows_of(splits["val"]) == [[3], [UNKNOWN]]
+    assert rows_of(splits["val"]) == [[3], [UNKNOWN_ID]]
 
 
 def test_every_text_is_reported():
@@ -102,11 +102,11 @@ def test_ids_read_back_as_the_words_of_the_text(texts):
 
 
 def test_keep_frequent_reads_rare_words_as_unknown():
-    ids = np.array([[2, 3, 4], [5, 1, PADDING]], dtype=np.int32)
+    ids = np.array([[2, 3, 4], [5, 1, PADDING_ID]], dtype=np.int32)
     kept = keep_frequent(ids, vocab_size=4)
-    assert kept.tolist() == [[2, 3, UNKNOWN], [UNKNOWN, 1, PADDING]]
+    assert kept.tolist() == [[2, 3, UNKNOWN_ID], [UNKNOWN_ID, 1, PADDING_ID]]
     assert kept.dtype == np.int32
-    assert ids.tolist() == [[2, 3, 4], [5, 1, PADDING]]
+    assert ids.tolist() == [[2, 3, 4], [5, 1, PADDING_ID]]
     assert keep_frequent(ids, vocab_size=6).tolist() == ids.tolist()
 
 
@@ -129,7 +129,7 @@ def test_gather_equals_plain_python(sequences, seq_len, head_fraction, data):
         cut = whole[:head] + (whole[-tail:] if tail else [])
         expected.append(whole if len(whole) <= seq_len else cut)
     longest = max(map(len, expected))
-    padded = [row + [PADDING] * (longest - len(row)) for row in expected]
+    padded = [row + [PADDING_ID] * (longest - len(row)) for row in expected]
     assert lengths.tolist() == [len(row) for row in expected]
     assert values.tolist() == padded
     assert values.dtype == np.int32
@@ -196,4 +196,4 @@ def test_other_tokens_can_be_numbered():
     splits, tokens = index_tokens({"train": ["ab\n", "a"], "val": ["c"]}, cut=list)
     assert tokens == ["a", "\n", "b"]
     assert rows_of(splits["train"]) == [[2, 4, 3], [2]]
-    assert rows_of(splits["val"]) == [[UNKNOWN]]
+    assert rows_of(splits["val"]) == [[UNKNOWN_ID]]

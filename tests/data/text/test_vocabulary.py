@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from rnnlab.data.text.vocabulary import SPECIALS, Characters, Subwords, Vocabulary, Words
 from rnnlab.errors import DataError
-from rnnlab.layers.embedding import END, PADDING, START, UNKNOWN
+from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
 
 LINES = [
     "the cat sat, on the mat.",
@@ -17,12 +17,12 @@ BPE = Subwords.fit(LINES, 300)
 def test_frequent_words_come_first_and_the_rest_is_unknown() -> None:
     words = Words.fit(["b b a a a c", "a <unk>"], len(SPECIALS) + 2, spaces=True)
     assert words.pieces == [*SPECIALS, "a", "b"]
-    assert words.encode(["a b c <unk>"]) == [[4, 5, UNKNOWN, UNKNOWN]]
+    assert words.encode(["a b c <unk>"]) == [[4, 5, UNKNOWN_ID, UNKNOWN_ID]]
 
 
 def test_what_follows_the_end_is_not_read() -> None:
     words = Words.fit(["a b"], 10)
-    assert words.decode([START, 4, PADDING, 5, END, 4]) == "a b"
+    assert words.decode([START_ID, 4, PADDING_ID, 5, END_ID, 4]) == "a b"
 
 
 @pytest.mark.parametrize("made", [Words.fit(LINES, 50), Characters.fit(LINES, 50), BPE])

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from rnnlab.data.loaders.buckets import Ints, ResumableLoader
 from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.errors import DataError
-from rnnlab.layers.embedding import END, START, UNKNOWN
-from rnnlab.spec import Batch
+from rnnlab.spec import END_ID, START_ID, UNKNOWN_ID, Batch
 
 BLOCK = 1 << 20  # characters that are encoded at once
 EVAL_STEPS = 256  # tokens read at once in evaluation, whatever seq_len is: the state is carried
@@ -54,12 +53,12 @@ def write_ids(path: Path, vocabulary: Vocabulary, lines: Iterable[str]) -> Encod
     """
     tokens = unknown = 0
     with path.open("wb") as file:
-        np.array([START], dtype=id_type(vocabulary)).tofile(file)
+        np.array([START_ID], dtype=id_type(vocabulary)).tofile(file)
         for block in blocks(lines):
             ids = np.array(encode(vocabulary, block), dtype=id_type(vocabulary))
             ids.tofile(file)
             tokens += len(ids)
-            unknown += int((ids == UNKNOWN).sum())
+            unknown += int((ids == UNKNOWN_ID).sum())
     return Encoded(tokens, unknown)
 
 
@@ -69,7 +68,7 @@ def encode(vocabulary: Vocabulary, lines: list[str]) -> list[int]:
     for line, found in zip(lines, vocabulary.encode(lines), strict=True):
         ids += found
         if line.endswith("\n") and not vocabulary.knows_breaks:
-            ids.append(END)
+            ids.append(END_ID)
     return ids
 
 

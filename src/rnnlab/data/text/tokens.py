@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.layers.embedding import UNKNOWN
+from rnnlab.spec import UNKNOWN_ID
 
 Ints = NDArray[np.int64]
 Ids = NDArray[np.int32]
@@ -251,7 +251,7 @@ def index_tokens(
     words = np.array(list(first_seen), dtype=object)
     order = np.lexsort((np.argsort(np.argsort(words)), -counts))
     known = int((counts > 0).sum())
-    ids = np.full(len(words), UNKNOWN, dtype=np.int32)
+    ids = np.full(len(words), UNKNOWN_ID, dtype=np.int32)
     ids[order[:known]] = np.arange(SPECIAL, SPECIAL + known)
     splits = {split: Ragged(ids[part.values], part.offsets) for split, part in raw.items()}
     return splits, words[order[:known]].tolist()
@@ -280,4 +280,4 @@ def keep_frequent(ids: NDArray[Any], vocab_size: int) -> NDArray[Any]:
     """The ids with every one from `vocab_size` on read as <unk>."""
     if not ids.size or ids.max() < vocab_size:
         return ids
-    return np.where(ids >= vocab_size, ids.dtype.type(UNKNOWN), ids)
+    return np.where(ids >= vocab_size, ids.dtype.type(UNKNOWN_ID), ids)

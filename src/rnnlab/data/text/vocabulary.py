@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from rnnlab.errors import DataError
-from rnnlab.layers.embedding import END, PADDING, START, UNKNOWN
+from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
 
 TokenKind = Literal["words", "characters", "bpe"]
 SPECIALS = ("<pad>", "<unk>", "<s>", "<eos>")
@@ -124,9 +124,9 @@ def sentence(ids: Iterable[int]) -> list[int]:
     """The ids up to the first end, without padding and start."""
     kept: list[int] = []
     for i in ids:
-        if i == END:
+        if i == END_ID:
             break
-        if i not in (PADDING, START):
+        if i not in (PADDING_ID, START_ID):
             kept.append(i)
     return kept
 
@@ -145,7 +145,7 @@ class _Listed(Vocabulary):
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """See Vocabulary."""
         find = self._ids.get
-        return [[find(piece, UNKNOWN) for piece in self.cut(text)] for text in texts]
+        return [[find(piece, UNKNOWN_ID) for piece in self.cut(text)] for text in texts]
 
     @staticmethod
     def frequent(counts: Counter[str], size: int) -> list[str]:
@@ -232,7 +232,7 @@ class Characters(_Listed):
 
     def decode(self, ids: Iterable[int]) -> str:
         """See Vocabulary."""
-        return "".join(self.pieces[i] if i != UNKNOWN else "\ufffd" for i in sentence(ids))
+        return "".join(self.pieces[i] if i != UNKNOWN_ID else "\ufffd" for i in sentence(ids))
 
     def state(self) -> Any:
         """See Vocabulary."""

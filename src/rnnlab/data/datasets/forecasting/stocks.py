@@ -146,29 +146,29 @@ class StocksDataModule(SeriesDataModule):
     # What a forecast is held against.
 
     @property
-    def references(self) -> tuple[str, ...]:  # type: ignore[override]
+    def headline_baselines(self) -> tuple[str, ...]:  # type: ignore[override]
         """See SeriesDataModule."""
         special = {"return": "random walk", "volatility": "HAR", "price": "persistence"}
         return (special[self.forecast], "seasonal naive")
 
-    def rivals(self, split: Split) -> dict[str, Forecast]:
+    def baseline_forecasts(self, split: Split) -> dict[str, Forecast]:
         """See SeriesDataModule; and what is known of returns and of volatility."""
         windows = self.windows[split]
-        rivals = super().rivals(split)
+        forecasts = super().baseline_forecasts(split)
         if self.forecast == "return":
             nothing = np.zeros((len(windows), 1), dtype=np.float32)
-            return {"random walk": constant(windows, nothing), **rivals}
+            return {"random walk": constant(windows, nothing), **forecasts}
         if self.forecast == "volatility" and self.history > EWMA_DAYS:
             first = first_targets(self._starts, self._borders, 22, self.horizon)["train"]
             model = har(Windows(self.level, first, self.horizon))
             known = {"HAR": model(windows), "EWMA": ewma(windows, EWMA_DECAY, EWMA_DAYS)}
-            return {**known, **rivals}
-        return rivals
+            return {**known, **forecasts}
+        return forecasts
 
-    def naive(self) -> NDArray[Any]:
+    def naive_errors(self) -> NDArray[Any]:
         """See SeriesDataModule; of a return, the naive forecast is that the price stays."""
         if self.forecast != "return":
-            return super().naive()
+            return super().naive_errors()
         ranges = zip(self._starts, self._borders[0], strict=True)
         return np.stack([np.abs(self.level[begin:end]).mean(axis=0) for begin, end in ranges])
 
