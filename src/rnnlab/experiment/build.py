@@ -114,6 +114,7 @@ def dry_build(config: RunConfig) -> None:
     Raises:
         ConfigError: what a constructor refused.
     """
+    check_precision(config)
     with torch.random.fork_rng(devices=[]):
         data = _try("data", partial(build_data, config))
         check_pairs(config, data)
@@ -155,6 +156,26 @@ def check_pairs(config: RunConfig, data: DataModule) -> None:
         raise ConfigError(
             f"monitor={config.monitor}: task={task.name} does not log it; "
             f"{did_you_mean(config.monitor, names)}"
+        )
+
+
+def check_precision(config: RunConfig) -> None:
+    """Check that task and optimizer work in the precision of the run.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    trainer, fused = config.trainer, config.optimizer.get("fused")
+    if trainer.precision == "16-mixed" and trainer.gradient_clip_val and fused:
+        raise ConfigError(
+            "trainer.precision=16-mixed scales gradients, and optimizer.fused=true cannot clip "
+            "scaled gradients: set optimizer.fused=false, trainer.gradient_clip_val=null, or "
+            "trainer.precision=bf16-mixed"
+        )
+    if trainer.precision == "bf16-true" and locate(config.task["_target_"]).name == "forecasting":
+        raise ConfigError(
+            "trainer.precision=bf16-true rounds the values to forecast to three digits: choose "
+            "trainer.precision=bf16-mixed, which keeps them"
         )
 
 

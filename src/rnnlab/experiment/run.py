@@ -328,6 +328,7 @@ def draw_insides(parts: Parts) -> list[Path]:
     from rnnlab.analysis import internals as insides
 
     batch = parts.data.sample("test", insides.SEQUENCES, insides.STEPS)
+    batch = parts.trainer.precision_plugin.convert_input(batch)
     return insides.draw(parts.model, batch, parts.data.input_names(), parts.folder.path)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import lightning.pytorch as L
+import torch
+from lightning.pytorch.plugins import MixedPrecision, Precision
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -171,6 +173,25 @@ class RecurrentModel(L.LightningModule):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: Any = None,
+    ) -> None:
+        """Clip the gradients, also those of a fused optimizer with bf16-mixed.
+
+        Lightning refuses fused optimizers in mixed precision, because they unscale gradients in
+        their own step. With bf16-mixed no gradient is scaled.
+        """
+        plugin = self.trainer.precision_plugin
+        if gradient_clip_val and isinstance(plugin, MixedPrecision) and plugin.scaler is None:
+            Precision.clip_gradients(plugin, optimizer, gradient_clip_val, gradient_clip_algorithm)
+        else:
+            super().configure_gradient_clipping(
+                optimizer, gradient_clip_val, gradient_clip_algorithm
+            )
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what rebuilds the model, and the state that its training goes on from."""
         checkpoint["hyper_parameters"] = self.hyper_parameters
@@ -204,11 +225,12 @@ class RecurrentModel(L.LightningModule):
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """What a person reads: probabilities of classes, future values, a translation."""
         encoded = self.encode(batch)
-        return self.task.decode(self.task.predict(encoded, batch), encoded, batch)
+        predictions = at_least_float32(self.task.predict(encoded, batch))
+        return self.task.decode(predictions, encoded, batch)
 
     def _score(self, batch: Batch, scores: Scores, stage: str) -> tuple[Encoded, Tensor]:
         encoded = self.encode(batch, stage)
-        predictions = self.task.predict(encoded, batch)
+        predictions = at_least_float32(self.task.predict(encoded, batch))
         scores.update(predictions, batch)
         return encoded, predictions
 
@@ -228,6 +250,12 @@ class RecurrentModel(L.LightningModule):
         )
         schedule = self.optimizer_config.scheduler(optimizer, context)
         return {"optimizer": optimizer, "lr_scheduler": schedule} if schedule else optimizer
+
+
+def at_least_float32(predictions: Tensor) -> Tensor:
+    """Return predictions of a lower precision as float32, so that scores are sums in float32."""
+    is_lower = predictions.dtype in (torch.float16, torch.bfloat16)
+    return predictions.float() if is_lower else predictions
 
 
 def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:

@@ -1,0 +1,62 @@
+"""Every precision of the Trainer with every task, on the CPU."""
+
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+
+from rnnlab.config.schema import TrainerConfig
+from rnnlab.errors import ConfigError
+from rnnlab.experiment.run import check, run
+from tests.helpers.configs import small
+
+ONE_OF_EACH_TASK = ("imdb", "sine", "text_file", "numbers", "echo")
+PRECISIONS = get_args(get_type_hints(TrainerConfig)["precision"])
+SETTINGS = ("trainer.max_epochs=1", "trainer.limit_train_batches=4", "seed=1")
+REFUSED = "16-mixed"  # with a fused optimizer and clipping, which are the defaults
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnlab.plots.figures.save", lambda figure, path: path)
+
+
+def scores(data: str, folder: Path, precision: str, *overrides: str) -> dict[str, float]:
+    folder.mkdir(exist_ok=True)
+    words = (*SETTINGS, f"trainer.precision={precision}", *overrides)
+    return run(small(data, folder, *words)).report["scores"]
+
+
+@pytest.mark.parametrize("data", ONE_OF_EACH_TASK)
+def test_the_precision_of_trainer_gpu_trains_and_tests(data: str, tmp_path: Path) -> None:
+    mixed = scores(data, tmp_path / "mixed", "bf16-mixed")
+    assert mixed["test/loss"] == pytest.approx(
+        scores(data, tmp_path / "full", "32-true")["test/loss"], rel=0.05
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", ONE_OF_EACH_TASK)
+@pytest.mark.parametrize("precision", sorted({*PRECISIONS} - {REFUSED, "32-true", "bf16-mixed"}))
+def test_other_precisions_train_and_test(data: str, precision: str, tmp_path: Path) -> None:
+    if (data, precision) == ("sine", "bf16-true"):
+        with pytest.raises(ConfigError, match="choose trainer.precision=bf16-mixed"):
+            scores(data, tmp_path, precision)
+        return
+    assert scores(data, tmp_path / "other", precision)["test/loss"] == pytest.approx(
+        scores(data, tmp_path / "full", "32-true")["test/loss"], rel=0.05
+    )
+
+
+def test_scaled_gradients_of_a_fused_optimizer_are_rejected(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"set optimizer\.fused=false"):
+        check(small("sine", tmp_path, f"trainer.precision={REFUSED}"))
+    check(small("sine", tmp_path, f"trainer.precision={REFUSED}", "optimizer.fused=false"))
+
+
+def test_gradients_are_clipped_in_mixed_precision(tmp_path: Path) -> None:
+    """A threshold of almost nothing leaves plain SGD where it is."""
+    words = ("optimizer=sgd", "scheduler=none", "optimizer.lr=1.0")
+    clipped = scores("sine", tmp_path, "bf16-mixed", *words, "trainer.gradient_clip_val=1e-9")
+    free = scores("sine", tmp_path, "bf16-mixed", *words, "optimizer.lr=1e-9")
+    assert clipped["test/loss"] == pytest.approx(free["test/loss"], rel=1e-4)
