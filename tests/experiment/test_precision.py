@@ -40,7 +40,7 @@ def test_the_precision_of_trainer_gpu_trains_and_tests(data: str, tmp_path: Path
 @pytest.mark.parametrize("precision", sorted({*PRECISIONS} - {REFUSED, "32-true", "bf16-mixed"}))
 def test_other_precisions_train_and_test(data: str, precision: str, tmp_path: Path) -> None:
     if (data, precision) == ("sine", "bf16-true"):
-        with pytest.raises(ConfigError, match="choose trainer.precision=bf16-mixed"):
+        with pytest.raises(ConfigError, match=r"choose trainer\.precision=bf16-mixed"):
             scores(data, tmp_path, precision)
         return
     assert scores(data, tmp_path / "other", precision)["test/loss"] == pytest.approx(
