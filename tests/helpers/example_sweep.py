@@ -102,7 +102,7 @@ def add(
     params = drawn(number) if params is None else params
     score = values[0] if values else score_of(drawn(number))
     lost = state in LOST
-    verdict = {
+    result = {
         "state": state,
         "failure": LOST.get(state),
         "message": message or ("the loss is no number" if lost else ""),
@@ -119,7 +119,7 @@ def add(
         values=(values or [score]) if state == "complete" else None,
         params=params,
         distributions={name: space[name] for name in params},
-        user_attrs={**known, **({} if state in ("running", "waiting") else {"verdict": verdict})},
+        user_attrs={**known, **({} if state in ("running", "waiting") else {"result": result})},
         intermediate_values={3: score} if state == "pruned" else {},
         constraints={"diverged": 1.0} if state == "infeasible" else None,
     )
@@ -145,7 +145,7 @@ def write_curves(study: optuna.Study, folder: Path, per_epoch: int = 1) -> None:
             continue
         place = folder / "trials" / f"{trial.number:04}"
         place.mkdir(parents=True)
-        epochs = trial.user_attrs.get("verdict", {}).get("epochs", 2)
+        epochs = trial.user_attrs.get("result", {}).get("epochs", 2)
         end = score_of(trial.params) if trial.params else 0.1
         lines = ["step,epoch,train/loss,val/mse"]
         for i in range(epochs * per_epoch):

@@ -102,4 +102,4 @@ def journal(folder: Path, name: str = "sine_gru") -> str:
 
 def results(trials: Sequence[optuna.trial.FrozenTrial]) -> list[tuple]:
     """What must not depend on who did what when: parameters, state and score of each trial."""
-    return [(t.number, t.params, t.state.name, t.user_attrs["verdict"]["score"]) for t in trials]
+    return [(t.number, t.params, t.state.name, t.user_attrs["result"]["score"]) for t in trials]

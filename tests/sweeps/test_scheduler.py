@@ -12,12 +12,12 @@ import pytest
 from rnnlab.errors import ConfigError
 from rnnlab.sweeps.scheduler import Limits, Search, SearchFailed, SearchStopped
 from rnnlab.sweeps.study.share import Claimed, SharedStudy, state_of
-from rnnlab.sweeps.workers.messages import Job, Verdict
-from rnnlab.sweeps.workers.runner import Died
+from rnnlab.sweeps.workers.messages import Job, TrialResult
+from rnnlab.sweeps.workers.runner import WorkerDied
 from rnnlab.sweeps.workers.slots import Slot
 from tests.sweeps.study.test_share import disown, shared
 
-Play = Callable[[Job, int], Verdict | Exception | None]  # a job and how often it was polled
+Play = Callable[[Job, int], TrialResult | Exception | None]  # a job and how often it was polled
 
 
 @dataclass
@@ -36,10 +36,10 @@ class Told:
         self.jobs.append(job)
         self.polls = 0
 
-    def poll(self) -> Verdict | None:
+    def poll(self) -> TrialResult | None:
         self.polls += 1
         if "stop" in self.asked and self.jobs:
-            return Verdict(self.jobs[-1].attempt, "stopped")
+            return TrialResult(self.jobs[-1].attempt, "stopped")
         answer = self.play(self.jobs[-1], self.polls)
         if isinstance(answer, Exception):
             raise answer
@@ -62,15 +62,15 @@ class Silent:
     def show(self, shared: SharedStudy, slots: Sequence[Slot]) -> None:
         pass
 
-    def ended(self, claimed: Claimed, verdict: Verdict) -> None:
-        self.lines.append(f"{claimed.number} {verdict.state}")
+    def ended(self, claimed: Claimed, result: TrialResult) -> None:
+        self.lines.append(f"{claimed.number} {result.state}")
 
     def say(self, line: str) -> None:
         self.lines.append(line)
 
 
-def fine(job: Job, polls: int) -> Verdict:
-    return Verdict(job.attempt, "complete", scores={"score": 0.5}, seconds=2.0)
+def fine(job: Job, polls: int) -> TrialResult:
+    return TrialResult(job.attempt, "complete", scores={"score": 0.5}, seconds=2.0)
 
 
 def number(job: Job) -> int:
@@ -81,14 +81,14 @@ def search(
     study: SharedStudy, *runners: Told, values: Callable | None = None, **limits: float
 ) -> Search:
     def job_of(claimed: Claimed) -> Job:
-        words = [*claimed.words, *claimed.smaller]
+        words = [*claimed.words, *claimed.oom_overrides]
         return Job(str(claimed.folder), claimed.attempt, words)
 
     return Search(
         study,
         [Slot(runner) for runner in runners],
         job_of,
-        values or (lambda verdict: [verdict.scores["score"]]),
+        values or (lambda result: [result.scores["score"]]),
         Limits(**{"max_failures": 3, "max_attempts": 3, **limits}),
         Silent(),
     )
@@ -124,13 +124,15 @@ def test_no_slot_waits_for_another(study: SharedStudy) -> None:
 
 def test_a_process_that_dies_goes_on_with_its_trial(study: SharedStudy) -> None:
     runner = Told(
-        lambda job, polls: Died("killed") if (number(job), job.attempt) == (2, 1) else fine(job, 1)
+        lambda job, polls: (
+            WorkerDied("killed") if (number(job), job.attempt) == (2, 1) else fine(job, 1)
+        )
     )
     search(study, runner).run()
     assert states(study) == ["complete"] * 6
     again = [job for job in runner.jobs if number(job) == 2]
     assert [job.attempt for job in again] == [1, 2]
-    assert again[0].words == again[1].words
+    assert again[0].overrides == again[1].overrides
     assert again[0].folder == again[1].folder
 
 
@@ -142,8 +144,8 @@ def test_a_slot_that_lost_its_machine_leaves_its_trial_to_another(study: SharedS
         def is_ready(self) -> bool:
             return not self.jobs or len(other.jobs) >= 4
 
-    def play(job: Job, polls: int) -> Verdict | Exception:
-        return Died("machine") if (number(job), job.attempt) == (0, 1) else fine(job, polls)
+    def play(job: Job, polls: int) -> TrialResult | Exception:
+        return WorkerDied("machine") if (number(job), job.attempt) == (0, 1) else fine(job, polls)
 
     lost, other = Lost(play), Told(play)
     search(study, lost, other).run()
@@ -155,23 +157,23 @@ def test_a_slot_that_lost_its_machine_leaves_its_trial_to_another(study: SharedS
 
 
 def test_a_process_that_always_dies_is_a_crash(study: SharedStudy) -> None:
-    runner = Told(lambda job, polls: Died("exit 1") if number(job) == 2 else fine(job, polls))
+    runner = Told(lambda job, polls: WorkerDied("exit 1") if number(job) == 2 else fine(job, polls))
     search(study, runner).run()
     assert states(study) == ["complete", "complete", "failed", *["complete"] * 3]
-    verdict = study.study.get_trials()[2].user_attrs["verdict"]
-    assert verdict["failure"] == "crash"
-    assert "3 times: exit 1" in verdict["message"]
+    result = study.study.get_trials()[2].user_attrs["result"]
+    assert result["failure"] == "crash"
+    assert "3 times: exit 1" in result["message"]
 
 
 def test_one_that_gets_on_between_its_deaths_is_not_given_up(study: SharedStudy) -> None:
-    def play(job: Job, polls: int) -> Verdict | Exception:
+    def play(job: Job, polls: int) -> TrialResult | Exception:
         if number(job) != 2 or job.attempt > 6:
             return fine(job, polls)
         checkpoint = Path(job.folder) / "checkpoints" / "last.ckpt"
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         checkpoint.touch()
         os.utime(checkpoint, (job.attempt, job.attempt))
-        return Died("killed")
+        return WorkerDied("killed")
 
     search(study, Told(play)).run()
     assert states(study) == ["complete"] * 6
@@ -180,13 +182,13 @@ def test_one_that_gets_on_between_its_deaths_is_not_given_up(study: SharedStudy)
 def test_out_of_memory_is_tried_once_with_half_the_batch(study: SharedStudy) -> None:
     less = ["data.batch_size=8", "trainer.accumulate_grad_batches=2"]
 
-    def play(job: Job, polls: int) -> Verdict:
-        if number(job) == 1 and "data.batch_size=8" not in job.words:
+    def play(job: Job, polls: int) -> TrialResult:
+        if number(job) == 1 and "data.batch_size=8" not in job.overrides:
             Path(job.folder).mkdir(parents=True)
-            return Verdict(job.attempt, "infeasible", "out of memory", smaller=less)
+            return TrialResult(job.attempt, "infeasible", "out of memory", oom_overrides=less)
         if number(job) == 2:
             Path(job.folder).mkdir(parents=True, exist_ok=True)
-            return Verdict(job.attempt, "infeasible", "out of memory", smaller=less)
+            return TrialResult(job.attempt, "infeasible", "out of memory", oom_overrides=less)
         return fine(job, polls)
 
     search(study, Told(play)).run()
@@ -210,7 +212,7 @@ def test_what_somebody_else_finished_is_only_written_down(study: SharedStudy) ->
 
 
 def test_ctrl_c_saves_and_the_next_session_goes_on(study: SharedStudy, tmp_path: Path) -> None:
-    def play(job: Job, polls: int) -> Verdict | None:
+    def play(job: Job, polls: int) -> TrialResult | None:
         if number(job) == 2 and polls == 1:
             os.kill(os.getpid(), signal.SIGINT)
         return None if number(job) == 2 else fine(job, polls)
@@ -242,14 +244,14 @@ def test_a_second_ctrl_c_ends_it_at_once(study: SharedStudy, tmp_path: Path) -> 
 
 
 def test_a_trial_that_takes_too_long_is_a_time_out(study: SharedStudy) -> None:
-    def play(job: Job, polls: int) -> Verdict | None:
+    def play(job: Job, polls: int) -> TrialResult | None:
         return None if number(job) == 1 else fine(job, polls)
 
     @dataclass
     class OneStop(Told):
         def stop(self) -> None:
             self.asked.append("asked")
-            self.play = lambda job, polls: Verdict(job.attempt, "stopped")
+            self.play = lambda job, polls: TrialResult(job.attempt, "stopped")
 
         def start(self, job: Job) -> None:
             self.play = play
@@ -257,7 +259,7 @@ def test_a_trial_that_takes_too_long_is_a_time_out(study: SharedStudy) -> None:
 
     search(study, OneStop(play), trial_timeout=0.1).run()
     assert states(study) == ["complete", "failed", *["complete"] * 4]
-    assert study.study.get_trials()[1].user_attrs["verdict"]["failure"] == "time-out"
+    assert study.study.get_trials()[1].user_attrs["result"]["failure"] == "time-out"
 
 
 def test_the_time_of_a_session_ends_it(study: SharedStudy) -> None:
@@ -269,9 +271,9 @@ def test_the_time_of_a_session_ends_it(study: SharedStudy) -> None:
 
 
 def test_max_failures_ends_the_search(study: SharedStudy) -> None:
-    def play(job: Job, polls: int) -> Verdict:
+    def play(job: Job, polls: int) -> TrialResult:
         if number(job):
-            return Verdict(job.attempt, "failed", "crash", "KeyError: 'x'")
+            return TrialResult(job.attempt, "failed", "crash", "KeyError: 'x'")
         return fine(job, polls)
 
     with pytest.raises(SearchFailed, match=r"max_failures=3 is reached: 3 crash.*KeyError"):
@@ -280,16 +282,18 @@ def test_max_failures_ends_the_search(study: SharedStudy) -> None:
 
 
 def test_settings_that_never_work_end_the_search_at_once(study: SharedStudy) -> None:
-    runner = Told(lambda job, polls: Verdict(job.attempt, "failed", "config", "data.path: nothing"))
+    runner = Told(
+        lambda job, polls: TrialResult(job.attempt, "failed", "config", "data.path: nothing")
+    )
     with pytest.raises(SearchFailed, match=r"every trial fails: data\.path: nothing"):
         search(study, runner).run()
     assert len(runner.jobs) == 2
 
 
 def test_one_setting_that_does_not_work_is_a_failed_trial(study: SharedStudy) -> None:
-    def play(job: Job, polls: int) -> Verdict:
+    def play(job: Job, polls: int) -> TrialResult:
         if number(job) == 3:
-            return Verdict(job.attempt, "failed", "config", "5 heads do not divide 8")
+            return TrialResult(job.attempt, "failed", "config", "5 heads do not divide 8")
         return fine(job, polls)
 
     search(study, Told(play)).run()
@@ -297,7 +301,7 @@ def test_one_setting_that_does_not_work_is_a_failed_trial(study: SharedStudy) ->
 
 
 def test_a_metric_that_was_not_logged_fails_the_trial(study: SharedStudy) -> None:
-    def values(verdict: Verdict) -> list[float]:
+    def values(result: TrialResult) -> list[float]:
         raise ConfigError("objectives: val/f1 was not logged")
 
     with pytest.raises(SearchFailed, match="val/f1 was not logged"):
@@ -308,7 +312,7 @@ def test_a_trial_that_another_process_took_over_is_dropped(study: SharedStudy) -
     runner = Told(lambda job, polls: None if polls < 3 and number(job) == 0 else fine(job, polls))
     loop = search(study, runner)
 
-    def lose_the_first(job: Job, polls: int) -> Verdict | None:
+    def lose_the_first(job: Job, polls: int) -> TrialResult | None:
         if number(job) == 0 and job.attempt == 1:
             disown(study, 0)
             loop._renew_at = 0.0

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from rnnlab.report.console import number
 from rnnlab.sweeps.study.share import Claimed, SharedStudy, state_of
-from rnnlab.sweeps.workers.messages import Verdict
+from rnnlab.sweeps.workers.messages import TrialResult, stored_result
 from rnnlab.sweeps.workers.slots import Slot
 
 REFRESH_SECONDS = 0.5
@@ -52,15 +52,15 @@ class SearchScreen:
         """See Screen."""
         self.console.print(line, highlight=False, soft_wrap=True)
 
-    def ended(self, claimed: Claimed, verdict: Verdict) -> None:
+    def ended(self, claimed: Claimed, result: TrialResult) -> None:
         """See Screen."""
         self._ended += 1
-        score = verdict.scores.get("score")
+        score = result.scores.get("score")
         drawn = "  ".join(f"{key}={value}" for key, value in drawn_values(claimed))
-        why = f"  {first_line(verdict.message)}" if verdict.failure else ""
+        why = f"  {first_line(result.message)}" if result.failure else ""
         self.say(
-            f"trial {claimed.number:>3}  {verdict.state:<10} {number(score):>9}  "
-            f"{verdict.seconds:6.1f} s  {drawn}{why}"
+            f"trial {claimed.number:>3}  {result.state:<10} {number(score):>9}  "
+            f"{result.seconds:6.1f} s  {drawn}{why}"
         )
 
     def show(self, shared: SharedStudy, slots: Sequence[Slot]) -> None:
@@ -127,7 +127,7 @@ def drawn_values(claimed: Claimed) -> list[tuple[str, str]]:
 def best_score(shared: SharedStudy, maximize: bool) -> float | None:
     """The best score of a complete trial so far."""
     trials = shared.study.get_trials(deepcopy=False)
-    complete = [t.user_attrs["verdict"]["score"] for t in trials if state_of(t) == "complete"]
+    complete = [stored_result(t)["score"] for t in trials if state_of(t) == "complete"]
     known = [score for score in complete if score is not None]
     return (max if maximize else min)(known, default=None)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rnnlab.sweeps.console import SearchScreen
     from rnnlab.sweeps.scheduler import Search
     from rnnlab.sweeps.study.open import Opened, Question
-    from rnnlab.sweeps.workers.launchers import Wanted
+    from rnnlab.sweeps.workers.launchers import ResourceRequest
     from rnnlab.sweeps.workers.runner import Runner
 
 
@@ -115,7 +115,7 @@ def keep_settings(sweep: SweepConfig, folder: Path) -> None:
 def runners(question: "Question", opened: "Opened") -> "Iterator[Sequence[Runner]]":
     """What does the trials, ended when the search is."""
     launcher = make_launcher(question.sweep)
-    with launcher(wanted(question, opened)) as started:
+    with launcher(resource_request(question, opened)) as started:
         yield started
 
 
@@ -126,12 +126,12 @@ def make_launcher(sweep: SweepConfig) -> Any:
     return instantiate(dict(sweep.launcher), _convert_="all")
 
 
-def wanted(question: "Question", opened: "Opened") -> "Wanted":
+def resource_request(question: "Question", opened: "Opened") -> "ResourceRequest":
     """What the launcher is to start."""
-    from rnnlab.sweeps.workers.launchers import Wanted
+    from rnnlab.sweeps.workers.launchers import ResourceRequest
 
     slots = question.sweep.slots
-    return Wanted(
+    return ResourceRequest(
         slots=slots if isinstance(slots, int) else None,
         devices=question.devices,
         trials_per_gpu=question.sweep.trials_per_gpu,
@@ -159,28 +159,28 @@ def check_settings(question: "Question", opened: "Opened", started: "Sequence[Ru
                 f"alone {question.base['monitor']}: such trials cannot be compared"
             )
     folder = opened.folder / "logs" / f"check-{os.getpid()}"
-    verdict = finish(started, Job(str(folder), 1, checks=lines))
-    if verdict.failure:
-        raise ConfigError(verdict.message)
+    result = finish(started, Job(str(folder), 1, checks=lines))
+    if result.failure:
+        raise ConfigError(result.message)
 
 
 def finish(started: "Sequence[Runner]", job: Any) -> Any:
     """Do a job outside the study in the first slot that can, and wait for it.
 
     Raises:
-        ConfigError: its process ended without a verdict.
+        ConfigError: its process ended without a result.
     """
-    from rnnlab.sweeps.workers.runner import Died
+    from rnnlab.sweeps.workers.runner import WorkerDied
 
     while (runner := next((one for one in started if one.is_ready()), None)) is None:
         time.sleep(0.02)
     runner.start(job)
     try:
-        while (verdict := runner.poll()) is None:
+        while (result := runner.poll()) is None:
             time.sleep(0.02)
-    except Died as died:
-        raise ConfigError(f"{job.folder}: the process ended without a word: {died}") from None
-    return verdict
+    except WorkerDied as error:
+        raise ConfigError(f"{job.folder}: the process ended without a word: {error}") from None
+    return result
 
 
 def search(question: "Question", opened: "Opened", started: "Sequence[Runner]") -> None:
@@ -258,9 +258,9 @@ def jobs(
         return Job(
             folder=str(claimed.folder),
             attempt=claimed.attempt,
-            words=[*claimed.words, *claimed.smaller],
+            overrides=[*claimed.words, *claimed.oom_overrides],
             devices=question.devices,
-            afresh=claimed.afresh,
+            restart=claimed.restart,
             reporting=place if single else None,
             settings={"test": False, "baselines": False},
             identity={

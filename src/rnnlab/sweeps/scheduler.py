@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from rnnlab.errors import ConfigError, RunStopped
 from rnnlab.sweeps.study.share import Claimed, SharedStudy
-from rnnlab.sweeps.workers.messages import FINAL, Job, Verdict, verdict_of
-from rnnlab.sweeps.workers.slots import Ended, Slot, progress_mark
+from rnnlab.sweeps.workers.messages import FINAL, Job, TrialResult, load_result, stored_result
+from rnnlab.sweeps.workers.slots import Slot, TrialEnd, progress_mark
 
 POLL_SECONDS = 0.02
 IDLE_SECONDS = 0.2  # while others do the last trials
@@ -24,7 +24,7 @@ class Screen(Protocol):
     def show(self, shared: SharedStudy, slots: Sequence[Slot]) -> None:
         """How the search stands; called often."""
 
-    def ended(self, claimed: Claimed, verdict: Verdict) -> None:
+    def ended(self, claimed: Claimed, result: TrialResult) -> None:
         """A trial has ended."""
 
     def say(self, line: str) -> None:
@@ -37,7 +37,7 @@ class Limits:
 
     Attributes:
         max_failures: trials.
-        max_attempts: ends of a trial's process, without a verdict and without any progress.
+        max_attempts: ends of a trial's process, without a result and without any progress.
         trial_timeout: seconds of one trial.
         timeout: seconds of this session of the search.
     """
@@ -64,7 +64,7 @@ class Search:
         shared: the study.
         slots: where trials are done.
         job_of: makes the job of a trial.
-        values_of: from a complete trial's verdict to the values of its objectives.
+        values_of: from a complete trial's result to the values of its objectives.
         limits: when to give up.
         screen: what a person sees.
     """
@@ -72,7 +72,7 @@ class Search:
     shared: SharedStudy
     slots: Sequence[Slot]
     job_of: Callable[[Claimed], Job]
-    values_of: Callable[[Verdict], Sequence[float]]
+    values_of: Callable[[TrialResult], Sequence[float]]
     limits: Limits
     screen: Screen
     _deaths: dict[int, tuple[int, float]] = field(default_factory=dict)
@@ -125,7 +125,7 @@ class Search:
         """End what runs, for whoever comes next."""
         for slot in self.slots:
             claimed, seconds = slot.claimed, slot.seconds
-            slot.drop()
+            slot.kill()
             if claimed is not None:
                 self.shared.give_back(claimed, seconds - claimed.seconds)
 
@@ -157,9 +157,9 @@ class Search:
         claimed = self.shared.claim()
         if claimed is None:
             return False
-        told = verdict_of(claimed.folder)  # somebody ended it, and died before he wrote it down
+        told = load_result(claimed.folder)  # somebody ended it, and died before he wrote it down
         if told is not None:
-            self._settle(slot, Ended(claimed, told, "", None, 0.0))
+            self._settle(slot, TrialEnd(claimed, told, "", None, 0.0))
         else:
             slot.start(claimed, self.job_of(claimed))
         return True
@@ -174,27 +174,27 @@ class Search:
                 self._claim_at = 0.0
                 self._settle(slot, ended)
 
-    def _settle(self, slot: Slot, ended: Ended) -> None:
+    def _settle(self, slot: Slot, ended: TrialEnd) -> None:
         """Write a trial down, or let it go on."""
-        verdict = ended.verdict
-        if verdict is None or verdict.state not in FINAL:
+        result = ended.result
+        if result is None or result.state not in FINAL:
             self._unfinished(slot, ended)
-        elif verdict.smaller and not ended.claimed.smaller:
+        elif result.oom_overrides and not ended.claimed.oom_overrides:
             self.screen.say(
                 f"trial {ended.claimed.number}: out of memory; again with half the batch"
             )
-            self.shared.begin_again(ended.claimed, verdict.smaller)
+            self.shared.begin_again(ended.claimed, result.oom_overrides)
             slot.start(ended.claimed, self.job_of(ended.claimed))
         else:
-            spent = verdict.seconds or ended.claimed.seconds + ended.seconds
-            self._finish(ended.claimed, replace(verdict, seconds=spent))
+            spent = result.seconds or ended.claimed.seconds + ended.seconds
+            self._finish(ended.claimed, replace(result, seconds=spent))
 
-    def _unfinished(self, slot: Slot, ended: Ended) -> None:
+    def _unfinished(self, slot: Slot, ended: TrialEnd) -> None:
         claimed = ended.claimed
-        if ended.stopped_for == "time-out":
+        if ended.stop_reason == "time-out":
             message = f"took longer than trial_timeout={self.limits.trial_timeout:g} s"
             self._finish(claimed, self._failed(claimed, "time-out", message))
-        elif ended.stopped_for or self._stop:
+        elif ended.stop_reason or self._stop:
             self.shared.give_back(claimed, ended.seconds)
         elif not self._may_try_again(claimed):
             reason = f"its process ended {self.limits.max_attempts} times: {ended.reason}"
@@ -214,29 +214,27 @@ class Search:
         self._deaths[claimed.number] = (deaths, mark)
         return deaths < self.limits.max_attempts
 
-    def _failed(self, claimed: Claimed, failure: str, message: str) -> Verdict:
-        return Verdict(claimed.attempt, "failed", failure, message)
+    def _failed(self, claimed: Claimed, failure: str, message: str) -> TrialResult:
+        return TrialResult(claimed.attempt, "failed", failure, message)
 
-    def _finish(self, claimed: Claimed, verdict: Verdict) -> None:
+    def _finish(self, claimed: Claimed, result: TrialResult) -> None:
         values = None
-        if verdict.state == "complete":
+        if result.state == "complete":
             try:
-                values = self.values_of(verdict)
+                values = self.values_of(result)
             except ConfigError as error:
-                verdict = replace(verdict, state="failed", failure="config", message=str(error))
-        if self.shared.finish(claimed, verdict, values):
-            self.screen.ended(claimed, verdict)
+                result = replace(result, state="failed", failure="config", message=str(error))
+        if self.shared.finish(claimed, result, values):
+            self.screen.ended(claimed, result)
         self._check_failures()
 
     def _check_failures(self) -> None:
-        verdicts = [
-            t.user_attrs.get("verdict") for t in self.shared.study.get_trials(deepcopy=False)
-        ]
-        told = [verdict for verdict in verdicts if verdict]
-        failed = [verdict for verdict in told if verdict["state"] == "failed"]
+        results = [stored_result(trial) for trial in self.shared.study.get_trials(deepcopy=False)]
+        told = [result for result in results if result]
+        failed = [result for result in told if result["state"] == "failed"]
         hopeless = min(HOPELESS, self.shared.n_trials)
         if len(failed) == len(told) >= hopeless and all(
-            verdict["failure"] in ("config", "data") for verdict in failed
+            result["failure"] in ("config", "data") for result in failed
         ):
             raise SearchFailed(f"every trial fails: {failed[-1]['message']}")
         if len(failed) >= self.limits.max_failures:
@@ -254,7 +252,7 @@ class Search:
         for slot in self.slots:
             if slot.claimed is not None and slot.claimed.number in lost:
                 self.screen.say(f"trial {slot.claimed.number}: another process has taken it over")
-                slot.drop()
+                slot.kill()
 
 
 def by_class(failed: Sequence[Mapping[str, Any]]) -> str:
@@ -263,5 +261,5 @@ def by_class(failed: Sequence[Mapping[str, Any]]) -> str:
     >>> by_class([{"failure": "crash"}, {"failure": "data"}, {"failure": "crash"}])
     '2 crash, 1 data'
     """
-    names = [str(verdict["failure"]) for verdict in failed]
+    names = [str(result["failure"]) for result in failed]
     return ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names))

@@ -14,7 +14,7 @@ from rnnlab.sweeps.study.definition import differences
 from rnnlab.sweeps.study.open import Opened, Question, ask, begin, open_study, place_of
 from rnnlab.sweeps.study.repeats import best_trials, find_repeats, open_repeats, with_seed
 from rnnlab.sweeps.study.share import trial_seed
-from rnnlab.sweeps.workers.messages import Verdict
+from rnnlab.sweeps.workers.messages import TrialResult
 from tests.helpers.configs import ROOT
 
 
@@ -48,7 +48,7 @@ def finished(study: optuna.Study, rates: Sequence[float]) -> None:
             value=rate,
             user_attrs={
                 "overrides": [f"optimizer.lr={rate}", f"seed={number}"],
-                "verdict": {"state": "complete", "score": rate},
+                "result": {"state": "complete", "score": rate},
             },
         )
         study.add_trial(trial)
@@ -169,7 +169,7 @@ def test_each_trial_has_a_seed_of_its_own_unless_one_is_given(tmp_path: Path) ->
 def test_objectives_have_their_directions_and_values(tmp_path: Path) -> None:
     asked = question(tmp_path, "objectives=[score,seconds,parameters]", "pruner=none")
     assert [one.name for one in asked.directions()] == ["MINIMIZE"] * 3
-    told = Verdict(1, "complete", scores={"score": 0.5}, seconds=3.0, parameters=12)
+    told = TrialResult(1, "complete", scores={"score": 0.5}, seconds=3.0, parameters=12)
     assert asked.values(told) == [0.5, 3.0, 12.0]
     other = question(tmp_path, "objectives=['val/mae:min']")
     with pytest.raises(ConfigError, match="val/mae was not logged"):

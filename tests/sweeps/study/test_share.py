@@ -20,9 +20,9 @@ from rnnlab.sweeps.study.definition import define, differences
 from rnnlab.sweeps.study.lease import Owner, Watch, is_running, this_host, this_process
 from rnnlab.sweeps.study.share import SharedStudy, state_of
 from rnnlab.sweeps.study.storage import open_storage, study_lock, without_password
-from rnnlab.sweeps.workers.messages import Job, Reporting, Verdict, verdict_of
-from rnnlab.sweeps.workers.runner import Died, LocalRunner
-from rnnlab.sweeps.workers.trial import alone
+from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult, load_result
+from rnnlab.sweeps.workers.runner import LocalRunner, WorkerDied
+from rnnlab.sweeps.workers.trial import trial_lock
 
 TPE = {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 3}
 RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
@@ -51,8 +51,8 @@ def shared(
     return SharedStudy(study, lock, n_trials, folder / "trials", draw, make, 60.0)
 
 
-def done(attempt: int, score: float) -> Verdict:
-    return Verdict(attempt, "complete", scores={"score": score}, seconds=1.0)
+def done(attempt: int, score: float) -> TrialResult:
+    return TrialResult(attempt, "complete", scores={"score": score}, seconds=1.0)
 
 
 def score_of(trial: optuna.trial.FrozenTrial | optuna.Trial) -> float:
@@ -176,24 +176,24 @@ def test_what_was_given_back_is_taken_first_with_its_time(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("verdict", "state", "counted"),
+    ("result", "state", "counted"),
     [
-        (Verdict(1, "pruned"), TrialState.PRUNED, "pruned"),
-        (Verdict(1, "infeasible", "diverged"), TrialState.PRUNED, "infeasible"),
-        (Verdict(1, "failed", "crash", "why"), TrialState.FAIL, "failed"),
+        (TrialResult(1, "pruned"), TrialState.PRUNED, "pruned"),
+        (TrialResult(1, "infeasible", "diverged"), TrialState.PRUNED, "infeasible"),
+        (TrialResult(1, "failed", "crash", "why"), TrialState.FAIL, "failed"),
     ],
 )
 def test_how_a_trial_ended_is_kept(
-    verdict: Verdict, state: TrialState, counted: str, tmp_path: Path
+    result: TrialResult, state: TrialState, counted: str, tmp_path: Path
 ) -> None:
     study = shared(tmp_path)
     claimed = study.claim()
     assert claimed is not None
-    study.finish(claimed, verdict, None)
+    study.finish(claimed, result, None)
     (trial,) = study.study.get_trials()
     assert trial.state == state
     assert study.counts()[counted] == 1
-    assert trial.user_attrs["verdict"]["failure"] == verdict.failure
+    assert trial.user_attrs["result"]["failure"] == result.failure
     assert any(value > 0 for value in trial.constraints.values()) == (counted == "infeasible")
 
 
@@ -223,7 +223,7 @@ def test_memory_that_ran_out_is_remembered(tmp_path: Path) -> None:
     disown(study, 0)
     taken = shared(tmp_path).claim()
     assert taken is not None
-    assert (taken.attempt, taken.smaller) == (3, ["data.batch_size=8"])
+    assert (taken.attempt, taken.oom_overrides) == (3, ["data.batch_size=8"])
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
@@ -296,20 +296,20 @@ def test_a_password_is_not_shown() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_the_verdict_of_the_process_that_failed_counts(tmp_path: Path) -> None:
-    Verdict(2, "stopped").write(tmp_path)
-    Verdict(2, "failed", "crash", "why").write(tmp_path, rank=1)
-    told = verdict_of(tmp_path, 2)
+def test_the_result_of_the_process_that_failed_counts(tmp_path: Path) -> None:
+    TrialResult(2, "stopped").write(tmp_path)
+    TrialResult(2, "failed", "crash", "why").write(tmp_path, rank=1)
+    told = load_result(tmp_path, 2)
     assert told is not None
     assert told.failure == "crash"
-    assert verdict_of(tmp_path, 3) is None, "an older attempt says nothing"
+    assert load_result(tmp_path, 3) is None, "an older attempt says nothing"
 
 
 @pytest.mark.parametrize(("rank", "told"), [(0, "complete"), (1, None)])
 def test_who_waits_for_a_process_that_is_gone_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: int, told: str | None
 ) -> None:
-    monkeypatch.setattr("rnnlab.sweeps.workers.runner.LONELY_SECONDS", 0.3)
+    monkeypatch.setattr("rnnlab.sweeps.workers.runner.PEER_TIMEOUT_SECONDS", 0.3)
     waiting = [sys.executable, "-c", "import sys; sys.stdin.read()"]
     popen = partial(subprocess.Popen, stdin=subprocess.PIPE, start_new_session=True)
     monkeypatch.setattr(LocalRunner, "_popen", lambda self, *words: popen(waiting))
@@ -317,9 +317,9 @@ def test_who_waits_for_a_process_that_is_gone_is_ended(
     runner.start(Job(str(tmp_path / "0000"), attempt=2, devices=2))
     process = runner._process
     assert process is not None
-    Verdict(1, "complete").write(tmp_path / "0000", rank)
+    TrialResult(1, "complete").write(tmp_path / "0000", rank)
     assert runner.poll() is None, "that was an earlier attempt"
-    Verdict(2, "complete").write(tmp_path / "0000", rank)
+    TrialResult(2, "complete").write(tmp_path / "0000", rank)
     assert runner.poll() is None, "the others have a moment to end"
     time.sleep(0.4)
     if told:
@@ -327,16 +327,16 @@ def test_who_waits_for_a_process_that_is_gone_is_ended(
         assert ended is not None
         assert ended.state == told
     else:
-        with pytest.raises(Died, match="one process ended early"):
+        with pytest.raises(WorkerDied, match="one process ended early"):
             runner.poll()
     assert process.poll() is not None
 
 
-def test_a_stop_is_no_verdict_for_who_comes_next(tmp_path: Path) -> None:
-    Verdict(2, "stopped").write(tmp_path)
-    assert verdict_of(tmp_path) is None
-    Verdict(3, "pruned").write(tmp_path)
-    told = verdict_of(tmp_path)
+def test_a_stop_is_no_final_result(tmp_path: Path) -> None:
+    TrialResult(2, "stopped").write(tmp_path)
+    assert load_result(tmp_path) is None
+    TrialResult(3, "pruned").write(tmp_path)
+    told = load_result(tmp_path)
     assert told is not None
     assert told.state == "pruned"
 
@@ -372,10 +372,10 @@ def test_with_less_memory_it_begins_afresh_wherever_the_folder_is(tmp_path: Path
     claimed = study.claim()
     assert claimed is not None
     study.begin_again(claimed, ["data.batch_size=8"])  # the folder is on another machine
-    assert (claimed.attempt, claimed.afresh) == (2, True)
+    assert (claimed.attempt, claimed.restart) == (2, True)
     study.begin_again(claimed)
-    assert (claimed.attempt, claimed.afresh) == (3, False), "what it did with less goes on"
-    assert claimed.smaller == ["data.batch_size=8"]
+    assert (claimed.attempt, claimed.restart) == (3, False), "what it did with less goes on"
+    assert claimed.oom_overrides == ["data.batch_size=8"]
 
 
 def test_what_is_left_of_a_larger_batch_is_removed_where_the_trial_is_done(
@@ -388,7 +388,7 @@ def test_what_is_left_of_a_larger_batch_is_removed_where_the_trial_is_done(
     runner = LocalRunner(tmp_path, {}, tmp_path / "log")
     runner.start(Job(str(left.parent), 1))
     assert left.exists()
-    runner.start(Job(str(left.parent), 2, afresh=True))
+    runner.start(Job(str(left.parent), 2, restart=True))
     assert not left.exists()
 
 
@@ -397,10 +397,10 @@ def test_a_trial_begins_when_the_process_before_has_ended(tmp_path: Path) -> Non
     order: list[str] = []
 
     def second() -> None:
-        with alone(folder):
+        with trial_lock(folder):
             order.append("second")
 
-    with alone(folder):
+    with trial_lock(folder):
         thread = threading.Thread(target=second)
         thread.start()
         thread.join(0.2)
@@ -410,6 +410,6 @@ def test_a_trial_begins_when_the_process_before_has_ended(tmp_path: Path) -> Non
 
 
 def test_nobody_is_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnlab.sweeps.workers.trial.ALONE_SECONDS", 0.1)
-    with alone(tmp_path / "0001"), alone(tmp_path / "0001"):
+    monkeypatch.setattr("rnnlab.sweeps.workers.trial.LOCK_TIMEOUT_SECONDS", 0.1)
+    with trial_lock(tmp_path / "0001"), trial_lock(tmp_path / "0001"):
         pass

@@ -10,10 +10,10 @@ import psutil
 import pytest
 
 from rnnlab.errors import ConfigError
-from rnnlab.sweeps.workers.launchers import Wanted
-from rnnlab.sweeps.workers.messages import FINAL, Job, Verdict
+from rnnlab.sweeps.workers.launchers import ResourceRequest
+from rnnlab.sweeps.workers.messages import FINAL, Job, TrialResult
 from rnnlab.sweeps.workers.ray_launcher import Ray, RayRunner, slots_on
-from rnnlab.sweeps.workers.runner import Died
+from rnnlab.sweeps.workers.runner import WorkerDied
 from tests.helpers.sweep_sessions import (
     GONE_SECONDS,
     ROOT,
@@ -36,20 +36,20 @@ SEARCH = [
 LONG = "trainer.max_epochs=60"
 
 
-def wanted(folder: Path, **changes: object) -> Wanted:
+def request(folder: Path, **changes: object) -> ResourceRequest:
     plain = {"slots": 1, "devices": 1, "trials_per_gpu": 1, "on_gpu": False}
-    return Wanted(**{**plain, "conf": ROOT / "conf", "logs": folder / "logs", **changes})
+    return ResourceRequest(**{**plain, "conf": ROOT / "conf", "logs": folder / "logs", **changes})
 
 
 def test_a_slot_asks_for_its_share_of_a_gpu(tmp_path: Path) -> None:
     launcher = Ray(cpus=2)
     on_gpu = {"on_gpu": True}
-    assert launcher.needs(wanted(tmp_path), gpus=4) == {"CPU": 2}
-    assert launcher.needs(wanted(tmp_path, **on_gpu), gpus=0) == {"CPU": 2}
-    assert launcher.needs(wanted(tmp_path, **on_gpu, devices=3), gpus=4) == {"CPU": 6, "GPU": 3}
-    assert launcher.needs(wanted(tmp_path, **on_gpu, trials_per_gpu=4), gpus=1)["GPU"] == 0.25
+    assert launcher.needs(request(tmp_path), gpus=4) == {"CPU": 2}
+    assert launcher.needs(request(tmp_path, **on_gpu), gpus=0) == {"CPU": 2}
+    assert launcher.needs(request(tmp_path, **on_gpu, devices=3), gpus=4) == {"CPU": 6, "GPU": 3}
+    assert launcher.needs(request(tmp_path, **on_gpu, trials_per_gpu=4), gpus=1)["GPU"] == 0.25
     with pytest.raises(ConfigError, match="trials_per_gpu=2"):
-        launcher.needs(wanted(tmp_path, **on_gpu, trials_per_gpu=2, devices=2), gpus=4)
+        launcher.needs(request(tmp_path, **on_gpu, trials_per_gpu=2, devices=2), gpus=4)
 
 
 def test_a_slot_lies_on_one_machine() -> None:
@@ -68,7 +68,7 @@ def test_without_ray_it_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with (
         pytest.raises(ConfigError, match=re.escape("pip install 'rnnlab[ray]'")),
-        Ray()(wanted(tmp_path)),
+        Ray()(request(tmp_path)),
     ):
         pass
 
@@ -76,7 +76,7 @@ def test_without_ray_it_says_what_to_install(
 @pytest.fixture
 def slot(tmp_path: Path) -> Iterator[RayRunner]:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
-    with Ray()(wanted(tmp_path)) as (runner,):
+    with Ray()(request(tmp_path)) as (runner,):
         yield runner
 
 
@@ -84,8 +84,8 @@ def job(folder: Path, attempt: int, *words: str) -> Job:
     return Job(str(folder / "trial"), attempt, [*DATA, *words], settings={"test": False})
 
 
-def ended(runner: RayRunner) -> Verdict:
-    found: list[Verdict | None] = []
+def ended(runner: RayRunner) -> TrialResult:
+    found: list[TrialResult | None] = []
     until(lambda: found.append(runner.poll()) or found[-1])
     assert found[-1] is not None
     return found[-1]
@@ -104,8 +104,8 @@ def begin(runner: RayRunner, folder: Path) -> None:
 
 
 def still_runs(runner: RayRunner) -> bool:
-    verdict = runner.poll()
-    assert verdict is None, verdict
+    result = runner.poll()
+    assert result is None, result
     return True
 
 
@@ -120,8 +120,8 @@ def test_polls_return_at_once_and_a_stopped_trial_has_saved(
     slot.stop()
     assert ended(slot).state == "stopped"
     slot.start(job(tmp_path, 2))
-    verdict = ended(slot)
-    assert (verdict.attempt, verdict.state, verdict.epochs) == (2, "complete", 60)
+    result = ended(slot)
+    assert (result.attempt, result.state, result.epochs) == (2, "complete", 60)
 
 
 @pytest.mark.slow
@@ -140,13 +140,13 @@ def test_an_actor_that_dies_takes_its_worker_along(
         actor = orphans[0].parent()
         assert actor is not None
         actor.kill()
-    with pytest.raises(Died):
+    with pytest.raises(WorkerDied):
         ended(slot)
     assert not psutil.wait_procs(orphans, timeout=GONE_SECONDS)[1]
     until(slot.is_ready)
     slot.start(job(tmp_path, 2))
-    verdict = ended(slot)
-    assert (verdict.attempt, verdict.state, verdict.epochs) == (2, "complete", 60)
+    result = ended(slot)
+    assert (result.attempt, result.state, result.epochs) == (2, "complete", 60)
 
 
 @pytest.mark.slow
@@ -160,7 +160,7 @@ def test_a_killed_slot_has_ended_its_trial_when_it_returns(slot: RayRunner, tmp_
 @pytest.mark.slow
 def test_a_machine_without_the_project_says_so(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
-    elsewhere = wanted(tmp_path, conf=tmp_path / "conf")
+    elsewhere = request(tmp_path, conf=tmp_path / "conf")
     with pytest.raises(ConfigError, match="the same place on every machine"), Ray()(elsewhere):
         pass
 
@@ -170,14 +170,14 @@ def test_where_no_cluster_answers_it_says_so(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
     launcher = Ray(address="127.0.0.1:1")
     with pytest.raises(ConfigError, match=re.escape("launcher.address=127.0.0.1:1")):
-        launcher(wanted(tmp_path)).__enter__()
+        launcher(request(tmp_path)).__enter__()
 
 
 def finished_once(folder: Path, count: int) -> list:
     trials = trials_of(journal(folder))
     assert [trial.number for trial in trials] == list(range(count))
     assert {trial.state.name for trial in trials} == {"COMPLETE"}
-    assert all(trial.user_attrs["verdict"]["state"] in FINAL for trial in trials)
+    assert all(trial.user_attrs["result"]["state"] in FINAL for trial in trials)
     return trials
 
 

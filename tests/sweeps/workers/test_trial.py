@@ -1,4 +1,4 @@
-"""A trial in the process that does it: real runs of a second, and a verdict for each way to end."""
+"""A trial in the process that does it: real runs of a second, and a result for each way to end."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from rnnlab.models import RecurrentModel
 from rnnlab.report.folder import RunFolder
 from rnnlab.sweeps.study.storage import open_storage
 from rnnlab.sweeps.workers import trial as trials
-from rnnlab.sweeps.workers.messages import Job, Reporting, Verdict, verdict_of
+from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult, load_result
 from tests.helpers.configs import CONF
 
 WORDS = [
@@ -41,21 +41,21 @@ def study_of(folder: Path, pruner: dict | None = None, **asked: Any) -> tuple[An
     return study, Reporting(url, "s", trial._trial_id, pruner, **settings)
 
 
-def do(made: Job) -> Verdict:
-    verdict = trials.do(made, CONF)
-    assert verdict_of(Path(made.folder), made.attempt) == verdict, "what is said is written down"
-    return verdict
+def do(made: Job) -> TrialResult:
+    result = trials.do(made, CONF)
+    assert load_result(Path(made.folder), made.attempt) == result, "what is said is written down"
+    return result
 
 
 def test_a_complete_trial_has_a_score_and_read_no_test_split(tmp_path: Path) -> None:
-    verdict = do(job(tmp_path))
+    result = do(job(tmp_path))
     report = RunFolder(tmp_path / "0000").read_report()
-    assert (verdict.state, verdict.failure, report["status"]) == ("complete", None, "finished")
-    assert verdict.scores["score"] == report["scores"]["val/mse"]
+    assert (result.state, result.failure, report["status"]) == ("complete", None, "finished")
+    assert result.scores["score"] == report["scores"]["val/mse"]
     assert not any(name.startswith("test/") for name in report["scores"])
-    assert (verdict.epochs, verdict.parameters) == (2, report["model"]["parameters"])
-    assert verdict.seconds > 0
-    assert verdict.threads == 1
+    assert (result.epochs, result.parameters) == (2, report["model"]["parameters"])
+    assert result.seconds > 0
+    assert result.threads == 1
 
 
 def test_reports_are_counted_in_epochs(tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_reports_can_be_counted_in_samples(tmp_path: Path) -> None:
 def test_a_trial_that_is_given_up_is_pruned(tmp_path: Path) -> None:
     never = {"_target_": "optuna.pruners.ThresholdPruner", "upper": -1.0}
     _, reporting = study_of(tmp_path, never)
-    verdict = do(job(tmp_path, reporting=reporting))
-    assert (verdict.state, verdict.failure, verdict.epochs) == ("pruned", None, 1)
-    assert verdict.scores["score"] > 0
+    result = do(job(tmp_path, reporting=reporting))
+    assert (result.state, result.failure, result.epochs) == ("pruned", None, 1)
+    assert result.scores["score"] > 0
     assert RunFolder(tmp_path / "0000").read_report()["status"] == "pruned"
 
 
@@ -98,8 +98,8 @@ def test_a_decision_that_was_lost_with_its_process_is_made_again(
     assert list(study.get_trials()[0].intermediate_values) == [1]
     never = {"_target_": "optuna.pruners.ThresholdPruner", "upper": -1.0}
     asked = replace(reporting, pruner=never)
-    verdict = do(replace(job(tmp_path, reporting=asked), attempt=2))
-    assert (verdict.state, verdict.epochs) == ("pruned", 1)
+    result = do(replace(job(tmp_path, reporting=asked), attempt=2))
+    assert (result.state, result.epochs) == ("pruned", 1)
 
 
 @pytest.mark.slow
@@ -107,35 +107,35 @@ def test_one_that_was_let_on_is_not_asked_again_after_a_kill(tmp_path: Path) -> 
     never = {"_target_": "optuna.pruners.ThresholdPruner", "upper": -1.0}
     study, reporting = study_of(tmp_path, never)
     study._storage.set_trial_intermediate_value(reporting.trial_id, 2, 0.5)
-    verdict = do(job(tmp_path, "trainer.max_epochs=1", reporting=reporting))
-    assert verdict.state == "complete"
+    result = do(job(tmp_path, "trainer.max_epochs=1", reporting=reporting))
+    assert result.state == "complete"
 
 
 def test_a_loss_that_is_no_number_is_infeasible(tmp_path: Path) -> None:
-    verdict = do(job(tmp_path, "optimizer.lr=1e30", "trainer.gradient_clip_val=null"))
-    assert (verdict.state, verdict.failure) == ("infeasible", "diverged")
+    result = do(job(tmp_path, "optimizer.lr=1e30", "trainer.gradient_clip_val=null"))
+    assert (result.state, result.failure) == ("infeasible", "diverged")
 
 
 def test_settings_that_cannot_work_are_told(tmp_path: Path) -> None:
-    verdict = do(job(tmp_path, "data.seq_len=50"))
-    assert (verdict.state, verdict.failure) == ("failed", "config")
-    assert "seq_len" in verdict.message
+    result = do(job(tmp_path, "data.seq_len=50"))
+    assert (result.state, result.failure) == ("failed", "config")
+    assert "seq_len" in result.message
 
 
 def test_data_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     table = tmp_path / "series.csv"
     table.write_text("date,a\n2020-01-01 00:00:00,one\n")
     words = ["data=csv_series", f"data.path={table}", "trainer=cpu"]
-    verdict = do(Job(str(tmp_path / "0000"), 1, words, settings=QUIET))
-    assert (verdict.state, verdict.failure) == ("failed", "data")
-    assert "series.csv" in verdict.message
+    result = do(Job(str(tmp_path / "0000"), 1, words, settings=QUIET))
+    assert (result.state, result.failure) == ("failed", "data")
+    assert "series.csv" in result.message
 
 
 @pytest.mark.slow
 def test_a_run_without_a_validation_is_told(tmp_path: Path) -> None:
-    verdict = do(job(tmp_path, "+trainer.check_val_every_n_epoch=5"))
-    assert verdict.failure == "config"
-    assert "never logged" in verdict.message
+    result = do(job(tmp_path, "+trainer.check_val_every_n_epoch=5"))
+    assert result.failure == "config"
+    assert "never logged" in result.message
 
 
 @pytest.mark.slow
@@ -144,9 +144,9 @@ def test_a_metric_that_the_validation_does_not_log_ends_the_trial(
 ) -> None:
     _, reporting = study_of(tmp_path)
     monkeypatch.setattr(RecurrentModel, "_log_scores", lambda self, scores: None)
-    verdict = do(job(tmp_path, "callbacks.best=null", reporting=reporting))
-    assert verdict.failure == "config"
-    assert "did not log it; it logged nothing" in verdict.message
+    result = do(job(tmp_path, "callbacks.best=null", reporting=reporting))
+    assert result.failure == "config"
+    assert "did not log it; it logged nothing" in result.message
 
 
 def test_an_error_of_the_code_is_a_crash_with_its_place(
@@ -156,9 +156,9 @@ def test_an_error_of_the_code_is_a_crash_with_its_place(
         raise KeyError("gone")
 
     monkeypatch.setattr(RecurrentModel, "training_step", step)
-    verdict = do(job(tmp_path))
-    assert (verdict.state, verdict.failure) == ("failed", "crash")
-    assert "KeyError: 'gone' (test_trial.py:" in verdict.message
+    result = do(job(tmp_path))
+    assert (result.state, result.failure) == ("failed", "crash")
+    assert "KeyError: 'gone' (test_trial.py:" in result.message
 
 
 @pytest.mark.slow
@@ -178,11 +178,11 @@ def test_memory_that_runs_out_is_known(
         raise error
 
     monkeypatch.setattr(RecurrentModel, "training_step", step)
-    verdict = do(job(tmp_path))
-    assert (verdict.state, verdict.failure) == ("infeasible", "out of memory")
-    assert verdict.smaller == ["data.batch_size=32", "trainer.accumulate_grad_batches=2"]
+    result = do(job(tmp_path))
+    assert (result.state, result.failure) == ("infeasible", "out of memory")
+    assert result.oom_overrides == ["data.batch_size=32", "trainer.accumulate_grad_batches=2"]
     odd = do(replace(job(tmp_path / "odd", "data.batch_size=7")))
-    assert odd.smaller == [], "a batch of 7 has no half"
+    assert odd.oom_overrides == [], "a batch of 7 has no half"
 
 
 @pytest.mark.slow
@@ -232,15 +232,15 @@ def test_a_logger_is_told_which_trial_it_logs(tmp_path: Path) -> None:
     assert list(kept["csv"]) == ["_target_"]
 
 
-def test_a_verdict_is_plain_text(tmp_path: Path) -> None:
+def test_a_result_is_plain_text(tmp_path: Path) -> None:
     do(job(tmp_path))
-    told = json.loads((tmp_path / "0000" / "verdict.json").read_text())
+    told = json.loads((tmp_path / "0000" / "result.json").read_text())
     assert told["state"] == "complete"
 
 
 def test_a_machine_that_does_not_see_the_storage_says_so(tmp_path: Path) -> None:
     _, reporting = study_of(tmp_path)
     elsewhere = replace(reporting, storage=f"journal://{tmp_path}/elsewhere/study.journal")
-    verdict = do(job(tmp_path, reporting=elsewhere))
-    assert (verdict.state, verdict.failure) == ("failed", "config")
-    assert "All machines of a search must see the same storage" in verdict.message
+    result = do(job(tmp_path, reporting=elsewhere))
+    assert (result.state, result.failure) == ("failed", "config")
+    assert "All machines of a search must see the same storage" in result.message

@@ -12,7 +12,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
 from rnnlab.runtime.files import write_json, write_text
 from rnnlab.sweeps.report.report import best_of
-from rnnlab.sweeps.workers.messages import Job, Verdict
+from rnnlab.sweeps.workers.messages import Job, TrialResult, result_files
 
 if TYPE_CHECKING:
     from rnnlab.sweeps.study.open import Opened, Question
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ORIGIN = "trial.json"  # which trial it is
 
 
-def test_best(question: "Question", opened: "Opened", do: Callable[[Job], Verdict]) -> None:
+def test_best(question: "Question", opened: "Opened", do: Callable[[Job], TrialResult]) -> None:
     """Copy the best trial, go on with its run where it ended, and let it be tested.
 
     During the search no trial reads the test split: a search that looks at it has no honest score
@@ -29,7 +29,7 @@ def test_best(question: "Question", opened: "Opened", do: Callable[[Job], Verdic
     Args:
         question: of the search.
         opened: its study.
-        do: does a job and waits for the verdict.
+        do: does a job and waits for the result.
 
     Raises:
         ConfigError: the test failed.
@@ -44,9 +44,9 @@ def test_best(question: "Question", opened: "Opened", do: Callable[[Job], Verdic
             return
         unfinished = copied(opened.folder / "trials" / f"{best.number:04}", question)
         job = Job(str(unfinished), 1, devices=question.devices)
-        verdict = do(job)
-        if verdict.failure or verdict.state != "complete":
-            raise ConfigError(f"best/: trial {best.number} cannot be tested: {verdict.message}")
+        result = do(job)
+        if result.failure or result.state != "complete":
+            raise ConfigError(f"best/: trial {best.number} cannot be tested: {result.message}")
         write_json(unfinished / ORIGIN, origin)
         shutil.rmtree(target, ignore_errors=True)
         unfinished.rename(target)
@@ -69,7 +69,7 @@ def copied(trial: Path, question: "Question") -> Path:
     copy = trial.parent.parent / "best.unfinished"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(trial, copy)
-    for file in copy.glob("verdict*.json"):
+    for file in result_files(copy):
         file.unlink()
     folder = RunFolder(copy)
     plain = folder.read_config()

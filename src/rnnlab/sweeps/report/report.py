@@ -23,6 +23,7 @@ from rnnlab.sweeps.report.records import (
     validations,
     write_table,
 )
+from rnnlab.sweeps.workers.messages import stored_result
 
 if TYPE_CHECKING:
     import optuna
@@ -129,7 +130,7 @@ def command(trial: "FrozenTrial") -> str:
     words = trial.user_attrs.get("overrides")
     if not words:
         return ""
-    threads = trial.user_attrs.get("verdict", {}).get("threads")
+    threads = stored_result(trial).get("threads")
     first = [f"OMP_NUM_THREADS={threads}"] if threads else []
     return " ".join([*first, shlex.join(["python", "train.py", *map(str, words)])])
 
@@ -244,7 +245,7 @@ def plain_trial(trial: "FrozenTrial", curve: tuple[tuple[float, float], ...] = (
         trial: of Optuna.
         curve: epochs and monitored metric of each validation.
     """
-    told, state = trial.user_attrs.get("verdict") or {}, state_of(trial)
+    told, state = stored_result(trial), state_of(trial)
     return Trial(
         number=trial.number,
         state=state,

@@ -19,7 +19,7 @@ from rnnlab.sweeps.study.components import make_pruner
 from rnnlab.sweeps.study.definition import define, differences
 from rnnlab.sweeps.study.share import trial_seed
 from rnnlab.sweeps.study.storage import Lock, is_there, open_storage, study_lock
-from rnnlab.sweeps.workers.messages import Verdict
+from rnnlab.sweeps.workers.messages import TrialResult
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -55,13 +55,13 @@ class Question:
         """Of the objectives."""
         return [direction(objective, self.base["mode"]) for objective in self.sweep.objectives]
 
-    def values(self, verdict: Verdict) -> list[float]:
+    def values(self, result: TrialResult) -> list[float]:
         """Of the objectives, of a complete trial.
 
         Raises:
             ConfigError: a metric was not logged.
         """
-        told = {**verdict.scores, "seconds": verdict.seconds, "parameters": verdict.parameters}
+        told = {**result.scores, "seconds": result.seconds, "parameters": result.parameters}
         names = [objective.partition(":")[0] for objective in self.sweep.objectives]
         missing = [name for name in names if name not in told]
         if missing:

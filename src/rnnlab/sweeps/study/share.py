@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from rnnlab.sweeps.study.components import seed_of
 from rnnlab.sweeps.study.lease import Watch, this_process
 from rnnlab.sweeps.study.storage import Lock
-from rnnlab.sweeps.workers.messages import Verdict
+from rnnlab.sweeps.workers.messages import TrialResult, stored_result
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -36,16 +36,16 @@ class Claimed:
         attempt: how often somebody began it, this time included.
         smaller: words that were added because memory ran out.
         seconds: that earlier attempts took.
-        afresh: whether this attempt must not go on from what stands in the folder.
+        restart: whether this attempt must not go on from what stands in the folder.
     """
 
     trial: optuna.Trial
     words: list[str]
     folder: Path
     attempt: int
-    smaller: list[str] = field(default_factory=list)
+    oom_overrides: list[str] = field(default_factory=list)
     seconds: float = 0.0
-    afresh: bool = False
+    restart: bool = False
 
     @property
     def number(self) -> int:
@@ -136,7 +136,7 @@ class SharedStudy:
             list(words),
             self.folder / f"{trial.number:04}",
             known.get("attempts", 0) + 1,
-            list(known.get("smaller", [])),
+            list(known.get("oom_overrides", known.get("smaller", []))),
             known.get("seconds", 0.0),
         )
         trial.set_user_attr("overrides", claimed.words)
@@ -172,19 +172,19 @@ class SharedStudy:
     def _stored(self, claimed: Claimed) -> "FrozenTrial":
         return self.study.get_trials(deepcopy=False)[claimed.number]
 
-    def begin_again(self, claimed: Claimed, smaller: Sequence[str] = ()) -> None:
+    def begin_again(self, claimed: Claimed, oom_overrides: Sequence[str] = ()) -> None:
         """Count one more attempt; with less memory, from the start.
 
-        The folder goes first: whoever takes over a moment later must not find its verdict. It may
+        The folder goes first: whoever takes over a moment later must not find its result. It may
         be on another machine; whoever does the job there is told, too.
         """
         claimed.attempt += 1
         claimed.trial.set_user_attr("attempts", claimed.attempt)
-        claimed.afresh = bool(smaller)
-        if smaller:
+        claimed.restart = bool(oom_overrides)
+        if oom_overrides:
             shutil.rmtree(claimed.folder, ignore_errors=True)
-            claimed.smaller = list(smaller)
-            claimed.trial.set_user_attr("smaller", claimed.smaller)
+            claimed.oom_overrides = list(oom_overrides)
+            claimed.trial.set_user_attr("oom_overrides", claimed.oom_overrides)
 
     def give_back(self, claimed: Claimed, seconds: float) -> None:
         """Leave a trial to whoever comes next, who goes on from its last checkpoint."""
@@ -194,12 +194,12 @@ class SharedStudy:
                 claimed.trial.set_user_attr("seconds", claimed.seconds + seconds)
                 claimed.trial.set_user_attr("lease", None)
 
-    def finish(self, claimed: Claimed, verdict: Verdict, values: Sequence[float] | None) -> bool:
+    def finish(self, claimed: Claimed, result: TrialResult, values: Sequence[float] | None) -> bool:
         """Write down how a trial ended, once.
 
         Args:
             claimed: the trial.
-            verdict: on it; a final one.
+            result: on it; a final one.
             values: of the objectives, of a complete trial.
 
         Returns:
@@ -209,22 +209,22 @@ class SharedStudy:
             self.mine.pop(claimed.number, None)
             if self._stored(claimed).state.is_finished() or not self.is_ours(claimed):
                 return False
-            self._write_verdict(claimed, verdict)
-            state = STATES[verdict.state]
+            self._write_result(claimed, result)
+            state = STATES[result.state]
             self.study.tell(claimed.number, values, state, skip_if_finished=True)
             return True
 
-    def _write_verdict(self, claimed: Claimed, verdict: Verdict) -> None:
-        told: Mapping[str, Any] = asdict(verdict)
-        told = {**told, "score": verdict.scores.get("score")}
-        claimed.trial.set_user_attr("verdict", told)
-        if claimed.smaller:
-            claimed.trial.set_user_attr("overrides", [*claimed.words, *claimed.smaller])
-        if verdict.state == "infeasible":
-            claimed.trial.set_constraint(str(verdict.failure), 1.0)
+    def _write_result(self, claimed: Claimed, result: TrialResult) -> None:
+        told: Mapping[str, Any] = asdict(result)
+        told = {**told, "score": result.scores.get("score")}
+        claimed.trial.set_user_attr("result", told)
+        if claimed.oom_overrides:
+            claimed.trial.set_user_attr("overrides", [*claimed.words, *claimed.oom_overrides])
+        if result.state == "infeasible":
+            claimed.trial.set_constraint(str(result.failure), 1.0)
 
     def counts(self) -> dict[str, int]:
-        """How many trials there are of each state of a verdict, and how many still run."""
+        """How many trials there are of each state of a result, and how many still run."""
         trials = self.study.get_trials(deepcopy=False)
         names = [state_of(trial) for trial in trials if trial.state != TrialState.WAITING]
         return {name: names.count(name) for name in ("running", *STATES)}
@@ -236,10 +236,10 @@ class SharedStudy:
 
 
 def state_of(trial: "FrozenTrial") -> str:
-    """The state of a trial in the words of a verdict."""
+    """The state of a trial in the words of a result."""
     if not trial.state.is_finished():
         return "running"
-    return str(trial.user_attrs.get("verdict", {}).get("state", trial.state.name.lower()))
+    return str(stored_result(trial).get("state", trial.state.name.lower()))
 
 
 def trial_seed(seed: int, number: int) -> int:

@@ -9,20 +9,20 @@ ends when its standard input does, and so does each of them.
 import sys
 from pathlib import Path
 
-from rnnlab.sweeps.workers import lifeline
+from rnnlab.sweeps.workers import parent_watch
 from rnnlab.sweeps.workers.messages import Job
-from rnnlab.sweeps.workers.trial import alone
+from rnnlab.sweeps.workers.trial import trial_lock
 
 
-def main(conf: str, paper: str) -> None:
+def main(conf: str, job_file: str) -> None:
     """Start the processes of a job; ends with an error where one of them does."""
     from torch.distributed.run import main as torchrun
 
-    lifeline.hold()
-    job = Job.read(Path(paper).read_text(encoding="utf-8"))
-    with alone(Path(job.folder)):
+    parent_watch.hold()
+    job = Job.read(Path(job_file).read_text(encoding="utf-8"))
+    with trial_lock(Path(job.folder)):
         each = f"--nproc_per_node={job.devices}"
-        torchrun(["--standalone", each, "-m", "rnnlab.sweeps.workers.rank", conf, paper])
+        torchrun(["--standalone", each, "-m", "rnnlab.sweeps.workers.rank", conf, job_file])
 
 
 if __name__ == "__main__":

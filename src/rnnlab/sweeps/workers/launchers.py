@@ -13,7 +13,7 @@ from rnnlab.sweeps.workers.runner import LocalRunner, Runner
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ResourceRequest:
     """What the slots are for.
 
     Attributes:
@@ -33,7 +33,7 @@ class Wanted:
     logs: Path
 
 
-Launcher = Callable[[Wanted], AbstractContextManager[Sequence[Runner]]]
+Launcher = Callable[[ResourceRequest], AbstractContextManager[Sequence[Runner]]]
 
 
 class Local:
@@ -47,14 +47,14 @@ class Local:
         self.threads = threads
 
     @contextmanager
-    def __call__(self, wanted: Wanted) -> Iterator[list[Runner]]:
+    def __call__(self, request: ResourceRequest) -> Iterator[list[Runner]]:
         """The runners, whose processes end with the context.
 
         Raises:
             ConfigError: there are fewer GPUs than the slots need.
         """
-        gpus = visible_gpus() if wanted.on_gpu else []
-        shares = shared_out(gpus, wanted) if gpus else [None] * (wanted.slots or 1)
+        gpus = visible_gpus() if request.on_gpu else []
+        shares = shared_out(gpus, request) if gpus else [None] * (request.slots or 1)
         threads = self.threads or max(1, (os.cpu_count() or 1) // len(shares))
         with ExitStack() as stack:
             runners: list[Runner] = []
@@ -62,20 +62,20 @@ class Local:
                 environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads))}
                 if share is not None:
                     environment["CUDA_VISIBLE_DEVICES"] = ",".join(share)
-                log = wanted.logs / f"slot{index}-{os.getpid()}.log"
-                runner = LocalRunner(wanted.conf, environment, log)
+                log = request.logs / f"slot{index}-{os.getpid()}.log"
+                runner = LocalRunner(request.conf, environment, log)
                 stack.callback(runner.kill)
-                if wanted.devices == 1:
+                if request.devices == 1:
                     runner.warm_up()
                 runners.append(runner)
             yield runners
 
 
-def shared_out(gpus: Sequence[str], wanted: Wanted) -> list[list[str]]:
+def shared_out(gpus: Sequence[str], request: ResourceRequest) -> list[list[str]]:
     """The GPUs of each slot.
 
     >>> def want(slots, devices, each):
-    ...     return Wanted(slots, devices, each, True, Path(), Path())
+    ...     return ResourceRequest(slots, devices, each, True, Path(), Path())
     >>> shared_out(["0", "1", "2", "3"], want(None, 2, 1))
     [['0', '1'], ['2', '3']]
     >>> shared_out(["4"], want(2, 1, 2))
@@ -84,16 +84,16 @@ def shared_out(gpus: Sequence[str], wanted: Wanted) -> list[list[str]]:
     Raises:
         ConfigError: there are too few.
     """
-    groups = [list(gpus[i : i + wanted.devices]) for i in range(0, len(gpus), wanted.devices)]
-    whole = [group for group in groups if len(group) == wanted.devices]
-    places = [group for group in whole for _ in range(wanted.trials_per_gpu)]
-    slots = wanted.slots or len(places)
+    groups = [list(gpus[i : i + request.devices]) for i in range(0, len(gpus), request.devices)]
+    whole = [group for group in groups if len(group) == request.devices]
+    places = [group for group in whole for _ in range(request.trials_per_gpu)]
+    slots = request.slots or len(places)
     if slots > len(places) or not places:
         raise ConfigError(
-            f"slots={wanted.slots or 'auto'}: {len(gpus)} GPUs are visible, enough for "
-            f"{len(places)} slots with trainer.devices={wanted.devices} and "
-            f"trials_per_gpu={wanted.trials_per_gpu}; ask for fewer slots, more trials_per_gpu, or "
-            "trainer=cpu"
+            f"slots={request.slots or 'auto'}: {len(gpus)} GPUs are visible, enough for "
+            f"{len(places)} slots with trainer.devices={request.devices} and "
+            f"trials_per_gpu={request.trials_per_gpu}; ask for fewer slots, more trials_per_gpu, "
+            "or trainer=cpu"
         )
     return places[:slots]
 

@@ -4,9 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rnnlab.runtime.files import write_json
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 State = Literal["complete", "pruned", "infeasible", "failed", "stopped"]
 FINAL = ("complete", "pruned", "infeasible", "failed")
@@ -39,25 +42,25 @@ class Job:
 
     Attributes:
         folder: of the trial; a run that was begun there goes on.
-        attempt: a number that its verdict repeats.
-        words: of the command line of train.py.
+        attempt: a number that its result repeats.
+        overrides: of the command line of train.py.
         devices: processes that do it together.
         reporting: None where nothing is reported.
         settings: what the search itself sets beside the words: dotted key -> value.
         identity: name, group and id of the trial for loggers that take them.
         checks: command lines to be checked without training; nothing else is done.
-        afresh: what an earlier attempt left in the folder is removed first.
+        restart: what an earlier attempt left in the folder is removed first.
     """
 
     folder: str
     attempt: int
-    words: Sequence[str] = ()
+    overrides: Sequence[str] = ()
     devices: int = 1
     reporting: Reporting | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     identity: Mapping[str, str] = field(default_factory=dict)
     checks: Sequence[Sequence[str]] = ()
-    afresh: bool = False
+    restart: bool = False
 
     def line(self) -> str:
         """As one line of text."""
@@ -72,7 +75,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TrialResult:
     """How a trial ended, as the process says that did it.
 
     Attributes:
@@ -93,7 +96,7 @@ class Verdict:
     failure: str | None = None
     message: str = ""
     scores: Mapping[str, float] = field(default_factory=dict)
-    smaller: Sequence[str] = ()
+    oom_overrides: Sequence[str] = ()
     seconds: float = 0.0
     parameters: int = 0
     epochs: int = 0
@@ -102,45 +105,63 @@ class Verdict:
     def write(self, folder: Path, rank: int = 0) -> None:
         """Put it into the trial's folder in one step."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / verdict_name(rank), asdict(self))
+        write_json(folder / result_name(rank), asdict(self))
 
     @classmethod
-    def read(cls, file: Path) -> "Verdict":
-        """From a file."""
-        return cls(**json.loads(file.read_text(encoding="utf-8")))
+    def read(cls, file: Path) -> "TrialResult":
+        """Read a file; those of rnnlab 0.1 say `smaller` for `oom_overrides`."""
+        values = json.loads(file.read_text(encoding="utf-8"))
+        if "smaller" in values:
+            values["oom_overrides"] = values.pop("smaller")
+        return cls(**values)
 
 
-def verdict_name(rank: int) -> str:
-    """The file of a verdict; of several processes each has its own.
+def result_name(rank: int) -> str:
+    """Return the name of the result file of a process.
 
-    >>> verdict_name(0), verdict_name(1)
-    ('verdict.json', 'verdict.rank1.json')
+    >>> result_name(0), result_name(1)
+    ('result.json', 'result.rank1.json')
     """
-    return f"verdict.rank{rank}.json" if rank else "verdict.json"
+    return f"result.rank{rank}.json" if rank else "result.json"
 
 
-def verdict_of(folder: Path, attempt: int | None = None) -> Verdict | None:
-    """The verdict on a trial: that of the first process, or of another one that failed.
+def result_files(folder: Path) -> list[Path]:
+    """Return the result files of all processes of a trial; rnnlab 0.1 named them verdict*.json."""
+    return sorted(file for name in ("result", "verdict") for file in folder.glob(f"{name}*.json"))
+
+
+def load_results(folder: Path) -> list[TrialResult]:
+    """Return the results of all processes of a trial that matter.
+
+    The first process stands for the others, unless one of them failed.
+    """
+    results = [(file, TrialResult.read(file)) for file in result_files(folder)]
+    return [result for file, result in results if result.failure or ".rank" not in file.name]
+
+
+def load_result(folder: Path, attempt: int | None = None) -> TrialResult | None:
+    """Return the result of a trial; None if there is none.
 
     Args:
         folder: of the trial.
-        attempt: of this attempt alone; None for any that is final.
+        attempt: number of the attempt; None accepts any final result.
     """
-    told = [
-        verdict
-        for file, verdict in verdicts(folder)
-        if (verdict.attempt == attempt or (attempt is None and verdict.state in FINAL))
-        and (verdict.failure or file == verdict_name(0))
+    results = [
+        result
+        for result in load_results(folder)
+        if result.attempt == attempt or (attempt is None and result.state in FINAL)
     ]
-    return max(told, key=lambda v: (v.failure is not None, v.state in FINAL), default=None)
+    return max(results, key=lambda r: (r.failure is not None, r.state in FINAL), default=None)
 
 
-def has_ended(folder: Path, attempt: int) -> bool:
-    """Whether one of a trial's processes has left a verdict on this attempt, of whatever kind."""
-    return any(verdict.attempt == attempt for _, verdict in verdicts(folder))
+def has_result(folder: Path, attempt: int) -> bool:
+    """Return whether any process of a trial has written a result of this attempt."""
+    return any(TrialResult.read(file).attempt == attempt for file in result_files(folder))
 
 
-def verdicts(folder: Path) -> list[tuple[str, Verdict]]:
-    """The verdicts of all processes, with the names of their files."""
-    files = sorted(folder.glob("verdict*.json"))
-    return [(file.name, Verdict.read(file)) for file in files]
+def stored_result(trial: "FrozenTrial") -> Mapping[str, Any]:
+    """Return the result that a study stores for a trial; empty until the trial has ended.
+
+    Studies of rnnlab 0.1 store it as `verdict`.
+    """
+    return trial.user_attrs.get("result") or trial.user_attrs.get("verdict") or {}

@@ -6,7 +6,7 @@ torchrun --standalone --nproc_per_node=2 -m rnnlab.sweeps.workers.rank <conf> <j
 import sys
 from pathlib import Path
 
-from rnnlab.sweeps.workers import lifeline
+from rnnlab.sweeps.workers import parent_watch
 from rnnlab.sweeps.workers.messages import Job
 from rnnlab.sweeps.workers.worker import interruptible
 
@@ -18,9 +18,9 @@ def main(conf: Path, job: Path) -> int:
     from rnnlab.sweeps.workers.trial import do
 
     interruptible()
-    lifeline.hold()
-    verdict = do(Job.read(job.read_text(encoding="utf-8")), conf)
-    return DONE if verdict.state in ("complete", "pruned") else FAILED
+    parent_watch.hold()
+    result = do(Job.read(job.read_text(encoding="utf-8")), conf)
+    return DONE if result.state in ("complete", "pruned") else FAILED
 
 
 if __name__ == "__main__":

@@ -17,17 +17,17 @@ from typing import Any
 
 from rnnlab.config.types import PositiveFloat
 from rnnlab.errors import ConfigError
-from rnnlab.sweeps.workers.launchers import Wanted
-from rnnlab.sweeps.workers.messages import Job, Verdict
-from rnnlab.sweeps.workers.runner import Died, LocalRunner
+from rnnlab.sweeps.workers.launchers import ResourceRequest
+from rnnlab.sweeps.workers.messages import Job, TrialResult
+from rnnlab.sweeps.workers.runner import LocalRunner, WorkerDied
 
 POLL_SECONDS = 0.02
-ANSWER_SECONDS = 0.2  # that an actor waits for a verdict before it says that there is none yet
+ANSWER_SECONDS = 0.2  # that an actor waits for a result before it says that there is none yet
 KILL_SECONDS = 5.0  # for an actor to end its processes itself
 PLACE_SECONDS = 120.0  # for the first slot to be given its place
 KNOCK_SECONDS = 5.0
 AGAIN_SECONDS = 5.0  # between two tries to have an actor
-OBJECT_STORE_BYTES = 80 * 2**20  # verdicts are small; Ray wants 75 MiB at least
+OBJECT_STORE_BYTES = 80 * 2**20  # results are small; Ray wants 75 MiB at least
 OWN = "local"  # Ray's word for a new one of this machine
 
 
@@ -45,60 +45,62 @@ class Ray:
         self.cpus = cpus
 
     @contextmanager
-    def __call__(self, wanted: Wanted) -> "Iterator[list[RayRunner]]":
+    def __call__(self, request: ResourceRequest) -> "Iterator[list[RayRunner]]":
         """Slots, of which one at least has its place; they end with the context.
 
         Raises:
             ConfigError: Ray is missing, no cluster answers, or it is too small.
         """
-        with joined(self.address, self._own_cpus(wanted)) as ray, ExitStack() as stack:
-            needs = self.needs(wanted, ray.cluster_resources().get("GPU", 0))
+        with joined(self.address, self._own_cpus(request)) as ray, ExitStack() as stack:
+            needs = self.needs(request, ray.cluster_resources().get("GPU", 0))
             count = slots_on(
-                needs, wanted.slots, free=ray.available_resources(), nodes=resources(ray.nodes())
+                needs, request.slots, free=ray.available_resources(), nodes=resources(ray.nodes())
             )
-            runners = [self._runner(ray, needs, wanted, index) for index in range(count)]
+            runners = [self._runner(ray, needs, request, index) for index in range(count)]
             for runner in runners:
                 stack.callback(runner.close)
             wait_for_one(runners)
             yield runners
 
-    def needs(self, wanted: Wanted, gpus: float) -> dict[str, float]:
+    def needs(self, request: ResourceRequest, gpus: float) -> dict[str, float]:
         """What a slot asks for, in Ray's names.
 
         Args:
-            wanted: what the slots are for.
+            request: what the slots are for.
             gpus: of the cluster.
 
         Raises:
             ConfigError: trials of several devices were to share GPUs.
         """
-        needs: dict[str, float] = {"CPU": self.cpus * wanted.devices}
-        if not (wanted.on_gpu and gpus):
+        needs: dict[str, float] = {"CPU": self.cpus * request.devices}
+        if not (request.on_gpu and gpus):
             return needs
-        if wanted.devices > 1 and wanted.trials_per_gpu > 1:
+        if request.devices > 1 and request.trials_per_gpu > 1:
             raise ConfigError(
-                f"trials_per_gpu={wanted.trials_per_gpu}: Ray shares out one GPU, not the "
-                f"{wanted.devices} of trainer.devices; set trials_per_gpu=1, or launcher=local"
+                f"trials_per_gpu={request.trials_per_gpu}: Ray shares out one GPU, not the "
+                f"{request.devices} of trainer.devices; set trials_per_gpu=1, or launcher=local"
             )
-        return {**needs, "GPU": wanted.devices / wanted.trials_per_gpu}
+        return {**needs, "GPU": request.devices / request.trials_per_gpu}
 
-    def _own_cpus(self, wanted: Wanted) -> int | None:
+    def _own_cpus(self, request: ResourceRequest) -> int | None:
         """How many CPUs a Ray of our own is to count: no fewer than the slots ask for."""
-        if wanted.slots is None:
+        if request.slots is None:
             return None
-        asked = wanted.slots * wanted.devices * self.cpus
+        asked = request.slots * request.devices * self.cpus
         return max(os.cpu_count() or 1, int(-(-asked // 1)))
 
-    def _runner(self, ray: Any, needs: Mapping[str, float], wanted: Wanted, i: int) -> "RayRunner":
+    def _runner(
+        self, ray: Any, needs: Mapping[str, float], request: ResourceRequest, i: int
+    ) -> "RayRunner":
         threads = os.environ.get("OMP_NUM_THREADS", str(max(1, int(self.cpus))))
-        log = wanted.logs / f"slot{i}-{socket.gethostname()}-{os.getpid()}.log"
-        place = Place(Path.cwd(), wanted.conf.resolve(), {"OMP_NUM_THREADS": threads}, log)
+        log = request.logs / f"slot{i}-{socket.gethostname()}-{os.getpid()}.log"
+        place = Place(Path.cwd(), request.conf.resolve(), {"OMP_NUM_THREADS": threads}, log)
 
         def new_actor() -> Any:
             actor = ray.remote(Actor).options(
                 num_cpus=needs["CPU"], num_gpus=needs.get("GPU", 0), max_restarts=0
             )
-            return actor.remote(place, wanted.devices == 1)
+            return actor.remote(place, request.devices == 1)
 
         return RayRunner(ray, new_actor)
 
@@ -280,15 +282,15 @@ class Actor:
         """See Runner."""
         self.runner.start(job)
 
-    def poll(self, seconds: float) -> Verdict | str | None:
-        """The verdict, how its process ended without one, or None: neither within these seconds."""
+    def poll(self, seconds: float) -> TrialResult | str | None:
+        """The result, how its process ended without one, or None: neither within these seconds."""
         end = time.monotonic() + seconds
         try:
-            while (verdict := self.runner.poll()) is None and time.monotonic() < end:
+            while (result := self.runner.poll()) is None and time.monotonic() < end:
                 time.sleep(POLL_SECONDS)
-        except Died as died:
-            return str(died)
-        return verdict
+        except WorkerDied as error:
+            return str(error)
+        return result
 
     def stop(self) -> None:
         """See Runner."""
@@ -322,7 +324,7 @@ class RayRunner:
             self._actor = self._new_actor()
             self._asked = self._actor.ready.remote()
         if self._actor is not None and not self._is_placed:
-            with suppress(Died):
+            with suppress(WorkerDied):
                 self._welcome(self._answer())
         return self._is_placed
 
@@ -333,21 +335,21 @@ class RayRunner:
             self._end_actor()
             self._again_at = time.monotonic() + AGAIN_SECONDS
         else:
-            self._is_placed = answer is not NOT_YET
+            self._is_placed = answer is not PENDING
 
     def start(self, job: Job) -> None:
         """See Runner."""
         assert self._is_placed, "only a slot that is ready is given a trial"
         self._asked = self._actor.start.remote(job)
 
-    def poll(self) -> Verdict | None:
+    def poll(self) -> TrialResult | None:
         """See Runner."""
         answer = self._answer()
-        if answer is NOT_YET:
+        if answer is PENDING:
             return None
         if isinstance(answer, str):
-            raise Died(answer)
-        if isinstance(answer, Verdict):
+            raise WorkerDied(answer)
+        if isinstance(answer, TrialResult):
             return answer
         self._asked = self._actor.poll.remote(ANSWER_SECONDS)
         return None
@@ -356,16 +358,16 @@ class RayRunner:
         """What the actor has answered; NOT_YET while it has not.
 
         Raises:
-            Died: it will not.
+            WorkerDied: it will not.
         """
         errors = self._ray.exceptions
         try:
             done, _ = self._ray.wait([self._asked], timeout=0)
-            return self._ray.get(self._asked) if done else NOT_YET
+            return self._ray.get(self._asked) if done else PENDING
         except errors.RayError as error:
             self._again_at = 0.0 if self._is_placed else time.monotonic() + AGAIN_SECONDS
             self._end_actor()
-            raise Died(in_short(error)) from None
+            raise WorkerDied(first_error_line(error)) from None
 
     def stop(self) -> None:
         """See Runner."""
@@ -391,9 +393,9 @@ class RayRunner:
         self._actor, self._is_placed = None, False
 
 
-NOT_YET = object()
+PENDING = object()
 
 
-def in_short(error: Exception) -> str:
+def first_error_line(error: Exception) -> str:
     """The first line of what Ray says, which can fill a page."""
     return f"Ray: {str(error).strip().partition(chr(10))[0]}"

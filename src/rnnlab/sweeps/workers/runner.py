@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Protocol
 
 from rnnlab.runtime.files import write_text
-from rnnlab.sweeps.workers.messages import Job, Verdict, has_ended, verdict_of
+from rnnlab.sweeps.workers.messages import Job, TrialResult, has_result, load_result
 from rnnlab.sweeps.workers.worker import STOP
 
-LONELY_SECONDS = 60.0  # between the ends of two processes of one trial
+PEER_TIMEOUT_SECONDS = 60.0  # between the ends of two processes of one trial
 
 
-class Died(Exception):  # noqa: N818, it is an answer
-    """The process ended without a verdict."""
+class WorkerDied(Exception):  # noqa: N818, it is an answer
+    """The process ended without a result."""
 
 
 class Runner(Protocol):
@@ -31,11 +31,11 @@ class Runner(Protocol):
     def start(self, job: Job) -> None:
         """Begin a job."""
 
-    def poll(self) -> Verdict | None:
-        """The verdict on the job; None while it runs.
+    def poll(self) -> TrialResult | None:
+        """The result of the job; None while it runs.
 
         Raises:
-            Died: there will be none.
+            WorkerDied: there will be none.
         """
 
     def stop(self) -> None:
@@ -83,7 +83,7 @@ class LocalRunner:
     def start(self, job: Job) -> None:
         """See Runner."""
         self._job = job
-        if job.afresh:
+        if job.restart:
             shutil.rmtree(job.folder, ignore_errors=True)
         if job.devices == 1:
             self._start_in_worker(job)
@@ -100,14 +100,14 @@ class LocalRunner:
 
     def _start_group(self, job: Job) -> None:
         self.close()
-        paper = Path(f"{job.folder}.job.json")
-        paper.parent.mkdir(parents=True, exist_ok=True)
-        write_text(paper, job.line())
-        paper.chmod(0o600)  # the URL of the storage may hold a password
+        job_file = Path(f"{job.folder}.job.json")
+        job_file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(job_file, job.line())
+        job_file.chmod(0o600)  # the URL of the storage may hold a password
         self._process = self._popen(
-            "rnnlab.sweeps.workers.group", str(self.conf), str(paper.resolve())
+            "rnnlab.sweeps.workers.group", str(self.conf), str(job_file.resolve())
         )
-        self._company = Company(job)
+        self._peers = PeerGroup(job)
 
     def _popen(self, module: str, *arguments: str) -> "subprocess.Popen[str]":
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -128,25 +128,25 @@ class LocalRunner:
         self._process.stdin.write(line)
         self._process.stdin.flush()
 
-    def poll(self) -> Verdict | None:
+    def poll(self) -> TrialResult | None:
         """See Runner."""
         assert self._job is not None
         assert self._process is not None
-        ended = self._process.poll() is not None  # asked first: the verdict is written before
-        verdict = verdict_of(Path(self._job.folder), self._job.attempt)
+        ended = self._process.poll() is not None  # asked first: the result is written before
+        result = load_result(Path(self._job.folder), self._job.attempt)
         code = self._process.returncode
         if self._job.devices > 1:
-            ended = self._cut_short(verdict) or ended
-        if verdict and (ended or self._job.devices == 1):
-            return verdict
+            ended = self._cut_short(result) or ended
+        if result and (ended or self._job.devices == 1):
+            return result
         if ended:
-            raise Died("one process ended early" if code is None else how_it_ended(code))
+            raise WorkerDied("one process ended early" if code is None else how_it_ended(code))
         return None
 
-    def _cut_short(self, verdict: Verdict | None) -> bool:
+    def _cut_short(self, result: TrialResult | None) -> bool:
         """End a group whose processes may wait for one that failed, or that ended long ago."""
-        failed = verdict is not None and verdict.failure is not None
-        if failed or self._company.waits_in_vain():
+        failed = result is not None and result.failure is not None
+        if failed or self._peers.is_overdue():
             self.kill()
             return True
         return False
@@ -180,7 +180,7 @@ class LocalRunner:
         self._process = None
 
 
-class Company:
+class PeerGroup:
     """Several processes that do a trial together, and can wait for one that is gone.
 
     Args:
@@ -191,12 +191,12 @@ class Company:
         self.job = job
         self._first_ended: float | None = None
 
-    def waits_in_vain(self) -> bool:
+    def is_overdue(self) -> bool:
         """Whether one ended so long ago that the others will not."""
         now = time.monotonic()
-        if self._first_ended is None and has_ended(Path(self.job.folder), self.job.attempt):
+        if self._first_ended is None and has_result(Path(self.job.folder), self.job.attempt):
             self._first_ended = now
-        return self._first_ended is not None and now - self._first_ended > LONELY_SECONDS
+        return self._first_ended is not None and now - self._first_ended > PEER_TIMEOUT_SECONDS
 
 
 def how_it_ended(code: int) -> str:

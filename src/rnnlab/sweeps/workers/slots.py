@@ -6,28 +6,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnlab.sweeps.study.share import Claimed
-from rnnlab.sweeps.workers.messages import Job, Verdict
-from rnnlab.sweeps.workers.runner import Died, Runner
+from rnnlab.sweeps.workers.messages import Job, TrialResult
+from rnnlab.sweeps.workers.runner import Runner, WorkerDied
 
 GRACE_SECONDS = 60.0  # for a trial that was asked to save and stop
 
 
 @dataclass
-class Ended:
+class TrialEnd:
     """What came of a trial.
 
     Attributes:
         claimed: the trial.
-        verdict: on it; None where its process died without one.
+        result: on it; None where its process died without one.
         reason: how the process ended, then.
         stopped_for: why we had asked it to stop; None where we had not.
         seconds: since this attempt began.
     """
 
     claimed: Claimed
-    verdict: Verdict | None
+    result: TrialResult | None
     reason: str
-    stopped_for: str | None
+    stop_reason: str | None
     seconds: float
 
 
@@ -42,7 +42,7 @@ class Slot:
     def __init__(self, runner: Runner, clock: Callable[[], float] = time.monotonic) -> None:
         self.runner = runner
         self.claimed: Claimed | None = None
-        self.stopped_for: str | None = None
+        self.stop_reason: str | None = None
         self._clock = clock
         self._started = self._kill_at = 0.0
 
@@ -64,39 +64,39 @@ class Slot:
 
     def start(self, claimed: Claimed, job: Job) -> None:
         """Begin a trial."""
-        self.claimed, self.stopped_for = claimed, None
+        self.claimed, self.stop_reason = claimed, None
         self._started = self._clock()
         self.runner.start(job)
 
     def stop(self, reason: str) -> None:
         """Ask the trial to save and stop; after a while it is ended."""
-        if self.claimed is not None and self.stopped_for is None:
-            self.stopped_for = reason
+        if self.claimed is not None and self.stop_reason is None:
+            self.stop_reason = reason
             self._kill_at = self._clock() + GRACE_SECONDS
             self.runner.stop()
 
-    def drop(self) -> None:
+    def kill(self) -> None:
         """End the trial at once and forget it."""
         self.runner.kill()
         self.claimed = None
 
-    def poll(self) -> Ended | None:
+    def poll(self) -> TrialEnd | None:
         """What came of the trial; None while it runs, or where there is none."""
         if self.claimed is None:
             return None
-        if self.stopped_for and self._clock() > self._kill_at:
+        if self.stop_reason and self._clock() > self._kill_at:
             self.runner.kill()
             return self._ended(None, f"did not stop within {GRACE_SECONDS:.0f} s")
         try:
-            verdict = self.runner.poll()
-        except Died as died:
-            return self._ended(None, str(died))
-        return self._ended(verdict, "") if verdict else None
+            result = self.runner.poll()
+        except WorkerDied as error:
+            return self._ended(None, str(error))
+        return self._ended(result, "") if result else None
 
-    def _ended(self, verdict: Verdict | None, reason: str) -> Ended:
+    def _ended(self, result: TrialResult | None, reason: str) -> TrialEnd:
         assert self.claimed is not None
         seconds = self._clock() - self._started
-        ended = Ended(self.claimed, verdict, reason, self.stopped_for, seconds)
+        ended = TrialEnd(self.claimed, result, reason, self.stop_reason, seconds)
         self.claimed = None
         return ended
 

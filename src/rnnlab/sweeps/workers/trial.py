@@ -1,4 +1,4 @@
-"""One trial, in the process that does it: an ordinary run, and a verdict on how it ended."""
+"""One trial, in the process that does it: an ordinary run, and a result of how it ended."""
 
 import gc
 import math
@@ -15,13 +15,13 @@ from rnnlab.config.compose import compose_checked
 from rnnlab.config.keys import assign
 from rnnlab.errors import ConfigError, DataError, RunPruned, RunStopped
 from rnnlab.report.folder import RunFolder
-from rnnlab.sweeps.workers.messages import Job, Verdict
+from rnnlab.sweeps.workers.messages import Job, TrialResult
 
-ALONE_SECONDS = 30.0  # for the process of an earlier attempt to end
+LOCK_TIMEOUT_SECONDS = 30.0  # for the process of an earlier attempt to end
 
 
-def do(job: Job, conf: Path) -> Verdict:
-    """Do a job and leave the verdict in its folder, whatever happens.
+def do(job: Job, conf: Path) -> TrialResult:
+    """Do a job and leave the result in its folder, whatever happens.
 
     Args:
         job: what to do.
@@ -29,14 +29,14 @@ def do(job: Job, conf: Path) -> Verdict:
     """
     folder, rank = Path(job.folder), int(os.environ.get("RANK", 0))
     # Of several processes the head of their group waits, once for all.
-    with nullcontext() if job.devices > 1 or job.checks else alone(folder):
-        verdict = judge(job, conf)
-        verdict.write(folder, rank)
-    return verdict
+    with nullcontext() if job.devices > 1 or job.checks else trial_lock(folder):
+        result = judge(job, conf)
+        result.write(folder, rank)
+    return result
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def trial_lock(folder: Path) -> Iterator[None]:
     """Wait until the process that was here before has ended.
 
     A trial is taken over when its search is dead; the processes of that search, on another machine
@@ -45,34 +45,34 @@ def alone(folder: Path) -> Iterator[None]:
     """
     lock = FileLock(folder.with_name(f".{folder.name}.lock"))
     with suppress(Timeout, NotImplementedError, OSError):
-        lock.acquire(timeout=ALONE_SECONDS)
+        lock.acquire(timeout=LOCK_TIMEOUT_SECONDS)
     try:
         yield
     finally:
         lock.release()
 
 
-def judge(job: Job, conf: Path) -> Verdict:
+def judge(job: Job, conf: Path) -> TrialResult:
     """Run, and say how it ended."""
     try:
         if job.checks:
             return check(job, conf)
         return run_trial(job, conf)
     except RunPruned as given_up:
-        return verdict(job, "pruned", None, str(given_up))
+        return make_result(job, "pruned", None, str(given_up))
     except (RunStopped, KeyboardInterrupt):
-        return verdict(job, "stopped")
+        return make_result(job, "stopped")
     except ConfigError as error:
-        return verdict(job, "failed", "config", str(error))
+        return make_result(job, "failed", "config", str(error))
     except DataError as error:
-        return verdict(job, "failed", "data", str(error))
+        return make_result(job, "failed", "data", str(error))
     except Exception as error:
         return unexpected(job, error)
     finally:
         free_memory()
 
 
-def check(job: Job, conf: Path) -> Verdict:
+def check(job: Job, conf: Path) -> TrialResult:
     """Hold settings against what they are for, as a run does before it reads data.
 
     Raises:
@@ -85,31 +85,33 @@ def check(job: Job, conf: Path) -> Verdict:
             experiment.check(compose_checked(conf, words))
         except ConfigError as error:
             raise ConfigError(f"{error}\n(in: {' '.join(words)})") from error
-    return verdict(job, "complete")
+    return make_result(job, "complete")
 
 
-def run_trial(job: Job, conf: Path) -> Verdict:
+def run_trial(job: Job, conf: Path) -> TrialResult:
     """Run the trial, from where it was interrupted if it was."""
     from rnnlab.experiment import run as experiment
     from rnnlab.sweeps.workers.pruning import Reporter
 
     plain = settings_of(job, conf)
-    known = {**plain, **begun(job)}
+    known = {**plain, **existing_config(job)}
     extra_callbacks = [Reporter(job.reporting, str(known["monitor"]))] if job.reporting else []
     finished = experiment.run(plain, extra_callbacks)
     if math.isnan(finished.score):
         return without_score(job, str(finished.report["monitor"]))
-    return verdict(job, "complete")
+    return make_result(job, "complete")
 
 
-def without_score(job: Job, monitor: str) -> Verdict:
-    """The verdict on a run that was trained, but whose validations gave no number.
+def without_score(job: Job, monitor: str) -> TrialResult:
+    """The result of a run that was trained, but whose validations gave no number.
 
     Raises:
         ConfigError: there was no validation.
     """
     if validations(RunFolder(Path(job.folder))):
-        return verdict(job, "infeasible", "diverged", f"{monitor} was no number in any validation")
+        return make_result(
+            job, "infeasible", "diverged", f"{monitor} was no number in any validation"
+        )
     raise ConfigError(
         f"monitor={monitor}: was never logged; is there a validation within trainer.max_epochs?"
     )
@@ -117,17 +119,17 @@ def without_score(job: Job, monitor: str) -> Verdict:
 
 def settings_of(job: Job, conf: Path) -> dict[str, Any]:
     """The config of the run: new, or of the one that was begun in this folder."""
-    if begun(job):
+    if existing_config(job):
         return {"resume": job.folder}
-    plain = compose_checked(conf, job.words)
+    plain = compose_checked(conf, job.overrides)
     for key, value in job.settings.items():
         assign(plain, key, value)
     for member in plain["logger"].values():
-        introduce(member, job.identity)
+        set_logger_identity(member, job.identity)
     return {**plain, "run_dir": job.folder}
 
 
-def introduce(logger: dict[str, Any] | None, identity: Mapping[str, str]) -> None:
+def set_logger_identity(logger: dict[str, Any] | None, identity: Mapping[str, str]) -> None:
     """Tell a logger which trial of which search it logs, as far as it asks."""
     from rnnlab.config.schema import RUNTIME, configurable_parameters, locate
 
@@ -136,30 +138,30 @@ def introduce(logger: dict[str, Any] | None, identity: Mapping[str, str]) -> Non
         logger.update({key: value for key, value in identity.items() if key in taken})
 
 
-def begun(job: Job) -> dict[str, Any]:
+def existing_config(job: Job) -> dict[str, Any]:
     """The config of the run that stands in the trial's folder; empty if there is none."""
     folder = RunFolder(Path(job.folder))
     return folder.read_config() if folder.config.exists() else {}
 
 
-def unexpected(job: Job, error: Exception) -> Verdict:
-    """The verdict on an error that is none of ours."""
+def unexpected(job: Job, error: Exception) -> TrialResult:
+    """The result of an error that is none of ours."""
     from rnnlab.callbacks import DivergedError
 
     if isinstance(error, DivergedError):
-        return verdict(job, "infeasible", "diverged", str(error))
+        return make_result(job, "infeasible", "diverged", str(error))
     traceback.print_exc()
-    if lost_company(error):
-        return verdict(job, "stopped", None, "another process of the trial ended")
+    if peer_lost(error):
+        return make_result(job, "stopped", None, "another process of the trial ended")
     if is_out_of_memory(error):
         message = str(error).splitlines()[0]
-        return verdict(job, "infeasible", "out of memory", message, smaller(job))
+        return make_result(job, "infeasible", "out of memory", message, oom_overrides(job))
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(place.filename).name}:{place.lineno}"
-    return verdict(job, "failed", "crash", f"{type(error).__name__}: {error} ({where})")
+    return make_result(job, "failed", "crash", f"{type(error).__name__}: {error} ({where})")
 
 
-def lost_company(error: Exception) -> bool:
+def peer_lost(error: Exception) -> bool:
     """Whether one of several processes found that another one is gone."""
     import torch
 
@@ -179,12 +181,12 @@ def is_out_of_memory(error: Exception) -> bool:
     return is_oom_error(error) or "can't allocate memory" in str(error)
 
 
-def smaller(job: Job) -> list[str]:
+def oom_overrides(job: Job) -> list[str]:
     """Half the batch, twice accumulated: as many samples a step with less memory.
 
     Empty where the batch cannot be halved.
     """
-    plain = begun(job)
+    plain = existing_config(job)
     batch_size = plain.get("data", {}).get("batch_size", 1)
     if batch_size % 2:
         return []
@@ -192,25 +194,25 @@ def smaller(job: Job) -> list[str]:
     return [f"data.batch_size={batch_size // 2}", f"trainer.accumulate_grad_batches={twice}"]
 
 
-def verdict(
+def make_result(
     job: Job,
     state: Any,
     failure: str | None = None,
     message: str = "",
     less: list[str] | None = None,
-) -> Verdict:
-    """A verdict with what the run's folder says."""
+) -> TrialResult:
+    """A result with what the run's folder says."""
     folder = RunFolder(Path(job.folder))
     report = folder.read_report()
     rows = validations(folder)
-    monitored = report.get("scores") or best_scores(report, begun(job), rows)
-    return Verdict(
+    monitored = report.get("scores") or best_scores(report, existing_config(job), rows)
+    return TrialResult(
         attempt=job.attempt,
         state=state,
         failure=failure,
         message=message,
         scores=scored(monitored, str(report.get("monitor", ""))),
-        smaller=less or [],
+        oom_overrides=less or [],
         seconds=float(report.get("speed", {}).get("training_seconds", 0.0)),
         parameters=int(report.get("model", {}).get("parameters", 0)),
         epochs=1 + max((int(float(row["epoch"])) for row in rows), default=-1),

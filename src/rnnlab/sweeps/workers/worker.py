@@ -2,7 +2,7 @@
 
     python -m rnnlab.sweeps.workers.worker <conf>
 
-A job is a line on standard input; its end is the verdict in the trial's folder. The process ends
+A job is a line on standard input; its end is the result in the trial's folder. The process ends
 when its standard input does.
 """
 
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rnnlab.sweeps.workers import lifeline
+from rnnlab.sweeps.workers import parent_watch
 from rnnlab.sweeps.workers.messages import Job
 
 STOP = "stop\n"  # the running trial saves and stops
@@ -30,7 +30,7 @@ def main(conf: Path) -> None:
             jobs.put(line)
 
     interruptible()
-    lifeline.hold(heard)
+    parent_watch.hold(heard)
     warm_up()
     try:
         while True:
