@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnlab.data.baselines.linear import linear_probabilities
 from rnnlab.data.text.labelled_texts import load_texts, same_but_numbers
 from rnnlab.data.text_classification import TextClassificationDataModule
 from rnnlab.errors import ConfigError, DataError
@@ -278,28 +277,6 @@ def test_the_vocabulary_and_the_counts_are_those_of_training(tmp_path):
     data = opened(tmp_path)
     assert not {"novel", "words"} & set(data.vocabulary())
     assert sum(data.spec.class_counts) == data.provenance.sizes["train"]
-
-
-def test_the_linear_model_learns_from_training_alone():
-    train = [f"{'good' if i % 2 else 'bad'} film {WORDS[i]}" for i in range(40)]
-    labels = np.arange(40) % 2
-    held_out = {"val": ["good", "novel"], "test": ["bad film", "novel", "..."]}
-    found = linear_probabilities({"train": train, **held_out}, labels, 2)
-    assert found["val"][0].argmax() == 1
-    assert found["test"][0].argmax() == 0
-    assert found["val"].sum(axis=1) == pytest.approx(1)
-    assert found["val"][1] == pytest.approx(found["test"][2]), "a word that only val has weighs"
-    others = {"val": ["good"], "test": ["novel bad"] * 30}
-    again = linear_probabilities({"train": train, **others}, labels, 2)
-    assert again["val"][0] == pytest.approx(found["val"][0], abs=1e-12)
-
-
-def test_the_linear_model_of_three_classes():
-    words = ["red", "green", "blue"]
-    train = [f"{words[i % 3]} {WORDS[i]}" for i in range(60)]
-    found = linear_probabilities({"train": train, "test": words}, np.arange(60) % 3, 3)
-    assert found["test"].argmax(axis=1).tolist() == [0, 1, 2]
-    assert found["test"].sum(axis=1) == pytest.approx(1)
 
 
 # Baselines.

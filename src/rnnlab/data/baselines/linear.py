@@ -1,118 +1,100 @@
-"""A linear model on word n-grams: what a recurrent network on texts must beat to be worth it.
+"""Linear text classifier on word n-grams, the baseline of recurrent text classifiers.
 
-NB-SVM (Wang & Manning, 2012, https://aclanthology.org/P12-2018) with the logistic loss, so that it
-has probabilities: whether a word or a pair of words stands in a text, weighted by its log-count
-ratio between the class and the rest.
+NB-SVM (Wang & Manning, 2012, https://aclanthology.org/P12-2018) with logistic loss, which gives
+probabilities. The features are binary: a word or a pair of neighbouring words occurs in the text or
+not. Each feature is weighted by its log-count ratio between the class and the other classes.
 """
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.data.text.tokens import SPECIAL, Ragged, index_tokens, tokenize
+from rnnlab.data.text.tokens import NO_WORD, tokenize
 
-LINEAR_VERSION = 1  # raise it when the predictions change
-MAX_LINEAR_CLASSES = 50  # a fit each
-INVERSE_PENALTY = 1.0  # C; fixed, so that no split but training has a say
+LINEAR_VERSION = 2  # increase it when the predictions change
+MAX_LINEAR_CLASSES = 50  # one fit per class
+INVERSE_PENALTY = 1.0  # C; fixed, so that only the training split influences the model
 Floats = NDArray[np.float64]
 
 
 def linear_is_installed() -> bool:
-    """Whether scikit-learn is there."""
+    """Return whether scikit-learn is installed."""
     return importlib.util.find_spec("sklearn") is not None
 
 
 def linear_probabilities(
     texts: Mapping[str, Sequence[str]],
     labels: NDArray[Any],
-    classes: int,
-    cut: Callable[[str], list[str]] = tokenize,
+    num_classes: int,
+    tokenizer: Callable[[str], list[str]] = tokenize,
 ) -> dict[str, Floats]:
-    """Fit on the training split alone, and say the probability of each class, (N, classes).
+    """Fit on the training split and predict class probabilities for the other splits.
 
     Args:
-        texts: split -> its texts; "train" is among them.
-        labels: of the training split, (N,).
-        classes: how many there are.
-        cut: makes words of a text.
+        texts: split -> its texts; must contain "train".
+        labels: classes of the training texts, (N,).
+        num_classes: number of classes.
+        tokenizer: splits a text into words.
 
     Returns:
-        Of every split but training.
+        split -> probabilities (N, num_classes), for every split except "train".
     """
-    ragged, words = index_tokens(texts, cut=cut)
-    codes = {split: ngrams(part, len(words) + SPECIAL) for split, part in ragged.items()}
-    known = np.unique(codes["train"][1])
-    inputs = {
-        split: indicators(rows, found, known, len(texts[split]))
-        for split, (rows, found) in codes.items()
+    inputs = ngram_indicators(texts, tokenizer)
+    train = inputs.pop("train")
+    classes = range(num_classes) if num_classes > 2 else [1]  # class 0 is the complement
+    models = [fit_one_vs_rest(train, labels == number) for number in classes]
+    return {
+        split: normalize([model(matrix) for model in models]) for split, matrix in inputs.items()
     }
-    members = range(classes) if classes > 2 else [1]  # of two, one is the rest of the other
-    held_out = [split for split in texts if split != "train"]
-    chances: dict[str, list[Floats]] = {split: [] for split in held_out}
-    for member in members:
-        found = one_against_rest(inputs, labels == member, held_out)
-        for split in held_out:
-            chances[split].append(found[split])
-    return {split: normalised(columns) for split, columns in chances.items()}
 
 
-def ngrams(texts: Ragged, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Row and code of every known word and every pair of known neighbours.
+def ngram_indicators(
+    texts: Mapping[str, Sequence[str]], tokenizer: Callable[[str], list[str]]
+) -> dict[str, Any]:
+    """Return a sparse matrix (texts, n-grams of "train") per split: 1 where an n-gram occurs."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    vectorizer = CountVectorizer(
+        tokenizer=lambda text: tokenizer(text) or [NO_WORD],
+        token_pattern=None,
+        lowercase=False,
+        ngram_range=(1, 2),
+        binary=True,
+        dtype=np.float64,
+    )
+    vectorizer.fit(texts["train"])
+    return {split: vectorizer.transform(members) for split, members in texts.items()}
+
+
+def fit_one_vs_rest(train: Any, labels: NDArray[np.bool_]) -> Callable[[Any], Floats]:
+    """Fit one class against all others.
 
     Args:
-        texts: ids of words; those below SPECIAL are not known.
-        size: of the vocabulary. A word's code is its id, that of a pair is above all of those.
+        train: indicators of the training texts, (N, n-grams).
+        labels: whether a training text has the class, (N,).
+
+    Returns:
+        A function from indicators (M, n-grams) to the probability of the class, (M,).
     """
-    ids, rows = (
-        texts.values.astype(np.int64),
-        np.repeat(np.arange(len(texts.lengths)), texts.lengths),
-    )
-    single = ids >= SPECIAL
-    pairs = single[:-1] & single[1:] & (rows[:-1] == rows[1:])
-    codes = (ids[:-1] * size + ids[1:])[pairs]
-    return np.concatenate([rows[single], rows[:-1][pairs]]), np.concatenate([ids[single], codes])
-
-
-def indicators(
-    rows: NDArray[np.int64], codes: NDArray[np.int64], known: NDArray[np.int64], count: int
-) -> Any:
-    """A sparse matrix (count, known) that is one where the text has the n-gram."""
-    from scipy.sparse import csr_matrix
-
-    positions = np.searchsorted(known, codes).clip(max=max(len(known) - 1, 0))
-    there = known[positions] == codes
-    shape = (count, len(known))
-    matrix = csr_matrix((np.ones(there.sum()), (rows[there], positions[there])), shape=shape)
-    matrix.data[:] = 1.0
-    return matrix
-
-
-def one_against_rest(
-    inputs: Mapping[str, Any], belongs: NDArray[np.bool_], held_out: Sequence[str]
-) -> dict[str, Floats]:
-    """The chance that each text of the held-out splits is of one class, (N,)."""
     from sklearn.linear_model import LogisticRegression
 
-    if belongs.all() or not belongs.any():
-        return {split: np.full(inputs[split].shape[0], belongs.mean()) for split in held_out}
-    train = inputs["train"]
-    inside, outside = (1 + train[rows].sum(axis=0).A1 for rows in (belongs, ~belongs))
+    if labels.all() or not labels.any():
+        return lambda matrix: np.full(matrix.shape[0], labels.mean())
+    inside, outside = (1 + train[rows].sum(axis=0).A1 for rows in (labels, ~labels))
     ratio = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
     model = LogisticRegression(C=INVERSE_PENALTY, solver="liblinear", random_state=0)
-    model.fit(train.multiply(ratio).tocsr(), belongs)
-    return {
-        split: model.predict_proba(inputs[split].multiply(ratio).tocsr())[:, 1]
-        for split in held_out
-    }
+    model.fit(train.multiply(ratio).tocsr(), labels)
+    return lambda matrix: model.predict_proba(matrix.multiply(ratio).tocsr())[:, 1]
 
 
-def normalised(columns: Sequence[Floats]) -> Floats:
-    """The chances of the classes, each against the rest, as probabilities (N, classes)."""
-    if len(columns) == 1:  # of two classes the second one
-        return np.stack([1 - columns[0], columns[0]], axis=1)
-    chances = np.stack(columns, axis=1).clip(min=1e-12)
-    shares: Floats = chances / chances.sum(axis=1, keepdims=True)
+def normalize(scores: Iterable[Floats]) -> Floats:
+    """Turn one-vs-rest probabilities, (N,) each, into class probabilities (N, classes)."""
+    columns = np.stack([*scores], axis=1)
+    if columns.shape[1] == 1:  # of two classes the second one
+        return np.concatenate([1 - columns, columns], axis=1)
+    columns = columns.clip(min=1e-12)
+    shares: Floats = columns / columns.sum(axis=1, keepdims=True)
     return shares

@@ -1,0 +1,86 @@
+"""The linear text classifier: what it counts, what it learns from, and an explicit reference."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rnnlab.data.baselines.linear import linear_probabilities
+from rnnlab.data.text.tokens import tokenize
+
+WORDS = [f"word{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(60)]
+TEXTS = {
+    "train": [
+        "Good film, GOOD plot!",
+        "a good plot",
+        "bad film",
+        "bad, bad plot: a film",
+        "fine film",
+        "",
+        "a fine bad film",
+        "good good",
+    ],
+    "test": ["good film", "a novel bad film", "film bad", "", "plot novel good!", "fine fine"],
+}
+
+
+def ngrams(text: str) -> set[str]:
+    """The words of a text, and its pairs of neighbouring words."""
+    words = tokenize(text) or ["<none>"]
+    return {*words, *(f"{a} {b}" for a, b in pairwise(words))}
+
+
+def reference(labels: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """NB-SVM on dense matrices: probability of one class against the rest, (6,)."""
+    from sklearn.linear_model import LogisticRegression
+
+    vocabulary = sorted(set().union(*map(ngrams, TEXTS["train"])))
+    train, test = (
+        np.array([[float(ngram in ngrams(text)) for ngram in vocabulary] for text in texts])
+        for texts in TEXTS.values()
+    )
+    inside, outside = train[labels].sum(axis=0) + 1, train[~labels].sum(axis=0) + 1
+    ratio = np.log((inside / inside.sum()) / (outside / outside.sum()))
+    model = LogisticRegression(C=1.0, solver="liblinear", random_state=0)
+    probabilities: NDArray[np.float64] = model.fit(train * ratio, labels).predict_proba(
+        test * ratio
+    )
+    return probabilities[:, 1]
+
+
+def test_predictions_of_two_classes_equal_the_reference() -> None:
+    labels = np.array([1, 1, 0, 0, 1, 0, 0, 1])
+    ours = linear_probabilities(TEXTS, labels, 2)["test"]
+    second = reference(labels == 1)
+    assert ours == pytest.approx(np.stack([1 - second, second], axis=1), abs=1e-6)
+    assert np.ptp(second) > 0.3, "the texts are told apart, so that the comparison says something"
+
+
+def test_predictions_of_four_classes_equal_the_reference() -> None:
+    labels = np.array([1, 1, 0, 0, 2, 2, 0, 1])  # nobody has class 3
+    scores = np.stack([*(reference(labels == number) for number in range(3)), np.full(6, 1e-12)], 1)
+    ours = linear_probabilities(TEXTS, labels, 4)["test"]
+    assert ours == pytest.approx(scores / scores.sum(axis=1, keepdims=True), abs=1e-6)
+
+
+def test_the_linear_model_learns_from_training_alone() -> None:
+    train = [f"{'good' if i % 2 else 'bad'} film {WORDS[i]}" for i in range(40)]
+    labels = np.arange(40) % 2
+    held_out = {"val": ["good", "novel"], "test": ["bad film", "novel", "..."]}
+    ours = linear_probabilities({"train": train, **held_out}, labels, 2)
+    assert ours["val"][0].argmax() == 1
+    assert ours["test"][0].argmax() == 0
+    assert ours["val"].sum(axis=1) == pytest.approx(1)
+    assert ours["val"][1] == pytest.approx(ours["test"][2]), "a word that only val has weighs"
+    others = {"val": ["good"], "test": ["novel bad"] * 30}
+    again = linear_probabilities({"train": train, **others}, labels, 2)
+    assert again["val"][0] == pytest.approx(ours["val"][0], abs=1e-12)
+
+
+def test_the_linear_model_of_three_classes() -> None:
+    words = ["red", "green", "blue"]
+    train = [f"{words[i % 3]} {WORDS[i]}" for i in range(60)]
+    ours = linear_probabilities({"train": train, "test": words}, np.arange(60) % 3, 3)
+    assert ours["test"].argmax(axis=1).tolist() == [0, 1, 2]
+    assert ours["test"].sum(axis=1) == pytest.approx(1)
