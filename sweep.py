@@ -17,9 +17,9 @@ ROOT = Path(__file__).parent
 def main(words: list[str]) -> None:
     """Search, or say how."""
     if {"-h", "--help"} & set(words):
-        from rnnlab.sweeps.settings import usage
+        from rnnlab.sweeps.settings import sweep_help
 
-        print(usage(ROOT))
+        print(sweep_help(ROOT))
         return
     from rnnlab.sweeps.main import main as search
 

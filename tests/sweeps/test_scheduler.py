@@ -11,7 +11,7 @@ import pytest
 
 from rnnlab.errors import ConfigError
 from rnnlab.sweeps.scheduler import Limits, Search, SearchFailed, SearchStopped
-from rnnlab.sweeps.study.share import Claimed, SharedStudy, state_of
+from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy, state_of
 from rnnlab.sweeps.workers.messages import Job, TrialResult
 from rnnlab.sweeps.workers.runner import WorkerDied
 from rnnlab.sweeps.workers.slots import Slot
@@ -62,8 +62,8 @@ class Silent:
     def show(self, shared: SharedStudy, slots: Sequence[Slot]) -> None:
         pass
 
-    def ended(self, claimed: Claimed, result: TrialResult) -> None:
-        self.lines.append(f"{claimed.number} {result.state}")
+    def ended(self, claim: ClaimedTrial, result: TrialResult) -> None:
+        self.lines.append(f"{claim.number} {result.state}")
 
     def say(self, line: str) -> None:
         self.lines.append(line)
@@ -80,9 +80,9 @@ def number(job: Job) -> int:
 def search(
     study: SharedStudy, *runners: Told, values: Callable | None = None, **limits: float
 ) -> Search:
-    def job_of(claimed: Claimed) -> Job:
-        words = [*claimed.words, *claimed.oom_overrides]
-        return Job(str(claimed.folder), claimed.attempt, words)
+    def job_of(claim: ClaimedTrial) -> Job:
+        words = [*claim.words, *claim.oom_overrides]
+        return Job(str(claim.folder), claim.attempt, words)
 
     return Search(
         study,
@@ -200,9 +200,9 @@ def test_out_of_memory_is_tried_once_with_half_the_batch(study: SharedStudy) -> 
 
 
 def test_what_somebody_else_finished_is_only_written_down(study: SharedStudy) -> None:
-    claimed = study.claim()
-    assert claimed is not None
-    fine(Job("", 1), 1).write(claimed.folder)
+    claim = study.claim()
+    assert claim is not None
+    fine(Job("", 1), 1).write(claim.folder)
     study.mine.clear()
     disown(study, 0)
     runner = Told(fine)

@@ -8,12 +8,19 @@ import pytest
 
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.run import check
-from rnnlab.sweeps.settings import SWEEP_KEYS, SweepConfig, choices, names, read_sweep, usage
+from rnnlab.sweeps.settings import (
+    SWEEP_KEYS,
+    SweepConfig,
+    group_choices,
+    read_sweep,
+    sweep_help,
+    sweep_names,
+)
 from rnnlab.sweeps.space.dimensions import Space
 from rnnlab.sweeps.study.components import make_pruner, make_sampler
 from tests.helpers.configs import ROOT, compose
 
-SWEEPS = names(ROOT)
+SWEEPS = sweep_names(ROOT)
 KNOBS = {
     "optimizer.lr",
     "data.seq_len",
@@ -113,7 +120,7 @@ def test_the_default_file_holds_every_key_with_the_default_of_the_schema() -> No
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-@pytest.mark.parametrize("name", choices(ROOT / "sweeps" / "sampler"))
+@pytest.mark.parametrize("name", group_choices(ROOT / "sweeps" / "sampler"))
 def test_every_sampler_draws_trials(name: str) -> None:
     if name == "cmaes":
         pytest.importorskip("cmaes")
@@ -136,7 +143,7 @@ def test_a_missing_package_is_said_with_what_to_install(monkeypatch: pytest.Monk
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-@pytest.mark.parametrize("name", choices(ROOT / "sweeps" / "pruner"))
+@pytest.mark.parametrize("name", group_choices(ROOT / "sweeps" / "pruner"))
 def test_every_pruner_decides(name: str) -> None:
     needed = ["pruner.upper=1.0"] if name == "threshold" else []
     study = optuna.create_study(pruner=make_pruner(read(f"pruner={name}", *needed).pruner))
@@ -307,8 +314,8 @@ def test_all_that_is_wrong_in_a_file_is_said_at_once(tmp_path: Path) -> None:
 
 
 def test_help_names_every_search_sampler_and_pruner() -> None:
-    text = usage(ROOT)
+    text = sweep_help(ROOT)
     for group in ("sampler", "pruner", "launcher"):
-        assert ", ".join(choices(ROOT / "sweeps" / group)) in text
+        assert ", ".join(group_choices(ROOT / "sweeps" / group)) in text
     for name in SWEEPS:
         assert read(sweep=name).question in text

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rnnlab.report.console import number
-from rnnlab.sweeps.study.share import Claimed, SharedStudy, state_of
+from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy, state_of
 from rnnlab.sweeps.workers.messages import TrialResult, stored_result
 from rnnlab.sweeps.workers.slots import Slot
 
@@ -18,7 +18,7 @@ REFRESH_SECONDS = 0.5
 QUIET_SECONDS = 30.0  # between two lines where the output is no terminal
 
 
-class SearchScreen:
+class SearchConsole:
     """Running trials with their progress, counts, the best so far, and the time left.
 
     Where the output is not a terminal, a line for each ended trial, and one now and then.
@@ -37,7 +37,7 @@ class SearchScreen:
         self._started = time.monotonic()
         self._ended = 0
 
-    def __enter__(self) -> "SearchScreen":
+    def __enter__(self) -> "SearchConsole":
         if self.console.is_terminal:
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
             self._live.start()
@@ -52,14 +52,14 @@ class SearchScreen:
         """See Screen."""
         self.console.print(line, highlight=False, soft_wrap=True)
 
-    def ended(self, claimed: Claimed, result: TrialResult) -> None:
+    def ended(self, claim: ClaimedTrial, result: TrialResult) -> None:
         """See Screen."""
         self._ended += 1
         score = result.scores.get("score")
-        drawn = "  ".join(f"{key}={value}" for key, value in drawn_values(claimed))
+        drawn = "  ".join(f"{key}={value}" for key, value in trial_values(claim))
         why = f"  {first_line(result.message)}" if result.failure else ""
         self.say(
-            f"trial {claimed.number:>3}  {result.state:<10} {number(score):>9}  "
+            f"trial {claim.number:>3}  {result.state:<10} {number(score):>9}  "
             f"{result.seconds:6.1f} s  {drawn}{why}"
         )
 
@@ -100,27 +100,27 @@ def running_table(shared: SharedStudy, slots: Sequence[Slot]) -> Table:
     for column in ("slot", "trial", "seconds", "reports", "last", "values"):
         table.add_column(column, justify="left" if column == "values" else "right")
     for index, slot in enumerate(slots):
-        if slot.claimed is not None:
+        if slot.claim is not None:
             table.add_row(str(index), *running_row(shared, slot))
     return table
 
 
 def running_row(shared: SharedStudy, slot: Slot) -> list[Any]:
     """Number, seconds, validations, the last score and the values of a trial."""
-    claimed = slot.claimed
-    assert claimed is not None
-    stored = shared.study.get_trials(deepcopy=False)[claimed.number]
+    claim = slot.claim
+    assert claim is not None
+    stored = shared.study.get_trials(deepcopy=False)[claim.number]
     last = stored.intermediate_values[stored.last_step] if stored.last_step is not None else None
-    drawn = "  ".join(f"{key}={value}" for key, value in drawn_values(claimed))
-    cells = str(claimed.number), f"{slot.seconds:.0f}", str(len(stored.intermediate_values))
+    drawn = "  ".join(f"{key}={value}" for key, value in trial_values(claim))
+    cells = str(claim.number), f"{slot.seconds:.0f}", str(len(stored.intermediate_values))
     return [*cells, number(last), Text(drawn, overflow="ellipsis", no_wrap=True)]
 
 
-def drawn_values(claimed: Claimed) -> list[tuple[str, str]]:
+def trial_values(claim: ClaimedTrial) -> list[tuple[str, str]]:
     """The searched values of a trial, short; of a repeated one what it repeats, and the seed."""
-    known = claimed.trial.user_attrs
+    known = claim.trial.user_attrs
     drawn: dict[str, Any] = {name: known[name] for name in ("of", "seed") if name in known}
-    drawn |= claimed.trial.params
+    drawn |= claim.trial.params
     return [(key, f"{v:.4g}" if isinstance(v, float) else str(v)) for key, v in drawn.items()]
 
 

@@ -18,9 +18,9 @@ from rnnlab.sweeps.settings import SweepConfig, read_sweep
 if TYPE_CHECKING:
     import optuna
 
-    from rnnlab.sweeps.console import SearchScreen
+    from rnnlab.sweeps.console import SearchConsole
     from rnnlab.sweeps.scheduler import Search
-    from rnnlab.sweeps.study.open import Opened, Question
+    from rnnlab.sweeps.study.open import OpenStudy, SearchSpec
     from rnnlab.sweeps.workers.launchers import ResourceRequest
     from rnnlab.sweeps.workers.runner import Runner
 
@@ -36,28 +36,28 @@ def main(root: Path, words: Sequence[str]) -> None:
         ConfigError: a setting cannot work, or too many trials failed.
         RunStopped: the search was asked to stop, and can go on.
     """
-    from rnnlab.sweeps.study.open import ask, begin, open_study
+    from rnnlab.sweeps.study.open import open_study, prepare, start_study
 
     sweep = read_sweep(root, words)
-    question = ask(sweep, root)
-    opened = open_study(question)
+    spec = prepare(sweep, root)
+    study = open_study(spec)
     if sweep.report:
-        report(question, opened)
+        report(spec, study)
         return
-    with going_on(words), runners(question, opened) as started:
-        head(question, opened, len(started))
-        check_settings(question, opened, started)
-        begin(question, opened)
-        keep_settings(sweep, opened.folder)
-        search(question, opened, started)
-        repeats = repeat_best(question, opened, started)
-        keep_best(question, opened, started)
-        report(question, opened, repeats)
-        log_end(question, opened)
-    check_outcome(opened)
+    with going_on(words), runners(spec, study) as started:
+        head(spec, study, len(started))
+        check_corners(spec, study, started)
+        start_study(spec, study)
+        keep_settings(sweep, study.folder)
+        search(spec, study, started)
+        repeats = repeat_best(spec, study, started)
+        keep_best(spec, study, started)
+        report(spec, study, repeats)
+        log_end(spec, study)
+    check_outcome(study)
 
 
-def check_outcome(opened: "Opened") -> None:
+def check_outcome(study: "OpenStudy") -> None:
     """Whether the search has found anything.
 
     Raises:
@@ -66,10 +66,10 @@ def check_outcome(opened: "Opened") -> None:
     from rnnlab.sweeps.report.report import best_of
     from rnnlab.sweeps.scheduler import SearchFailed
 
-    if best_of(opened.study) is None:
+    if best_of(study.optuna_study) is None:
         raise SearchFailed(
-            f"no trial is complete; how each ended: {opened.folder / 'trials.csv'}, what the "
-            f"processes said: {opened.folder / 'logs'}"
+            f"no trial is complete; how each ended: {study.folder / 'trials.csv'}, what the "
+            f"processes said: {study.folder / 'logs'}"
         )
 
 
@@ -85,18 +85,18 @@ def going_on(words: Sequence[str]) -> Iterator[None]:
         raise SearchStopped(f"{str(stopped) or 'stopped'}; to go on: {command}") from None
 
 
-def head(question: "Question", opened: "Opened", slots: int) -> None:
+def head(spec: "SearchSpec", study: "OpenStudy", slots: int) -> None:
     """Say what is going to be searched, and where it is kept."""
     from rich.console import Console
 
     from rnnlab.sweeps.study.storage import without_password
 
-    sweep, console = question.sweep, Console()
+    sweep, console = spec.sweep, Console()
     lines = {
-        "search": f"{opened.name}: {sweep.question}" if sweep.question else opened.name,
-        "space": ", ".join(question.space.dimensions),
+        "search": f"{study.name}: {sweep.question}" if sweep.question else study.name,
+        "space": ", ".join(spec.space.dimensions),
         "trials": f"{sweep.n_trials} in all, {slots} at a time",
-        "study": without_password(opened.url),
+        "study": without_password(study.url),
     }
     for name, line in lines.items():
         console.print(f"{name:<9}{line}", highlight=False, soft_wrap=True, markup=False)
@@ -112,10 +112,10 @@ def keep_settings(sweep: SweepConfig, folder: Path) -> None:
 
 
 @contextmanager
-def runners(question: "Question", opened: "Opened") -> "Iterator[Sequence[Runner]]":
+def runners(spec: "SearchSpec", study: "OpenStudy") -> "Iterator[Sequence[Runner]]":
     """What does the trials, ended when the search is."""
-    launcher = make_launcher(question.sweep)
-    with launcher(resource_request(question, opened)) as started:
+    launcher = make_launcher(spec.sweep)
+    with launcher(resource_request(spec, study)) as started:
         yield started
 
 
@@ -126,22 +126,22 @@ def make_launcher(sweep: SweepConfig) -> Any:
     return instantiate(dict(sweep.launcher), _convert_="all")
 
 
-def resource_request(question: "Question", opened: "Opened") -> "ResourceRequest":
+def resource_request(spec: "SearchSpec", study: "OpenStudy") -> "ResourceRequest":
     """What the launcher is to start."""
     from rnnlab.sweeps.workers.launchers import ResourceRequest
 
-    slots = question.sweep.slots
+    slots = spec.sweep.slots
     return ResourceRequest(
         slots=slots if isinstance(slots, int) else None,
-        devices=question.devices,
-        trials_per_gpu=question.sweep.trials_per_gpu,
-        on_gpu=question.base["trainer"]["accelerator"] != "cpu",
-        conf=question.conf,
-        logs=opened.folder / "logs",
+        devices=spec.devices,
+        trials_per_gpu=spec.sweep.trials_per_gpu,
+        on_gpu=spec.base["trainer"]["accelerator"] != "cpu",
+        conf=spec.conf,
+        logs=study.folder / "logs",
     )
 
 
-def check_settings(question: "Question", opened: "Opened", started: "Sequence[Runner]") -> None:
+def check_corners(spec: "SearchSpec", study: "OpenStudy", started: "Sequence[Runner]") -> None:
     """Try the ends of every dimension, as a run does before it reads data.
 
     Raises:
@@ -150,15 +150,15 @@ def check_settings(question: "Question", opened: "Opened", started: "Sequence[Ru
     from rnnlab.config.compose import compose_checked
     from rnnlab.sweeps.workers.messages import Job
 
-    lines = [question.words(point, 0) for point in question.space.corners()]
+    lines = [spec.words(point, 0) for point in spec.space.corners()]
     for words in lines:
-        plain = compose_checked(question.conf, words)
-        if (plain["monitor"], plain["mode"]) != (question.base["monitor"], question.base["mode"]):
+        plain = compose_checked(spec.conf, words)
+        if (plain["monitor"], plain["mode"]) != (spec.base["monitor"], spec.base["mode"]):
             raise ConfigError(
                 f"space: with {' '.join(words)} the score is {plain['monitor']}, with the base "
-                f"alone {question.base['monitor']}: such trials cannot be compared"
+                f"alone {spec.base['monitor']}: such trials cannot be compared"
             )
-    folder = opened.folder / "logs" / f"check-{os.getpid()}"
+    folder = study.folder / "logs" / f"check-{os.getpid()}"
     result = finish(started, Job(str(folder), 1, checks=lines))
     if result.failure:
         raise ConfigError(result.message)
@@ -183,89 +183,89 @@ def finish(started: "Sequence[Runner]", job: Any) -> Any:
     return result
 
 
-def search(question: "Question", opened: "Opened", started: "Sequence[Runner]") -> None:
+def search(spec: "SearchSpec", study: "OpenStudy", started: "Sequence[Runner]") -> None:
     """Do the trials of the study."""
     from rnnlab.sweeps.study.components import make_sampler, seed_of
     from rnnlab.sweeps.study.share import SharedStudy
 
-    sweep, space = question.sweep, question.space
+    sweep, space = spec.sweep, spec.space
 
     def sampler(number: int) -> "optuna.samplers.BaseSampler":
         seed = seed_of(sweep.seed, "sampler", number)
         return make_sampler(sweep.sampler, seed, space.grid)
 
     def draw(trial: "optuna.Trial") -> list[str]:
-        return question.words(space.suggest(trial), trial.number)
+        return spec.words(space.suggest(trial), trial.number)
 
     shared = SharedStudy(
-        opened.study,
-        opened.lock,
+        study.optuna_study,
+        study.lock,
         sweep.n_trials,
-        opened.folder / "trials",
+        study.folder / "trials",
         draw,
         sampler,
         sweep.lease_seconds,
     )
-    with screen(opened.name, question) as shown:
-        loop(question, opened, shared, started, shown, reporting=True).run()
+    with screen(study.name, spec) as shown:
+        loop(spec, study, shared, started, shown, reporting=True).run()
 
 
-def screen(name: str, question: "Question") -> "SearchScreen":
+def screen(name: str, spec: "SearchSpec") -> "SearchConsole":
     """What a person sees."""
-    from rnnlab.sweeps.console import SearchScreen
+    from rnnlab.sweeps.console import SearchConsole
 
-    return SearchScreen(name, question.base["mode"] == "max")
+    return SearchConsole(name, spec.base["mode"] == "max")
 
 
 def loop(
-    question: "Question",
-    opened: "Opened",
+    spec: "SearchSpec",
+    study: "OpenStudy",
     shared: Any,
     started: "Sequence[Runner]",
-    shown: "SearchScreen",
+    shown: "SearchConsole",
     reporting: bool,
 ) -> "Search":
     """The loop over the trials of a study."""
     from rnnlab.sweeps.scheduler import Limits, Search
     from rnnlab.sweeps.workers.slots import Slot
 
-    sweep = question.sweep
+    sweep = spec.sweep
     slots: list[Slot] = [Slot(runner) for runner in started]
     limits = Limits(sweep.max_failures, sweep.max_attempts, sweep.trial_timeout, sweep.timeout)
-    job_of = jobs(question, opened, shared.study.study_name, reporting)
-    return Search(shared, slots, job_of, question.values, limits, shown)
+    job_of = jobs(spec, study, shared.study.study_name, reporting)
+    return Search(shared, slots, job_of, spec.values, limits, shown)
 
 
 def jobs(
-    question: "Question", opened: "Opened", study: str, reporting: bool
+    spec: "SearchSpec", study: "OpenStudy", study_name: str, reporting: bool
 ) -> Callable[[Any], Any]:
     """A function that makes the job of a trial."""
     from rnnlab.sweeps.workers.messages import Job, Reporting
 
-    sweep = question.sweep
+    sweep = spec.sweep
     single = reporting and len(sweep.objectives) == 1
 
-    def job_of(claimed: Any) -> Job:
+    def job_of(claim: Any) -> Job:
         place = Reporting(
-            opened.url,
-            study,
-            claimed.trial._trial_id,
+            study.url,
+            study_name,
+            claim.trial._trial_id,
             sweep.pruner,
             sweep.progress["unit"],
             sweep.progress["every"],
         )
-        label = f"{study}-{claimed.number}"
+        label = f"{study_name}-{claim.number}"
         return Job(
-            folder=str(claimed.folder),
-            attempt=claimed.attempt,
-            overrides=[*claimed.words, *claimed.oom_overrides],
-            devices=question.devices,
-            restart=claimed.restart,
+            folder=str(claim.folder),
+            attempt=claim.attempt,
+            overrides=[*claim.words, *claim.oom_overrides],
+            devices=spec.devices,
+            restart=claim.restart,
             reporting=place if single else None,
             settings={"test": False, "baselines": False},
             identity={
-                "id": opened.id_of(claimed.number),
-                "group": opened.name,
+                "id": study.id_of(claim.number),
+                "group": study.name,
                 "name": label,
             },
         )
@@ -274,43 +274,43 @@ def jobs(
 
 
 def repeat_best(
-    question: "Question", opened: "Opened", started: "Sequence[Runner]"
+    spec: "SearchSpec", study: "OpenStudy", started: "Sequence[Runner]"
 ) -> "optuna.Study | None":
     """Train the best settings again with fresh seeds; None where this is not asked for."""
     from rnnlab.sweeps.study.repeats import open_repeats
 
-    if not question.sweep.repeats or len(question.sweep.objectives) > 1:
+    if not spec.sweep.repeats or len(spec.sweep.objectives) > 1:
         return None
-    shared = open_repeats(question, opened)
+    shared = open_repeats(spec, study)
     if shared is None:
         return None
-    with screen(f"{opened.name}, repeated", question) as shown:
-        shown.say(f"the best again, with {question.sweep.repeats} fresh seeds each:")
-        loop(question, opened, shared, started, shown, reporting=False).run()
+    with screen(f"{study.name}, repeated", spec) as shown:
+        shown.say(f"the best again, with {spec.sweep.repeats} fresh seeds each:")
+        loop(spec, study, shared, started, shown, reporting=False).run()
     return shared.study
 
 
-def keep_best(question: "Question", opened: "Opened", started: "Sequence[Runner]") -> None:
+def keep_best(spec: "SearchSpec", study: "OpenStudy", started: "Sequence[Runner]") -> None:
     """Put the best trial into best/, and score it on the test split, once."""
     from rnnlab.sweeps.report.best import test_best
 
-    if len(question.sweep.objectives) == 1:
-        test_best(question, opened, lambda job: finish(started, job))
+    if len(spec.sweep.objectives) == 1:
+        test_best(spec, study, lambda job: finish(started, job))
 
 
-def report(question: "Question", opened: "Opened", repeats: "optuna.Study | None" = None) -> None:
+def report(spec: "SearchSpec", study: "OpenStudy", repeats: "optuna.Study | None" = None) -> None:
     """Write the report, and print how the search ended."""
     from rnnlab.sweeps.report.report import print_summary, write_report
     from rnnlab.sweeps.study.repeats import find_repeats
 
-    repeats = repeats or find_repeats(question, opened)
-    write_report(opened.study, opened.folder, repeats)
-    print_summary(opened.study, opened.folder, repeats=repeats)
+    repeats = repeats or find_repeats(spec, study)
+    write_report(study.optuna_study, study.folder, repeats)
+    print_summary(study.optuna_study, study.folder, repeats=repeats)
 
 
-def log_end(question: "Question", opened: "Opened") -> None:
+def log_end(spec: "SearchSpec", study: "OpenStudy") -> None:
     """Log the outcome to W&B, if the trials are logged there."""
     from rnnlab.sweeps.report import wandb_summary
 
-    token = opened.study.user_attrs["token"]
-    wandb_summary.log_end(question.base, opened.folder, opened.name, token)
+    token = study.optuna_study.user_attrs["token"]
+    wandb_summary.log_end(spec.base, study.folder, study.name, token)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from rnnlab.errors import ConfigError, RunStopped
-from rnnlab.sweeps.study.share import Claimed, SharedStudy
+from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy
 from rnnlab.sweeps.workers.messages import FINAL, Job, TrialResult, load_result, stored_result
 from rnnlab.sweeps.workers.slots import Slot, TrialEnd, progress_mark
 
@@ -18,13 +18,13 @@ CLAIM_SECONDS = 1.0  # between two looks for a trial that somebody left
 HOPELESS = 2  # trials, all of which end in a setting or in data that cannot work
 
 
-class Screen(Protocol):
+class SearchView(Protocol):
     """What a person sees meanwhile."""
 
     def show(self, shared: SharedStudy, slots: Sequence[Slot]) -> None:
         """How the search stands; called often."""
 
-    def ended(self, claimed: Claimed, result: TrialResult) -> None:
+    def ended(self, claim: ClaimedTrial, result: TrialResult) -> None:
         """A trial has ended."""
 
     def say(self, line: str) -> None:
@@ -71,10 +71,10 @@ class Search:
 
     shared: SharedStudy
     slots: Sequence[Slot]
-    job_of: Callable[[Claimed], Job]
+    job_of: Callable[[ClaimedTrial], Job]
     values_of: Callable[[TrialResult], Sequence[float]]
     limits: Limits
-    screen: Screen
+    screen: SearchView
     _deaths: dict[int, tuple[int, float]] = field(default_factory=dict)
     _stop: str | None = None
     _signals: int = 0
@@ -124,10 +124,10 @@ class Search:
     def _let_go(self) -> None:
         """End what runs, for whoever comes next."""
         for slot in self.slots:
-            claimed, seconds = slot.claimed, slot.seconds
+            claim, seconds = slot.claim, slot.seconds
             slot.kill()
-            if claimed is not None:
-                self.shared.give_back(claimed, seconds - claimed.seconds)
+            if claim is not None:
+                self.shared.release(claim, seconds - claim.seconds)
 
     def _hear(self, number: int, frame: Any) -> None:
         self._signals += 1
@@ -154,14 +154,14 @@ class Search:
                 return
 
     def _begin_one(self, slot: Slot) -> bool:
-        claimed = self.shared.claim()
-        if claimed is None:
+        claim = self.shared.claim()
+        if claim is None:
             return False
-        told = load_result(claimed.folder)  # somebody ended it, and died before he wrote it down
+        told = load_result(claim.folder)  # somebody ended it, and died before he wrote it down
         if told is not None:
-            self._settle(slot, TrialEnd(claimed, told, "", None, 0.0))
+            self._settle(slot, TrialEnd(claim, told, "", None, 0.0))
         else:
-            slot.start(claimed, self.job_of(claimed))
+            slot.start(claim, self.job_of(claim))
         return True
 
     def _look_at_trials(self) -> None:
@@ -179,53 +179,51 @@ class Search:
         result = ended.result
         if result is None or result.state not in FINAL:
             self._unfinished(slot, ended)
-        elif result.oom_overrides and not ended.claimed.oom_overrides:
-            self.screen.say(
-                f"trial {ended.claimed.number}: out of memory; again with half the batch"
-            )
-            self.shared.begin_again(ended.claimed, result.oom_overrides)
-            slot.start(ended.claimed, self.job_of(ended.claimed))
+        elif result.oom_overrides and not ended.claim.oom_overrides:
+            self.screen.say(f"trial {ended.claim.number}: out of memory; again with half the batch")
+            self.shared.retry(ended.claim, result.oom_overrides)
+            slot.start(ended.claim, self.job_of(ended.claim))
         else:
-            spent = result.seconds or ended.claimed.seconds + ended.seconds
-            self._finish(ended.claimed, replace(result, seconds=spent))
+            spent = result.seconds or ended.claim.seconds + ended.seconds
+            self._finish(ended.claim, replace(result, seconds=spent))
 
     def _unfinished(self, slot: Slot, ended: TrialEnd) -> None:
-        claimed = ended.claimed
+        claim = ended.claim
         if ended.stop_reason == "time-out":
             message = f"took longer than trial_timeout={self.limits.trial_timeout:g} s"
-            self._finish(claimed, self._failed(claimed, "time-out", message))
+            self._finish(claim, self._failed(claim, "time-out", message))
         elif ended.stop_reason or self._stop:
-            self.shared.give_back(claimed, ended.seconds)
-        elif not self._may_try_again(claimed):
+            self.shared.release(claim, ended.seconds)
+        elif not self._may_try_again(claim):
             reason = f"its process ended {self.limits.max_attempts} times: {ended.reason}"
-            self._finish(claimed, self._failed(claimed, "crash", reason))
+            self._finish(claim, self._failed(claim, "crash", reason))
         elif slot.is_free:
-            claimed.seconds += ended.seconds
-            self.shared.begin_again(claimed)
-            slot.start(claimed, self.job_of(claimed))
+            claim.seconds += ended.seconds
+            self.shared.retry(claim)
+            slot.start(claim, self.job_of(claim))
         else:  # this slot has lost its machine: for any other
-            self.shared.give_back(claimed, ended.seconds)
+            self.shared.release(claim, ended.seconds)
 
-    def _may_try_again(self, claimed: Claimed) -> bool:
+    def _may_try_again(self, claim: ClaimedTrial) -> bool:
         """A process that got nowhere, several times, will not get anywhere."""
-        deaths, before = self._deaths.get(claimed.number, (0, 0.0))
-        mark = progress_mark(claimed.folder)
+        deaths, before = self._deaths.get(claim.number, (0, 0.0))
+        mark = progress_mark(claim.folder)
         deaths = deaths + 1 if mark == before else 1
-        self._deaths[claimed.number] = (deaths, mark)
+        self._deaths[claim.number] = (deaths, mark)
         return deaths < self.limits.max_attempts
 
-    def _failed(self, claimed: Claimed, failure: str, message: str) -> TrialResult:
-        return TrialResult(claimed.attempt, "failed", failure, message)
+    def _failed(self, claim: ClaimedTrial, failure: str, message: str) -> TrialResult:
+        return TrialResult(claim.attempt, "failed", failure, message)
 
-    def _finish(self, claimed: Claimed, result: TrialResult) -> None:
+    def _finish(self, claim: ClaimedTrial, result: TrialResult) -> None:
         values = None
         if result.state == "complete":
             try:
                 values = self.values_of(result)
             except ConfigError as error:
                 result = replace(result, state="failed", failure="config", message=str(error))
-        if self.shared.finish(claimed, result, values):
-            self.screen.ended(claimed, result)
+        if self.shared.finish(claim, result, values):
+            self.screen.ended(claim, result)
         self._check_failures()
 
     def _check_failures(self) -> None:
@@ -250,8 +248,8 @@ class Search:
         self._renew_at = now + self.shared.watch.lease_seconds / 4
         lost = self.shared.renew()
         for slot in self.slots:
-            if slot.claimed is not None and slot.claimed.number in lost:
-                self.screen.say(f"trial {slot.claimed.number}: another process has taken it over")
+            if slot.claim is not None and slot.claim.number in lost:
+                self.screen.say(f"trial {slot.claim.number}: another process has taken it over")
                 slot.kill()
 
 

@@ -12,7 +12,7 @@ from rnnlab.config.overrides import Word, read_word
 from rnnlab.config.schema import Component, RunConfig, component_problems, signature_problems
 from rnnlab.config.types import NonNegativeInt, PositiveFloat, PositiveInt
 from rnnlab.errors import ConfigError, did_you_mean
-from rnnlab.sweeps.space.dimensions import Space, conditions_of, fixed, without
+from rnnlab.sweeps.space.dimensions import Space, conditions_of, fix_dimension, remove_dimension
 from rnnlab.sweeps.space.distributions import show
 
 GROUPS = ("sampler", "pruner", "launcher")
@@ -71,7 +71,7 @@ class Budget:
 
 
 @dataclass
-class Progress:
+class ReportInterval:
     """What a pruner counts in."""
 
     unit: Literal["epochs", "samples"] = "epochs"
@@ -104,13 +104,13 @@ def read_sweep(root: Path, words: Sequence[str]) -> SweepConfig:
         ConfigError: all that is wrong, a line each.
     """
     name, rest = chosen(root, words)
-    asked = Asked.sort(rest, run_keys(root))
+    asked = CliOverrides.sort(rest, run_keys(root))
     plain = composed(root / "sweeps", name, asked.overrides())
     plain["name"] = plain.get("name") or name
     return parse_sweep(asked.applied(plain))
 
 
-def names(root: Path) -> list[str]:
+def sweep_names(root: Path) -> list[str]:
     """The searches there are."""
     return sorted(file.stem for file in (root / "sweeps").glob("*.yaml") if file.stem != "default")
 
@@ -129,14 +129,16 @@ def chosen(root: Path, words: Sequence[str]) -> tuple[str, list[str]]:
     """
     given = [word.removeprefix("sweep=") for word in words if word.startswith("sweep=")]
     if len(given) != 1:
-        raise ConfigError(f"sweep=<name> must be given once; choices: {', '.join(names(root))}")
-    if given[0] not in names(root):
-        raise ConfigError(f"sweep={given[0]}: {did_you_mean(given[0], names(root))}")
+        raise ConfigError(
+            f"sweep=<name> must be given once; choices: {', '.join(sweep_names(root))}"
+        )
+    if given[0] not in sweep_names(root):
+        raise ConfigError(f"sweep={given[0]}: {did_you_mean(given[0], sweep_names(root))}")
     return given[0], [word for word in words if not word.startswith("sweep=")]
 
 
 @dataclass(frozen=True)
-class Asked:
+class CliOverrides:
     """The words of the command line, by what they change.
 
     Attributes:
@@ -150,7 +152,7 @@ class Asked:
     base: list[Word]
 
     @classmethod
-    def sort(cls, words: Sequence[str], of_runs: set[str]) -> "Asked":
+    def sort(cls, words: Sequence[str], of_runs: set[str]) -> "CliOverrides":
         """Read the words and tell them apart.
 
         Raises:
@@ -206,20 +208,20 @@ class Asked:
         base = list(plain.get("base") or [])
         space, settled = before, {}
         for word in self.space:
-            space = with_dimension(space, word)
+            space = add_dimension(space, word)
         for word in self.base:
             key = None if word.sign == "~" else dimension_of(space, word.key)
             if key is None:
                 base.append(word.given)
                 continue
             base += [] if conditions_of(space[key]) else [word.given]
-            space, settled[key] = fixed(space, key, word.value), word.value
+            space, settled[key] = fix_dimension(space, key, word.value), word.value
         gone = before.keys() - space.keys()
-        points = list(still_possible(plain.get("enqueue") or [], settled, gone))
+        points = list(compatible_points(plain.get("enqueue") or [], settled, gone))
         return {**plain, "space": space, "base": base, "enqueue": points}
 
 
-def still_possible(points: Any, settled: Mapping[str, Any], gone: Set[str]) -> Iterator[Any]:
+def compatible_points(points: Any, settled: Mapping[str, Any], gone: Set[str]) -> Iterator[Any]:
     """The points that are tried first, where the command line settled some dimensions.
 
     Args:
@@ -234,7 +236,7 @@ def still_possible(points: Any, settled: Mapping[str, Any], gone: Set[str]) -> I
             yield {key: value for key, value in point.items() if key not in gone}
 
 
-def with_dimension(space: dict[str, Any], word: Word) -> dict[str, Any]:
+def add_dimension(space: dict[str, Any], word: Word) -> dict[str, Any]:
     """The space with a dimension of the command line, which may take one out, too.
 
     Raises:
@@ -248,7 +250,7 @@ def with_dimension(space: dict[str, Any], word: Word) -> dict[str, Any]:
         return {**space, key or f"{word.sign}{name}": values}
     if key is None:
         raise ConfigError(f"{word.given}: no such dimension; {did_you_mean(name, space)}")
-    return without(space, key)
+    return remove_dimension(space, key)
 
 
 def dimension_of(space: Mapping[str, Any], key: str) -> str | None:
@@ -289,7 +291,7 @@ def parse_sweep(plain: Mapping[str, Any]) -> SweepConfig:
     if problems:
         raise ConfigError("\n".join(dict.fromkeys(problems)))
     config = SweepConfig(**completed(plain))
-    rehearse(config)
+    dry_run_components(config)
     return config
 
 
@@ -298,13 +300,13 @@ def completed(plain: Mapping[str, Any]) -> dict[str, Any]:
     budget, warm_start = plain.get("budget"), plain.get("warm_start")
     parts = {
         "budget": budget and {unit: limit for unit, limit in budget.items() if limit is not None},
-        "progress": asdict(Progress(**plain.get("progress", {}))),
+        "progress": asdict(ReportInterval(**plain.get("progress", {}))),
         "warm_start": warm_start and asdict(WarmStart(**warm_start)),
     }
     return {**plain, **parts}
 
 
-def rehearse(config: SweepConfig) -> None:
+def dry_run_components(config: SweepConfig) -> None:
     """Build sampler and pruner once, so that what they refuse is said at the start.
 
     Raises:
@@ -344,7 +346,11 @@ def attempt(section: str, make: Callable[[], Any]) -> None:
 
 def mapping_problems(plain: Mapping[str, Any]) -> Iterator[str]:
     """Of the parts that are small mappings."""
-    for key, schema in {"budget": Budget, "progress": Progress, "warm_start": WarmStart}.items():
+    for key, schema in {
+        "budget": Budget,
+        "progress": ReportInterval,
+        "warm_start": WarmStart,
+    }.items():
         if isinstance(plain.get(key), Mapping):
             yield from signature_problems(key, schema, plain[key], owner=key)
 
@@ -436,18 +442,18 @@ PARTS = (
 # Help.
 
 
-def usage(root: Path) -> str:
+def sweep_help(root: Path) -> str:
     """What `python sweep.py --help` prints."""
-    searches = {name: question(root / "sweeps" / f"{name}.yaml") for name in names(root)}
+    searches = {name: question(root / "sweeps" / f"{name}.yaml") for name in sweep_names(root)}
     width = max(map(len, searches), default=0)
     listed = "\n".join(f"  {name:<{width}}  {asked}" for name, asked in searches.items())
     groups = "\n".join(
-        f"  {group:<8}  {', '.join(choices(root / 'sweeps' / group))}" for group in GROUPS
+        f"  {group:<8}  {', '.join(group_choices(root / 'sweeps' / group))}" for group in GROUPS
     )
     return HELP.format(searches=listed, groups=groups)
 
 
-def choices(folder: Path) -> list[str]:
+def group_choices(folder: Path) -> list[str]:
     """Names of the YAML files of a group."""
     return sorted(file.stem for file in folder.glob("*.yaml"))
 

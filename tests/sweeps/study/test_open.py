@@ -11,30 +11,37 @@ from rnnlab.errors import ConfigError
 from rnnlab.experiment.run import check
 from rnnlab.sweeps.settings import read_sweep
 from rnnlab.sweeps.study.definition import differences
-from rnnlab.sweeps.study.open import Opened, Question, ask, begin, open_study, place_of
+from rnnlab.sweeps.study.open import (
+    OpenStudy,
+    SearchSpec,
+    open_study,
+    prepare,
+    start_study,
+    study_location,
+)
 from rnnlab.sweeps.study.repeats import best_trials, find_repeats, open_repeats, with_seed
 from rnnlab.sweeps.study.share import trial_seed
 from rnnlab.sweeps.workers.messages import TrialResult
 from tests.helpers.configs import ROOT
 
 
-def question(folder: Path, *words: str, sweep: str = "sine_gru") -> Question:
+def question(folder: Path, *words: str, sweep: str = "sine_gru") -> SearchSpec:
     given = [f"sweep={sweep}", "trainer=cpu", f"output_dir={folder}", *words]
-    return ask(read_sweep(ROOT, given), ROOT)
+    return prepare(read_sweep(ROOT, given), ROOT)
 
 
-def begun(asked: Question, trials: int = 1) -> Opened:
+def begun(asked: SearchSpec, trials: int = 1) -> OpenStudy:
     """A study with some trials."""
-    opened = open_study(asked)
-    begin(asked, opened)
+    study = open_study(asked)
+    start_study(asked, study)
     for _ in range(trials):
-        opened.study.ask()
-    return opened
+        study.optuna_study.ask()
+    return study
 
 
-def waiting(asked: Question) -> list[dict]:
+def waiting(asked: SearchSpec) -> list[dict]:
     """The points that a study begins with."""
-    trials = begun(asked, trials=0).study.get_trials()
+    trials = begun(asked, trials=0).optuna_study.get_trials()
     return [trial.system_attrs["fixed_params"] for trial in trials]
 
 
@@ -57,9 +64,9 @@ def finished(study: optuna.Study, rates: Sequence[float]) -> None:
 def test_the_same_question_opens_the_same_study(tmp_path: Path) -> None:
     first = begun(question(tmp_path))
     again = open_study(question(tmp_path, "n_trials=99", "slots=3", "sampler=random"))
-    assert again.study.user_attrs["token"] == first.study.user_attrs["token"]
+    assert again.optuna_study.user_attrs["token"] == first.optuna_study.user_attrs["token"]
     assert first.folder == tmp_path / "sine_gru"
-    assert first.id_of(7) == f"sine_gru-{first.study.user_attrs['token']}-0007"
+    assert first.id_of(7) == f"sine_gru-{first.optuna_study.user_attrs['token']}-0007"
 
 
 @pytest.mark.parametrize(
@@ -94,26 +101,26 @@ def test_another_question_can_have_a_study_of_its_own(tmp_path: Path) -> None:
 def test_another_question_can_be_forced_and_it_is_kept(tmp_path: Path) -> None:
     begun(question(tmp_path))
     forced = begun(question(tmp_path, "seed=1", "on_change=force"))
-    assert forced.study.user_attrs["forced"] == [{"at": 1, "changed": ["seed: 0 -> 1"]}]
+    assert forced.optuna_study.user_attrs["forced"] == [{"at": 1, "changed": ["seed: 0 -> 1"]}]
     assert not differences(
-        forced.study.user_attrs["definition"], question(tmp_path, "seed=1").definition
+        forced.optuna_study.user_attrs["definition"], question(tmp_path, "seed=1").definition
     )
 
 
 def test_settings_that_did_not_work_do_not_stand_in_the_way(tmp_path: Path) -> None:
     begun(question(tmp_path), trials=0)
     several = ["objectives=[score,seconds]", "pruner=none"]
-    opened = begun(question(tmp_path, "seed=1", *several))
-    assert opened.name == "sine_gru"
-    assert len(opened.study.directions) == 2
+    study = begun(question(tmp_path, "seed=1", *several))
+    assert study.name == "sine_gru"
+    assert len(study.optuna_study.directions) == 2
 
 
 def test_who_begins_second_with_something_else_is_refused(tmp_path: Path) -> None:
     mine = question(tmp_path)
-    opened = open_study(mine)
+    study = open_study(mine)
     begun(question(tmp_path, "seed=1"))
     with pytest.raises(ConfigError, match="seed: 1 -> 0"):
-        begin(mine, opened)
+        start_study(mine, study)
 
 
 def test_a_search_starts_with_what_was_enqueued_once(tmp_path: Path) -> None:
@@ -130,7 +137,7 @@ def test_a_point_outside_of_the_space_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_warm_start_tries_the_best_of_another_study_again(tmp_path: Path) -> None:
-    finished(begun(question(tmp_path, "name=before"), 0).study, [0.02, 0.001, 0.01, 0.003])
+    finished(begun(question(tmp_path, "name=before"), 0).optuna_study, [0.02, 0.001, 0.01, 0.003])
     asked = question(tmp_path, "warm_start={study: before, best: 2}")
     assert waiting(asked) == [{"optimizer.lr": 0.001}, {"optimizer.lr": 0.003}]
 
@@ -189,17 +196,17 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 def test_the_study_stands_beside_its_results(tmp_path: Path) -> None:
     asked = question(tmp_path)
-    folder, url = place_of(asked.sweep, "x")
+    folder, url = study_location(asked.sweep, "x")
     assert url == f"journal://{folder}/study.journal"
 
 
 def test_the_best_are_repeated_with_seeds_that_can_be_paired(tmp_path: Path) -> None:
     asked = question(tmp_path, "repeats=3", "repeat_best=2")
-    opened = begun(asked, trials=0)
-    finished(opened.study, [0.02, 0.001, 0.01, 0.001])
-    assert [trial.number for trial in best_trials(opened.study, 2)] == [1, 2], "0.001 once"
-    assert find_repeats(asked, opened) is None
-    shared = open_repeats(asked, opened)
+    study = begun(asked, trials=0)
+    finished(study.optuna_study, [0.02, 0.001, 0.01, 0.001])
+    assert [trial.number for trial in best_trials(study.optuna_study, 2)] == [1, 2], "0.001 once"
+    assert find_repeats(asked, study) is None
+    shared = open_repeats(asked, study)
     assert shared is not None
     planned = [trial.user_attrs for trial in shared.study.get_trials()]
     assert [one["of"] for one in planned] == [1, 2] * 3
@@ -207,13 +214,13 @@ def test_the_best_are_repeated_with_seeds_that_can_be_paired(tmp_path: Path) -> 
     assert seeds[::2] == seeds[1::2]
     assert len(set(seeds)) == 3
     assert planned[0]["overrides"] == ["optimizer.lr=0.001", f"seed={seeds[0]}"]
-    claimed = shared.claim()
-    assert claimed is not None
-    assert claimed.words == planned[0]["overrides"]
-    again = open_repeats(asked, opened)
+    claim = shared.claim()
+    assert claim is not None
+    assert claim.words == planned[0]["overrides"]
+    again = open_repeats(asked, study)
     assert again is not None
     assert len(again.study.get_trials()) == 6, "planned once"
-    assert find_repeats(asked, opened) is not None
+    assert find_repeats(asked, study) is not None
 
 
 def test_a_seed_is_replaced_wherever_it_stands() -> None:

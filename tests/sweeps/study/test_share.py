@@ -61,9 +61,9 @@ def score_of(trial: optuna.trial.FrozenTrial | optuna.Trial) -> float:
 
 def complete(study: SharedStudy) -> None:
     """Do all that is left."""
-    while (claimed := study.claim()) is not None:
-        score = score_of(claimed.trial)
-        assert study.finish(claimed, done(claimed.attempt, score), [score])
+    while (claim := study.claim()) is not None:
+        score = score_of(claim.trial)
+        assert study.finish(claim, done(claim.attempt, score), [score])
 
 
 def drawn(study: SharedStudy) -> list[dict]:
@@ -81,9 +81,9 @@ def disown(study: SharedStudy, number: int, owner: Owner | None = DEAD) -> None:
 def test_n_trials_is_the_total_over_sessions(kind: str, tmp_path: Path) -> None:
     first = shared(tmp_path, kind)
     for _ in range(2):
-        claimed = first.claim()
-        assert claimed is not None
-        first.finish(claimed, done(1, 0.5), [0.5])
+        claim = first.claim()
+        assert claim is not None
+        first.finish(claim, done(1, 0.5), [0.5])
     complete(shared(tmp_path, kind))
     last = shared(tmp_path, kind)
     assert last.is_done()
@@ -104,13 +104,13 @@ def test_an_interrupted_search_draws_what_an_uninterrupted_one_draws(
     complete(whole)
     for _ in range(8):  # every trial loses its owner once, and the search is begun anew
         session = shared(tmp_path / "b", n_trials=8, sampler=sampler)
-        claimed = session.claim()
-        assert claimed is not None
-        disown(session, claimed.number)
+        claim = session.claim()
+        assert claim is not None
+        disown(session, claim.number)
         again = shared(tmp_path / "b", n_trials=8, sampler=sampler)
         taken = again.claim()
         assert taken is not None
-        assert (taken.number, taken.attempt, taken.words) == (claimed.number, 2, claimed.words)
+        assert (taken.number, taken.attempt, taken.words) == (claim.number, 2, claim.words)
         score = score_of(taken.trial)
         again.finish(taken, done(2, score), [score])
     assert drawn(shared(tmp_path / "b")) == drawn(whole)
@@ -156,19 +156,19 @@ def test_a_living_owner_keeps_its_trial(tmp_path: Path) -> None:
 
 def test_who_lost_its_trial_does_not_write_it_down(tmp_path: Path) -> None:
     study = shared(tmp_path)
-    claimed = study.claim()
-    assert claimed is not None
+    claim = study.claim()
+    assert claim is not None
     disown(study, 0, replace(this_process(), host="elsewhere"))
     assert study.renew() == [0]
-    assert not study.finish(claimed, done(1, 0.1), [0.1])
+    assert not study.finish(claim, done(1, 0.1), [0.1])
     assert study.study.get_trials()[0].state == TrialState.RUNNING
 
 
 def test_what_was_given_back_is_taken_first_with_its_time(tmp_path: Path) -> None:
     study = shared(tmp_path)
-    claimed = study.claim()
-    assert claimed is not None
-    study.give_back(claimed, 12.5)
+    claim = study.claim()
+    assert claim is not None
+    study.release(claim, 12.5)
     again = shared(tmp_path).claim()
     assert again is not None
     assert (again.number, again.attempt, again.seconds) == (0, 2, 12.5)
@@ -187,9 +187,9 @@ def test_how_a_trial_ended_is_kept(
     result: TrialResult, state: TrialState, counted: str, tmp_path: Path
 ) -> None:
     study = shared(tmp_path)
-    claimed = study.claim()
-    assert claimed is not None
-    study.finish(claimed, result, None)
+    claim = study.claim()
+    assert claim is not None
+    study.finish(claim, result, None)
     (trial,) = study.study.get_trials()
     assert trial.state == state
     assert study.counts()[counted] == 1
@@ -214,12 +214,12 @@ def test_many_at_once_take_each_trial_once(kind: str, tmp_path: Path) -> None:
 
 def test_memory_that_ran_out_is_remembered(tmp_path: Path) -> None:
     study = shared(tmp_path)
-    claimed = study.claim()
-    assert claimed is not None
-    claimed.folder.mkdir(parents=True)
-    (claimed.folder / "config.yaml").write_text("old")
-    study.begin_again(claimed, ["data.batch_size=8"])
-    assert not claimed.folder.exists(), "a run with another batch cannot go on from there"
+    claim = study.claim()
+    assert claim is not None
+    claim.folder.mkdir(parents=True)
+    (claim.folder / "config.yaml").write_text("old")
+    study.retry(claim, ["data.batch_size=8"])
+    assert not claim.folder.exists(), "a run with another batch cannot go on from there"
     disown(study, 0)
     taken = shared(tmp_path).claim()
     assert taken is not None
@@ -369,13 +369,13 @@ def test_no_pruner_prunes_nothing() -> None:
 
 def test_with_less_memory_it_begins_afresh_wherever_the_folder_is(tmp_path: Path) -> None:
     study = shared(tmp_path)
-    claimed = study.claim()
-    assert claimed is not None
-    study.begin_again(claimed, ["data.batch_size=8"])  # the folder is on another machine
-    assert (claimed.attempt, claimed.restart) == (2, True)
-    study.begin_again(claimed)
-    assert (claimed.attempt, claimed.restart) == (3, False), "what it did with less goes on"
-    assert claimed.oom_overrides == ["data.batch_size=8"]
+    claim = study.claim()
+    assert claim is not None
+    study.retry(claim, ["data.batch_size=8"])  # the folder is on another machine
+    assert (claim.attempt, claim.restart) == (2, True)
+    study.retry(claim)
+    assert (claim.attempt, claim.restart) == (3, False), "what it did with less goes on"
+    assert claim.oom_overrides == ["data.batch_size=8"]
 
 
 def test_what_is_left_of_a_larger_batch_is_removed_where_the_trial_is_done(

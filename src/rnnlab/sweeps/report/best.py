@@ -15,35 +15,35 @@ from rnnlab.sweeps.report.report import best_of
 from rnnlab.sweeps.workers.messages import Job, TrialResult, result_files
 
 if TYPE_CHECKING:
-    from rnnlab.sweeps.study.open import Opened, Question
+    from rnnlab.sweeps.study.open import OpenStudy, SearchSpec
 
 ORIGIN = "trial.json"  # which trial it is
 
 
-def test_best(question: "Question", opened: "Opened", do: Callable[[Job], TrialResult]) -> None:
+def test_best(spec: "SearchSpec", study: "OpenStudy", do: Callable[[Job], TrialResult]) -> None:
     """Copy the best trial, go on with its run where it ended, and let it be tested.
 
     During the search no trial reads the test split: a search that looks at it has no honest score
     left to give.
 
     Args:
-        question: of the search.
-        opened: its study.
+        spec: of the search.
+        study: its study.
         do: does a job and waits for the result.
 
     Raises:
         ConfigError: the test failed.
     """
-    best = best_of(opened.study)
+    best = best_of(study.optuna_study)
     if best is None:
         return
-    target = opened.folder / "best"
+    target = study.folder / "best"
     with FileLock(f"{target}.lock"):
-        origin = {"number": best.number, "token": opened.study.user_attrs["token"]}
+        origin = {"number": best.number, "token": study.optuna_study.user_attrs["token"]}
         if RunFolder(target).config.exists() and origin == read_origin(target):
             return
-        unfinished = copied(opened.folder / "trials" / f"{best.number:04}", question)
-        job = Job(str(unfinished), 1, devices=question.devices)
+        unfinished = copied(study.folder / "trials" / f"{best.number:04}", spec)
+        job = Job(str(unfinished), 1, devices=spec.devices)
         result = do(job)
         if result.failure or result.state != "complete":
             raise ConfigError(f"best/: trial {best.number} cannot be tested: {result.message}")
@@ -58,7 +58,7 @@ def read_origin(folder: Path) -> Any:
     return OmegaConf.to_container(OmegaConf.load(file)) if file.exists() else None
 
 
-def copied(trial: Path, question: "Question") -> Path:
+def copied(trial: Path, spec: "SearchSpec") -> Path:
     """A copy of a trial's folder whose run is not tested yet.
 
     Raises:
@@ -73,7 +73,7 @@ def copied(trial: Path, question: "Question") -> Path:
         file.unlink()
     folder = RunFolder(copy)
     plain = folder.read_config()
-    plain |= {name: question.base[name] for name in ("test", "baselines")}
+    plain |= {name: spec.base[name] for name in ("test", "baselines")}
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(plain)))
     folder.write_report({**folder.read_report(), "status": "trained"})
     return copy

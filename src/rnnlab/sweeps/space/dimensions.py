@@ -362,7 +362,7 @@ def requirements(dimensions: Mapping[str, Dimension], key: str) -> dict[str, tup
 # A space as it was given, changed from the command line.
 
 
-def fixed(plain: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
+def fix_dimension(plain: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
     """The space where one dimension has this value in all trials.
 
     One with conditions stays, at that value. One without leaves the space, and with it what it
@@ -384,16 +384,16 @@ def fixed(plain: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
         if key in when and among(value, when[key]) and name in left:
             left[name] = released(raw, when, key)
         elif key in when:
-            left = without(left, name)
+            left = remove_dimension(left, name)
     return left
 
 
-def without(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
+def remove_dimension(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
     """The space without a dimension, and without those that ask it."""
     left = {name: raw for name, raw in plain.items() if name != key}
     for name, raw in plain.items():
         if key in conditions_of(raw) and name in left:
-            left = without(left, name)
+            left = remove_dimension(left, name)
     return left
 
 

@@ -29,7 +29,7 @@ SHOWN_DIFFERENCES = 12
 
 
 @dataclass(frozen=True)
-class Question:
+class SearchSpec:
     """What is searched, checked and composed.
 
     Attributes:
@@ -131,7 +131,7 @@ BUDGETS: dict[str, Callable[[Any, Mapping[str, Any], Mapping[str, Any]], list[st
 }
 
 
-def ask(sweep: SweepConfig, root: Path) -> Question:
+def prepare(sweep: SweepConfig, root: Path) -> SearchSpec:
     """Parse the space, compose what all trials share, and check their frame.
 
     Raises:
@@ -149,7 +149,7 @@ def ask(sweep: SweepConfig, root: Path) -> Question:
     for index, point in enumerate(sweep.enqueue):
         space.check(point, f"enqueue[{index}]")
     definition = define(space.plain(), base, sweep.objectives, sweep.seed)
-    return Question(sweep, conf, space, base, definition)
+    return SearchSpec(sweep, conf, space, base, definition)
 
 
 def _bare(conf: Path, sweep: SweepConfig) -> dict[str, Any]:
@@ -157,17 +157,17 @@ def _bare(conf: Path, sweep: SweepConfig) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenStudy:
     """A study, ready.
 
     Attributes:
-        study: of Optuna.
+        optuna_study: of Optuna.
         url: of its storage.
         lock: under which trials are chosen.
         folder: of the search.
     """
 
-    study: optuna.Study
+    optuna_study: optuna.Study
     url: str
     lock: Lock
     folder: Path
@@ -175,63 +175,63 @@ class Opened:
     @property
     def name(self) -> str:
         """Of the study."""
-        return str(self.study.study_name)
+        return str(self.optuna_study.study_name)
 
     def id_of(self, number: int) -> str:
         """A name that no trial of another study has."""
-        return f"{self.name}-{self.study.user_attrs['token']}-{number:04}"
+        return f"{self.name}-{self.optuna_study.user_attrs['token']}-{number:04}"
 
 
-def place_of(sweep: SweepConfig, name: str) -> tuple[Path, str]:
+def study_location(sweep: SweepConfig, name: str) -> tuple[Path, str]:
     """Folder and storage URL of a study."""
     folder = Path(sweep.output_dir) / name
     return folder, sweep.storage or f"journal://{folder / 'study.journal'}"
 
 
-def open_study(question: Question) -> Opened:
+def open_study(spec: SearchSpec) -> OpenStudy:
     """The study of a question; where there is one of its name, it must be about the same.
 
-    A new study is about nothing until `begin`, so that settings that turn out not to work do not
+    A new study is about nothing until `start_study`: settings that turn out not to work do not
     stand in the way of better ones.
 
     Raises:
         ConfigError: it is about something else, with what differs.
     """
-    quiet()
-    sweep = question.sweep
+    silence_optuna()
+    sweep = spec.sweep
     number = 1
     while True:
         name = sweep.name if number == 1 else f"{sweep.name}-{number}"
-        opened = _open(question, name)
-        changed = changes(question, opened)
+        study = _open(spec, name)
+        changed = changes(spec, study)
         if not changed or sweep.on_change == "force":
-            return opened
+            return study
         if sweep.on_change == "refuse":
-            raise ConfigError(_refusal(name, opened.folder, changed))
+            raise ConfigError(_refusal(name, study.folder, changed))
         number += 1
 
 
-def changes(question: Question, opened: Opened) -> list[str]:
+def changes(spec: SearchSpec, study: OpenStudy) -> list[str]:
     """What differs from the question that the trials of a study were begun for, a line each."""
-    then = opened.study.user_attrs.get("definition")
-    return differences(then, question.definition) if then and opened.study.trials else []
+    then = study.optuna_study.user_attrs.get("definition")
+    return differences(then, spec.definition) if then and study.optuna_study.trials else []
 
 
-def begin(question: Question, opened: Opened) -> None:
+def start_study(spec: SearchSpec, study: OpenStudy) -> None:
     """Write down what the study is about, and what it begins with, if nobody has.
 
     Raises:
         ConfigError: somebody has begun it meanwhile, with something else.
     """
-    with opened.lock():
-        changed = changes(question, opened)
-        if changed and question.sweep.on_change != "force":
-            raise ConfigError(_refusal(opened.name, opened.folder, changed))
-        _settle(question, opened, changed)
+    with study.lock():
+        changed = changes(spec, study)
+        if changed and spec.sweep.on_change != "force":
+            raise ConfigError(_refusal(study.name, study.folder, changed))
+        _settle(spec, study, changed)
 
 
-def _open(question: Question, name: str) -> Opened:
-    folder, url = place_of(question.sweep, name)
+def _open(spec: SearchSpec, name: str) -> OpenStudy:
+    folder, url = study_location(spec.sweep, name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -239,12 +239,12 @@ def _open(question: Question, name: str) -> Opened:
     storage = open_storage(url)
     lock = study_lock(url, name)
     with lock():
-        study = _create(storage, name, question)
-    return Opened(study, url, lock, folder)
+        optuna_study = _create(storage, name, spec)
+    return OpenStudy(optuna_study, url, lock, folder)
 
 
-def _create(storage: "BaseStorage", name: str, question: Question) -> optuna.Study:
-    directions = question.directions()
+def _create(storage: "BaseStorage", name: str, spec: SearchSpec) -> optuna.Study:
+    directions = spec.directions()
     settings: dict[str, Any] = {"storage": storage, "study_name": name, "directions": directions}
     study = optuna.create_study(**settings, load_if_exists=True)
     if study.directions != directions and not study.trials:
@@ -258,31 +258,31 @@ def _create(storage: "BaseStorage", name: str, question: Question) -> optuna.Stu
     return study
 
 
-def _settle(question: Question, opened: Opened, changed: Sequence[str]) -> None:
+def _settle(spec: SearchSpec, study: OpenStudy, changed: Sequence[str]) -> None:
     """The definition comes last: where it stands, everything does."""
-    study = opened.study
-    if study.user_attrs.get("definition") == question.definition:
+    record = study.optuna_study
+    if record.user_attrs.get("definition") == spec.definition:
         return
-    if "token" not in study.user_attrs:
-        study.set_user_attr("token", secrets.token_hex(3))
-        study.set_metric_names(question.sweep.objectives)
-    study.set_user_attr("git", git_state())
+    if "token" not in record.user_attrs:
+        record.set_user_attr("token", secrets.token_hex(3))
+        record.set_metric_names(spec.sweep.objectives)
+    record.set_user_attr("git", git_state())
     if changed:
-        earlier = study.user_attrs.get("forced", [])
-        study.set_user_attr("forced", [*earlier, {"at": len(study.trials), "changed": changed}])
+        earlier = record.user_attrs.get("forced", [])
+        record.set_user_attr("forced", [*earlier, {"at": len(record.trials), "changed": changed}])
     else:
-        enqueue(question, study)
-    study.set_user_attr("definition", dict(question.definition))
+        enqueue(spec, record)
+    record.set_user_attr("definition", dict(spec.definition))
 
 
-def enqueue(question: Question, study: optuna.Study) -> None:
+def enqueue(spec: SearchSpec, study: optuna.Study) -> None:
     """Put the points in that the search starts with."""
-    points = [*question.sweep.enqueue, *warm_points(question)]
+    points = [*spec.sweep.enqueue, *warm_start_points(spec)]
     for point in points:
-        study.enqueue_trial(question.space.params(point), skip_if_exists=True)
+        study.enqueue_trial(spec.space.params(point), skip_if_exists=True)
 
 
-def warm_points(question: Question) -> list[dict[str, Any]]:
+def warm_start_points(spec: SearchSpec) -> list[dict[str, Any]]:
     """The best points of another study that lie in this space; they are tried again here.
 
     Their scores are not taken over: they may come from another budget or other data.
@@ -290,10 +290,10 @@ def warm_points(question: Question) -> list[dict[str, Any]]:
     Raises:
         ConfigError: there is no such study.
     """
-    warm = question.sweep.warm_start
+    warm = spec.sweep.warm_start
     if not warm:
         return []
-    _, default = place_of(question.sweep, warm["study"])
+    _, default = study_location(spec.sweep, warm["study"])
     url = warm.get("storage") or default
     if not is_there(url):
         raise ConfigError(f"warm_start.study={warm['study']}: there is no {url}")
@@ -304,7 +304,7 @@ def warm_points(question: Question) -> list[dict[str, Any]]:
     done = [t for t in other.get_trials(deepcopy=False) if t.values and t.state.name == "COMPLETE"]
     maximize = other.directions[0].name == "MAXIMIZE"
     done.sort(key=lambda t: t.values[0], reverse=maximize)
-    return [point for t in done if (point := _inside(question.space, t.params))][: warm["best"]]
+    return [point for t in done if (point := _inside(spec.space, t.params))][: warm["best"]]
 
 
 def _inside(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -329,7 +329,7 @@ def _refusal(name: str, folder: Path, changed: Sequence[str]) -> str:
     return "\n".join([head, *shown, ways])
 
 
-def quiet() -> None:
+def silence_optuna() -> None:
     """Take away what Optuna says beside its warnings."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)

@@ -10,7 +10,7 @@ from rnnlab.sweeps.study.storage import open_storage, study_lock
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-    from rnnlab.sweeps.study.open import Opened, Question
+    from rnnlab.sweeps.study.open import OpenStudy, SearchSpec
 
 
 def best_trials(study: optuna.Study, count: int) -> list["FrozenTrial"]:
@@ -24,54 +24,54 @@ def best_trials(study: optuna.Study, count: int) -> list["FrozenTrial"]:
     return list(distinct.values())[:count]
 
 
-def name_of(question: "Question", opened: "Opened") -> tuple[str, list["FrozenTrial"]]:
+def name_of(spec: "SearchSpec", study: "OpenStudy") -> tuple[str, list["FrozenTrial"]]:
     """The study of the repeats, and what it repeats."""
-    best = best_trials(opened.study, question.sweep.repeat_best)
+    best = best_trials(study.optuna_study, spec.sweep.repeat_best)
     listed = "-".join(str(trial.number) for trial in best)
-    return f"{opened.name} repeats {listed} x {question.sweep.repeats}", best
+    return f"{study.name} repeats {listed} x {spec.sweep.repeats}", best
 
 
-def open_repeats(question: "Question", opened: "Opened") -> SharedStudy | None:
+def open_repeats(spec: "SearchSpec", study: "OpenStudy") -> SharedStudy | None:
     """The study of the repeats, its trials waiting; None where nothing is complete."""
-    name, best = name_of(question, opened)
+    name, best = name_of(spec, study)
     if not best:
         return None
-    lock = study_lock(opened.url, name)
+    lock = study_lock(study.url, name)
     with lock():
-        study = optuna.create_study(
-            storage=open_storage(opened.url),
+        repeat_study = optuna.create_study(
+            storage=open_storage(study.url),
             study_name=name,
-            directions=question.directions(),
+            directions=spec.directions(),
             load_if_exists=True,
         )
-        if "of" not in study.user_attrs:
-            plan(study, best, question)
-            study.set_user_attr("of", opened.name)
+        if "of" not in repeat_study.user_attrs:
+            plan(repeat_study, best, spec)
+            repeat_study.set_user_attr("of", study.name)
     return SharedStudy(
-        study,
+        repeat_study,
         lock,
-        len(best) * question.sweep.repeats,
-        opened.folder / "repeats" / name.rpartition("repeats ")[2].replace(" ", ""),
+        len(best) * spec.sweep.repeats,
+        study.folder / "repeats" / name.rpartition("repeats ")[2].replace(" ", ""),
         draw=unplanned,
         sampler=lambda number: optuna.samplers.RandomSampler(seed=number),
-        lease_seconds=question.sweep.lease_seconds,
+        lease_seconds=spec.sweep.lease_seconds,
     )
 
 
-def find_repeats(question: "Question", opened: "Opened") -> optuna.Study | None:
+def find_repeats(spec: "SearchSpec", study: "OpenStudy") -> optuna.Study | None:
     """The study of the repeats, if it was begun."""
-    name, _ = name_of(question, opened)
-    storage = open_storage(opened.url)
+    name, _ = name_of(spec, study)
+    storage = open_storage(study.url)
     known = {study.study_name for study in storage.get_all_studies()}
     return optuna.load_study(study_name=name, storage=storage) if name in known else None
 
 
-def plan(study: optuna.Study, best: list["FrozenTrial"], question: "Question") -> None:
+def plan(study: optuna.Study, best: list["FrozenTrial"], spec: "SearchSpec") -> None:
     """Every setting with every seed; the seeds are shared, so that they can be paired."""
     there = len(study.get_trials(deepcopy=False))
     planned = [
-        (trial, trial_seed(question.sweep.seed, -1 - index))
-        for index in range(question.sweep.repeats)
+        (trial, trial_seed(spec.sweep.seed, -1 - index))
+        for index in range(spec.sweep.repeats)
         for trial in best
     ]
     for trial, seed in planned[there:]:

@@ -26,7 +26,7 @@ STATES = {
 
 
 @dataclass
-class Claimed:
+class ClaimedTrial:
     """A trial that is ours.
 
     Attributes:
@@ -88,10 +88,10 @@ class SharedStudy:
         self.sampler = sampler
         self.watch = Watch(lease_seconds)
         self.owner = this_process()
-        self.mine: dict[int, Claimed] = {}
+        self.mine: dict[int, ClaimedTrial] = {}
         self._beat = 0
 
-    def claim(self) -> Claimed | None:
+    def claim(self) -> ClaimedTrial | None:
         """The next trial to do: one whose owner died, or a new one; None where there is none."""
         with self.lock():
             trials = self.study.get_trials(deepcopy=False)
@@ -106,13 +106,13 @@ class SharedStudy:
             return False
         return self.watch.is_dead(trial.number, trial.user_attrs.get("lease"))
 
-    def _begin(self) -> Claimed:
+    def _begin(self) -> ClaimedTrial:
         trials = self.study.get_trials(deepcopy=False)
         waiting = [trial.number for trial in trials if trial.state == TrialState.WAITING]
         self.study.sampler = self.sampler(min(waiting, default=len(trials)))
         return self._own(self.study.ask())
 
-    def _take_over(self, found: "FrozenTrial") -> Claimed:
+    def _take_over(self, found: "FrozenTrial") -> ClaimedTrial:
         self.study.sampler = self.sampler(found.number)
         if not found.params:  # its owner may have died before it drew anything
             self.study.sampler.before_trial(self.study, found)
@@ -128,10 +128,10 @@ class SharedStudy:
             if name not in told:
                 self.study.sampler.sample_independent(self.study, found, name, distribution)
 
-    def _own(self, trial: optuna.Trial) -> Claimed:
+    def _own(self, trial: optuna.Trial) -> ClaimedTrial:
         known = trial.user_attrs
         words = known.get("overrides") or self.draw(trial)
-        claimed = Claimed(
+        claim = ClaimedTrial(
             trial,
             list(words),
             self.folder / f"{trial.number:04}",
@@ -139,15 +139,15 @@ class SharedStudy:
             list(known.get("oom_overrides", known.get("smaller", []))),
             known.get("seconds", 0.0),
         )
-        trial.set_user_attr("overrides", claimed.words)
-        trial.set_user_attr("attempts", claimed.attempt)
-        self.mine[trial.number] = claimed
-        self._write_lease(claimed)
-        return claimed
+        trial.set_user_attr("overrides", claim.words)
+        trial.set_user_attr("attempts", claim.attempt)
+        self.mine[trial.number] = claim
+        self._write_lease(claim)
+        return claim
 
-    def _write_lease(self, claimed: Claimed) -> None:
+    def _write_lease(self, claim: ClaimedTrial) -> None:
         lease = {**self.owner.plain(), "beat": self._beat}
-        claimed.trial.set_user_attr("lease", lease)
+        claim.trial.set_user_attr("lease", lease)
 
     def renew(self) -> list[int]:
         """Say that we live, to processes on other machines.
@@ -157,48 +157,50 @@ class SharedStudy:
         """
         self._beat += 1
         with self.lock():
-            lost = [number for number, claimed in self.mine.items() if not self.is_ours(claimed)]
+            lost = [number for number, claim in self.mine.items() if not self.is_owner(claim)]
             for number in lost:
                 del self.mine[number]
-            for claimed in self.mine.values():
-                self._write_lease(claimed)
+            for claim in self.mine.values():
+                self._write_lease(claim)
         return lost
 
-    def is_ours(self, claimed: Claimed) -> bool:
+    def is_owner(self, claim: ClaimedTrial) -> bool:
         """Whether nobody has taken a trial for dead and gone on with it."""
-        lease = self._stored(claimed).user_attrs.get("lease") or {}
+        lease = self._stored(claim).user_attrs.get("lease") or {}
         return all(lease.get(key) == value for key, value in self.owner.plain().items())
 
-    def _stored(self, claimed: Claimed) -> "FrozenTrial":
-        return self.study.get_trials(deepcopy=False)[claimed.number]
+    def _stored(self, claim: ClaimedTrial) -> "FrozenTrial":
+        return self.study.get_trials(deepcopy=False)[claim.number]
 
-    def begin_again(self, claimed: Claimed, oom_overrides: Sequence[str] = ()) -> None:
+    def retry(self, claim: ClaimedTrial, oom_overrides: Sequence[str] = ()) -> None:
         """Count one more attempt; with less memory, from the start.
 
         The folder goes first: whoever takes over a moment later must not find its result. It may
         be on another machine; whoever does the job there is told, too.
         """
-        claimed.attempt += 1
-        claimed.trial.set_user_attr("attempts", claimed.attempt)
-        claimed.restart = bool(oom_overrides)
+        claim.attempt += 1
+        claim.trial.set_user_attr("attempts", claim.attempt)
+        claim.restart = bool(oom_overrides)
         if oom_overrides:
-            shutil.rmtree(claimed.folder, ignore_errors=True)
-            claimed.oom_overrides = list(oom_overrides)
-            claimed.trial.set_user_attr("oom_overrides", claimed.oom_overrides)
+            shutil.rmtree(claim.folder, ignore_errors=True)
+            claim.oom_overrides = list(oom_overrides)
+            claim.trial.set_user_attr("oom_overrides", claim.oom_overrides)
 
-    def give_back(self, claimed: Claimed, seconds: float) -> None:
+    def release(self, claim: ClaimedTrial, seconds: float) -> None:
         """Leave a trial to whoever comes next, who goes on from its last checkpoint."""
-        self.mine.pop(claimed.number, None)
+        self.mine.pop(claim.number, None)
         with self.lock():
-            if self.is_ours(claimed):
-                claimed.trial.set_user_attr("seconds", claimed.seconds + seconds)
-                claimed.trial.set_user_attr("lease", None)
+            if self.is_owner(claim):
+                claim.trial.set_user_attr("seconds", claim.seconds + seconds)
+                claim.trial.set_user_attr("lease", None)
 
-    def finish(self, claimed: Claimed, result: TrialResult, values: Sequence[float] | None) -> bool:
+    def finish(
+        self, claim: ClaimedTrial, result: TrialResult, values: Sequence[float] | None
+    ) -> bool:
         """Write down how a trial ended, once.
 
         Args:
-            claimed: the trial.
+            claim: the trial.
             result: on it; a final one.
             values: of the objectives, of a complete trial.
 
@@ -206,22 +208,22 @@ class SharedStudy:
             Whether it was still ours.
         """
         with self.lock():
-            self.mine.pop(claimed.number, None)
-            if self._stored(claimed).state.is_finished() or not self.is_ours(claimed):
+            self.mine.pop(claim.number, None)
+            if self._stored(claim).state.is_finished() or not self.is_owner(claim):
                 return False
-            self._write_result(claimed, result)
+            self._write_result(claim, result)
             state = STATES[result.state]
-            self.study.tell(claimed.number, values, state, skip_if_finished=True)
+            self.study.tell(claim.number, values, state, skip_if_finished=True)
             return True
 
-    def _write_result(self, claimed: Claimed, result: TrialResult) -> None:
+    def _write_result(self, claim: ClaimedTrial, result: TrialResult) -> None:
         told: Mapping[str, Any] = asdict(result)
         told = {**told, "score": result.scores.get("score")}
-        claimed.trial.set_user_attr("result", told)
-        if claimed.oom_overrides:
-            claimed.trial.set_user_attr("overrides", [*claimed.words, *claimed.oom_overrides])
+        claim.trial.set_user_attr("result", told)
+        if claim.oom_overrides:
+            claim.trial.set_user_attr("overrides", [*claim.words, *claim.oom_overrides])
         if result.state == "infeasible":
-            claimed.trial.set_constraint(str(result.failure), 1.0)
+            claim.trial.set_constraint(str(result.failure), 1.0)
 
     def counts(self) -> dict[str, int]:
         """How many trials there are of each state of a result, and how many still run."""

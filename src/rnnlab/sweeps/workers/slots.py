@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnnlab.sweeps.study.share import Claimed
+from rnnlab.sweeps.study.share import ClaimedTrial
 from rnnlab.sweeps.workers.messages import Job, TrialResult
 from rnnlab.sweeps.workers.runner import Runner, WorkerDied
 
@@ -17,14 +17,14 @@ class TrialEnd:
     """What came of a trial.
 
     Attributes:
-        claimed: the trial.
+        claim: the trial.
         result: on it; None where its process died without one.
         reason: how the process ended, then.
         stopped_for: why we had asked it to stop; None where we had not.
         seconds: since this attempt began.
     """
 
-    claimed: Claimed
+    claim: ClaimedTrial
     result: TrialResult | None
     reason: str
     stop_reason: str | None
@@ -41,7 +41,7 @@ class Slot:
 
     def __init__(self, runner: Runner, clock: Callable[[], float] = time.monotonic) -> None:
         self.runner = runner
-        self.claimed: Claimed | None = None
+        self.claim: ClaimedTrial | None = None
         self.stop_reason: str | None = None
         self._clock = clock
         self._started = self._kill_at = 0.0
@@ -49,7 +49,7 @@ class Slot:
     @property
     def is_busy(self) -> bool:
         """Whether it does a trial."""
-        return self.claimed is not None
+        return self.claim is not None
 
     @property
     def is_free(self) -> bool:
@@ -59,18 +59,18 @@ class Slot:
     @property
     def seconds(self) -> float:
         """Since the trial began here, with earlier attempts."""
-        earlier = self.claimed.seconds if self.claimed else 0.0
+        earlier = self.claim.seconds if self.claim else 0.0
         return earlier + self._clock() - self._started
 
-    def start(self, claimed: Claimed, job: Job) -> None:
+    def start(self, claim: ClaimedTrial, job: Job) -> None:
         """Begin a trial."""
-        self.claimed, self.stop_reason = claimed, None
+        self.claim, self.stop_reason = claim, None
         self._started = self._clock()
         self.runner.start(job)
 
     def stop(self, reason: str) -> None:
         """Ask the trial to save and stop; after a while it is ended."""
-        if self.claimed is not None and self.stop_reason is None:
+        if self.claim is not None and self.stop_reason is None:
             self.stop_reason = reason
             self._kill_at = self._clock() + GRACE_SECONDS
             self.runner.stop()
@@ -78,11 +78,11 @@ class Slot:
     def kill(self) -> None:
         """End the trial at once and forget it."""
         self.runner.kill()
-        self.claimed = None
+        self.claim = None
 
     def poll(self) -> TrialEnd | None:
         """What came of the trial; None while it runs, or where there is none."""
-        if self.claimed is None:
+        if self.claim is None:
             return None
         if self.stop_reason and self._clock() > self._kill_at:
             self.runner.kill()
@@ -94,10 +94,10 @@ class Slot:
         return self._ended(result, "") if result else None
 
     def _ended(self, result: TrialResult | None, reason: str) -> TrialEnd:
-        assert self.claimed is not None
+        assert self.claim is not None
         seconds = self._clock() - self._started
-        ended = TrialEnd(self.claimed, result, reason, self.stop_reason, seconds)
-        self.claimed = None
+        ended = TrialEnd(self.claim, result, reason, self.stop_reason, seconds)
+        self.claim = None
         return ended
 
 
