@@ -21,6 +21,7 @@ from rnnlab.models.base import parameter_groups
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks import Forecasting
 from tests.helpers.configs import CONF, ROOT, SMALL, choices, compose, groups, is_preset, small
+from tests.helpers.extend_page import minimal_gated_unit
 
 B, T, D = 3, 7, 5
 LENGTHS = torch.tensor([T, 4, 1])
@@ -47,11 +48,15 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of stacked models, each alone and all 
     "learned_state": {"learned_state": True},
 }
 OPTIONS["everything"] = {name: value for one in OPTIONS.values() for name, value in one.items()}
-VARIANTS = [f"{model}+{option}" for model in ("rnn", "lstm", "gru", "bilstm") for option in OPTIONS]
+CUSTOM = ("mgu", "bimgu")  # a cell that is a plain nn.Module, of docs/extend.md
+STACKED = ("rnn", "lstm", "gru", "bilstm", *CUSTOM)
+VARIANTS = [*CUSTOM, *(f"{model}+{option}" for model in STACKED for option in OPTIONS)]
 
 
 @cache
 def settings_of(name: str) -> dict[str, Any]:
+    if name in CUSTOM:
+        return {**minimal_gated_unit(), "bidirectional": name == "bimgu"}
     return compose(f"model={name}")["model"]
 
 

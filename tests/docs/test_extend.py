@@ -1,33 +1,21 @@
 """docs/extend.md is followed as it is written, in a copy of the project."""
 
 import os
-import re
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tests.helpers.configs import ROOT
+from tests.helpers.extend_page import BLOCKS, Block
 
-PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
-BLOCK = re.compile(r"(?:`(?P<path>[\w/.]+)`\n\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```", re.M | re.S)
 SMALLER = "tests/helpers/configs.py"  # what the page adds to a file that is there
-COPIED = ("src", "conf", "tests", "train.py", "pyproject.toml")
+COPIED = ("src", "conf", "tests", "docs", "train.py", "pyproject.toml")
 
 
-class Block(NamedTuple):
-    """A file to write, or commands to type."""
-
-    path: str | None
-    kind: str
-    text: str
-
-
-BLOCKS = [Block(m["path"], m["kind"], m["text"]) for m in BLOCK.finditer(PAGE)]
 FILES = [block for block in BLOCKS if block.kind != "bash"]
 
 

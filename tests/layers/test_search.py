@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rnnlab.layers.attention import ATTENTION
 from rnnlab.layers.decoder import Decoder, Memory, shifted
-from rnnlab.layers.recurrent import State, each_part
+from rnnlab.layers.recurrent import RecurrentState, each_part
 from rnnlab.layers.search import Hypothesis, beam_search, greedy
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
 
@@ -51,7 +51,7 @@ def decoder_of(
     return decoder.double().eval()
 
 
-def encoded(decoder: Decoder, seed: int = 0, size: int = 3) -> tuple[Memory, State]:
+def encoded(decoder: Decoder, seed: int = 0, size: int = 3) -> tuple[Memory, RecurrentState]:
     """Sources as an encoder could have read them."""
     generator = torch.Generator().manual_seed(seed)
     outputs = torch.randn(size, 4, H, generator=generator).double()
@@ -60,13 +60,13 @@ def encoded(decoder: Decoder, seed: int = 0, size: int = 3) -> tuple[Memory, Sta
     return decoder.begin(outputs, valid, summary)
 
 
-def of_one(memory: Memory, state: State, i: int) -> tuple[Memory, State]:
+def of_one(memory: Memory, state: RecurrentState, i: int) -> tuple[Memory, RecurrentState]:
     return memory.rows(torch.tensor([i])), each_part(state, lambda part: part[:, i : i + 1])
 
 
 @torch.no_grad()
 def log_probabilities(
-    decoder: Decoder, memory: Memory, state: State, sentences: list[list[int]]
+    decoder: Decoder, memory: Memory, state: RecurrentState, sentences: list[list[int]]
 ) -> list[float]:
     """Of sentences for one source, read in one call, as in training."""
     width = max(map(len, sentences))
@@ -122,7 +122,7 @@ def test_with_enough_beams_the_best_of_all_sentences_are_found(
 
 
 def plain_search(
-    decoder: Decoder, memory: Memory, state: State, limit: int, size: int, alpha: float
+    decoder: Decoder, memory: Memory, state: RecurrentState, limit: int, size: int, alpha: float
 ) -> list[tuple[float, list[int]]]:
     """The same search for one source, every beginning read from its first token at each step."""
     beams: list[tuple[float, list[int]]] = [(0.0, [])]

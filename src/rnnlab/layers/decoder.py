@@ -13,7 +13,7 @@ from torch.nn.functional import linear
 
 from rnnlab.layers.attention import Attention
 from rnnlab.layers.embedding import TokenEmbedding
-from rnnlab.layers.recurrent import RecurrentStack, State, each_part
+from rnnlab.layers.recurrent import LayerFactory, RecurrentStack, RecurrentState, each_part
 from rnnlab.spec import PADDING_ID, START_ID
 
 
@@ -46,7 +46,7 @@ class Decoded(NamedTuple):
     """
 
     logits: Tensor
-    state: State
+    state: RecurrentState
     weights: Tensor | None
 
 
@@ -58,7 +58,7 @@ class Bridge(nn.Module):
         like: a state of batch size 1 that shows how states are built; (h, c) in an LSTM.
     """
 
-    def __init__(self, summary_size: int, like: State) -> None:
+    def __init__(self, summary_size: int, like: RecurrentState) -> None:
         super().__init__()
         self._like = like
         self.sizes: list[int] = []
@@ -66,14 +66,16 @@ class Bridge(nn.Module):
         self.project = nn.Linear(summary_size, sum(self.sizes))
 
     def _count(self, part: Tensor) -> Tensor:
-        self.sizes.append(part.shape[-1])
+        self.sizes.append(part[0, 0].numel())
         return part
 
-    def forward(self, summary: Tensor) -> State:
-        """(B, summary_size) -> a state whose parts are (1, B, S)."""
+    def forward(self, summary: Tensor) -> RecurrentState:
+        """Map a summary (B, summary_size) to a state whose parts are (1, B, ...)."""
         values = torch.tanh(self.project(summary))
         parts = iter(torch.split(values, self.sizes, dim=1))
-        state: State = each_part(self._like, lambda _: next(parts).unsqueeze(0).contiguous())
+        state: RecurrentState = each_part(
+            self._like, lambda part: next(parts).reshape(1, -1, *part.shape[2:]).contiguous()
+        )
         return state
 
 
@@ -88,7 +90,7 @@ class Decoder(nn.Module):
     A state is the layers' own, and the last attentional vector (1, B, E) if that is fed back.
 
     Args:
-        layer: makes one single-layer recurrent module from its input size and hidden size.
+        layer: builds one RecurrentModule from its input size and hidden size.
         num_tokens: target vocabulary size.
         embedding_size: E, also of the attentional vector.
         memory_size: H.
@@ -105,7 +107,7 @@ class Decoder(nn.Module):
 
     def __init__(
         self,
-        layer: Callable[[int, int], nn.RNNBase],
+        layer: LayerFactory,
         num_tokens: int,
         embedding_size: int,
         memory_size: int,
@@ -138,7 +140,9 @@ class Decoder(nn.Module):
             else nn.Parameter(torch.randn(num_tokens, embedding_size) * embedding_size**-0.5)
         )
 
-    def begin(self, outputs: Tensor, valid: Tensor, summary: Tensor) -> tuple[Memory, State]:
+    def begin(
+        self, outputs: Tensor, valid: Tensor, summary: Tensor
+    ) -> tuple[Memory, RecurrentState]:
         """What there is to look at, and the first state.
 
         Args:
@@ -152,7 +156,9 @@ class Decoder(nn.Module):
             fed = outputs.new_zeros(1, len(outputs), self.combine.out_features)
         return Memory(outputs, valid, keys), [self.bridge(summary), fed]
 
-    def forward(self, tokens: Tensor, memory: Memory, state: State, true: float = 1.0) -> Decoded:
+    def forward(
+        self, tokens: Tensor, memory: Memory, state: RecurrentState, true: float = 1.0
+    ) -> Decoded:
         """Read tokens (B, U), and say what follows each of them.
 
         Args:
@@ -171,8 +177,8 @@ class Decoder(nn.Module):
         return Decoded(self._logits(features), after, weights)
 
     def _advance(
-        self, embedded: Tensor, memory: Memory, state: State
-    ) -> tuple[Tensor, State, Tensor | None]:
+        self, embedded: Tensor, memory: Memory, state: RecurrentState
+    ) -> tuple[Tensor, RecurrentState, Tensor | None]:
         """Embedded tokens (B, U, E) to attentional vectors (B, U, E); U is 1 with input feeding."""
         layers, fed = state
         if fed is not None:
@@ -186,8 +192,8 @@ class Decoder(nn.Module):
         return features, [after, None if fed is None else features.transpose(0, 1)], weights
 
     def _step_by_step(
-        self, tokens: Tensor, memory: Memory, state: State, true: float
-    ) -> tuple[Tensor, State, Tensor | None]:
+        self, tokens: Tensor, memory: Memory, state: RecurrentState, true: float
+    ) -> tuple[Tensor, RecurrentState, Tensor | None]:
         given = self.embedding.word_dropout(tokens)
         kept = self.embedding.dropout(self.weight.new_ones(len(tokens), 1, self.weight.shape[1]))
         features: list[Tensor] = []

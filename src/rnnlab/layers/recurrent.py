@@ -4,17 +4,53 @@ B batch, T time, D input features, H output features of one direction.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import dropout
 
+from rnnlab.errors import ConfigError
 from rnnlab.layers.embedding import LockedDropout
 
 RecurrentInit = Literal["orthogonal", "identity", "xavier", "uniform"]
-State = list[Any]  # one entry a layer: torch's own, h (1, B, H) or (h, c)
+RecurrentState = list[Any]  # one entry per layer: (1, B, ...) or a tuple of those, as in PyTorch
+
+
+class RecurrentModule(Protocol):
+    """A single recurrent layer in one direction: any nn.Module with PyTorch's recurrent signature.
+
+    nn.RNN, nn.LSTM and nn.GRU with `batch_first=True` are recurrent modules, and so is any custom
+    cell with this call and these two attributes. Its state is a tensor (1, B, ...) or a tuple of
+    such tensors; None stands for the state before the first step. The optional attribute
+    `recurrent_weights` names the parameters, such as "gate.weight", that multiply the previous
+    hidden state; `weight_drop` and `initialize_recurrent` use it.
+
+    Attributes:
+        input_size: D.
+        hidden_size: H, the features of the outputs.
+    """
+
+    input_size: int
+    hidden_size: int
+
+    @property
+    def __call__(self) -> Callable[..., Any]:
+        """Map inputs (B, T, D) and a state to outputs (B, T, H) and the state after step T."""
+
+
+LayerFactory = Callable[[int, int], RecurrentModule]  # from an input size and a hidden size
+
+
+def recurrent_weights(cell: RecurrentModule) -> tuple[str, ...]:
+    """Return the names of the recurrent matrices of a cell.
+
+    >>> recurrent_weights(nn.GRU(2, 3))
+    ('weight_hh_l0',)
+    """
+    default = ("weight_hh_l0",) if isinstance(cell, nn.RNNBase) else ()
+    return tuple(getattr(cell, "recurrent_weights", default))
 
 
 def reverse_valid_steps(sequences: Tensor, lengths: Tensor | None) -> Tensor:
@@ -43,8 +79,7 @@ class RecurrentLayer(nn.Module):
     therefore the same for every cell. (torch's `proj_size`, for LSTMs alone, stands within.)
 
     Args:
-        cell: a single-layer module of torch, in one direction; or one that is called as they are,
-            batch first, and has `input_size` and `hidden_size`.
+        cell: a RecurrentModule.
         projection_size: features that leave the layer by a linear map, P; None for the cell's own.
         layer_norm: normalise what leaves the layer over its features (Ba et al., 2016,
             https://arxiv.org/abs/1607.06450).
@@ -55,21 +90,26 @@ class RecurrentLayer(nn.Module):
 
     Attributes:
         output_size: P, or H.
+
+    Raises:
+        ConfigError: `weight_drop` is set, but the cell names no recurrent matrices.
     """
 
     def __init__(
         self,
-        cell: nn.RNNBase,
+        cell: RecurrentModule,
         projection_size: int | None = None,
         layer_norm: bool = False,
         weight_drop: float = 0.0,
         learned_state: bool = False,
     ) -> None:
         super().__init__()
-        if weight_drop and not isinstance(cell, nn.RNNBase):
-            raise ValueError(
-                f"weight_drop={weight_drop} drops entries of torch's recurrent matrices, which "
-                f"{type(cell).__name__} has not: give weight_drop=0"
+        assert isinstance(cell, nn.Module)
+        if weight_drop and not recurrent_weights(cell):
+            raise ConfigError(
+                f"model.weight_drop={weight_drop} drops entries of recurrent matrices, but "
+                f"{type(cell).__name__} names none in an attribute `recurrent_weights`: set "
+                "model.weight_drop=0"
             )
         self.cell = cell
         self.output_size = projection_size or cell.hidden_size
@@ -96,9 +136,11 @@ class RecurrentLayer(nn.Module):
         """The cell; while training with a recurrent matrix that lacks some entries."""
         if not (self.training and self.weight_drop):
             return self.cell(inputs, state)  # type: ignore[no-any-return]
-        _, weight_hh, *_ = self.cell.all_weights[0]
-        lacking = {"weight_hh_l0": dropout(weight_hh, self.weight_drop)}
-        return functional_call(self.cell, lacking, (inputs, state))  # type: ignore[no-any-return]
+        weights = {
+            name: dropout(self.cell.get_parameter(name), self.weight_drop)
+            for name in recurrent_weights(self.cell)
+        }
+        return functional_call(self.cell, weights, (inputs, state))  # type: ignore[no-any-return]
 
 
 class LearnedState(nn.Module):
@@ -108,9 +150,10 @@ class LearnedState(nn.Module):
         cell: whose state it is; tried once on zeros, to see how its states are built.
     """
 
-    def __init__(self, cell: nn.RNNBase) -> None:
+    def __init__(self, cell: RecurrentModule) -> None:
         super().__init__()
-        self.parts = nn.ParameterList()  # vectors (H,): h, or h and c; like biases not decayed
+        self.parts = nn.ParameterList()  # vectors (H,): h, or h and c; not decayed, like biases
+        assert isinstance(cell, nn.Module)
         with torch.no_grad():
             _, after = cell(next(cell.parameters()).new_zeros(1, 1, cell.input_size))
         self._like = each_part(after, self._add)
@@ -120,10 +163,13 @@ class LearnedState(nn.Module):
         return part
 
     def forward(self, batch_size: int, state: Any) -> Any:
-        """A state for so many sequences; one that is given is handed on."""
+        """Return the learned state for a batch; a state that is passed in stays as it is."""
         parts = iter(self.parts)
         if state is None:
-            return each_part(self._like, lambda _: next(parts).expand(1, batch_size, -1).clone())
+            shape = (1, batch_size)
+            return each_part(
+                self._like, lambda part: next(parts).expand(*shape, *part.shape[2:]).clone()
+            )
         # DDP wants each parameter in every backward pass, if only with a gradient of zero.
         return each_part(state, lambda part: part + 0 * next(parts))
 
@@ -141,8 +187,7 @@ class RecurrentStack(nn.Module):
     sum. The first layer has neither dropout nor sum.
 
     Args:
-        layer: makes one single-layer recurrent module from its input size and hidden size; see
-            RecurrentLayer for what it must be.
+        layer: builds one RecurrentModule from its input size and hidden size.
         input_size: D.
         hidden_size: H, of each direction.
         num_layers: layers on top of each other.
@@ -159,7 +204,7 @@ class RecurrentStack(nn.Module):
 
     def __init__(
         self,
-        layer: Callable[[int, int], nn.RNNBase],
+        layer: LayerFactory,
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
@@ -187,8 +232,8 @@ class RecurrentStack(nn.Module):
         self.residual = residual
 
     def forward(
-        self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
-    ) -> tuple[Tensor, State]:
+        self, inputs: Tensor, lengths: Tensor | None = None, state: RecurrentState | None = None
+    ) -> tuple[Tensor, RecurrentState]:
         """Read a batch.
 
         Args:
@@ -252,28 +297,41 @@ RECURRENT_INIT: dict[RecurrentInit, Callable[[Tensor], Tensor]] = {
 
 
 @torch.no_grad()
-def initialize(
-    layer: nn.RNNBase,
-    gates: int,
-    forget_bias: float | None = None,
-    recurrent_init: RecurrentInit = "orthogonal",
-) -> None:
-    """Recurrent weights as asked for, Glorot input weights, zero biases, gate by gate.
+def initialize_recurrent(cell: RecurrentModule, recurrent_init: RecurrentInit) -> None:
+    """Initialize the recurrent matrices of a cell, gate by gate.
 
     Orthogonal matrices keep the length of a gradient through time (Saxe et al., 2014,
     https://arxiv.org/abs/1312.6120); so does the identity, which goes with a simple network of
     rectified units (Le et al., 2015, https://arxiv.org/abs/1504.00941).
 
     Args:
+        cell: a RecurrentModule that names its recurrent matrices, (gates * H, H) each.
+        recurrent_init: orthogonal | identity | xavier (Glorot & Bengio, 2010) | uniform.
+    """
+    assert isinstance(cell, nn.Module)
+    for name in recurrent_weights(cell):
+        for block in torch.split(cell.get_parameter(name), cell.hidden_size):
+            RECURRENT_INIT[recurrent_init](block)
+
+
+@torch.no_grad()
+def initialize(
+    layer: nn.RNNBase,
+    gates: int,
+    forget_bias: float | None = None,
+    recurrent_init: RecurrentInit = "orthogonal",
+) -> None:
+    """Initialize a layer of torch: recurrent matrices, Glorot input weights, zero biases.
+
+    Args:
         layer: a single-layer, one-directional module.
         gates: blocks of hidden_size rows in its weights: 1 (RNN), 3 (GRU) or 4 (LSTM).
         forget_bias: bias of an LSTM's forget gate; 1 keeps early memory open (Jozefowicz et al.,
             2015). None where there is no forget gate.
-        recurrent_init: orthogonal | identity | xavier (Glorot & Bengio, 2010) | uniform.
+        recurrent_init: see initialize_recurrent.
     """
-    weight_ih, weight_hh, bias_ih, bias_hh = layer.all_weights[0]
-    for block in weight_hh.chunk(gates):
-        RECURRENT_INIT[recurrent_init](block)
+    weight_ih, _, bias_ih, bias_hh = layer.all_weights[0]
+    initialize_recurrent(layer, recurrent_init)
     for block in weight_ih.chunk(gates):
         nn.init.xavier_uniform_(block)
     nn.init.zeros_(bias_ih)

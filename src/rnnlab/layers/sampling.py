@@ -9,9 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rnnlab.layers.recurrent import State
+from rnnlab.layers.recurrent import RecurrentState
 
-Step = Callable[[Tensor, State | None], tuple[Tensor, State | None]]  # (N, T) to scores (N, V)
+# Map (N, T) and a state to scores (N, V) and the next state.
+Step = Callable[[Tensor, RecurrentState | None], tuple[Tensor, RecurrentState | None]]
 NEVER = float("-inf")
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rnnlab.layers.decoder import Decoder, Memory, never
-from rnnlab.layers.recurrent import State, each_part
+from rnnlab.layers.recurrent import RecurrentState, each_part
 from rnnlab.spec import END_ID, PADDING_ID, START_ID
 
 
@@ -35,7 +35,7 @@ class Hypothesis(NamedTuple):
 
 @torch.no_grad()
 def greedy(
-    decoder: Decoder, memory: Memory, state: State, limits: Tensor
+    decoder: Decoder, memory: Memory, state: RecurrentState, limits: Tensor
 ) -> tuple[Tensor, Tensor | None]:
     """The most probable token at each step, until each sentence has ended.
 
@@ -73,7 +73,7 @@ def length_penalty_of(length: Tensor, alpha: float) -> Tensor:
 def beam_search(
     decoder: Decoder,
     memory: Memory,
-    state: State,
+    state: RecurrentState,
     limits: Tensor,
     beam_size: int,
     length_penalty: float = 0.0,
@@ -137,7 +137,7 @@ class Beams:
     sentences: list[int]
     limits: Tensor
     memory: Memory
-    state: State
+    state: RecurrentState
     tokens: Tensor
     scores: Tensor
     weights: Tensor | None

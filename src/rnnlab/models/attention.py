@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from rnnlab.config.types import PositiveInt
 from rnnlab.layers import MultiHeadAttention, Pooling
 from rnnlab.layers.attention import ATTENTION, AttentionName
-from rnnlab.layers.recurrent import State
+from rnnlab.layers.recurrent import RecurrentState
 from rnnlab.models.base import OptimizerConfig
-from rnnlab.models.stacked import CellMaker, StackedModel
+from rnnlab.models.stacked import InitializedLayerFactory, StackedModel
 from rnnlab.spec import Batch, valid_steps
 from rnnlab.tasks import Task
 
@@ -44,7 +44,7 @@ class AttentionModel(StackedModel):
         self,
         task: Task,
         optimizer_config: OptimizerConfig | None,
-        layer: CellMaker,
+        layer: InitializedLayerFactory,
         *,
         attention: AttentionName = "additive",
         num_heads: PositiveInt = 4,
@@ -59,8 +59,8 @@ class AttentionModel(StackedModel):
         self.seen = nn.Linear(size, size, bias=False)  # V
 
     def forward(
-        self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
-    ) -> tuple[Tensor, State | None]:
+        self, inputs: Tensor, lengths: Tensor | None = None, state: RecurrentState | None = None
+    ) -> tuple[Tensor, RecurrentState | None]:
         """See RecurrentModel; there is no state."""
         if state is not None:
             raise ValueError("attention over a whole sequence has no state to go on from")

@@ -13,11 +13,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from rnnlab.errors import ConfigError
-from rnnlab.layers.recurrent import State, detached, moved
+from rnnlab.layers.recurrent import LayerFactory, RecurrentState, detached, moved
 from rnnlab.models.scores import Scores
 from rnnlab.spec import Batch
 from rnnlab.tasks import Encoded, Task
-from rnnlab.tasks.base import LayerMaker
 
 
 class ScheduleContext(NamedTuple):
@@ -74,14 +73,14 @@ class RecurrentModel(L.LightningModule):
         self.val_scores = Scores(task, "val")
         self.test_scores = Scores(task, "test")
         self.hyper_parameters: dict[str, Any] = {}
-        self.hidden_states: dict[str, State | None] = {}
+        self.hidden_states: dict[str, RecurrentState | None] = {}
         self._lr_scales: list[float] = []  # of the batches since the last step
 
     def build_head(
         self,
         output_size: int,
         bidirectional: bool = False,
-        layer: LayerMaker | None = None,
+        layer: LayerFactory | None = None,
         *,
         causal: bool = True,
     ) -> None:
@@ -108,8 +107,8 @@ class RecurrentModel(L.LightningModule):
         self.task.build(output_size, bidirectional, layer)
 
     def forward(
-        self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
-    ) -> tuple[Tensor, State | None]:
+        self, inputs: Tensor, lengths: Tensor | None = None, state: RecurrentState | None = None
+    ) -> tuple[Tensor, RecurrentState | None]:
         """Inputs (B, T, D) to outputs (B, T, H) and the state after step T.
 
         Args:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from rnnlab.config.types import PositiveInt
-from rnnlab.layers.recurrent import State
+from rnnlab.layers.recurrent import RecurrentState
 from rnnlab.models.base import OptimizerConfig, RecurrentModel
 from rnnlab.tasks import Task
 
@@ -38,8 +38,8 @@ class Linear(RecurrentModel):
         self.build_head(self.window * task.input_size)
 
     def forward(
-        self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
-    ) -> tuple[Tensor, State]:
+        self, inputs: Tensor, lengths: Tensor | None = None, state: RecurrentState | None = None
+    ) -> tuple[Tensor, RecurrentState]:
         """See RecurrentModel; the state is the inputs that the next outputs see too."""
         batch, _, features = inputs.shape
         before = state[0] if state else inputs.new_zeros(batch, self.window - 1, features)

@@ -1,13 +1,11 @@
 """What architectures share that read a sequence in segments."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from rnnlab.config.types import PositiveInt, Probability
 from rnnlab.layers import RecurrentStack
-from rnnlab.layers.recurrent import State
+from rnnlab.layers.recurrent import LayerFactory, RecurrentState
 from rnnlab.layers.segments import cut, segment_of_step
 from rnnlab.models.base import OptimizerConfig, RecurrentModel
 from rnnlab.models.stacked import check_depth
@@ -40,7 +38,7 @@ class SegmentedModel(RecurrentModel):
         self,
         task: Task,
         optimizer_config: OptimizerConfig | None,
-        layer: Callable[[int, int], nn.RNNBase],
+        layer: LayerFactory,
         *,
         segment_length: PositiveInt = 24,
         hidden_size: PositiveInt = 128,
@@ -57,7 +55,7 @@ class SegmentedModel(RecurrentModel):
         self.build_head(hidden_size, causal=False)
 
     def forward(
-        self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
+        self, inputs: Tensor, lengths: Tensor | None = None, state: RecurrentState | None = None
     ) -> tuple[Tensor, None]:
         """See RecurrentModel."""
         if state is not None:

@@ -10,18 +10,18 @@ from rnnlab.config.types import PositiveInt, Probability
 from rnnlab.errors import ConfigError
 from rnnlab.layers import RecurrentStack
 from rnnlab.layers.cells import Weights
-from rnnlab.layers.recurrent import RecurrentInit, State
+from rnnlab.layers.recurrent import RecurrentInit, RecurrentModule, RecurrentState
 from rnnlab.models.base import OptimizerConfig, RecurrentModel
 from rnnlab.spec import Batch
 from rnnlab.tasks import Task
 
 
-class CellMaker(Protocol):
-    """Makes one fast layer of torch, initialised."""
+class InitializedLayerFactory(Protocol):
+    """Builds one RecurrentModule and initializes its recurrent matrices."""
 
     def __call__(
         self, input_size: int, hidden_size: int, *, recurrent_init: RecurrentInit
-    ) -> nn.RNNBase: ...
+    ) -> RecurrentModule: ...
 
 
 class NamedGates(Protocol):
@@ -73,7 +73,7 @@ class StackedModel(RecurrentModel):
         self,
         task: Task,
         optimizer_config: OptimizerConfig | None,
-        layer: CellMaker,
+        layer: InitializedLayerFactory,
         hidden_size: PositiveInt = 128,
         num_layers: PositiveInt = 1,
         bidirectional: bool = False,
@@ -112,16 +112,15 @@ class StackedModel(RecurrentModel):
         )
 
     def forward(
-        self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
-    ) -> tuple[Tensor, State | None]:
+        self, inputs: Tensor, lengths: Tensor | None = None, state: RecurrentState | None = None
+    ) -> tuple[Tensor, RecurrentState | None]:
         """See RecurrentModel."""
-        outputs: tuple[Tensor, State] = self.body(inputs, lengths, state)
+        outputs: tuple[Tensor, RecurrentState] = self.body(inputs, lengths, state)
         return outputs
 
     def internals(self, batch: Batch) -> dict[str, Tensor]:
         """The hidden state and the gates of the last layer, where it reads forwards."""
         cell = self.body.forwards[-1].get_submodule("cell")
-        assert isinstance(cell, nn.RNNBase)
         calls: list[tuple[Tensor, Any, Tensor]] = []
         hook = cell.register_forward_hook(
             lambda _, given, result: calls.append((*given, result[0]))
@@ -132,6 +131,7 @@ class StackedModel(RecurrentModel):
         if self.gates is None:
             return {"hidden state": hidden}
         before = torch.cat([first_hidden(state, hidden), hidden[:, :-1]], dim=1)  # (B, T, H)
+        assert isinstance(cell, nn.RNNBase)
         gates = self.gates(inputs, before, cell.all_weights[0])
         named = {f"gate: {name}": values for name, values in gates._asdict().items()}
         return {"hidden state": hidden, **named}

@@ -11,10 +11,8 @@ from typing import Any, ClassVar, NamedTuple
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
-from rnnlab.layers.recurrent import State
+from rnnlab.layers.recurrent import LayerFactory, RecurrentState
 from rnnlab.spec import Batch, DataSpec
-
-LayerMaker = Callable[[int, int], nn.RNNBase]
 
 
 class Encoded(NamedTuple):
@@ -28,7 +26,7 @@ class Encoded(NamedTuple):
 
     outputs: Tensor
     lengths: Tensor
-    state: State | None = None
+    state: RecurrentState | None = None
 
 
 class TestPredictions(NamedTuple):
@@ -92,7 +90,9 @@ class Task(nn.Module):
     input_size: int
     progress: float = 0.0
 
-    def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
+    def build(
+        self, output_size: int, bidirectional: bool, layer: LayerFactory | None = None
+    ) -> None:
         """Make the head, once the architecture is known.
 
         Args:

@@ -12,9 +12,10 @@ from torchmetrics import MetricCollection
 from rnnlab.config.types import NonNegativeFloat, PositiveInt, Probability
 from rnnlab.layers import AttentionPooling, Pooling, TokenEmbedding
 from rnnlab.layers.pooling import PoolingName
+from rnnlab.layers.recurrent import LayerFactory
 from rnnlab.metrics.classification import class_metrics, class_scores
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import Analysis, Encoded, LayerMaker, Task, TestPredictions
+from rnnlab.tasks.base import Analysis, Encoded, Task, TestPredictions
 from rnnlab.tasks.losses import CLASS_LOSSES, ClassLossName
 
 CHANCE = 0.05  # of a sign test, below which one is called better than the other
@@ -71,7 +72,9 @@ class Classification(Task):
         self.class_weights: Tensor
         self.register_buffer("class_weights", weights, persistent=False)
 
-    def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
+    def build(
+        self, output_size: int, bidirectional: bool, layer: LayerFactory | None = None
+    ) -> None:
         """See Task."""
         self.pooling = Pooling(self.pooling_name, output_size, bidirectional)
         self.classes = nn.Linear(self.pooling.output_size, self.spec.output_size)

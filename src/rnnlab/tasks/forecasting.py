@@ -14,6 +14,7 @@ from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 from rnnlab.config.types import PositiveFloat, Probability, Share
 from rnnlab.errors import ConfigError
 from rnnlab.layers.pooling import Pooling
+from rnnlab.layers.recurrent import LayerFactory
 from rnnlab.metrics.forecasting import (
     MEASURES,
     Verdict,
@@ -24,7 +25,7 @@ from rnnlab.metrics.forecasting import (
     in_words,
 )
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import Analysis, Encoded, LayerMaker, Task, TestPredictions
+from rnnlab.tasks.base import Analysis, Encoded, Task, TestPredictions
 from rnnlab.tasks.losses import FORECAST_LOSSES, ForecastLossName
 
 EXAMPLES = 8  # forecasts in the picture
@@ -114,7 +115,9 @@ class Forecasting(Task):
             )
         self._measured: tuple[TestPredictions, Table] | None = None
 
-    def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
+    def build(
+        self, output_size: int, bidirectional: bool, layer: LayerFactory | None = None
+    ) -> None:
         """See Task."""
         self.pooling = Pooling("last", output_size, bidirectional)
         levels = [len(self.quantiles)] if self.quantiles else []

@@ -11,11 +11,11 @@ from torchmetrics import Metric, MetricCollection
 
 from rnnlab.config.types import PositiveInt, Probability
 from rnnlab.layers import LockedDropout, TokenEmbedding, linear_cross_entropy
-from rnnlab.layers.recurrent import State
+from rnnlab.layers.recurrent import LayerFactory, RecurrentState
 from rnnlab.layers.sampling import Step
 from rnnlab.metrics.language_modeling import Perplexity
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import Analysis, Encoded, LayerMaker, Task, TestPredictions
+from rnnlab.tasks.base import Analysis, Encoded, Task, TestPredictions
 
 BUCKETS = (0, 1, 10, 100, 1_000, 10_000, 100_000)  # times that training has a token, from ...
 
@@ -72,7 +72,9 @@ class LanguageModeling(Task):
         )
         self.dropout = LockedDropout(head_dropout)
 
-    def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
+    def build(
+        self, output_size: int, bidirectional: bool, layer: LayerFactory | None = None
+    ) -> None:
         """See Task."""
         fits = output_size == self.input_size or not self.tie_weights
         size = output_size if fits else self.input_size
@@ -124,7 +126,9 @@ class LanguageModeling(Task):
     def stepper(self, network: nn.Module) -> Step:
         """What rnnlab.layers.sampling.generate asks for, from the architecture around this task."""
 
-        def step(tokens: Tensor, state: State | None) -> tuple[Tensor, State | None]:
+        def step(
+            tokens: Tensor, state: RecurrentState | None
+        ) -> tuple[Tensor, RecurrentState | None]:
             outputs, state = network(self.embed(tokens), None, state)
             lengths = torch.ones(len(tokens), dtype=torch.long)
             return self.head(outputs[:, -1:], lengths)[:, 0], state

@@ -9,8 +9,9 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassExactMatch
 
 from rnnlab.config.types import NonNegativeFloat, PositiveInt, Probability
 from rnnlab.layers import TokenEmbedding
+from rnnlab.layers.recurrent import LayerFactory
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import Encoded, LayerMaker, Task, TestPredictions
+from rnnlab.tasks.base import Encoded, Task, TestPredictions
 from rnnlab.tasks.classification import confusion_matrix
 from rnnlab.tasks.losses import CLASS_LOSSES, ClassLossName
 
@@ -62,7 +63,9 @@ class StepClassification(Task):
         self.input_size = embedding_size if spec.num_tokens else int(spec.input_size or 0)
         self.dropout = nn.Dropout(head_dropout)
 
-    def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
+    def build(
+        self, output_size: int, bidirectional: bool, layer: LayerFactory | None = None
+    ) -> None:
         """See Task."""
         self.classes = nn.Linear(output_size, self.spec.output_size)
 

@@ -17,11 +17,11 @@ from rnnlab.errors import ConfigError
 from rnnlab.layers import Pooling, TokenEmbedding
 from rnnlab.layers.attention import ATTENTION, AttentionName
 from rnnlab.layers.decoder import Decoder, Memory, shifted
-from rnnlab.layers.recurrent import State
+from rnnlab.layers.recurrent import LayerFactory, RecurrentState
 from rnnlab.layers.search import Hypothesis, beam_search, greedy
 from rnnlab.metrics.language_modeling import Perplexity
 from rnnlab.spec import PADDING_ID, Batch, DataSpec, valid_steps
-from rnnlab.tasks.base import Analysis, Encoded, LayerMaker, Task, TestPredictions
+from rnnlab.tasks.base import Analysis, Encoded, Task, TestPredictions
 from rnnlab.tasks.teacher_forcing import Decay, true_share
 
 SHOWN = 4  # test sentences whose attention is drawn, and of which several answers are kept
@@ -103,7 +103,9 @@ class Translation(Task):
         )
         self._written: dict[int, list[Hypothesis]] = {}  # row of the test split -> the best ones
 
-    def build(self, output_size: int, bidirectional: bool, layer: LayerMaker | None = None) -> None:
+    def build(
+        self, output_size: int, bidirectional: bool, layer: LayerFactory | None = None
+    ) -> None:
         """See Task."""
         if layer is None:
             raise ConfigError(
@@ -132,7 +134,7 @@ class Translation(Task):
         embedded: Tensor = self.embedding(inputs)
         return embedded
 
-    def begin(self, encoded: Encoded) -> tuple[Memory, State]:
+    def begin(self, encoded: Encoded) -> tuple[Memory, RecurrentState]:
         """What the decoder looks at, and its first state."""
         outputs, lengths = encoded.outputs, encoded.lengths
         valid = valid_steps(lengths, outputs.shape[1])
