@@ -128,7 +128,10 @@ LINES = "".join(f"text {chr(97 + i)},{i % 2}\n" for i in range(26))
     ("content", "message"),
     [
         ("", "the file is empty"),
-        ("text;label\na;1\n", r"cut by semicolon \(';'\), not by comma: say data.delimiter=sem"),
+        (
+            "text;label\na;1\n",
+            r"separated by semicolon \(';'\), not by comma: set data.delimiter=sem",
+        ),
         (f"text,label\n{LINES}x,\n", "row 27: the label is ''"),
         (f"text,label\n{LINES}x,NaN\n", "row 27: the label is 'NaN'"),
         (f"text,label\n{LINES}x\n", "line 28: 1 cells, but the header has 2"),

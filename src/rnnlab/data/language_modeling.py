@@ -25,12 +25,12 @@ from rnnlab.data.loaders.streams import (
     write_ids,
 )
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
+from rnnlab.data.readers.files import check_encoding
 from rnnlab.data.readers.lines import (
     Lines,
     Part,
     TextFile,
     Tick,
-    check_encoding,
     find_texts,
     followed,
     repairs,

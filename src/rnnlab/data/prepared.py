@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rnnlab.data.base import DataModule
-from rnnlab.data.readers.tables import check_file
+from rnnlab.data.readers.files import check_file
 from rnnlab.data.sources.cache import cached, file_sha256, is_cached
 from rnnlab.data.sources.hub import Provenance, SourceName, hub_is_reachable
 from rnnlab.errors import ConfigError, DataError

@@ -22,7 +22,8 @@ from rnnlab.data.baselines.linear import (
 from rnnlab.data.loaders.splits import Rows, split_by_group, stratified_split
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.class_folders import find_class_folders, folders_sha256, read_class_folders
-from rnnlab.data.readers.tables import Delimiter, check_file, find_table, kind_of
+from rnnlab.data.readers.files import check_file, file_format
+from rnnlab.data.readers.tables import Delimiter, find_table
 from rnnlab.data.sources.cache import cached, file_sha256
 from rnnlab.data.sources.hub import Provenance, SourceName
 from rnnlab.data.text.labelled_texts import (
@@ -162,7 +163,7 @@ class TextClassificationDataModule(PreparedDataModule):
     def _tables(self, files: Mapping[str, Path]) -> Source:
         sha256 = "+".join(file_sha256(file) for file in files.values())
         known = Provenance("local", str(self.path), sha256=sha256)
-        kinds = "+".join(kind_of(file) for file in files.values())
+        kinds = "+".join(file_format(file) for file in files.values())
         return Source(known, lambda: {s: self.columns.read(f) for s, f in files.items()}, kinds)
 
     def _local_files(self) -> dict[str, Path]:

@@ -15,8 +15,8 @@ from rnnlab.data.base import Split
 from rnnlab.data.loaders.buckets import BatchLoader, ShuffledOrder, SortedOrder
 from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
+from rnnlab.data.readers.files import COMPRESSIONS, check_file
 from rnnlab.data.readers.sentence_pairs import (
-    OPENERS,
     Keeper,
     Pairs,
     Stored,
@@ -25,7 +25,6 @@ from rnnlab.data.readers.sentence_pairs import (
     chunks,
     tab_separated,
 )
-from rnnlab.data.readers.tables import check_file
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.hub import Provenance, SourceName
 from rnnlab.data.text.tokens import Ragged
@@ -155,7 +154,7 @@ class ParallelTextDataModule(PreparedDataModule):
         if not found["train"]:
             names = ", ".join(sorted(file.name for file in path.iterdir())[:20]) or "nothing"
             wanted = " and ".join(f"train.{language}" for language in self.languages)
-            raise DataError(f"{path}: wanted {wanted} (also with .gz or .xz), found {names}")
+            raise DataError(f"{path}: wanted {wanted} (perhaps compressed), found {names}")
         return {split: files for split, files in found.items() if files}
 
     def _find(self, folder: Path, stems: tuple[str, ...]) -> list[Path]:
@@ -168,7 +167,7 @@ class ParallelTextDataModule(PreparedDataModule):
         return [check_file(file) for file in found if file]
 
     def _find_side(self, folder: Path, stems: tuple[str, ...], language: str) -> Path | None:
-        names = [f"{stem}.{language}{ending}" for stem in stems for ending in ("", *OPENERS)]
+        names = [f"{stem}.{language}{ending}" for stem in stems for ending in ("", *COMPRESSIONS)]
         found = [folder / name for name in names if (folder / name).exists()]
         if len(found) > 1:
             several = ", ".join(file.name for file in found)

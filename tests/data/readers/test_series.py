@@ -138,7 +138,7 @@ def test_a_long_line_of_a_million_digits_is_a_number_all_the_same(read) -> None:
 
 
 def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is a folder, but a file is wanted"):
+    with pytest.raises(DataError, match="is a folder, but a file is expected"):
         read_series(tmp_path, SeriesColumns(), [])
 
 

@@ -4,10 +4,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rnnlab.data.readers.tables import foreign_encoding
+from rnnlab.data.readers.files import file_format, read_text
 from rnnlab.data.sources.cache import cached
 from rnnlab.data.text.labelled_texts import Texts
-from rnnlab.errors import DataError
 
 
 def class_folders(folder: Path) -> list[Path]:
@@ -18,7 +17,7 @@ def class_folders(folder: Path) -> list[Path]:
 
 def text_files(folder: Path) -> list[Path]:
     """The texts of one class, in order."""
-    return sorted(folder.glob("*.txt"))
+    return sorted(file for file in folder.iterdir() if file_format(file) == ".txt")
 
 
 def find_class_folders(folder: Path, splits: Sequence[str]) -> dict[str, list[Path]]:
@@ -46,22 +45,6 @@ def read_class_folders(folders: Sequence[Path], encoding: str) -> Texts:
     name, others = folders[0].parent.name, seen - len(files)
     notes = [f"{others:,} files of {name} that are not .txt were left out"] if others else []
     return Texts(name, texts, [label for _, label in files], notes=notes)
-
-
-def read_text(file: Path, encoding: str) -> str:
-    """A whole file, without a byte order mark.
-
-    Raises:
-        DataError: it is in another encoding, or may not be read.
-    """
-    try:
-        return file.read_text(encoding=encoding).removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise foreign_encoding(file, encoding) from error
-    except LookupError as error:
-        raise DataError(f"data.encoding={encoding}: {error}; utf-8 and cp1252 are usual") from error
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror})") from error
 
 
 def folders_sha256(parts: Mapping[str, Sequence[Path]]) -> str:

@@ -4,18 +4,14 @@ A line ends with a line break. One that is longer than a piece comes in several,
 alone has it; they are cut before a space, so that no word and no token is torn apart.
 """
 
-import codecs
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO
 
-from pandas.io.common import get_handle
-
-from rnnlab.data.readers.tables import BROKEN, COMPRESSIONS, check_file
-from rnnlab.errors import ConfigError, DataError
+from rnnlab.data.readers.files import COMPRESSIONS, TextStream, check_file, open_text
+from rnnlab.errors import DataError
 
 PIECE = 1 << 16  # bytes that are read at once, and characters that are kept together at most
 STEMS = {"train": "train", "val": "valid|validation|val|dev", "test": "test"}
@@ -93,53 +89,24 @@ class TextFile(Lines):
 
     def __iter__(self) -> Iterator[str]:
         self.repairs.clear()
-        try:
-            with get_handle(self.path, "rb", compression="infer", is_text=False) as opened:
-                yield from self._lines(opened.handle)
-        except DataError:
-            raise
-        except PermissionError as error:
-            raise DataError(f"{self.path}: may not be read by this user") from error
-        except (ValueError, OSError, ImportError, *BROKEN) as error:
-            raise DataError(f"{self.path}: cannot be read as a text file: {error}") from error
-
-    def _lines(self, file: IO[bytes]) -> Iterator[str]:
-        decoder = codecs.getincrementaldecoder(self.encoding)()
-        rest, number = "", 1
-        while raw := file.readline(PIECE):
-            ends = raw.endswith(b"\n")
-            text = rest + self._decoded(decoder, raw, ends, number)
-            if number == 1 and text.startswith("\ufeff"):
-                text = text[1:]
+        with open_text(self.path, self.encoding) as stream:
+            if stream.has_mark:
                 self.repairs["byte order mark was left out"] += 1
-            if ends:
-                yield self._ended(text)
-                rest, number = "", number + 1
+            yield from self._pieces(stream)
+
+    def _pieces(self, stream: TextStream) -> Iterator[str]:
+        rest = ""
+        while text := stream.readline(PIECE):
+            if text.endswith("\n"):
+                yield self._ended(rest + text)
+                rest = ""
             else:
-                piece, rest = self._cut(text)
+                piece, rest = self._cut(rest + text)
                 if piece:
                     yield piece
-        rest += self._decoded(decoder, b"", True, number)
         if rest:
             self.repairs["line break was added at the end"] += 1
             yield rest + "\n"
-
-    def _decoded(
-        self, decoder: codecs.IncrementalDecoder, raw: bytes, final: bool, number: int
-    ) -> str:
-        if b"\0" in raw:
-            raise DataError(
-                f"{self.path}, line {number}: holds a zero byte. Is it a text file, in "
-                f"{self.encoding}? UTF-16 is not read: save it as UTF-8"
-            )
-        try:
-            return decoder.decode(raw, final)
-        except UnicodeDecodeError as error:
-            found = error.object[error.start : error.start + 1].hex()
-            raise DataError(
-                f"{self.path}, line {number}: byte 0x{found} is not {self.encoding}. "
-                "Save the file as UTF-8, or name its encoding, such as data.encoding=cp1252"
-            ) from error
 
     def _ended(self, line: str) -> str:
         if line.endswith("\r\n"):
@@ -156,23 +123,6 @@ class TextFile(Lines):
             return "", text
         self.repairs[f"cuts in a line without a space in {PIECE:,} characters"] += 1
         return text, ""
-
-
-def check_encoding(encoding: str) -> str:
-    """The name as it is, if lines of text in it can be found by their last byte.
-
-    Raises:
-        ConfigError: there is no such encoding, or it is one of several bytes a character.
-    """
-    try:
-        ends = "\n".encode(encoding)
-    except LookupError as error:
-        raise ConfigError(
-            f"data.encoding={encoding}: {error}; utf-8 and cp1252 are usual"
-        ) from error
-    if ends != b"\n":
-        raise ConfigError(f"data.encoding={encoding}: is not read; save the file as UTF-8")
-    return encoding
 
 
 def find_texts(path: Path) -> dict[str, Path]:

@@ -1,25 +1,19 @@
 """Sentence pairs between the files they came from and the arrays they become."""
 
-import bz2
-import codecs
-import gzip
 import hashlib
-import lzma
 import mmap
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.data.readers.tables import BROKEN, check_file
-from rnnlab.errors import ConfigError, DataError
+from rnnlab.data.readers.files import read_lines
+from rnnlab.errors import DataError
 
 MAX_CHARACTERS = 10_000  # of a sentence; what is longer is no sentence
-OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 
 Pair = tuple[str, str]
 
@@ -46,7 +40,7 @@ def aligned(source: Path, target: Path, encoding: str) -> Pairs:
     """Two files; line i of one is the translation of line i of the other."""
 
     def read() -> Iterator[Pair]:
-        sources, targets = read_lines(source, encoding), read_lines(target, encoding)
+        sources, targets = _read_sentences(source, encoding), _read_sentences(target, encoding)
         count = 0
         for one in sources:
             other = next(targets, None)
@@ -79,7 +73,7 @@ def tab_separated(file: Path, encoding: str, languages: Pair) -> Pairs:
     """
 
     def read() -> Iterator[Pair]:
-        for number, line in enumerate(read_lines(file, encoding), start=1):
+        for number, line in enumerate(_read_sentences(file, encoding), start=1):
             cells = line.split("\t")
             if len(cells) < 2:
                 raise DataError(
@@ -93,51 +87,9 @@ def tab_separated(file: Path, encoding: str, languages: Pair) -> Pairs:
     return Pairs(file.name, read)
 
 
-def read_lines(file: Path, encoding: str) -> Iterator[str]:
-    r"""The lines of a text file, without what surrounds them; only \n ends a line.
-
-    Args:
-        file: may be compressed: .gz, .xz, .bz2.
-        encoding: of the file; a byte order mark is read over.
-
-    Raises:
-        DataError: it is missing, empty, damaged or in another encoding.
-        ConfigError: there is no such encoding, or its lines do not end with one byte.
-    """
-    name = _checked_encoding(encoding)
-    opener = OPENERS.get(check_file(file).suffix.lower(), open)
-    try:
-        with opener(file, "rb") as handle:
-            yield from _decoded(handle, file, name)
-    except (OSError, lzma.LZMAError, *BROKEN) as error:
-        raise DataError(f"{file}: cannot be read: {str(error).strip()}") from error
-
-
-def _decoded(handle: IO[bytes], file: Path, encoding: str) -> Iterator[str]:
-    for number, raw in enumerate(handle, start=1):
-        if number == 1 and encoding == "utf-8":
-            raw = raw.removeprefix(codecs.BOM_UTF8)
-        try:
-            yield raw.decode(encoding).strip()
-        except UnicodeDecodeError as error:
-            found = raw[error.start]
-            raise DataError(
-                f"{file}, line {number}: byte {error.start + 1} (0x{found:02x}) is not {encoding}. "
-                "Save the file as UTF-8, or name its encoding, such as data.encoding=cp1252"
-            ) from error
-
-
-def _checked_encoding(encoding: str) -> str:
-    try:
-        name = codecs.lookup(encoding).name
-    except LookupError as error:
-        raise ConfigError(
-            f"data.encoding={encoding}: {error}; utf-8 and cp1252 are usual"
-        ) from error
-    name = "utf-8" if name == "utf-8-sig" else name
-    if "\n".encode(name) != b"\n":
-        raise ConfigError(f"data.encoding={encoding}: is not read here; save the file as UTF-8")
-    return name
+def _read_sentences(file: Path, encoding: str) -> Iterator[str]:
+    """Iterate over the lines of a file, without the white space around them."""
+    return map(str.strip, read_lines(file, encoding))
 
 
 class TextStore:

@@ -15,14 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.io.common import get_handle
 
-from rnnlab.data.readers.tables import (
-    BROKEN,
-    DELIMITERS,
-    Delimiter,
-    check_file,
-    foreign_encoding,
-    is_missing,
-)
+from rnnlab.data.readers.files import DAMAGE, check_file, encoding_error
+from rnnlab.data.readers.tables import DELIMITERS, Delimiter, is_missing
 from rnnlab.errors import DataError, did_you_mean
 
 Array = NDArray[Any]
@@ -229,8 +223,8 @@ class _opened:  # noqa: N801, used like a function
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self._handles.close()
         if isinstance(error, UnicodeDecodeError):
-            raise foreign_encoding(self.path, self.encoding) from error
-        if isinstance(error, (OSError, *BROKEN)) and not isinstance(error, DataError):
+            raise encoding_error(self.path, self.encoding) from error
+        if isinstance(error, (OSError, *DAMAGE)) and not isinstance(error, DataError):
             raise DataError(f"{self.path}: cannot be read: {error}") from error
 
 

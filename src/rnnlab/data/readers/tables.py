@@ -1,27 +1,35 @@
-"""Tables in CSV, TSV, JSON, JSON lines and Parquet, read as they are or refused in words."""
+"""Tables in CSV, TSV, JSON, JSON Lines, Parquet, Feather and Excel files.
 
-import codecs
+The extension names the format; see `rnnlab.data.readers.files` for compression and encodings.
+"""
+
 import csv
-import lzma
-import zipfile
-import zlib
+import importlib.util
+import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import pandas as pd
-from pandas.io.common import get_handle
+from rnnlab.data.readers.files import (
+    COMPRESSIONS,
+    DAMAGE,
+    READ_ERRORS,
+    check_file,
+    file_format,
+    open_bytes,
+    open_text,
+)
+from rnnlab.errors import ConfigError, DataError, did_you_mean
 
-from rnnlab.errors import DataError, did_you_mean
+if TYPE_CHECKING:
+    import pandas as pd
 
-COMPRESSIONS = {".gz", ".xz", ".bz2", ".zst", ".zip"}
-MISSING = {"", "nan", "n/a", "null"}  # cells that say: no value
+MISSING = {"", "nan", "n/a", "null"}  # cells without a value
 Delimiter = Literal["comma", "semicolon", "tab", "pipe"]
 DELIMITERS: dict[Delimiter, str] = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
-BY_KIND: dict[str, Delimiter] = {".csv": "comma", ".tsv": "tab"}
-BROKEN = (zlib.error, lzma.LZMAError, zipfile.BadZipFile, EOFError)  # a damaged compressed file
-UNREADABLE = (ValueError, LookupError, OSError, ImportError, StopIteration, csv.Error, *BROKEN)
+DEFAULT_DELIMITERS: dict[str, Delimiter] = {".csv": "comma", ".tsv": "tab"}  # of the text formats
+PARSE_ERRORS = (ValueError, LookupError, ImportError, SyntaxError, OSError, *DAMAGE)
 
 
 def read_table(
@@ -31,235 +39,233 @@ def read_table(
     encoding: str = "utf-8",
     delimiter: Delimiter | None = None,
     notes: list[str] | None = None,
-) -> pd.DataFrame:
-    """All rows of the named columns, as text; a missing cell is an empty one.
+    settings: str = "data.text_column and data.label_column",
+) -> "pd.DataFrame":
+    """Return all rows of the named columns as text; a missing cell is an empty string.
 
     Args:
-        path: a file whose ending, before an optional .gz, .xz, .bz2, .zst or .zip, says what it is.
-        columns: columns that must be there.
-        optional: columns that are read where they are there.
+        path: of a file in one of the formats of `TABLE_READERS`, perhaps compressed.
+        columns: required columns.
+        optional: columns that are returned if the table has them.
         encoding: of CSV, TSV and JSON files.
-        delimiter: between the cells of CSV and TSV files; None for comma and tab.
-        notes: takes what was left out, with counts.
+        delimiter: of the cells in CSV and TSV files; None for comma and tab.
+        notes: receives the number of blank lines, if there are some.
+        settings: the settings that name the columns, for errors.
 
     Raises:
-        DataError: the file is missing, empty, of an unknown kind, in another encoding, not well
-            formed, has a row that is too short, or is without one of the columns.
+        DataError: the file cannot be opened or parsed, has no rows or a row that is too short, or
+            lacks a required column.
+        ConfigError: there is no such encoding.
     """
-    kind = _known_kind(check_file(path))
-    chosen = delimiter or BY_KIND.get(kind, "comma")
-    if kind in BY_KIND and len(columns) > 1:
-        check_delimiter(path, columns[0], encoding, chosen)
-    table = _parse(path, READERS[kind], encoding, DELIMITERS[chosen])
+    sign = DELIMITERS[delimiter or default_delimiter(path)]
+    if is_delimited(path) and len(columns) > 1:
+        check_file(path)
+        check_delimiter(path, columns[0], encoding, sign)
+    table = load_frame(path, encoding, delimiter)
     for column in columns:
         if column not in table.columns:
             raise DataError(
                 f"{path}: there is no column {column!r}; {did_you_mean(column, map(str, table))}. "
-                "Name the right ones with data.text_column and data.label_column"
+                f"Name the right ones with {settings}"
             )
     if table.empty:
         raise DataError(f"{path}: has a header but no rows")
-    if kind in BY_KIND:
-        blank = check_rows(path, len(table.columns), encoding, DELIMITERS[chosen])
+    if is_delimited(path):
+        blank = check_rows(path, len(table.columns), encoding, sign)
         if blank and notes is not None:
             notes.append(f"{blank:,} empty lines of {path.name} were left out")
-    wanted = [*columns, *(column for column in optional if column in table.columns)]
-    return table[wanted].fillna("").astype(str)
+    names = [*columns, *(column for column in optional if column in table.columns)]
+    return table[names].fillna("").astype(str)
 
 
-def check_delimiter(path: Path, column: str, encoding: str, used: Delimiter) -> None:
-    """Whether the header is cut by another sign than the one it is read with.
+def load_frame(
+    path: Path, encoding: str = "utf-8", delimiter: Delimiter | None = None
+) -> "pd.DataFrame":
+    """Return a table as pandas parses it: cells of CSV, TSV and Excel files as text.
+
+    Args:
+        path: see `read_table`, as the two below.
+        encoding: of CSV, TSV and JSON files.
+        delimiter: of the cells in CSV and TSV files.
 
     Raises:
-        DataError: it is one cell, and holds another delimiter.
+        DataError: the file cannot be opened or parsed.
+        ConfigError: there is no such encoding.
+    """
+    import pandas as pd
+
+    reader = TABLE_READERS[_check_format(check_file(path))]
+    sign = DELIMITERS[delimiter or default_delimiter(path)]
+    try:
+        return reader(path, encoding, sign)
+    except (ConfigError, DataError):
+        raise
+    except pd.errors.EmptyDataError as error:
+        raise DataError(f"{path}: the file is empty") from error
+    except PARSE_ERRORS as error:
+        reason = str(error).strip()
+        if "EOF inside string" in reason:
+            *_, (line, _) = csv_rows(path, encoding, sign)
+            reason = f"{reason}: the quote that is opened in line {line} is never closed"
+        raise DataError(f"{path}: cannot be read as {file_format(path)[1:]}: {reason}") from error
+
+
+def is_table(path: Path) -> bool:
+    """Return whether the extension is that of a table."""
+    return file_format(path) in TABLE_READERS
+
+
+def is_delimited(path: Path) -> bool:
+    """Return whether the file is a CSV or TSV file."""
+    return file_format(path) in DEFAULT_DELIMITERS
+
+
+def default_delimiter(path: Path) -> Delimiter:
+    """Return the usual delimiter of a file with this extension."""
+    return DEFAULT_DELIMITERS.get(file_format(path), "comma")
+
+
+def check_delimiter(path: Path, column: str, encoding: str, sign: str) -> None:
+    """Check that the header is not a single cell that holds another delimiter.
+
+    Raises:
+        DataError: it is.
     """
     header: list[str] = []
-    with suppress(*UNREADABLE):  # what is wrong then is said by who reads the whole file
-        header = next(row for _, row in csv_rows(path, encoding, DELIMITERS[used]) if row)
+    with suppress(ValueError, StopIteration, csv.Error, *READ_ERRORS):  # load_frame reports them
+        header = next(row for _, row in csv_rows(path, encoding, sign) if row)
     if len(header) != 1:
         return
-    counts = {name: header[0].count(sign) for name, sign in DELIMITERS.items()}
-    found = max(counts, key=lambda name: counts[name])
-    if counts[found]:
+    counts = {name: header[0].count(other) for name, other in DELIMITERS.items()}
+    name = max(counts, key=lambda name: counts[name])
+    if counts[name]:
+        expected = next(name for name, other in DELIMITERS.items() if other == sign)
         raise DataError(
-            f"{path}: there is no column {column!r}; the header {header[0][:80]!r} is cut by "
-            f"{found} ({DELIMITERS[found]!r}), not by {used}: say data.delimiter={found}"
+            f"{path}: there is no column {column!r}; the header {header[0][:80]!r} is separated by "
+            f"{name} ({DELIMITERS[name]!r}), not by {expected}: set data.delimiter={name}"
         )
 
 
-def check_rows(path: Path, cells: int, encoding: str, separator: str) -> int:
-    """The number of blank lines, if every other row has as many cells as the header.
+def check_rows(path: Path, width: int, encoding: str, sign: str) -> int:
+    """Return the number of blank lines; check that no other row has fewer cells than the header.
 
-    pandas fills a row that is too short with empty cells, which would pass for a blank text.
+    pandas fills a short row with empty cells, which would pass for an empty text.
 
     Raises:
         DataError: a row is too short; names its line.
     """
     blank = 0
-    for line, row in csv_rows(path, encoding, separator):
+    for line, row in csv_rows(path, encoding, sign):
         if len(row) <= 1 and not "".join(row).strip():
             blank += 1
-        elif len(row) < cells:
+        elif len(row) < width:
             raise DataError(
-                f"{path}, line {line}: {len(row)} cells, but the header has {cells}. Fill the row "
-                "up, or take it out; a cell that holds a line break must be quoted"
+                f"{path}, line {line}: {len(row)} cells, but the header has {width}. Complete the "
+                "row or remove it; a cell with a line break must be quoted"
             )
     return blank
 
 
-def csv_rows(path: Path, encoding: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Each row of a CSV file with the line that it begins in."""
-    csv.field_size_limit(2**31 - 1)  # a text may be longer than the 128 KiB of the default
-    with get_handle(path, "r", encoding=_with_mark(encoding), compression="infer") as opened:
-        rows = csv.reader(opened.handle, delimiter=separator)
+def csv_rows(path: Path, encoding: str, sign: str) -> Iterator[tuple[int, list[str]]]:
+    """Iterate over the rows of a CSV file, each with the number of its first line."""
+    csv.field_size_limit(2**31 - 1)  # a text may be longer than the default of 128 KiB
+    with open_text(path, encoding, newline="") as stream:
+        rows = csv.reader(stream, delimiter=sign)
         line = 1
         for row in rows:
             yield line, row
             line = rows.line_num + 1
 
 
-def read_lines(path: Path, encoding: str) -> list[str]:
-    """The lines of a text file, perhaps compressed, without their ends.
-
-    Raises:
-        DataError: the file is in another encoding, or damaged.
-    """
-    try:
-        with get_handle(path, "rb", compression="infer", is_text=False) as opened:
-            text: str = opened.handle.read().decode(_with_mark(encoding))
-    except UnicodeDecodeError as error:
-        raise foreign_encoding(path, encoding) from error
-    except LookupError as error:
-        raise DataError(f"data.encoding={encoding}: {error}; utf-8 and cp1252 are usual") from error
-    except (ValueError, OSError, ImportError, *BROKEN) as error:
-        raise DataError(f"{path}: cannot be read: {str(error).strip()}") from error
-    lines = text.replace("\r\n", "\n").split("\n")  # no splitlines: U+2028 ends no line here
-    return lines[:-1] if not lines[-1] else lines
-
-
-def _with_mark(encoding: str) -> str:
-    """The same encoding, with or without a byte order mark."""
-    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
-
-
-def check_file(path: Path) -> Path:
-    """The path as it is, if a file with something in it stands there.
-
-    Raises:
-        DataError: it does not.
-    """
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder, but a file is wanted here")
-    if not path.exists():
-        raise DataError(f"{path}: there is no such file (data.path)")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path}: the file is empty")
-    return path
-
-
 def find_table(folder: Path, stem: str) -> Path | None:
-    """The table called `stem` in a folder, whatever its ending; None if there is none.
+    """Return the table called `stem` in a folder, in any format; None if there is none.
 
     Raises:
         DataError: there are several.
     """
-    found = sorted(file for file in folder.glob(f"{stem}.*") if kind_of(file) in READERS)
-    if len(found) > 1:
-        names = ", ".join(file.name for file in found)
-        raise DataError(f"{folder}: which is the {stem} split, {names}? Leave one of them there")
-    return found[0] if found else None
-
-
-def kind_of(path: Path) -> str:
-    """The ending that says what a file is.
-
-    >>> kind_of(Path("train.csv.xz"))
-    '.csv'
-    """
-    endings = [ending.lower() for ending in path.suffixes]
-    if endings and endings[-1] in COMPRESSIONS:
-        endings.pop()
-    return endings[-1] if endings else ""
+    files = sorted(file for file in folder.glob(f"{stem}.*") if is_table(file))
+    if len(files) > 1:
+        names = ", ".join(file.name for file in files)
+        raise DataError(f"{folder}: several files of the {stem} split: {names}. Keep one of them")
+    return files[0] if files else None
 
 
 def row_name(path: Path | str, row: int) -> str:
-    """How an error names a row: the first one below the header is row 1."""
+    """Return the name of a row in errors: the first one below the header is row 1."""
     return f"{path}, row {row + 1}"
 
 
-Reader = Callable[[Path, str, str], pd.DataFrame]
+def is_missing(cell: str) -> bool:
+    """Return whether a cell has no value."""
+    return cell.strip().lower() in MISSING
 
 
-def _read_csv(path: Path, encoding: str, separator: str) -> pd.DataFrame:
-    table = pd.read_csv(path, sep=separator, dtype=str, na_filter=False, encoding=encoding)
+# Formats.
+
+
+def _check_format(path: Path) -> str:
+    name = file_format(path)
+    if name not in TABLE_READERS:
+        raise DataError(
+            f"{path}: files of the format {name!r} are not supported; choices: "
+            f"{', '.join(TABLE_READERS)}, each also with {', '.join(COMPRESSIONS)}"
+        )
+    return name
+
+
+def _read_csv(path: Path, encoding: str, sign: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    with open_text(path, encoding, newline="") as stream:
+        table = pd.read_csv(stream, sep=sign, dtype=str, na_filter=False)
     if not isinstance(table.index, pd.RangeIndex):  # pandas took the first column for row names
         raise ValueError("row 1 has more cells than the header; quote cells that hold a separator")
     return table
 
 
-def _read_json(path: Path, encoding: str, lines: bool = False) -> pd.DataFrame:
-    return pd.read_json(path, lines=lines, dtype=False, encoding=_with_mark(encoding))
+def _read_json(path: Path, encoding: str, lines: bool = False) -> "pd.DataFrame":
+    import pandas as pd
+
+    with open_text(path, encoding) as stream:
+        return pd.read_json(stream, lines=lines, dtype=False, precise_float=True)
 
 
-READERS: dict[str, Reader] = {
+def _read_binary(path: Path, function: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    if path.suffix.lower() not in COMPRESSIONS:
+        return getattr(pd, function)(path)
+    with open_bytes(path) as file:
+        return getattr(pd, function)(io.BytesIO(file.read()))
+
+
+def _read_excel(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    if importlib.util.find_spec("openpyxl") is None:
+        raise DataError(
+            f"{path}: .xlsx files need the package openpyxl: pip install 'rnnlab[xlsx]'"
+        )
+    with open_bytes(path) as file:
+        sheets = pd.read_excel(
+            io.BytesIO(file.read()), None, dtype=str, na_filter=False, engine="openpyxl"
+        )
+    full = [name for name, sheet in sheets.items() if len(sheet.columns)]
+    if len(full) != 1:
+        raise DataError(
+            f"{path}: exactly one sheet with content is expected, but there are {len(full)}"
+            f"{': ' if full else ''}{', '.join(full)}. Save the right one as a CSV file"
+        )
+    return sheets[full[0]]
+
+
+Reader = Callable[[Path, str, str], "pd.DataFrame"]  # path, encoding and delimiter
+TABLE_READERS: dict[str, Reader] = {
     ".csv": _read_csv,
     ".tsv": _read_csv,
-    ".parquet": lambda path, encoding, separator: pd.read_parquet(path),
-    ".json": lambda path, encoding, separator: _read_json(path, encoding),
-    ".jsonl": lambda path, encoding, separator: _read_json(path, encoding, lines=True),
+    ".json": lambda path, encoding, sign: _read_json(path, encoding),
+    ".jsonl": lambda path, encoding, sign: _read_json(path, encoding, lines=True),
+    ".parquet": lambda path, encoding, sign: _read_binary(path, "read_parquet"),
+    ".feather": lambda path, encoding, sign: _read_binary(path, "read_feather"),
+    ".xlsx": lambda path, encoding, sign: _read_excel(path),
 }
-
-
-def _known_kind(path: Path) -> str:
-    kind = kind_of(path)
-    if kind not in READERS:
-        raise DataError(f"{path}: files of the kind {kind!r} are not read; {_kinds()}")
-    return kind
-
-
-def _kinds() -> str:
-    return f"choices: {', '.join(READERS)}, each also with {', '.join(sorted(COMPRESSIONS))}"
-
-
-def _parse(path: Path, reader: Reader, encoding: str, separator: str) -> pd.DataFrame:
-    try:
-        return reader(path, encoding, separator)
-    except UnicodeDecodeError as error:
-        raise foreign_encoding(path, encoding) from error
-    except LookupError as error:
-        raise DataError(f"data.encoding={encoding}: {error}; utf-8 and cp1252 are usual") from error
-    except pd.errors.EmptyDataError as error:
-        raise DataError(f"{path}: the file is empty") from error
-    except PermissionError as error:
-        raise DataError(f"{path}: may not be read by this user") from error
-    except (ValueError, OSError, ImportError, *BROKEN) as error:
-        reason = str(error).strip()
-        if "EOF inside string" in reason:
-            *_, (line, _) = csv_rows(path, encoding, separator)
-            reason = f"{reason}: the quote that is opened in line {line} is never closed"
-        raise DataError(f"{path}: cannot be read as {kind_of(path)[1:]}: {reason}") from error
-
-
-def foreign_encoding(path: Path, encoding: str) -> DataError:
-    """What to say of a file that is not in the encoding it was read in."""
-    return DataError(
-        f"{path}: {_first_foreign_byte(path, encoding)} is not {encoding}. "
-        "Save the file as UTF-8, or name its encoding, such as data.encoding=cp1252"
-    )
-
-
-def _first_foreign_byte(path: Path, encoding: str) -> str:
-    """Where decoding fails; pandas itself counts from the start of a cell or of a piece."""
-    with get_handle(path, "rb", compression="infer", is_text=False) as opened:
-        raw = opened.handle.read()
-    try:
-        raw.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        return f"byte {error.start} (0x{raw[error.start]:02x}, in line {line})"
-    return "a byte"
-
-
-def is_missing(cell: str) -> bool:
-    """Whether a cell says that there is no value."""
-    return cell.strip().lower() in MISSING

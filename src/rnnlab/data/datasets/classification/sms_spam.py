@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from rnnlab.data.prepared import Source
-from rnnlab.data.readers.tables import READERS, check_file, kind_of, read_lines
+from rnnlab.data.readers.files import check_file, read_lines
+from rnnlab.data.readers.tables import is_table
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.hub import Provenance
 from rnnlab.data.text.labelled_texts import Texts, read_hub
@@ -37,7 +38,7 @@ class SMSSpamDataModule(TextClassificationDataModule):
         """See PreparedDataModule."""
         path = self.given_path()
         inside = sorted(path.glob(f"{FILE}*")) if path.is_dir() else [path]
-        if not inside or inside[0].is_dir() or kind_of(inside[0]) in READERS:
+        if not inside or inside[0].is_dir() or is_table(inside[0]):
             return super().local()
         file = check_file(inside[0])
         known = Provenance("local", str(self.path), sha256=file_sha256(file))

@@ -11,8 +11,8 @@ from rnnlab.data.baselines.forecasting import Forecast, constant, ewma, har
 from rnnlab.data.forecasting import Levels, SeriesDataModule
 from rnnlab.data.loaders.windows import Windows, differences, first_targets
 from rnnlab.data.prepared import Prepared, Source
+from rnnlab.data.readers.files import COMPRESSIONS, file_format
 from rnnlab.data.readers.series import Series, SeriesColumns, as_date, joined, read_series
-from rnnlab.data.readers.tables import COMPRESSIONS, kind_of
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.hub import Provenance, package_file, package_version
 from rnnlab.errors import ConfigError, DataError
@@ -74,7 +74,7 @@ class StocksDataModule(SeriesDataModule):
         path = self.given_path()
         files = [path]
         if path.is_dir():
-            files = sorted(file for file in path.iterdir() if kind_of(file) == ".csv")
+            files = sorted(file for file in path.iterdir() if file_format(file) == ".csv")
             if not files:
                 raise DataError(f"{path}: there is no .csv file, also not compressed")
         sha256 = "+".join(file_sha256(file)[:16] for file in files)
