@@ -7,24 +7,9 @@ The searches are the files of sweeps/. The whole search, in order, is rnnlab.swe
 """
 
 import sys
-from pathlib import Path
 
+from rnnlab.commands.sweep import main
 from rnnlab.config.messages import readable_errors
-
-ROOT = Path(__file__).parent
-
-
-def main(words: list[str]) -> None:
-    """Search, or say how."""
-    if {"-h", "--help"} & set(words):
-        from rnnlab.sweeps.settings import sweep_help
-
-        print(sweep_help(ROOT))
-        return
-    from rnnlab.sweeps.main import main as search
-
-    search(ROOT, words)
-
 
 if __name__ == "__main__":
     with readable_errors():

@@ -16,7 +16,7 @@ from rnnlab.commands import describe as showing
 from rnnlab.data.description import Description, MomentTally, in_words, random_efficiency
 from rnnlab.errors import ConfigError
 from rnnlab.report.data_console import page
-from tests.helpers.configs import ROOT, choices, small
+from tests.helpers.configs import CONF, ROOT, choices, small
 
 SPLITS = ("train", "val", "test")
 
@@ -223,8 +223,7 @@ def test_what_is_wrong_is_said_in_words(words: list[str], message: str, tmp_path
 
 
 def test_settings_are_held_against_the_constructor() -> None:
-    conf = showing.find_conf()
-    _, plain = showing.read_settings(conf, ["sine", "data.seq_len=-3"])
+    _, plain = showing.read_settings(CONF, ["sine", "data.seq_len=-3"])
     with pytest.raises(ConfigError, match=r"data\.seq_len=-3: must be greater"):
         showing.build(plain)
 
@@ -259,14 +258,3 @@ def test_what_needs_no_torch_does_not_wait_for_it(words: list[str], tmp_path: Pa
     lines = process.stdout.splitlines()
     assert lines[-1] == "heavy: []"
     assert ("imbd" in words) or any("imdb" in line for line in lines)
-
-
-def test_without_a_checkout_the_door_says_where_to_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(showing, "__file__", str(tmp_path / "site" / "rnnlab" / "showing.py"))
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=r"go to the folder of train\.py"):
-        showing.find_conf()
-    monkeypatch.chdir(ROOT)
-    assert showing.find_conf() == ROOT / "conf"

@@ -1,1 +1,77 @@
-"""Commands, one per file: `rnnlab <command>` or `python -m rnnlab.<command>`."""
+"""Commands of `rnnlab`: each file of this folder is the command of the same name.
+
+A command has `main(arguments)`; the first line of its docstring appears in `rnnlab --help`.
+`python -m rnnlab.<command>` runs the same code.
+"""
+
+import ast
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from rnnlab.config.messages import readable_errors
+from rnnlab.errors import ConfigError, did_you_mean
+
+FOLDER = Path(__file__).parent
+COMPLETION = ("-sc", "--shell-completion")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `rnnlab <command> <arguments>`.
+
+    Args:
+        arguments: the command line without the program; None for that of this process.
+    """
+    name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    with readable_errors():
+        if name in ("-h", "--help"):
+            print(usage())
+        elif name in COMPLETION:
+            complete(rest)
+        elif name not in list_commands():
+            raise ConfigError(
+                f"rnnlab {name}: no such command; {did_you_mean(name, list_commands())}"
+            )
+        else:
+            import_module(f"{__name__}.{name}").main(rest)
+
+
+def list_commands() -> list[str]:
+    """Return the names of the commands."""
+    return sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith("_"))
+
+
+def usage() -> str:
+    """Return the help text of `rnnlab`."""
+    lines = [f"  {name:<12}{summarize(FOLDER / f'{name}.py')}" for name in list_commands()]
+    return "\n".join(
+        [
+            "usage: rnnlab <command> [arguments]",
+            "",
+            *lines,
+            "",
+            "rnnlab <command> --help explains one.",
+        ]
+    )
+
+
+def summarize(file: Path) -> str:
+    """Return the first line of a module's docstring, without importing the module."""
+    docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0]
+
+
+def complete(arguments: Sequence[str]) -> None:
+    """Answer the shell: complete the name of a command, or the overrides of `rnnlab train`.
+
+    The script of `rnnlab train -sc install=bash` calls `rnnlab -sc query=bash` and passes the line
+    in COMP_LINE.
+    """
+    program, *words = os.environ.get("COMP_LINE", "rnnlab").split(" ")
+    if len(words) < 2:
+        print(" ".join(name for name in list_commands() if name.startswith("".join(words))))
+    elif words[0] == "train":
+        os.environ["COMP_LINE"] = " ".join([program, *words[1:]])
+        import_module(f"{__name__}.train").main(["-sc", *arguments])

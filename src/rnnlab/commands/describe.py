@@ -1,18 +1,22 @@
-"""What a data set is: printed and drawn, without training.
+"""Describe a data set: sizes, statistics, examples and figures, without training.
 
-    python -m rnnlab.data imdb
-    python -m rnnlab.data imdb data.path=reviews.csv data.label_column=stars
-    python -m rnnlab.data sine output_dir=elsewhere
+    rnnlab describe imdb
+    rnnlab describe imdb data.path=reviews.csv data.label_column=stars
+    rnnlab describe sine output_dir=elsewhere
+    rnnlab describe --config-dir my_conf my_data
 
-The words behind the name are those of train.py. Sizes, statistics and examples are printed;
-pictures and description.json are left in outputs/data/<name>.
+The arguments after the name are overrides, as for `rnnlab train`. Sizes, statistics and examples
+are printed; figures and description.json are written to outputs/data/<name>.
+`python -m rnnlab.data <name>` runs the same code.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.compose import compose
+from rnnlab.config.paths import list_choices, split_config_dir
 from rnnlab.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -20,61 +24,41 @@ if TYPE_CHECKING:
     from rnnlab.data.description import Description
 
 
-def main(words: Sequence[str]) -> None:
-    """Find the settings, prepare the data, describe it.
+def main(arguments: Sequence[str]) -> None:
+    """Prepare a data set and describe it.
 
     Args:
-        words: the command line: the name of a data set, and settings.
+        arguments: the command line without the program: a name, then overrides.
 
     Raises:
-        ConfigError: a setting cannot work.
+        ConfigError: a setting is invalid.
         DataError: the data cannot be used.
     """
-    conf = find_conf()
-    if not words or {"-h", "--help"} & set(words):
+    conf, rest = split_config_dir(arguments)
+    if not rest or {"-h", "--help"} & set(rest):
         print(usage(conf))
         return
-    name, plain = read_settings(conf, words)
+    name, plain = read_settings(conf, rest)
     data = build(plain)
     data.prepare_data()
     data.setup("fit")
     show(name, data.describe(), Path(plain["output_dir"]) / "data" / name)
 
 
-def find_conf() -> Path:
-    """The folder conf/ of the checkout that this package is in, or of the folder we are in.
-
-    Raises:
-        ConfigError: there is neither.
-    """
-    for root in (Path(__file__).parents[3], Path.cwd()):
-        if (root / "conf" / "config.yaml").is_file():
-            return root / "conf"
-    raise ConfigError(
-        "conf/config.yaml: not found beside the package, and not here; go to the folder of train.py"
-    )
-
-
-def choices(conf: Path) -> list[str]:
-    """Names of the data sets."""
-    return sorted(file.stem for file in (conf / "data").glob("*.yaml"))
-
-
 def usage(conf: Path) -> str:
-    """What --help prints."""
-    return f"{__doc__}\nData sets: {', '.join(choices(conf))}"
+    """Return the help text."""
+    return f"{__doc__}\nData sets: {', '.join(list_choices(conf, 'data'))}"
 
 
-def read_settings(conf: Path, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """The data set's name, and the settings that train.py would give it.
+def read_settings(conf: Path, arguments: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Return the name of the data set and the configuration that training would have.
 
     Raises:
-        ConfigError: the first word is no data set.
+        ConfigError: the first argument names no data set.
     """
-    name, *overrides = words
-    if name not in choices(conf):
-        raise ConfigError(f"data={name}: {did_you_mean(name, choices(conf))}")
-
+    name, *overrides = arguments
+    if name not in (names := list_choices(conf, "data")):
+        raise ConfigError(f"data={name}: {did_you_mean(name, names)}")
     return name, compose(conf, [f"data={name}", f"name={name}", *overrides])
 
 
@@ -162,3 +146,10 @@ def draw_numbers(described: "Description", folder: Path) -> list[Path]:
     if panels:
         files.append(data_plots.series(panels, names, folder / "series.png"))
     return files
+
+
+if __name__ == "__main__":
+    from rnnlab.config.messages import readable_errors
+
+    with readable_errors():
+        main(sys.argv[1:])

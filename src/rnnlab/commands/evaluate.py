@@ -1,6 +1,6 @@
 """Score the network of a finished run again, and hold the scores against its report.
 
-    python -m rnnlab.evaluate outputs/imdb-gru/<run>
+    rnnlab evaluate outputs/imdb-gru/<run>
 
 Everything is built anew from the run's folder: data, task, architecture, weights.
 """
@@ -33,7 +33,7 @@ def main(words: Sequence[str]) -> None:
         DataError: its data is not what it was.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m rnnlab.evaluate",
+        prog="rnnlab evaluate",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,7 +1,7 @@
 """Let a trained language model write.
 
-    python -m rnnlab.generate outputs/kjv-lstm/<run> --prompt "In the beginning"
-    python -m rnnlab.generate <run> --tokens 200 --temperature 0.8 --top-k 40 --top-p 0.95 --seed 1
+    rnnlab generate outputs/kjv-lstm/<run> --prompt "In the beginning"
+    rnnlab generate <run> --tokens 200 --temperature 0.8 --top-k 40 --top-p 0.95 --seed 1
 
 The same command gives the same text.
 """
@@ -21,7 +21,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     Raises:
         ConfigError: a number is out of its range.
     """
-    parser = argparse.ArgumentParser(prog="python -m rnnlab.generate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="rnnlab generate", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run_dir", type=Path, help="folder of a run with task=language_modeling")
     parser.add_argument("--prompt", default="", help="the text to go on from; default: none")

@@ -1,9 +1,9 @@
 """Translate with the network of a finished run.
 
-    python -m rnnlab.translate outputs/multi30k-lstm/<run> "ein mann schläft auf einem sofa."
-    python -m rnnlab.translate <run> --input sentences.de > sentences.en
-    cat sentences.de | python -m rnnlab.translate <run> --beam-size 10 --n-best 3
-    python -m rnnlab.translate <run> --input test.de --reference test.en > written.en
+    rnnlab translate outputs/multi30k-lstm/<run> "ein mann schläft auf einem sofa."
+    rnnlab translate <run> --input sentences.de > sentences.en
+    cat sentences.de | rnnlab translate <run> --beam-size 10 --n-best 3
+    rnnlab translate <run> --input test.de --reference test.en > written.en
 
 One translation a line, in the order of the sentences; with --n-best, of each of them the number of
 the sentence, the score and the text, with tabs between. With --reference, BLEU and chrF are printed
@@ -202,7 +202,7 @@ def scores(
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
-        prog="python -m rnnlab.translate",
+        prog="rnnlab translate",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

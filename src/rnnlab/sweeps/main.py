@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from rnnlab.sweeps.workers.runner import Runner
 
 
-def main(root: Path, words: Sequence[str]) -> None:
+def main(root: Path, words: Sequence[str], conf: Path | None = None) -> None:
     """Read the settings, open the study, do its trials, repeat the best, report.
 
     Args:
         root: the folder of sweep.py, with conf/ and sweeps/.
         words: the command line.
+        conf: configuration of the runs; None for that of root.
 
     Raises:
         ConfigError: a setting cannot work, or too many trials failed.
@@ -39,7 +40,7 @@ def main(root: Path, words: Sequence[str]) -> None:
     from rnnlab.sweeps.study.open import open_study, prepare, start_study
 
     sweep = read_sweep(root, words)
-    spec = prepare(sweep, root)
+    spec = prepare(sweep, conf or root / "conf")
     study = open_study(spec)
     if sweep.report:
         report(spec, study)

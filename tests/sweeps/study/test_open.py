@@ -22,12 +22,12 @@ from rnnlab.sweeps.study.open import (
 from rnnlab.sweeps.study.repeats import best_trials, find_repeats, open_repeats, with_seed
 from rnnlab.sweeps.study.share import trial_seed
 from rnnlab.sweeps.workers.messages import TrialResult
-from tests.helpers.configs import ROOT
+from tests.helpers.configs import CONF, ROOT
 
 
 def question(folder: Path, *words: str, sweep: str = "sine_gru") -> SearchSpec:
     given = [f"sweep={sweep}", "trainer=cpu", f"output_dir={folder}", *words]
-    return prepare(read_sweep(ROOT, given), ROOT)
+    return prepare(read_sweep(ROOT, given), CONF)
 
 
 def begun(asked: SearchSpec, trials: int = 1) -> OpenStudy:

@@ -131,13 +131,12 @@ BUDGETS: dict[str, Callable[[Any, Mapping[str, Any], Mapping[str, Any]], list[st
 }
 
 
-def prepare(sweep: SweepConfig, root: Path) -> SearchSpec:
+def prepare(sweep: SweepConfig, conf: Path) -> SearchSpec:
     """Parse the space, compose what all trials share, and check their frame.
 
     Raises:
         ConfigError: something cannot work.
     """
-    conf = root / "conf"
     space = Space.parse(sweep.space)
     base = compose_checked(conf, [*sweep.base, *budget_words(sweep.budget, _bare(conf, sweep), {})])
     prunes = not isinstance(make_pruner(sweep.pruner), optuna.pruners.NopPruner)

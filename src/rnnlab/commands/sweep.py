@@ -1,0 +1,40 @@
+"""Search for the hyper-parameters of a recurrent network.
+
+    rnnlab sweep sweep=imdb_gru
+    rnnlab sweep sweep=imdb_gru n_trials=100 slots=2 data.path=reviews.csv
+    rnnlab sweep --config-dir my_conf sweep=sine_gru model=my_model
+
+The same as `python sweep.py` in a checkout. The searches are the files of sweeps/. The search
+itself is rnnlab.sweeps.main.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from rnnlab.config.messages import readable_errors
+from rnnlab.config.paths import find_root, split_config_dir
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Search, or print the help text.
+
+    Args:
+        arguments: the command line without the program.
+
+    Raises:
+        ConfigError: a setting is invalid.
+    """
+    conf, overrides = split_config_dir(arguments)
+    if {"-h", "--help"} & set(overrides):
+        from rnnlab.sweeps.settings import sweep_help
+
+        print(sweep_help(find_root()))
+        return
+    from rnnlab.sweeps.main import main as search
+
+    search(find_root(), overrides, conf)
+
+
+if __name__ == "__main__":
+    with readable_errors():
+        main(sys.argv[1:])

@@ -1,0 +1,60 @@
+"""Train a recurrent network on a data set.
+
+    rnnlab train model=gru data=imdb
+    rnnlab train --config-dir my_conf model=my_model data=sine
+
+The same as `python train.py` in a checkout. A directory given by --config-dir has the groups of
+conf/ and takes precedence over them. The run itself is rnnlab.experiment.run.run.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rnnlab.config.compose import shipped_conf
+from rnnlab.config.messages import check_resume, readable_errors
+from rnnlab.config.paths import split_config_dir
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Compose the configuration and train.
+
+    Args:
+        arguments: Hydra's command line without the program.
+
+    Raises:
+        ConfigError: a setting is invalid.
+        DataError: the data cannot be used.
+    """
+    import hydra
+
+    check_resume(arguments)
+    conf, overrides = split_config_dir(arguments)
+    command_line = sys.argv
+
+    def train(config: Any) -> float:
+        sys.argv = command_line  # Lightning starts the processes of DDP with it
+        return train_config(config)
+
+    sys.argv = [sys.argv[0], *overrides]
+    try:
+        with shipped_conf(before=conf) as shipped:
+            hydra.main(version_base="1.3", config_path=shipped, config_name="config")(train)()
+    finally:
+        sys.argv = command_line
+
+
+def train_config(config: Any) -> float:
+    """Run one composed configuration and return the monitored metric of the best checkpoint."""
+    with readable_errors():
+        from omegaconf import OmegaConf
+
+        from rnnlab.experiment.run import run
+
+        plain: Any = OmegaConf.to_container(config, resolve=True)
+        return run(plain).score
+
+
+if __name__ == "__main__":
+    with readable_errors():
+        main(sys.argv[1:])

@@ -1,0 +1,61 @@
+"""Folders with configuration: the shipped conf/ and sweeps/, and a user's own directory."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rnnlab.errors import ConfigError
+
+FLAGS = ("--config-dir", "-cd")
+
+
+def find_root() -> Path:
+    """Return the folder that holds conf/ and sweeps/: the checkout, else the installed copy.
+
+    Raises:
+        ConfigError: the installation is incomplete.
+    """
+    package = Path(__file__).parents[1]
+    candidates = (package.parents[1], package / "shipped")
+    for root in candidates:
+        if (root / "conf" / "config.yaml").is_file():
+            return root
+    raise ConfigError(
+        f"conf/config.yaml: not found in {' or '.join(map(str, candidates))}; install rnnlab again"
+    )
+
+
+def split_config_dir(arguments: Sequence[str]) -> tuple[Path, list[str]]:
+    """Return the directory of `--config-dir`, or the shipped conf/, and the other arguments.
+
+    Raises:
+        ConfigError: the directory does not exist, or is given twice.
+    """
+    directories, rest = [], []
+    remaining = iter(arguments)
+    for argument in remaining:
+        flag, equals, value = argument.partition("=")
+        if flag in FLAGS:
+            directories.append(value if equals else next(remaining, ""))
+        else:
+            rest.append(argument)
+    if not directories:
+        return find_root() / "conf", rest
+    if len(directories) > 1 or not Path(directories[0]).is_dir():
+        raise ConfigError(f"--config-dir {' '.join(directories)}: must be one existing directory")
+    return Path(directories[0]).resolve(), rest
+
+
+def search_path(conf: Path) -> list[Path]:
+    """Return all folders that Hydra searches, in order of precedence.
+
+    Args:
+        conf: a user's directory, or the shipped conf/, which always comes last.
+    """
+    return list(dict.fromkeys([conf.resolve(), (find_root() / "conf").resolve()]))
+
+
+def list_choices(conf: Path, group: str) -> list[str]:
+    """Return the names of the YAML files of a group, such as `model`."""
+    return sorted(
+        {file.stem for folder in search_path(conf) for file in (folder / group).glob("*.yaml")}
+    )
