@@ -147,7 +147,6 @@ def test_a_search_takes_a_users_directory(tmp_path: Path) -> None:
     (tmp_path / "own" / "model").mkdir(parents=True)
     (tmp_path / "own" / "model" / "mine.yaml").write_text("defaults: [gru]\nnum_layers: 2\n")
     words = ["sweep=sine_gru", "model=mine", "n_trials=1", "slots=1", "repeats=0", *TINY]
-    words = [*words, "~space", "+space.optimizer.lr='tag(log,interval(1e-4,1e-2))'"]
     process = rnnlab(tmp_path, "sweep", "--config-dir", "own", *words)
     assert process.returncode == 0, process.stderr + process.stdout
     (config, *_) = tmp_path.rglob("outputs/sweeps/**/config.yaml")
@@ -166,7 +165,8 @@ def test_the_installed_wheel_trains_in_an_empty_directory(tmp_path: Path) -> Non
     packages = Path(os.__file__).parent.name
     (site,) = home.glob(f"lib/{packages}/site-packages")
     (site / "outer.pth").write_text(f"{Path(pytest.__file__).parents[1]}\n")
-    subprocess.run([*pip, "install", "--no-deps", "--prefix", str(home), str(file)], check=True)
+    install = [str(home / "bin" / "python"), *pip[1:], "install", "--no-deps", str(file)]
+    subprocess.run(install, check=True)
     empty = tmp_path / "empty"
     empty.mkdir()
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
