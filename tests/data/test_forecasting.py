@@ -10,14 +10,16 @@ import pytest
 import torch
 
 from rnnlab.config.schema import parse
-from rnnlab.data import forecasting
+from rnnlab.data import forecasting, scaling
 from rnnlab.data.baselines.forecasting import Ridge, drift, ewma, persistence, seasonal_naive
+from rnnlab.data.calendar_features import calendar_features
 from rnnlab.data.datasets.forecasting import ett
 from rnnlab.data.datasets.forecasting.csv_series import CsvSeriesDataModule
 from rnnlab.data.datasets.forecasting.stocks import StocksDataModule
 from rnnlab.data.forecasting import SPLITS, SeriesDataModule
-from rnnlab.data.loaders.windows import Windows, calendar_features, first_targets, standard
+from rnnlab.data.loaders.windows import Windows, first_targets
 from rnnlab.data.readers import series as series_files
+from rnnlab.data.scaling import fit_standardization
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.build import build_data, build_task
 from rnnlab.experiment.run import run
@@ -81,7 +83,7 @@ def nothing_is_filled_from_later(folder: Path) -> None:
         path, lambda rows: [f"{r[:19]},,1" if i == 150 else r for i, r in enumerate(rows)]
     )
     data = made(gap)
-    assert data.level[150, 0] == data.level[149, 0]
+    assert data.targets[150, 0] == data.targets[149, 0]
 
 
 def the_ridge_sees_training_alone(folder: Path) -> None:
@@ -93,14 +95,16 @@ def the_ridge_sees_training_alone(folder: Path) -> None:
     forecasts = []
     for file in (path, late):
         data = made(file)
-        ridge = data.linear("val")["ridge"]
+        ridge = data.baseline_forecasts("val")["ridge"]
         forecasts.append(ridge(rows))
     np.testing.assert_allclose(forecasts[0], forecasts[1], rtol=1e-4)
 
 
 def leaking_scale(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        forecasting, "standard", lambda values, _: standard(values, [(0, len(values))])
+        scaling,
+        "fit_standardization",
+        lambda values, _: fit_standardization(values, [(0, len(values))]),
     )
 
 
@@ -320,7 +324,7 @@ def test_the_baselines_of_a_target_forecast_its_own_variables(
     """In any order, each target's forecast is the one of its window, variable by variable."""
     data = made(walks_file(tmp_path), channels=channels)
     rows = np.random.default_rng(0).permutation(data.size("test"))
-    window, variables = data.place(rows)
+    window, variables = data.locate(rows)
     for name, forecast in data.evaluation_context("test", rows)["baselines"].items():
         found = forecast(np.arange(len(rows)))
         for i in range(0, len(rows), 7):
@@ -404,7 +408,7 @@ def test_the_hubs_ett_is_the_authors(tmp_path: Path, monkeypatch: pytest.MonkeyP
     file.write_text("\n".join(["date,HUFL,HULL,MUFL,MULL,LUFL,LULL,OT", *rows]) + "\n")
     local = build_data(parse(compose("data=ett", f"data.path={file}")))
     local.setup()
-    np.testing.assert_array_equal(hub.level, local.level)
+    np.testing.assert_array_equal(hub.targets, local.targets)
     np.testing.assert_array_equal(hub.times, local.times)
     assert hub.variables == local.variables
     assert hub.provenance.sha256
@@ -415,7 +419,7 @@ def test_the_packages_weather_has_three_stations() -> None:
     data.setup()
     assert data.series_names == ["EWR", "JFK", "LGA"]
     assert len(data.variables) == 7
-    assert np.isfinite(data.level).all()
+    assert np.isfinite(data.targets).all()
     assert any("pressure 2,729" in note for note in data.provenance.notes)
 
 
@@ -437,13 +441,13 @@ def test_a_return_is_the_difference_of_the_logarithms_of_two_closes(stocks, tmp_
     data = stocks()
     rows = (tmp_path / "stocks" / "AAA_2020.csv").read_text().splitlines()[1:]
     close = np.array([float(row.split(",")[3]) for row in rows])
-    np.testing.assert_allclose(data.level[:299, 0], np.diff(np.log(close)), atol=1e-6)
+    np.testing.assert_allclose(data.targets[:299, 0], np.diff(np.log(close)), atol=1e-6)
     assert data.series_names == ["AAA", "BBB"]
 
 
 def test_volatility_is_the_size_of_a_return_and_meets_har_and_ewma(stocks) -> None:
     returns, volatility = stocks(), stocks("data.forecast=volatility")
-    np.testing.assert_array_equal(np.abs(returns.level), volatility.level)
+    np.testing.assert_array_equal(np.abs(returns.targets), volatility.targets)
     assert {"HAR", "EWMA"} <= volatility.baselines("test").keys()
     assert "random walk" in returns.baselines("test")
 
@@ -451,7 +455,7 @@ def test_volatility_is_the_size_of_a_return_and_meets_har_and_ewma(stocks) -> No
 def test_prices_are_scored_as_prices(stocks) -> None:
     wanted = ("data.forecast=price", "data.transform=log_return")
     data = stocks(*wanted)
-    assert data.level.min() > 10
+    assert data.targets.min() > 10
     task = build_task(parse(compose("data=stocks", *wanted)), data.spec)
     batch = whole(data, "test")
     assert batch.units is not None
@@ -512,4 +516,4 @@ def test_blank_cells_of_real_prices_are_counted(shared_data: Path) -> None:
     data.setup()
     assert len(data.series_names) == 31
     assert any("missing values of BA_" in note for note in data.provenance.notes)
-    assert np.isfinite(data.level).all()
+    assert np.isfinite(data.targets).all()

@@ -1,11 +1,12 @@
-"""Series to be forecast: from a table to windows of what a network reads.
+"""Data sets for forecasting: time series, split by time, as windows of what a network reads.
 
-S series, N steps of all of them, V target variables, D features that are read, H horizon.
+S series, N steps of all of them, V target variables, D features of a step, H horizon.
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -20,17 +21,12 @@ from rnnlab.data.baselines.forecasting import (
     Forecast,
     Ridge,
     drift,
+    forecast_targets,
     persistence,
     seasonal_naive,
 )
-from rnnlab.data.loaders.windows import (
-    CHANGES,
-    Windows,
-    calendar_features,
-    check_calendar,
-    first_targets,
-    standard,
-)
+from rnnlab.data.calendar_features import calendar_features, calendar_names, check_calendar
+from rnnlab.data.loaders.windows import Windows, first_targets
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.series import (
     Duplicates,
@@ -41,70 +37,76 @@ from rnnlab.data.readers.series import (
     read_series,
 )
 from rnnlab.data.readers.tables import Delimiter
+from rnnlab.data.scaling import ReportUnits, ScaledSeries, TransformName, scale_series
 from rnnlab.data.sources.hub import SourceName
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.metrics.forecasting import errors_by_step, in_pieces
 from rnnlab.spec import Batch, DataSpec, Units
 
-Transform = Literal["none", "last", "difference", "log_return"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
-class Levels(NamedTuple):
-    """What is forecast, and what else is read, in the units of the file.
+class SeriesVariables(NamedTuple):
+    """The forecast variables and the covariates, in the units of the file.
 
     Attributes:
-        values: (N, V).
-        names: of the variables, V.
-        others: covariates, (N, C).
-        other_names: C.
+        targets: (N, V).
+        names: of the target variables, V.
+        covariates: (N, C).
+        covariate_names: C.
     """
 
-    values: Array
+    targets: Array
     names: list[str]
-    others: Array
-    other_names: list[str]
+    covariates: Array
+    covariate_names: list[str]
 
 
 class SeriesDataModule(PreparedDataModule):
-    """Base of all real series. A data set says where they come from and what is forecast.
+    """Base of all data sets of real time series.
 
-    Training, validation and test follow each other in time, at the same dates in all series; no
-    target reaches over a border, and means and deviations are those of training. What is evaluated
-    depends on the horizon alone, not on the window that is read.
+    Training, validation and test follow each other in time, at the same dates in all series. No
+    target crosses the border of a split, and the statistics are those of the training split. The
+    targets that are evaluated depend on the horizon, not on the length of the input window.
 
     Args:
         source: see PreparedDataModule.
         path: see PreparedDataModule.
-        date_column: column of the time stamps; None where rows are taken as equidistant.
+        date_column: column of the time stamps; None if the rows are equidistant.
         target_columns: columns to forecast; None for all columns of numbers.
-        covariate_columns: columns that are read beside them, never forecast.
-        series_column: column that says which series a row belongs to; None for one series.
+        covariate_columns: columns that are read but not forecast.
+        series_column: column with the name of the series of each row; None for one series.
         delimiter: between cells: comma | semicolon | tab | pipe.
         encoding: of the file.
-        date_format: as in strptime, such as %d/%m/%Y; None for ISO 8601 and what can be inferred.
-        missing: of cells without a number: previous (fill with the value before) | error.
-        missing_values: numbers that stand for no value, such as -9999.
+        date_format: as in strptime, such as %d/%m/%Y; None for ISO 8601 and formats that pandas
+            infers.
+        missing: of cells without a number: previous (fill with the previous value) | error.
+        missing_values: numbers that mark a missing value, such as -9999.
         duplicates: of rows with the same time: error | first | last | keep.
-        seq_len: steps that are read before a forecast.
-        horizon: steps that are forecast.
+        seq_len: steps of the input window.
+        horizon: steps to forecast.
         batch_size: targets in a batch, on each device.
-        transform: what the network reads and forecasts in place of the values: none | last (minus
-            the last value that was read) | difference | log_return. All scores are of the values.
-        report_in: units of the targets and of all scores: standard (each variable minus its mean,
-            over its deviation, of training) | original.
+        transform: what the network reads and forecasts instead of the values: none | last (minus
+            the last value of the window) | difference | log_return. Scores are of the values.
+        report_in: units of the targets and of all scores: standard (minus the mean and divided by
+            the standard deviation of each variable in training) | original.
         channels: joint (one network reads and forecasts all variables together) | independent (each
             variable is a series of its own, all forecast by one network).
-        calendar: what the network is told of each step that it reads: of hour, weekday, year.
+        calendar: calendar features of each input step: of hour, weekday, year.
         season: steps of a season, for the seasonal naive forecast; None for no season.
         ridge_window: steps that the linear baseline reads.
         val_fraction: share of the time for validation.
         test_fraction: share of the time for the test, at the end.
         seed: of the order of the batches.
-        shuffle: draw the batches anew in each epoch.
+        shuffle: use a new order in each epoch.
 
     Attributes:
         headline_baselines: names of the baselines that the report compares with in words.
+        targets: values in the units of the report, (N, V), set by `setup` like the following ones.
+        inputs: the same values in the units of the network, (N, V).
+        covariates: of each step, calendar included, (N, C).
+        variables: names of the target variables, V.
+        history: training steps of the shortest series.
     """
 
     tasks = ("forecasting",)
@@ -128,8 +130,8 @@ class SeriesDataModule(PreparedDataModule):
         seq_len: PositiveInt = 96,
         horizon: PositiveInt = 24,
         batch_size: PositiveInt = 64,
-        transform: Transform = "last",
-        report_in: Literal["standard", "original"] = "standard",
+        transform: TransformName = "last",
+        report_in: ReportUnits = "standard",
         channels: Literal["joint", "independent"] = "joint",
         calendar: list[str] | None = None,
         season: PositiveInt | None = None,
@@ -152,7 +154,7 @@ class SeriesDataModule(PreparedDataModule):
             missing,
             duplicates,
         )
-        self.targets, self.covariates = target_columns, list(covariate_columns or ())
+        self.target_columns, self.covariate_columns = target_columns, covariate_columns
         self.seq_len, self.horizon = seq_len, horizon
         self.transform, self.report_in, self.channels = transform, report_in, channels
         self.calendar = check_calendar(calendar or [])
@@ -160,22 +162,22 @@ class SeriesDataModule(PreparedDataModule):
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
 
     def local(self) -> Source:
-        """See PreparedDataModule; one CSV file, also a compressed one."""
+        """See PreparedDataModule; one file, plain or compressed."""
         return self.one_file(self.read, "csv")
 
     def read(self, file: Path) -> tuple[Series, list[str]]:
-        """The series of the file, and notes on what was repaired."""
+        """Return the series of the file, and notes on repairs."""
         notes: list[str] = []
         return read_series(file, self.columns, notes), notes
 
-    # Preparing: what was read, as arrays.
+    # Preparation: the series as arrays.
 
     def settings(self) -> dict[str, Any]:
-        """See PreparedDataModule; borders and scales are found anew each time."""
+        """See PreparedDataModule; borders and scales are computed by `open`."""
         return {"columns": asdict(self.columns)}
 
     def prepare(self, raw: tuple[Series, list[str]], folder: Path) -> Prepared:
-        """See PreparedDataModule; the raw data is a Series and notes on what was repaired."""
+        """See PreparedDataModule; the raw data is a Series and notes on repairs."""
         series, notes = raw
         np.save(folder / "values.npy", series.values)
         np.save(folder / "times.npy", series.times)
@@ -185,258 +187,267 @@ class SeriesDataModule(PreparedDataModule):
         return Prepared({}, notes, {"columns": series.columns, "names": series.names}, digest)
 
     def load(self, facts: Mapping[str, Any]) -> Series:
-        """The series as they were prepared."""
+        """Return the prepared series."""
         values, times, offsets = (
             np.load(self.folder / f"{name}.npy", mmap_mode="r")
             for name in ("values", "times", "offsets")
         )
         return Series(values, times, np.array(offsets), facts["columns"], facts["names"])
 
-    def levels(self, series: Series) -> Levels:
-        """What is forecast, and what else is read."""
-        wanted = self.targets or series.columns
-        others = [name for name in series.columns if name not in wanted]
-        return Levels(series.column(*wanted), list(wanted), series.column(*others), others)
+    def select_variables(self, series: Series) -> SeriesVariables:
+        """Return the target variables and the covariates."""
+        names = self.target_columns or series.columns
+        others = [name for name in series.columns if name not in names]
+        return SeriesVariables(series.column(*names), list(names), series.column(*others), others)
 
-    def borders(self, series: Series) -> list[Array]:
-        """Ends of training, validation and test in each series, (S,) each; at common dates."""
+    def find_borders(self, series: Series) -> list[Array]:
+        """Return the ends of training, validation and test in each series, (S,) each.
+
+        They are at the same dates in all series.
+        """
         moments = np.load(self.folder / "moments.npy", mmap_mode="r")
         shares = (1 - self.val_fraction - self.test_fraction, 1 - self.test_fraction)
         dates = [moments[round(share * len(moments))] for share in shares]
         starts, ends = series.offsets[:-1], series.offsets[1:]
-        found = [
+        borders = [
             [
-                b + np.searchsorted(series.times[b:e], date)
-                for b, e in zip(starts, ends, strict=True)
+                begin + np.searchsorted(series.times[begin:end], date)
+                for begin, end in zip(starts, ends, strict=True)
             ]
             for date in dates
         ]
-        return [*map(np.array, found), ends]
+        return [*map(np.array, borders), ends]
 
     def open(self, facts: Mapping[str, Any]) -> None:
         """See PreparedDataModule: borders, scales and windows."""
-        series = self.without_short(self.load(facts))
-        levels = self.levels(series)
-        starts = series.offsets[:-1]
-        borders = self.borders(series)
-        self.check_lengths(series, starts, borders)
-        self._scale(levels.values, levels.others, series, starts, borders)
-        lost = int(self.transform in ("difference", "log_return"))  # they begin one step later
-        first = first_targets(starts + lost, borders, self.seq_len, self.horizon)
-        self.windows = {split: Windows(self.level, first[split], self.horizon) for split in SPLITS}
-        self._owner = {s: np.searchsorted(series.offsets, first[s], "right") - 1 for s in SPLITS}
+        series = self.drop_short_series(self.load(facts))
+        variables = self.select_variables(series)
+        starts, borders = series.offsets[:-1], self.find_borders(series)
+        self.check_lengths(series, borders)
+        scaled = self.scale(variables, series.offsets, borders[0])
+        self.targets, self.inputs = scaled.targets, scaled.inputs
+        self.report_scale, self.input_scale = scaled.report_scale, scaled.input_scale
+        calendar = calendar_features(np.asarray(series.times), self.calendar)
+        self.covariates = np.concatenate([scaled.covariates, calendar], axis=1)
+        skipped = int(self.transform in ("difference", "log_return"))  # they need a previous step
+        first = first_targets(starts + skipped, borders, self.seq_len, self.horizon)
+        self.windows = {s: Windows(self.targets, first[s], self.horizon) for s in SPLITS}
+        self._series = {s: np.searchsorted(series.offsets, first[s], "right") - 1 for s in SPLITS}
         self.history = int((borders[0] - starts).min())
         self._starts, self._borders = starts, borders
         self.times, self.series_names = series.times, series.names
-        self.variables, self.others = levels.names, levels.other_names
-        self._announce()
+        self.variables, self.covariate_names = variables.names, variables.covariate_names
+        self._set_spec()
 
-    def without_short(self, series: Series) -> Series:
-        """The series that reach into all three parts; which they are, `seq_len` has no say in."""
-        borders = self.borders(series)
-        parts = np.diff(np.stack([series.offsets[:-1], *borders]), axis=0)  # (3, S)
-        wanted = np.array([2 * self.horizon, self.horizon, self.horizon])
-        kept = np.all(parts >= wanted[:, None], axis=0)
-        if kept.all() or not kept.any():  # if none is long enough, the check of lengths says so
+    def drop_short_series(self, series: Series) -> Series:
+        """Return the series with targets in all three splits, independent of `seq_len`.
+
+        If no series is long enough, return all of them; `check_lengths` raises the error then.
+        """
+        borders = self.find_borders(series)
+        steps = np.diff(np.stack([series.offsets[:-1], *borders]), axis=0)  # (3, S)
+        required = np.array([2 * self.horizon, self.horizon, self.horizon])
+        keep = np.all(steps >= required[:, None], axis=0)
+        if keep.all() or not keep.any():
             return series
-        short = [name for name, keep in zip(series.names, kept.tolist(), strict=True) if not keep]
+        short = [series.names[i] for i in np.flatnonzero(~keep)]
         note = f"{len(short)} series too short for all splits were left out: {', '.join(short[:5])}"
         self.provenance = replace(self.provenance, notes=[*self.provenance.notes, note])
-        return series.take(np.flatnonzero(kept))
+        return series.take(np.flatnonzero(keep))
 
-    def check_lengths(self, series: Series, starts: Array, borders: list[Array]) -> None:
-        """Whether every part of every series is long enough.
+    def check_lengths(self, series: Series, borders: list[Array]) -> None:
+        """Check that every split of every series is long enough.
 
         Raises:
-            DataError: one is not.
+            DataError: one is too short.
         """
-        needs = [self.seq_len + self.horizon + 1, self.horizon, self.horizon]
-        begins = [starts, borders[0], borders[1]]
-        for part, need, begin, end in zip(SPLITS, needs, begins, borders, strict=True):
-            short = int(np.argmin(end - begin))
-            steps = int((end - begin)[short])
+        required = [self.seq_len + self.horizon + 1, self.horizon, self.horizon]
+        begins = [series.offsets[:-1], borders[0], borders[1]]
+        for split, need, begin, end in zip(SPLITS, required, begins, borders, strict=True):
+            shortest = int(np.argmin(end - begin))
+            steps = int((end - begin)[shortest])
             if steps < need:
                 raise DataError(
-                    f"{self.path or type(self).__name__}: series {series.names[short]!r} has "
-                    f"{steps:,} steps for {part}, but data.seq_len={self.seq_len} and "
+                    f"{self.path or type(self).__name__}: series {series.names[shortest]!r} has "
+                    f"{steps:,} steps for {split}, but data.seq_len={self.seq_len} and "
                     f"data.horizon={self.horizon} need {need:,}: lower one of them, give longer "
                     "series, or change data.val_fraction and data.test_fraction"
                 )
 
-    def _scale(
-        self, levels: Array, others: Array, series: Series, starts: Array, borders: list[Array]
-    ) -> None:
-        """Everything in the units that are reported, and in those that the network reads."""
-        ranges = list(zip(starts.tolist(), borders[0].tolist(), strict=True))
-        owner = np.repeat(np.arange(len(starts)), np.diff(series.offsets))
-        means, deviations = standard(levels, ranges)
-        if self.transform == "log_return" and (levels <= 0).any():
+    def scale(self, variables: SeriesVariables, offsets: Array, train_ends: Array) -> ScaledSeries:
+        """Scale the series; see scale_series.
+
+        Raises:
+            DataError: a value is not positive, but its logarithm is needed.
+        """
+        targets = variables.targets
+        if self.transform == "log_return" and (targets <= 0).any():
             raise DataError(
                 f"{self.path or type(self).__name__}: data.transform=log_return needs positive "
-                f"values, but the least is {levels.min():g}; choose data.transform=difference"
+                f"values, but the least is {targets.min():g}; choose data.transform=difference"
             )
-        self._raw = np.stack([np.zeros_like(means), np.ones_like(means)])
-        if self.report_in == "standard":
-            levels = (levels - means[owner]) / deviations[owner]
-            self._raw = np.stack([means, deviations])
-        self.level = levels.astype(np.float32)  # (N, V)
-        changed = CHANGES[self.transform](levels, starts)
-        mean, deviation = standard(changed, ranges)
-        if self.transform == "last":
-            mean = np.zeros_like(mean)
-        self._location, self._deviation = mean.astype(np.float32), deviation.astype(np.float32)
-        self.seen = ((changed - mean[owner]) / deviation[owner]).astype(np.float32)  # (N, V)
-        other_mean, other_deviation = standard(others, ranges)
-        others = (others - other_mean[owner]) / other_deviation[owner]
-        moments = calendar_features(np.asarray(series.times), self.calendar)
-        self.aside = np.concatenate([others.astype(np.float32), moments], axis=1)  # (N, C)
+        covariates, transform = variables.covariates, self.transform
+        return scale_series(targets, covariates, offsets, train_ends, transform, self.report_in)
 
-    def _announce(self) -> None:
+    def _set_spec(self) -> None:
         sizes = {split: self.size(split) for split in SPLITS}
         self.provenance = replace(self.provenance, sizes=sizes)
-        variables = len(self.variables)
-        seen = 1 if self.channels == "independent" else variables
+        names = ("all",) if self.channels == "independent" else tuple(self.variables)
         self.spec = DataSpec(
-            output_size=seen,
-            input_size=seen + self.aside.shape[1],
+            output_size=len(names),
+            input_size=len(names) + self.covariates.shape[1],
             horizon=self.horizon,
             transform=self.transform,
-            variables=("all",) if self.channels == "independent" else tuple(self.variables),
+            variables=names,
         )
 
-    # What Lightning and the report ask for.
+    # Batches.
 
     def preview(self) -> DataSpec:
-        """See DataModule; the number of variables is known once the file was read."""
-        size = len(self.targets) if self.targets and self.channels == "joint" else 1
+        """See DataModule; the number of variables is unknown before the file is read."""
+        joint = self.target_columns and self.channels == "joint"
+        size = len(self.target_columns or ()) if joint else 1
         return DataSpec(
             output_size=size, input_size=size, horizon=self.horizon, transform=self.transform
         )
 
     def input_names(self) -> list[str]:
-        """See DataModule: the variables, what is read beside them, and the calendar."""
-        own = ["value"] if self.channels == "independent" else list(self.variables)
-        waves = [f"{part} {wave}" for part in self.calendar for wave in ("sine", "cosine")]
-        return [*own, *self.others, *waves]
+        """See DataModule: the target variables, the covariates and the calendar."""
+        names = ["value"] if self.channels == "independent" else self.variables
+        return [*names, *self.covariate_names, *calendar_names(self.calendar)]
 
     def size(self, split: Split) -> int:
-        """Targets of a split: a window of all variables, or of one each."""
-        parts = len(self.variables) if self.channels == "independent" else 1
-        return len(self.windows[split]) * parts
+        """Return the number of targets: windows, times variables if these are independent."""
+        per_window = len(self.variables) if self.channels == "independent" else 1
+        return len(self.windows[split]) * per_window
 
     def lengths(self, split: Split) -> NDArray[Any]:
-        """All windows have seq_len steps, (M,)."""
+        """See DataModule; every window has seq_len steps, (M,)."""
         return np.full(self.size(split), self.seq_len)
 
-    def place(self, rows: Array) -> tuple[Array, Array]:
-        """The window of each target, (B,), and its variables, (B, 1) or all of them, (1, V)."""
+    def locate(self, rows: Array) -> tuple[Array, Array]:
+        """Return the window of each target, (B,), and its variables, (B, 1) or all, (1, V)."""
         count = len(self.variables)
         if self.channels == "independent":
             return rows // count, (rows % count)[:, None]
         return rows, np.arange(count)[None]
 
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
-        """Windows (B, seq_len, D), what follows them (B, H, V), and how the two are scaled."""
-        window, variable = self.place(rows)
-        windows, owner = self.windows[split], self._owner[split][window]
-        first = windows.first[window]
+        """Return windows (B, seq_len, D), the values that follow (B, H, V), and their units."""
+        window, variable = self.locate(rows)
+        first, series = self.windows[split].first[window], self._series[split][window]
         past = first[:, None] + np.arange(-self.seq_len, 0)  # (B, L)
-        ahead = first[:, None] + np.arange(self.horizon)
-        read = self.seen[past[:, :, None], variable[:, None]]  # (B, L, V)
+        future = first[:, None] + np.arange(self.horizon)
+        inputs = self.inputs[past[:, :, None], variable[:, None]]  # (B, L, V)
         if self.transform == "last":
-            read = read - read[:, -1:]
+            inputs = inputs - inputs[:, -1:]
         units = Units(
-            torch.from_numpy(self._location[owner[:, None], variable][:, None]),
-            torch.from_numpy(self._deviation[owner[:, None], variable][:, None]),
-            torch.from_numpy(self.level[first[:, None] - 1, variable][:, None]),
+            torch.from_numpy(self.input_scale.means[series[:, None], variable][:, None]),
+            torch.from_numpy(self.input_scale.deviations[series[:, None], variable][:, None]),
+            torch.from_numpy(self.targets[first[:, None] - 1, variable][:, None]),
         )
         return Batch(
-            torch.from_numpy(np.concatenate([read, self.aside[past]], axis=2)),
+            torch.from_numpy(np.concatenate([inputs, self.covariates[past]], axis=2)),
             torch.full((len(rows),), self.seq_len),
-            torch.from_numpy(self.level[ahead[:, :, None], variable[:, None]]),
+            torch.from_numpy(self.targets[future[:, :, None], variable[:, None]]),
             torch.from_numpy(rows),
             units,
         )
 
-    # Forecasts without a network.
+    def example(self, split: Split, index: int) -> Mapping[str, Any]:
+        """Return the values before a target, (seq_len, V), and a title."""
+        (window,), variable = self.locate(np.array([index]))
+        windows, name = self.windows[split], self.series_names[self._series[split][window]]
+        history = windows.inputs(np.array([window]), self.seq_len)[0][:, variable[0]]
+        date = as_date(self.times[windows.first[window]])
+        title = f"{self.variables[variable[0, 0]]} of {name}, from {date}"
+        return {"history": history, "title": title}
+
+    # Baselines.
 
     def baseline_forecasts(self, split: Split) -> dict[str, Forecast]:
-        """Forecasts of windows without a network, by name: rows (B,) -> (B, H, V)."""
+        """Return the forecasts of the baselines by name: windows (B,) -> (B, H, V)."""
         windows = self.windows[split]
-        known = {
+        forecasts = {
             "persistence": persistence(windows),
-            "drift": drift(windows, self.slopes()[self._owner[split]]),
+            "drift": drift(windows, self.slopes()[self._series[split]]),
         }
         if self.season and self.season <= self.history:
-            known["seasonal naive"] = seasonal_naive(windows, self.season)
-        return {**known, **self.linear(split)}
+            forecasts["seasonal naive"] = seasonal_naive(windows, self.season)
+        ridges = {name: ridge.forecast(windows) for name, ridge in self.ridges.items()}
+        return {**forecasts, **ridges}
+
+    def train_windows(self, seq_len: int) -> Windows:
+        """Return all training targets with `seq_len` steps before them."""
+        first = first_targets(self._starts, self._borders, seq_len, self.horizon)["train"]
+        return Windows(self.targets, first, self.horizon)
 
     def slopes(self) -> Array:
-        """Mean step of each series in training, (S, V)."""
+        """Return the mean step of each series in training, (S, V)."""
         ends, starts = self._borders[0] - 1, self._starts
-        steps = (self.level[ends] - self.level[starts]) / (ends - starts)[:, None]
+        steps = (self.targets[ends] - self.targets[starts]) / (ends - starts)[:, None]
         return np.asarray(steps)
 
-    def linear(self, split: Split) -> dict[str, Forecast]:
-        """Ridge regressions on the window, one for all variables or one for each."""
-        window = min(self.ridge_window, self.history // 2)
-        first = first_targets(self._starts, self._borders, window, self.horizon)["train"]
-        train = Windows(self.level, first, self.horizon)
-        kinds = {"ridge": True}
+    @cached_property
+    def ridges(self) -> dict[str, Ridge]:
+        """Ridge regressions on the window, fitted once: one for all variables, one for each."""
+        seq_len = min(self.ridge_window, self.history // 2)
+        train = self.train_windows(seq_len)
+        shared = {"ridge": True}
         if len(self.variables) > 1:
-            kinds["ridge of each variable"] = False
+            shared["ridge of each variable"] = False
         key = {
-            "fitted on": hashlib.sha256(np.ascontiguousarray(self.level).tobytes()).hexdigest(),
+            "fitted on": hashlib.sha256(np.ascontiguousarray(self.targets).tobytes()).hexdigest(),
             "borders": [part.tolist() for part in self._borders],
             "horizon": self.horizon,
         }
         return {
-            name: Ridge(window, shared, self.transform == "last")
-            .fit_once(train, key)
-            .forecast(self.windows[split])
-            for name, shared in kinds.items()
+            name: Ridge(seq_len, flag, self.transform == "last").fit_once(train, key)
+            for name, flag in shared.items()
         }
 
     def naive_errors(self) -> Array:
-        """Mean absolute error of the naive one-step forecast in training, (S, V)."""
-        steps = [
-            np.abs(np.diff(self.level[begin:end], axis=0)).mean(axis=0)
-            for begin, end in zip(self._starts, self._borders[0], strict=True)
-        ]
-        scale: Array = np.stack(steps)
-        return np.where(scale > 0, scale, 1.0)
+        """Return the mean absolute error of the naive one-step forecast in training, (S, V)."""
+        errors: Array = np.stack(
+            [
+                np.abs(np.diff(self.targets[begin:end], axis=0)).mean(axis=0)
+                for begin, end in zip(self._starts, self._borders[0], strict=True)
+            ]
+        )
+        return np.where(errors > 0, errors, 1.0)
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
-        """Squared and absolute error of every forecast without a network."""
+        """Return the mean squared and absolute error of each baseline."""
         return {
             name: {
-                measure: float(np.mean(steps))
-                for measure, steps in self.measured(split, forecast).items()
-                if measure in ("mse", "mae")
+                metric: float(np.mean(steps))
+                for metric, steps in self.measure(split, forecast).items()
+                if metric in ("mse", "mae")
             }
             for name, forecast in self.baseline_forecasts(split).items()
         }
 
-    def measured(self, split: Split, forecast: Forecast) -> dict[str, Array]:
-        """The four errors of a forecast at each step of the horizon, (H,)."""
+    def measure(self, split: Split, forecast: Forecast) -> dict[str, Array]:
+        """Return the four errors of a forecast at each step of the horizon, (H,) each."""
         windows = self.windows[split]
         sums: dict[str, Array] = {}
         rows = np.arange(len(windows))
         for part in in_pieces(rows, self.horizon * len(self.variables)):
-            naive, origin = self.scales(split, part)
-            found = errors_by_step(forecast(part), windows.targets(part), naive, origin)
-            for name, steps in found.items():
+            errors = errors_by_step(
+                forecast(part), windows.targets(part), *self.error_units(split, part)
+            )
+            for name, steps in errors.items():
                 sums[name] = sums.get(name, 0.0) + steps * len(part)
         return {name: total / len(rows) for name, total in sums.items()}
 
-    def scales(self, split: Split, windows: Array) -> tuple[Array, Array]:
-        """The naive error, and where the original zero is, of these windows, (B, 1, V) each."""
-        owner = self._owner[split][windows]
-        location, deviation = self._raw
-        return self.naive_errors()[owner][:, None], (-location / deviation)[owner][:, None]
+    def error_units(self, split: Split, windows: Array) -> tuple[Array, Array]:
+        """Return the naive errors and the original zero for some windows, (B, 1, V) each."""
+        series = self._series[split][windows]
+        origin = -self.report_scale.means / self.report_scale.deviations
+        return self.naive_errors()[series][:, None], origin[series][:, None]
 
     def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
-        """What the task needs to judge forecasts of these targets.
+        """Return what the analysis of forecasts of these targets needs.
 
         Returns:
             naive_errors, origin: see errors_by_step, (N, 1, V).
@@ -445,40 +456,22 @@ class SeriesDataModule(PreparedDataModule):
             headline_baselines: names of those that the report compares with in words.
             series: name of the series of each target, (N,).
         """
-        window, variable = self.place(rows)
-        naive, origin = self.scales(split, window)
-        picked = np.broadcast_to(variable, (len(rows), variable.shape[1]))[:, None]  # (N, 1, V)
-
-        steps = np.arange(self.horizon)[:, None]
-
-        def of_targets(forecast: Forecast) -> Forecast:
-            def of_some(some: Array) -> Array:
-                # A window whose variables are targets of their own is forecast once.
-                each, place = np.unique(window[some], return_inverse=True)
-                found: Array = forecast(each)[place[:, None, None], steps, picked[some]]
-                return found
-
-            return of_some
-
-        known = self.baseline_forecasts(split)
+        window, variable = self.locate(rows)
+        naive_errors, origin = self.error_units(split, window)
+        variables = np.broadcast_to(variable, (len(rows), variable.shape[1]))[:, None]  # (N, 1, V)
+        forecasts = self.baseline_forecasts(split)
         names = np.array(self.series_names, dtype=object)
         return {
-            "naive_errors": np.take_along_axis(naive, picked, axis=2),
-            "origin": np.take_along_axis(origin, picked, axis=2),
+            "naive_errors": np.take_along_axis(naive_errors, variables, axis=2),
+            "origin": np.take_along_axis(origin, variables, axis=2),
             "times": np.asarray(self.times)[self.windows[split].first[window]],
-            "baselines": {name: of_targets(forecast) for name, forecast in known.items()},
-            "headline_baselines": [name for name in self.headline_baselines if name in known],
-            "series": names[self._owner[split][window]],
+            "baselines": {
+                name: forecast_targets(forecast, window, variables)
+                for name, forecast in forecasts.items()
+            },
+            "headline_baselines": [name for name in self.headline_baselines if name in forecasts],
+            "series": names[self._series[split][window]],
         }
-
-    def example(self, split: Split, index: int) -> Mapping[str, Any]:
-        """The values that were read before a target, (seq_len, V), and what it is."""
-        window, variable = self.place(np.array([index]))
-        past = self.windows[split].inputs(window, self.seq_len)[0][:, variable[0]]
-        name = self.series_names[self._owner[split][window[0]]]
-        begins = as_date(self.times[self.windows[split].first[window[0]]])
-        title = f"{self.variables[variable[0, 0]]} of {name}, from {begins}"
-        return {"history": past, "title": title}
 
 
 def check_settings(
@@ -488,10 +481,10 @@ def check_settings(
     report_in: str,
     target_columns: list[str] | None,
 ) -> None:
-    """Whether settings fit each other.
+    """Check that the settings fit each other.
 
     Raises:
-        ConfigError: two do not.
+        ConfigError: two of them do not.
     """
     if val_fraction + test_fraction >= 1:
         raise ConfigError(

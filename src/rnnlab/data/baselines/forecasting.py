@@ -1,4 +1,4 @@
-"""Forecasts without a network, that every network has to be held against.
+"""Baseline forecasts without a network.
 
 N steps, M targets, B of them in a batch, H steps of the horizon, V variables.
 """
@@ -16,16 +16,39 @@ from rnnlab.metrics.forecasting import in_pieces
 
 Array = NDArray[Any]
 Forecast = Callable[[Ints], Array]  # rows of targets (B,) -> (B, H, V)
-MAX_FITTED = 200_000  # windows that a ridge regression is fitted on
+MAX_RIDGE_WINDOWS = 200_000  # windows that a ridge regression is fitted on
+
+
+def forecast_targets(forecast: Forecast, windows: Ints, variables: Ints) -> Forecast:
+    """Return the forecasts of targets that are some variables of a window each.
+
+    Args:
+        forecast: rows of windows (B,) -> all variables (B, H, V').
+        windows: window of each target, (N,).
+        variables: variables of each target, (N, 1, V).
+
+    Returns:
+        Rows of targets (B,) -> (B, H, V).
+    """
+
+    def forecast_rows(rows: Ints) -> Array:
+        # Each window is forecast once, also if its variables are separate targets.
+        unique, positions = np.unique(windows[rows], return_inverse=True)
+        forecasts = forecast(unique)
+        steps = np.arange(forecasts.shape[1])[:, None]
+        selection: Array = forecasts[positions[:, None, None], steps, variables[rows]]
+        return selection
+
+    return forecast_rows
 
 
 def persistence(windows: Windows) -> Forecast:
-    """The last value, repeated."""
+    """Repeat the last value."""
     return lambda rows: np.repeat(windows.inputs(rows, 1), windows.horizon, axis=1)
 
 
 def drift(windows: Windows, slopes: Array) -> Forecast:
-    """The last value, and on from there as the series went in training.
+    """Continue from the last value with the mean step of training.
 
     Args:
         windows: the targets.
@@ -36,10 +59,10 @@ def drift(windows: Windows, slopes: Array) -> Forecast:
 
 
 def seasonal_naive(windows: Windows, season: int) -> Forecast:
-    """The last whole season, repeated.
+    """Repeat the last season.
 
     Args:
-        windows: the targets; each has at least a season before it.
+        windows: the targets; each has at least one season before it.
         season: steps.
     """
     steps = np.arange(windows.horizon) % season - season
@@ -47,51 +70,50 @@ def seasonal_naive(windows: Windows, season: int) -> Forecast:
 
 
 def constant(windows: Windows, values: Array) -> Forecast:
-    """The same value at all times, (M, V): such as the mean of training."""
+    """Forecast the same value at all times, (M, V), such as the mean of training."""
     return lambda rows: np.repeat(values[rows, None], windows.horizon, axis=1)
 
 
 class Ridge:
-    """Linear regression from a window to the horizon, in closed form; of each variable alone.
+    """Linear regression from a window to the horizon, in closed form, of each variable alone.
 
-    W = (X'X + c I)^-1 X'Y, with the last value of the window subtracted from X and Y where
-    `subtract_last`, and a column of ones.
+    W = (X'X + c I)^-1 X'Y. X has a column of ones. With `subtract_last`, the last value of the
+    window is subtracted from X and Y.
 
     Args:
-        window: values that are read.
-        shared: one W for all variables, else one for each.
+        seq_len: steps of the window.
+        shared: fit one W for all variables, else one for each.
         subtract_last: forecast the change from the last value.
         penalty: c.
     """
 
     def __init__(
-        self, window: int, shared: bool, subtract_last: bool, penalty: float = 1.0
+        self, seq_len: int, shared: bool, subtract_last: bool, penalty: float = 1.0
     ) -> None:
-        self.window, self.shared = window, shared
+        self.seq_len, self.shared = seq_len, shared
         self.subtract_last, self.penalty = subtract_last, penalty
-        self.weights: Array = np.empty(0)  # (V, window + 1, H)
+        self.weights: Array = np.empty(0)  # (V, seq_len + 1, H)
 
     def fit(self, train: Windows) -> "Ridge":
-        """Fit on training targets; on evenly spread ones where there are very many."""
-        chosen = np.arange(len(train))[:: -(-len(train) // MAX_FITTED)]
-        variables, width = train.values.shape[1], self.window + 1
+        """Fit on the training targets, or on evenly spaced ones if there are too many."""
+        sample = np.arange(len(train))[:: -(-len(train) // MAX_RIDGE_WINDOWS)]
+        variables, width = train.values.shape[1], self.seq_len + 1
         squares = np.zeros((variables, width, width))
         products = np.zeros((variables, width, train.horizon))
-        for rows in in_pieces(chosen, variables * max(width, train.horizon)):
-            read, last = self._read(train, rows)  # (V, B, window + 1), (V, B, 1)
-            ahead = train.targets(rows).transpose(2, 0, 1) - last  # (V, B, H)
-            squares += read.transpose(0, 2, 1) @ read
-            products += read.transpose(0, 2, 1) @ ahead
+        for rows in in_pieces(sample, variables * max(width, train.horizon)):
+            inputs, last = self._inputs(train, rows)  # (V, B, seq_len + 1), (V, B, 1)
+            targets = train.targets(rows).transpose(2, 0, 1) - last  # (V, B, H)
+            squares += inputs.transpose(0, 2, 1) @ inputs
+            products += inputs.transpose(0, 2, 1) @ targets
         if self.shared:
             squares, products = squares.sum(0, keepdims=True), products.sum(0, keepdims=True)
         self.weights = np.linalg.solve(squares + self.penalty * np.eye(width), products)
         return self
 
     def fit_once(self, train: Windows, key: Mapping[str, Any]) -> "Ridge":
-        """Fit, or take the weights that were fitted before for the same key."""
-        settings = [self.window, self.shared, self.subtract_last, self.penalty]
-        whole = {"ridge": settings, **key}
-        folder = cached(whole, lambda folder: self._save(train, folder))
+        """Fit, or load the weights from the cache if they were fitted before for the same key."""
+        settings = [self.seq_len, self.shared, self.subtract_last, self.penalty]
+        folder = cached({"ridge": settings, **key}, lambda folder: self._save(train, folder))
         self.weights = np.load(folder / "weights.npy")
         return self
 
@@ -99,40 +121,39 @@ class Ridge:
         np.save(folder / "weights.npy", self.fit(train).weights)
 
     def forecast(self, windows: Windows) -> Forecast:
-        """The forecasts of these targets."""
+        """Return the forecasts of these targets."""
 
-        def ahead(rows: Ints) -> Array:
-            read, last = self._read(windows, rows)
-            forecasts: Array = (read @ self.weights + last).transpose(1, 2, 0)  # (B, H, V)
+        def forecast_rows(rows: Ints) -> Array:
+            inputs, last = self._inputs(windows, rows)
+            forecasts: Array = (inputs @ self.weights + last).transpose(1, 2, 0)  # (B, H, V)
             return forecasts
 
-        return ahead
+        return forecast_rows
 
-    def _read(self, windows: Windows, rows: Ints) -> tuple[Array, Array]:
-        read = windows.inputs(rows, self.window).transpose(2, 0, 1).astype(np.float64)
-        last = read[:, :, -1:] * self.subtract_last  # (V, B, 1)
-        return np.concatenate([read - last, np.ones_like(last)], axis=2), last
+    def _inputs(self, windows: Windows, rows: Ints) -> tuple[Array, Array]:
+        values = windows.inputs(rows, self.seq_len).transpose(2, 0, 1).astype(np.float64)
+        last = values[:, :, -1:] * self.subtract_last  # (V, B, 1)
+        return np.concatenate([values - last, np.ones_like(last)], axis=2), last
 
 
-def har(train: Windows) -> Callable[[Windows], Forecast]:
-    """Heterogeneous autoregression of volatility (Corsi, 2009, https://doi.org/10.1093/jjfinec/nbp001).
+def fit_har(train: Windows) -> Callable[[Windows], Forecast]:
+    """Fit a heterogeneous autoregression of volatility.
 
-    Least squares of each step ahead on the last value and its means over 5 and 22 days, fitted on
-    training targets; the same for all series.
+    Corsi, 2009 (https://doi.org/10.1093/jjfinec/nbp001): least squares of each step ahead on the
+    last value and its means over 5 and 22 days; the same weights for all series.
+
+    Returns:
+        A function from targets to their forecasts.
     """
-    weights = np.linalg.lstsq(*_har_problem(train), rcond=None)[0]  # (4, H)
+    features = _har_features(train, np.arange(len(train)))  # (M, V, 4)
+    targets = train.targets(np.arange(len(train))).transpose(0, 2, 1)  # (M, V, H)
+    flat = features.reshape(-1, features.shape[2]), targets.reshape(-1, targets.shape[2])
+    weights = np.linalg.lstsq(*flat, rcond=None)[0]  # (4, H)
 
-    def made(windows: Windows) -> Forecast:
+    def forecast(windows: Windows) -> Forecast:
         return lambda rows: (_har_features(windows, rows) @ weights).transpose(0, 2, 1)
 
-    return made
-
-
-def _har_problem(train: Windows) -> tuple[Array, Array]:
-    rows = np.arange(len(train))
-    features = _har_features(train, rows)  # (M, V, 4)
-    targets = train.targets(rows).transpose(0, 2, 1)  # (M, V, H)
-    return features.reshape(-1, features.shape[2]), targets.reshape(-1, targets.shape[2])
+    return forecast
 
 
 def _har_features(windows: Windows, rows: Ints) -> Array:
@@ -142,18 +163,18 @@ def _har_features(windows: Windows, rows: Ints) -> Array:
 
 
 def ewma(windows: Windows, decay: float, history: int) -> Forecast:
-    """Exponentially weighted mean of the values before (RiskMetrics, 1996: decay .94 a day).
+    """Forecast the exponentially weighted mean of the last values (RiskMetrics, 1996).
 
     Args:
-        windows: the targets.
-        decay: weight of a value over that of the next one.
-        history: values that are weighted; each target has as many before it.
+        windows: the targets; each has at least `history` values before it.
+        decay: weight of a value relative to the next one; 0.94 for daily values.
+        history: values that are weighted.
     """
     weights = decay ** np.arange(history - 1, -1, -1.0)
     weights /= weights.sum()
 
-    def ahead(rows: Ints) -> Array:
+    def forecast_rows(rows: Ints) -> Array:
         mean = np.einsum("bnv,n->bv", windows.inputs(rows, history), weights)
         return np.repeat(mean[:, None], windows.horizon, axis=1)
 
-    return ahead
+    return forecast_rows

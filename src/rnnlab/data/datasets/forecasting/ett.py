@@ -78,7 +78,7 @@ class ETTDataModule(SeriesDataModule):
         known = Provenance("local", f"{self.path}/{file.name}", sha256=file_sha256(file))
         return Source(known, lambda: self.read(Path(file)), "csv")
 
-    def borders(self, series: Series) -> list[Array]:
+    def find_borders(self, series: Series) -> list[Array]:
         """See SeriesDataModule; by months of 30 days, counted from the first row."""
         ends = np.cumsum(MONTHS) * ROWS_A_MONTH[self.station[3]]
         if len(series.times) < ends[-1]:

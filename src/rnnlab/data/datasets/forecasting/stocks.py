@@ -1,5 +1,7 @@
 """Daily stock prices: their returns, their volatility, or the prices themselves."""
 
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -7,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.data.base import Split
-from rnnlab.data.baselines.forecasting import Forecast, constant, ewma, har
-from rnnlab.data.forecasting import Levels, SeriesDataModule
-from rnnlab.data.loaders.windows import Windows, differences, first_targets
+from rnnlab.data.baselines.forecasting import Forecast, constant, ewma, fit_har
+from rnnlab.data.forecasting import SeriesDataModule, SeriesVariables
+from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.prepared import Prepared, Source
 from rnnlab.data.readers.files import COMPRESSIONS, file_format
 from rnnlab.data.readers.series import Series, SeriesColumns, as_date, joined, read_series
+from rnnlab.data.scaling import differences
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.hub import Provenance, package_file, package_version
 from rnnlab.errors import ConfigError, DataError
@@ -45,7 +48,7 @@ class StocksDataModule(SeriesDataModule):
         self, forecast: Wanted = "return", close_column: str = "Close", **settings: Any
     ) -> None:
         super().__init__(**settings)
-        if self.targets or self.covariates:
+        if self.target_columns or self.covariate_columns:
             raise ConfigError(
                 "data.target_columns: stocks have data.forecast=return | volatility | price; for "
                 "columns of your own choose data=csv_series"
@@ -134,16 +137,16 @@ class StocksDataModule(SeriesDataModule):
         made = Series(values[kept], series.times[kept], offsets, columns, series.names)
         return super().prepare((made, notes), folder)
 
-    def levels(self, series: Series) -> Levels:
+    def select_variables(self, series: Series) -> SeriesVariables:
         """See SeriesDataModule."""
-        beside = ["range", "turnover"]
-        if self.forecast == "volatility":
-            beside = ["return", *beside]
-            size = np.abs(series.column("return"))
-            return Levels(size, ["|return|"], series.column(*beside), beside)
-        return Levels(series.column(self.forecast), [self.forecast], series.column(*beside), beside)
+        name: str = self.forecast
+        covariates = ["range", "turnover"]
+        targets = series.column("return" if name == "volatility" else name)
+        if name == "volatility":
+            name, covariates, targets = "|return|", ["return", *covariates], np.abs(targets)
+        return SeriesVariables(targets, [name], series.column(*covariates), covariates)
 
-    # What a forecast is held against.
+    # Baselines.
 
     @property
     def headline_baselines(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -152,25 +155,28 @@ class StocksDataModule(SeriesDataModule):
         return (special[self.forecast], "seasonal naive")
 
     def baseline_forecasts(self, split: Split) -> dict[str, Forecast]:
-        """See SeriesDataModule; and what is known of returns and of volatility."""
+        """See SeriesDataModule; with the usual forecasts of returns and of volatility."""
         windows = self.windows[split]
         forecasts = super().baseline_forecasts(split)
         if self.forecast == "return":
-            nothing = np.zeros((len(windows), 1), dtype=np.float32)
-            return {"random walk": constant(windows, nothing), **forecasts}
+            zeros = np.zeros((len(windows), 1), dtype=np.float32)
+            return {"random walk": constant(windows, zeros), **forecasts}
         if self.forecast == "volatility" and self.history > EWMA_DAYS:
-            first = first_targets(self._starts, self._borders, 22, self.horizon)["train"]
-            model = har(Windows(self.level, first, self.horizon))
-            known = {"HAR": model(windows), "EWMA": ewma(windows, EWMA_DECAY, EWMA_DAYS)}
-            return {**known, **forecasts}
+            special = {"HAR": self.har(windows), "EWMA": ewma(windows, EWMA_DECAY, EWMA_DAYS)}
+            return {**special, **forecasts}
         return forecasts
 
+    @cached_property
+    def har(self) -> Callable[[Windows], Forecast]:
+        """Heterogeneous autoregression, fitted once; see fit_har."""
+        return fit_har(self.train_windows(22))
+
     def naive_errors(self) -> NDArray[Any]:
-        """See SeriesDataModule; of a return, the naive forecast is that the price stays."""
+        """See SeriesDataModule; the naive forecast of a return is an unchanged price."""
         if self.forecast != "return":
             return super().naive_errors()
         ranges = zip(self._starts, self._borders[0], strict=True)
-        return np.stack([np.abs(self.level[begin:end]).mean(axis=0) for begin, end in ranges])
+        return np.stack([np.abs(self.targets[begin:end]).mean(axis=0) for begin, end in ranges])
 
 
 def ticker(file: Path) -> str:

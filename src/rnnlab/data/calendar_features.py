@@ -1,0 +1,49 @@
+"""Calendar features of time stamps: hour of the day, day of the week, time of the year."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlab.errors import ConfigError, did_you_mean
+
+DAY_SECONDS = 86_400
+Phase = Callable[[NDArray[np.int64]], NDArray[np.float64]]
+CYCLES: Mapping[str, Phase] = {  # seconds since 1970 -> position in the cycle, 0..1
+    "hour": lambda times: (times % DAY_SECONDS) / DAY_SECONDS,
+    "weekday": lambda times: ((times // DAY_SECONDS + 3) % 7) / 7,  # 1970-01-01 was a Thursday
+    "year": lambda times: (times / DAY_SECONDS / 365.2425) % 1,
+}
+
+
+def calendar_features(times: NDArray[np.int64], cycles: Sequence[str]) -> NDArray[np.float32]:
+    """Return sine and cosine of the position of each time stamp in each cycle.
+
+    Args:
+        times: seconds since 1970, (N,).
+        cycles: of hour | weekday | year.
+
+    Returns:
+        (N, 2 * cycles). They are known in advance, so they leak nothing.
+    """
+    angles = [2 * np.pi * CYCLES[name](times) for name in cycles]
+    columns = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
+    empty = np.empty((len(times), 0))
+    return np.column_stack(columns or [empty]).astype(np.float32)
+
+
+def calendar_names(cycles: Sequence[str]) -> list[str]:
+    """Return the name of each calendar feature, 2 per cycle."""
+    return [f"{name} {wave}" for name in cycles for wave in ("sine", "cosine")]
+
+
+def check_calendar(cycles: Sequence[str]) -> list[str]:
+    """Return the names unchanged if all of them exist.
+
+    Raises:
+        ConfigError: one does not.
+    """
+    for name in cycles:
+        if name not in CYCLES:
+            raise ConfigError(f"data.calendar: {name!r}; {did_you_mean(name, CYCLES)}")
+    return list(cycles)
