@@ -147,7 +147,7 @@ def test_a_long_line_is_split_too(tmp_path: Path) -> None:
         ({"vocab_size": 4}, "data.vocab_size=4: data.tokens=words needs at least 5"),
         ({"vocab_size": 99, "tokens": "bpe"}, "data.tokens=bpe needs at least 260"),
         ({"val_fraction": 0.6, "test_fraction": 0.4}, "leave nothing for training"),
-        ({"encoding": "utf-16"}, "data.encoding=utf-16: is not read"),
+        ({"encoding": "utf-99"}, "data.encoding=utf-99: unknown encoding"),
         ({"path": None}, "data.path: must be given"),
     ],
 )

@@ -25,6 +25,8 @@ WRITERS = {
     "json": lambda table, path: table.to_json(path, orient="records"),
     "jsonl": lambda table, path: table.to_json(path, orient="records", lines=True),
     "parquet": lambda table, path: table.to_parquet(path),
+    "feather": lambda table, path: table.to_feather(path),
+    "xlsx": lambda table, path: table.to_excel(path, index=False),
 }
 
 
@@ -41,15 +43,17 @@ def cells(path, **settings):
     return read(path, **settings).to_numpy().tolist()
 
 
-ENDINGS = [f"{kind}{packed}" for kind in WRITERS for packed in ("", ".gz", ".xz")]
+COMPRESSORS = {".gz": gzip.compress, ".xz": lzma.compress}
 
 
-@pytest.fixture(params=[ending for ending in ENDINGS if not ending.startswith("parquet.")])
+@pytest.fixture(params=[(name, packed) for name in WRITERS for packed in ("", *COMPRESSORS)])
 def table_file(request, tmp_path):
-    ending = request.param
-    path = tmp_path / f"reviews.{ending}"
-    WRITERS[ending.split(".")[0]](pd.DataFrame(ROWS), path)
-    return path
+    name, packed = request.param
+    path = tmp_path / f"reviews.{name}"
+    WRITERS[name](pd.DataFrame(ROWS), path)
+    if not packed:
+        return path
+    return write(tmp_path / f"reviews.{name}{packed}", COMPRESSORS[packed](path.read_bytes()))
 
 
 def test_every_kind_of_file_is_read_alike(table_file):
@@ -214,9 +218,24 @@ def test_a_damaged_archive(tmp_path):
     refused(write(tmp_path / "a.csv.zip", CSV), "cannot be read: .*zip")
 
 
-def test_a_compression_without_its_package(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "zstandard", None)
-    refused(write(tmp_path / "a.csv.zst", CSV), r"\.zst files need .*: pip install zstandard")
+@pytest.mark.parametrize("sheets", [0, 2])
+def test_an_excel_file_needs_one_sheet_with_content(tmp_path, sheets):
+    path = tmp_path / "a.xlsx"
+    table = pd.DataFrame({"text": ["a"], "label": [1]})
+    with pd.ExcelWriter(path) as writer:
+        pd.DataFrame().to_excel(writer, sheet_name="empty", index=False)
+        table.to_excel(writer, sheet_name="one", index=False)
+    assert cells(path) == [["a", "1"]]
+    with pd.ExcelWriter(path) as writer:
+        pd.DataFrame().to_excel(writer, sheet_name="empty", index=False)
+        for name in ["one", "two"][:sheets]:
+            table.to_excel(writer, sheet_name=name, index=False)
+    refused(path, "exactly one sheet .* there are " + ("2: one, two" if sheets else "0"))
+
+
+def test_an_excel_file_without_its_package(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    refused(write(tmp_path / "a.xlsx", CSV), r"openpyxl: pip install 'rnnlab\[xlsx\]'$")
 
 
 @pytest.mark.parametrize(
@@ -280,6 +299,9 @@ def test_a_cell_of_a_megabyte_and_emoji_are_read(tmp_path):
         ("a.json", json.dumps({"data": [{"text": "a", "label": 1}]}), "choices: data"),
         ("a.jsonl", '{"text": "a", "label": 1}\n{"te', "cannot be read as jsonl: ."),
         ("a.parquet", "PAR1", "cannot be read as parquet: ."),
+        ("a.feather", "FEA1", "cannot be read as feather: ."),
+        ("a.xlsx", "PK no archive", "cannot be read: File is not a zip file"),
+        ("a.xlsx", b"PK\x05\x06" + bytes(18), "cannot be read as xlsx: ."),
     ],
 )
 def test_a_malformed_file(tmp_path, name, content, message):

@@ -15,7 +15,6 @@ byte-order mark is dropped. A mark of another encoding, an invalid byte or a zer
 import bz2
 import codecs
 import gzip
-import importlib
 import io
 import lzma
 import zipfile
@@ -298,19 +297,10 @@ def _open_zip(path: Path) -> Iterator[IO[bytes]]:
             yield file
 
 
-@contextmanager
-def _open_zst(path: Path) -> Iterator[IO[bytes]]:
-    try:
-        zstandard = importlib.import_module("zstandard")
-    except ImportError as error:
-        raise DataError(
-            f"{path}: .zst files need the package zstandard: pip install zstandard"
-        ) from error
-    with path.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw) as file:
-        try:
-            yield file
-        except zstandard.ZstdError as error:
-            raise EOFError(str(error)) from error
+def _open_zst(path: Path) -> Any:
+    import pyarrow
+
+    return pyarrow.input_stream(str(path), compression="zstd")
 
 
 OPENERS: dict[str, Callable[[Path], AbstractContextManager[Any]]] = {
