@@ -1,4 +1,4 @@
-"""Values as words of Hydra's command line, and back."""
+"""Conversion between plain values and overrides of Hydra's command line."""
 
 import re
 from collections.abc import Mapping
@@ -8,20 +8,20 @@ from typing import Any
 
 from rnnlab.errors import ConfigError
 
-BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.-]*")  # needs no quotes ...
-RESERVED = {"null", "true", "false", "nan", "inf"}  # ... unless Hydra reads it as something else
+BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.-]*")  # strings that need no quotes ...
+RESERVED = {"null", "true", "false", "nan", "inf"}  # ... unless Hydra reads them as other values
 
 
-def text(value: Any) -> str:
-    """The text behind `key=` that Hydra reads back as this value.
+def format_override(value: Any) -> str:
+    """Return the text after `key=` that Hydra parses as this value.
 
     Args:
         value: None, a boolean, a number, a string, or lists and dictionaries of these.
 
     Raises:
-        ConfigError: Hydra has no spelling for it.
+        ConfigError: the value has no representation in Hydra's syntax.
 
-    >>> text([None, 1e-05, "a b", {"deep": True}])
+    >>> format_override([None, 1e-05, "a b", {"deep": True}])
     "[null,1e-05,'a b',{deep:true}]"
     """
     if value is None:
@@ -31,19 +31,19 @@ def text(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, str):
-        return value if _is_bare(value) else _quoted(value)
+        return value if _is_bare(value) else _quote(value)
     if isinstance(value, list | tuple):
-        return f"[{','.join(text(member) for member in value)}]"
+        return f"[{','.join(format_override(member) for member in value)}]"
     if isinstance(value, Mapping):
-        return f"{{{','.join(f'{_name(k)}:{text(v)}' for k, v in value.items())}}}"
-    raise ConfigError(f"{value!r}: a {type(value).__name__} cannot stand on a command line")
+        return f"{{{','.join(f'{_name(k)}:{format_override(v)}' for k, v in value.items())}}}"
+    raise ConfigError(f"{value!r}: a {type(value).__name__} cannot be written on a command line")
 
 
 def _is_bare(value: str) -> bool:
     return BARE.fullmatch(value) is not None and value.lower() not in RESERVED
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     from hydra.core.override_parser.types import Quote, QuotedString
 
     return QuotedString(value, Quote.single).with_quotes()
@@ -56,41 +56,43 @@ def _name(key: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Word:
-    """A word of the command line.
+class Override:
+    """An override of the command line.
 
     Attributes:
-        given: the whole.
-        key: a dotted key or a group, without the sign before it.
+        text: the override as typed.
+        key: a dotted key or a group, without its sign.
         sign: "", "+", "++" or "~".
-        value: what stands behind the `=`; a sweep as Hydra's own object; None where there is none.
-        is_sweep: whether that is several values, such as `choice(...)`.
+        value: the value after `=`; Hydra's own object for a sweep; None without a value.
+        is_sweep: whether the value is several values, such as `choice(...)`.
     """
 
-    given: str
+    text: str
     key: str
     sign: str
     value: Any
     is_sweep: bool
 
 
-def read_word(word: str) -> Word:
-    """A word as Hydra's own parser understands it.
+def parse_override(text: str) -> Override:
+    """Parse an override with Hydra's parser.
 
     Raises:
-        ConfigError: Hydra does not understand it.
+        ConfigError: the syntax is invalid.
     """
     from hydra.errors import HydraException
 
     try:
-        override: Any = _parser().parse_override(word)
+        override: Any = _parser().parse_override(text)
         value = override.value()
     except (HydraException, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise ConfigError(f"{word}: Hydra cannot read it, {reason}") from error
+        raise ConfigError(f"{text}: Hydra cannot read it, {reason}") from error
     key = override.get_key_element()
     name = key.lstrip("+~")
-    return Word(word, name, key.removesuffix(name), unquoted(value), override.is_sweep_override())
+    return Override(
+        text, name, key.removesuffix(name), unquote(value), override.is_sweep_override()
+    )
 
 
 @cache
@@ -100,14 +102,14 @@ def _parser() -> Any:
     return OverridesParser.create()
 
 
-def unquoted(value: Any) -> Any:
-    """The value without Hydra's marks of quotes, within lists and dictionaries too."""
+def unquote(value: Any) -> Any:
+    """Replace Hydra's quoted strings by plain ones, also in lists and dictionaries."""
     from hydra.core.override_parser.types import QuotedString
 
     if isinstance(value, QuotedString):
         return value.text
     if isinstance(value, list):
-        return [unquoted(member) for member in value]
+        return [unquote(member) for member in value]
     if isinstance(value, dict):
-        return {unquoted(key): unquoted(member) for key, member in value.items()}
+        return {unquote(key): unquote(member) for key, member in value.items()}
     return value

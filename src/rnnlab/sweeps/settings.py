@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from rnnlab.config.overrides import Word, read_word
+from rnnlab.config.overrides import Override, parse_override
 from rnnlab.config.schema import Component, RunConfig, component_problems, signature_problems
 from rnnlab.config.types import NonNegativeInt, PositiveFloat, PositiveInt
 from rnnlab.errors import ConfigError, did_you_mean
@@ -147,9 +147,9 @@ class CliOverrides:
         base: of all runs.
     """
 
-    search: list[Word]
-    space: list[Word]
-    base: list[Word]
+    search: list[Override]
+    space: list[Override]
+    base: list[Override]
 
     @classmethod
     def sort(cls, words: Sequence[str], of_runs: set[str]) -> "CliOverrides":
@@ -161,7 +161,7 @@ class CliOverrides:
         asked, problems = cls([], [], []), []
         for given in words:
             try:
-                word = read_word(given)
+                word = parse_override(given)
                 asked._place(word, of_runs).append(word)
             except ConfigError as error:
                 problems.append(str(error))
@@ -169,7 +169,7 @@ class CliOverrides:
             raise ConfigError("\n".join(problems))
         return asked
 
-    def _place(self, word: Word, of_runs: set[str]) -> list[Word]:
+    def _place(self, word: Override, of_runs: set[str]) -> list[Override]:
         """The list that a word belongs to."""
         first = re.split(r"[./@]", word.key)[0]
         if word.key.startswith("space.") or (word.is_sweep and first not in SWEEP_KEYS):
@@ -180,11 +180,11 @@ class CliOverrides:
             place = self.base
         if first not in {*SWEEP_KEYS, *of_runs}:
             raise ConfigError(
-                f"{word.given}: {first} is no setting of a search, nor of a run; "
+                f"{word.text}: {first} is no setting of a search, nor of a run; "
                 f"{did_you_mean(first, {*SWEEP_KEYS, *of_runs})}"
             )
         if place is self.search and word.is_sweep:
-            raise ConfigError(f"{word.given}: {word.key} is of the search itself; give one value")
+            raise ConfigError(f"{word.text}: {word.key} is of the search itself; give one value")
         return place
 
     def overrides(self) -> Iterator[str]:
@@ -195,9 +195,9 @@ class CliOverrides:
             if word.key in GROUPS and word.value is None:
                 yield f"~{word.key}"
             elif word.key in GROUPS or word.sign == "~":
-                yield word.given
+                yield word.text
             else:
-                yield f"++{word.given.lstrip('+')}"
+                yield f"++{word.text.lstrip('+')}"
 
     def applied(self, plain: dict[str, Any]) -> dict[str, Any]:
         """The settings with the words of the runs."""
@@ -212,9 +212,9 @@ class CliOverrides:
         for word in self.base:
             key = None if word.sign == "~" else dimension_of(space, word.key)
             if key is None:
-                base.append(word.given)
+                base.append(word.text)
                 continue
-            base += [] if conditions_of(space[key]) else [word.given]
+            base += [] if conditions_of(space[key]) else [word.text]
             space, settled[key] = fix_dimension(space, key, word.value), word.value
         gone = before.keys() - space.keys()
         points = list(compatible_points(plain.get("enqueue") or [], settled, gone))
@@ -236,7 +236,7 @@ def compatible_points(points: Any, settled: Mapping[str, Any], gone: Set[str]) -
             yield {key: value for key, value in point.items() if key not in gone}
 
 
-def add_dimension(space: dict[str, Any], word: Word) -> dict[str, Any]:
+def add_dimension(space: dict[str, Any], word: Override) -> dict[str, Any]:
     """The space with a dimension of the command line, which may take one out, too.
 
     Raises:
@@ -246,10 +246,10 @@ def add_dimension(space: dict[str, Any], word: Word) -> dict[str, Any]:
     key = dimension_of(space, name)
     if word.sign != "~":
         typed = isinstance(word.value, Mapping | list)  # as in YAML, where a list has the choices
-        values = word.value if typed else word.given.partition("=")[2]
+        values = word.value if typed else word.text.partition("=")[2]
         return {**space, key or f"{word.sign}{name}": values}
     if key is None:
-        raise ConfigError(f"{word.given}: no such dimension; {did_you_mean(name, space)}")
+        raise ConfigError(f"{word.text}: no such dimension; {did_you_mean(name, space)}")
     return remove_dimension(space, key)
 
 
@@ -383,7 +383,7 @@ def base_problems(plain: Mapping[str, Any]) -> Iterator[str]:
     """Of the words that all runs have."""
     for given in plain.get("base") or []:
         try:
-            word = read_word(str(given))
+            word = parse_override(str(given))
         except ConfigError as error:
             yield f"base: {error}"
             continue

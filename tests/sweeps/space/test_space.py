@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlab.config.overrides import text
+from rnnlab.config.overrides import format_override
 from rnnlab.errors import ConfigError
 from rnnlab.sweeps.space.dimensions import Space
 from rnnlab.sweeps.space.distributions import Choices, Range
@@ -186,7 +186,7 @@ def test_lists_are_held_as_text_and_come_back_as_lists() -> None:
     space = Space.parse({"data.calendar": [["hour"], ["hour", "year"], []], "x": [None, True]})
     for trial, values in draws(space, 20):
         assert isinstance(values["data.calendar"], list)
-        assert trial.params["data.calendar"] == text(values["data.calendar"])
+        assert trial.params["data.calendar"] == format_override(values["data.calendar"])
         assert space.values(trial.params) == values
         assert space.params(values) == trial.params
         assert space.words(trial.params) == space.words(values)
@@ -212,7 +212,7 @@ values = st.recursive(
 @settings(max_examples=50, deadline=None)
 @given(values)
 def test_the_words_of_a_value_are_read_back_as_that_value(value: Any) -> None:
-    override = OverridesParser.create().parse_override(f"task.x={text(value)}")
+    override = OverridesParser.create().parse_override(f"task.x={format_override(value)}")
     assert not override.is_sweep_override()
     assert override.value() == value
     assert type(override.value()) is type(value)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.config.overrides import read_word, text
+from rnnlab.config.overrides import format_override, parse_override
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.sweeps.space.distributions import Domain, Fixed, holdable, read_domain, same, show
 
@@ -106,7 +106,7 @@ class Space:
             values: by key; as `suggest` returns them, or as Optuna holds them.
         """
         return [
-            f"{key}={text(dimension.domain.value(values[key]))}"
+            f"{key}={format_override(dimension.domain.value(values[key]))}"
             for key, dimension in self.dimensions.items()
             if key in values
         ]
@@ -241,7 +241,7 @@ def read_dimension(key: str, raw: Any) -> Dimension:
 def is_key(key: str) -> bool:
     """Whether Hydra would take it before the `=`, with a plus or without."""
     try:
-        word = read_word(f"{key}=0")
+        word = parse_override(f"{key}=0")
     except ConfigError:
         return False
     return bool(word.key) and word.sign != "~" and f"{word.sign}{word.key}" == key
@@ -259,7 +259,7 @@ def read_conditions(raw: Any) -> dict[str, tuple[Any, ...]]:
     if not isinstance(raw, str) or "=" not in raw:
         raise ConfigError(wanted.format(show(raw)))
     try:
-        word = read_word(raw)
+        word = parse_override(raw)
         values = read_domain(raw.partition("=")[2]).grid()
     except ConfigError as error:
         raise ConfigError(wanted.format(raw)) from error

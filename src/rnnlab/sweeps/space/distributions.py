@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rnnlab.config.overrides import read_word, text, unquoted
+from rnnlab.config.overrides import format_override, parse_override, unquote
 from rnnlab.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Choices:
         for value in self.values:
             if same(holdable(value), holdable(held)):
                 return value
-        raise ConfigError(f"must be one of {', '.join(map(text, self.values))}")
+        raise ConfigError(f"must be one of {', '.join(map(format_override, self.values))}")
 
     def plain(self) -> dict[str, Any]:
         """See Domain."""
@@ -188,7 +188,7 @@ class Fixed:
     def value(self, held: Any) -> Any:
         """See Domain."""
         if not same(holdable(held), holdable(self.only)):
-            raise ConfigError(f"must be {text(self.only)}, at which the space holds it")
+            raise ConfigError(f"must be {format_override(self.only)}, at which the space holds it")
         return self.only
 
     def plain(self) -> dict[str, Any]:
@@ -198,7 +198,7 @@ class Fixed:
 
 def holdable(value: Any) -> Any:
     """What Optuna can hold: lists and dictionaries become their text on the command line."""
-    return text(value) if isinstance(value, list | tuple | Mapping) else value
+    return format_override(value) if isinstance(value, list | tuple | Mapping) else value
 
 
 def same(one: Any, other: Any) -> bool:
@@ -280,7 +280,7 @@ def read_choices(values: Any, given: str) -> Choices:
     held = [holdable(value) for value in values]
     twice = [value for i, value in enumerate(held) if value in held[:i]]
     if twice:
-        raise ConfigError(f"{given}: {text(twice[0])} is there twice; drop one")
+        raise ConfigError(f"{given}: {format_override(twice[0])} is there twice; drop one")
     return Choices(tuple(values))
 
 
@@ -289,7 +289,7 @@ def unspeakable(value: Any) -> str | None:
     if isinstance(value, float) and not math.isfinite(value):
         return f"{value} is no number to compare; null is off"
     try:
-        text(value)
+        format_override(value)
     except ConfigError as error:
         return str(error)
     return None
@@ -351,7 +351,7 @@ def read_sweep_text(raw: str) -> Domain:
     plugin includes it.) They keep their order, so a sampler knows that they are numbers.
     """
     try:
-        word = read_word(f"x={raw}")
+        word = parse_override(f"x={raw}")
     except ConfigError as error:
         reason = str(error).partition(": ")[2]
         raise ConfigError(f"={raw}: {reason}; one string with such signs needs quotes") from error
@@ -379,7 +379,7 @@ def _from_sweep(sweep: Any, raw: str) -> Domain:
     if isinstance(sweep, RangeSweep):
         return _from_range(sweep, raw)
     if isinstance(sweep, ChoiceSweep):
-        return read_choices([unquoted(value) for value in sweep.list], f"={raw}")
+        return read_choices([unquote(value) for value in sweep.list], f"={raw}")
     raise ConfigError(f"={raw}: is no list of values; write them out, as in choice(a, b)")
 
 
