@@ -64,10 +64,10 @@ def check_outcome(study: "OpenStudy") -> None:
     Raises:
         SearchFailed: no trial is complete.
     """
-    from rnnlab.sweeps.report.report import best_of
+    from rnnlab.sweeps.report.ranking import best_trial
     from rnnlab.sweeps.scheduler import SearchFailed
 
-    if best_of(study.optuna_study) is None:
+    if best_trial(study.optuna_study) is None:
         raise SearchFailed(
             f"no trial is complete; how each ended: {study.folder / 'trials.csv'}, what the "
             f"processes said: {study.folder / 'logs'}"
@@ -301,7 +301,8 @@ def keep_best(spec: "SearchSpec", study: "OpenStudy", started: "Sequence[Runner]
 
 def report(spec: "SearchSpec", study: "OpenStudy", repeats: "optuna.Study | None" = None) -> None:
     """Write the report, and print how the search ended."""
-    from rnnlab.sweeps.report.report import print_summary, write_report
+    from rnnlab.sweeps.report.report import write_report
+    from rnnlab.sweeps.report.summary import print_summary
     from rnnlab.sweeps.study.repeats import find_repeats
 
     repeats = repeats or find_repeats(spec, study)

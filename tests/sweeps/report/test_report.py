@@ -17,21 +17,20 @@ from rich.console import Console
 
 from rnnlab.metrics.significance import Repeated, compare_repeats, seeds_needed, sign_flip_p
 from rnnlab.plots.figures import save
-from rnnlab.sweeps.report import plots as sweep_plots
-from rnnlab.sweeps.report.page import Page, write_page
-from rnnlab.sweeps.report.records import Dimension, Objective, Search, Trial
-from rnnlab.sweeps.report.report import (
-    best_of,
-    command,
-    compare,
-    front_of,
-    importance,
-    print_summary,
+from rnnlab.sweeps.report.importance import setting_importance
+from rnnlab.sweeps.report.page import Page, Section, write_page
+from rnnlab.sweeps.report.plots.parallel import score_colours
+from rnnlab.sweeps.report.plots.slices import FIRST_SETTINGS, order_dimensions
+from rnnlab.sweeps.report.ranking import best_trial, compare_configurations, pareto_front
+from rnnlab.sweeps.report.records import DimensionRecord, Objective, SearchRecord, TrialRecord
+from rnnlab.sweeps.report.report import write_report
+from rnnlab.sweeps.report.search_records import (
     read_curves,
-    searched,
-    state_of,
-    write_report,
+    record_state,
+    search_records,
+    trial_command,
 )
+from rnnlab.sweeps.report.summary import print_summary
 from tests.helpers import example_sweep as a_sweep
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -89,12 +88,12 @@ def test_the_table_has_every_trial(reported: tuple[optuna.Study, Path, list[Path
 def test_the_summary_is_for_programs(reported: tuple[optuna.Study, Path, list[Path]]) -> None:
     study, folder, _ = reported
     told = json.loads((folder / "summary.json").read_text())
-    best = best_of(study)
+    best = best_trial(study)
     assert best is not None
     assert told["best"]["number"] == best.number
     assert told["best"]["values"] == {"val/mse": best.value}
     assert told["best"]["params"] == best.params
-    assert told["best"]["command"] == command(best)
+    assert told["best"]["command"] == trial_command(best)
     assert told["front"] is None
     ended = {"complete": 16, "pruned": 5, "infeasible": 2, "failed": 1}
     assert told["counts"] == {**ended, "running": 1, "waiting": 1}
@@ -147,16 +146,28 @@ def test_the_page_escapes_what_it_shows(reported: tuple[optuna.Study, Path, list
 def test_a_hostile_message_stays_text(tmp_path: Path) -> None:
     bad = '"><script>alert(1)</script>$name &amp;'
     values = {"name": bad, "command": bad, "message": bad, "failure": bad, "params": {bad: bad}}
-    trial = Trial(0, "complete", (1.0,), 1.0, *[values["params"]], 1.0, 1, 1, bad, bad, 1, bad)
-    search = Search(
-        bad, bad, (Objective(bad, "min"),), (Dimension(bad, 0, 0, False, (bad,)),), (trial,), (0,)
+    trial = TrialRecord(
+        0, "complete", (1.0,), 1.0, *[values["params"]], 1.0, 1, 1, bad, bad, 1, bad
     )
-    page = Page(search, bad, {bad: {bad: bad}, "space": {bad: bad}}, [], {bad: bad})
+    search = SearchRecord(
+        bad,
+        bad,
+        (Objective(bad, "min"),),
+        (DimensionRecord(bad, 0, 0, False, (bad,)),),
+        (trial,),
+        (0,),
+    )
+    figure = tmp_path / "figure.png"
+    figure.write_bytes(b"")
+    long = {f"{bad}{i}": bad for i in range(20)}
+    settings = {bad: {bad: bad}, "long": long, "space": {bad: bad}}
+    page = Page(search, bad, settings, [Section(bad, bad, figure)], {bad: bad})
     text = write_page(page, tmp_path / "report.html").read_text()
+    assert text.count("<summary>") == 2, "the long setting and the failure"
     assert "<script>alert" not in text
     assert not Elements(text).open
     assert [tag for tag, _ in Elements(text).found].count("script") == 1
-    assert "&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;$name &amp;amp;" in text
+    assert "&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;$name &amp;amp;" in text
 
 
 @pytest.mark.parametrize(
@@ -201,17 +212,17 @@ def test_one_parameter_and_one_that_is_fixed(tmp_path: Path) -> None:
 
 def test_best_is_feasible_complete_and_first() -> None:
     study = a_sweep.new_study()
-    assert best_of(study) is None
+    assert best_trial(study) is None
     a_sweep.add(study, "pruned", [0.001])
     a_sweep.add(study, values=[0.5])
     a_sweep.add(study, values=[0.25])
     a_sweep.add(study, values=[0.25])
     broken = optuna.trial.create_trial(value=0.01, constraints={"out of memory": 1.0})
     study.add_trial(broken)
-    best = best_of(study)
+    best = best_trial(study)
     assert best is not None
     assert best.number == 2
-    assert state_of(study.trials[4]) == "infeasible"
+    assert record_state(study.trials[4]) == "infeasible"
 
 
 @given(
@@ -221,9 +232,9 @@ def test_best_is_feasible_complete_and_first() -> None:
 def test_the_front_is_optunas(values: list[tuple[int, int]], directions: tuple[str, str]) -> None:
     study = optuna.create_study(directions=list(directions))
     study.add_trials([optuna.trial.create_trial(values=list(pair)) for pair in values])
-    numbers = {trial.number for trial in front_of(study)}
+    numbers = {trial.number for trial in pareto_front(study)}
     assert numbers == {trial.number for trial in study.best_trials}
-    best = best_of(study)
+    best = best_trial(study)
     assert best is not None
     assert best.number in numbers
     better = max if directions[0] == "maximize" else min
@@ -248,28 +259,28 @@ def test_two_objectives(tmp_path: Path) -> None:
 def test_a_command_survives_a_shell() -> None:
     words = ["data=sine", "model.name='a b'", "+x=[1, 2]", "note=$HOME"]
     trial = optuna.trial.create_trial(value=1.0, user_attrs={"overrides": words})
-    assert shlex.split(command(trial)) == ["python", "train.py", *words]
-    assert command(optuna.trial.create_trial(value=1.0)) == ""
+    assert shlex.split(trial_command(trial)) == ["python", "train.py", *words]
+    assert trial_command(optuna.trial.create_trial(value=1.0)) == ""
 
 
 def test_importance_says_why_it_is_not_known() -> None:
     study = a_sweep.new_study()
     for _ in range(4):
         a_sweep.add(study)
-    assert importance(study).shares == {}
-    assert "4 trials are complete, and at least 5" in importance(study).remark
+    assert setting_importance(study).shares == {}
+    assert "4 trials are complete, and at least 5" in setting_importance(study).remark
     a_sweep.add(study)
-    assert "first guess from 5" in importance(study).remark
+    assert "first guess from 5" in setting_importance(study).remark
     for _ in range(50):
         a_sweep.add(study)
-    found = importance(study)
+    found = setting_importance(study)
     assert next(iter(found.shares)) == "optimizer.lr", "the score is a function of it"
     assert found.remark == ""
 
     alike = a_sweep.new_study()
     for _ in range(8):
         a_sweep.add(alike, values=[0.5])
-    assert "same score" in importance(alike).remark
+    assert "same score" in setting_importance(alike).remark
 
 
 def test_curves_count_epochs_where_an_epoch_has_several_validations(tmp_path: Path) -> None:
@@ -288,9 +299,9 @@ def test_curves_count_epochs_where_an_epoch_has_several_validations(tmp_path: Pa
 
 
 def test_the_four_knobs_come_first() -> None:
-    names = ["model", *reversed(sweep_plots.KNOBS), "model.dropout"]
-    ordered = sweep_plots.knobs_first([Dimension(name, 0, 1) for name in names])
-    assert [d.name for d in ordered] == [*sweep_plots.KNOBS, "model", "model.dropout"]
+    names = ["model", *reversed(FIRST_SETTINGS), "model.dropout"]
+    ordered = order_dimensions([DimensionRecord(name, 0, 1) for name in names])
+    assert [d.name for d in ordered] == [*FIRST_SETTINGS, "model", "model.dropout"]
 
 
 def test_dimensions_follow_the_space_and_grow_with_it(tmp_path: Path) -> None:
@@ -300,30 +311,30 @@ def test_dimensions_follow_the_space_and_grow_with_it(tmp_path: Path) -> None:
         space = {"optimizer.lr": optuna.distributions.FloatDistribution(low, high, log=True)}
         a_sweep.add(study, params=params, space=space)
     a_sweep.add(study, params=a_sweep.drawn(3))
-    found = {d.name: d for d in searched(study, tmp_path).dimensions}
+    found = {d.name: d for d in search_records(study, tmp_path).dimensions}
     assert list(found) == ["model", "model.forget_bias", *list(a_sweep.SPACE)[2:]]
-    assert found["optimizer.lr"] == Dimension("optimizer.lr", 1e-4, 1e-1, log=True)
-    assert found["model"].place("lstm") == 1
+    assert found["optimizer.lr"] == DimensionRecord("optimizer.lr", 1e-4, 1e-1, log=True)
+    assert found["model"].coordinate("lstm") == 1
 
 
-def a_plain_search(scores: list[float], mode: str = "min") -> Search:
-    trials = [Trial(i, "complete", (score,)) for i, score in enumerate(scores)]
-    return Search("s", "score", (Objective("score", mode),), (), tuple(trials), ())
+def a_plain_search(scores: list[float], mode: str = "min") -> SearchRecord:
+    trials = [TrialRecord(i, "complete", (score,)) for i, score in enumerate(scores)]
+    return SearchRecord("s", "score", (Objective("score", mode),), (), tuple(trials), ())
 
 
 def test_the_best_so_far_has_steps_where_something_better_came() -> None:
     scores = [math.inf, 3.0, 5.0, 2.0, 2.0, 1.0]
-    assert a_plain_search(scores).best_so_far(0) == [(1, 3.0), (3, 2.0), (5, 1.0)]
-    assert a_plain_search(scores[1:], "max").best_so_far(0) == [(0, 3.0), (1, 5.0)]
+    assert a_plain_search(scores).running_best(0) == [(1, 3.0), (3, 2.0), (5, 1.0)]
+    assert a_plain_search(scores[1:], "max").running_best(0) == [(0, 3.0), (1, 5.0)]
 
 
 def test_a_few_trials_that_learnt_nothing_leave_colours_for_the_others() -> None:
     scores = [0.1 + i / 1000 for i in range(40)]
-    shown = sweep_plots.score_colours(a_plain_search([*scores, 1e6, math.inf]))
-    assert shown.get_clim() == pytest.approx((0.1, 0.136))
-    best, middle, worst = (tuple(shown.to_rgba(score)) for score in (0.1, 0.12, 1e6))
+    colours = score_colours(a_plain_search([*scores, 1e6, math.inf]))
+    assert colours.get_clim() == pytest.approx((0.1, 0.136))
+    best, middle, worst = (tuple(colours.to_rgba(score)) for score in (0.1, 0.12, 1e6))
     assert len({best, middle, worst}) == 3
-    up = sweep_plots.score_colours(a_plain_search([*scores, -1e6], "max"))
+    up = score_colours(a_plain_search([*scores, -1e6], "max"))
     assert up.get_clim() == pytest.approx((0.103, 0.139))
 
 
@@ -370,7 +381,9 @@ def test_known_p_values() -> None:
 
 def test_too_few_seeds_tell_nothing() -> None:
     assert 2 / 2 ** seeds_needed() < 0.05 < 2 / 2 ** (seeds_needed() - 1)
-    few = compare(a_sweep.repeats_of({7: {0: 0.1, 1: 0.2, 2: 0.3}, 3: {0: 0.5, 1: 0.6, 2: 0.7}}))
+    few = compare_configurations(
+        a_sweep.repeats_of({7: {0: 0.1, 1: 0.2, 2: 0.3}, 3: {0: 0.5, 1: 0.6, 2: 0.7}})
+    )
     assert few.p_value == 0.25
     assert few.gain == pytest.approx(0.4)
     assert "With 3 shared seeds that tells nothing yet" in few.sentence
@@ -379,7 +392,7 @@ def test_too_few_seeds_tell_nothing() -> None:
 
 def test_a_winner_that_really_is_one() -> None:
     scores = {3: dict.fromkeys(range(8), 0.8), 7: {seed: 0.9 + seed / 100 for seed in range(8)}}
-    told = compare(a_sweep.repeats_of(scores, "maximize"))
+    told = compare_configurations(a_sweep.repeats_of(scores, "maximize"))
     assert [one.number for one in told.configurations] == [7, 3]
     assert told.p_value == 2 / 2**8
     assert told.sentence.startswith("Trial 7 (0.935 ± 0.024, 8 seeds)")
@@ -390,25 +403,25 @@ def test_a_winner_that_really_is_one() -> None:
 def test_a_winner_by_chance_is_called_so() -> None:
     first = [0.1, 0.3, 0.1, 0.3, 0.1, 0.3, 0.1]
     scores = {3: dict(enumerate(first)), 7: dict.fromkeys(range(7), 0.2)}
-    told = compare(a_sweep.repeats_of(scores))
+    told = compare_configurations(a_sweep.repeats_of(scores))
     assert told.p_value == 1.0
     assert "may be chance" in told.sentence
 
 
 def test_only_shared_seeds_are_paired() -> None:
     scores = {3: {0: 0.1, 1: 0.2, 5: None}, 7: {1: 0.3, 2: 0.4}, 9: {8: None}}
-    told = compare(a_sweep.repeats_of(scores))
+    told = compare_configurations(a_sweep.repeats_of(scores))
     assert (told.pairs, told.gain) == (1, pytest.approx(0.1))
     assert [one.number for one in told.configurations] == [3, 7, 9]
     assert "trial 3 (0.15 ± 0.071, 2 seeds, 1 without a score)" in told.sentence.lower()
-    apart = compare(a_sweep.repeats_of({3: {0: 0.1}, 7: {1: 0.3}}))
+    apart = compare_configurations(a_sweep.repeats_of({3: {0: 0.1}, 7: {1: 0.3}}))
     assert (apart.p_value, apart.gain) == (None, None)
     assert "share no seed" in apart.sentence
 
 
 def test_nothing_to_compare() -> None:
-    assert compare(a_sweep.repeats_of({})).sentence == "No repeat has a score yet."
-    alone = compare(a_sweep.repeats_of({7: {0: 0.1, 1: 0.3}}))
+    assert compare_configurations(a_sweep.repeats_of({})).sentence == "No repeat has a score yet."
+    alone = compare_configurations(a_sweep.repeats_of({7: {0: 0.1, 1: 0.3}}))
     assert "nothing to compare it with" in alone.sentence
     assert math.isnan(compare_repeats([Repeated(1, {})], "min").configurations[0].mean)
 
@@ -417,7 +430,7 @@ def test_the_end_of_a_search_on_the_terminal(
     reported: tuple[optuna.Study, Path, list[Path]],
 ) -> None:
     study, folder, _ = reported
-    best = best_of(study)
+    best = best_trial(study)
     assert best is not None
     console = Console(file=StringIO(), width=60)
     print_summary(study, folder, console)
@@ -425,7 +438,7 @@ def test_the_end_of_a_search_on_the_terminal(
     assert lines[0].startswith("trials   ")
     assert "2 diverged, 1 crash" in lines[0]
     assert f"trial {best.number}: val/mse" in lines[1]
-    assert lines[2] == f"repeat   {command(best)}", "in one line, to be copied"
+    assert lines[2] == f"repeat   {trial_command(best)}", "in one line, to be copied"
     assert lines[-1] == f"report   {folder / 'report.html'}"
 
 

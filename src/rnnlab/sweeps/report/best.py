@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
 from rnnlab.runtime.files import write_json, write_text
-from rnnlab.sweeps.report.report import best_of
+from rnnlab.sweeps.report.ranking import best_trial
 from rnnlab.sweeps.workers.messages import Job, TrialResult, result_files
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def test_best(spec: "SearchSpec", study: "OpenStudy", do: Callable[[Job], TrialR
     Raises:
         ConfigError: the test failed.
     """
-    best = best_of(study.optuna_study)
+    best = best_trial(study.optuna_study)
     if best is None:
         return
     target = study.folder / "best"

@@ -1,27 +1,27 @@
-"""What a search has tried, as plain data: for its pictures, its table and its page."""
+"""Records of a search as plain data, from which its figures, table, page and summary are made."""
 
-import csv
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
-from rnnlab.runtime.files import write_atomically
+RecordState = Literal["complete", "pruned", "infeasible", "failed", "running", "waiting"]
+RECORD_STATES: tuple[RecordState, ...] = (
+    *("complete", "pruned", "infeasible", "failed", "running", "waiting"),
+)
+END_STATES = RECORD_STATES[:4]
 
-State = Literal["complete", "pruned", "infeasible", "failed", "running", "waiting"]
-STATES: tuple[State, ...] = ("complete", "pruned", "infeasible", "failed", "running", "waiting")
-
-COSTS = ("seconds", "epochs", "parameters")  # of a trial; a search may have one as an objective
+COSTS = ("seconds", "epochs", "parameters")  # of a trial; each can also be an objective
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What a search makes better.
+    """Objective of a search.
 
     Attributes:
-        name: such as val/accuracy.
-        mode: which of its values are better.
+        name: metric or cost, such as val/accuracy.
+        mode: whether lower or higher values are better.
     """
 
     name: str
@@ -29,15 +29,15 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class Dimension:
-    """A searched setting.
+class DimensionRecord:
+    """Searched setting.
 
     Attributes:
-        name: its dotted key.
-        low: the smallest number that it may be; of choices 0.
-        high: the largest; of choices their number - 1.
-        log: whether each order of magnitude is as likely as the next.
-        choices: all that it may be; empty for a range of numbers.
+        name: dotted key.
+        low: smallest number; 0 for choices.
+        high: largest number; number of choices - 1 for choices.
+        log: whether the range is sampled on a logarithmic scale.
+        choices: all values; empty for a range of numbers.
     """
 
     name: str
@@ -46,33 +46,33 @@ class Dimension:
     log: bool = False
     choices: tuple[Any, ...] = ()
 
-    def place(self, value: Any) -> float:
-        """Where a value stands on an axis: a number itself, a choice by its index."""
+    def coordinate(self, value: Any) -> float:
+        """Return the position of a value on an axis: the number itself, or the choice's index."""
         return float(self.choices.index(value)) if self.choices else float(value)
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialRecord:
     """One trial.
 
     Attributes:
-        number: of the trial in its search.
-        state: how it ended, or that it has not.
-        values: of the objectives; empty if the trial is not complete.
-        score: the monitored metric, of a pruned trial too; None if there is none.
-        params: of the settings that were searched; only those that it has.
-        seconds: of training, in all its attempts.
-        epochs: that were begun and validated.
-        parameters: that the network learns.
-        failure: class of what went wrong; empty where nothing did.
-        message: what was said about it.
-        attempts: how often it was begun.
-        command: that repeats it.
-        curve: epochs trained and monitored metric of each validation.
+        number: number in the search.
+        state: how it ended, or that it has not ended.
+        values: one per objective; empty unless the trial is complete.
+        score: monitored metric, also of a pruned trial; None if there is none.
+        params: values of the searched settings; only those that apply to the trial.
+        seconds: training time of all attempts.
+        epochs: epochs started and validated.
+        parameters: number of trainable parameters.
+        failure: class of the failure; empty without one.
+        message: error message.
+        attempts: number of attempts.
+        command: command line that repeats the trial.
+        curve: (epochs trained, monitored metric) of each validation.
     """
 
     number: int
-    state: State
+    state: RecordState
     values: tuple[float, ...] = ()
     score: float | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -86,19 +86,19 @@ class Trial:
     curve: tuple[tuple[float, float], ...] = ()
 
     def cost(self, name: str) -> float | None:
-        """One of its costs; see COSTS."""
+        """Return one of its costs; see COSTS."""
         return {"seconds": self.seconds, "epochs": self.epochs, "parameters": self.parameters}[name]
 
 
 @dataclass(frozen=True)
-class Search:
-    """A search, at its end or at any time before.
+class SearchRecord:
+    """Search, at its end or at any time before.
 
     Attributes:
-        name: of the search.
-        monitor: the metric that trials are compared by while they run.
+        name: name of the search.
+        monitor: metric by which trials are compared while they run.
         objectives: at least one.
-        dimensions: what has been varied so far.
+        dimensions: settings varied so far.
         trials: by number.
         best: numbers of the best trials: none, one, or the Pareto front of several objectives.
     """
@@ -106,31 +106,36 @@ class Search:
     name: str
     monitor: str
     objectives: tuple[Objective, ...]
-    dimensions: tuple[Dimension, ...]
-    trials: tuple[Trial, ...]
+    dimensions: tuple[DimensionRecord, ...]
+    trials: tuple[TrialRecord, ...]
     best: tuple[int, ...]
 
     @property
-    def complete(self) -> list[Trial]:
-        """The trials that gave all their values."""
-        return self.of("complete")
+    def complete(self) -> list[TrialRecord]:
+        """Complete trials."""
+        return self.select("complete")
 
-    def of(self, *states: State) -> list[Trial]:
-        """The trials that are in one of these states."""
+    @property
+    def best_trials(self) -> list[TrialRecord]:
+        """Best trials, by number."""
+        return [trial for trial in self.trials if trial.number in self.best]
+
+    def select(self, *states: RecordState) -> list[TrialRecord]:
+        """Return the trials that are in one of these states."""
         return [trial for trial in self.trials if trial.state in states]
 
-    def counts(self) -> dict[str, int]:
-        """How many trials are in each state; states without any are left out."""
-        counted = {state: len(self.of(state)) for state in STATES}
-        return {state: count for state, count in counted.items() if count}
+    def count_states(self) -> dict[str, int]:
+        """Return the number of trials in each state; states without trials are left out."""
+        counts = {state: len(self.select(state)) for state in RECORD_STATES}
+        return {state: count for state, count in counts.items() if count}
 
-    def failures(self) -> dict[str, int]:
-        """How many trials ended with each class of failure, the most frequent first."""
-        found = [trial.failure for trial in self.trials if trial.failure]
-        return dict(sorted(((f, found.count(f)) for f in set(found)), key=lambda x: (-x[1], x[0])))
+    def count_failures(self) -> dict[str, int]:
+        """Return the number of trials with each class of failure, the most frequent first."""
+        counts = Counter(trial.failure for trial in self.trials if trial.failure)
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
-    def best_so_far(self, objective: int) -> list[tuple[int, float]]:
-        """Number and value of each complete trial that was better than all before it."""
+    def running_best(self, objective: int) -> list[tuple[int, float]]:
+        """Return number and value of each complete trial that was better than all before it."""
         sign = 1 if self.objectives[objective].mode == "min" else -1
         records: list[tuple[int, float]] = []
         for trial in self.complete:
@@ -139,8 +144,8 @@ class Search:
                 records.append((trial.number, value))
         return records
 
-    def score_of(self, trial: Trial, objective: int) -> float | None:
-        """A trial's value of an objective; of one that is not complete, what is known of it."""
+    def objective_value(self, trial: TrialRecord, objective: int) -> float | None:
+        """Return a trial's value of an objective; its cost or score if it is not complete."""
         if trial.values:
             return trial.values[objective]
         name = self.objectives[objective].name
@@ -149,50 +154,19 @@ class Search:
         return trial.score if name == self.monitor else None
 
 
-def epochs_of(rows: Sequence[Mapping[str, Any]], metric: str, per_epoch: int) -> list[float]:
-    """How many epochs were trained before each validation.
+def count_epochs(rows: Sequence[Mapping[str, Any]], metric: str, per_epoch: int) -> list[float]:
+    """Return the number of epochs trained before each validation.
 
     Args:
         rows: of metrics.csv.
-        metric: that a validation gives.
+        metric: logged by each validation.
         per_epoch: validations in a whole epoch.
     """
-    epochs = [int(float(row["epoch"])) for row in validations(rows, metric)]
-    places = [epochs[:i].count(epoch) + 1 for i, epoch in enumerate(epochs)]
-    return [epoch + place / per_epoch for epoch, place in zip(epochs, places, strict=True)]
+    epochs = [int(float(row["epoch"])) for row in validation_rows(rows, metric)]
+    ranks = [epochs[:i].count(epoch) + 1 for i, epoch in enumerate(epochs)]
+    return [epoch + rank / per_epoch for epoch, rank in zip(epochs, ranks, strict=True)]
 
 
-def validations(rows: Sequence[Mapping[str, Any]], metric: str) -> list[Mapping[str, Any]]:
-    """The rows that hold a number for a metric."""
+def validation_rows(rows: Sequence[Mapping[str, Any]], metric: str) -> list[Mapping[str, Any]]:
+    """Return the rows that hold a finite value of a metric."""
     return [row for row in rows if row.get(metric) and math.isfinite(float(row[metric]))]
-
-
-def write_table(search: Search, path: Path) -> Path:
-    """A CSV file with a row for each trial; what a trial does not have stays empty."""
-    with write_atomically(path) as file:
-        writer = csv.writer(file)
-        writer.writerow(columns(search))
-        writer.writerows(cells(search, trial) for trial in search.trials)
-    return path
-
-
-def columns(search: Search) -> list[str]:
-    """The head of the table of trials."""
-    scores = [objective.name for objective in search.objectives]
-    params = [dimension.name for dimension in search.dimensions]
-    ends = ["failure", "message", "attempts", "command"]
-    return ["number", "state", *scores, *params, *other_costs(search), *ends]
-
-
-def other_costs(search: Search) -> list[str]:
-    """The costs that are no objectives."""
-    return [name for name in COSTS if name not in {goal.name for goal in search.objectives}]
-
-
-def cells(search: Search, trial: Trial) -> list[Any]:
-    """A trial as a row of the table of trials; None where it has nothing."""
-    scores = [search.score_of(trial, i) for i in range(len(search.objectives))]
-    params = [trial.params.get(dimension.name) for dimension in search.dimensions]
-    costs = [trial.cost(name) for name in other_costs(search)]
-    ends = [trial.failure, trial.message, trial.attempts, trial.command]
-    return [trial.number, trial.state, *scores, *params, *costs, *ends]

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnlab.sweeps.report.report import PICTURES, SUMMARY
+from rnnlab.sweeps.report.report import FIGURE_FOLDER
+from rnnlab.sweeps.report.summary import SUMMARY_FILE
 
 SETTINGS = ("project", "entity", "mode", "init_timeout")  # of the logger, the same for all trials
 
@@ -36,7 +37,7 @@ def log_end(base: Mapping[str, Any], folder: Path, name: str, token: str) -> boo
 
     same = {key: settings[key] for key in SETTINGS if key in settings}
     identity = {"name": name, "group": name, "id": f"{name}-{token}-search"}
-    summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    pictures = sorted((folder / PICTURES).glob("*.png"))
+    summary = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
+    pictures = sorted((folder / FIGURE_FOLDER).glob("*.png"))
     with FileLock(folder / "wandb.lock"):
         return log_search(folder, {**same, **identity}, summary, pictures)

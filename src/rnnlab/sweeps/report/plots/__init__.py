@@ -1,0 +1,1 @@
+"""Figures of a search: one function per figure, which returns the path of its file."""

@@ -1,0 +1,82 @@
+"""Importance of the settings, failures, and repeated configurations."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rnnlab.metrics.significance import Comparison
+from rnnlab.plots.figures import BLUE, ORANGE, RED, figure, save
+from rnnlab.sweeps.report.plots.axes import LEGEND_ABOVE, use_integer_ticks
+from rnnlab.sweeps.report.records import END_STATES, SearchRecord
+
+
+def plot_importance(shares: Mapping[str, float], path: Path) -> Path:
+    """Plot the importance of each searched setting.
+
+    Args:
+        shares: setting -> share; they sum to 1.
+        path: of the PNG.
+    """
+    canvas, axes = figure(1, 1, 8, 1.2 + 0.36 * len(shares))
+    axis = axes[0, 0]
+    items = sorted(shares.items(), key=lambda item: item[1])
+    bars = axis.barh([name for name, _ in items], [share for _, share in items], color=BLUE)
+    axis.bar_label(bars, [_format_share(share) for _, share in items], padding=3, fontsize=9)
+    axis.margins(x=0.1)
+    axis.set_xlabel("share of the importance")
+    axis.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    return save(canvas, path)
+
+
+def _format_share(share: float) -> str:
+    return "< 1%" if 0 < share < 0.005 else f"{share:.0%}"
+
+
+def plot_failures(search: SearchRecord, path: Path) -> Path:
+    """Plot the number of trials with each class of failure; a sentence if there are none."""
+    counts = search.count_failures()
+    canvas, axes = figure(1, 1, 8, 1.2 + 0.4 * max(len(counts), 1))
+    axis = axes[0, 0]
+    trials = len(search.select(*END_STATES))
+    if not counts:
+        axis.set_axis_off()
+        sentence = f"Nothing went wrong in {trials} trial{'s' * (trials != 1)}."
+        axis.text(0.5, 0.5, sentence, ha="center", va="center", fontsize=12)
+        return save(canvas, path)
+    names = list(reversed(counts))
+    bars = axis.barh(names, [counts[name] for name in names], color=RED)
+    axis.bar_label(bars, padding=3)
+    axis.set_xlabel(f"of {trials} trials that ended")
+    axis.margins(x=0.1)
+    use_integer_ticks(axis.xaxis)
+    return save(canvas, path)
+
+
+def plot_repeats(comparison: Comparison, metric: str, path: Path) -> Path:
+    """Plot every repeated configuration: a dot per seed, mean and standard deviation.
+
+    Args:
+        comparison: the configurations, best first.
+        metric: name of the score.
+        path: of the PNG.
+    """
+    configurations = [one for one in comparison.configurations if one.scores]
+    canvas, axes = figure(1, 1, 8, 1.4 + 0.6 * len(configurations))
+    axis = axes[0, 0]
+    style: dict[str, Any] = {"fmt": "d", "color": ORANGE, "capsize": 5, "markersize": 8}
+    for y, one in enumerate(configurations):
+        scores = list(one.scores.values())
+        axis.scatter(scores, [y] * len(scores), color=BLUE, alpha=0.6, s=22)
+        name = "mean ± standard deviation" if y == 0 else None
+        axis.errorbar(one.mean, y + 0.22, xerr=one.spread or None, label=name, **style)
+    names = [f"trial {one.number}\n{_count_seeds(len(one.scores))}" for one in configurations]
+    axis.set_yticks(range(len(names)), names)
+    axis.set_ylim(len(names) - 0.45, -0.45)
+    axis.set_xlabel(metric)
+    axis.grid(axis="x", alpha=0.3)
+    axis.legend(**LEGEND_ABOVE)
+    return save(canvas, path)
+
+
+def _count_seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"

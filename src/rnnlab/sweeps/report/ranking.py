@@ -1,0 +1,82 @@
+"""Best trials of a study, and whether the best configuration really beats the next."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from rnnlab.metrics.significance import Comparison, Repeated, compare_repeats
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+
+def best_trial(study: "optuna.Study") -> "FrozenTrial | None":
+    """Return the best complete, feasible trial; None if there is none yet.
+
+    With several objectives, the first one decides among the trials of the Pareto front. Ties go to
+    the trial with the lowest number.
+    """
+    sign = objective_signs(study)[0]
+    front = pareto_front(study)
+    return min(front, key=lambda trial: (sign * trial.values[0], trial.number), default=None)
+
+
+def pareto_front(study: "optuna.Study") -> "list[FrozenTrial]":
+    """Return the complete, feasible trials that no other trial dominates."""
+    signs, trials = objective_signs(study), feasible_trials(study)
+    costs = [[s * v for s, v in zip(signs, t.values, strict=True)] for t in trials]
+    return [
+        trial
+        for trial, own in zip(trials, costs, strict=True)
+        if not any(_dominates(other, own) for other in costs)
+    ]
+
+
+def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Return whether no cost is higher, and at least one is lower."""
+    pairs = list(zip(one, other, strict=True))
+    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
+
+
+def feasible_trials(study: "optuna.Study") -> "list[FrozenTrial]":
+    """Return the complete trials that violate no constraint."""
+    from optuna.trial import TrialState
+
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return [t for t in trials if all(value <= 0 for value in t.constraints.values())]
+
+
+def objective_modes(study: "optuna.Study") -> list[Literal["min", "max"]]:
+    """Return min or max for each objective."""
+    from optuna.study import StudyDirection
+
+    return ["max" if d == StudyDirection.MAXIMIZE else "min" for d in study.directions]
+
+
+def objective_signs(study: "optuna.Study") -> list[int]:
+    """Return the factor that turns each objective into a cost."""
+    return [-1 if mode == "max" else 1 for mode in objective_modes(study)]
+
+
+def compare_configurations(repeats: "optuna.Study") -> Comparison:
+    """Compare the repeated configurations: mean, spread, and whether the best beats the next.
+
+    Args:
+        repeats: study whose trials have the user attributes `of`, the number of the repeated trial,
+            and `seed`; their value is the score.
+    """
+    scores: dict[int, dict[int, float]] = defaultdict(dict)
+    failures: Counter[int] = Counter()
+    for trial in repeats.get_trials(deepcopy=False):
+        number, seed = trial.user_attrs.get("of"), trial.user_attrs.get("seed")
+        if number is None or seed is None or not trial.state.is_finished():
+            continue
+        seeds = scores[int(number)]
+        if trial.state.name == "COMPLETE" and math.isfinite(trial.values[0]):
+            seeds[int(seed)] = trial.values[0]
+        else:
+            failures[int(number)] += 1
+    configurations = [Repeated(number, seeds, failures[number]) for number, seeds in scores.items()]
+    return compare_repeats(configurations, objective_modes(repeats)[0])

@@ -1,0 +1,147 @@
+"""Outcome of a search: summary.json for programs, and the last lines on the terminal."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnlab.metrics.significance import Comparison
+from rnnlab.sweeps.report.importance import Importance
+from rnnlab.sweeps.report.page import PAGE_FILE, format_number, format_value
+from rnnlab.sweeps.report.ranking import compare_configurations
+from rnnlab.sweeps.report.records import SearchRecord, TrialRecord
+from rnnlab.sweeps.report.search_records import search_records
+
+if TYPE_CHECKING:
+    import optuna
+    from rich.console import Console
+
+SUMMARY_FILE = "summary.json"
+FRONT_LIMIT = 5  # trials of a Pareto front that the terminal lists
+
+
+def summarize(
+    search: SearchRecord, importance: Importance, comparison: Comparison | None
+) -> dict[str, Any]:
+    """Return the content of summary.json."""
+    best = [best_entry(search, trial) for trial in search.best_trials]
+    has_front = len(search.objectives) > 1
+    return {
+        "name": search.name,
+        "objectives": [asdict(objective) for objective in search.objectives],
+        "best": None if has_front or not best else best[0],
+        "front": best if has_front else None,
+        "history": [history_entry(search, trial) for trial in search.complete],
+        "counts": search.count_states(),
+        "failures": search.count_failures(),
+        "importance": importance._asdict(),
+        "comparison": comparison and comparison_entry(comparison),
+    }
+
+
+def history_entry(search: SearchRecord, trial: TrialRecord) -> dict[str, Any]:
+    """Return number and values of a complete trial."""
+    names = [objective.name for objective in search.objectives]
+    values = dict(zip(names, map(finite_or_none, trial.values), strict=True))
+    return {"number": trial.number, "values": values}
+
+
+def best_entry(search: SearchRecord, trial: TrialRecord) -> dict[str, Any]:
+    """Return the entry of one of the best trials."""
+    entry = history_entry(search, trial)
+    return {**entry, "params": dict(trial.params), "command": trial.command}
+
+
+def comparison_entry(comparison: Comparison) -> dict[str, Any]:
+    """Return the entry of the repeated configurations."""
+    configurations = [
+        {
+            "number": one.number,
+            "scores": {str(seed): score for seed, score in sorted(one.scores.items())},
+            "without_score": one.without_score,
+            "mean": finite_or_none(one.mean),
+            "spread": one.spread,
+        }
+        for one in comparison.configurations
+    ]
+    names = ("gain", "pairs", "p_value", "sentence")
+    return {
+        "configurations": configurations,
+        **{name: getattr(comparison, name) for name in names},
+    }
+
+
+def finite_or_none(value: float) -> float | None:
+    """Return a number that JSON can hold; None for NaN and infinity."""
+    return value if math.isfinite(value) else None
+
+
+def print_summary(
+    study: "optuna.Study",
+    folder: Path,
+    console: "Console | None" = None,
+    repeats: "optuna.Study | None" = None,
+) -> None:
+    """Print the outcome of a search: the best trials, how to repeat them, where the report is.
+
+    Args:
+        study: of the search.
+        folder: of the search, where write_report has written its files.
+        console: to print on; None for the terminal.
+        repeats: study of the repeated configurations.
+    """
+    from rich.console import Console
+
+    console = console or Console()
+    for name, line in summary_lines(study, folder, repeats):
+        console.print(f"{name:<9}{line}", highlight=False, soft_wrap=True, markup=False)
+
+
+def summary_lines(
+    study: "optuna.Study", folder: Path, repeats: "optuna.Study | None"
+) -> Iterator[tuple[str, str]]:
+    """Yield name and text of each line that print_summary prints."""
+    search = search_records(study, folder)
+    counts = ", ".join(f"{count} {state}" for state, count in search.count_states().items())
+    failures = ", ".join(f"{count} {name}" for name, count in search.count_failures().items())
+    yield "trials", (counts or "none") + (f" ({failures})" if failures else "")
+    yield from best_lines(search)
+    if test := test_split_line(folder):
+        yield "test", test
+    if repeats:
+        yield "repeats", compare_configurations(repeats).sentence
+    yield "report", str(folder / PAGE_FILE)
+
+
+def best_lines(search: SearchRecord) -> Iterator[tuple[str, str]]:
+    """Yield the lines about the best trials."""
+    best = search.best_trials
+    if not best:
+        yield "best", "no trial is complete, so there is no best one"
+    for trial in best[:FRONT_LIMIT]:
+        yield "best", trial_line(search, trial)
+        yield "repeat", trial.command
+    if len(best) > FRONT_LIMIT:
+        yield "", f"and {len(best) - FRONT_LIMIT} more on the Pareto front, in the report"
+
+
+def trial_line(search: SearchRecord, trial: TrialRecord) -> str:
+    """Return number, scores and parameters of a complete trial."""
+    pairs = zip(search.objectives, trial.values, strict=True)
+    scores = ", ".join(f"{objective.name} {format_number(value)}" for objective, value in pairs)
+    params = ", ".join(f"{name} {format_value(value)}" for name, value in trial.params.items())
+    return f"trial {trial.number}: {scores}" + (f" ({params})" if params else "")
+
+
+def test_split_line(folder: Path) -> str:
+    """Return the scores of best/ on the test split; empty before it was tested."""
+    from rnnlab.report.console import number
+    from rnnlab.report.folder import RunFolder
+
+    best = RunFolder(folder / "best")
+    report = best.read_report()
+    scores = {name: v for name, v in report.get("scores", {}).items() if "test/" in name}
+    values = ", ".join(f"{name} {number(value)}" for name, value in scores.items())
+    targets = report.get("evaluated_targets", {}).get("test", 0)
+    return f"{values} ({targets:,} targets, read once: {best.path})" if scores else ""
