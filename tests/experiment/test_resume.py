@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 
-from rnnlab.data.sources.hub import package_file
+from rnnlab.data.sources.packages import package_file
 
 ROOT = Path(__file__).parents[2]
 COMMON = [

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rnnlab.data.description import Description, Example, SplitFacts, count_split, middle
 from rnnlab.data.loaders.buckets import BatchLoader, ShuffledOrder, SortedOrder
-from rnnlab.data.sources.hub import Provenance
+from rnnlab.data.sources.provenance import Provenance
 from rnnlab.spec import Batch, DataSpec
 
 Split = str  # train | val | test

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlab.data.loaders.buckets import BatchLoader
-from rnnlab.data.sources.hub import Provenance
+from rnnlab.data.sources.provenance import Provenance
 from rnnlab.spec import PADDING_ID, UNKNOWN_ID, Batch, DataSpec, valid_steps
 
 Ints = NDArray[np.int64]

@@ -38,7 +38,7 @@ from rnnlab.data.readers.series import (
 )
 from rnnlab.data.readers.tables import Delimiter
 from rnnlab.data.scaling import ReportUnits, ScaledSeries, TransformName, scale_series
-from rnnlab.data.sources.hub import SourceName
+from rnnlab.data.sources.provenance import SourceName
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.metrics.forecasting import errors_by_step, in_pieces
 from rnnlab.spec import Batch, DataSpec, Units

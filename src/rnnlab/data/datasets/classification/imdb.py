@@ -1,8 +1,8 @@
 """IMDB movie reviews, positive or negative (Maas et al., 2011, https://aclanthology.org/P11-1015)."""
 
 from rnnlab.data.prepared import Source
-from rnnlab.data.sources.hub import Provenance
 from rnnlab.data.sources.movie_reviews import movie_reviews
+from rnnlab.data.sources.provenance import Provenance
 from rnnlab.data.text.labelled_texts import read_hub
 from rnnlab.data.text_classification import TextClassificationDataModule
 

@@ -6,7 +6,7 @@ from rnnlab.data.prepared import Source
 from rnnlab.data.readers.files import check_file, read_lines
 from rnnlab.data.readers.tables import is_table
 from rnnlab.data.sources.cache import file_sha256
-from rnnlab.data.sources.hub import Provenance
+from rnnlab.data.sources.provenance import Provenance
 from rnnlab.data.text.labelled_texts import Texts, read_hub
 from rnnlab.data.text_classification import TextClassificationDataModule
 from rnnlab.errors import DataError

@@ -11,7 +11,8 @@ from rnnlab.data.prepared import Source
 from rnnlab.data.readers.series import Series
 from rnnlab.data.readers.tables import find_table
 from rnnlab.data.sources.cache import file_sha256
-from rnnlab.data.sources.hub import Provenance, load_from_hub
+from rnnlab.data.sources.hub import load_from_hub
+from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import DataError
 
 Station = Literal["ETTh1", "ETTh2", "ETTm1", "ETTm2"]

@@ -17,7 +17,8 @@ from rnnlab.data.readers.files import COMPRESSIONS, file_format
 from rnnlab.data.readers.series import Series, SeriesColumns, as_date, joined, read_series
 from rnnlab.data.scaling import differences
 from rnnlab.data.sources.cache import file_sha256
-from rnnlab.data.sources.hub import Provenance, package_file, package_version
+from rnnlab.data.sources.packages import package_file, package_version
+from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import ConfigError, DataError
 
 PACKAGE, FILE = "bokeh_sampledata", "_data/stocks.csv.gz"

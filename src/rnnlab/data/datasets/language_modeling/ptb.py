@@ -3,7 +3,8 @@
 from rnnlab.data.language_modeling import LanguageModelingDataModule
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.lines import Rows
-from rnnlab.data.sources.hub import Provenance, load_from_hub
+from rnnlab.data.sources.hub import load_from_hub
+from rnnlab.data.sources.provenance import Provenance
 
 HUB_NAME, HUB_CONFIG = "ptb_text_only", "penn_treebank"
 HUB_REVISION = "refs/convert/parquet"  # the data set itself is a script, which is no longer run

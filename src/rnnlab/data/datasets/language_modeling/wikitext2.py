@@ -3,7 +3,8 @@
 from rnnlab.data.language_modeling import LanguageModelingDataModule
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.lines import Rows
-from rnnlab.data.sources.hub import Provenance, load_from_hub
+from rnnlab.data.sources.hub import load_from_hub
+from rnnlab.data.sources.provenance import Provenance
 
 HUB_NAME, HUB_CONFIG = "Salesforce/wikitext", "wikitext-2-v1"
 

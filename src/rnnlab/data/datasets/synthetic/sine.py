@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rnnlab.config.types import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from rnnlab.data.base import DataModule, Split
 from rnnlab.data.loaders.windows import Floats, Windows
-from rnnlab.data.sources.hub import Provenance
+from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import ConfigError
 from rnnlab.spec import Batch, DataSpec
 

@@ -9,7 +9,8 @@ from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.sentence_pairs import Pair, Pairs, listed
 from rnnlab.data.sources.cache import file_sha256
-from rnnlab.data.sources.hub import Provenance, SourceName, package_file, package_version
+from rnnlab.data.sources.packages import package_file, package_version
+from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.text.vocabulary import TokenKind
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import DataError

@@ -6,7 +6,8 @@ from rnnlab.config.types import NonNegativeInt, PositiveInt
 from rnnlab.data.base import Split
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.sentence_pairs import Pairs, listed
-from rnnlab.data.sources.hub import Provenance, SourceName, load_from_hub
+from rnnlab.data.sources.hub import load_from_hub
+from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.text.vocabulary import TokenKind
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import ConfigError

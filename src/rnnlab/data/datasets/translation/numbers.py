@@ -8,7 +8,8 @@ from rnnlab.config.types import NonNegativeInt, PositiveInt
 from rnnlab.data.base import Split
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.sentence_pairs import Pair, Pairs
-from rnnlab.data.sources.hub import Provenance, SourceName, package_version
+from rnnlab.data.sources.packages import package_version
+from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.text.vocabulary import TokenKind
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import ConfigError, DataError
