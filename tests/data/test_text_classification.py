@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnlab.data.text.labelled_texts import load_texts, same_but_numbers
+from rnnlab.data.text.labelled_texts import same_but_numbers
+from rnnlab.data.text.ragged import TextStore
 from rnnlab.data.text_classification import TextClassificationDataModule
 from rnnlab.errors import ConfigError, DataError
 
@@ -14,7 +15,7 @@ SPLITS = ("train", "val", "test")
 
 
 def texts_of(data, split):
-    return load_texts(data.folder, split)
+    return list(TextStore(data.folder, split))
 
 
 def opened(path, **settings):

@@ -232,14 +232,14 @@ def test_the_vocabularies_know_the_training_split_alone(tmp_path: Path, tokens: 
     parts = {"train": pairs_named("aa", 9), "val": [("zz 1", "ZZ 2")], "test": [("qq", "QQ")]}
     data = ready(folder_data(split_folder(tmp_path, **parts), tokens=tokens))
     for vocabulary, foreign in zip(data.vocabularies.values(), ("zq", "ZQ"), strict=True):
-        assert not any(letter in piece for piece in vocabulary.pieces[4:] for letter in foreign)
+        assert not any(letter in piece for piece in vocabulary.tokens[4:] for letter in foreign)
     assert UNKNOWN_ID in data.gather("test", np.array([0])).inputs
 
 
 def test_subwords_are_merged_in_the_training_split_alone(tmp_path: Path) -> None:
     parts = {"train": pairs_named("aa", 9), "test": [("zzzzzz", "zzzzzz")] * 50}
     data = ready(folder_data(split_folder(tmp_path, **parts), tokens="bpe"))
-    assert not any("zz" in piece for v in data.vocabularies.values() for piece in v.pieces)
+    assert not any("zz" in piece for v in data.vocabularies.values() for piece in v.tokens)
 
 
 def test_a_source_that_is_evaluated_is_not_trained_on(tmp_path: Path) -> None:
@@ -324,9 +324,9 @@ def test_a_sequence_longer_than_the_budget_stands_alone() -> None:
 def test_a_shared_vocabulary_numbers_both_sides_alike(tmp_path: Path) -> None:
     data = ready(two_files(tmp_path, *many(), shared_vocabulary=True))
     source, target = data.vocabularies.values()
-    assert source.pieces == target.pieces
+    assert source.tokens == target.tokens
     apart = ready(two_files(tmp_path, *many()))
-    assert apart.vocabularies["source"].pieces != apart.vocabularies["target"].pieces
+    assert apart.vocabularies["source"].tokens != apart.vocabularies["target"].tokens
 
 
 def test_both_vocabularies_are_kept_with_the_run(tmp_path: Path) -> None:
@@ -334,7 +334,7 @@ def test_both_vocabularies_are_kept_with_the_run(tmp_path: Path) -> None:
     data.save_processor(tmp_path)
     for side in ("source", "target"):
         kept = Vocabulary.load(tmp_path / f"{side}_vocabulary.json")
-        assert kept.pieces == data.vocabularies[side].pieces
+        assert kept.tokens == data.vocabularies[side].tokens
 
 
 @pytest.mark.parametrize("tokens", ["bpe", "characters", "words"])
@@ -354,7 +354,7 @@ def test_evaluation_context_gives_texts_back_as_they_were(tmp_path: Path, tokens
 
 def test_lower_case_is_chosen_for_both_sides(tmp_path: Path) -> None:
     data = ready(two_files(tmp_path, *many(), lower=True))
-    assert not any(piece != piece.lower() for v in data.vocabularies.values() for piece in v.pieces)
+    assert not any(piece != piece.lower() for v in data.vocabularies.values() for piece in v.tokens)
     assert data.example("test", 0)["reference"].isupper(), "references stay as they were given"
 
 

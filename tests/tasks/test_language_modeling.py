@@ -25,7 +25,8 @@ from rnnlab.data.datasets.language_modeling.kjv import KJVDataModule
 from rnnlab.data.datasets.language_modeling.ptb import PTBDataModule
 from rnnlab.data.datasets.language_modeling.wikitext2 import WikiText2DataModule
 from rnnlab.data.language_modeling import LanguageModelingDataModule
-from rnnlab.data.text.vocabulary import SPECIALS, Vocabulary
+from rnnlab.data.text.tokenizers import SPECIALS
+from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.build import build_model, build_task
 from rnnlab.experiment.run import check, run
@@ -51,7 +52,7 @@ def local(path: Path, kind: Any = LanguageModelingDataModule, **settings: Any) -
 
 
 def words_of(data: LanguageModelingDataModule, split: str) -> list[str]:
-    return [data.vocabulary.pieces[i] for i in data.ids[split][1:]]
+    return [data.vocabulary.tokens[i] for i in data.ids[split][1:]]
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_one_file_is_cut_into_three_parts_that_follow_each_other(text: Path) -> 
     together = [word for split in SPLITS for word in words_of(data, split)]
     everything = [word for line in LINES for word in [*line.split(), "<eos>"]]
     assert len(together) == len(everything) == 800
-    known = set(data.vocabulary.pieces)
+    known = set(data.vocabulary.tokens)
     assert together == [word if word in known else "<unk>" for word in everything]
     shares = [data.sizes[split] / 800 for split in SPLITS]
     assert shares == pytest.approx([0.7, 0.2, 0.1], abs=0.02)
@@ -89,7 +90,7 @@ def test_the_files_of_a_folder_are_the_splits(tmp_path: Path) -> None:
 
 def words_that_leaked(data: LanguageModelingDataModule) -> set[str]:
     """Words of the vocabulary that training has not."""
-    return set(data.vocabulary.pieces) - set(words_of(data, "train")) - set(SPECIALS)
+    return set(data.vocabulary.tokens) - set(words_of(data, "train")) - set(SPECIALS)
 
 
 def test_the_vocabulary_is_that_of_training_alone(

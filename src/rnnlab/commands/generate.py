@@ -70,7 +70,6 @@ def written(given: argparse.Namespace) -> list[str]:
 
     from rnnlab import load
     from rnnlab.analysis.samples import SPECIAL, text_of
-    from rnnlab.data.loaders.streams import encode
     from rnnlab.data.text.vocabulary import Vocabulary
     from rnnlab.layers.sampling import Rule, generate
     from rnnlab.spec import START_ID, UNKNOWN_ID
@@ -83,7 +82,7 @@ def written(given: argparse.Namespace) -> list[str]:
             "writes: python train.py data=kjv model=lstm"
         )
     vocabulary = Vocabulary.load(given.run_dir / "vocabulary.json")
-    prompt = encode(vocabulary, given.prompt.splitlines(keepends=True))
+    prompt = vocabulary.encode_lines(given.prompt.splitlines(keepends=True))
     if unknown := prompt.count(UNKNOWN_ID):
         known = f"{unknown} of {len(prompt)} tokens of the prompt are not known to this network"
         print(f"note: {known}, and are read as <unk>", file=sys.stderr)

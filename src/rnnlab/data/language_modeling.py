@@ -17,12 +17,9 @@ from rnnlab.data.base import Split
 from rnnlab.data.baselines.ngrams import Bigram, count_tokens, mean_loss, unigram
 from rnnlab.data.loaders.streams import (
     EVAL_STEPS,
-    STREAMS_VERSION,
-    Encoded,
     StreamLoader,
-    id_type,
-    open_ids,
-    write_ids,
+    StreamSize,
+    write_stream,
 )
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.files import check_encoding
@@ -37,15 +34,9 @@ from rnnlab.data.readers.lines import (
 )
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.provenance import Provenance, SourceName
-from rnnlab.data.text.vocabulary import (
-    SPECIALS,
-    VOCABULARY_VERSION,
-    Characters,
-    Subwords,
-    TokenKind,
-    Vocabulary,
-    Words,
-)
+from rnnlab.data.text.ragged import RaggedArray
+from rnnlab.data.text.tokenizers import SPECIALS, TOKENIZERS_VERSION, TokenKind, build_tokenizer
+from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES, Vocabulary
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.runtime.files import write_text
 from rnnlab.spec import Batch, DataSpec
@@ -53,7 +44,6 @@ from rnnlab.spec import Batch, DataSpec
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 HELD_OUT: tuple[Split, ...] = ("val", "test")
 CONTEXT = 15  # tokens shown before a target
-FEWEST = {"words": len(SPECIALS) + 1, "characters": len(SPECIALS) + 1, "bpe": len(SPECIALS) + 256}
 
 
 @dataclass(frozen=True)
@@ -116,6 +106,7 @@ class LanguageModelingDataModule(PreparedDataModule):
     """
 
     tasks = ("language_modeling",)
+    version = 2
     published: ClassVar[Mapping[Split, int]] = {}  # tokens of each split, where they are known
 
     def __init__(
@@ -140,10 +131,10 @@ class LanguageModelingDataModule(PreparedDataModule):
                 f"data.bptt_jitter={bptt_jitter}: must be less than half of data.seq_len="
                 f"{seq_len}, so that windows follow each other; give at most {(seq_len - 1) // 2}"
             )
-        if vocab_size < FEWEST[tokens]:
+        if vocab_size < MIN_VOCAB_SIZES[tokens]:
             raise ConfigError(
                 f"data.vocab_size={vocab_size}: data.tokens={tokens} needs at least "
-                f"{FEWEST[tokens]}, of which {len(SPECIALS)} are {', '.join(SPECIALS)}"
+                f"{MIN_VOCAB_SIZES[tokens]}, of which {len(SPECIALS)} are {', '.join(SPECIALS)}"
             )
         if val_fraction + test_fraction >= 1:
             raise ConfigError(
@@ -172,7 +163,7 @@ class LanguageModelingDataModule(PreparedDataModule):
     def settings(self) -> dict[str, Any]:
         """See PreparedDataModule."""
         return {
-            "versions": [STREAMS_VERSION, VOCABULARY_VERSION],
+            "version": TOKENIZERS_VERSION,
             "encoding": self.encoding,
             "tokens": [self.tokens, self.spaces, self.lower, self.vocab_size],
             "shares": self.shares,
@@ -188,7 +179,7 @@ class LanguageModelingDataModule(PreparedDataModule):
             vocabulary = self._fit(followed(parts["train"], step("counting tokens", total)))
             tick = step("encoding", total)
             made = {
-                split: write_ids(folder / f"{split}.ids", vocabulary, followed(parts[split], tick))
+                split: write_stream(folder, split, vocabulary, followed(parts[split], tick))
                 for split in SPLITS
             }
         vocabulary.save(folder / "vocabulary.json")
@@ -222,14 +213,10 @@ class LanguageModelingDataModule(PreparedDataModule):
 
     def _fit(self, lines: Iterator[str]) -> Vocabulary:
         """The vocabulary of the training split."""
-        fitted: dict[TokenKind, Callable[[], Vocabulary]] = {
-            "words": lambda: Words.fit(lines, self.vocab_size, self.spaces, self.lower),
-            "characters": lambda: Characters.fit(lines, self.vocab_size, self.lower),
-            "bpe": lambda: Subwords.fit(lines, self.vocab_size, self.lower),
-        }
-        return fitted[self.tokens]()
+        tokenizer = build_tokenizer(self.tokens, self.lower, self.spaces)
+        return Vocabulary.fit(lines, self.vocab_size, tokenizer)
 
-    def _check_sizes(self, made: Mapping[Split, Encoded], notes: list[str]) -> None:
+    def _check_sizes(self, made: Mapping[Split, StreamSize], notes: list[str]) -> None:
         for split, part in made.items():
             if not part.tokens:
                 raise DataError(
@@ -253,8 +240,7 @@ class LanguageModelingDataModule(PreparedDataModule):
     def open(self, facts: Mapping[str, Any]) -> None:
         """See PreparedDataModule."""
         self.vocabulary = Vocabulary.load(self.folder / "vocabulary.json")
-        kind = id_type(self.vocabulary)
-        self.ids = {split: open_ids(self.folder / f"{split}.ids", kind) for split in SPLITS}
+        self.ids = {split: RaggedArray.load(self.folder, split).values for split in SPLITS}
         self.sizes, self.unknown = dict(facts["sizes"]), dict(facts["unknown"])
         self.spec = self._spec(len(self.vocabulary))
         if left := self.sizes["train"] % self.batch_size:
@@ -270,7 +256,7 @@ class LanguageModelingDataModule(PreparedDataModule):
 
     def preview(self) -> DataSpec:
         """See DataModule."""
-        return self._spec(FEWEST[self.tokens])
+        return self._spec(MIN_VOCAB_SIZES[self.tokens])
 
     def lengths(self, split: Split) -> NDArray[Any]:
         """One step for each target, (N,); of training those that one device reads in an epoch."""
@@ -331,12 +317,12 @@ class LanguageModelingDataModule(PreparedDataModule):
         """A target and what stands before it."""
         pieces = self._pieces
         before = self.ids[split][max(index + 1 - CONTEXT, 1) : index + 1].tolist()
-        context = self.vocabulary.joint.join(pieces[i] for i in before)
+        context = self.vocabulary.tokenizer.separator.join(pieces[i] for i in before)
         return {"context": context, "target": pieces[int(self.ids[split][index + 1])]}
 
     @cached_property
     def _pieces(self) -> list[str]:
-        return self.vocabulary.readable()
+        return self.vocabulary.display_tokens()
 
     def input_names(self) -> list[str]:
         """See DataModule."""
@@ -351,7 +337,7 @@ class LanguageModelingDataModule(PreparedDataModule):
         unknown = {name: count / self.sizes[name] for name, count in self.unknown.items()}
         return {
             "pieces": self._pieces,
-            "joint": self.vocabulary.joint,
+            "joint": self.vocabulary.tokenizer.separator,
             "decode": self.vocabulary.decode,
             "counts": self.counts,
             "unknown": unknown,

@@ -1,6 +1,5 @@
 """Labelled texts: from a table to batches of tokens."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -33,24 +32,24 @@ from rnnlab.data.text.labelled_texts import (
     drop_duplicates,
     drop_empty,
     find_classes,
-    load_text,
-    load_texts,
     purge,
     same_but_numbers,
     same_words,
-    save_texts,
     texts_sha256,
 )
-from rnnlab.data.text.tokens import (
-    SPECIAL,
-    TOKENIZERS,
-    TOKENS_VERSION,
-    Padded,
-    Ragged,
-    Reading,
-    TextTokens,
-    index_tokens,
+from rnnlab.data.text.ragged import (
+    PaddedArray,
+    RaggedArray,
+    TextStore,
+    TruncationConfig,
+    save_texts,
 )
+from rnnlab.data.text.tokenizers import (
+    CLASSIFICATION_TOKENIZERS,
+    TOKENIZERS_VERSION,
+    TextTokens,
+)
+from rnnlab.data.text.vocabulary import NUM_CLASSIFICATION_SPECIALS, Vocabulary, encode_splits
 from rnnlab.errors import ConfigError, DataError, did_you_mean
 from rnnlab.metrics.classification import class_scores
 from rnnlab.runtime.files import write_text
@@ -99,6 +98,7 @@ class TextClassificationDataModule(PreparedDataModule):
     """
 
     tasks = ("classification",)
+    version = 2
 
     def __init__(
         self,
@@ -190,7 +190,7 @@ class TextClassificationDataModule(PreparedDataModule):
     def settings(self) -> dict[str, Any]:
         """See PreparedDataModule."""
         return {
-            "tokens": [TOKENS_VERSION, self.cut],
+            "tokens": [TOKENIZERS_VERSION, self.cut],
             "columns": asdict(self.columns),
             "drop_duplicates": self.drop_duplicates,
             "splits": [self.val_fraction, self.test_fraction, self.stratify, self.split_seed],
@@ -256,12 +256,11 @@ class TextClassificationDataModule(PreparedDataModule):
         codes = {label: code for code, label in enumerate(classes)}
         with Progress(transient=True) as progress:
             task = progress.add_task("tokenising", total=total)
-            ragged, words = index_tokens(
-                texts, lambda: progress.advance(task), TOKENIZERS[self.cut]
-            )
-        (folder / "vocabulary.json").write_text(json.dumps(words), encoding="utf-8")
+            tokenizer = CLASSIFICATION_TOKENIZERS[self.cut]
+            ids, vocabulary = encode_splits(texts, tokenizer, lambda: progress.advance(task))
+        vocabulary.save(folder / "vocabulary.json")
         for split in SPLITS:
-            ragged[split].save(folder, split)
+            ids[split].save(folder, split)
             labels = np.array([codes[label] for label in splits[split].labels])
             np.save(folder / f"{split}.labels.npy", labels)
             save_texts(folder, split, texts[split])
@@ -269,9 +268,9 @@ class TextClassificationDataModule(PreparedDataModule):
     def open(self, facts: Mapping[str, Any]) -> None:
         """See PreparedDataModule."""
         folder = self.folder
-        self.tokens = {split: Ragged.load(folder, split) for split in SPLITS}
-        reading = Reading(self.vocab_size, self.seq_len, self.head_fraction)
-        self.inputs = {split: Padded(self.tokens[split], reading) for split in SPLITS}
+        self.tokens = {split: RaggedArray.load(folder, split) for split in SPLITS}
+        truncation = TruncationConfig(self.vocab_size, self.seq_len, self.head_fraction)
+        self.inputs = {split: PaddedArray(self.tokens[split], truncation) for split in SPLITS}
         self.labels = {s: np.load(folder / f"{s}.labels.npy") for s in SPLITS}
         names = tuple(self.class_names.get(label, label) for label in facts["classes"])
         counts = np.bincount(self.labels["train"], minlength=len(names))
@@ -340,12 +339,13 @@ class TextClassificationDataModule(PreparedDataModule):
     def _fit_linear(self, folder: Path) -> None:
         from rich.progress import Progress, SpinnerColumn, TextColumn
 
-        texts = {split: load_texts(self.folder, split) for split in SPLITS}
+        texts = {split: list(TextStore(self.folder, split)) for split in SPLITS}
         labels = self.labels["train"]
         with Progress(SpinnerColumn(), TextColumn("{task.description}"), transient=True) as shown:
             shown.add_task("fitting the linear baseline, once", total=None)
-            cut = TOKENIZERS["words" if self.cut == "words" else "shapes"]
-            found = linear_probabilities(texts, labels, self.spec.output_size, cut)
+            tokenizer = CLASSIFICATION_TOKENIZERS["words" if self.cut == "words" else "shapes"]
+            num_classes = self.spec.output_size
+            found = linear_probabilities(texts, labels, num_classes, tokenizer.tokenize)
         for split, probabilities in found.items():
             np.save(folder / f"{split}.npy", probabilities)
 
@@ -359,12 +359,12 @@ class TextClassificationDataModule(PreparedDataModule):
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """The text behind a target, uncut."""
-        return {"text": load_text(self.folder, split, index)}
+        return {"text": TextStore(self.folder, split)[index]}
 
     def vocabulary(self) -> list[str]:
         """The tokens that are told apart; tokens[i] has the id i + 2."""
-        words: list[str] = json.loads((self.folder / "vocabulary.json").read_text(encoding="utf-8"))
-        return words[: self.vocab_size - SPECIAL]
+        vocabulary = Vocabulary.load(self.folder / "vocabulary.json")
+        return vocabulary.tokens[NUM_CLASSIFICATION_SPECIALS : self.vocab_size]
 
     def uncut_lengths(self, split: Split) -> NDArray[Any]:
         """Tokens of each whole text, (N,)."""

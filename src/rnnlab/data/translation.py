@@ -17,25 +17,22 @@ from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.files import COMPRESSIONS, check_file
 from rnnlab.data.readers.sentence_pairs import (
-    Keeper,
     Pairs,
-    Stored,
-    TextStore,
     aligned,
-    chunks,
     tab_separated,
 )
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.provenance import Provenance, SourceName
-from rnnlab.data.text.tokens import Ragged
-from rnnlab.data.text.vocabulary import KINDS, SPECIALS, VOCABULARY_VERSION, TokenKind, Vocabulary
+from rnnlab.data.text.ragged import RaggedArray, RaggedWriter, TextStore
+from rnnlab.data.text.sentence_pairs import PairStore, PairWriter, split_chunks
+from rnnlab.data.text.tokenizers import TOKENIZERS_VERSION, TokenKind, build_tokenizer
+from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES, Vocabulary
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, Batch, DataSpec
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 SIDES = ("source", "target")
 CHUNK = 5_000  # pairs that are in memory at once
-SMALLEST = {"words": len(SPECIALS) + 1, "characters": len(SPECIALS) + 1, "bpe": len(SPECIALS) + 256}
 # A word is one piece wherever it stands, also where no space is before it.
 BEFORE = {"words": "", "characters": "", "bpe": " "}
 SPACE = "\u2423"  # a space as a picture shows it
@@ -76,6 +73,7 @@ class ParallelTextDataModule(PreparedDataModule):
     """
 
     tasks = ("translation",)
+    version = 2
 
     def __init__(
         self,
@@ -106,7 +104,7 @@ class ParallelTextDataModule(PreparedDataModule):
                 "there is one vocabulary, of data.vocab_size; leave it null"
             )
         self.vocab_sizes = {"source": vocab_size, "target": target_vocab_size or vocab_size}
-        if (least := SMALLEST[tokens]) > min(self.vocab_sizes.values()):
+        if (least := MIN_VOCAB_SIZES[tokens]) > min(self.vocab_sizes.values()):
             raise ConfigError(
                 f"data.vocab_size={min(self.vocab_sizes.values())}: {tokens} need {least} or more"
             )
@@ -181,7 +179,7 @@ class ParallelTextDataModule(PreparedDataModule):
     def settings(self) -> dict[str, Any]:
         """See PreparedDataModule."""
         return {
-            "vocabulary": [VOCABULARY_VERSION, self.tokens, self.vocab_sizes, self.shared],
+            "vocabulary": [TOKENIZERS_VERSION, self.tokens, self.vocab_sizes, self.shared],
             "reading": [self.encoding, self.lower, self.languages],
             "splits": [self.val_fraction, self.test_fraction, self.split_seed],
         }
@@ -203,7 +201,7 @@ class ParallelTextDataModule(PreparedDataModule):
         facts = {"owners": owners, "target_ratio": self._target_ratio(folder)}
         return Prepared(sizes, notes, facts, sha256)
 
-    def _split(self, parts: Mapping[str, Stored], notes: list[str]) -> dict[str, NDArray[Any]]:
+    def _split(self, parts: Mapping[str, PairStore], notes: list[str]) -> dict[str, NDArray[Any]]:
         """Rows of train, val and test in their parts, whatever the source had."""
         whole = parts[whole_of(parts)]
         wanted = {"val": self.val_fraction, "test": self.test_fraction}
@@ -231,7 +229,7 @@ class ParallelTextDataModule(PreparedDataModule):
 
         def texts(split: Split, side: str) -> Iterator[list[str]]:
             store = TextStore(folder, f"{owners[split]}.{side}")
-            for members in chunks(rows[split], CHUNK):
+            for members in split_chunks(rows[split], CHUNK):
                 yield [self.before(store[row]) for row in members]
 
         known = self._fit({side: lambda side=side: texts("train", side) for side in SIDES})
@@ -241,7 +239,10 @@ class ParallelTextDataModule(PreparedDataModule):
             end = [END_ID] if side == "target" else []
             for split in SPLITS:
                 pieces = encoded(known[side], texts(split, side), end, progress, bar)
-                Ragged.write(folder, f"{split}.{side}", pieces)
+                writer = RaggedWriter(folder, f"{split}.{side}")
+                for ids in pieces:
+                    writer.write_all(ids)
+                writer.close()
 
     def before(self, text: str) -> str:
         """A text as the vocabulary reads it."""
@@ -249,7 +250,10 @@ class ParallelTextDataModule(PreparedDataModule):
 
     def _fit(self, training: Mapping[str, Any]) -> dict[str, Vocabulary]:
         """The vocabulary of each side, from pieces of its training texts."""
-        fit = KINDS[self.tokens].fit
+
+        def fit(texts: Iterator[str], size: int) -> Vocabulary:
+            return Vocabulary.fit(texts, size, build_tokenizer(self.tokens))
+
         if self.shared:
             both = (text for side in SIDES for piece in training[side]() for text in piece)
             return dict.fromkeys(SIDES, fit(both, self.vocab_sizes["source"]))
@@ -259,13 +263,15 @@ class ParallelTextDataModule(PreparedDataModule):
         }
 
     def _target_ratio(self, folder: Path) -> float:
-        source, target = (Ragged.load(folder, f"train.{side}").lengths for side in SIDES)
+        source, target = (RaggedArray.load(folder, f"train.{side}").lengths for side in SIDES)
         return max(1.0, float(np.quantile(target / source, LONG)))
 
     def open(self, facts: Mapping[str, Any]) -> None:
         """See PreparedDataModule."""
         folder = self.folder
-        self.ids = {(s, side): Ragged.load(folder, f"{s}.{side}") for s in SPLITS for side in SIDES}
+        self.ids = {
+            (s, side): RaggedArray.load(folder, f"{s}.{side}") for s in SPLITS for side in SIDES
+        }
         self.vocabularies = {
             side: Vocabulary.load(folder / f"{side}_vocabulary.json") for side in SIDES
         }
@@ -382,11 +388,11 @@ class ParallelTextDataModule(PreparedDataModule):
 
     def input_names(self) -> list[str]:
         """See DataModule."""
-        return self.vocabularies["source"].readable()
+        return self.vocabularies["source"].display_tokens()
 
     def output_names(self) -> list[str]:
         """See DataModule."""
-        return self.vocabularies["target"].readable()
+        return self.vocabularies["target"].display_tokens()
 
     def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """What a translation is judged by."""
@@ -420,7 +426,9 @@ def whole_of(parts: Mapping[str, Any]) -> str:
     return "all" if "all" in parts else "train"
 
 
-def without_held_out(whole: Stored, held_out: list[Stored], notes: list[str]) -> NDArray[np.int64]:
+def without_held_out(
+    whole: PairStore, held_out: list[PairStore], notes: list[str]
+) -> NDArray[np.int64]:
     """The rows whose source stands in no split that the source has of its own.
 
     Raises:
@@ -438,15 +446,15 @@ def without_held_out(whole: Stored, held_out: list[Stored], notes: list[str]) ->
     return np.flatnonzero(~leaks)
 
 
-def store(pairs: Pairs, folder: Path, part: str, notes: list[str], progress: Any) -> Stored:
+def store(pairs: Pairs, folder: Path, part: str, notes: list[str], progress: Any) -> PairStore:
     """Write the pairs of one part that can be used; in val and test every one must be."""
-    keeper = Keeper(folder, part, pairs.name, strict=part in ("val", "test"))
+    writer = PairWriter(folder, part, pairs.name, strict=part in ("val", "test"))
     bar = progress.add_task(f"reading {pairs.name}", total=None)
-    for line, pair in enumerate(pairs.read(), start=1):
-        keeper.add(line, pair)
+    for line, (source, target) in enumerate(pairs.read(), start=1):
+        writer.write(line, source, target)
         if line % CHUNK == 0:
             progress.advance(bar, CHUNK)
-    return keeper.close(notes)
+    return writer.close(notes)
 
 
 def encoded(
@@ -463,6 +471,6 @@ def pieces_of(vocabulary: Vocabulary, tokens: list[int]) -> list[str]:
     shown = []
     for token in tokens:
         if token != PADDING_ID:
-            text = vocabulary.decode([token]) if token >= len(SPECIALS) else SPECIALS[token]
+            text = vocabulary.tokenizer.display(vocabulary.tokens[token])
             shown.append(text if text.strip() else SPACE)
     return shown

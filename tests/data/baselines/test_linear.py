@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rnnlab.data.baselines.linear import linear_probabilities
-from rnnlab.data.text.tokens import tokenize
+from rnnlab.data.text.tokenizers import tokenize_words
 
 WORDS = [f"word{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(60)]
 TEXTS = {
@@ -27,7 +27,7 @@ TEXTS = {
 
 def ngrams(text: str) -> set[str]:
     """The words of a text, and its pairs of neighbouring words."""
-    words = tokenize(text) or ["<none>"]
+    words = tokenize_words(text) or ["<none>"]
     return {*words, *(f"{a} {b}" for a, b in pairwise(words))}
 
 

@@ -34,9 +34,9 @@ def local(path, **settings):
 
 
 def read_texts(data, split):
-    raw = (data.folder / f"{split}.texts.bin").read_bytes()
-    places = np.load(data.folder / f"{split}.texts.npy").tolist()
-    return [raw[start:end].decode() for start, end in pairwise(places)]
+    raw = np.load(data.folder / f"{split}.texts.values.npy").tobytes()
+    offsets = np.load(data.folder / f"{split}.texts.offsets.npy").tolist()
+    return [raw[start:end].decode() for start, end in pairwise(offsets)]
 
 
 def targets(data, split):

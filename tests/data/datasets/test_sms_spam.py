@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from rnnlab.data.datasets.classification.sms_spam import SMSSpamDataModule
-from rnnlab.data.text.labelled_texts import load_texts, same_but_numbers, same_words
+from rnnlab.data.text.labelled_texts import same_but_numbers, same_words
+from rnnlab.data.text.ragged import TextStore
 from rnnlab.errors import DataError
 from tests.helpers.configs import ROOT
 from tests.helpers.hub import REVISION, Hub, serve
@@ -38,7 +39,7 @@ def test_the_published_file_is_read_without_quotes_and_with_repeated_messages_co
     lines += [*odd[:4], lines[3].upper().replace("HAM", "ham", 1), lines[4]]
     file = collection(tmp_path / "SMSSpamCollection", lines)
     data = opened(file, drop_duplicates=True)
-    texts = [text for split in SPLITS for text in load_texts(data.folder, split)]
+    texts = [text for split in SPLITS for text in TextStore(data.folder, split)]
     assert {'"never closed', "so\u2028what", "two\ttabs"} < set(texts)
     assert data.provenance.notes == [
         "1 empty lines of SMSSpamCollection were left out",
@@ -81,12 +82,12 @@ FOLDS = {"tokens": "shapes", "drop_duplicates": True, "stratify": True, "folds":
 def test_over_five_folds_every_message_of_the_real_file_is_tested_once(shared_data):
     path = shared_data / "sms_spam"
     folds = [opened(path, fold=fold, **FOLDS) for fold in range(5)]
-    tested = [text for data in folds for text in load_texts(data.folder, "test")]
+    tested = [text for data in folds for text in TextStore(data.folder, "test")]
     assert len(tested) == len(set(map(same_words, tested))) == 5_159
     assert [int(data.labels["test"].sum()) for data in folds] == [129, 129, 128, 128, 128]
     for data in folds:
         assert data.provenance.notes[0].startswith("415 repeated texts")
-        seen = [set(map(same_but_numbers, load_texts(data.folder, split))) for split in SPLITS]
+        seen = [set(map(same_but_numbers, TextStore(data.folder, split))) for split in SPLITS]
         assert sum(map(len, seen)) == len(set.union(*seen))
 
 

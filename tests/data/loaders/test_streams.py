@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnlab.data.loaders.buckets import ResumableLoader
-from rnnlab.data.loaders.streams import StreamLoader, StreamOrder, blocks, open_ids, write_ids
-from rnnlab.data.text.vocabulary import SPECIALS, Characters, Words
+from rnnlab.data.loaders.streams import StreamLoader, StreamOrder, blocks, write_stream
+from rnnlab.data.text.ragged import RaggedArray
+from rnnlab.data.text.tokenizers import SPECIALS, Characters, Words
+from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.errors import DataError
 from rnnlab.spec import END_ID, START_ID, UNKNOWN_ID
 
-WORDS = Words([*SPECIALS, "a", "b"], spaces=True, lower=False)
+WORDS = Vocabulary([*SPECIALS, "a", "b"], Words(spaces=True))
 
 
 def ids_of(tokens: int) -> np.ndarray:
@@ -34,28 +36,30 @@ def loader(tokens: int, batch_size: int, seq_len: int, training: bool = True) ->
 
 
 def test_a_line_of_words_ends_with_the_end_token(tmp_path: Path) -> None:
-    written = write_ids(tmp_path / "ids", WORDS, ["a b\n", "\n", "b c\n"])
-    ids = open_ids(tmp_path / "ids", "uint16")
+    written = write_stream(tmp_path, "ids", WORDS, ["a b\n", "\n", "b c\n"])
+    ids = RaggedArray.load(tmp_path, "ids").values
     assert ids.tolist() == [START_ID, 4, 5, END_ID, END_ID, 5, UNKNOWN_ID, END_ID]
     assert (written.tokens, written.unknown) == (7, 1)
 
 
 def test_pieces_of_one_line_have_one_end(tmp_path: Path) -> None:
-    write_ids(tmp_path / "ids", WORDS, ["a", " b", " a\n"])
-    assert open_ids(tmp_path / "ids", "uint16").tolist() == [START_ID, 4, 5, 4, END_ID]
+    write_stream(tmp_path, "ids", WORDS, ["a", " b", " a\n"])
+    assert RaggedArray.load(tmp_path, "ids").values.tolist() == [START_ID, 4, 5, 4, END_ID]
 
 
 def test_a_line_break_is_a_character(tmp_path: Path) -> None:
-    characters = Characters.fit(["a\n"], 9)
-    write_ids(tmp_path / "ids", characters, ["a\n", "a\n"])
-    ids = open_ids(tmp_path / "ids", "uint16")
-    assert [characters.pieces[i] for i in ids] == ["<s>", "a", "\n", "a", "\n"]
+    characters = Vocabulary.fit(["a\n"], 9, Characters())
+    write_stream(tmp_path, "ids", characters, ["a\n", "a\n"])
+    ids = RaggedArray.load(tmp_path, "ids").values
+    assert [characters.tokens[i] for i in ids] == ["<s>", "a", "\n", "a", "\n"]
 
 
 def test_a_large_vocabulary_has_wide_ids(tmp_path: Path) -> None:
-    many = Words([*SPECIALS, *(f"w{i}" for i in range(70_000))], spaces=True, lower=False)
-    write_ids(tmp_path / "ids", many, ["w69999\n"])
-    assert open_ids(tmp_path / "ids", "uint32").tolist() == [START_ID, 70_003, END_ID]
+    many = Vocabulary([*SPECIALS, *(f"w{i}" for i in range(70_000))], Words(spaces=True))
+    write_stream(tmp_path, "ids", many, ["w69999\n"])
+    ids = RaggedArray.load(tmp_path, "ids").values
+    assert ids.dtype == "uint32"
+    assert ids.tolist() == [START_ID, 70_003, END_ID]
 
 
 @given(st.lists(st.text(max_size=5)), st.integers(1, 9))

@@ -8,10 +8,8 @@ from rnnlab.data.text.labelled_texts import (
     drop_duplicates,
     drop_empty,
     find_classes,
-    load_text,
     purge,
     same_words,
-    save_texts,
 )
 from rnnlab.errors import DataError
 
@@ -122,13 +120,6 @@ def test_classes_are_sorted_and_numbers_by_value(labels, classes):
 def test_one_class_alone_is_refused():
     with pytest.raises(DataError, match=r"^a\.csv: all labels are 'pos'; two are needed"):
         find_classes([texts("a", "b", labels=["pos", "pos"]), texts("c", labels=["pos"])])
-
-
-def test_saved_texts_are_read_one_by_one(tmp_path):
-    members = ["plain", "", "schlecht, aber sch\u00f6n \U0001f600", "two\nlines", "\ud800 broken"]
-    save_texts(tmp_path, "val", members)
-    read = [load_text(tmp_path, "val", index) for index in range(len(members))]
-    assert read == [*members[:4], "? broken"]
 
 
 def test_repeated_texts_are_left_out_whatever_their_case_and_space():

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.data.text.tokens import NO_WORD, tokenize
+from rnnlab.data.text.tokenizers import NO_TOKEN, tokenize_words
 
 LINEAR_VERSION = 2  # increase it when the predictions change
 MAX_LINEAR_CLASSES = 50  # one fit per class
@@ -29,7 +29,7 @@ def linear_probabilities(
     texts: Mapping[str, Sequence[str]],
     labels: NDArray[Any],
     num_classes: int,
-    tokenizer: Callable[[str], list[str]] = tokenize,
+    tokenizer: Callable[[str], list[str]] = tokenize_words,
 ) -> dict[str, Floats]:
     """Fit on the training split and predict class probabilities for the other splits.
 
@@ -58,7 +58,7 @@ def ngram_indicators(
     from sklearn.feature_extraction.text import CountVectorizer
 
     vectorizer = CountVectorizer(
-        tokenizer=lambda text: tokenizer(text) or [NO_WORD],
+        tokenizer=lambda text: tokenizer(text) or [NO_TOKEN],
         token_pattern=None,
         lowercase=False,
         ngram_range=(1, 2),

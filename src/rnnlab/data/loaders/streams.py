@@ -14,62 +14,49 @@ import torch
 from numpy.typing import NDArray
 
 from rnnlab.data.loaders.buckets import Ints, ResumableLoader
+from rnnlab.data.text.ragged import RaggedWriter
 from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.errors import DataError
-from rnnlab.spec import END_ID, START_ID, UNKNOWN_ID, Batch
+from rnnlab.spec import START_ID, UNKNOWN_ID, Batch
 
 BLOCK = 1 << 20  # characters that are encoded at once
 EVAL_STEPS = 256  # tokens read at once in evaluation, whatever seq_len is: the state is carried
-STREAMS_VERSION = 1  # raise it when the ids of a text, or how they are written, change
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """What was written of one split.
+class StreamSize:
+    """Number of tokens of one split.
 
     Attributes:
-        tokens: number of targets; the start token is none.
-        unknown: those that the vocabulary does not tell apart.
+        tokens: number of targets; the start token is not one.
+        unknown: number of targets that are not in the vocabulary.
     """
 
     tokens: int
     unknown: int
 
 
-def id_type(vocabulary: Vocabulary) -> str:
-    """The smallest type that holds every id."""
-    return "uint16" if len(vocabulary) <= 1 << 16 else "uint32"
-
-
-def write_ids(path: Path, vocabulary: Vocabulary, lines: Iterable[str]) -> Encoded:
-    """Encode a text into a flat file of ids, with a start token first; block by block.
-
-    Where the vocabulary knows no line break, the end token stands for it.
+def write_stream(
+    folder: Path, name: str, vocabulary: Vocabulary, lines: Iterable[str]
+) -> StreamSize:
+    """Encode a text block by block into a RaggedArray; its first value is the start token.
 
     Args:
-        path: of the file; its ids have the type that `id_type` says.
-        vocabulary: cuts and looks up.
-        lines: as rnnlab.data.readers.lines gives them.
+        folder: of the files.
+        name: of the array; its `values` are the stream.
+        vocabulary: encodes the lines.
+        lines: as rnnlab.data.readers.lines returns them.
     """
     tokens = unknown = 0
-    with path.open("wb") as file:
-        np.array([START_ID], dtype=id_type(vocabulary)).tofile(file)
-        for block in blocks(lines):
-            ids = np.array(encode(vocabulary, block), dtype=id_type(vocabulary))
-            ids.tofile(file)
-            tokens += len(ids)
-            unknown += int((ids == UNKNOWN_ID).sum())
-    return Encoded(tokens, unknown)
-
-
-def encode(vocabulary: Vocabulary, lines: list[str]) -> list[int]:
-    """The ids of some lines, one after the other."""
-    ids: list[int] = []
-    for line, found in zip(lines, vocabulary.encode(lines), strict=True):
-        ids += found
-        if line.endswith("\n") and not vocabulary.knows_breaks:
-            ids.append(END_ID)
-    return ids
+    writer = RaggedWriter(folder, name, "uint16" if len(vocabulary) <= 1 << 16 else "uint32")
+    writer.write(np.array([START_ID]))
+    for block in blocks(lines):
+        ids = np.array(vocabulary.encode_lines(block), dtype=np.int64)
+        writer.write(ids)
+        tokens += len(ids)
+        unknown += int((ids == UNKNOWN_ID).sum())
+    writer.close()
+    return StreamSize(tokens, unknown)
 
 
 def blocks(lines: Iterable[str], size: int = BLOCK) -> Iterator[list[str]]:
@@ -84,11 +71,6 @@ def blocks(lines: Iterable[str], size: int = BLOCK) -> Iterator[list[str]]:
             block, held = [], 0
     if block:
         yield block
-
-
-def open_ids(path: Path, kind: str) -> NDArray[Any]:
-    """Map a file of `write_ids` into memory; pages are read when they are asked for."""
-    return np.memmap(path, dtype=kind, mode="r")
 
 
 class StreamOrder:
@@ -147,7 +129,7 @@ class StreamLoader(ResumableLoader):
     process reads from its beginning to its end: a state cannot be carried from one to another.
 
     Args:
-        ids: as `write_ids` wrote them.
+        ids: the `values` of an array that `write_stream` wrote.
         tokens: number of targets.
         batch_size: streams of a batch, of each process.
         seq_len: steps of a window.

@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -226,25 +225,3 @@ def find_classes(parts: Sequence[Texts]) -> list[str]:
         return sorted(sorted(found), key=float)  # "1" and "1.0" are two, always in this order
     except ValueError:
         return sorted(found)
-
-
-def save_texts(folder: Path, split: str, texts: Sequence[str]) -> None:
-    """Keep the texts in one file that is read piece by piece."""
-    raw = [text.encode("utf-8", errors="replace") for text in texts]
-    (folder / f"{split}.texts.bin").write_bytes(b"".join(raw))
-    np.save(folder / f"{split}.texts.npy", np.cumsum([0, *map(len, raw)]))
-
-
-def load_texts(folder: Path, split: str) -> list[str]:
-    """All of the texts that `save_texts` kept."""
-    raw = (folder / f"{split}.texts.bin").read_bytes()
-    places = np.load(folder / f"{split}.texts.npy").tolist()
-    return [raw[start:end].decode("utf-8") for start, end in pairwise(places)]
-
-
-def load_text(folder: Path, split: str, index: int) -> str:
-    """One of the texts that `save_texts` kept."""
-    start, end = np.load(folder / f"{split}.texts.npy", mmap_mode="r")[index : index + 2]
-    with (folder / f"{split}.texts.bin").open("rb") as file:
-        file.seek(int(start))
-        return file.read(int(end - start)).decode("utf-8")

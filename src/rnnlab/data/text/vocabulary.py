@@ -1,310 +1,145 @@
-"""Text to token ids and back, where the tokens are generated or predicted: words, characters, BPE.
+"""Vocabulary: the ids of tokens."""
 
-The ids 0..3 are padding, unknown, start and end; the first piece has the id 4.
-"""
-
-import heapq
 import json
-import re
-from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
 
+import numpy as np
+
+from rnnlab.data.text.ragged import RaggedArray
+from rnnlab.data.text.tokenizers import NO_TOKEN, SPECIALS, TOKENIZERS, Tokenizer, TokenKind
 from rnnlab.errors import DataError
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
 
-TokenKind = Literal["words", "characters", "bpe"]
-SPECIALS = ("<pad>", "<unk>", "<s>", "<eos>")
-MOST_PIECES = 3_000_000  # about 0.5 GB
-VOCABULARY_VERSION = 3  # raise it when the ids of a text change
-
-_PIECE = re.compile(r"<unk>|[^\W_]+(?:['\u2019][^\W_]+)*|[^\w\s]|_")
-_BEFORE = re.compile(r" ([,.;:!?%)\]}\u201d\u00bb])")
-_AFTER = re.compile(r"([(\[{\u201c\u00ab]) ")
-
-Split = Callable[[str], list[str]]
+NUM_CLASSIFICATION_SPECIALS = 2  # padding and unknown; text that is classified needs no others
+MIN_VOCAB_SIZES: dict[TokenKind, int] = {
+    "words": len(SPECIALS) + 1,
+    "characters": len(SPECIALS) + 1,
+    "bpe": len(SPECIALS) + 256,
+}
 
 
-def split_spaces(text: str) -> list[str]:
-    """What stands between spaces; for text that was tokenised by its makers.
-
-    >>> split_spaces(" the <unk> of N ")
-    ['the', '<unk>', 'of', 'N']
-    """
-    return text.split()
-
-
-def split_words(text: str) -> list[str]:
-    """Words with their inner apostrophes, and each mark alone.
-
-    >>> split_words("It isn't, (is it)?")
-    ['It', "isn't", ',', '(', 'is', 'it', ')', '?']
-    """
-    return _PIECE.findall(text)
-
-
-def join_words(words: Iterable[str]) -> str:
-    """Words to text: no space before a closing mark or behind an opening one.
-
-    >>> join_words(["Hello", ",", "(", "you", ")", "!"])
-    'Hello, (you)!'
-    """
-    return _AFTER.sub(r"\1", _BEFORE.sub(r"\1", " ".join(words)))
-
-
-def count_pieces(texts: Iterable[str], cut: Split, most: int = MOST_PIECES) -> Counter[str]:
-    """How often each piece occurs, in bounded memory.
+class Vocabulary:
+    """Tokens with ids, and the tokenizer that splits a text into them.
 
     Args:
-        texts: are read once.
-        cut: a text to its pieces.
-        most: different pieces that are held at once. When there are more, the rarest are forgotten,
-            those that occurred once, then those that occurred twice, and so on, as in word2vec.
-    """
-    counts: Counter[str] = Counter()
-    rare = 1
-    for text in texts:
-        counts.update(cut(text))
-        while len(counts) > most:
-            counts = Counter({piece: n for piece, n in counts.items() if n > rare})
-            rare += 1
-    return counts
-
-
-class Vocabulary(ABC):
-    """Tokens that are told apart, and how a text is cut into them.
-
-    Attributes:
-        kind: words | characters | bpe.
-        knows_breaks: a line break is a token like others; where it is not, the end token is put.
-        joint: what stands between two pieces in a text.
-        pieces: every token with an id of its own; pieces[i] has the id i, the specials included.
+        tokens: all tokens, the special ones first; tokens[i] has the id i.
+        tokenizer: splits a text into tokens.
     """
 
-    kind: ClassVar[TokenKind]
-    knows_breaks: ClassVar[bool] = True
-    joint: ClassVar[str] = ""
-    pieces: list[str]
+    def __init__(self, tokens: Sequence[str], tokenizer: Tokenizer) -> None:
+        self.tokens, self.tokenizer = list(tokens), tokenizer
+        self._ids = {token: i for i, token in enumerate(self.tokens)}
+
+    @classmethod
+    def fit(cls, texts: Iterable[str], size: int, tokenizer: Tokenizer) -> "Vocabulary":
+        """Return the vocabulary of the training texts; see Tokenizer.fit."""
+        return cls(tokenizer.fit(texts, size), tokenizer)
 
     def __len__(self) -> int:
-        return len(self.pieces)
+        return len(self.tokens)
 
-    @abstractmethod
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of each text, without start and end."""
+        """Return the ids of each text, without start and end."""
+        get = self._ids.get
+        batch = self.tokenizer.tokenize_batch(texts)
+        return [[get(token, UNKNOWN_ID) for token in tokens] for tokens in batch]
 
-    @abstractmethod
+    def encode_lines(self, lines: Sequence[str]) -> list[int]:
+        """Return the ids of consecutive lines; the end token represents an unknown line break."""
+        ids: list[int] = []
+        for line, tokens in zip(lines, self.encode(lines), strict=True):
+            ids += tokens
+            if line.endswith("\n") and not self.tokenizer.keeps_line_breaks:
+                ids.append(END_ID)
+        return ids
+
     def decode(self, ids: Iterable[int]) -> str:
-        """A text again; what stands behind the first end, padding and start are left out."""
+        """Return the text of ids up to the first end token, without padding and start."""
+        return self.tokenizer.join([self.tokens[i] for i in strip_specials(ids)])
 
-    def readable(self) -> list[str]:
-        """Every piece as a person reads it."""
-        return self.pieces
-
-    @abstractmethod
-    def state(self) -> Any:
-        """Plain values that `restored` makes it from."""
+    def display_tokens(self) -> list[str]:
+        """Return every token in readable form."""
+        return [self.tokenizer.display(token) for token in self.tokens]
 
     def save(self, path: Path) -> None:
-        """Write it to a JSON file."""
-        content = {"kind": self.kind, "state": self.state()}
+        """Write the vocabulary to a JSON file."""
+        name, state = self.tokenizer.name, self.tokenizer.state()
+        content = {"tokenizer": name, "state": state, "tokens": self.tokens}
         path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
-    @staticmethod
-    def load(path: Path) -> "Vocabulary":
-        """What `save` wrote."""
+    @classmethod
+    def load(cls, path: Path) -> "Vocabulary":
+        """Read a vocabulary from a JSON file.
+
+        Raises:
+            DataError: an older version of rnnlab wrote the file.
+        """
         content = json.loads(path.read_text(encoding="utf-8"))
-        restored: Vocabulary = KINDS[content["kind"]].restored(content["state"])
-        return restored
+        if "tokenizer" not in content:
+            raise DataError(f"{path}: has the format of an older version of rnnlab; train again")
+        return cls(content["tokens"], TOKENIZERS[content["tokenizer"]](**content["state"]))
 
 
-def sentence(ids: Iterable[int]) -> list[int]:
-    """The ids up to the first end, without padding and start."""
-    kept: list[int] = []
+def strip_specials(ids: Iterable[int]) -> list[int]:
+    """Return the ids up to the first end token, without padding and start."""
+    stripped: list[int] = []
     for i in ids:
         if i == END_ID:
             break
         if i not in (PADDING_ID, START_ID):
-            kept.append(i)
-    return kept
+            stripped.append(i)
+    return stripped
 
 
-class _Listed(Vocabulary):
-    """Tokens that stand in a list: what a text is cut into is looked up."""
+def encode_splits(
+    texts: Mapping[str, Iterable[str]],
+    tokenizer: Tokenizer,
+    report: Callable[[], None] | None = None,
+) -> tuple[dict[str, RaggedArray], Vocabulary]:
+    """Tokenize all splits once and number the tokens by their frequency in the training split.
 
-    def __init__(self, pieces: Sequence[str]) -> None:
-        self.pieces = list(pieces)
-        self._ids = {piece: i for i, piece in enumerate(self.pieces)}
-
-    def cut(self, text: str) -> list[str]:
-        """The text's tokens, known or not."""
-        raise NotImplementedError
-
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """See Vocabulary."""
-        find = self._ids.get
-        return [[find(piece, UNKNOWN_ID) for piece in self.cut(text)] for text in texts]
-
-    @staticmethod
-    def frequent(counts: Counter[str], size: int) -> list[str]:
-        """The specials and the most frequent pieces; of equally frequent ones by alphabet."""
-        for special in SPECIALS:
-            counts.pop(special, None)
-        if not counts:
-            raise DataError("the training text holds no token")
-        ranked = heapq.nsmallest(
-            size - len(SPECIALS), counts.items(), key=lambda item: (-item[1], item[0])
-        )
-        return [*SPECIALS, *(piece for piece, _ in ranked)]
-
-
-class Words(_Listed):
-    """Whole words.
+    Tokens that are not in the training split are <unk> in all splits. `limit_vocabulary` reduces
+    the vocabulary later without tokenizing again.
 
     Args:
-        pieces: see Vocabulary.
-        spaces: cut at spaces alone, for text that was tokenised by its makers.
-        lower: in lower case.
+        texts: split -> its texts; "train" is required.
+        tokenizer: splits a text into tokens.
+        report: called after each text.
+
+    Returns:
+        The ids of each split, and the vocabulary: padding, unknown, then the tokens by descending
+        frequency; equally frequent tokens are in alphabetical order.
     """
-
-    kind = "words"
-    knows_breaks = False
-    joint = " "
-
-    def __init__(self, pieces: Sequence[str], spaces: bool, lower: bool) -> None:
-        super().__init__(pieces)
-        self.spaces, self.lower = spaces, lower
-
-    @classmethod
-    def fit(
-        cls, texts: Iterable[str], size: int, spaces: bool = False, lower: bool = False
-    ) -> "Words":
-        """The `size` most frequent words of the texts, specials included."""
-        empty = cls(SPECIALS, spaces, lower)
-        counts = count_pieces(texts, empty.cut)
-        return cls(cls.frequent(counts, size), spaces, lower)
-
-    def cut(self, text: str) -> list[str]:
-        """See _Listed."""
-        text = text.lower() if self.lower else text
-        return split_spaces(text) if self.spaces else split_words(text)
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """See Vocabulary."""
-        words = [self.pieces[i] for i in sentence(ids)]
-        return " ".join(words) if self.spaces else join_words(words)
-
-    def state(self) -> Any:
-        """See Vocabulary."""
-        return {"pieces": self.pieces, "spaces": self.spaces, "lower": self.lower}
-
-    @classmethod
-    def restored(cls, state: Any) -> "Words":
-        """From what `state` gave."""
-        return cls(**state)
+    indices: dict[str, int] = {}
+    raw = {
+        split: _index_texts(members, indices, tokenizer, report) for split, members in texts.items()
+    }
+    counts = np.bincount(raw["train"].values, minlength=len(indices))
+    tokens = np.array(list(indices), dtype=object)
+    order = np.lexsort((np.argsort(np.argsort(tokens)), -counts))
+    order = order[: int((counts > 0).sum())]
+    specials = SPECIALS[:NUM_CLASSIFICATION_SPECIALS]
+    ids = np.full(len(tokens), UNKNOWN_ID, dtype=np.int32)
+    ids[order] = np.arange(len(specials), len(specials) + len(order))
+    splits = {split: RaggedArray(ids[part.values], part.offsets) for split, part in raw.items()}
+    return splits, Vocabulary([*specials, *tokens[order].tolist()], tokenizer)
 
 
-class Characters(_Listed):
-    """Single characters.
-
-    Args:
-        pieces: see Vocabulary.
-        lower: in lower case.
-    """
-
-    kind = "characters"
-
-    def __init__(self, pieces: Sequence[str], lower: bool = False) -> None:
-        super().__init__(pieces)
-        self.lower = lower
-
-    @classmethod
-    def fit(cls, texts: Iterable[str], size: int, lower: bool = False) -> "Characters":
-        """The `size` most frequent characters of the texts, specials included."""
-        counts = count_pieces(texts, cls(SPECIALS, lower).cut)
-        return cls(cls.frequent(counts, size), lower)
-
-    def cut(self, text: str) -> list[str]:
-        """See _Listed."""
-        return list(text.lower() if self.lower else text)
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """See Vocabulary."""
-        return "".join(self.pieces[i] if i != UNKNOWN_ID else "\ufffd" for i in sentence(ids))
-
-    def state(self) -> Any:
-        """See Vocabulary."""
-        return {"pieces": self.pieces, "lower": self.lower}
-
-    @classmethod
-    def restored(cls, state: Any) -> "Characters":
-        """From what `state` gave."""
-        return cls(**state)
-
-
-class Subwords(Vocabulary):
-    """Byte-pair encoding (Sennrich et al., 2016, https://aclanthology.org/P16-1162), on bytes.
-
-    No text is unknown, and `decode` gives back every text exactly.
-
-    Args:
-        tokenizer: of the library `tokenizers`.
-    """
-
-    kind = "bpe"
-
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
-        tokenizer.encode_special_tokens = True  # "<eos>" in a text is a text, and ends nothing
-        known = tokenizer.get_vocab(with_added_tokens=True)
-        self.pieces = sorted(known, key=known.__getitem__)
-
-    @classmethod
-    def fit(cls, texts: Iterable[str], size: int, lower: bool = False) -> "Subwords":
-        """At most `size` pieces, specials and the 256 bytes included, merged from the texts."""
-        from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-
-        tokenizer = Tokenizer(models.BPE())
-        if lower:
-            tokenizer.normalizer = normalizers.Lowercase()
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        tokenizer.decoder = decoders.ByteLevel()
-        trainer = trainers.BpeTrainer(
-            vocab_size=size,
-            special_tokens=list(SPECIALS),
-            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-            show_progress=False,
-        )
-        tokenizer.train_from_iterator(texts, trainer)
-        return cls(tokenizer)
-
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """See Vocabulary."""
-        return [found.ids for found in self._tokenizer.encode_batch(list(texts))]
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """See Vocabulary."""
-        text: str = self._tokenizer.decode(sentence(ids), skip_special_tokens=True)
-        return text
-
-    def readable(self) -> list[str]:
-        """See Vocabulary; pieces of a character are shown as a replacement mark."""
-        decode = self._tokenizer.decode
-        texts = (decode([i], skip_special_tokens=False) for i in range(len(SPECIALS), len(self)))
-        return [*SPECIALS, *texts]
-
-    def state(self) -> Any:
-        """See Vocabulary."""
-        return self._tokenizer.to_str()
-
-    @classmethod
-    def restored(cls, state: Any) -> "Subwords":
-        """From what `state` gave."""
-        from tokenizers import Tokenizer
-
-        return cls(Tokenizer.from_str(state))
-
-
-KINDS: dict[str, Any] = {kind.kind: kind for kind in (Words, Characters, Subwords)}
+def _index_texts(
+    texts: Iterable[str],
+    indices: dict[str, int],
+    tokenizer: Tokenizer,
+    report: Callable[[], None] | None,
+) -> RaggedArray:
+    """Number tokens in the order of their first appearance."""
+    sequences, offsets = [], [0]
+    for text in texts:
+        tokens = tokenizer.tokenize(text) or [NO_TOKEN]
+        row = [indices.setdefault(token, len(indices)) for token in tokens]
+        sequences.append(np.array(row, dtype=np.int32))
+        offsets.append(offsets[-1] + len(row))
+        if report:
+            report()
+    values = np.concatenate(sequences) if sequences else np.empty(0, dtype=np.int32)
+    return RaggedArray(values, np.array(offsets))

@@ -14,7 +14,7 @@ from rnnlab.data.prepared import Prepared, Source
 from rnnlab.data.readers.lines import Lines, Rows
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.data.text.labelled_texts import Texts, drop_empty, purge
-from rnnlab.data.text.vocabulary import TokenKind
+from rnnlab.data.text.tokenizers import TokenKind
 
 _BREAK = re.compile(r"(?:<br\s*/?>|\s)+")
 

@@ -29,7 +29,6 @@ class KJVDataModule(LanguageModelingDataModule):
     """
 
     available_sources = ("embedded",)
-    version = 1
 
     def packaged(self) -> Source:
         """See PreparedDataModule."""

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from rnnlab.config.types import PositiveInt
+from rnnlab.data.loaders.buckets import Ints
 from rnnlab.data.symbols import BLANK, FIRST, GO, SymbolsDataModule
-from rnnlab.data.text.tokens import Ints
 from rnnlab.errors import ConfigError
 
 

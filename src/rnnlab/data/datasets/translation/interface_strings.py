@@ -11,7 +11,7 @@ from rnnlab.data.readers.sentence_pairs import Pair, Pairs, listed
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, package_version
 from rnnlab.data.sources.provenance import Provenance, SourceName
-from rnnlab.data.text.vocabulary import TokenKind
+from rnnlab.data.text.tokenizers import TokenKind
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import DataError
 

@@ -8,7 +8,7 @@ from rnnlab.data.prepared import Source
 from rnnlab.data.readers.sentence_pairs import Pairs, listed
 from rnnlab.data.sources.hub import load_from_hub
 from rnnlab.data.sources.provenance import Provenance, SourceName
-from rnnlab.data.text.vocabulary import TokenKind
+from rnnlab.data.text.tokenizers import TokenKind
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import ConfigError
 

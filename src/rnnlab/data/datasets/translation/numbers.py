@@ -10,7 +10,7 @@ from rnnlab.data.prepared import Source
 from rnnlab.data.readers.sentence_pairs import Pair, Pairs
 from rnnlab.data.sources.packages import package_version
 from rnnlab.data.sources.provenance import Provenance, SourceName
-from rnnlab.data.text.vocabulary import TokenKind
+from rnnlab.data.text.tokenizers import TokenKind
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import ConfigError, DataError
 

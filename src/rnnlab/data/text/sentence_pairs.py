@@ -1,0 +1,95 @@
+"""Sentence pairs on disk: written once, read by row."""
+
+import hashlib
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlab.data.text.ragged import TextWriter
+from rnnlab.errors import DataError
+
+MAX_CHARACTERS = 10_000  # longer lines are not sentences
+
+
+@dataclass(frozen=True)
+class PairStore:
+    """Sentence pairs that a PairWriter wrote; a TextStore reads their texts.
+
+    Attributes:
+        name: of the source files, for error messages.
+        groups: a number for each source sentence; equal sentences have equal numbers, (N,).
+        sha256: of all pairs.
+    """
+
+    name: str
+    groups: NDArray[np.int64]
+    sha256: str
+
+
+class PairWriter:
+    """Writes the usable pairs of one part, and counts the others.
+
+    Args:
+        folder: of the prepared data.
+        part: name of the texts in the folder.
+        name: of the source files, for error messages.
+        strict: raise an error for an unusable pair instead of dropping it. Evaluation data must not
+            shrink silently.
+    """
+
+    def __init__(self, folder: Path, part: str, name: str, strict: bool) -> None:
+        self.name, self.strict = name, strict
+        self.sources = TextWriter(folder, f"{part}.source")
+        self.targets = TextWriter(folder, f"{part}.target")
+        self.groups = array("q")
+        self.digest = hashlib.sha256()
+        self.dropped = {"with an empty side": 0, f"of over {MAX_CHARACTERS:,} characters": 0}
+
+    def write(self, line: int, source: str, target: str) -> None:
+        """Append a pair.
+
+        Raises:
+            DataError: the pair cannot be used, and `strict` is set.
+        """
+        problems = (not (source and target), max(len(source), len(target)) > MAX_CHARACTERS)
+        for reason, applies in zip(self.dropped, problems, strict=True):
+            if applies and self.strict:
+                raise DataError(
+                    f"{self.name}, line {line}: is a pair {reason}, and evaluation data is never "
+                    "dropped silently. Remove the line from both sides, or fix it"
+                )
+            if applies:
+                self.dropped[reason] += 1
+                return
+        self.sources.write(source)
+        self.targets.write(target)
+        self.groups.append(hash_sentence(source))
+        self.digest.update(f"{source}\t{target}\n".encode("utf-8", errors="replace"))
+
+    def close(self, notes: list[str]) -> PairStore:
+        """Finish the files, and add the numbers of dropped pairs to the notes."""
+        self.sources.close()
+        self.targets.close()
+        if not self.groups:
+            raise DataError(f"{self.name}: contains no sentence pairs")
+        for reason, count in self.dropped.items():
+            if count:
+                notes.append(f"{count:,} pairs of {self.name} {reason} were left out")
+        groups = np.array(self.groups, dtype=np.int64)
+        return PairStore(self.name, groups, self.digest.hexdigest())
+
+
+def hash_sentence(sentence: str) -> int:
+    """Return a 64-bit hash that does not depend on Python's hash seed."""
+    raw = hashlib.blake2b(sentence.encode("utf-8", errors="replace"), digest_size=8).digest()
+    return int.from_bytes(raw, "little", signed=True)
+
+
+def split_chunks(rows: NDArray[np.int64], size: int) -> Iterator[list[int]]:
+    """Return the rows in lists of at most `size`."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size].tolist()
