@@ -163,7 +163,7 @@ class SeriesDataModule(PreparedDataModule):
 
     def local(self) -> Source:
         """See PreparedDataModule; one file, plain or compressed."""
-        return self.one_file(self.read, "csv")
+        return self.single_file_source(self.read, "csv")
 
     def read(self, file: Path) -> tuple[Series, list[str]]:
         """Return the series of the file, and notes on repairs."""

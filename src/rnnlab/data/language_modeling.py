@@ -150,7 +150,7 @@ class LanguageModelingDataModule(PreparedDataModule):
 
     def local(self) -> Source:
         """See PreparedDataModule; gives "train" and perhaps "val" and "test"."""
-        files = find_texts(self.given_path())
+        files = find_texts(self.local_path())
         sha256 = "+".join(file_sha256(file) for file in files.values())
         known = Provenance("local", str(self.path), sha256=sha256)
         kinds = "+".join(f"{split}{file.suffix}" for split, file in files.items())

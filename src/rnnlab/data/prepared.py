@@ -1,4 +1,4 @@
-"""Data sets that are read once, prepared, and found again: where from, into which folder."""
+"""Base class of the data sets that are read from a source, prepared once and cached."""
 
 import json
 import os
@@ -14,34 +14,34 @@ from rnnlab.data.sources.hub import hub_is_reachable
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.errors import ConfigError, DataError
 
-CHOSEN = "RNNLAB_SOURCE"  # tells the processes that DDP starts what the first one took
+SOURCE_VARIABLE = "RNNLAB_SOURCE"  # the choice of the first process, for those that DDP starts
 
 
 @dataclass(frozen=True)
 class Source:
-    """One place that a data set can be read from.
+    """Source that a data set can be read from.
 
     Attributes:
-        provenance: what is known of it before it is read.
-        read: gives the raw data; what that is, the data set says.
-        kind: how the files are parsed; the same bytes as .csv and as .tsv are different data.
+        provenance: facts that are available before reading.
+        read: returns the raw data, in a form that the data set defines.
+        format: of the files; the same bytes as .csv and as .tsv are different data.
     """
 
     provenance: Provenance
     read: Callable[[], Any]
-    kind: str = ""
+    format: str = ""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` made of the raw data, beside the files that it wrote.
+    """Result of `prepare`, besides the files that it writes.
 
     Attributes:
         sizes: split -> number of targets.
-        notes: what was repaired or left out, with counts.
+        notes: repairs and omissions, with counts.
         facts: plain values that `open` needs.
-        sha256: of what was read, for sources that have no file of their own.
-        version: of what was read, where only reading it tells: the hub's revision.
+        sha256: checksum of the raw data, for sources without a file.
+        version: version of the raw data if only reading it tells: the revision of the hub.
     """
 
     sizes: Mapping[str, int]
@@ -52,9 +52,9 @@ class Prepared:
 
 
 class PreparedDataModule(DataModule):
-    """Base of the data sets that are read from somewhere.
+    """Base class of the data sets that are read from a source.
 
-    A data set defines its places (`embedded`, `hub`, `local`), `settings`, `prepare` and `open`.
+    A data set defines its sources (`packaged`, `hub`, `local`), `settings`, `prepare` and `open`.
 
     Args:
         source: auto | embedded | hub | local. auto takes your file if `path` is given, else the hub
@@ -62,12 +62,12 @@ class PreparedDataModule(DataModule):
         path: of your file or folder.
         batch_size: see DataModule, as the two below.
         seed: of the order of the batches.
-        shuffle: draw the batches anew in each epoch.
+        shuffle: draw new batches in each epoch.
 
     Attributes:
-        places: where this data set can be had, of embedded, hub and local.
-        version: of what `prepare` writes; raise it when that changes.
-        folder: where the prepared data stands, known after `prepare_data`.
+        available_sources: of embedded, hub and local.
+        version: of the files that `prepare` writes; raise it when they change.
+        folder: of the prepared data, set by `prepare_data`.
     """
 
     available_sources: ClassVar[tuple[str, ...]] = ("local",)
@@ -84,54 +84,54 @@ class PreparedDataModule(DataModule):
             raise ConfigError(f"data.path is read by data.source=local, not {source}: drop one")
         if path is not None and "local" not in self.available_sources:
             raise ConfigError(
-                "data.path: this data set comes with a package, and reads no file of yours"
+                "data.path: this data set comes with a package and reads no file of yours"
             )
         if source not in ("auto", *self.available_sources):
-            known = " | ".join(["auto", *self.available_sources])
-            raise ConfigError(f"data.source={source}: this data set has no such copy; {known}")
+            choices = " | ".join(["auto", *self.available_sources])
+            raise ConfigError(f"data.source={source}: not available for this data set; {choices}")
         if path is None and self.available_sources == ("local",):
             raise ConfigError("data.path: must be given, your own file or folder")
         self.source, self.path = source, path
         self._note = ""
 
-    # Where it is read from.
+    # Sources.
 
     def packaged(self) -> Source:
-        """The data that comes with an installed package."""
+        """Return the data of an installed package."""
         raise NotImplementedError
 
     def hub(self) -> Source:
-        """The data on the Hugging Face hub."""
+        """Return the data of the Hugging Face hub."""
         raise NotImplementedError
 
     def local(self) -> Source:
-        """The user's own file or files."""
+        """Return the data of the user's own files."""
         raise NotImplementedError
 
-    def one_file(self, read: Callable[[Path], Any], kind: str = "") -> Source:
-        """The user's own file, read by this function."""
-        file = check_file(self.given_path())
-        known = Provenance("local", str(self.path), sha256=file_sha256(file))
-        return Source(known, lambda: read(file), kind)
+    def single_file_source(self, read: Callable[[Path], Any], format: str = "") -> Source:
+        """Return the user's own file as a source that is read by this function."""
+        file = check_file(self.local_path())
+        provenance = Provenance("local", str(self.path), sha256=file_sha256(file))
+        return Source(provenance, lambda: read(file), format)
 
-    def given_path(self) -> Path:
-        """What `path` names."""
+    def local_path(self) -> Path:
+        """Return the path of the user's own file or folder."""
         return Path(str(self.path)).expanduser()
 
     def resolve_source(self) -> tuple[Source, str]:
-        """The source to read, and what there is to say about the choice.
+        """Return the source to read, and a note about the choice.
 
         Raises:
-            DataError: with `auto` and no `path`, none of its places can be read.
+            DataError: with `auto` and no `path`, none of the sources can be read.
         """
-        named = self.source
+        name = self.source
         if int(os.environ.get("LOCAL_RANK", 0)) > 0:
-            named = os.environ.get(CHOSEN, named)  # type: ignore[assignment]
-        makers = {"embedded": self.packaged, "hub": self.hub, "local": self.local}
-        if named == "auto" and self.path is not None:
-            named = "local"
-        if named != "auto":
-            return makers[named](), ""
+            name = os.environ.get(SOURCE_VARIABLE, name)  # type: ignore[assignment]
+        sources = {"embedded": self.packaged, "hub": self.hub, "local": self.local}
+        if name == "auto" and self.path is not None:
+            name = "local"
+        if name != "auto":
+            return sources[name](), ""
         if "hub" in self.available_sources:
             hub = self.hub()
             if is_cached(self._key(hub)):
@@ -140,59 +140,59 @@ class PreparedDataModule(DataModule):
                 return hub, ""
             if "embedded" not in self.available_sources:
                 raise DataError(
-                    f"{hub.provenance.name}: the hub cannot be reached, and there is no embedded "
-                    "copy of this data set. Give your own copy with data.path=<file or folder>"
+                    f"{hub.provenance.name}: the hub cannot be reached, and this data set has no "
+                    "embedded copy. Set data.path=<file or folder> to use your own copy"
                 )
             return self.packaged(), "the hub cannot be reached"
         return self.packaged(), ""
 
-    # Preparing, once.
+    # Preparation, once.
 
     def settings(self) -> Mapping[str, Any]:
-        """All settings that the prepared data depends on, as plain values."""
+        """Return all settings that the prepared data depends on, as plain values."""
         raise NotImplementedError
 
     def prepare(self, raw: Any, folder: Path) -> Prepared:
-        """Check, split and encode what a source gave; write it into an empty folder."""
+        """Check, split and encode the raw data, and write it into an empty folder."""
         raise NotImplementedError
 
     def open(self, facts: Mapping[str, Any]) -> None:
-        """Map what `prepare` wrote into memory, and say the sizes: `self.spec`."""
+        """Map the prepared files into memory, and set `self.spec`."""
         raise NotImplementedError
 
     def prepare_data(self) -> None:
-        """Read and prepare, or find what was prepared before."""
+        """Prepare the data, or find it in the cache."""
         if hasattr(self, "folder"):
             return
         source, self._note = self.resolve_source()
-        os.environ[CHOSEN] = source.provenance.source
+        os.environ[SOURCE_VARIABLE] = source.provenance.source
         self.folder = cached(self._key(source), lambda folder: self._build(source, folder))
         self._name = source.provenance.name
 
     def _key(self, source: Source) -> dict[str, Any]:
-        known = source.provenance
+        facts = source.provenance
         return {
             "kind": [cls.__name__ for cls in type(self).__mro__ if cls.__module__ != "builtins"],
             "version": self.version,
-            "source": [known.source, known.version, known.sha256 or known.name, source.kind],
+            "source": [facts.source, facts.version, facts.sha256 or facts.name, source.format],
             "settings": self.settings(),
         }
 
     def _build(self, source: Source, folder: Path) -> None:
-        made = self.prepare(source.read(), folder)
-        known = source.provenance
+        result = self.prepare(source.read(), folder)
+        before = source.provenance
         provenance = replace(
-            known,
-            version=known.version or made.version,
-            notes=[*known.notes, *made.notes],
-            sizes=made.sizes,
-            sha256=known.sha256 or made.sha256,
+            before,
+            version=before.version or result.version,
+            notes=[*before.notes, *result.notes],
+            sizes=result.sizes,
+            sha256=before.sha256 or result.sha256,
         )
-        meta = {"provenance": provenance.plain(), "facts": made.facts}
+        meta = {"provenance": provenance.plain(), "facts": result.facts}
         (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
 
     def setup(self, stage: str | None = None) -> None:
-        """Map what was prepared into memory."""
+        """Map the prepared data into memory."""
         if hasattr(self, "spec"):
             return
         self.prepare_data()

@@ -146,7 +146,7 @@ class TextClassificationDataModule(PreparedDataModule):
 
     def local(self) -> Source:
         """See PreparedDataModule; gives "all", or "train" and "test" and perhaps "val"."""
-        path = self.given_path()
+        path = self.local_path()
         folders = find_class_folders(path, SPLITS) if path.is_dir() else {}
         return self._class_folders(folders) if folders else self._tables(self._local_files())
 
@@ -167,7 +167,7 @@ class TextClassificationDataModule(PreparedDataModule):
         return Source(known, lambda: {s: self.columns.read(f) for s, f in files.items()}, kinds)
 
     def _local_files(self) -> dict[str, Path]:
-        path = self.given_path()
+        path = self.local_path()
         if not path.is_dir():
             return {"all": check_file(path)}
         found = {split: find_table(path, split) for split in SPLITS}
@@ -179,7 +179,7 @@ class TextClassificationDataModule(PreparedDataModule):
         """Whether what a folder holds is whole."""
         if "all" in found or {"train", "test"} <= found.keys():
             return
-        path = self.given_path()
+        path = self.local_path()
         names = ", ".join(sorted(file.name for file in path.iterdir())) or "nothing"
         raise DataError(
             f"{path}: wanted {wanted}, or a folder of .txt files for each class, found {names}"

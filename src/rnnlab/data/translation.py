@@ -143,7 +143,7 @@ class ParallelTextDataModule(PreparedDataModule):
         return aligned(source, target, self.encoding)
 
     def _local_files(self) -> dict[str, list[Path]]:
-        path = self.given_path()
+        path = self.local_path()
         if self.target_path is not None:
             return {"all": [check_file(path), check_file(Path(self.target_path).expanduser())]}
         if not path.is_dir():

@@ -128,21 +128,21 @@ def test_a_load_goes_on_while_files_grow(tmp_path):
             time.sleep(0.1)
         return "loaded"
 
-    assert sources.while_it_grows(load, [tmp_path], seconds=0.4) == "loaded"
+    assert sources.call_with_stall_limit(load, [tmp_path], seconds=0.4) == "loaded"
 
 
 def test_a_load_that_stands_still_is_given_up(tmp_path):
     release = threading.Event()
     start = time.monotonic()
     with pytest.raises(sources.StalledError):
-        sources.while_it_grows(lambda: release.wait(30), [tmp_path], seconds=0.4)
+        sources.call_with_stall_limit(lambda: release.wait(30), [tmp_path], seconds=0.4)
     assert 0.4 < time.monotonic() - start < 3
     release.set()
 
 
 def test_an_error_of_the_load_is_passed_on(tmp_path):
     with pytest.raises(ZeroDivisionError):
-        sources.while_it_grows(lambda: 1 / 0, [tmp_path], seconds=1)
+        sources.call_with_stall_limit(lambda: 1 / 0, [tmp_path], seconds=1)
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "soon", "nan"])

@@ -31,12 +31,12 @@ def hub_is_reachable(seconds: float = PROBE_SECONDS) -> bool:
 
 
 def is_offline() -> bool:
-    """Whether the user said that the hub is not to be asked."""
+    """Return whether the user disabled access to the hub."""
     return os.environ.get("HF_HUB_OFFLINE", "0").upper() in {"1", "TRUE", "YES", "ON"}
 
 
 def hub_address() -> str:
-    """Where the hub is, or the mirror in its place."""
+    """Return the address of the hub, or of the mirror in its place."""
     return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
 
 
@@ -76,69 +76,69 @@ def failure(url: str, seconds: float) -> str:
 def load_from_hub(
     name: str, splits: Sequence[str], config: str | None = None, revision: str | None = None
 ) -> dict[str, Any]:
-    """Splits of a data set of the Hugging Face hub, as `datasets` gives them.
+    """Return splits of a data set of the Hugging Face hub, as `datasets` loads them.
 
     Args:
         name: of the data set.
         splits: names of its splits.
-        config: one of its versions, where it has several.
-        revision: a branch; refs/convert/parquet holds the hub's own copy of one made by a script.
+        config: name of a configuration, if the data set has several.
+        revision: a branch; refs/convert/parquet is the hub's own copy of a data set with a script.
 
-    It is given up when the hub does not answer at all, and when nothing was written to its caches
-    for as many seconds as the environment variable RNNLAB_HUB_SECONDS says (30).
+    Loading stops if the hub does not answer, or if nothing is written to its caches for the number
+    of seconds in the environment variable RNNLAB_HUB_SECONDS (30).
 
     Raises:
-        DataError: it could not be had; says why and what to choose instead.
+        DataError: it cannot be loaded; names the reason and the alternatives.
     """
     if not is_offline() and (reason := hub_silence()):
         raise hub_error(name, f"{hub_address()} cannot be reached ({reason})")
     import datasets
 
-    given = {"name": config, "revision": revision}
-    chosen = {key: value for key, value in given.items() if value is not None}
+    options = {"name": config, "revision": revision}
+    options = {key: value for key, value in options.items() if value is not None}
     datasets.disable_progress_bars()
 
     def load() -> dict[str, Any]:
-        return {split: datasets.load_dataset(name, split=split, **chosen) for split in splits}
+        return {split: datasets.load_dataset(name, split=split, **options) for split in splits}
 
     try:
-        loaded: dict[str, Any] = while_it_grows(load, hub_folders(name), stall_seconds())
+        parts: dict[str, Any] = call_with_stall_limit(load, hub_folders(name), stall_seconds())
     except StalledError as error:
-        waited = f"{stall_seconds():g} s (RNNLAB_HUB_SECONDS allows more)"
-        raise hub_error(name, f"{hub_address()} sent nothing for {waited}") from error
+        duration = f"{stall_seconds():g} s (RNNLAB_HUB_SECONDS allows more)"
+        raise hub_error(name, f"{hub_address()} sent nothing for {duration}") from error
     except Exception as error:  # datasets raises errors of a dozen libraries
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise hub_error(name, reason) from error
-    return loaded
+    return parts
 
 
 def hub_error(name: str, reason: str) -> DataError:
-    """What to say of a data set that could not be had."""
+    """Return the error for a data set that cannot be loaded."""
     return DataError(
-        f"the hub's data set {name} could not be loaded: {reason}. Is the network there? "
-        "data.source=local reads your own copy (data.path); data.source=embedded, where there is "
-        "one, needs no network"
+        f"the hub's data set {name} could not be loaded: {reason}. Check the network; "
+        "data.source=local reads your own copy (data.path); data.source=embedded, if available, "
+        "needs no network"
     )
 
 
 def stall_seconds() -> float:
-    """How long a download may stand still.
+    """Return the seconds that a download may stall.
 
     Raises:
-        DataError: RNNLAB_HUB_SECONDS is no positive number.
+        DataError: RNNLAB_HUB_SECONDS is not a positive number.
     """
-    given = os.environ.get("RNNLAB_HUB_SECONDS", str(STALL_SECONDS))
+    text = os.environ.get("RNNLAB_HUB_SECONDS", str(STALL_SECONDS))
     try:
-        seconds = float(given)
+        seconds = float(text)
     except ValueError:
         seconds = 0.0
     if not seconds > 0:
-        raise DataError(f"RNNLAB_HUB_SECONDS={given}: must be a number of seconds above zero")
+        raise DataError(f"RNNLAB_HUB_SECONDS={text}: must be a number of seconds above zero")
     return seconds
 
 
 def hub_folders(name: str) -> list[Path]:
-    """The folders that the libraries of the hub write a data set into."""
+    """Return the folders that the libraries of the hub write a data set to."""
     from datasets import config
     from huggingface_hub import constants
 
@@ -149,48 +149,47 @@ def hub_folders(name: str) -> list[Path]:
 
 
 class StalledError(RuntimeError):
-    """Nothing was written for too long."""
+    """A download that wrote nothing for too long."""
 
 
-def while_it_grows(load: Callable[[], Any], folders: Sequence[Path], seconds: float) -> Any:
-    """What `load` returns, as long as files in these folders come or grow while it works.
+def call_with_stall_limit(load: Callable[[], Any], folders: Sequence[Path], seconds: float) -> Any:
+    """Return the result of `load`, which must add or grow files in these folders while it runs.
 
-    It works in a thread of its own, which is left alone when it is given up: what it waits for
-    cannot be interrupted.
+    It runs in a thread of its own, abandoned after a stall, since it cannot be interrupted.
 
     Raises:
-        StalledError: nothing was written for so many seconds.
+        StalledError: nothing was written for this many seconds.
     """
-    answer: Future[Any] = Future()
+    result: Future[Any] = Future()
 
     def work() -> None:
         try:
-            answer.set_result(load())
+            result.set_result(load())
         except BaseException as error:
-            answer.set_exception(error)
+            result.set_exception(error)
 
     threading.Thread(target=work, daemon=True).start()
-    size, changed = (0, 0), time.monotonic()
-    while not wait([answer], timeout=min(1.0, seconds / 4)).done:
-        if (now := written(folders)) != size:
-            size, changed = now, time.monotonic()
-        elif time.monotonic() - changed > seconds:
+    size, last_growth = (0, 0), time.monotonic()
+    while not wait([result], timeout=min(1.0, seconds / 4)).done:
+        if (new_size := folder_size(folders)) != size:
+            size, last_growth = new_size, time.monotonic()
+        elif time.monotonic() - last_growth > seconds:
             raise StalledError
-    return answer.result()
+    return result.result()
 
 
-def written(folders: Sequence[Path]) -> tuple[int, int]:
-    """Files in these folders, and their bytes."""
+def folder_size(folders: Sequence[Path]) -> tuple[int, int]:
+    """Return the number of files in these folders and their bytes."""
     files, total = 0, 0
     for file in (file for folder in folders for file in folder.rglob("*")):
-        with suppress(OSError):  # renamed since
+        with suppress(OSError):  # renamed in the meantime
             files, total = files + 1, total + file.stat().st_size
     return files, total
 
 
-def revision_of(loaded: Any) -> str:
-    """The commit of the hub's data set that a loaded split is of; empty where it is not known."""
-    for place in getattr(loaded, "cache_files", ()):
-        if found := REVISION.search(place["filename"]):
-            return found.group(1)
+def find_revision(split: Any) -> str:
+    """Return the commit of the data set that a split is loaded from; empty if it is unknown."""
+    for file in getattr(split, "cache_files", ()):
+        if match := REVISION.search(file["filename"]):
+            return match.group(1)
     return ""

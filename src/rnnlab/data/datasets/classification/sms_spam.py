@@ -36,7 +36,7 @@ class SMSSpamDataModule(TextClassificationDataModule):
 
     def local(self) -> Source:
         """See PreparedDataModule."""
-        path = self.given_path()
+        path = self.local_path()
         inside = sorted(path.glob(f"{FILE}*")) if path.is_dir() else [path]
         if not inside or inside[0].is_dir() or is_table(inside[0]):
             return super().local()

@@ -69,7 +69,7 @@ class ETTDataModule(SeriesDataModule):
 
     def local(self) -> Source:
         """See PreparedDataModule."""
-        path = self.given_path()
+        path = self.local_path()
         if not path.is_dir():
             return super().local()
         file = find_table(path, self.station)

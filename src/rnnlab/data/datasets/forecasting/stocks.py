@@ -75,7 +75,7 @@ class StocksDataModule(SeriesDataModule):
 
     def local(self) -> Source:
         """See PreparedDataModule."""
-        path = self.given_path()
+        path = self.local_path()
         files = [path]
         if path.is_dir():
             files = sorted(file for file in path.iterdir() if file_format(file) == ".csv")
