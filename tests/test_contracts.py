@@ -1,6 +1,7 @@
 """What every member of a config group owes the others; a new YAML file is tested unasked."""
 
 import inspect
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -20,25 +21,31 @@ from rnnlab.models import RecurrentModel
 from rnnlab.models.base import parameter_groups
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks import Forecasting
-from tests.helpers.configs import CONF, ROOT, SMALL, choices, compose, groups, is_preset, small
+from tests.helpers.combinations import (
+    DATA,
+    FAST_REFUSING,
+    FAST_WORKING,
+    MODELS,
+    REFUSED,
+    REFUSING,
+    WORKING,
+    refusal,
+)
+from tests.helpers.configs import CONF, ROOT, SMALL, choices, compose, groups, small
 from tests.helpers.extend_page import minimal_gated_unit
 
 B, T, D = 3, 7, 5
 LENGTHS = torch.tensor([T, 4, 1])
-MODELS, DATA = choices("model"), choices("data")
-ONE_OF_EACH_TASK = ("imdb", "sine", "text_file", "numbers", "echo")
 
 
-def is_quick(model: str, data: str) -> bool:
-    """Every architecture on every data set are many pairs: the other ones are slow tests."""
-    return not is_preset("model", model) and (model == "gru" or data in ONE_OF_EACH_TASK)
+def mark_slow(pairs: list[tuple[str, str]], fast: Collection[tuple[str, str]]) -> list[Any]:
+    """Pairs of architecture and data set as parameters; those that are not fast are slow tests."""
+    marks = {True: [], False: [pytest.mark.slow]}
+    return [pytest.param(*pair, marks=marks[pair in fast]) for pair in pairs]
 
 
-PAIRS = [
-    pytest.param(model, data, marks=[] if is_quick(model, data) else [pytest.mark.slow])
-    for model in MODELS
-    for data in DATA
-]
+WORKING_PAIRS = mark_slow(WORKING, FAST_WORKING)
+REFUSING_PAIRS = mark_slow(REFUSING, FAST_REFUSING.values())
 OPTIONS: dict[str, dict[str, Any]] = {  # of stacked models, each alone and all together
     "residual": {"residual": True},
     "layer_norm": {"layer_norm": True},
@@ -340,7 +347,7 @@ def test_to_build_a_data_set_reads_nothing(data_name: str, tmp_path: Path) -> No
 # Architectures on data sets.
 
 
-@pytest.mark.parametrize(("model", "data_name"), PAIRS)
+@pytest.mark.parametrize(("model", "data_name"), WORKING_PAIRS)
 def test_gradients_reach_every_parameter(model: str, data_name: str, tmp_path: Path) -> None:
     """Of a real batch, through the task; for every pooling where the task has one."""
     data = data_of(data_name, tmp_path)
@@ -349,10 +356,7 @@ def test_gradients_reach_every_parameter(model: str, data_name: str, tmp_path: P
     poolings = get_args(PoolingName) if "pooling" in plain["task"] else [None]
     for pooling in poolings:
         plain["task"] |= {"pooling": pooling} if pooling else {}
-        try:
-            config = check(plain)
-        except ConfigError as refused:
-            pytest.skip(str(refused))
+        config = check(plain)
         torch.manual_seed(0)
         network = build_model(config, build_task(config, data.spec)).eval()
         network.training_step(batches(data, "train")[0], 0).backward()
@@ -362,16 +366,30 @@ def test_gradients_reach_every_parameter(model: str, data_name: str, tmp_path: P
             assert parameter.grad.isfinite().all(), f"{name}, pooling={pooling}"
 
 
-@pytest.mark.parametrize(("model", "data_name"), PAIRS)
-def test_it_trains_a_step_or_says_why_not(model: str, data_name: str, tmp_path: Path) -> None:
-    plain = one_step(small(data_name, tmp_path, f"model={model}"))
-    try:
-        done = run(plain)
-    except ConfigError as refused:
-        pytest.skip(str(refused))
+@pytest.mark.parametrize(("model", "data_name"), WORKING_PAIRS)
+def test_it_trains_a_step(model: str, data_name: str, tmp_path: Path) -> None:
+    done = run(one_step(small(data_name, tmp_path, f"model={model}")))
     assert done.report["status"] == "finished"
     assert done.report["best"]["step"] == 1
     assert done.score == done.score, "not a number"
+
+
+@pytest.mark.parametrize(("model", "data_name"), REFUSING_PAIRS)
+def test_a_pair_of_the_table_is_refused(model: str, data_name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=refusal(model, data_name)):
+        check(small(data_name, tmp_path, f"model={model}"))
+
+
+def test_the_fast_pairs_cover_every_architecture_every_data_set_and_every_refusal() -> None:
+    models, data = zip(*FAST_WORKING, strict=True)
+    assert set(models) == set(MODELS)
+    assert set(data) == set(DATA)
+    assert set(FAST_REFUSING) == {(m, task) for task, row in REFUSED.items() for m in row.models}
+
+
+def test_the_table_of_refusals_names_members_that_exist() -> None:
+    assert set(REFUSED) <= set(choices("task"))
+    assert {model for row in REFUSED.values() for model in row.models} <= set(MODELS)
 
 
 # The other groups.
