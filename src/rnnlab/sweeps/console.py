@@ -11,7 +11,7 @@ from rich.text import Text
 
 from rnnlab.report.console import number
 from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy, state_of
-from rnnlab.sweeps.workers.messages import TrialResult, stored_result
+from rnnlab.sweeps.workers.messages import TrialResult, first_line, stored_result
 from rnnlab.sweeps.workers.slots import Slot
 
 REFRESH_SECONDS = 0.5
@@ -130,15 +130,6 @@ def best_score(shared: SharedStudy, maximize: bool) -> float | None:
     complete = [stored_result(t)["score"] for t in trials if state_of(t) == "complete"]
     known = [score for score in complete if score is not None]
     return (max if maximize else min)(known, default=None)
-
-
-def first_line(message: str) -> str:
-    """The first line of a message.
-
-    >>> first_line("one" + chr(10) + "two")
-    'one'
-    """
-    return message.strip().split("\n")[0]
 
 
 def duration(seconds: float) -> str:

@@ -9,8 +9,14 @@ from typing import Any, Protocol
 
 from rnnlab.errors import ConfigError, RunStopped
 from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy
-from rnnlab.sweeps.workers.messages import FINAL, Job, TrialResult, load_result, stored_result
-from rnnlab.sweeps.workers.slots import Slot, TrialEnd, progress_mark
+from rnnlab.sweeps.workers.messages import (
+    FINAL_STATES,
+    Job,
+    TrialResult,
+    load_result,
+    stored_result,
+)
+from rnnlab.sweeps.workers.slots import Slot, TrialEnd, checkpoint_time
 
 POLL_SECONDS = 0.02
 IDLE_SECONDS = 0.2  # while others do the last trials
@@ -177,7 +183,7 @@ class Search:
     def _settle(self, slot: Slot, ended: TrialEnd) -> None:
         """Write a trial down, or let it go on."""
         result = ended.result
-        if result is None or result.state not in FINAL:
+        if result is None or result.state not in FINAL_STATES:
             self._unfinished(slot, ended)
         elif result.oom_overrides and not ended.claim.oom_overrides:
             self.screen.say(f"trial {ended.claim.number}: out of memory; again with half the batch")
@@ -207,7 +213,7 @@ class Search:
     def _may_try_again(self, claim: ClaimedTrial) -> bool:
         """A process that got nowhere, several times, will not get anywhere."""
         deaths, before = self._deaths.get(claim.number, (0, 0.0))
-        mark = progress_mark(claim.folder)
+        mark = checkpoint_time(claim.folder)
         deaths = deaths + 1 if mark == before else 1
         self._deaths[claim.number] = (deaths, mark)
         return deaths < self.limits.max_attempts

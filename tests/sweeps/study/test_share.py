@@ -20,8 +20,9 @@ from rnnlab.sweeps.study.definition import define, differences
 from rnnlab.sweeps.study.lease import Owner, Watch, is_running, this_host, this_process
 from rnnlab.sweeps.study.share import SharedStudy, state_of
 from rnnlab.sweeps.study.storage import open_storage, study_lock, without_password
+from rnnlab.sweeps.workers.local_runner import LocalRunner
 from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult, load_result
-from rnnlab.sweeps.workers.runner import LocalRunner, WorkerDied
+from rnnlab.sweeps.workers.runner import WorkerDied
 from rnnlab.sweeps.workers.trial import trial_lock
 
 TPE = {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 3}
@@ -309,7 +310,7 @@ def test_the_result_of_the_process_that_failed_counts(tmp_path: Path) -> None:
 def test_who_waits_for_a_process_that_is_gone_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: int, told: str | None
 ) -> None:
-    monkeypatch.setattr("rnnlab.sweeps.workers.runner.PEER_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr("rnnlab.sweeps.workers.local_runner.PEER_TIMEOUT_SECONDS", 0.3)
     waiting = [sys.executable, "-c", "import sys; sys.stdin.read()"]
     popen = partial(subprocess.Popen, stdin=subprocess.PIPE, start_new_session=True)
     monkeypatch.setattr(LocalRunner, "_popen", lambda self, *words: popen(waiting))
@@ -344,8 +345,8 @@ def test_a_stop_is_no_final_result(tmp_path: Path) -> None:
 def test_a_job_is_read_as_it_was_written() -> None:
     reporting = Reporting("journal://x", "s", 3, {"_target_": "x"}, "epochs", 0.5)
     job = Job("folder", 2, ["a=1"], 1, reporting, {"test": False}, {"id": "x"}, [["b=2"]])
-    assert Job.read(job.line()) == job
-    assert job.line().count("\n") == 1
+    assert Job.from_line(job.to_line()) == job
+    assert job.to_line().count("\n") == 1
 
 
 def test_what_changed_is_told() -> None:

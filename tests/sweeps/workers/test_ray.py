@@ -11,8 +11,9 @@ import pytest
 
 from rnnlab.errors import ConfigError
 from rnnlab.sweeps.workers.launchers import ResourceRequest
-from rnnlab.sweeps.workers.messages import FINAL, Job, TrialResult
-from rnnlab.sweeps.workers.ray_launcher import Ray, RayRunner, slots_on
+from rnnlab.sweeps.workers.messages import FINAL_STATES, Job, TrialResult
+from rnnlab.sweeps.workers.ray_launcher import RayLauncher, count_slots
+from rnnlab.sweeps.workers.ray_runner import RayRunner
 from rnnlab.sweeps.workers.runner import WorkerDied
 from tests.helpers.sweep_sessions import (
     GONE_SECONDS,
@@ -42,7 +43,7 @@ def request(folder: Path, **changes: object) -> ResourceRequest:
 
 
 def test_a_slot_asks_for_its_share_of_a_gpu(tmp_path: Path) -> None:
-    launcher = Ray(cpus=2)
+    launcher = RayLauncher(cpus=2)
     on_gpu = {"on_gpu": True}
     assert launcher.needs(request(tmp_path), gpus=4) == {"CPU": 2}
     assert launcher.needs(request(tmp_path, **on_gpu), gpus=0) == {"CPU": 2}
@@ -55,11 +56,11 @@ def test_a_slot_asks_for_its_share_of_a_gpu(tmp_path: Path) -> None:
 def test_a_slot_lies_on_one_machine() -> None:
     machines = [{"CPU": 8, "GPU": 1}] * 4
     with pytest.raises(ConfigError, match="asks for 2 CPU, 2 GPU, and the Ray cluster has room fo"):
-        slots_on({"CPU": 2, "GPU": 2}, 1, {"CPU": 32, "GPU": 4}, machines)
-    assert slots_on({"CPU": 2, "GPU": 1}, None, {"CPU": 32, "GPU": 3}, machines) == 3
-    assert slots_on({"CPU": 2, "GPU": 1}, 4, {"CPU": 32, "GPU": 3}, machines) == 4, "it waits"
+        count_slots({"CPU": 2, "GPU": 2}, 1, {"CPU": 32, "GPU": 4}, machines)
+    assert count_slots({"CPU": 2, "GPU": 1}, None, {"CPU": 32, "GPU": 3}, machines) == 3
+    assert count_slots({"CPU": 2, "GPU": 1}, 4, {"CPU": 32, "GPU": 3}, machines) == 4, "it waits"
     with pytest.raises(ConfigError, match="in use"):
-        slots_on({"CPU": 2, "GPU": 1}, None, {"CPU": 32}, machines)
+        count_slots({"CPU": 2, "GPU": 1}, None, {"CPU": 32}, machines)
 
 
 def test_without_ray_it_says_what_to_install(
@@ -68,7 +69,7 @@ def test_without_ray_it_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with (
         pytest.raises(ConfigError, match=re.escape("pip install 'rnnlab[ray]'")),
-        Ray()(request(tmp_path)),
+        RayLauncher()(request(tmp_path)),
     ):
         pass
 
@@ -76,7 +77,7 @@ def test_without_ray_it_says_what_to_install(
 @pytest.fixture
 def slot(tmp_path: Path) -> Iterator[RayRunner]:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
-    with Ray()(request(tmp_path)) as (runner,):
+    with RayLauncher()(request(tmp_path)) as (runner,):
         yield runner
 
 
@@ -161,14 +162,17 @@ def test_a_killed_slot_has_ended_its_trial_when_it_returns(slot: RayRunner, tmp_
 def test_a_machine_without_the_project_says_so(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
     elsewhere = request(tmp_path, conf=tmp_path / "conf")
-    with pytest.raises(ConfigError, match="the same place on every machine"), Ray()(elsewhere):
+    with (
+        pytest.raises(ConfigError, match="the same place on every machine"),
+        RayLauncher()(elsewhere),
+    ):
         pass
 
 
 @pytest.mark.slow
 def test_where_no_cluster_answers_it_says_so(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
-    launcher = Ray(address="127.0.0.1:1")
+    launcher = RayLauncher(address="127.0.0.1:1")
     with pytest.raises(ConfigError, match=re.escape("launcher.address=127.0.0.1:1")):
         launcher(request(tmp_path)).__enter__()
 
@@ -177,7 +181,7 @@ def finished_once(folder: Path, count: int) -> list:
     trials = trials_of(journal(folder))
     assert [trial.number for trial in trials] == list(range(count))
     assert {trial.state.name for trial in trials} == {"COMPLETE"}
-    assert all(trial.user_attrs["result"]["state"] in FINAL for trial in trials)
+    assert all(trial.user_attrs["result"]["state"] in FINAL_STATES for trial in trials)
     return trials
 
 

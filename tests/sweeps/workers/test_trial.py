@@ -42,7 +42,7 @@ def study_of(folder: Path, pruner: dict | None = None, **asked: Any) -> tuple[An
 
 
 def do(made: Job) -> TrialResult:
-    result = trials.do(made, CONF)
+    result = trials.run_job(made, CONF)
     assert load_result(Path(made.folder), made.attempt) == result, "what is said is written down"
     return result
 

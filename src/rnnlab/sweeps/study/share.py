@@ -34,7 +34,7 @@ class ClaimedTrial:
         words: of the command line of train.py that make it; its seed is one of them.
         folder: where it is done.
         attempt: how often somebody began it, this time included.
-        smaller: words that were added because memory ran out.
+        oom_overrides: overrides that were added because memory ran out.
         seconds: that earlier attempts took.
         restart: whether this attempt must not go on from what stands in the folder.
     """

@@ -1,28 +1,28 @@
-"""The head of several processes that do a trial together: starts them with torchrun and waits.
+"""Head process of a trial on several devices: starts one process per device with torchrun.
 
     python -m rnnlab.sweeps.workers.group <conf> <job.json>
 
-It alone waits until the trial's folder is free, so that its processes all find the same there. It
-ends when its standard input does, and so does each of them.
+Only the head waits until the folder of the trial is free, so all its processes find the same
+files. It ends when its standard input closes, and its processes end with it.
 """
 
 import sys
 from pathlib import Path
 
-from rnnlab.sweeps.workers import parent_watch
 from rnnlab.sweeps.workers.messages import Job
+from rnnlab.sweeps.workers.parent_watch import die_with_parent
 from rnnlab.sweeps.workers.trial import trial_lock
 
 
 def main(conf: str, job_file: str) -> None:
-    """Start the processes of a job; ends with an error where one of them does."""
+    """Start the processes of a job; exit with an error if one of them fails."""
     from torch.distributed.run import main as torchrun
 
-    parent_watch.hold()
-    job = Job.read(Path(job_file).read_text(encoding="utf-8"))
+    die_with_parent()
+    job = Job.from_line(Path(job_file).read_text(encoding="utf-8"))
     with trial_lock(Path(job.folder)):
-        each = f"--nproc_per_node={job.devices}"
-        torchrun(["--standalone", each, "-m", "rnnlab.sweeps.workers.rank", conf, job_file])
+        processes = f"--nproc_per_node={job.devices}"
+        torchrun(["--standalone", processes, "-m", "rnnlab.sweeps.workers.rank", conf, job_file])
 
 
 if __name__ == "__main__":

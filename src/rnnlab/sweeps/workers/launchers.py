@@ -1,4 +1,4 @@
-"""What gives a search its slots; here those of this machine (for Ray see ray_launcher)."""
+"""Launchers, which provide the slots of a search; the one of this machine (see ray_launcher)."""
 
 import os
 import subprocess
@@ -9,20 +9,21 @@ from pathlib import Path
 
 from rnnlab.config.types import PositiveInt
 from rnnlab.errors import ConfigError
-from rnnlab.sweeps.workers.runner import LocalRunner, Runner
+from rnnlab.sweeps.workers.local_runner import LocalRunner
+from rnnlab.sweeps.workers.runner import Runner
 
 
 @dataclass(frozen=True)
 class ResourceRequest:
-    """What the slots are for.
+    """Resources that a search requests from a launcher.
 
     Attributes:
-        slots: how many; None for as many as there are GPUs for, or one.
-        devices: of each trial.
-        trials_per_gpu: that share a GPU.
+        slots: number of slots; None for as many as there are GPUs for, or one.
+        devices: per trial.
+        trials_per_gpu: number of trials that share a GPU.
         on_gpu: whether trials may use GPUs.
         conf: the folder conf/.
-        logs: folder for what the processes print.
+        logs: folder for the output of the processes.
     """
 
     slots: int | None
@@ -36,11 +37,11 @@ class ResourceRequest:
 Launcher = Callable[[ResourceRequest], AbstractContextManager[Sequence[Runner]]]
 
 
-class Local:
-    """Slots on this machine. Each has GPUs of its own, or its share of the processor's cores.
+class LocalLauncher:
+    """Slots on this machine; each has its own GPUs, or a share of the CPU cores.
 
     Args:
-        threads: of each process on the CPU; None for cores / slots.
+        threads: per process on the CPU; None for cores / slots.
     """
 
     def __init__(self, threads: PositiveInt | None = None) -> None:
@@ -48,13 +49,13 @@ class Local:
 
     @contextmanager
     def __call__(self, request: ResourceRequest) -> Iterator[list[Runner]]:
-        """The runners, whose processes end with the context.
+        """Yield the runners; their processes end with the context.
 
         Raises:
-            ConfigError: there are fewer GPUs than the slots need.
+            ConfigError: the slots need more GPUs than there are.
         """
         gpus = visible_gpus() if request.on_gpu else []
-        shares = shared_out(gpus, request) if gpus else [None] * (request.slots or 1)
+        shares = assign_gpus(gpus, request) if gpus else [None] * (request.slots or 1)
         threads = self.threads or max(1, (os.cpu_count() or 1) // len(shares))
         with ExitStack() as stack:
             runners: list[Runner] = []
@@ -66,27 +67,27 @@ class Local:
                 runner = LocalRunner(request.conf, environment, log)
                 stack.callback(runner.kill)
                 if request.devices == 1:
-                    runner.warm_up()
+                    runner.start_worker()
                 runners.append(runner)
             yield runners
 
 
-def shared_out(gpus: Sequence[str], request: ResourceRequest) -> list[list[str]]:
-    """The GPUs of each slot.
+def assign_gpus(gpus: Sequence[str], request: ResourceRequest) -> list[list[str]]:
+    """Return the GPUs of each slot.
 
-    >>> def want(slots, devices, each):
-    ...     return ResourceRequest(slots, devices, each, True, Path(), Path())
-    >>> shared_out(["0", "1", "2", "3"], want(None, 2, 1))
+    >>> def request(slots, devices, trials_per_gpu):
+    ...     return ResourceRequest(slots, devices, trials_per_gpu, True, Path(), Path())
+    >>> assign_gpus(["0", "1", "2", "3"], request(None, 2, 1))
     [['0', '1'], ['2', '3']]
-    >>> shared_out(["4"], want(2, 1, 2))
+    >>> assign_gpus(["4"], request(2, 1, 2))
     [['4'], ['4']]
 
     Raises:
-        ConfigError: there are too few.
+        ConfigError: there are too few GPUs.
     """
-    groups = [list(gpus[i : i + request.devices]) for i in range(0, len(gpus), request.devices)]
-    whole = [group for group in groups if len(group) == request.devices]
-    places = [group for group in whole for _ in range(request.trials_per_gpu)]
+    ends = range(request.devices, len(gpus) + 1, request.devices)
+    groups = [list(gpus[end - request.devices : end]) for end in ends]
+    places = [group for group in groups for _ in range(request.trials_per_gpu)]
     slots = request.slots or len(places)
     if slots > len(places) or not places:
         raise ConfigError(
@@ -99,13 +100,13 @@ def shared_out(gpus: Sequence[str], request: ResourceRequest) -> list[list[str]]
 
 
 def visible_gpus() -> list[str]:
-    """Names of the GPUs that this process may use; found without starting CUDA."""
+    """Return the names of the GPUs that this process may use, without initialising CUDA."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
     with suppress(OSError, subprocess.TimeoutExpired):
         query = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
-        asked = subprocess.run(query, capture_output=True, text=True, timeout=30, check=False)
-        if asked.returncode == 0:
-            return asked.stdout.split()
+        output = subprocess.run(query, capture_output=True, text=True, timeout=30, check=False)
+        if output.returncode == 0:
+            return output.stdout.split()
     return []

@@ -1,4 +1,4 @@
-"""What is said between a search and the processes that do its trials; plain values alone."""
+"""Messages between a search and the processes that run its trials; plain values only."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,20 +11,20 @@ from rnnlab.runtime.files import write_json
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-State = Literal["complete", "pruned", "infeasible", "failed", "stopped"]
-FINAL = ("complete", "pruned", "infeasible", "failed")
+ResultState = Literal["complete", "pruned", "infeasible", "failed", "stopped"]
+FINAL_STATES = ("complete", "pruned", "infeasible", "failed")
 
 
 @dataclass(frozen=True)
 class Reporting:
-    """Where a trial's scores go while it runs, and who decides whether it goes on.
+    """Where a running trial reports its scores, and which pruner decides about it.
 
     Attributes:
         storage: URL.
         study: name.
-        trial_id: of the storage.
-        pruner: component, or None where no trial is given up.
-        unit: epochs | samples, of progress.
+        trial_id: in the storage.
+        pruner: component; None if trials are not pruned.
+        unit: epochs | samples, in which progress is counted.
         every: units between two reports.
     """
 
@@ -38,18 +38,18 @@ class Reporting:
 
 @dataclass(frozen=True)
 class Job:
-    """One trial to do, or configs to check.
+    """One trial to run, or configs to check.
 
     Attributes:
-        folder: of the trial; a run that was begun there goes on.
-        attempt: a number that its result repeats.
-        overrides: of the command line of train.py.
-        devices: processes that do it together.
-        reporting: None where nothing is reported.
-        settings: what the search itself sets beside the words: dotted key -> value.
+        folder: of the trial; a run in this folder is resumed.
+        attempt: number that the result repeats.
+        overrides: command line of train.py.
+        devices: number of processes that train together.
+        reporting: None if nothing is reported.
+        settings: dotted key -> value that the search sets besides the overrides.
         identity: name, group and id of the trial for loggers that take them.
-        checks: command lines to be checked without training; nothing else is done.
-        restart: what an earlier attempt left in the folder is removed first.
+        checks: command lines to check without training; if given, nothing else is done.
+        restart: remove what an earlier attempt left in the folder first.
     """
 
     folder: str
@@ -62,37 +62,37 @@ class Job:
     checks: Sequence[Sequence[str]] = ()
     restart: bool = False
 
-    def line(self) -> str:
-        """As one line of text."""
+    def to_line(self) -> str:
+        """Return the job as one line of JSON."""
         return json.dumps(asdict(self)) + "\n"
 
     @classmethod
-    def read(cls, line: str) -> "Job":
-        """From one line of text."""
-        plain = json.loads(line)
-        reporting = plain.pop("reporting")
-        return cls(**plain, reporting=Reporting(**reporting) if reporting else None)
+    def from_line(cls, line: str) -> "Job":
+        """Return the job that a line of JSON holds."""
+        values = json.loads(line)
+        reporting = values.pop("reporting")
+        return cls(**values, reporting=Reporting(**reporting) if reporting else None)
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """How a trial ended, as the process says that did it.
+    """How a trial ended, written by the process that ran it.
 
     Attributes:
         attempt: of the job.
-        state: how it ended; `stopped` can go on.
-        failure: class of what went wrong, None where nothing did.
-        message: in words.
-        scores: the best validation, and what else the report has.
-        smaller: words that make it need less memory, where it ran out of it and this is possible.
-        seconds: of training, with those of earlier attempts.
-        parameters: that were trained.
-        epochs: begun.
-        threads: of the processor that it computed with; another number rounds sums differently.
+        state: how it ended; a `stopped` trial can be resumed.
+        failure: class of the failure; None without one.
+        message: error message.
+        scores: of the best validation, and other scores of the report.
+        oom_overrides: overrides that need less memory, if it ran out and there are any.
+        seconds: training time of all attempts.
+        parameters: number of trainable parameters.
+        epochs: number of epochs started.
+        threads: CPU threads; another number rounds sums differently.
     """
 
     attempt: int
-    state: State
+    state: ResultState
     failure: str | None = None
     message: str = ""
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -103,13 +103,13 @@ class TrialResult:
     threads: int = 0
 
     def write(self, folder: Path, rank: int = 0) -> None:
-        """Put it into the trial's folder in one step."""
+        """Write the result file of a process in one step."""
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / result_name(rank), asdict(self))
 
     @classmethod
     def read(cls, file: Path) -> "TrialResult":
-        """Read a file; those of rnnlab 0.1 say `smaller` for `oom_overrides`."""
+        """Read a result file; rnnlab 0.1 wrote `smaller` instead of `oom_overrides`."""
         values = json.loads(file.read_text(encoding="utf-8"))
         if "smaller" in values:
             values["oom_overrides"] = values.pop("smaller")
@@ -130,28 +130,23 @@ def result_files(folder: Path) -> list[Path]:
     return sorted(file for name in ("result", "verdict") for file in folder.glob(f"{name}*.json"))
 
 
-def load_results(folder: Path) -> list[TrialResult]:
-    """Return the results of all processes of a trial that matter.
-
-    The first process stands for the others, unless one of them failed.
-    """
-    results = [(file, TrialResult.read(file)) for file in result_files(folder)]
-    return [result for file, result in results if result.failure or ".rank" not in file.name]
-
-
 def load_result(folder: Path, attempt: int | None = None) -> TrialResult | None:
-    """Return the result of a trial; None if there is none.
+    """Return the result of a trial: that of its first process, or of another one that failed.
 
     Args:
         folder: of the trial.
         attempt: number of the attempt; None accepts any final result.
     """
-    results = [
+    results = {file: TrialResult.read(file) for file in result_files(folder)}
+    candidates = [
         result
-        for result in load_results(folder)
-        if result.attempt == attempt or (attempt is None and result.state in FINAL)
+        for file, result in results.items()
+        if (result.failure or ".rank" not in file.name)
+        and (result.attempt == attempt or (attempt is None and result.state in FINAL_STATES))
     ]
-    return max(results, key=lambda r: (r.failure is not None, r.state in FINAL), default=None)
+    return max(
+        candidates, key=lambda r: (r.failure is not None, r.state in FINAL_STATES), default=None
+    )
 
 
 def has_result(folder: Path, attempt: int) -> bool:
@@ -165,3 +160,12 @@ def stored_result(trial: "FrozenTrial") -> Mapping[str, Any]:
     Studies of rnnlab 0.1 store it as `verdict`.
     """
     return trial.user_attrs.get("result") or trial.user_attrs.get("verdict") or {}
+
+
+def first_line(message: str) -> str:
+    """Return the first line of a message.
+
+    >>> first_line("one" + chr(10) + "two")
+    'one'
+    """
+    return message.strip().partition("\n")[0]

@@ -1,7 +1,7 @@
-"""A process that ends when the one that started it does.
+"""End a process when its parent ends.
 
-Its standard input is a pipe that the other one holds open. However that one ends, by kill -9 too,
-the system closes the pipe, and a thread here that reads it notices.
+Its standard input is a pipe that the parent holds open. However the parent ends, also by kill -9,
+the system closes the pipe, and a thread that reads it notices.
 """
 
 import os
@@ -9,27 +9,28 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from typing import TextIO
 
 
-def hold(heard: Callable[[str], None] = lambda line: None) -> None:
-    """Begin to listen; returns at once.
+def die_with_parent(on_line: Callable[[str], None] = lambda line: None) -> None:
+    """Start the thread that watches standard input, and return.
 
     Args:
-        heard: is called, in the listening thread, with each line that comes.
+        on_line: called in that thread with each line that arrives.
     """
-    # A copy of its own, so that whoever reads standard input does not take our lines.
+    # A copy of the descriptor, so that other readers of standard input take no lines from us.
     pipe = os.fdopen(os.dup(sys.stdin.fileno()), encoding="utf-8")
-    threading.Thread(target=_listen, args=(pipe, heard), daemon=True).start()
+    threading.Thread(target=_watch, args=(pipe, on_line), daemon=True).start()
 
 
-def _listen(pipe: "object", heard: Callable[[str], None]) -> None:
-    for line in pipe:  # type: ignore[attr-defined]
-        heard(line)
-    end()
+def _watch(pipe: TextIO, on_line: Callable[[str], None]) -> None:
+    for line in pipe:
+        on_line(line)
+    kill_own_group()
 
 
-def end() -> None:
-    """End this process and what it has started, at once."""
-    if os.getpgrp() == os.getpid():  # a session of our own
+def kill_own_group() -> None:
+    """Kill this process, and those it started if it leads a process group."""
+    if os.getpgrp() == os.getpid():
         os.killpg(os.getpgrp(), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The callback that tells a study how a trial goes, and asks it whether to go on."""
+"""Callback that reports the scores of a trial to its study, and prunes the trial."""
 
 import math
 import socket
@@ -14,88 +14,90 @@ if TYPE_CHECKING:
     import optuna
 
 
-class Reporter(L.Callback):
-    """Report the monitored metric after each validation, and end a trial that is given up.
+class PruningCallback(L.Callback):
+    """Report the monitored metric after each validation, and end a trial that is pruned.
 
-    Reports are counted in epochs or in samples, never in steps, so that trials with different batch
-    sizes are compared where they have seen as much. The first of several processes reports; all
-    take its decision. A report of a resumed trial that the study has already is left as it is.
+    Reports are counted in epochs or samples instead of steps, so that trials with different batch
+    sizes are compared after the same amount of data. The first of several processes reports; all
+    follow its decision. Reports that the study already has are not repeated after a resume.
 
     Args:
-        reporting: where to, and who decides.
+        reporting: where to report, and the pruner.
         monitor: the metric.
     """
 
     def __init__(self, reporting: Reporting, monitor: str) -> None:
         self.reporting = reporting
         self.monitor = monitor
-        self.given_up = False
+        self.is_pruned = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Decide again for a resumed trial: a decision may be lost with its process."""
+        """Decide again for a resumed trial, since a decision may be lost with its process."""
         if trainer.global_step:
-            self._agree(trainer, trainer.is_global_zero and self._was_given_up(trainer))
+            self._share_decision(trainer, trainer.is_global_zero and self._decide_again(trainer))
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Report; under DDP all processes come here."""
+        """Report; called on all processes under DDP."""
         value = trainer.callback_metrics.get(self.monitor)
         if value is None:
-            known = sorted(name for name in trainer.callback_metrics if name.startswith("val/"))
+            names = sorted(name for name in trainer.callback_metrics if name.startswith("val/"))
             raise ConfigError(
                 f"monitor={self.monitor}: the validation did not log it; it logged "
-                f"{', '.join(known) or 'nothing'}"
+                f"{', '.join(names) or 'nothing'}"
             )
-        self._agree(trainer, trainer.is_global_zero and self._report(trainer, float(value)))
+        self._share_decision(
+            trainer, trainer.is_global_zero and self._report(trainer, float(value))
+        )
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """After the last checkpoint: say why the training ended."""
-        if self.given_up:
-            raise RunPruned(f"given up after {trainer.current_epoch} epochs")
+        """Raise after the last checkpoint if the trial was pruned."""
+        if self.is_pruned:
+            raise RunPruned(f"pruned after {trainer.current_epoch} epochs")
 
-    def _agree(self, trainer: L.Trainer, decision: bool) -> None:
-        """All processes do what the first one says."""
+    def _share_decision(self, trainer: L.Trainer, decision: bool) -> None:
+        """Stop all processes if the first one says so."""
         if trainer.strategy.broadcast(decision):
-            self.given_up = trainer.should_stop = True
+            self.is_pruned = trainer.should_stop = True
 
-    def _was_given_up(self, trainer: L.Trainer) -> bool:
-        """Whether the last report was one to end with; a later one will be made again."""
-        known = self._known()
+    def _decide_again(self, trainer: L.Trainer) -> bool:
+        """Return whether the last report pruned the trial; a later report will be repeated."""
+        reports = self._stored_reports()
         steps = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
         epochs = trainer.global_step / steps
-        if not known or max(known) > self._point(trainer, epochs):
+        if not reports or max(reports) > self._report_number(trainer, epochs):
             return False
         return self._trial.should_prune()
 
     def _report(self, trainer: L.Trainer, value: float) -> bool:
-        """Whether to give the trial up."""
+        """Report a value, and return whether to prune the trial."""
         batches = trainer.fit_loop.epoch_loop.batch_progress.current.ready
         epochs = trainer.current_epoch + batches / trainer.num_training_batches
-        point, known = self._point(trainer, epochs), self._known()
-        if point < 1 or max(known, default=0) > point:
+        number, reports = self._report_number(trainer, epochs), self._stored_reports()
+        if number < 1 or max(reports, default=0) > number:
             return False  # too early, or decided before the trial was resumed
-        if point not in known:
-            self._trial.report(value, point)
+        if number not in reports:
+            self._trial.report(value, number)
         return self._trial.should_prune()
 
-    def _point(self, trainer: L.Trainer, epochs: float) -> int:
-        """The report that is due after so many epochs."""
-        done = epochs
+    def _report_number(self, trainer: L.Trainer, epochs: float) -> int:
+        """Return the number of the report that is due after some epochs."""
+        progress = epochs
         if self.reporting.unit == "samples":
             data: Any = trainer.datamodule  # type: ignore[attr-defined]
-            done *= trainer.num_training_batches * data.batch_size * trainer.world_size
-        return int(done / self.reporting.every + 1e-6)
+            progress *= trainer.num_training_batches * data.batch_size * trainer.world_size
+        return int(progress / self.reporting.every + 1e-6)
 
-    def _known(self) -> dict[int, float]:
-        """What was reported of this trial, by all attempts."""
+    def _stored_reports(self) -> dict[int, float]:
+        """Return the reports of all attempts of the trial."""
         trials = self._trial.study.get_trials(deepcopy=False)
         return trials[self._trial.number].intermediate_values
 
     @cached_property
     def _trial(self) -> "optuna.Trial":
-        """The trial in its study; what its values are was decided elsewhere.
+        """The trial in its study; the sampler is not used.
 
         Raises:
-            ConfigError: the study is not in what is the storage on this machine.
+            ConfigError: the storage as seen from this machine does not have the study.
         """
         import optuna
 

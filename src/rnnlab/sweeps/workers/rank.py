@@ -1,4 +1,4 @@
-"""One of several processes that do a trial together; started by the head of their group.
+"""One of several processes that train a trial together; started by group.py.
 
 torchrun --standalone --nproc_per_node=2 -m rnnlab.sweeps.workers.rank <conf> <job.json>
 """
@@ -6,21 +6,19 @@ torchrun --standalone --nproc_per_node=2 -m rnnlab.sweeps.workers.rank <conf> <j
 import sys
 from pathlib import Path
 
-from rnnlab.sweeps.workers import parent_watch
 from rnnlab.sweeps.workers.messages import Job
-from rnnlab.sweeps.workers.worker import interruptible
+from rnnlab.sweeps.workers.parent_watch import die_with_parent
+from rnnlab.sweeps.workers.worker import interrupt_on_sigterm
 
-DONE, FAILED = 0, 1
 
+def main(conf: Path, job_file: Path) -> int:
+    """Run the job and return the exit status; on an error torchrun ends the other processes."""
+    from rnnlab.sweeps.workers.trial import run_job
 
-def main(conf: Path, job: Path) -> int:
-    """Do the job; one that did not come to its end says so to torchrun, which ends the others."""
-    from rnnlab.sweeps.workers.trial import do
-
-    interruptible()
-    parent_watch.hold()
-    result = do(Job.read(job.read_text(encoding="utf-8")), conf)
-    return DONE if result.state in ("complete", "pruned") else FAILED
+    interrupt_on_sigterm()
+    die_with_parent()
+    result = run_job(Job.from_line(job_file.read_text(encoding="utf-8")), conf)
+    return 0 if result.state in ("complete", "pruned") else 1
 
 
 if __name__ == "__main__":

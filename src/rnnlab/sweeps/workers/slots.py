@@ -1,4 +1,4 @@
-"""The slots of a search: each does one trial at a time; none waits for another."""
+"""Slots of a search; each runs one trial at a time, independently of the others."""
 
 import time
 from collections.abc import Callable
@@ -14,14 +14,14 @@ GRACE_SECONDS = 60.0  # for a trial that was asked to save and stop
 
 @dataclass
 class TrialEnd:
-    """What came of a trial.
+    """End of a trial in a slot.
 
     Attributes:
         claim: the trial.
-        result: on it; None where its process died without one.
-        reason: how the process ended, then.
-        stopped_for: why we had asked it to stop; None where we had not.
-        seconds: since this attempt began.
+        result: None if the process died without one.
+        reason: how the process died, in that case.
+        stop_reason: why it was asked to stop; None if it was not.
+        seconds: since this attempt started.
     """
 
     claim: ClaimedTrial
@@ -32,11 +32,11 @@ class TrialEnd:
 
 
 class Slot:
-    """One runner and what it does now.
+    """A runner, and the trial that it runs.
 
     Args:
-        runner: does the trials.
-        clock: seconds that never go back.
+        runner: runs the trials.
+        clock: returns seconds that never go back.
     """
 
     def __init__(self, runner: Runner, clock: Callable[[], float] = time.monotonic) -> None:
@@ -44,11 +44,11 @@ class Slot:
         self.claim: ClaimedTrial | None = None
         self.stop_reason: str | None = None
         self._clock = clock
-        self._started = self._kill_at = 0.0
+        self._start_time = self._kill_time = 0.0
 
     @property
     def is_busy(self) -> bool:
-        """Whether it does a trial."""
+        """Whether it runs a trial."""
         return self.claim is not None
 
     @property
@@ -58,50 +58,50 @@ class Slot:
 
     @property
     def seconds(self) -> float:
-        """Since the trial began here, with earlier attempts."""
+        """Seconds since the trial started, including earlier attempts."""
         earlier = self.claim.seconds if self.claim else 0.0
-        return earlier + self._clock() - self._started
+        return earlier + self._clock() - self._start_time
 
     def start(self, claim: ClaimedTrial, job: Job) -> None:
-        """Begin a trial."""
+        """Start a trial."""
         self.claim, self.stop_reason = claim, None
-        self._started = self._clock()
+        self._start_time = self._clock()
         self.runner.start(job)
 
     def stop(self, reason: str) -> None:
-        """Ask the trial to save and stop; after a while it is ended."""
+        """Ask the trial to save and stop; it is killed after GRACE_SECONDS."""
         if self.claim is not None and self.stop_reason is None:
             self.stop_reason = reason
-            self._kill_at = self._clock() + GRACE_SECONDS
+            self._kill_time = self._clock() + GRACE_SECONDS
             self.runner.stop()
 
     def kill(self) -> None:
-        """End the trial at once and forget it."""
+        """Kill the trial and forget it."""
         self.runner.kill()
         self.claim = None
 
     def poll(self) -> TrialEnd | None:
-        """What came of the trial; None while it runs, or where there is none."""
+        """Return the end of the trial; None while it runs, or without a trial."""
         if self.claim is None:
             return None
-        if self.stop_reason and self._clock() > self._kill_at:
+        if self.stop_reason and self._clock() > self._kill_time:
             self.runner.kill()
-            return self._ended(None, f"did not stop within {GRACE_SECONDS:.0f} s")
+            return self._end_trial(None, f"did not stop within {GRACE_SECONDS:.0f} s")
         try:
             result = self.runner.poll()
         except WorkerDied as error:
-            return self._ended(None, str(error))
-        return self._ended(result, "") if result else None
+            return self._end_trial(None, str(error))
+        return self._end_trial(result, "") if result else None
 
-    def _ended(self, result: TrialResult | None, reason: str) -> TrialEnd:
+    def _end_trial(self, result: TrialResult | None, reason: str) -> TrialEnd:
         assert self.claim is not None
-        seconds = self._clock() - self._started
-        ended = TrialEnd(self.claim, result, reason, self.stop_reason, seconds)
+        seconds = self._clock() - self._start_time
+        end = TrialEnd(self.claim, result, reason, self.stop_reason, seconds)
         self.claim = None
-        return ended
+        return end
 
 
-def progress_mark(folder: Path) -> float:
-    """When the trial last saved something to go on from; 0 if it never did."""
+def checkpoint_time(folder: Path) -> float:
+    """Return when the trial last saved a checkpoint to resume from; 0 if it never did."""
     checkpoint = folder / "checkpoints" / "last.ckpt"
     return checkpoint.stat().st_mtime if checkpoint.exists() else 0.0

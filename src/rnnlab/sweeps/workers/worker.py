@@ -1,9 +1,9 @@
-"""The process of a slot: does one trial after the other, so that imports are paid once.
+"""Process of a slot: runs one trial after another, so that imports are paid for once.
 
     python -m rnnlab.sweeps.workers.worker <conf>
 
-A job is a line on standard input; its end is the result in the trial's folder. The process ends
-when its standard input does.
+Each line on standard input is a job; its result is written to the folder of the trial. The process
+ends when its standard input closes.
 """
 
 import os
@@ -13,53 +13,54 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rnnlab.sweeps.workers import parent_watch
 from rnnlab.sweeps.workers.messages import Job
+from rnnlab.sweeps.workers.parent_watch import die_with_parent
 
 STOP = "stop\n"  # the running trial saves and stops
 
 
 def main(conf: Path) -> None:
-    """Work until told to stop."""
+    """Run jobs until interrupted."""
     jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
 
-    def heard(line: str) -> None:
+    def on_line(line: str) -> None:
         if line == STOP:
             os.kill(os.getpid(), signal.SIGTERM)
         else:
             jobs.put(line)
 
-    interruptible()
-    parent_watch.hold(heard)
-    warm_up()
+    interrupt_on_sigterm()
+    die_with_parent(on_line)
+    import_modules()
     try:
         while True:
-            work(Job.read(jobs.get()), conf)
+            run_line(jobs.get(), conf)
     except KeyboardInterrupt:
         return
 
 
-def work(job: Job, conf: Path) -> None:
-    """Do a job; between two jobs the process can be stopped, too."""
-    from rnnlab.sweeps.workers.trial import do
+def run_line(line: str, conf: Path) -> None:
+    """Run the job of a line; between two jobs the process can be interrupted, too."""
+    from rnnlab.sweeps.workers.trial import run_job
 
+    job = Job.from_line(line)
     print(f"--- {job.folder}, attempt {job.attempt}", flush=True)
-    do(job, conf)
-    interruptible()
+    run_job(job, conf)
+    interrupt_on_sigterm()
 
 
-def interruptible() -> None:
-    """Make SIGTERM what Ctrl-C is; a training has a handler of its own, which saves first."""
+def interrupt_on_sigterm() -> None:
+    """Handle SIGTERM like Ctrl-C; a training installs its own handler, which saves first."""
 
     def interrupt(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
 
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, interrupt)
 
 
-def warm_up() -> None:
-    """Import what every trial needs, while the search still looks at its settings."""
+def import_modules() -> None:
+    """Import what every trial needs, while the search still checks its settings."""
     import rnnlab.experiment.build
     import rnnlab.experiment.run  # noqa: F401
 
