@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnlab.data.text.labelled_texts import same_but_numbers
+from rnnlab.data.text.labelled_texts import normalize_digits
 from rnnlab.data.text.ragged import TextStore
 from rnnlab.data.text_classification import TextClassificationDataModule
 from rnnlab.errors import ConfigError, DataError
@@ -227,13 +227,13 @@ def test_over_all_folds_every_text_is_tested_once(crowded):
 def test_texts_of_one_template_stand_in_one_split(crowded):
     for settings in ({"folds": 4, "fold": 1}, {"stratify": True}):
         data = opened(crowded, **settings)
-        members = [set(map(same_but_numbers, texts_of(data, split))) for split in SPLITS]
+        members = [set(map(normalize_digits, texts_of(data, split))) for split in SPLITS]
         assert sum(map(len, members)) == len(set.union(*members)) == 100
 
 
 def test_a_leak_of_templates_would_be_seen(crowded, monkeypatch):
     """The test above fails when the groups are taken away."""
-    monkeypatch.setattr("rnnlab.data.text_classification.same_but_numbers", str)
+    monkeypatch.setattr("rnnlab.data.text_classification.normalize_digits", str)
     monkeypatch.setattr(TextClassificationDataModule, "version", 99)
     with pytest.raises(AssertionError):
         test_texts_of_one_template_stand_in_one_split(crowded)
@@ -269,7 +269,9 @@ def test_repeated_texts_stand_in_no_two_splits(tmp_path, monkeypatch):
         return sum(map(len, seen)) - len(set.union(*seen))
 
     assert shared(opened(tmp_path, drop_duplicates=True)) == 0
-    monkeypatch.setattr("rnnlab.data.text_classification.purge", lambda splits, *rest: splits)
+    monkeypatch.setattr(
+        "rnnlab.data.text_classification.remove_leakage", lambda splits, *rest: splits
+    )
     monkeypatch.setattr(TextClassificationDataModule, "version", 99)
     assert shared(opened(tmp_path, drop_duplicates=True)) == 10
 

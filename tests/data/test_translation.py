@@ -16,7 +16,7 @@ from rnnlab.data.datasets.translation.multi30k import Multi30kDataModule
 from rnnlab.data.datasets.translation.numbers import NumbersDataModule, spelled
 from rnnlab.data.loaders.buckets import BatchLoader, ShuffledOrder, SortedOrder
 from rnnlab.data.readers.files import read_lines
-from rnnlab.data.readers.sentence_pairs import aligned
+from rnnlab.data.readers.sentence_pairs import read_aligned_files
 from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import ConfigError, DataError
@@ -140,7 +140,7 @@ def test_only_a_newline_ends_a_line(tmp_path: Path) -> None:
     odd = ["one\u2028two", "a\x0bb\x0cc", "a\x85b", "emoji \U0001f600 here", "carriage\rreturn"]
     source = write_lines(tmp_path / "a", [*odd, "last"])
     target = write_lines(tmp_path / "b", ["1", "2", "3", "4", "5", "6"])
-    pairs = list(aligned(source, target, "utf-8").read())
+    pairs = list(read_aligned_files(source, target, "utf-8").read())
     assert pairs == list(zip([*odd, "last"], "123456", strict=True))
 
 

@@ -24,13 +24,13 @@ from rnnlab.data.loaders.streams import (
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.files import check_encoding
 from rnnlab.data.readers.lines import (
+    LineRange,
     Lines,
-    Part,
+    ProgressCallback,
     TextFile,
-    Tick,
-    find_texts,
-    followed,
+    find_text_files,
     repairs,
+    with_progress,
 )
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.provenance import Provenance, SourceName
@@ -61,12 +61,12 @@ class Survey:
     sha256: str
 
 
-def survey(lines: Lines, tick: Tick) -> Survey:
+def survey(lines: Lines, tick: ProgressCallback) -> Survey:
     """Read a text once from its beginning to its end; whatever is wrong with it is found here."""
     characters = empty = 0
     begins = True
     digest = hashlib.sha256()
-    for line in followed(lines, tick):
+    for line in with_progress(lines, tick):
         characters += len(line)
         empty += begins and not line.strip()
         begins = line.endswith("\n")
@@ -150,7 +150,7 @@ class LanguageModelingDataModule(PreparedDataModule):
 
     def local(self) -> Source:
         """See PreparedDataModule; gives "train" and perhaps "val" and "test"."""
-        files = find_texts(self.local_path())
+        files = find_text_files(self.local_path())
         sha256 = "+".join(file_sha256(file) for file in files.values())
         known = Provenance("local", str(self.path), sha256=sha256)
         kinds = "+".join(f"{split}{file.suffix}" for split, file in files.items())
@@ -176,10 +176,10 @@ class LanguageModelingDataModule(PreparedDataModule):
             notes = self._first_notes(raw, found)
             parts = self._split(raw, found["train"].characters, notes)
             total = sum(part.characters for part in found.values())
-            vocabulary = self._fit(followed(parts["train"], step("counting tokens", total)))
+            vocabulary = self._fit(with_progress(parts["train"], step("counting tokens", total)))
             tick = step("encoding", total)
             made = {
-                split: write_stream(folder, split, vocabulary, followed(parts[split], tick))
+                split: write_stream(folder, split, vocabulary, with_progress(parts[split], tick))
                 for split in SPLITS
             }
         vocabulary.save(folder / "vocabulary.json")
@@ -203,10 +203,10 @@ class LanguageModelingDataModule(PreparedDataModule):
         missing = [split for split in HELD_OUT if split not in raw]
         for split in reversed(missing):
             start = end - round(self.shares[split] * characters)
-            parts[split] = Part(raw["train"], start, end)
+            parts[split] = LineRange(raw["train"], start, end)
             end = start
         if missing:
-            parts["train"] = Part(raw["train"], 0, end)
+            parts["train"] = LineRange(raw["train"], 0, end)
             shares = " and ".join(f"{self.shares[split]:.0%} for {split}" for split in missing)
             notes.append(f"cut from the end of the training text: {shares}")
         return parts
@@ -350,7 +350,7 @@ class LanguageModelingDataModule(PreparedDataModule):
 
 
 @contextmanager
-def steps_shown() -> Iterator[Callable[..., Tick]]:
+def steps_shown() -> Iterator[Callable[..., ProgressCallback]]:
     """Show on a terminal how far each step of a preparation is.
 
     Gives a function that begins a step and returns what is told its progress.
@@ -363,7 +363,7 @@ def steps_shown() -> Iterator[Callable[..., Tick]]:
     quiet = not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
 
-        def step(name: str, total: int | None = None) -> Tick:
+        def step(name: str, total: int | None = None) -> ProgressCallback:
             task = progress.add_task(name, total=total)
             return lambda count: progress.advance(task, count)
 

@@ -20,22 +20,26 @@ from rnnlab.data.baselines.linear import (
 )
 from rnnlab.data.loaders.splits import Rows, split_by_group, stratified_split
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
-from rnnlab.data.readers.class_folders import find_class_folders, folders_sha256, read_class_folders
+from rnnlab.data.readers.class_folders import (
+    find_class_folders,
+    hash_folders,
+    read_class_folders,
+)
 from rnnlab.data.readers.files import check_file, file_format
 from rnnlab.data.readers.tables import Delimiter, find_table
 from rnnlab.data.sources.cache import cached, file_sha256
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.text.labelled_texts import (
-    Columns,
-    Texts,
+    LabelledTexts,
+    TextColumns,
     check_labels,
     drop_duplicates,
     drop_empty,
-    find_classes,
-    purge,
-    same_but_numbers,
-    same_words,
-    texts_sha256,
+    hash_texts,
+    list_classes,
+    normalize_digits,
+    normalize_text,
+    remove_leakage,
 )
 from rnnlab.data.text.ragged import (
     PaddedArray,
@@ -133,7 +137,7 @@ class TextClassificationDataModule(PreparedDataModule):
         if fold >= (folds or 1):
             first = f"0..{folds - 1}" if folds else "0 without data.folds"
             raise ConfigError(f"data.fold={fold}: must be {first}")
-        self.columns = Columns(text_column, label_column, group_column, encoding, delimiter)
+        self.columns = TextColumns(text_column, label_column, group_column, encoding, delimiter)
         self.class_names, self.positive_class = dict(class_names or {}), positive_class
         self.cut, self.drop_duplicates = tokens, drop_duplicates
         self.seq_len, self.head_fraction, self.vocab_size = seq_len, head_fraction, vocab_size
@@ -152,7 +156,7 @@ class TextClassificationDataModule(PreparedDataModule):
 
     def _class_folders(self, parts: Mapping[str, Sequence[Path]]) -> Source:
         self._check_splits(parts, "folders train and test with a folder of .txt files each class")
-        known = Provenance("local", str(self.path), sha256=folders_sha256(parts))
+        known = Provenance("local", str(self.path), sha256=hash_folders(parts))
         encoding = self.columns.encoding
         return Source(
             known,
@@ -197,21 +201,23 @@ class TextClassificationDataModule(PreparedDataModule):
             "fold": [self.fold, self.folds],
         }
 
-    def prepare(self, raw: dict[str, Texts], folder: Path) -> Prepared:
+    def prepare(self, raw: dict[str, LabelledTexts], folder: Path) -> Prepared:
         """See PreparedDataModule."""
         notes = [note for texts in raw.values() for note in texts.notes]
         parts = {name: drop_empty(check_labels(texts), notes) for name, texts in raw.items()}
         if self.drop_duplicates:
             parts = {name: drop_duplicates(texts, notes) for name, texts in parts.items()}
-        classes = find_classes(list(parts.values()))
-        splits = purge(self._split(parts), notes, same_words if self.drop_duplicates else str)
-        notes += absent_classes(splits["train"], classes)
+        classes = list_classes(list(parts.values()))
+        splits = remove_leakage(
+            self._split(parts), notes, normalize_text if self.drop_duplicates else str
+        )
+        notes += describe_absent_classes(splits["train"], classes)
         self._save(folder, splits, classes)
         sizes = {split: len(splits[split].texts) for split in SPLITS}
         version = next(iter(raw.values())).version
-        return Prepared(sizes, notes, {"classes": classes}, texts_sha256(raw), version)
+        return Prepared(sizes, notes, {"classes": classes}, hash_texts(raw), version)
 
-    def _split(self, parts: dict[str, Texts]) -> dict[str, Texts]:
+    def _split(self, parts: dict[str, LabelledTexts]) -> dict[str, LabelledTexts]:
         """Train, val and test, whatever the source had; groups and equal texts stay together."""
         whole = parts["all"] if "all" in parts else parts["train"]
         if self.folds and "all" not in parts:
@@ -228,7 +234,7 @@ class TextClassificationDataModule(PreparedDataModule):
             )
         return {**parts, **{split: whole.take(chosen) for split, chosen in rows.items()}}
 
-    def _draw(self, whole: Texts, wanted: Sequence[Split]) -> dict[str, Rows]:
+    def _draw(self, whole: LabelledTexts, wanted: Sequence[Split]) -> dict[str, Rows]:
         """Rows of train and of the wanted splits."""
         shares = {"val": self.val_fraction, "test": self.test_fraction}
         shares = {split: shares[split] for split in wanted}
@@ -244,11 +250,11 @@ class TextClassificationDataModule(PreparedDataModule):
         inner = self._stratified(whole.take(rest), shares)
         return {**{split: rest[rows] for split, rows in inner.items()}, "test": test}
 
-    def _stratified(self, texts: Texts, shares: Mapping[str, float]) -> dict[str, Rows]:
-        groups = texts.groups or [same_but_numbers(text) for text in texts.texts]
+    def _stratified(self, texts: LabelledTexts, shares: Mapping[str, float]) -> dict[str, Rows]:
+        groups = texts.groups or [normalize_digits(text) for text in texts.texts]
         return stratified_split(groups, texts.labels, shares, self.split_seed)
 
-    def _save(self, folder: Path, splits: dict[str, Texts], classes: list[str]) -> None:
+    def _save(self, folder: Path, splits: dict[str, LabelledTexts], classes: list[str]) -> None:
         from rich.progress import Progress
 
         texts = {split: splits[split].texts for split in SPLITS}
@@ -281,7 +287,7 @@ class TextClassificationDataModule(PreparedDataModule):
             class_counts=tuple(counts.tolist()),
             positive_class=self._positive(facts["classes"], names),
         )
-        if self.linear_baseline and (missing := no_linear_model(len(names))):
+        if self.linear_baseline and (missing := explain_missing_baseline(len(names))):
             notes = [*self.provenance.notes, missing]
             self.provenance = replace(self.provenance, notes=notes)
 
@@ -331,7 +337,7 @@ class TextClassificationDataModule(PreparedDataModule):
     def baseline_probabilities(self, split: Split) -> dict[str, NDArray[Any]]:
         """What is worth holding a network against: name -> probabilities (N, classes)."""
         classes = self.spec.output_size
-        if not self.linear_baseline or no_linear_model(classes):
+        if not self.linear_baseline or explain_missing_baseline(classes):
             return {}
         key = {"linear": LINEAR_VERSION, "of": self.folder.name}
         return {"linear": np.load(cached(key, self._fit_linear) / f"{split}.npy")}
@@ -380,13 +386,13 @@ class TextClassificationDataModule(PreparedDataModule):
         write_text(folder / "vocabulary.txt", "\n".join(lines))
 
 
-def absent_classes(train: Texts, classes: Sequence[str]) -> list[str]:
+def describe_absent_classes(train: LabelledTexts, classes: Sequence[str]) -> list[str]:
     """A note on the classes that training has no text of, if there are some."""
     absent = [label for label in classes if label not in set(train.labels)]
     return [f"no training text has the label {', '.join(absent)}"] if absent else []
 
 
-def no_linear_model(classes: int) -> str:
+def explain_missing_baseline(classes: int) -> str:
     """Why there is no linear baseline; empty where there is one."""
     if not linear_is_installed():
         return "no linear baseline without scikit-learn: pip install 'rnnlab[linear]'"

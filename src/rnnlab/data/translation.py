@@ -18,8 +18,8 @@ from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.files import COMPRESSIONS, check_file
 from rnnlab.data.readers.sentence_pairs import (
     Pairs,
-    aligned,
-    tab_separated,
+    read_aligned_files,
+    read_pair_file,
 )
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.provenance import Provenance, SourceName
@@ -139,8 +139,8 @@ class ParallelTextDataModule(PreparedDataModule):
 
     def _pairs(self, source: Path, target: Path | None = None) -> Pairs:
         if target is None:
-            return tab_separated(source, self.encoding, self.languages)
-        return aligned(source, target, self.encoding)
+            return read_pair_file(source, self.encoding, self.languages)
+        return read_aligned_files(source, target, self.encoding)
 
     def _local_files(self) -> dict[str, list[Path]]:
         path = self.local_path()

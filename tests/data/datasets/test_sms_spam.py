@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from rnnlab.data.datasets.classification.sms_spam import SMSSpamDataModule
-from rnnlab.data.text.labelled_texts import same_but_numbers, same_words
+from rnnlab.data.text.labelled_texts import normalize_digits, normalize_text
 from rnnlab.data.text.ragged import TextStore
 from rnnlab.errors import DataError
 from tests.helpers.configs import ROOT
@@ -83,11 +83,11 @@ def test_over_five_folds_every_message_of_the_real_file_is_tested_once(shared_da
     path = shared_data / "sms_spam"
     folds = [opened(path, fold=fold, **FOLDS) for fold in range(5)]
     tested = [text for data in folds for text in TextStore(data.folder, "test")]
-    assert len(tested) == len(set(map(same_words, tested))) == 5_159
+    assert len(tested) == len(set(map(normalize_text, tested))) == 5_159
     assert [int(data.labels["test"].sum()) for data in folds] == [129, 129, 128, 128, 128]
     for data in folds:
         assert data.provenance.notes[0].startswith("415 repeated texts")
-        seen = [set(map(same_but_numbers, TextStore(data.folder, split))) for split in SPLITS]
+        seen = [set(map(normalize_digits, TextStore(data.folder, split))) for split in SPLITS]
         assert sum(map(len, seen)) == len(set.union(*seen))
 
 

@@ -17,7 +17,7 @@ from rnnlab.data.readers import files
 from rnnlab.data.readers.class_folders import read_class_folders
 from rnnlab.data.readers.files import file_format, open_bytes, open_text, read_lines, read_text
 from rnnlab.data.readers.lines import TextFile
-from rnnlab.data.readers.sentence_pairs import aligned, tab_separated
+from rnnlab.data.readers.sentence_pairs import read_aligned_files, read_pair_file
 from rnnlab.data.readers.tables import read_table
 from rnnlab.errors import ConfigError, DataError
 
@@ -29,7 +29,7 @@ MESSAGES = f"ham\t{WORD}\nspam\tb\n"
 
 
 def pairs(path: Path, encoding: str) -> object:
-    return list(tab_separated(path, encoding, ("en", "de")).read())
+    return list(read_pair_file(path, encoding, ("en", "de")).read())
 
 
 def class_folder(path: Path, encoding: str) -> object:
@@ -41,7 +41,7 @@ READERS: dict[str, tuple[str, str, Reader]] = {  # extension, content, reader
     "table": (".csv", TABLE, lambda path, e: read_table(path, ["text"], encoding=e).to_dict()),
     "lines": (".txt", PLAIN, lambda path, e: list(TextFile(path, e))),
     "pairs": (".tsv", PAIRS, pairs),
-    "aligned": (".de", PLAIN, lambda path, e: list(aligned(path, path, e).read())),
+    "aligned": (".de", PLAIN, lambda path, e: list(read_aligned_files(path, path, e).read())),
     "class folder": (".txt", PLAIN, class_folder),
     "messages": (".txt", MESSAGES, lambda path, e: read_collection(path, e).texts),
 }

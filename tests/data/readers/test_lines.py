@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from rnnlab.data.readers.files import check_encoding
 from rnnlab.data.readers.lines import (
-    PIECE,
-    Part,
-    Rows,
+    PIECE_SIZE,
+    LineRange,
     TextFile,
-    find_texts,
-    followed,
+    TextRows,
+    find_text_files,
     repairs,
+    with_progress,
 )
 from rnnlab.errors import ConfigError, DataError
 
@@ -101,14 +101,14 @@ def test_a_long_line_comes_in_pieces_and_no_word_is_cut(tmp_path: Path) -> None:
     lines = text_file(tmp_path, b"short\n" + " ".join(words).encode() + b"\nend\n")
     pieces = list(lines)
     assert len(pieces) > 15
-    assert max(map(len, pieces)) <= PIECE + 10
+    assert max(map(len, pieces)) <= PIECE_SIZE + 10
     assert sum(piece.endswith("\n") for piece in pieces) == 3
     assert [word for piece in pieces for word in piece.split()] == ["short", *words, "end"]
     assert lines.repairs == {}
 
 
 def test_a_long_line_without_a_space_is_cut_and_counted(tmp_path: Path) -> None:
-    content = "\u00e9" * PIECE * 3  # two bytes each, so that pieces end within characters
+    content = "\u00e9" * PIECE_SIZE * 3  # two bytes each, so that pieces end within characters
     lines = text_file(tmp_path, f"{content}\n".encode())
     assert "".join(lines) == f"{content}\n"
     assert repairs("a", lines)[0].startswith("a: 3 cuts in a line without a space")
@@ -128,21 +128,25 @@ def test_every_text_comes_back(rows: list[str]) -> None:
 
 @given(st.lists(st.text("ab ", max_size=9), min_size=1), st.data())
 def test_parts_that_touch_hold_every_line_once(rows: list[str], data: st.DataObject) -> None:
-    whole = Rows(rows)
+    whole = TextRows(rows)
     size = sum(map(len, whole))
     first, second = sorted(data.draw(st.integers(0, size)) for _ in range(2))
-    parts = [Part(whole, 0, first), Part(whole, first, second), Part(whole, second, None)]
+    parts = [
+        LineRange(whole, 0, first),
+        LineRange(whole, first, second),
+        LineRange(whole, second, None),
+    ]
     assert [line for part in parts for line in part] == list(whole)
 
 
 def test_a_row_of_a_table_is_one_line() -> None:
-    assert list(Rows(["a\n", "b\nc", ""])) == ["a\n", "b c\n", "\n"]
+    assert list(TextRows(["a\n", "b\nc", ""])) == ["a\n", "b c\n", "\n"]
 
 
 def test_all_characters_are_told() -> None:
     told: list[int] = []
     lines = ["x" * 700_000] * 4
-    assert list(followed(lines, told.append)) == lines
+    assert list(with_progress(lines, told.append)) == lines
     assert told == [1_400_000, 1_400_000, 0]
 
 
@@ -161,23 +165,23 @@ def test_all_characters_are_told() -> None:
 def test_both_customs_of_naming_files_are_known(names: tuple[str, ...], tmp_path: Path) -> None:
     for name in (*names, "README.md", "contrasting.txt", "train.py"):
         (tmp_path / name).write_text("x")
-    found = find_texts(tmp_path)
+    found = find_text_files(tmp_path)
     assert [found[split].name for split in ("train", "val", "test")] == list(names)
 
 
 def test_a_folder_without_the_files_says_what_was_wanted_and_found(tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_text("x")
     with pytest.raises(DataError, match=r"wanted train\.txt.*found notes\.md"):
-        find_texts(tmp_path)
+        find_text_files(tmp_path)
 
 
 def test_two_files_of_one_split_are_one_too_many(tmp_path: Path) -> None:
     for name in ("train.txt", "wiki.train.tokens"):
         (tmp_path / name).write_text("x")
     with pytest.raises(DataError, match=r"which is the train split, train\.txt, wiki\.train\.tok"):
-        find_texts(tmp_path)
+        find_text_files(tmp_path)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.txt: there is no such file"):
-        find_texts(tmp_path / "none.txt")
+        find_text_files(tmp_path / "none.txt")

@@ -2,35 +2,35 @@ import numpy as np
 import pytest
 
 from rnnlab.data.text.labelled_texts import (
-    Columns,
-    Texts,
+    LabelledTexts,
+    TextColumns,
     check_labels,
     drop_duplicates,
     drop_empty,
-    find_classes,
-    purge,
-    same_words,
+    list_classes,
+    normalize_text,
+    remove_leakage,
 )
 from rnnlab.errors import DataError
 
 
 def texts(*members, labels=None, groups=None):
-    return Texts("a.csv", members, labels or ["0"] * len(members), groups)
+    return LabelledTexts("a.csv", members, labels or ["0"] * len(members), groups)
 
 
 def test_columns_are_read_with_the_group_where_it_exists(tmp_path):
     file = tmp_path / "a.csv"
     file.write_text("stars,review,film\n5,good,tt1\n1,bad,tt2\n")
-    read = Columns("review", "stars", group="film").read(file)
-    assert read == Texts("a.csv", ["good", "bad"], ["5", "1"], ["tt1", "tt2"])
-    assert Columns("review", "stars", group="movie").read(file).groups is None
-    assert Columns("review", "stars").read(file).groups is None
+    read = TextColumns("review", "stars", group="film").read(file)
+    assert read == LabelledTexts("a.csv", ["good", "bad"], ["5", "1"], ["tt1", "tt2"])
+    assert TextColumns("review", "stars", group="movie").read(file).groups is None
+    assert TextColumns("review", "stars").read(file).groups is None
 
 
 def test_take_keeps_texts_labels_and_groups_together():
     whole = texts("a", "b", "c", labels=["0", "1", "2"], groups=["x", "y", "z"])
     chosen = whole.take(np.array([2, 0]))
-    assert chosen == Texts("a.csv", ["c", "a"], ["2", "0"], ["z", "x"])
+    assert chosen == LabelledTexts("a.csv", ["c", "a"], ["2", "0"], ["z", "x"])
 
 
 @pytest.mark.parametrize("label", ["", " ", "NaN", "nan", "null", "N/A"])
@@ -58,7 +58,7 @@ def test_as_many_labels_as_a_column_of_texts_has_are_refused(count, fine):
 def test_empty_texts_are_left_out_and_counted():
     notes = []
     kept = drop_empty(texts("a", "", " \n", "b", labels=["0", "1", "2", "3"]), notes)
-    assert kept == Texts("a.csv", ["a", "b"], ["0", "3"])
+    assert kept == LabelledTexts("a.csv", ["a", "b"], ["0", "3"])
     assert notes == ["2 empty texts of a.csv were left out"]
 
 
@@ -76,32 +76,32 @@ def test_texts_that_are_all_empty_are_refused():
 def test_training_texts_of_other_splits_are_left_out_and_counted():
     notes = []
     splits = {"train": texts("a", "b", "a", "c"), "val": texts("a"), "test": texts("c", "d")}
-    purged = purge(splits, notes)
-    assert purged["train"].texts == ["b"]
-    assert (purged["val"], purged["test"]) == (splits["val"], splits["test"])
+    splits_after = remove_leakage(splits, notes)
+    assert splits_after["train"].texts == ["b"]
+    assert (splits_after["val"], splits_after["test"]) == (splits["val"], splits["test"])
     assert notes == ["3 training texts that stand in val or test too were left out"]
 
 
 def test_validation_texts_of_the_test_split_are_left_out_and_counted():
     notes = []
     splits = {"train": texts("a"), "val": texts("b", "c"), "test": texts("b")}
-    purged = purge(splits, notes)
-    assert (purged["train"], purged["test"]) == (splits["train"], splits["test"])
-    assert purged["val"].texts == ["c"]
+    splits_after = remove_leakage(splits, notes)
+    assert (splits_after["train"], splits_after["test"]) == (splits["train"], splits["test"])
+    assert splits_after["val"].texts == ["c"]
     assert notes == ["1 validation texts that stand in test too were left out"]
 
 
 def test_splits_without_common_texts_stay_as_they_are():
     notes = []
     splits = {"train": texts("a"), "val": texts("b"), "test": texts("c")}
-    assert purge(splits, notes) == splits
+    assert remove_leakage(splits, notes) == splits
     assert notes == []
 
 
 def test_a_training_split_that_is_the_test_split_too_is_refused():
     splits = {"train": texts("a", "b"), "val": texts("c"), "test": texts("b", "a")}
     with pytest.raises(DataError, match="all 2 training texts stand in val or test too"):
-        purge(splits, [])
+        remove_leakage(splits, [])
 
 
 @pytest.mark.parametrize(
@@ -114,12 +114,12 @@ def test_a_training_split_that_is_the_test_split_too_is_refused():
 )
 def test_classes_are_sorted_and_numbers_by_value(labels, classes):
     parts = [texts("a", labels=[label]) for label in labels]
-    assert find_classes(parts) == classes
+    assert list_classes(parts) == classes
 
 
 def test_one_class_alone_is_refused():
     with pytest.raises(DataError, match=r"^a\.csv: all labels are 'pos'; two are needed"):
-        find_classes([texts("a", "b", labels=["pos", "pos"]), texts("c", labels=["pos"])])
+        list_classes([texts("a", "b", labels=["pos", "pos"]), texts("c", labels=["pos"])])
 
 
 def test_repeated_texts_are_left_out_whatever_their_case_and_space():
@@ -139,7 +139,7 @@ def test_equal_texts_with_other_labels_are_left_out_altogether():
     ]
 
 
-def test_purge_by_what_texts_have_in_common():
+def test_leakage_is_removed_by_what_texts_have_in_common():
     splits = {"train": texts("A", "b"), "val": texts("c"), "test": texts("a ")}
-    assert purge(splits, [], same_words)["train"].texts == ["b"]
-    assert purge(splits, [])["train"] == splits["train"]
+    assert remove_leakage(splits, [], normalize_text)["train"].texts == ["b"]
+    assert remove_leakage(splits, [])["train"] == splits["train"]

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from rnnlab.data.readers.files import file_format, read_text
 from rnnlab.data.sources.cache import cached
-from rnnlab.data.text.labelled_texts import Texts
+from rnnlab.data.text.labelled_texts import LabelledTexts
 
 
-def class_folders(folder: Path) -> list[Path]:
+def list_class_folders(folder: Path) -> list[Path]:
     """The folders within a folder that hold texts, in order; a hidden one is none."""
     inside = sorted(child for child in folder.iterdir() if child.is_dir())
-    return [child for child in inside if not child.name.startswith(".") and text_files(child)]
+    return [child for child in inside if not child.name.startswith(".") and list_text_files(child)]
 
 
-def text_files(folder: Path) -> list[Path]:
+def list_text_files(folder: Path) -> list[Path]:
     """The texts of one class, in order."""
     return sorted(file for file in folder.iterdir() if file_format(file) == ".txt")
 
@@ -27,30 +27,30 @@ def find_class_folders(folder: Path, splits: Sequence[str]) -> dict[str, list[Pa
         folder: holds <class>/*.txt, or <split>/<class>/*.txt.
         splits: the names of splits.
     """
-    found = {name: class_folders(folder / name) for name in splits if (folder / name).is_dir()}
+    found = {name: list_class_folders(folder / name) for name in splits if (folder / name).is_dir()}
     found = {name: folders for name, folders in found.items() if folders}
-    whole = class_folders(folder)
+    whole = list_class_folders(folder)
     return found or ({"all": whole} if whole else {})
 
 
-def read_class_folders(folders: Sequence[Path], encoding: str) -> Texts:
+def read_class_folders(folders: Sequence[Path], encoding: str) -> LabelledTexts:
     """A text a file, labelled with the name of its folder; other files are counted.
 
     Raises:
         DataError: a file is in another encoding.
     """
-    files = [(file, folder.name) for folder in folders for file in text_files(folder)]
+    files = [(file, folder.name) for folder in folders for file in list_text_files(folder)]
     texts = [read_text(file, encoding) for file, _ in files]
     seen = sum(sum(child.is_file() for child in folder.iterdir()) for folder in folders)
     name, others = folders[0].parent.name, seen - len(files)
     notes = [f"{others:,} files of {name} that are not .txt were left out"] if others else []
-    return Texts(name, texts, [label for _, label in files], notes=notes)
+    return LabelledTexts(name, texts, [label for _, label in files], notes=notes)
 
 
-def folders_sha256(parts: Mapping[str, Sequence[Path]]) -> str:
+def hash_folders(parts: Mapping[str, Sequence[Path]]) -> str:
     """SHA-256 of the names and bytes of all texts; remembered until a file is changed."""
     files = [
-        file for _, folders in sorted(parts.items()) for f in folders for file in text_files(f)
+        file for _, folders in sorted(parts.items()) for f in folders for file in list_text_files(f)
     ]
     facts = [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
     known = hashlib.sha256(repr(facts).encode()).hexdigest()

@@ -13,7 +13,7 @@ from pathlib import Path
 from rnnlab.data.readers.files import COMPRESSIONS, TextStream, check_file, open_text
 from rnnlab.errors import DataError
 
-PIECE = 1 << 16  # bytes that are read at once, and characters that are kept together at most
+PIECE_SIZE = 1 << 16  # bytes that are read at once, and characters that are kept together at most
 STEMS = {"train": "train", "val": "valid|validation|val|dev", "test": "test"}
 ENDINGS = "txt|tokens|text|raw"
 
@@ -33,7 +33,7 @@ class Lines(ABC):
         """Lines, or pieces of long ones."""
 
 
-class Rows(Lines):
+class TextRows(Lines):
     """Texts of a table, a line each.
 
     Args:
@@ -49,7 +49,7 @@ class Rows(Lines):
             yield row.rstrip("\r\n").replace("\n", " ") + "\n"
 
 
-class Part(Lines):
+class LineRange(Lines):
     """What begins between two places of a text.
 
     Args:
@@ -96,7 +96,7 @@ class TextFile(Lines):
 
     def _pieces(self, stream: TextStream) -> Iterator[str]:
         rest = ""
-        while text := stream.readline(PIECE):
+        while text := stream.readline(PIECE_SIZE):
             if text.endswith("\n"):
                 yield self._ended(rest + text)
                 rest = ""
@@ -119,13 +119,13 @@ class TextFile(Lines):
         piece, space, rest = text.rpartition(" ")
         if piece:
             return piece, space + rest
-        if len(text) < PIECE:
+        if len(text) < PIECE_SIZE:
             return "", text
-        self.repairs[f"cuts in a line without a space in {PIECE:,} characters"] += 1
+        self.repairs[f"cuts in a line without a space in {PIECE_SIZE:,} characters"] += 1
         return text, ""
 
 
-def find_texts(path: Path) -> dict[str, Path]:
+def find_text_files(path: Path) -> dict[str, Path]:
     """The files of a text: "train" alone for one file; of a folder also "val" and "test".
 
     In a folder the files are called train.txt, valid.txt (or val.txt) and test.txt, or with a
@@ -139,7 +139,7 @@ def find_texts(path: Path) -> dict[str, Path]:
     names = sorted(file.name for file in path.iterdir() if file.is_file())
     found: dict[str, Path] = {}
     for split, stem in STEMS.items():
-        files = [name for name in names if _named(stem, name)]
+        files = [name for name in names if _is_text_file(stem, name)]
         if len(files) > 1:
             raise DataError(f"{path}: which is the {split} split, {', '.join(files)}? Leave one")
         if files:
@@ -152,7 +152,7 @@ def find_texts(path: Path) -> dict[str, Path]:
     return found
 
 
-def _named(stem: str, name: str) -> bool:
+def _is_text_file(stem: str, name: str) -> bool:
     packed = "|".join(re.escape(ending) for ending in sorted(COMPRESSIONS))
     pattern = rf"([\w-]+[._-])?({stem})\.({ENDINGS})({packed})?"
     return re.fullmatch(pattern, name, re.IGNORECASE) is not None
@@ -163,16 +163,16 @@ def repairs(name: str, lines: Lines) -> list[str]:
     return [f"{name}: {count:,} {what}" for what, count in lines.repairs.items()]
 
 
-Tick = Callable[[int], None]  # told how many characters were read
-TICK = 1 << 20  # characters; to move a bar for each line would take longer than to read it
+ProgressCallback = Callable[[int], None]  # receives a number of characters that were read
+PROGRESS_CHARACTERS = 1 << 20  # between two updates: one per line would be slower than reading
 
 
-def followed(lines: Iterable[str], tick: Tick) -> Iterator[str]:
+def with_progress(lines: Iterable[str], tick: ProgressCallback) -> Iterator[str]:
     """The same lines, while their characters are counted."""
     waiting = 0
     for line in lines:
         waiting += len(line)
-        if waiting >= TICK:
+        if waiting >= PROGRESS_CHARACTERS:
             tick(waiting)
             waiting = 0
         yield line

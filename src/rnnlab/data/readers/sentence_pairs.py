@@ -23,12 +23,12 @@ class Pairs:
     read: Callable[[], Iterator[Pair]]
 
 
-def listed(name: str, sources: Sequence[str], targets: Sequence[str]) -> Pairs:
+def pairs_from_lists(name: str, sources: Sequence[str], targets: Sequence[str]) -> Pairs:
     """Pairs that are in memory already."""
     return Pairs(name, lambda: zip(sources, targets, strict=True))
 
 
-def aligned(source: Path, target: Path, encoding: str) -> Pairs:
+def read_aligned_files(source: Path, target: Path, encoding: str) -> Pairs:
     """Two files; line i of one is the translation of line i of the other."""
 
     def read() -> Iterator[Pair]:
@@ -58,7 +58,7 @@ def _misaligned(longer: Path, shorter: Path, more: int, fewer: int) -> DataError
     )
 
 
-def tab_separated(file: Path, encoding: str, languages: Pair) -> Pairs:
+def read_pair_file(file: Path, encoding: str, languages: Pair) -> Pairs:
     """One file with source, tab, target in each line; what stands behind a second tab is left out.
 
     A first line that names the two languages is a header.

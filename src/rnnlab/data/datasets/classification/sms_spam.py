@@ -7,7 +7,7 @@ from rnnlab.data.readers.files import check_file, read_lines
 from rnnlab.data.readers.tables import is_table
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.provenance import Provenance
-from rnnlab.data.text.labelled_texts import Texts, read_hub
+from rnnlab.data.text.labelled_texts import LabelledTexts, read_hub
 from rnnlab.data.text_classification import TextClassificationDataModule
 from rnnlab.errors import DataError
 
@@ -46,7 +46,7 @@ class SMSSpamDataModule(TextClassificationDataModule):
         return Source(known, lambda: {"all": read_collection(file, encoding)}, "collection")
 
 
-def read_collection(file: Path, encoding: str) -> Texts:
+def read_collection(file: Path, encoding: str) -> LabelledTexts:
     """The messages of the published file; no quotes, no header.
 
     Raises:
@@ -66,4 +66,4 @@ def read_collection(file: Path, encoding: str) -> Texts:
             labels.append(label)
             texts.append(text)
     notes = [f"{empty:,} empty lines of {file.name} were left out"] if empty else []
-    return Texts(file.name, texts, labels, notes=notes)
+    return LabelledTexts(file.name, texts, labels, notes=notes)

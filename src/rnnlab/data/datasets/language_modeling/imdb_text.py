@@ -11,9 +11,9 @@ from rnnlab.data.datasets.classification.imdb import IMDBDataModule
 from rnnlab.data.language_modeling import HELD_OUT, SPLITS, LanguageModelingDataModule
 from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, Source
-from rnnlab.data.readers.lines import Lines, Rows
+from rnnlab.data.readers.lines import Lines, TextRows
 from rnnlab.data.sources.provenance import SourceName
-from rnnlab.data.text.labelled_texts import Texts, drop_empty, purge
+from rnnlab.data.text.labelled_texts import LabelledTexts, drop_empty, remove_leakage
 from rnnlab.data.text.tokenizers import TokenKind
 
 _BREAK = re.compile(r"(?:<br\s*/?>|\s)+")
@@ -95,11 +95,11 @@ class IMDBTextDataModule(LanguageModelingDataModule):
         """See PreparedDataModule."""
         notes: list[str] = []
         parts = {name: drop_empty(texts, notes) for name, texts in raw.items()}
-        splits = purge({**parts, **self._drawn(parts)}, notes)
+        splits = remove_leakage({**parts, **self._drawn(parts)}, notes)
         made = super().prepare({split: as_lines(splits[split].texts) for split in SPLITS}, folder)
         return replace(made, notes=[*notes, *made.notes])
 
-    def _drawn(self, parts: Mapping[str, Texts]) -> dict[str, Texts]:
+    def _drawn(self, parts: Mapping[str, LabelledTexts]) -> dict[str, LabelledTexts]:
         """The splits that the source has not; movies and equal texts stay together."""
         whole = parts["all"] if "all" in parts else parts["train"]
         count = len(whole.texts)
@@ -112,4 +112,4 @@ class IMDBTextDataModule(LanguageModelingDataModule):
 
 def as_lines(texts: Sequence[str]) -> Lines:
     """Each review as one line; its breaks become spaces."""
-    return Rows([_BREAK.sub(" ", text) for text in texts])
+    return TextRows([_BREAK.sub(" ", text) for text in texts])

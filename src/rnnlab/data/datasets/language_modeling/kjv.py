@@ -7,7 +7,7 @@ from typing import Any
 
 from rnnlab.data.language_modeling import LanguageModelingDataModule
 from rnnlab.data.prepared import Source
-from rnnlab.data.readers.lines import Rows
+from rnnlab.data.readers.lines import TextRows
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, package_version
 from rnnlab.data.sources.provenance import Provenance
@@ -70,4 +70,4 @@ def split_books(books: list[list[str]], shares: Mapping[str, float]) -> dict[str
         splits["train"] += verses[:val]
         splits["val"] += verses[val:test]
         splits["test"] += verses[test:]
-    return {split: Rows(verses) for split, verses in splits.items()}
+    return {split: TextRows(verses) for split, verses in splits.items()}

@@ -2,7 +2,7 @@
 
 from rnnlab.data.language_modeling import LanguageModelingDataModule
 from rnnlab.data.prepared import Source
-from rnnlab.data.readers.lines import Rows
+from rnnlab.data.readers.lines import TextRows
 from rnnlab.data.sources.hub import load_from_hub
 from rnnlab.data.sources.provenance import Provenance
 
@@ -28,8 +28,8 @@ class PTBDataModule(LanguageModelingDataModule):
         return Source(Provenance("hub", HUB_NAME), read_hub)
 
 
-def read_hub() -> dict[str, Rows]:
+def read_hub() -> dict[str, TextRows]:
     """The three splits on the hub, a sentence a line."""
     names = {"train": "train", "val": "validation", "test": "test"}
     found = load_from_hub(HUB_NAME, list(names.values()), HUB_CONFIG, HUB_REVISION)
-    return {split: Rows(found[name]["sentence"]) for split, name in names.items()}
+    return {split: TextRows(found[name]["sentence"]) for split, name in names.items()}

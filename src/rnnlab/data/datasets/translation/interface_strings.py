@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
 from rnnlab.data.prepared import Source
-from rnnlab.data.readers.sentence_pairs import Pair, Pairs, listed
+from rnnlab.data.readers.sentence_pairs import Pair, Pairs, pairs_from_lists
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, package_version
 from rnnlab.data.sources.provenance import Provenance, SourceName
@@ -110,7 +110,7 @@ def read_catalogues(name: str, files: Sequence[Path]) -> Pairs:
     """Every different pair of all catalogues, in their order."""
     pairs = dict.fromkeys(pair for file in files for pair in read_catalogue(file))
     sources, targets = zip(*pairs, strict=True)
-    return listed(name, sources, targets)
+    return pairs_from_lists(name, sources, targets)
 
 
 def read_catalogue(file: Path) -> Iterator[Pair]:

@@ -5,7 +5,7 @@ from typing import Literal
 from rnnlab.config.types import NonNegativeInt, PositiveInt
 from rnnlab.data.base import Split
 from rnnlab.data.prepared import Source
-from rnnlab.data.readers.sentence_pairs import Pairs, listed
+from rnnlab.data.readers.sentence_pairs import Pairs, pairs_from_lists
 from rnnlab.data.sources.hub import load_from_hub
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.text.tokenizers import TokenKind
@@ -108,7 +108,7 @@ class Multi30kDataModule(ParallelTextDataModule):
         halves = load_from_hub(HUB_NAME, list(HUB_SPLITS.values()))
         source, target = self.languages
         return {
-            split: listed(
+            split: pairs_from_lists(
                 f"{HUB_NAME} {name}",
                 [text.strip() for text in halves[name][source]],
                 [text.strip() for text in halves[name][target]],
