@@ -412,13 +412,13 @@ def test_multi30k_on_the_hub_has_two_languages(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr("rnnlab.data.datasets.translation.multi30k.load_from_hub", hub)
     data = ready(
-        Multi30kDataModule("hub", tokens="words", source_language="en", target_language="de")
+        Multi30kDataModule(source="hub", tokens="words", source_language="en", target_language="de")
     )
     assert data.example("val", 3) == {"text": "validation 3", "reference": "ein 1"}
     with pytest.raises(ConfigError, match=r"not de-fr .* data\.path"):
-        ready(Multi30kDataModule("hub", target_language="fr"))
+        ready(Multi30kDataModule(source="hub", target_language="fr"))
     with pytest.raises(ConfigError, match="is the source language too"):
-        Multi30kDataModule("hub", source_language="en")
+        Multi30kDataModule(source="hub", source_language="en")
 
 
 def test_interface_strings_keep_placeholders_and_stand_in_one_split() -> None:

@@ -203,7 +203,8 @@ def configurable_parameters(builder: Any, runtime: frozenset[str]) -> tuple[dict
         if name not in runtime and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
     }
     if open_ended and not foreign and inspect.isclass(builder):  # the rest goes to its base
-        inherited, open_ended = configurable_parameters(builder.__bases__[0], runtime)
+        fixed = runtime | getattr(builder, "fixed_settings", frozenset())
+        inherited, open_ended = configurable_parameters(builder.__bases__[0], fixed)
         kinds = {**inherited, **kinds}
     return kinds, open_ended
 

@@ -27,11 +27,13 @@ class DataModule(L.LightningDataModule):
 
     Attributes:
         tasks: names of the tasks that its targets fit.
+        fixed_settings: settings of the base class that a data set determines itself.
         spec: sizes, known after `setup`.
         provenance: what was read, known after `setup`.
     """
 
     tasks: ClassVar[tuple[str, ...]]
+    fixed_settings: ClassVar[frozenset[str]] = frozenset()
     spec: DataSpec
     provenance: Provenance
 

@@ -6,15 +6,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
+from rnnlab.config.types import NonNegativeInt
 from rnnlab.data.datasets.classification.imdb import IMDBDataModule
 from rnnlab.data.language_modeling import HELD_OUT, SPLITS, LanguageModelingDataModule
 from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, Source
 from rnnlab.data.readers.lines import Lines, TextRows
-from rnnlab.data.sources.provenance import SourceName
 from rnnlab.data.text.labelled_texts import LabelledTexts, drop_empty, remove_leakage
-from rnnlab.data.text.tokenizers import TokenKind
 
 _BREAK = re.compile(r"(?:<br\s*/?>|\s)+")
 
@@ -26,52 +24,30 @@ class IMDBTextDataModule(LanguageModelingDataModule):
     and equal texts never stand on both sides of a split.
 
     Args:
-        source: see LanguageModelingDataModule, as all settings that are not named here.
-        path: a table of reviews, or a folder with train.csv and test.csv (and perhaps val.csv).
-        text_column: column with the review.
-        group_column: column of the movie; taken where it exists.
-        encoding: of CSV, TSV and JSON files.
-        tokens: see LanguageModelingDataModule.
-        spaces: see there.
-        lower: see there.
-        vocab_size: see there.
-        seq_len: see there.
-        batch_size: see there.
-        val_fraction: share of the reviews for validation, where the source has no such split.
-        test_fraction: share for the test, where the source has no such split.
-        split_seed: of these splits.
-        bptt_jitter: see LanguageModelingDataModule.
-        seed: of what is drawn while training.
+        text_column: column of the review.
+        group_column: column of the movie; ignored if the table does not have it.
+        split_seed: seed of the splits.
+        settings: see LanguageModelingDataModule; `path` is a table of reviews, or a folder with
+            train.csv and test.csv (and optionally val.csv).
     """
 
     available_sources = ("embedded", "hub", "local")
 
     def __init__(
         self,
-        source: SourceName = "auto",
-        path: str | None = None,
         text_column: str = "text",
         group_column: str | None = "movie",
-        encoding: str = "utf-8",
-        tokens: TokenKind = "words",
-        spaces: bool = False,
-        lower: bool = False,
-        vocab_size: PositiveInt = 20_000,
-        seq_len: PositiveInt = 35,
-        batch_size: PositiveInt = 20,
-        val_fraction: Share = 0.05,
-        test_fraction: Share = 0.05,
         split_seed: NonNegativeInt = 0,
-        bptt_jitter: NonNegativeInt = 0,
-        seed: NonNegativeInt = 0,
+        **settings: Any,
     ) -> None:
-        super().__init__(
-            *(source, path, encoding, tokens, spaces, lower, vocab_size, seq_len, batch_size),
-            *(val_fraction, test_fraction, bptt_jitter, seed),
-        )
+        super().__init__(**settings)
         self.split_seed = split_seed
         self.reviews = IMDBDataModule(
-            source, path, text_column, group_column=group_column, encoding=encoding
+            source=self.source,
+            path=self.path,
+            text_column=text_column,
+            group_column=group_column,
+            encoding=self.encoding,
         )
 
     def packaged(self) -> Source:

@@ -4,14 +4,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
+from rnnlab.config.types import PositiveInt
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.sentence_pairs import Pair, Pairs, pairs_from_lists
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, package_version
-from rnnlab.data.sources.provenance import Provenance, SourceName
-from rnnlab.data.text.tokenizers import TokenKind
+from rnnlab.data.sources.provenance import Provenance
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import DataError
 
@@ -26,63 +26,31 @@ class InterfaceStringsDataModule(ParallelTextDataModule):
         each string. Placeholders such as %1 stand as they are; a pair is taken once.
 
     Args:
-        source: auto | embedded.
-        language: that is written: fr (3,300 pairs) | de (1,200) | es (900), or the locale of
+        language: target language: fr (3,300 pairs) | de (1,200) | es (900), or the locale of
             another installed pack, such as pt-BR.
-        tokens: see ParallelTextDataModule, as all below.
-        vocab_size: tokens of the source.
-        target_vocab_size: tokens of the target; None for as many.
-        shared_vocabulary: one vocabulary for both sides.
-        lower: lower case alone.
-        seq_len: longest source in tokens.
-        batch_size: pairs in a batch, on each device.
-        batch_tokens: tokens of a batch, in place of `batch_size`.
-        val_fraction: share for validation.
-        test_fraction: share for the test.
-        split_seed: of the splits.
-        seed: of the order of the batches.
-        shuffle: draw the batches anew in each epoch.
+        vocab_size: see ParallelTextDataModule.
+        shared_vocabulary: see ParallelTextDataModule.
+        settings: see ParallelTextDataModule.
     """
 
     available_sources = ("embedded",)
+    fixed_settings = frozenset(
+        {"path", "target_path", "source_language", "target_language", "encoding"}
+    )
 
     def __init__(
         self,
-        source: SourceName = "auto",
         language: str = "fr",
-        tokens: TokenKind = "bpe",
         vocab_size: PositiveInt = 3_000,
-        target_vocab_size: PositiveInt | None = None,
         shared_vocabulary: bool = True,
-        lower: bool = False,
-        seq_len: PositiveInt = 60,
-        batch_size: PositiveInt = 64,
-        batch_tokens: PositiveInt | None = None,
-        val_fraction: Share = 0.1,
-        test_fraction: Share = 0.1,
-        split_seed: NonNegativeInt = 0,
-        seed: NonNegativeInt = 0,
-        shuffle: bool = True,
+        **settings: Any,
     ) -> None:
         super().__init__(
-            source,
-            None,
-            None,
-            "en",
-            language,
-            tokens,
-            vocab_size,
-            target_vocab_size,
-            shared_vocabulary,
-            lower,
-            seq_len,
-            batch_size,
-            batch_tokens,
-            val_fraction,
-            test_fraction,
-            split_seed,
-            seed=seed,
-            shuffle=shuffle,
+            source_language="en",
+            target_language=language,
+            vocab_size=vocab_size,
+            shared_vocabulary=shared_vocabulary,
+            **settings,
         )
         self.locale = LOCALES.get(language, language).replace("_", "-")
 

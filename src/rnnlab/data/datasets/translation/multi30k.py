@@ -1,14 +1,13 @@
 """Multi30k: captions of pictures in several languages (Elliott et al., 2016, arXiv:1605.00459)."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from rnnlab.config.types import NonNegativeInt, PositiveInt
+from rnnlab.config.types import PositiveInt
 from rnnlab.data.base import Split
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.sentence_pairs import Pairs, pairs_from_lists
 from rnnlab.data.sources.hub import load_from_hub
-from rnnlab.data.sources.provenance import Provenance, SourceName
-from rnnlab.data.text.tokenizers import TokenKind
+from rnnlab.data.sources.provenance import Provenance
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import ConfigError
 
@@ -28,62 +27,32 @@ class Multi30kDataModule(ParallelTextDataModule):
         German, English, French and Czech.
 
     Args:
-        source: auto | hub | local.
-        path: of the folder.
         source_language: de | en | fr | cs.
         target_language: de | en | fr | cs.
         test_set: test_2016_flickr | test_2017_flickr | test_2017_mscoco.
-        tokens: see ParallelTextDataModule, as all below.
-        vocab_size: tokens of the source.
-        target_vocab_size: tokens of the target; None for as many.
-        shared_vocabulary: one vocabulary for both sides.
-        lower: lower case alone.
-        seq_len: longest source in tokens.
-        batch_size: pairs in a batch, on each device.
-        batch_tokens: tokens of a batch, in place of `batch_size`.
-        encoding: of the files.
-        seed: of the order of the batches.
-        shuffle: draw the batches anew in each epoch.
+        vocab_size: see ParallelTextDataModule.
+        lower: see ParallelTextDataModule.
+        settings: see ParallelTextDataModule; `path` is the folder.
     """
 
     available_sources = ("hub", "local")
+    fixed_settings = frozenset({"target_path", "val_fraction", "test_fraction", "split_seed"})
 
     def __init__(
         self,
-        source: SourceName = "auto",
-        path: str | None = None,
         source_language: Language = "de",
         target_language: Language = "en",
         test_set: TestSet = "test_2016_flickr",
-        tokens: TokenKind = "bpe",
         vocab_size: PositiveInt = 6_000,
-        target_vocab_size: PositiveInt | None = None,
-        shared_vocabulary: bool = False,
         lower: bool = True,
-        seq_len: PositiveInt = 60,
-        batch_size: PositiveInt = 64,
-        batch_tokens: PositiveInt | None = None,
-        encoding: str = "utf-8",
-        seed: NonNegativeInt = 0,
-        shuffle: bool = True,
+        **settings: Any,
     ) -> None:
         super().__init__(
-            source,
-            path,
-            None,
-            source_language,
-            target_language,
-            tokens,
-            vocab_size,
-            target_vocab_size,
-            shared_vocabulary,
-            lower,
-            seq_len,
-            batch_size,
-            batch_tokens,
-            encoding=encoding,
-            seed=seed,
-            shuffle=shuffle,
+            source_language=source_language,
+            target_language=target_language,
+            vocab_size=vocab_size,
+            lower=lower,
+            **settings,
         )
         if source_language == target_language:
             raise ConfigError(f"data.target_language={target_language}: is the source language too")

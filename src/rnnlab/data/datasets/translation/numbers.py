@@ -9,7 +9,7 @@ from rnnlab.data.base import Split
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.sentence_pairs import Pair, Pairs
 from rnnlab.data.sources.packages import package_version
-from rnnlab.data.sources.provenance import Provenance, SourceName
+from rnnlab.data.sources.provenance import Provenance
 from rnnlab.data.text.tokenizers import TokenKind
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import ConfigError, DataError
@@ -26,29 +26,25 @@ class NumbersDataModule(ParallelTextDataModule):
     by characters it can be seen doing so.
 
     Args:
-        source: auto | embedded.
-        source_language: that is read: digits, or a language of num2words, such as en, fr or es.
-        target_language: that is written; the same choices.
-        largest: the largest number.
-        num_pairs: for training.
-        num_eval_pairs: for validation, and as many again for the test.
-        numbers_seed: of which numbers are drawn; the run's seed has no say in what is evaluated.
-        tokens: see ParallelTextDataModule, as all below.
-        vocab_size: tokens of the source.
-        target_vocab_size: tokens of the target; None for as many.
-        shared_vocabulary: one vocabulary for both sides.
-        seq_len: longest source in tokens.
-        batch_size: pairs in a batch, on each device.
-        batch_tokens: tokens of a batch, in place of `batch_size`.
-        seed: of the order of the batches.
-        shuffle: draw the batches anew in each epoch.
+        source_language: digits, or a language of num2words, such as en, fr or es.
+        target_language: the same choices.
+        largest: largest number.
+        num_pairs: number of training pairs.
+        num_eval_pairs: number of validation pairs, and of test pairs.
+        numbers_seed: seed of the numbers; the seed of the run does not change evaluation targets.
+        tokens: see ParallelTextDataModule.
+        vocab_size: see ParallelTextDataModule.
+        seq_len: see ParallelTextDataModule.
+        settings: see ParallelTextDataModule.
     """
 
     available_sources = ("embedded",)
+    fixed_settings = frozenset(
+        {"path", "target_path", "encoding", "lower", "val_fraction", "test_fraction", "split_seed"}
+    )
 
     def __init__(
         self,
-        source: SourceName = "auto",
         source_language: str = "en",
         target_language: str = "de",
         largest: PositiveInt = 99_999,
@@ -57,30 +53,16 @@ class NumbersDataModule(ParallelTextDataModule):
         numbers_seed: NonNegativeInt = 0,
         tokens: TokenKind = "characters",
         vocab_size: PositiveInt = 100,
-        target_vocab_size: PositiveInt | None = None,
-        shared_vocabulary: bool = False,
         seq_len: PositiveInt = 120,
-        batch_size: PositiveInt = 64,
-        batch_tokens: PositiveInt | None = None,
-        seed: NonNegativeInt = 0,
-        shuffle: bool = True,
+        **settings: Any,
     ) -> None:
         super().__init__(
-            source,
-            None,
-            None,
-            source_language,
-            target_language,
-            tokens,
-            vocab_size,
-            target_vocab_size,
-            shared_vocabulary,
-            False,
-            seq_len,
-            batch_size,
-            batch_tokens,
-            seed=seed,
-            shuffle=shuffle,
+            source_language=source_language,
+            target_language=target_language,
+            tokens=tokens,
+            vocab_size=vocab_size,
+            seq_len=seq_len,
+            **settings,
         )
         self.sizes = {"train": num_pairs, "val": num_eval_pairs, "test": num_eval_pairs}
         wanted = sum(self.sizes.values())
