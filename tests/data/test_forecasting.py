@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -117,12 +118,12 @@ def leaking_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def leaking_fill(monkeypatch: pytest.MonkeyPatch) -> None:
-    def leak(file, table, columns, wanted, notes):
+    def leak(file, rows, columns, numbers, notes):
         import pandas as pd
 
-        return pd.DataFrame(table.values).bfill().to_numpy()
+        return pd.DataFrame(rows.values).bfill().to_numpy()
 
-    monkeypatch.setattr(series_files, "without_gaps", leak)
+    monkeypatch.setattr(series_files, "fill_gaps", leak)
 
 
 def leaking_ridge(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -443,6 +444,31 @@ def test_a_return_is_the_difference_of_the_logarithms_of_two_closes(stocks, tmp_
     close = np.array([float(row.split(",")[3]) for row in rows])
     np.testing.assert_allclose(data.targets[:299, 0], np.diff(np.log(close)), atol=1e-6)
     assert data.series_names == ["AAA", "BBB"]
+
+
+@pytest.mark.parametrize("extension", ["parquet", "tsv", "jsonl.gz"])
+def test_stocks_are_read_from_every_format(stocks, tmp_path: Path, extension: str) -> None:
+    expected = stocks()
+    for file in (tmp_path / "stocks").iterdir():
+        table, path = pd.read_csv(file), file.with_suffix(f".{extension}")
+        if extension == "parquet":
+            table.to_parquet(path)
+        elif extension == "tsv":
+            table.to_csv(path, sep="\t", index=False)
+        else:
+            table.to_json(path, orient="records", lines=True)
+        file.unlink()
+    data = stocks()
+    assert data.provenance.sha256 != expected.provenance.sha256
+    np.testing.assert_array_equal(data.targets, expected.targets)
+    np.testing.assert_array_equal(data.times, expected.times)
+    assert data.series_names == expected.series_names
+
+
+def test_a_folder_without_tables_of_stocks_is_rejected(stocks, tmp_path: Path) -> None:
+    (tmp_path / "stocks").mkdir()
+    with pytest.raises(DataError, match=r"contains no table; choices: \.csv"):
+        stocks()
 
 
 def test_volatility_is_the_size_of_a_return_and_meets_har_and_ewma(stocks) -> None:

@@ -28,14 +28,10 @@ from rnnlab.data.baselines.forecasting import (
 from rnnlab.data.calendar_features import calendar_features, calendar_names, check_calendar
 from rnnlab.data.loaders.windows import Windows, first_targets
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
-from rnnlab.data.readers.series import (
-    Duplicates,
-    Gaps,
-    Series,
-    SeriesColumns,
-    as_date,
-    read_series,
-)
+from rnnlab.data.readers.dates import format_date
+from rnnlab.data.readers.files import file_format
+from rnnlab.data.readers.series import Series, read_series
+from rnnlab.data.readers.series_rows import DuplicatePolicy, MissingPolicy, SeriesColumns
 from rnnlab.data.readers.tables import Delimiter
 from rnnlab.data.scaling import ReportUnits, ScaledSeries, TransformName, scale_series
 from rnnlab.data.sources.provenance import SourceName
@@ -76,8 +72,9 @@ class SeriesDataModule(PreparedDataModule):
         target_columns: columns to forecast; None for all columns of numbers.
         covariate_columns: columns that are read but not forecast.
         series_column: column with the name of the series of each row; None for one series.
-        delimiter: between cells: comma | semicolon | tab | pipe.
-        encoding: of the file.
+        delimiter: of CSV and TSV files: comma | semicolon | tab | pipe; None for the usual one of
+            the extension.
+        encoding: of CSV, TSV and JSON files.
         date_format: as in strptime, such as %d/%m/%Y; None for ISO 8601 and formats that pandas
             infers.
         missing: of cells without a number: previous (fill with the previous value) | error.
@@ -121,12 +118,12 @@ class SeriesDataModule(PreparedDataModule):
         target_columns: list[str] | None = None,
         covariate_columns: list[str] | None = None,
         series_column: str | None = None,
-        delimiter: Delimiter = "comma",
+        delimiter: Delimiter | None = None,
         encoding: str = "utf-8",
         date_format: str | None = None,
-        missing: Gaps = "previous",
+        missing: MissingPolicy = "previous",
         missing_values: list[float] | None = None,
-        duplicates: Duplicates = "error",
+        duplicates: DuplicatePolicy = "error",
         seq_len: PositiveInt = 96,
         horizon: PositiveInt = 24,
         batch_size: PositiveInt = 64,
@@ -163,7 +160,7 @@ class SeriesDataModule(PreparedDataModule):
 
     def local(self) -> Source:
         """See PreparedDataModule; one file, plain or compressed."""
-        return self.single_file_source(self.read, "csv")
+        return self.single_file_source(self.read, file_format(self.local_path()))
 
     def read(self, file: Path) -> tuple[Series, list[str]]:
         """Return the series of the file, and notes on repairs."""
@@ -359,7 +356,7 @@ class SeriesDataModule(PreparedDataModule):
         (window,), variable = self.locate(np.array([index]))
         windows, name = self.windows[split], self.series_names[self._series[split][window]]
         history = windows.inputs(np.array([window]), self.seq_len)[0][:, variable[0]]
-        date = as_date(self.times[windows.first[window]])
+        date = format_date(self.times[windows.first[window]])
         title = f"{self.variables[variable[0, 0]]} of {name}, from {date}"
         return {"history": history, "title": title}
 

@@ -1,15 +1,20 @@
 """Files of series as people have them: refused with their line, or repaired and counted."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from rnnlab.data.readers.series import Series, SeriesColumns, as_date, read_series
-from rnnlab.errors import DataError
+from rnnlab.data.readers.dates import format_date
+from rnnlab.data.readers.series import Series, read_series
+from rnnlab.data.readers.series_rows import SeriesColumns
+from rnnlab.errors import ConfigError, DataError
 
 HEADER = "date,price,volume"
+SEMICOLONS = "date;price;volume\n2020-01-01;1;2\n"
 
 
 def rows(count: int = 10) -> list[str]:
@@ -33,7 +38,7 @@ def test_a_clean_file_is_read_as_it_is(read) -> None:
     series, notes = read([HEADER, *rows()])
     assert series.columns == ["price", "volume"]
     assert series.values[:3].tolist() == [[0.5, 0], [1.5, 10], [2.5, 20]]
-    assert as_date(series.times[1]) == "2020-01-02 00:00:00"
+    assert format_date(series.times[1]) == "2020-01-02 00:00:00"
     assert series.offsets.tolist() == [0, 10]
     assert notes == []
 
@@ -65,7 +70,7 @@ def test_a_cell_without_a_number_takes_the_one_before_and_is_counted(read, cell:
     lines[4] = f"2020-01-04,{cell},30"
     series, notes = read(lines, missing_values=(-9999.0,))
     assert series.values[3].tolist() == [2.5, 30]
-    assert notes == ["missing values of a.csv (price 1) were filled with the one before"]
+    assert notes == ["missing values of a.csv (price 1) were filled with the previous one"]
     with pytest.raises(DataError, match=r"price 1; first: 2020-01-04 .* data.missing=previous"):
         read(lines, missing="error", missing_values=(-9999.0,))
 
@@ -73,7 +78,7 @@ def test_a_cell_without_a_number_takes_the_one_before_and_is_counted(read, cell:
 def test_nothing_is_filled_from_the_future(read) -> None:
     series, notes = read([HEADER, "2020-01-01,,1", "2020-01-02,,2", *rows()[2:]])
     assert series.values[0].tolist() == [2.5, 20]
-    assert "2 rows of a.csv with nothing before them were left out" in notes
+    assert "2 rows of a.csv without a previous value were left out" in notes
 
 
 def test_nothing_is_filled_from_another_series(read) -> None:
@@ -88,7 +93,7 @@ def test_nothing_is_filled_from_another_series(read) -> None:
     assert series.names == ["a", "b"]
     assert series.values[:, 0].tolist() == [1, 2, 4]
     assert series.offsets.tolist() == [0, 2, 3]
-    assert any("nothing before" in note for note in notes)
+    assert any("without a previous value" in note for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -96,30 +101,42 @@ def test_nothing_is_filled_from_another_series(read) -> None:
     [
         (b"", {}, "the file is empty"),
         (HEADER, {}, "has a header but no rows"),
-        ("\n".join([HEADER, *rows()]).replace(",", ";"), {}, "line 1: .*separated by ';'"),
+        (
+            "\n".join([HEADER, *rows()]).replace(",", ";"),
+            {},
+            r"'date;price;volume' is .* by semicolon \(';'\)",
+        ),
         ("\n".join([HEADER, *rows()]).replace(",", "\t"), {}, "data.delimiter=tab"),
         ([HEADER, *rows(3), "2020-01-04,1,2,3"], {}, "line 5"),
-        ([HEADER, *rows(3), "2020-01-04,twelve,2"], {}, r"line 5, column 'price': 'twelve' is no"),
-        ([HEADER, "", *rows(3), "2020-01-04,x,2"], {}, r"line 6, column 'price': 'x' is no"),
-        ([HEADER, *rows(3), "2020-01-04,1,\U0001f600"], {}, "\U0001f600.* is no number"),
+        (
+            [HEADER, *rows(3), "2020-01-04,twelve,2"],
+            {},
+            r"line 5, column 'price': 'twelve' is not a number",
+        ),
+        (
+            [HEADER, "", *rows(3), "2020-01-04,x,2"],
+            {},
+            r"line 6, column 'price': 'x' is not a number",
+        ),
+        ([HEADER, *rows(3), "2020-01-04,1,\U0001f600"], {}, "\U0001f600.* is not a number"),
         ([HEADER, *rows(3), "04/13/20 soon,1,2"], {}, r"line 5, column 'date': .* is not a date"),
         ([HEADER, *rows(3), "yesterday,1,2"], {}, "data.date_format"),
         ([HEADER, *rows(3)], {"date": "day"}, "no column 'day'.*date, price, volume"),
         ([HEADER, *rows(3)], {"values": ("prise",)}, "did you mean price"),
-        (["date,price,price", *rows(3)], {}, "'price' stands there twice"),
+        (["date,price,price", *rows(3)], {}, "line 1: there are two columns 'price'"),
         (
             [HEADER, *rows(3), rows(3)[-1]],
             {},
             r"1 rows .*first: 2020-01-03.*data.duplicates=first",
         ),
-        (["date,price", "2020-01-01,", "2020-01-02,"], {}, "'price' holds no number at all"),
+        (["date,price", "2020-01-01,", "2020-01-02,"], {}, "'price' contains no number"),
         ("date,prix\n2020-01-01,1\n# caf\u00e9\n".encode("cp1252"), {}, r"line 3\).*cp1252"),
         ([HEADER, *rows(3), "2020-01-04,1." + "0" * 1_000_000 + "x,2"], {}, "line 5"),
         ([HEADER, *rows(3)], {"encoding": "utf-99"}, "data.encoding=utf-99"),
     ],
 )
 def test_what_cannot_be_used_is_named_with_its_place(read, content, settings, message) -> None:
-    with pytest.raises(DataError, match=message) as caught:
+    with pytest.raises((ConfigError, DataError), match=message) as caught:
         read(content, **settings)
     assert "a.csv" in str(caught.value) or "data.encoding" in str(caught.value)
     assert len(str(caught.value)) < 500
@@ -185,7 +202,7 @@ def test_irregular_steps_are_reported(read) -> None:
 def test_dates_are_read_as_they_are_said_to_be(read) -> None:
     lines = ["date,price", "02/01/2020,1", "13/01/2020,2"]
     series, _ = read(lines, date_format="%d/%m/%Y")
-    assert as_date(series.times[0]) == "2020-01-02 00:00:00"
+    assert format_date(series.times[0]) == "2020-01-02 00:00:00"
 
 
 def test_series_in_one_file_are_told_apart(read) -> None:
@@ -200,10 +217,105 @@ def test_series_in_one_file_are_told_apart(read) -> None:
 
 def test_pieces_make_no_difference(read, monkeypatch) -> None:
     whole, _ = read([HEADER, *rows()], "whole.csv")
-    monkeypatch.setattr("rnnlab.data.readers.series.CHUNK_ROWS", 3)
+    monkeypatch.setattr("rnnlab.data.readers.series_rows.CHUNK_ROWS", 3)
     pieces, _ = read([HEADER, *rows()], "pieces.csv")
     np.testing.assert_array_equal(whole.values, pieces.values)
     np.testing.assert_array_equal(whole.times, pieces.times)
     bad = [HEADER, *rows(8), "2020-01-09,x,2"]
     with pytest.raises(DataError, match="line 10, column 'price'"):
         read(bad)
+
+
+# Formats other than CSV.
+
+TABLE = pd.DataFrame(
+    {
+        "date": [f"2020-01-{day:02d}T06:00:00" for day in (1, 2, 3, 1, 2, 3)],
+        "name": ["a"] * 3 + ["b"] * 3,
+        "price": [0.1, 1 / 3, None, 2.5, 1e-7, 3.0],
+        "volume": [1, 2, 3, 4, 5, 6],
+    }
+)
+
+
+def records(table: pd.DataFrame) -> list[dict[str, object]]:
+    """The rows as JSON has them; pandas itself would write 15 digits of a number."""
+    return table.astype(object).where(table.notna(), None).to_dict("records")
+
+
+WRITERS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
+    "csv.gz": lambda table, path: table.to_csv(path, index=False),
+    "tsv": lambda table, path: table.to_csv(path, index=False, sep="\t"),
+    "txt": lambda table, path: table.to_csv(path, index=False),
+    "json": lambda table, path: path.write_text(json.dumps(records(table))),
+    "jsonl": lambda table, path: path.write_text("\n".join(map(json.dumps, records(table)))),
+    "parquet": lambda table, path: table.to_parquet(path),
+    "feather": lambda table, path: table.to_feather(path),
+    "xlsx": lambda table, path: table.to_excel(path, index=False),
+}
+
+
+def write(table: pd.DataFrame, path: Path) -> Path:
+    if path.suffix == ".xlsx":
+        pytest.importorskip("openpyxl")
+    WRITERS[path.name.split(".", 1)[1]](table, path)
+    return path
+
+
+@pytest.mark.parametrize("extension", WRITERS)
+def test_every_format_gives_the_series_of_the_csv_file(tmp_path: Path, extension: str) -> None:
+    columns = SeriesColumns(series="name")
+    TABLE.to_csv(tmp_path / "a.csv", index=False)
+    notes: dict[str, list[str]] = {"csv": [], extension: []}
+    expected = read_series(tmp_path / "a.csv", columns, notes["csv"])
+    series = read_series(write(TABLE, tmp_path / f"a.{extension}"), columns, notes[extension])
+    np.testing.assert_array_equal(series.values, expected.values)
+    np.testing.assert_array_equal(series.times, expected.times)
+    assert (series.names, series.columns) == (["a", "b"], ["price", "volume"])
+    assert series.offsets.tolist() == [0, 3, 6]
+    assert [note.replace(f"a.{extension}", "a.csv") for note in notes[extension]] == notes["csv"]
+    assert "price 1" in notes["csv"][0]
+
+
+@pytest.mark.parametrize("extension", ["parquet", "feather"])
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_typed_dates_and_nullable_numbers(tmp_path: Path, extension: str, zone: str | None) -> None:
+    dates = pd.to_datetime(TABLE["date"]).dt.tz_localize(zone)
+    numbers = TABLE["volume"].astype("Int64").mask(TABLE["volume"] == 2)
+    table = TABLE.assign(date=dates, volume=numbers)
+    path = write(table, tmp_path / f"a.{extension}")
+    series = read_series(path, SeriesColumns(series="name"), [])
+    hour = 6 if zone is None else 5  # dates with a time zone become UTC
+    assert format_date(series.times[0]) == f"2020-01-01 0{hour}:00:00"
+    assert series.values[:3, 1].tolist() == [1, 1, 3]
+
+
+@pytest.mark.parametrize("extension", ["json", "parquet", "xlsx"])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"price": [1, 2, "two", 4, 5, 6]}, r"row 3, column 'price': 'two' is not a number"),
+        ({"volume": [True] * 6}, r"row 1, column 'volume': 'True' is not a number"),
+        ({"date": ["2020-01-01", "soon", *["2020-01-03"] * 4]}, "row 2, column 'date': 'soon' is"),
+        ({"date": [1.5e9] * 6}, "row 1, column 'date': '1500000000"),
+        ({"date": ["2020-01-01"] * 6}, r"data.duplicates=first"),
+    ],
+)
+def test_cells_of_other_formats_are_checked_too(
+    tmp_path: Path, extension: str, changes: dict[str, list[object]], message: str
+) -> None:
+    table = TABLE.assign(**changes)
+    if extension == "parquet":  # a column has one type
+        table = table.map(lambda cell: str(cell) if changes.get("price") else cell)
+    path = write(table, tmp_path / f"a.{extension}")
+    with pytest.raises(DataError, match=message):
+        read_series(path, SeriesColumns(series="name"), [])
+
+
+def test_missing_columns_of_other_formats_are_named(tmp_path: Path) -> None:
+    path = write(TABLE, tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"no column 'day'.*date, name, price, volume"):
+        read_series(path, SeriesColumns(date="day"), [])
+    empty = write(TABLE[:0], tmp_path / "empty.parquet")
+    with pytest.raises(DataError, match=r"empty.parquet: has a header but no rows"):
+        read_series(empty, SeriesColumns(), [])

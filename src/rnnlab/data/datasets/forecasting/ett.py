@@ -1,6 +1,5 @@
 """Electricity transformer temperature (Zhou et al., 2021, https://arxiv.org/abs/2012.07436)."""
 
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from rnnlab.data.baselines.forecasting import Array
 from rnnlab.data.forecasting import SeriesDataModule
 from rnnlab.data.prepared import Source
+from rnnlab.data.readers.files import file_format
 from rnnlab.data.readers.series import Series
 from rnnlab.data.readers.tables import find_table
 from rnnlab.data.sources.cache import file_sha256
@@ -26,7 +26,7 @@ class ETTDataModule(SeriesDataModule):
     """Seven variables of two transformers, hourly (ETTh) or every 15 minutes (ETTm), two years.
 
     hub: `ETDataset/ett`, the 20 months of the split.
-    local: the CSV file of the authors.
+    local: the file of the authors, in any format of tables.
 
     The split is the usual one: 12, 4 and 4 months of 30 days; each variable is scaled by its
     training part, and all scores are of scaled values, as in the papers.
@@ -77,7 +77,7 @@ class ETTDataModule(SeriesDataModule):
             names = ", ".join(sorted(file.name for file in path.iterdir())) or "nothing"
             raise DataError(f"{path}: wanted {self.station}.csv (or .csv.gz ...), found {names}")
         known = Provenance("local", f"{self.path}/{file.name}", sha256=file_sha256(file))
-        return Source(known, lambda: self.read(Path(file)), "csv")
+        return Source(known, lambda: self.read(file), file_format(file))
 
     def find_borders(self, series: Series) -> list[Array]:
         """See SeriesDataModule; by months of 30 days, counted from the first row."""

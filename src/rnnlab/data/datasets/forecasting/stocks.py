@@ -1,6 +1,7 @@
-"""Daily stock prices: their returns, their volatility, or the prices themselves."""
+"""Daily stocks: returns, volatility or prices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +14,10 @@ from rnnlab.data.baselines.forecasting import Forecast, constant, ewma, fit_har
 from rnnlab.data.forecasting import SeriesDataModule, SeriesVariables
 from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.prepared import Prepared, Source
+from rnnlab.data.readers.dates import format_date
 from rnnlab.data.readers.files import COMPRESSIONS, file_format
-from rnnlab.data.readers.series import Series, SeriesColumns, as_date, joined, read_series
+from rnnlab.data.readers.series import Series, join_series, read_series
+from rnnlab.data.readers.tables import TABLE_READERS, is_table
 from rnnlab.data.scaling import differences
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, package_version
@@ -22,20 +25,23 @@ from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import ConfigError, DataError
 
 PACKAGE, FILE = "bokeh_sampledata", "_data/stocks.csv.gz"
-EWMA_DECAY, EWMA_DAYS = 0.94, 150  # RiskMetrics, 1996; 0.94^150 = 0.01% is left of what is before
-Wanted = Literal["return", "volatility", "price"]
+EWMA_DECAY, EWMA_DAYS = (
+    0.94,
+    150,
+)  # RiskMetrics, 1996; 0.94^150 = 0.01%
+StockVariable = Literal["return", "volatility", "price"]
 
 
 class StocksDataModule(SeriesDataModule):
-    """Many stocks, one network for all; split at the same dates in all of them.
+    """Daily prices of many stocks, forecast by one network and split at the same dates.
 
-    embedded: AAPL, IBM and MSFT, 2000 to 2013, as the package `bokeh-sampledata` has them, with
-        prices adjusted for splits and dividends.
-    local: a folder with a CSV for each stock, or one CSV with a column that names the stock
+    embedded: AAPL, IBM and MSFT, 2000 to 2013, from the package `bokeh-sampledata`; prices are
+        adjusted for splits and dividends.
+    local: a folder with a table for each stock, or one table with a column that names the stock
         (data.series_column); columns Date, High, Low, Close and Volume.
 
-    The log return of a day is what hardly anyone can forecast; its absolute value, the volatility,
-    goes in waves and can be. Prices are forecast through their log returns, and scored as prices.
+    The daily log return is hardly predictable. Its absolute value, the volatility, comes in
+    clusters and is. Prices are forecast through their log returns and scored as prices.
 
     Args:
         forecast: return | volatility | price.
@@ -46,13 +52,13 @@ class StocksDataModule(SeriesDataModule):
     available_sources = ("embedded", "local")
 
     def __init__(
-        self, forecast: Wanted = "return", close_column: str = "Close", **settings: Any
+        self, forecast: StockVariable = "return", close_column: str = "Close", **settings: Any
     ) -> None:
         super().__init__(**settings)
         if self.target_columns or self.covariate_columns:
             raise ConfigError(
                 "data.target_columns: stocks have data.forecast=return | volatility | price; for "
-                "columns of your own choose data=csv_series"
+                "your own columns choose data=csv_series"
             )
         if forecast == "price" and (self.transform, self.report_in) != ("log_return", "original"):
             raise ConfigError(
@@ -64,63 +70,62 @@ class StocksDataModule(SeriesDataModule):
             )
         self.forecast, self.close_column = forecast, close_column
 
-    # Where prices come from.
+    # Sources.
 
     def packaged(self) -> Source:
         """See PreparedDataModule."""
         file = package_file(PACKAGE, FILE)
         version = package_version("bokeh-sampledata")
-        known = Provenance("embedded", "bokeh-sampledata", version, file_sha256(file))
-        return Source(known, lambda: self._read_files([file], "Adj Close", "Ticker"), "stocks")
+        provenance = Provenance("embedded", "bokeh-sampledata", version, file_sha256(file))
+        return Source(provenance, lambda: self._read_files([file], "Adj Close", "Ticker"), "stocks")
 
     def local(self) -> Source:
         """See PreparedDataModule."""
         path = self.local_path()
         files = [path]
         if path.is_dir():
-            files = sorted(file for file in path.iterdir() if file_format(file) == ".csv")
+            files = sorted(filter(is_table, path.iterdir()))
             if not files:
-                raise DataError(f"{path}: there is no .csv file, also not compressed")
+                raise DataError(
+                    f"{path}: contains no table; choices: {', '.join(TABLE_READERS)}, each also "
+                    f"with {', '.join(COMPRESSIONS)}"
+                )
         sha256 = "+".join(file_sha256(file)[:16] for file in files)
-        known = Provenance("local", str(self.path), sha256=sha256)
+        provenance = Provenance("local", str(self.path), sha256=sha256)
         series = None if path.is_dir() else self.columns.series
-        return Source(known, lambda: self._read_files(files, self.close_column, series), "stocks")
+        formats = "+".join(["stocks", *map(file_format, files)])
+        return Source(
+            provenance, lambda: self._read_files(files, self.close_column, series), formats
+        )
 
     def _read_files(
-        self, files: list[Path], close: str, series: str | None
+        self, files: Sequence[Path], close: str, series: str | None
     ) -> tuple[Series, list[str]]:
-        """All stocks: High, Low, Close and Volume of each day."""
-        date = self.columns.date or "Date"
-        columns = SeriesColumns(
-            date,
-            ("High", "Low", close, "Volume"),
-            series,
-            self.columns.delimiter,
-            self.columns.encoding,
-            self.columns.date_format,
-            self.columns.missing_values,
-            self.columns.missing,
-            self.columns.duplicates,
-        )
+        """Read high, low, close and volume of each day of all stocks."""
+        date, values = self.columns.date or "Date", ("High", "Low", close, "Volume")
+        columns = replace(self.columns, date=date, values=values, series=series)
         notes: list[str] = []
         parts = [(ticker(file), read_series(file, columns, notes)) for file in files]
-        return joined(parts, keep_names=series is not None), notes
+        return join_series(parts, keep_names=series is not None), notes
 
     def settings(self) -> dict[str, Any]:
         """See PreparedDataModule."""
         return {**super().settings(), "close": self.close_column}
 
     def prepare(self, raw: tuple[Series, list[str]], folder: Path) -> Prepared:
-        """See PreparedDataModule: returns, ranges, turnover and prices, from the second day on."""
+        """See PreparedDataModule; returns, ranges, turnover and prices from the second day on."""
         series, notes = raw
         high, low, close, volume = series.values.T
         if (close <= 0).any():
-            day = as_date(series.times[close <= 0][0])
+            day = format_date(series.times[close <= 0][0])
             raise DataError(f"{self.path or PACKAGE}: a closing price of {day} is not positive")
-        wrong = (high <= 0) | (low <= 0)
-        if wrong.any():
-            first = as_date(series.times[wrong][0])
-            notes = [*notes, f"{wrong.sum():,} highs or lows of 0 read as the close ({first} ...)"]
+        invalid = (high <= 0) | (low <= 0)
+        if invalid.any():
+            day = format_date(series.times[invalid][0])
+            notes = [
+                *notes,
+                f"{invalid.sum():,} highs or lows of 0 read as the close ({day} ...)",
+            ]
             high, low = np.where(high > 0, high, close), np.where(low > 0, low, close)
         starts = series.offsets[:-1]
         values = np.column_stack(
@@ -131,12 +136,13 @@ class StocksDataModule(SeriesDataModule):
                 close,
             ]
         )
-        kept = np.ones(len(values), dtype=bool)
-        kept[starts] = False  # the first day has no return
+        has_return = np.ones(len(values), dtype=bool)
+        has_return[starts] = False  # the first day
         offsets = series.offsets - np.arange(len(series.offsets))
         columns = ["return", "range", "turnover", "price"]
-        made = Series(values[kept], series.times[kept], offsets, columns, series.names)
-        return super().prepare((made, notes), folder)
+        times = series.times[has_return]
+        derived = Series(values[has_return], times, offsets, columns, series.names)
+        return super().prepare((derived, notes), folder)
 
     def select_variables(self, series: Series) -> SeriesVariables:
         """See SeriesDataModule."""
@@ -181,12 +187,10 @@ class StocksDataModule(SeriesDataModule):
 
 
 def ticker(file: Path) -> str:
-    """The name of a stock, from that of its file.
+    """Return the name of a stock from that of its file.
 
     >>> ticker(Path("IBM_2006-01-01_to_2018-01-01.csv.xz"))
     'IBM'
     """
-    name = file.name
-    for ending in (*COMPRESSIONS, ".csv"):
-        name = name.removesuffix(ending)
-    return name.split("_")[0]
+    plain = file.with_suffix("") if file.suffix.lower() in COMPRESSIONS else file
+    return plain.stem.split("_")[0]

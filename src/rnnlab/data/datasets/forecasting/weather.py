@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from rnnlab.data.forecasting import SeriesDataModule
 from rnnlab.data.prepared import Source
-from rnnlab.data.readers.series import Series, SeriesColumns, Table, arrange
+from rnnlab.data.readers.series import Series, build_series
+from rnnlab.data.readers.series_rows import SeriesColumns, convert
+from rnnlab.data.readers.tables import row_name
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, package_version
 from rnnlab.data.sources.provenance import Provenance
@@ -36,16 +37,12 @@ class WeatherDataModule(SeriesDataModule):
         return Source(known, lambda: self.read_package(file))
 
     def read_package(self, file: Path) -> tuple[Series, list[str]]:
-        """The three stations of the package's table, and what was repaired."""
+        """Return the three stations of the package's table, and notes on repairs."""
         notes: list[str] = []
-        rows = pd.read_csv(file)
-        times = pd.to_datetime(rows["time_hour"], utc=True).dt.tz_localize(None)
-        stations, names = pd.factorize(rows["origin"])
-        table = Table(
-            stations,
-            times.to_numpy(dtype="datetime64[s]").astype(np.int64),
-            rows[list(VARIABLES)].to_numpy(dtype=np.float64),
-            [str(name) for name in names],
+        frame = pd.read_csv(file)  # its missing values are NA
+        columns = SeriesColumns(
+            "time_hour", VARIABLES, "origin", missing=self.columns.missing, duplicates="first"
         )
-        columns = SeriesColumns("time_hour", missing=self.columns.missing, duplicates="first")
-        return arrange(file.name, table, columns, list(VARIABLES), notes), notes
+        names: dict[str, int] = {}
+        rows = convert(frame, columns, VARIABLES, names, lambda row: row_name(file, row))
+        return build_series(file.name, rows, columns, list(VARIABLES), list(names), notes), notes

@@ -1,0 +1,282 @@
+"""Rows of tables of time series, in any format of tables; every cell is checked.
+
+CSV and TSV files are read in pieces, so that their text is never in memory as a whole.
+
+N rows, D columns of numbers.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rnnlab.data.readers.dates import excerpt, parse_dates
+from rnnlab.data.readers.files import check_file, open_text
+from rnnlab.data.readers.tables import (
+    DELIMITERS,
+    Delimiter,
+    check_delimiter,
+    csv_rows,
+    default_delimiter,
+    is_delimited,
+    is_missing,
+    is_table,
+    load_frame,
+    row_name,
+)
+from rnnlab.errors import DataError, did_you_mean
+
+Array = NDArray[Any]
+Locate = Callable[[int], str]  # row, counted from 0 -> its name in errors
+CHUNK_ROWS = 200_000
+DuplicatePolicy = Literal["error", "first", "last", "keep"]
+MissingPolicy = Literal["previous", "error"]
+
+
+@dataclass(frozen=True)
+class SeriesColumns:
+    """Columns of a table of series, and how its cells are read.
+
+    Attributes:
+        date: column of the time stamps; None if the rows are equidistant.
+        values: columns of numbers; None for all others.
+        series: column with the name of the series of each row; None for one series.
+        delimiter: of CSV and TSV files: comma | semicolon | tab | pipe; None for the usual one of
+            the extension.
+        encoding: of CSV, TSV and JSON files.
+        date_format: as in strptime, such as %d/%m/%Y; None for ISO 8601 and formats that pandas
+            infers.
+        missing_values: numbers that mark a missing value, such as -9999.
+        missing: previous fills a missing value with the previous one of its series; error rejects
+            it.
+        duplicates: rows of one series with the same time: error | first | last | keep.
+    """
+
+    date: str | None = "date"
+    values: tuple[str, ...] | None = None
+    series: str | None = None
+    delimiter: Delimiter | None = None
+    encoding: str = "utf-8"
+    date_format: str | None = None
+    missing_values: tuple[float, ...] = ()
+    missing: MissingPolicy = "previous"
+    duplicates: DuplicatePolicy = "error"
+
+    def select(self, path: Path, header: Sequence[str]) -> list[str]:
+        """Return the columns of numbers; check that all columns exist, each once.
+
+        Raises:
+            DataError: one does not.
+        """
+        names = self.values or [name for name in header if name not in (self.date, self.series)]
+        for column in (self.date, self.series, *names):
+            if column is not None and column not in header:
+                raise DataError(
+                    f"{path}: there is no column {column!r}; {did_you_mean(column, header)}. Name "
+                    "the right ones with data.date_column, data.target_columns and "
+                    "data.series_column"
+                )
+        duplicates = sorted({name for name in header if header.count(name) > 1})
+        if duplicates:
+            raise DataError(f"{path}, line 1: there are two columns {duplicates[0]!r}; rename one")
+        return list(names)
+
+
+class SeriesRows(NamedTuple):
+    """Rows of a table of series, in the order of the file.
+
+    Attributes:
+        series: number of the series of each row, (N,).
+        times: seconds since 1970, (N,); 0 without dates.
+        values: (N, D); NaN where there is no number.
+    """
+
+    series: Array
+    times: Array
+    values: Array
+
+    def take(self, rows: Array) -> "SeriesRows":
+        """Return some rows."""
+        return SeriesRows(self.series[rows], self.times[rows], self.values[rows])
+
+
+def read_rows(
+    path: Path, columns: SeriesColumns, notes: list[str]
+) -> tuple[SeriesRows, list[str], list[str]]:
+    """Read and check a table, plain or compressed.
+
+    Args:
+        path: of a file in a format of rnnlab.data.readers.tables. Other extensions, such as .txt,
+            are read as CSV.
+        columns: see SeriesColumns.
+        notes: receives the number of empty lines, if there are some.
+
+    Returns:
+        The rows, the names of the columns of numbers, and the names of the series.
+
+    Raises:
+        DataError: a row cannot be used; names its line.
+    """
+    check_file(path)
+    names: dict[str, int] = {}
+    if is_table(path) and not is_delimited(path):
+        frame = load_frame(path, columns.encoding)
+        frame.columns = frame.columns.map(str)
+        numbers = columns.select(path, list(frame.columns))
+        pieces = [convert(frame, columns, numbers, names, lambda row: row_name(path, row))]
+    else:
+        numbers, pieces = _read_delimited(path, columns, names, notes)
+    series, times, values = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+    if not len(values):
+        raise DataError(f"{path}: has a header but no rows")
+    times = times if columns.date else np.arange(len(times))
+    return SeriesRows(series, times, values), numbers, list(names) or [path.name]
+
+
+def _read_delimited(
+    path: Path, columns: SeriesColumns, names: dict[str, int], notes: list[str]
+) -> tuple[list[str], list[SeriesRows]]:
+    """Read a CSV or TSV file: names of the columns of numbers, and pieces of its rows."""
+    sign = DELIMITERS[columns.delimiter or default_delimiter(path)]
+    check_delimiter(path, columns.date or "", columns.encoding, sign)
+    _, header = next(csv_rows(path, columns.encoding, sign))
+    header = [name.strip() for name in header]
+    numbers = columns.select(path, header)
+    blank = check_rows(path, columns.encoding, sign, len(header))
+    if blank:
+        notes.append(f"{len(blank):,} empty lines of {path.name} were left out")
+    frames = _read_frames(path, columns, numbers, sign)
+    return numbers, list(_convert_pieces(path, columns, numbers, names, frames, blank))
+
+
+def check_rows(path: Path, encoding: str, sign: str, width: int) -> list[int]:
+    """Return the numbers of the empty lines; check that the other rows have `width` cells.
+
+    Raises:
+        DataError: one has not.
+    """
+    blank: list[int] = []
+    with open_text(path, encoding) as lines:
+        for number, line in enumerate(lines, start=1):
+            cells = line.count(sign) + 1
+            if cells == width and width > 1:
+                continue
+            if not line.strip():
+                blank.append(number)
+            elif cells != width and '"' not in line:  # a quoted cell may contain separators
+                raise DataError(
+                    f"{path}, line {number:,}: {cells} cells, but the header has {width}: "
+                    f"{excerpt(line)}. Complete the row or remove it"
+                )
+    return blank
+
+
+def _read_frames(
+    path: Path, columns: SeriesColumns, numbers: Sequence[str], sign: str
+) -> Iterator[pd.DataFrame]:
+    """Yield pieces of the table, all cells as text."""
+    settings: dict[str, Any] = {
+        "sep": sign,
+        "usecols": [name for name in (columns.date, columns.series) if name] + list(numbers),
+        "dtype": str,
+        "na_filter": False,
+        "skipinitialspace": True,
+        "chunksize": CHUNK_ROWS,
+    }
+    with open_text(path, columns.encoding, newline="") as stream:
+        try:
+            yield from pd.read_csv(stream, **settings)
+        except (pd.errors.ParserError, ValueError) as error:
+            if isinstance(error, (DataError, UnicodeError)):
+                raise
+            raise DataError(f"{path}: cannot be read as a table: {str(error).strip()}") from error
+
+
+def _convert_pieces(
+    path: Path,
+    columns: SeriesColumns,
+    numbers: Sequence[str],
+    names: dict[str, int],
+    frames: Iterator[pd.DataFrame],
+    blank: Sequence[int],
+) -> Iterator[SeriesRows]:
+    """Yield the rows of each piece, with a progress bar."""
+    from rich.progress import Progress, TextColumn
+
+    count = 0  # rows of the pieces before
+
+    def name_line(row: int) -> str:
+        """Return the name of a row by its line; the header and empty lines count too."""
+        line = count + row + 2
+        for number in blank:
+            line += number <= line
+        return f"{path}, line {line:,}"
+
+    column = TextColumn("reading {task.completed:,.0f} rows")
+    with Progress(column, transient=True) as bar:
+        task = bar.add_task("")
+        for frame in frames:
+            yield convert(frame, columns, numbers, names, name_line)
+            count += len(frame)
+            bar.advance(task, len(frame))
+
+
+def convert(
+    frame: pd.DataFrame,
+    columns: SeriesColumns,
+    numbers: Sequence[str],
+    names: dict[str, int],
+    locate: Locate,
+) -> SeriesRows:
+    """Convert the cells of a table, text or typed.
+
+    Args:
+        frame: the rows.
+        columns: see SeriesColumns.
+        numbers: names of the columns of numbers.
+        names: number of each series by its name; receives new names.
+        locate: names a row in errors.
+
+    Raises:
+        DataError: a cell is not a date or not a number.
+    """
+    series = times = np.zeros(len(frame), dtype=np.int64)
+    if columns.series:
+        labels = _to_text(frame[columns.series])
+        series = labels.map(lambda name: names.setdefault(name, len(names))).to_numpy(np.int64)
+    if columns.date:
+        dates = frame[columns.date]
+        if not pd.api.types.is_datetime64_any_dtype(dates):
+            dates = _to_text(dates)
+        times = parse_dates(dates, columns.date_format, locate)
+    values = [_to_numbers(frame[name], columns.missing_values, locate) for name in numbers]
+    return SeriesRows(series, times, np.column_stack(values))
+
+
+def _to_text(cells: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return all cells as text; a missing one is empty."""
+    if pd.api.types.is_string_dtype(cells.dtype) and cells.dtype != object:
+        return cells
+    return cells.astype(object).where(cells.notna(), "").map(str)
+
+
+def _to_numbers(cells: "pd.Series[Any]", missing_values: Sequence[float], locate: Locate) -> Array:
+    """Return the cells as float64; NaN where there is no number."""
+    if not pd.api.types.is_any_real_numeric_dtype(cells):
+        cells = _to_text(cells)
+    numbers: Array = pd.to_numeric(cells, errors="coerce").to_numpy(
+        dtype=np.float64, na_value=np.nan, copy=True
+    )
+    if not pd.api.types.is_any_real_numeric_dtype(cells):
+        for row in np.flatnonzero(np.isnan(numbers)):
+            if not is_missing(cells.iloc[row]):
+                raise DataError(
+                    f"{locate(int(row))}, column {cells.name!r}: {excerpt(cells.iloc[row])} is not "
+                    "a number. Correct it, or leave the cell empty"
+                )
+    numbers[~np.isfinite(numbers) | np.isin(numbers, missing_values)] = np.nan
+    return numbers
