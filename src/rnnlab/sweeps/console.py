@@ -1,4 +1,4 @@
-"""What a person sees while a search runs: a line that stays for each trial, and a live table."""
+"""Live console view of a running search."""
 
 import time
 from collections.abc import Sequence
@@ -10,32 +10,33 @@ from rich.table import Table
 from rich.text import Text
 
 from rnnlab.report.console import number
-from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy, state_of
+from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy, trial_state
 from rnnlab.sweeps.workers.messages import TrialResult, first_line, stored_result
 from rnnlab.sweeps.workers.slots import Slot
 
-REFRESH_SECONDS = 0.5
-QUIET_SECONDS = 30.0  # between two lines where the output is no terminal
+LIVE_SECONDS = 0.5  # between two updates of the live table
+PLAIN_SECONDS = 30.0  # between two status lines if the output is not a terminal
 
 
 class SearchConsole:
-    """Running trials with their progress, counts, the best so far, and the time left.
+    """A line for each finished trial, and a live table of the running ones.
 
-    Where the output is not a terminal, a line for each ended trial, and one now and then.
+    The status below the table has the counts, the best score so far and the time left. If the
+    output is not a terminal, the status is printed now and then instead.
 
     Args:
         name: of the search.
         maximize: whether greater scores are better.
-        console: to print on; the terminal where none is given.
+        console: to print on; None for the terminal.
     """
 
     def __init__(self, name: str, maximize: bool, console: Console | None = None) -> None:
         self.name, self.maximize = name, maximize
         self.console = console or Console()
         self._live: Live | None = None
-        self._shown = 0.0
-        self._started = time.monotonic()
-        self._ended = 0
+        self._last_update = 0.0
+        self._start_time = time.monotonic()
+        self._num_results = 0
 
     def __enter__(self) -> "SearchConsole":
         if self.console.is_terminal:
@@ -48,94 +49,94 @@ class SearchConsole:
             self._live.stop()
             self._live = None
 
-    def say(self, line: str) -> None:
-        """See Screen."""
+    def print_line(self, line: str) -> None:
+        """See SearchView."""
         self.console.print(line, highlight=False, soft_wrap=True)
 
-    def ended(self, claim: ClaimedTrial, result: TrialResult) -> None:
-        """See Screen."""
-        self._ended += 1
+    def print_result(self, claim: ClaimedTrial, result: TrialResult) -> None:
+        """See SearchView."""
+        self._num_results += 1
         score = result.scores.get("score")
-        drawn = "  ".join(f"{key}={value}" for key, value in trial_values(claim))
-        why = f"  {first_line(result.message)}" if result.failure else ""
-        self.say(
+        reason = f"  {first_line(result.message)}" if result.failure else ""
+        self.print_line(
             f"trial {claim.number:>3}  {result.state:<10} {number(score):>9}  "
-            f"{result.seconds:6.1f} s  {drawn}{why}"
+            f"{result.seconds:6.1f} s  {format_values(claim)}{reason}"
         )
 
-    def show(self, shared: SharedStudy, slots: Sequence[Slot]) -> None:
-        """See Screen."""
+    def update(self, shared: SharedStudy, slots: Sequence[Slot]) -> None:
+        """See SearchView."""
         now = time.monotonic()
-        pause = REFRESH_SECONDS if self._live else QUIET_SECONDS
-        if now - self._shown < pause:
+        interval = LIVE_SECONDS if self._live else PLAIN_SECONDS
+        if now - self._last_update < interval:
             return
-        first, self._shown = self._shown == 0.0, now
+        is_first, self._last_update = self._last_update == 0.0, now
         if self._live is not None:
-            table = running_table(shared, slots)
-            self._live.update(Group(table, self.status(shared)), refresh=True)
-        elif not first:
-            self.say(self.status(shared))
+            table = make_table(shared, slots)
+            self._live.update(Group(table, self.format_status(shared)), refresh=True)
+        elif not is_first:
+            self.print_line(self.format_status(shared))
 
-    def status(self, shared: SharedStudy) -> str:
-        """One line: how many are done, the best so far, the time left."""
+    def format_status(self, shared: SharedStudy) -> str:
+        """Return one line with the counts, the best score so far and the time left."""
         counts = shared.counts()
-        done = sum(counts.values()) - counts["running"]
-        listed = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        num_results = sum(counts.values()) - counts["running"]
+        states = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         best = number(best_score(shared, self.maximize))
         return (
-            f"{self.name}: {done} of {shared.n_trials} done ({listed or 'none begun'}), "
-            f"best {best}, {self._time_left(shared.n_trials - done)}"
+            f"{self.name}: {num_results} of {shared.n_trials} done ({states or 'none started'}), "
+            f"best {best}, {self._format_time_left(shared.n_trials - num_results)}"
         )
 
-    def _time_left(self, trials: int) -> str:
-        if not self._ended:
+    def _format_time_left(self, num_trials: int) -> str:
+        if not self._num_results:
             return "time left unknown"
-        each = (time.monotonic() - self._started) / self._ended
-        return f"about {duration(each * trials)} left"
+        seconds = (time.monotonic() - self._start_time) / self._num_results
+        return f"about {format_duration(seconds * num_trials)} left"
 
 
-def running_table(shared: SharedStudy, slots: Sequence[Slot]) -> Table:
-    """A row for each trial that runs here."""
+def make_table(shared: SharedStudy, slots: Sequence[Slot]) -> Table:
+    """Return a table with a row for each trial that runs in a slot."""
     table = Table(box=None, pad_edge=False)
     for column in ("slot", "trial", "seconds", "reports", "last", "values"):
         table.add_column(column, justify="left" if column == "values" else "right")
     for index, slot in enumerate(slots):
         if slot.claim is not None:
-            table.add_row(str(index), *running_row(shared, slot))
+            table.add_row(str(index), *make_row(shared, slot.claim, slot.seconds))
     return table
 
 
-def running_row(shared: SharedStudy, slot: Slot) -> list[Any]:
-    """Number, seconds, validations, the last score and the values of a trial."""
-    claim = slot.claim
-    assert claim is not None
-    stored = shared.study.get_trials(deepcopy=False)[claim.number]
-    last = stored.intermediate_values[stored.last_step] if stored.last_step is not None else None
-    drawn = "  ".join(f"{key}={value}" for key, value in trial_values(claim))
-    cells = str(claim.number), f"{slot.seconds:.0f}", str(len(stored.intermediate_values))
-    return [*cells, number(last), Text(drawn, overflow="ellipsis", no_wrap=True)]
+def make_row(shared: SharedStudy, claim: ClaimedTrial, seconds: float) -> list[Any]:
+    """Return number, seconds, number of reports, last score and values of a trial."""
+    frozen = shared.study.get_trials(deepcopy=False)[claim.number]
+    reports, last = frozen.intermediate_values, frozen.last_step
+    score = number(None if last is None else reports[last])
+    values = Text(format_values(claim), overflow="ellipsis", no_wrap=True)
+    return [str(claim.number), f"{seconds:.0f}", str(len(reports)), score, values]
 
 
-def trial_values(claim: ClaimedTrial) -> list[tuple[str, str]]:
-    """The searched values of a trial, short; of a repeated one what it repeats, and the seed."""
-    known = claim.trial.user_attrs
-    drawn: dict[str, Any] = {name: known[name] for name in ("of", "seed") if name in known}
-    drawn |= claim.trial.params
-    return [(key, f"{v:.4g}" if isinstance(v, float) else str(v)) for key, v in drawn.items()]
+def format_values(claim: ClaimedTrial) -> str:
+    """Return the searched values of a trial; of a repeat also its original and its seed."""
+    attributes = claim.trial.user_attrs
+    values = {name: attributes[name] for name in ("of", "seed") if name in attributes}
+    values |= claim.trial.params
+    return "  ".join(
+        f"{key}={f'{value:.4g}' if isinstance(value, float) else value}"
+        for key, value in values.items()
+    )
 
 
 def best_score(shared: SharedStudy, maximize: bool) -> float | None:
-    """The best score of a complete trial so far."""
+    """Return the best score of the complete trials; None if there is none."""
     trials = shared.study.get_trials(deepcopy=False)
-    complete = [stored_result(t)["score"] for t in trials if state_of(t) == "complete"]
-    known = [score for score in complete if score is not None]
-    return (max if maximize else min)(known, default=None)
+    results = [stored_result(trial) for trial in trials if trial_state(trial) == "complete"]
+    scores = [result["score"] for result in results if result["score"] is not None]
+    return (max if maximize else min)(scores, default=None)
 
 
-def duration(seconds: float) -> str:
-    """A time that people read.
+def format_duration(seconds: float) -> str:
+    """Return a duration in a readable unit.
 
-    >>> duration(50), duration(600), duration(9000)
+    >>> format_duration(50), format_duration(600), format_duration(9000)
     ('50 s', '10 min', '2 h 30 min')
     """
     if seconds < 120:

@@ -3,9 +3,10 @@
 import os
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,53 +14,60 @@ from omegaconf import OmegaConf
 
 from rnnlab.errors import ConfigError
 from rnnlab.runtime.files import write_text
-from rnnlab.sweeps.settings import SweepConfig, read_sweep
+from rnnlab.sweeps.schema import SweepConfig
+from rnnlab.sweeps.settings import read_sweep
 
 if TYPE_CHECKING:
     import optuna
 
     from rnnlab.sweeps.console import SearchConsole
-    from rnnlab.sweeps.scheduler import Search
-    from rnnlab.sweeps.study.open import OpenStudy, SearchSpec
+    from rnnlab.sweeps.scheduler import Scheduler
+    from rnnlab.sweeps.study.definition import SearchSpec
+    from rnnlab.sweeps.study.open import OpenStudy
+    from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy
     from rnnlab.sweeps.workers.launchers import ResourceRequest
+    from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult
     from rnnlab.sweeps.workers.runner import Runner
 
+SETTINGS = {"test": False, "baselines": False}  # of every trial; the best one is tested at the end
 
-def main(root: Path, words: Sequence[str], conf: Path | None = None) -> None:
-    """Read the settings, open the study, do its trials, repeat the best, report.
+
+def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None:
+    """Read the settings, open the study, run its trials, repeat the best, test it, report.
 
     Args:
         root: the folder of sweep.py, with conf/ and sweeps/.
-        words: the command line.
+        arguments: the command line without the program.
         conf: configuration of the runs; None for that of root.
 
     Raises:
         ConfigError: a setting cannot work, or too many trials failed.
-        RunStopped: the search was asked to stop, and can go on.
+        RunStopped: the search was asked to stop; the same command continues it.
     """
-    from rnnlab.sweeps.study.open import open_study, prepare, start_study
+    from rnnlab.sweeps.study.definition import prepare
+    from rnnlab.sweeps.study.open import open_study, start_study
 
-    sweep = read_sweep(root, words)
+    sweep = read_sweep(root, arguments)
     spec = prepare(sweep, conf or root / "conf")
     study = open_study(spec)
     if sweep.report:
-        report(spec, study)
+        report_search(spec, study)
         return
-    with going_on(words), runners(spec, study) as started:
-        head(spec, study, len(started))
-        check_corners(spec, study, started)
+    with explain_interruption(arguments), start_runners(spec, study) as runners:
+        print_header(spec, study, len(runners))
+        check_corners(spec, study, runners)
         start_study(spec, study)
-        keep_settings(sweep, study.folder)
-        search(spec, study, started)
-        repeats = repeat_best(spec, study, started)
-        keep_best(spec, study, started)
-        report(spec, study, repeats)
-        log_end(spec, study)
-    check_outcome(study)
+        save_settings(sweep, study.folder)
+        run_trials(spec, study, runners)
+        repeats = repeat_best(spec, study, runners)
+        test_best_trial(spec, study, runners)
+        report_search(spec, study, repeats)
+        log_to_wandb(spec, study)
+    check_any_complete(study)
 
 
-def check_outcome(study: "OpenStudy") -> None:
-    """Whether the search has found anything.
+def check_any_complete(study: "OpenStudy") -> None:
+    """Check that the search has a result.
 
     Raises:
         SearchFailed: no trial is complete.
@@ -69,66 +77,61 @@ def check_outcome(study: "OpenStudy") -> None:
 
     if best_trial(study.optuna_study) is None:
         raise SearchFailed(
-            f"no trial is complete; how each ended: {study.folder / 'trials.csv'}, what the "
-            f"processes said: {study.folder / 'logs'}"
+            f"no trial is complete; see {study.folder / 'trials.csv'} for how each ended and "
+            f"{study.folder / 'logs'} for the output of the processes"
         )
 
 
 @contextmanager
-def going_on(words: Sequence[str]) -> Iterator[None]:
-    """Where the search is stopped, say how to go on."""
+def explain_interruption(arguments: Sequence[str]) -> Iterator[None]:
+    """Add the command that continues the search to the message of an interruption."""
     from rnnlab.sweeps.scheduler import SearchStopped
 
     try:
         yield
-    except (SearchStopped, KeyboardInterrupt) as stopped:  # the second: beside the trials
-        command = shlex.join(["python", "sweep.py", *words])
-        raise SearchStopped(f"{str(stopped) or 'stopped'}; to go on: {command}") from None
+    except (SearchStopped, KeyboardInterrupt) as error:  # the second: outside of the scheduler
+        command = shlex.join(["python", "sweep.py", *arguments])
+        raise SearchStopped(f"{str(error) or 'stopped'}; to continue: {command}") from None
 
 
-def head(spec: "SearchSpec", study: "OpenStudy", slots: int) -> None:
-    """Say what is going to be searched, and where it is kept."""
+def print_header(spec: "SearchSpec", study: "OpenStudy", slots: int) -> None:
+    """Print the question, the space, the number of trials and the storage."""
     from rich.console import Console
 
-    from rnnlab.sweeps.study.storage import without_password
+    from rnnlab.sweeps.study.storage import hide_password
 
     sweep, console = spec.sweep, Console()
     lines = {
         "search": f"{study.name}: {sweep.question}" if sweep.question else study.name,
         "space": ", ".join(spec.space.dimensions),
         "trials": f"{sweep.n_trials} in all, {slots} at a time",
-        "study": without_password(study.url),
+        "study": hide_password(study.url),
     }
     for name, line in lines.items():
         console.print(f"{name:<9}{line}", highlight=False, soft_wrap=True, markup=False)
 
 
-def keep_settings(sweep: SweepConfig, folder: Path) -> None:
-    """Put the settings of this search into its folder, without a password."""
-    from rnnlab.sweeps.study.storage import without_password
+def save_settings(sweep: SweepConfig, folder: Path) -> None:
+    """Write the settings of the search to its folder, without a password."""
+    from rnnlab.sweeps.study.storage import hide_password
 
     plain = asdict(sweep)
-    plain["storage"] = sweep.storage and without_password(sweep.storage)
+    plain["storage"] = sweep.storage and hide_password(sweep.storage)
     write_text(folder / "sweep.yaml", OmegaConf.to_yaml(OmegaConf.create(plain)))
 
 
 @contextmanager
-def runners(spec: "SearchSpec", study: "OpenStudy") -> "Iterator[Sequence[Runner]]":
-    """What does the trials, ended when the search is."""
-    launcher = make_launcher(spec.sweep)
-    with launcher(resource_request(spec, study)) as started:
-        yield started
-
-
-def make_launcher(sweep: SweepConfig) -> Any:
-    """The launcher that the settings name."""
+def start_runners(spec: "SearchSpec", study: "OpenStudy") -> "Iterator[Sequence[Runner]]":
+    """Start the runners of the trials; they end with the context."""
     from hydra.utils import instantiate
 
-    return instantiate(dict(sweep.launcher), _convert_="all")
+    launcher: Any = instantiate(dict(spec.sweep.launcher), _convert_="all")
+    with launcher(resource_request(spec, study)) as runners:
+        yield runners
 
 
 def resource_request(spec: "SearchSpec", study: "OpenStudy") -> "ResourceRequest":
-    """What the launcher is to start."""
+    """Return what the launcher must provide."""
     from rnnlab.sweeps.workers.launchers import ResourceRequest
 
     slots = spec.sweep.slots
@@ -142,8 +145,8 @@ def resource_request(spec: "SearchSpec", study: "OpenStudy") -> "ResourceRequest
     )
 
 
-def check_corners(spec: "SearchSpec", study: "OpenStudy", started: "Sequence[Runner]") -> None:
-    """Try the ends of every dimension, as a run does before it reads data.
+def check_corners(spec: "SearchSpec", study: "OpenStudy", runners: "Sequence[Runner]") -> None:
+    """Check the ends of every dimension, as a run does before it reads data.
 
     Raises:
         ConfigError: a trial could not work.
@@ -151,133 +154,136 @@ def check_corners(spec: "SearchSpec", study: "OpenStudy", started: "Sequence[Run
     from rnnlab.config.compose import compose_checked
     from rnnlab.sweeps.workers.messages import Job
 
-    lines = [spec.words(point, 0) for point in spec.space.corners()]
-    for words in lines:
-        plain = compose_checked(spec.conf, words)
+    corners = [spec.to_overrides(point, 0) for point in spec.space.corners()]
+    for overrides in corners:
+        plain = compose_checked(spec.conf, overrides)
         if (plain["monitor"], plain["mode"]) != (spec.base["monitor"], spec.base["mode"]):
             raise ConfigError(
-                f"space: with {' '.join(words)} the score is {plain['monitor']}, with the base "
+                f"space: with {' '.join(overrides)} the score is {plain['monitor']}, with the base "
                 f"alone {spec.base['monitor']}: such trials cannot be compared"
             )
     folder = study.folder / "logs" / f"check-{os.getpid()}"
-    result = finish(started, Job(str(folder), 1, checks=lines))
+    result = run_job(runners, Job(str(folder), 1, checks=corners))
     if result.failure:
         raise ConfigError(result.message)
 
 
-def finish(started: "Sequence[Runner]", job: Any) -> Any:
-    """Do a job outside the study in the first slot that can, and wait for it.
+def run_job(runners: "Sequence[Runner]", job: "Job") -> "TrialResult":
+    """Run a job outside of the study on the first free runner, and wait for its result.
 
     Raises:
         ConfigError: its process ended without a result.
     """
     from rnnlab.sweeps.workers.runner import WorkerDied
 
-    while (runner := next((one for one in started if one.is_ready()), None)) is None:
+    while (runner := next((one for one in runners if one.is_ready()), None)) is None:
         time.sleep(0.02)
     runner.start(job)
     try:
         while (result := runner.poll()) is None:
             time.sleep(0.02)
     except WorkerDied as error:
-        raise ConfigError(f"{job.folder}: the process ended without a word: {error}") from None
+        raise ConfigError(f"{job.folder}: the process ended without a result: {error}") from None
     return result
 
 
-def search(spec: "SearchSpec", study: "OpenStudy", started: "Sequence[Runner]") -> None:
-    """Do the trials of the study."""
-    from rnnlab.sweeps.study.components import make_sampler, seed_of
+def run_trials(spec: "SearchSpec", study: "OpenStudy", runners: "Sequence[Runner]") -> None:
+    """Run the trials of the study."""
+    from rnnlab.sweeps.study.samplers import GridSampler
     from rnnlab.sweeps.study.share import SharedStudy
 
-    sweep, space = spec.sweep, spec.space
-
-    def sampler(number: int) -> "optuna.samplers.BaseSampler":
-        seed = seed_of(sweep.seed, "sampler", number)
-        return make_sampler(sweep.sampler, seed, space.grid)
-
-    def draw(trial: "optuna.Trial") -> list[str]:
-        return spec.words(space.suggest(trial), trial.number)
-
+    n_trials, sampler = spec.sweep.n_trials, spec.make_sampler(0)
+    if isinstance(sampler, GridSampler):
+        n_trials = min(n_trials, sampler.count_trials(study.optuna_study))
     shared = SharedStudy(
         study.optuna_study,
         study.lock,
-        sweep.n_trials,
+        n_trials,
         study.folder / "trials",
-        draw,
-        sampler,
-        sweep.lease_seconds,
+        spec.suggest,
+        spec.make_sampler,
+        spec.sweep.lease_seconds,
     )
-    with screen(study.name, spec) as shown:
-        loop(spec, study, shared, started, shown, reporting=True).run()
+    with make_console(study.name, spec) as console:
+        prunes = len(spec.sweep.objectives) == 1
+        make_scheduler(spec, study, shared, runners, console, prunes).run()
 
 
-def screen(name: str, spec: "SearchSpec") -> "SearchConsole":
-    """What a person sees."""
+def make_console(name: str, spec: "SearchSpec") -> "SearchConsole":
+    """Return the console view of a search."""
     from rnnlab.sweeps.console import SearchConsole
 
     return SearchConsole(name, spec.base["mode"] == "max")
 
 
-def loop(
+def make_scheduler(
     spec: "SearchSpec",
     study: "OpenStudy",
-    shared: Any,
-    started: "Sequence[Runner]",
-    shown: "SearchConsole",
-    reporting: bool,
-) -> "Search":
-    """The loop over the trials of a study."""
-    from rnnlab.sweeps.scheduler import Limits, Search
+    shared: "SharedStudy",
+    runners: "Sequence[Runner]",
+    console: "SearchConsole",
+    prunes: bool,
+) -> "Scheduler":
+    """Return the scheduler of the trials of a study, or of its repeats.
+
+    Args:
+        spec: of the search.
+        study: of the search.
+        shared: the study whose trials are run.
+        runners: of the trials.
+        console: output for the user.
+        prunes: whether trials report their scores to a pruner.
+    """
+    from rnnlab.sweeps.scheduler import Limits, Scheduler
     from rnnlab.sweeps.workers.slots import Slot
 
     sweep = spec.sweep
-    slots: list[Slot] = [Slot(runner) for runner in started]
+    slots: list[Slot] = [Slot(runner) for runner in runners]
     limits = Limits(sweep.max_failures, sweep.max_attempts, sweep.trial_timeout, sweep.timeout)
-    job_of = jobs(spec, study, shared.study.study_name, reporting)
-    return Search(shared, slots, job_of, spec.values, limits, shown)
+    build = partial(make_job, spec, study, shared.study.study_name, prunes)
+    return Scheduler(shared, slots, build, spec.objective_values, limits, console)
 
 
-def jobs(
-    spec: "SearchSpec", study: "OpenStudy", study_name: str, reporting: bool
-) -> Callable[[Any], Any]:
-    """A function that makes the job of a trial."""
-    from rnnlab.sweeps.workers.messages import Job, Reporting
+def make_job(
+    spec: "SearchSpec", study: "OpenStudy", study_name: str, prunes: bool, claim: "ClaimedTrial"
+) -> "Job":
+    """Return the job of a trial of the study with this name."""
+    from rnnlab.sweeps.workers.messages import Job
 
-    sweep = spec.sweep
-    single = reporting and len(sweep.objectives) == 1
+    return Job(
+        folder=str(claim.folder),
+        attempt=claim.attempt,
+        overrides=[*claim.overrides, *claim.oom_overrides],
+        devices=spec.devices,
+        restart=claim.restart,
+        reporting=make_reporting(spec.sweep, study, claim) if prunes else None,
+        settings=SETTINGS,
+        identity={
+            "id": study.trial_id(claim.number),
+            "group": study.name,
+            "name": f"{study_name}-{claim.number}",
+        },
+    )
 
-    def job_of(claim: Any) -> Job:
-        place = Reporting(
-            study.url,
-            study_name,
-            claim.trial._trial_id,
-            sweep.pruner,
-            sweep.progress["unit"],
-            sweep.progress["every"],
-        )
-        label = f"{study_name}-{claim.number}"
-        return Job(
-            folder=str(claim.folder),
-            attempt=claim.attempt,
-            overrides=[*claim.words, *claim.oom_overrides],
-            devices=spec.devices,
-            restart=claim.restart,
-            reporting=place if single else None,
-            settings={"test": False, "baselines": False},
-            identity={
-                "id": study.id_of(claim.number),
-                "group": study.name,
-                "name": label,
-            },
-        )
 
-    return job_of
+def make_reporting(sweep: SweepConfig, study: "OpenStudy", claim: "ClaimedTrial") -> "Reporting":
+    """Return where a trial reports its scores, and the pruner that decides."""
+    from rnnlab.sweeps.workers.messages import Reporting
+
+    return Reporting(
+        study.url,
+        study.name,
+        claim.trial._trial_id,
+        sweep.pruner,
+        sweep.progress["unit"],
+        sweep.progress["every"],
+    )
 
 
 def repeat_best(
-    spec: "SearchSpec", study: "OpenStudy", started: "Sequence[Runner]"
+    spec: "SearchSpec", study: "OpenStudy", runners: "Sequence[Runner]"
 ) -> "optuna.Study | None":
-    """Train the best settings again with fresh seeds; None where this is not asked for."""
+    """Train the best settings again with new seeds; return None if `repeats` is 0."""
     from rnnlab.sweeps.study.repeats import open_repeats
 
     if not spec.sweep.repeats or len(spec.sweep.objectives) > 1:
@@ -285,22 +291,24 @@ def repeat_best(
     shared = open_repeats(spec, study)
     if shared is None:
         return None
-    with screen(f"{study.name}, repeated", spec) as shown:
-        shown.say(f"the best again, with {spec.sweep.repeats} fresh seeds each:")
-        loop(spec, study, shared, started, shown, reporting=False).run()
+    with make_console(f"{study.name}, repeated", spec) as console:
+        console.print_line(f"repeating the best with {spec.sweep.repeats} new seeds each:")
+        make_scheduler(spec, study, shared, runners, console, prunes=False).run()
     return shared.study
 
 
-def keep_best(spec: "SearchSpec", study: "OpenStudy", started: "Sequence[Runner]") -> None:
-    """Put the best trial into best/, and score it on the test split, once."""
+def test_best_trial(spec: "SearchSpec", study: "OpenStudy", runners: "Sequence[Runner]") -> None:
+    """Copy the best trial to best/, and evaluate it on the test split, once."""
     from rnnlab.sweeps.report.best import test_best
 
     if len(spec.sweep.objectives) == 1:
-        test_best(spec, study, lambda job: finish(started, job))
+        test_best(spec, study, partial(run_job, runners))
 
 
-def report(spec: "SearchSpec", study: "OpenStudy", repeats: "optuna.Study | None" = None) -> None:
-    """Write the report, and print how the search ended."""
+def report_search(
+    spec: "SearchSpec", study: "OpenStudy", repeats: "optuna.Study | None" = None
+) -> None:
+    """Write the report and print a summary."""
     from rnnlab.sweeps.report.report import write_report
     from rnnlab.sweeps.report.summary import print_summary
     from rnnlab.sweeps.study.repeats import find_repeats
@@ -310,8 +318,8 @@ def report(spec: "SearchSpec", study: "OpenStudy", repeats: "optuna.Study | None
     print_summary(study.optuna_study, study.folder, repeats=repeats)
 
 
-def log_end(spec: "SearchSpec", study: "OpenStudy") -> None:
-    """Log the outcome to W&B, if the trials are logged there."""
+def log_to_wandb(spec: "SearchSpec", study: "OpenStudy") -> None:
+    """Log the report to W&B if the trials are logged there."""
     from rnnlab.sweeps.report import wandb_summary
 
     token = study.optuna_study.user_attrs["token"]

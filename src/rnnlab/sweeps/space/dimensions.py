@@ -1,151 +1,159 @@
-"""What a search may vary, and under which conditions.
+"""Dimensions of a search space.
 
 optimizer.lr: {low: 1e-4, high: 1e-2, log: true}   or   tag(log, interval(1e-4, 1e-2))
 model: [gru, lstm]                                  or   choice(gru, lstm)
 model.forget_bias: {low: 0.0, high: 2.0, when: model=lstm}
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.overrides import format_override, parse_override
 from rnnlab.errors import ConfigError, did_you_mean
-from rnnlab.sweeps.space.distributions import Domain, Fixed, holdable, read_domain, same, show
+from rnnlab.sweeps.space.conditions import (
+    Conditions,
+    error_message,
+    find_problems,
+    find_requirements,
+    format_conditions,
+    is_among,
+    parse_conditions,
+    sort_keys,
+)
+from rnnlab.sweeps.space.distributions import Constant, Distribution
+from rnnlab.sweeps.space.parsing import format_value, parse_distribution
 
 if TYPE_CHECKING:
     import optuna
 
-Conditions = Mapping[str, tuple[Any, ...]]  # key of another dimension -> values it must have
-
 
 @dataclass(frozen=True)
 class Dimension:
-    """A setting of a run that a search gives.
+    """A setting of a run that a search varies.
 
     Attributes:
         key: Hydra's dotted key, or a group.
-        domain: its values.
-        when: all of these must hold, else a trial does not have this setting.
+        distribution: its values.
+        when: conditions; a trial has this setting only if all of them hold.
     """
 
     key: str
-    domain: Domain
+    distribution: Distribution
     when: Conditions = field(default_factory=dict)
 
     @property
-    def searched(self) -> bool:
-        """Whether a sampler has a say."""
-        return not isinstance(self.domain, Fixed)
+    def is_constant(self) -> bool:
+        """Whether all trials that have this setting have the same value."""
+        return isinstance(self.distribution, Constant)
 
-    def active(self, values: Mapping[str, Any]) -> bool:
+    def is_active(self, values: Mapping[str, Any]) -> bool:
         """Whether a trial with these values has this setting."""
         return all(
-            key in values and among(values[key], allowed) for key, allowed in self.when.items()
+            key in values and is_among(values[key], options) for key, options in self.when.items()
         )
 
-    def plain(self) -> dict[str, Any]:
-        """The typed spelling, as JSON can hold it."""
-        conditions = {key: list(allowed) for key, allowed in self.when.items()}
-        return {**self.domain.plain(), **({"when": conditions} if conditions else {})}
-
-
-def among(value: Any, allowed: tuple[Any, ...]) -> bool:
-    """Whether a value is one of these."""
-    return any(same(holdable(value), holdable(one)) for one in allowed)
+    def to_plain(self) -> dict[str, Any]:
+        """Return the typed spelling in JSON types."""
+        conditions = {key: list(options) for key, options in self.when.items()}
+        return {**self.distribution.to_plain(), **({"when": conditions} if conditions else {})}
 
 
 @dataclass(frozen=True)
 class Space:
-    """The dimensions of a search, each behind those that its conditions ask.
+    """The dimensions of a search.
 
     Attributes:
-        dimensions: by their keys, in the order in which they are drawn.
+        dimensions: by key, in the order in which they are drawn: each after the dimensions that
+            its conditions name.
     """
 
     dimensions: Mapping[str, Dimension]
 
     @classmethod
     def parse(cls, plain: Mapping[str, Any]) -> "Space":
-        """A space from how it stands in YAML, in either spelling; see domains.read_domain.
+        """Return the space of a YAML mapping, in either spelling; see parse_distribution.
 
         Raises:
-            ConfigError: all that is wrong, a line each, each with its `space.<key>`.
+            ConfigError: all problems, one per line, each with its `space.<key>`.
         """
-        found: dict[str, Dimension] = {}
+        dimensions: dict[str, Dimension] = {}
         problems: list[str] = []
         for key, raw in plain.items():
             try:
-                found[str(key)] = read_dimension(str(key), raw)
+                dimensions[str(key)] = parse_dimension(str(key), raw)
             except ConfigError as error:
                 problems += [f"space.{key}{line}" for line in str(error).splitlines()]
-        problems += condition_problems(found, set(map(str, plain)))
+        conditions = {key: dimension.when for key, dimension in dimensions.items()}
+        distributions = {key: dimension.distribution for key, dimension in dimensions.items()}
+        problems += find_problems(conditions, distributions, set(map(str, plain)))
         if problems:
             raise ConfigError("\n".join(problems))
-        return cls(ordered(found))
+        return cls({key: dimensions[key] for key in sort_keys(conditions)})
 
     def suggest(self, trial: "optuna.trial.BaseTrial") -> dict[str, Any]:
-        """The values of a trial, drawn by its study's sampler; of active dimensions alone.
+        """Draw the values of a trial with the sampler of its study.
 
         Args:
-            trial: of optuna's ask; a FixedTrial will do.
+            trial: from Optuna's ask, or a FixedTrial.
 
         Returns:
-            The values by key in the order of the dimensions, fixed ones too.
+            The values of the active dimensions by key, in the order of the dimensions; constants
+            are included.
         """
         values: dict[str, Any] = {}
         for key, dimension in self.dimensions.items():
-            if dimension.active(values):
-                values[key] = dimension.domain.suggest(trial, key)
+            if dimension.is_active(values):
+                values[key] = dimension.distribution.suggest(trial, key)
         return values
 
-    def words(self, values: Mapping[str, Any]) -> list[str]:
-        """The words of train.py that give a run these values.
+    def to_overrides(self, values: Mapping[str, Any]) -> list[str]:
+        """Return the overrides of train.py that set these values.
 
         Args:
-            values: by key; as `suggest` returns them, or as Optuna holds them.
+            values: by key; as `suggest` returns them, or as Optuna stores them.
         """
         return [
-            f"{key}={format_override(dimension.domain.value(values[key]))}"
+            f"{key}={format_override(dimension.distribution.from_optuna(values[key]))}"
             for key, dimension in self.dimensions.items()
             if key in values
         ]
 
-    def params(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """A point as Optuna holds it, without what is fixed; for `enqueue_trial`."""
+    def to_params(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a point as Optuna stores it, without constants; for `enqueue_trial`."""
         return {
-            key: dimension.domain.held(values[key])
+            key: dimension.distribution.to_optuna(values[key])
             for key, dimension in self.dimensions.items()
-            if key in values and dimension.searched
+            if key in values and not dimension.is_constant
         }
 
-    def values(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The values of a trial from its `params`, as `suggest` returned them."""
+    def from_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of a trial from its `params`, as `suggest` returned them."""
         values: dict[str, Any] = {}
         for key, dimension in self.dimensions.items():
-            if isinstance(dimension.domain, Fixed) and dimension.active(values):
-                values[key] = dimension.domain.only
+            if isinstance(dimension.distribution, Constant) and dimension.is_active(values):
+                values[key] = dimension.distribution.only
             elif key in params:
-                values[key] = dimension.domain.value(params[key])
+                values[key] = dimension.distribution.from_optuna(params[key])
         return values
 
-    def plain(self) -> dict[str, Any]:
-        """The space in one spelling, as JSON can hold it; equal spaces have equal ones."""
-        return {key: dimension.plain() for key, dimension in self.dimensions.items()}
+    def to_plain(self) -> dict[str, Any]:
+        """Return the space in JSON types; equal spaces have equal plain forms."""
+        return {key: dimension.to_plain() for key, dimension in self.dimensions.items()}
 
-    def check(self, values: Mapping[str, Any], place: str) -> None:
-        """Whether a point, complete or not, lies in the space.
+    def check(self, values: Mapping[str, Any], label: str) -> None:
+        """Check that a point, complete or not, lies in the space.
 
         Args:
             values: by key.
-            place: where the point was given, for the messages.
+            label: where the point comes from, for the messages.
 
         Raises:
-            ConfigError: an unknown key, a value outside, a dimension that is not active; a line
-                each.
+            ConfigError: an unknown key, a value outside, or a dimension that is not active; one
+                problem per line.
         """
         problems = [
-            f"{place}.{key}={show(value)}: {problem}"
+            f"{label}.{key}={format_value(value)}: {problem}"
             for key, value in values.items()
             if (problem := self._problem(key, values))
         ]
@@ -153,46 +161,46 @@ class Space:
             raise ConfigError("\n".join(problems))
 
     def _problem(self, key: str, values: Mapping[str, Any]) -> str | None:
-        """What is wrong with one value of a point."""
+        """Return what is wrong with one value of a point."""
         if key not in self.dimensions:
             return f"no such dimension of the space; {did_you_mean(key, self.dimensions)}"
         dimension = self.dimensions[key]
-        for other, allowed in dimension.when.items():
-            if other in values and not among(values[other], allowed):
-                return f"is given only when {said({other: allowed})}; drop it"
-        return refusal(dimension.domain.value, values[key])
+        for other, options in dimension.when.items():
+            if other in values and not is_among(values[other], options):
+                return f"is only active if {format_conditions({other: options})}; drop it"
+        return error_message(dimension.distribution.from_optuna, values[key])
 
     def grid(self) -> dict[str, list[Any]]:
-        """All values of what is searched, for optuna's GridSampler.
+        """Return all values of each searched dimension, for Optuna's GridSampler.
 
         Raises:
-            ConfigError: a dimension that is continuous, or not in every trial; a line each.
+            ConfigError: a dimension is continuous or has conditions; one problem per line.
         """
         grid, problems = {}, []
         for key, dimension in self.dimensions.items():
-            if dimension.searched and dimension.when:
+            if not dimension.is_constant and dimension.when:
                 problems.append(f"space.{key}: a grid cannot have a dimension with conditions")
                 continue
             try:
-                values = dimension.domain.grid()
+                values = dimension.distribution.grid()
             except ConfigError as error:
                 problems.append(f"space.{key}: {error}, for a grid")
                 continue
-            if dimension.searched:
+            if not dimension.is_constant:
                 grid[key] = values
         if problems:
             raise ConfigError("\n".join(problems))
         return grid
 
     def corners(self) -> list[dict[str, Any]]:
-        """Few points that visit every choice, and both ends of every range.
+        """Return few points that visit every choice and both ends of every range.
 
-        They are what a search tries to compose before its first trial.
+        A search composes them before its first trial.
         """
         missing = [
             (key, end)
             for key, dimension in self.dimensions.items()
-            for end in dimension.domain.ends()
+            for end in dimension.distribution.ends()
         ]
         corners = []
         while missing:
@@ -202,35 +210,33 @@ class Space:
         return corners
 
     def _corner(self, key: str, end: Any, missing: list[tuple[str, Any]]) -> dict[str, Any]:
-        """A point with this value of this dimension, and others that are missing yet."""
-        wanted = {**requirements(self.dimensions, key), key: (end,)}
+        """Return a point with this value of this dimension and with other missing values."""
+        conditions = {name: dimension.when for name, dimension in self.dimensions.items()}
+        required = {**find_requirements(conditions, key), key: (end,)}
         corner: dict[str, Any] = {}
         for name, dimension in self.dimensions.items():
-            if dimension.active(corner):
-                free = [value for k, value in missing if k == name] + dimension.domain.ends()
-                fits = [value for value in free if among(value, wanted.get(name, (value,)))]
-                corner[name] = (fits or wanted[name])[0]
+            if dimension.is_active(corner):
+                ends = [value for k, value in missing if k == name] + dimension.distribution.ends()
+                matches = [value for value in ends if is_among(value, required.get(name, (value,)))]
+                corner[name] = (matches or required[name])[0]
         return corner
 
 
-# Reading.
-
-
-def read_dimension(key: str, raw: Any) -> Dimension:
-    """One line of a space.
+def parse_dimension(key: str, raw: Any) -> Dimension:
+    """Return one dimension of a space.
 
     Raises:
-        ConfigError: all that is wrong, a line each, as what follows the key.
+        ConfigError: all problems, one per line, each as what follows the key.
     """
     problems = [] if is_key(key) else [": is no setting of a run, such as optimizer.lr or model"]
-    readers: list[Callable[[], Any]] = [lambda: read_domain(raw)]
+    parsers: list[Callable[[], Any]] = [lambda: parse_distribution(raw)]
     if isinstance(raw, Mapping) and "when" in raw:
         rest = {name: value for name, value in raw.items() if name != "when"}
-        readers = [lambda: read_domain(rest), lambda: read_conditions(raw["when"])]
+        parsers = [lambda: parse_distribution(rest), lambda: parse_conditions(raw["when"])]
     parts = []
-    for read in readers:
+    for parse in parsers:
         try:
-            parts.append(read())
+            parts.append(parse())
         except ConfigError as error:
             problems.append(str(error))
     if problems:
@@ -239,176 +245,9 @@ def read_dimension(key: str, raw: Any) -> Dimension:
 
 
 def is_key(key: str) -> bool:
-    """Whether Hydra would take it before the `=`, with a plus or without."""
+    """Whether Hydra accepts the key before `=`, with or without a plus."""
     try:
-        word = parse_override(f"{key}=0")
+        override = parse_override(f"{key}=0")
     except ConfigError:
         return False
-    return bool(word.key) and word.sign != "~" and f"{word.sign}{word.key}" == key
-
-
-def read_conditions(raw: Any) -> dict[str, tuple[Any, ...]]:
-    """The conditions of a dimension, `model=lstm,gru` or a mapping.
-
-    Raises:
-        ConfigError: they cannot be read.
-    """
-    wanted = ".when={}: must be such as model=lstm, or {{model: [lstm, gru], task.pooling: last}}"
-    if isinstance(raw, Mapping) and raw:
-        return {str(k): tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in raw.items()}
-    if not isinstance(raw, str) or "=" not in raw:
-        raise ConfigError(wanted.format(show(raw)))
-    try:
-        word = parse_override(raw)
-        values = read_domain(raw.partition("=")[2]).grid()
-    except ConfigError as error:
-        raise ConfigError(wanted.format(raw)) from error
-    return {f"{word.sign}{word.key}": tuple(values)}
-
-
-def condition_problems(dimensions: Mapping[str, Dimension], names: set[str]) -> list[str]:
-    """What is wrong with the conditions between dimensions, a line each.
-
-    Args:
-        dimensions: those that could be read.
-        names: those that were given.
-    """
-    problems = [
-        f"space.{dimension.key}.when={said({other: allowed})}: {problem}"
-        for dimension in dimensions.values()
-        for other, allowed in dimension.when.items()
-        if (problem := condition_problem(dimensions, names, other, allowed))
-    ]
-    if problems or set(dimensions) != names:
-        return problems
-    circle = circular(dimensions)
-    if circle:
-        return [f"space.{circle[0]}.when: goes round in a circle: {' -> '.join(circle)}"]
-    return [
-        f"space.{key}.when: can never hold, for {other} would need two values at once"
-        for key in dimensions
-        for other, allowed in requirements(dimensions, key).items()
-        if not allowed
-    ]
-
-
-def condition_problem(
-    dimensions: Mapping[str, Dimension], names: set[str], other: str, allowed: tuple[Any, ...]
-) -> str | None:
-    """What is wrong with one condition."""
-    if other not in names:
-        return f"{other} is no dimension of the space; {did_you_mean(other, names)}"
-    if not allowed:
-        return "names no value"
-    if other not in dimensions:
-        return None  # its own line says why
-    for value in allowed:
-        problem = refusal(dimensions[other].domain.value, value)
-        if problem:
-            return f"{other} never is {show(value)}; it {problem}"
-    return None
-
-
-def refusal(function: Callable[[Any], Any], value: Any) -> str | None:
-    """Why a function refuses a value."""
-    try:
-        function(value)
-    except ConfigError as error:
-        return str(error)
-    return None
-
-
-def said(when: Conditions) -> str:
-    """Conditions as they are written on one line."""
-    return " and ".join(f"{key}={','.join(map(show, allowed))}" for key, allowed in when.items())
-
-
-def circular(dimensions: Mapping[str, Dimension]) -> list[str]:
-    """Keys along a circle of conditions, the first again at the end; empty where there is none."""
-    from graphlib import CycleError, TopologicalSorter
-
-    try:
-        TopologicalSorter({key: list(d.when) for key, d in dimensions.items()}).prepare()
-    except CycleError as error:
-        return list(error.args[1])
-    return []
-
-
-def ordered(dimensions: Mapping[str, Dimension]) -> dict[str, Dimension]:
-    """As they stand, but each behind those that its conditions ask."""
-    placed: dict[str, Dimension] = {}
-    for key in dimensions:
-        placed |= {name: dimensions[name] for name in ancestors(dimensions, key)}
-    return placed
-
-
-def ancestors(dimensions: Mapping[str, Dimension], key: str) -> Iterator[str]:
-    """What must be drawn before a dimension, in order, and the dimension itself."""
-    for other in dimensions[key].when:
-        yield from ancestors(dimensions, other)
-    yield key
-
-
-def requirements(dimensions: Mapping[str, Dimension], key: str) -> dict[str, tuple[Any, ...]]:
-    """Which values other dimensions must have so that this one is active; none: it never is."""
-    needed: dict[str, tuple[Any, ...]] = {}
-    for name in ancestors(dimensions, key):
-        for other, allowed in dimensions[name].when.items():
-            before = needed.get(other, allowed)
-            needed[other] = tuple(value for value in before if among(value, allowed))
-    return needed
-
-
-# A space as it was given, changed from the command line.
-
-
-def fix_dimension(plain: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """The space where one dimension has this value in all trials.
-
-    One with conditions stays, at that value. One without leaves the space, and with it what it
-    was a condition of: a condition that now holds is dropped, one that does not takes its
-    dimension along.
-
-    >>> bias = {"choices": [0, 1], "when": "model=lstm"}
-    >>> space = {"model": ["gru", "lstm"], "model.forget_bias": bias}
-    >>> fixed(space, "model", "lstm")
-    {'model.forget_bias': {'choices': [0, 1]}}
-    >>> fixed(space, "model", "gru")
-    {}
-    """
-    if conditions_of(plain[key]):
-        return {**plain, key: {"value": value, "when": plain[key]["when"]}}
-    left = {name: raw for name, raw in plain.items() if name != key}
-    for name, raw in plain.items():
-        when = conditions_of(raw)
-        if key in when and among(value, when[key]) and name in left:
-            left[name] = released(raw, when, key)
-        elif key in when:
-            left = remove_dimension(left, name)
-    return left
-
-
-def remove_dimension(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """The space without a dimension, and without those that ask it."""
-    left = {name: raw for name, raw in plain.items() if name != key}
-    for name, raw in plain.items():
-        if key in conditions_of(raw) and name in left:
-            left = remove_dimension(left, name)
-    return left
-
-
-def conditions_of(raw: Any) -> dict[str, tuple[Any, ...]]:
-    """The conditions of a dimension as it was given; none where they cannot be read."""
-    if not isinstance(raw, Mapping) or "when" not in raw:
-        return {}
-    try:
-        return read_conditions(raw["when"])
-    except ConfigError:
-        return {}  # parse will say why
-
-
-def released(raw: Mapping[str, Any], when: Conditions, key: str) -> dict[str, Any]:
-    """A dimension as it was given, without one of its conditions."""
-    others = {name: list(allowed) for name, allowed in when.items() if name != key}
-    rest = {name: value for name, value in raw.items() if name != "when"}
-    return {**rest, **({"when": others} if others else {})}
+    return bool(override.key) and override.sign != "~" and f"{override.sign}{override.key}" == key

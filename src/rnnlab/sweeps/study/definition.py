@@ -1,25 +1,136 @@
-"""What a study is about, so that trials of different questions never end in one study."""
+"""What a search is about: its space, the config of its runs and its objectives."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import optuna
+
+from rnnlab.config.compose import compose_checked
 from rnnlab.config.keys import flat
+from rnnlab.errors import ConfigError
+from rnnlab.sweeps.schema import SweepConfig
+from rnnlab.sweeps.space.dimensions import Space
+from rnnlab.sweeps.study.budget import budget_overrides
+from rnnlab.sweeps.study.pruners import make_pruner
+from rnnlab.sweeps.study.samplers import make_sampler
+from rnnlab.sweeps.study.seeds import derive_seed, trial_seed
+from rnnlab.sweeps.workers.messages import TrialResult
 
-PLACES = ("output_dir", "run_dir", "resume", "test", "baselines")  # no say in a score
+MINIMIZE = ("seconds", "parameters")
+LOCATION_KEYS = ("output_dir", "run_dir", "resume", "test", "baselines")  # no effect on a score
 
 
-def define(
-    space: Mapping[str, Any], base: Mapping[str, Any], objectives: Sequence[str], seed: int
-) -> dict[str, Any]:
-    """The definition of a study, plain.
+@dataclass(frozen=True)
+class SearchSpec:
+    """A search whose settings are checked and composed.
+
+    Attributes:
+        sweep: its settings.
+        conf: the folder conf/.
+        space: the parsed space.
+        base: the config that all trials share.
+        definition: what a study must agree with to be continued by this search.
+    """
+
+    sweep: SweepConfig
+    conf: Path
+    space: Space
+    base: Mapping[str, Any]
+    definition: Mapping[str, Any]
+
+    @property
+    def devices(self) -> int:
+        """Number of processes of each trial."""
+        return int(self.base["trainer"]["devices"])
+
+    def directions(self) -> list[optuna.study.StudyDirection]:
+        """Return the directions of the objectives."""
+        return [direction(objective, self.base["mode"]) for objective in self.sweep.objectives]
+
+    def objective_values(self, result: TrialResult) -> list[float]:
+        """Return the values of the objectives of a complete trial.
+
+        Raises:
+            ConfigError: a metric was not logged.
+        """
+        metrics = {**result.scores, "seconds": result.seconds, "parameters": result.parameters}
+        names = [objective.partition(":")[0] for objective in self.sweep.objectives]
+        missing = [name for name in names if name not in metrics]
+        if missing:
+            raise ConfigError(
+                f"objectives: {', '.join(missing)} was not logged; {sorted(metrics)} are"
+            )
+        return [float(metrics[name]) for name in names]
+
+    def to_overrides(self, values: Mapping[str, Any], number: int) -> list[str]:
+        """Return the command line of the trial with this number and these values."""
+        overrides = [*self.sweep.base, *self.space.to_overrides(values)]
+        keys = {override.partition("=")[0].lstrip("+") for override in overrides}
+        overrides += budget_overrides(self.sweep.budget, self.base, values)
+        if "seed" in keys:
+            return overrides
+        return [*overrides, f"seed={trial_seed(self.sweep.seed, number)}"]
+
+    def suggest(self, trial: optuna.Trial) -> list[str]:
+        """Draw the values of a trial and return its command line."""
+        return self.to_overrides(self.space.suggest(trial), trial.number)
+
+    def make_sampler(self, number: int) -> optuna.samplers.BaseSampler:
+        """Return the sampler that draws the trial with this number."""
+        seed = derive_seed(self.sweep.seed, "sampler", number)
+        return make_sampler(self.sweep.sampler, seed, self.space.grid)
+
+
+def direction(objective: str, mode: str) -> optuna.study.StudyDirection:
+    """Return whether an objective is minimized or maximized.
+
+    >>> [direction(name, "max").name for name in ("score", "seconds", "val/loss:min")]
+    ['MAXIMIZE', 'MINIMIZE', 'MINIMIZE']
+    """
+    name, _, suffix = objective.partition(":")
+    best = suffix or ("min" if name in MINIMIZE else mode)
+    return optuna.study.StudyDirection[f"{best.upper()}IMIZE"]
+
+
+def prepare(sweep: SweepConfig, conf: Path) -> SearchSpec:
+    """Parse the space, compose what all trials share, and check both.
 
     Args:
-        space: normalised.
+        sweep: settings of the search.
+        conf: the folder conf/.
+
+    Raises:
+        ConfigError: a setting cannot work.
+    """
+    space = Space.parse(sweep.space)
+    limits = budget_overrides(sweep.budget, compose_checked(conf, sweep.base), {})
+    base = compose_checked(conf, [*sweep.base, *limits])
+    prunes = not isinstance(make_pruner(sweep.pruner), optuna.pruners.NopPruner)
+    if len(sweep.objectives) > 1 and prunes:
+        raise ConfigError(
+            "pruner: a pruner needs a single score, but there are several objectives; set "
+            "pruner=none"
+        )
+    for index, point in enumerate(sweep.enqueue):
+        space.check(point, f"enqueue[{index}]")
+    definition = define_study(space.to_plain(), base, sweep.objectives, sweep.seed)
+    return SearchSpec(sweep, conf, space, base, definition)
+
+
+def define_study(
+    space: Mapping[str, Any], base: Mapping[str, Any], objectives: Sequence[str], seed: int
+) -> dict[str, Any]:
+    """Return the definition of a study in JSON types.
+
+    Args:
+        space: in plain form.
         base: the config that all trials share.
         objectives: names.
         seed: of the study.
     """
-    settings = {key: value for key, value in flat(dict(base)).items() if key not in PLACES}
+    settings = {k: value for k, value in flat(dict(base)).items() if k not in LOCATION_KEYS}
     return {
         "space": flat(dict(space)),
         "base": settings,
@@ -30,17 +141,14 @@ def define(
     }
 
 
-def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What has changed, a line each.
+def find_differences(stored: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+    """Return the differences between two definitions, one per line.
 
-    >>> differences({"seed": 0, "base": {"a": 1}}, {"seed": 0, "base": {"a": 2, "b": 3}})
+    >>> find_differences({"seed": 0, "base": {"a": 1}}, {"seed": 0, "base": {"a": 2, "b": 3}})
     ['base.a: 1 -> 2', 'base.b: (none) -> 3']
     """
-    one, two = flat(dict(then)), flat(dict(now))
-    keys = sorted(one.keys() | two.keys())
-    changed = [key for key in keys if one.get(key, ...) != two.get(key, ...)]
-    return [f"{key}: {_shown(one, key)} -> {_shown(two, key)}" for key in changed]
-
-
-def _shown(plain: Mapping[str, Any], key: str) -> str:
-    return str(plain[key]) if key in plain else "(none)"
+    one, other = flat(dict(stored)), flat(dict(current))
+    keys = sorted(
+        key for key in one.keys() | other.keys() if one.get(key, ...) != other.get(key, ...)
+    )
+    return [f"{key}: {one.get(key, '(none)')} -> {other.get(key, '(none)')}" for key in keys]

@@ -1,4 +1,4 @@
-"""Who does a trial, and whether that process still lives."""
+"""Ownership of trials: leases, and checks whether their owners are alive."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-SAME_START = 2.0  # seconds that two readings of a process's start may differ
+START_TOLERANCE = 2.0  # seconds by which two readings of a process's start may differ
 
 
 @dataclass(frozen=True)
@@ -17,22 +17,22 @@ class Owner:
     """A process that searches.
 
     Attributes:
-        host: machine, boot and process space, in which `pid` means this process.
-        pid: its number there.
-        started: seconds since the epoch; a number is given to a new process after a while.
+        host: machine, boot and process namespace, in which `pid` identifies this process.
+        pid: process id.
+        started: seconds since the epoch; a pid is reused after a while.
     """
 
     host: str
     pid: int
     started: float
 
-    def plain(self) -> dict[str, Any]:
-        """As it stands in the study."""
+    def to_plain(self) -> dict[str, Any]:
+        """Return the fields as a study stores them."""
         return asdict(self)
 
 
 def this_process() -> Owner:
-    """The owner that we are."""
+    """Return the owner of this process."""
     import psutil
 
     return Owner(this_host(), os.getpid(), psutil.Process().create_time())
@@ -40,61 +40,61 @@ def this_process() -> Owner:
 
 @cache
 def this_host() -> str:
-    """The space in which a process number is unique: host name, boot, and container."""
-    marks = [socket.gethostname()]
-    boot, space = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
-    if boot.exists() and space.exists():
-        marks += [boot.read_text().strip()[:8], str(space.readlink())]
-    return " ".join(marks)
+    """Return the namespace in which a pid is unique: host name, boot and container."""
+    parts = [socket.gethostname()]
+    boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    if boot.exists() and namespace.exists():
+        parts += [boot.read_text().strip()[:8], str(namespace.readlink())]
+    return " ".join(parts)
 
 
-class Watch:
-    """Tell which owners are dead.
+class LeaseMonitor:
+    """Checks whether the owners of trials are alive.
 
-    One of this host is looked up. One of another host is believed for as long as its `beat`
-    changes; the time is measured by our own clock alone, so that clocks need not agree.
+    An owner on this host is looked up in the process table. An owner on another host is alive as
+    long as its lease changes. The time is measured with the local clock only, so clocks need not
+    agree.
 
     Args:
-        lease_seconds: without a new beat, after which a process elsewhere is taken for dead.
-        clock: seconds that never go back.
+        lease_seconds: time without a new heartbeat after which a remote owner is dead.
+        clock: monotonic seconds.
     """
 
     def __init__(self, lease_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.lease_seconds = lease_seconds
         self._clock = clock
-        self._seen: dict[int, tuple[Any, float]] = {}
+        self._observations: dict[int, tuple[Any, float]] = {}
 
     def is_dead(self, number: int, lease: Mapping[str, Any] | None) -> bool:
-        """Whether nobody does a trial any more.
+        """Whether no process works on a trial.
 
         Args:
             number: of the trial.
-            lease: what its owner wrote: the fields of Owner, and `beat`; None was never written,
-                or given back.
+            lease: the fields of Owner, and `beat`, a counter; None if there is no owner.
         """
         if not lease:
             return True
         owner = Owner(lease["host"], lease["pid"], lease["started"])
         if owner.host == this_host():
             return not is_running(owner)
-        return self._is_silent(number, (owner, lease["beat"]))
+        return self._is_silent(number, lease)
 
-    def _is_silent(self, number: int, sign: Any) -> bool:
+    def _is_silent(self, number: int, lease: Mapping[str, Any]) -> bool:
         now = self._clock()
-        before, since = self._seen.get(number, (None, now))
-        if before != sign:
-            self._seen[number] = (sign, now)
+        previous, since = self._observations.get(number, (None, now))
+        if previous != lease:
+            self._observations[number] = (dict(lease), now)
             return False
         return now - since > self.lease_seconds
 
 
 def is_running(owner: Owner) -> bool:
-    """Whether a process of this host lives; one that waits to be buried does not."""
+    """Whether a process of this host is alive; zombies are not."""
     import psutil
 
     try:
         process = psutil.Process(owner.pid)
-        same = abs(process.create_time() - owner.started) < SAME_START
-        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
+        same_start = abs(process.create_time() - owner.started) < START_TOLERANCE
+        return bool(same_start and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

@@ -1,15 +1,21 @@
-"""Samplers of Optuna that need something said or done first."""
+"""Optuna's samplers, built from their YAML files, and adapted where ask-and-tell needs it."""
 
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 
 from rnnlab.errors import ConfigError
 
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial, TrialState
+
 
 class CmaEsSampler(optuna.samplers.CmaEsSampler):
-    """Optuna's, which says at once that the package `cmaes` is missing.
+    """Optuna's sampler with an early error if the package `cmaes` is missing.
 
     Args:
         seed: of the draws.
@@ -26,3 +32,87 @@ class CmaEsSampler(optuna.samplers.CmaEsSampler):
                 "'rnnlab[cmaes]', or choose another sampler"
             )
         super().__init__(seed=seed, **settings)
+
+
+class GridSampler(optuna.samplers.GridSampler):
+    """Optuna's sampler for ask-and-tell, with enqueued points that may be incomplete.
+
+    Optuna's own sampler stops `study.optimize` after the last grid point, which raises outside of
+    it. Here the search asks `count_trials` when to stop.
+
+    Args:
+        search_space: all values of each dimension.
+        seed: of the order.
+    """
+
+    def __init__(self, search_space: Mapping[str, Sequence[Any]], seed: int | None = None) -> None:
+        super().__init__(search_space, seed)
+        self._random = optuna.samplers.RandomSampler(seed)
+
+    def after_trial(
+        self,
+        study: optuna.Study,
+        trial: "FrozenTrial",
+        state: "TrialState",
+        values: Sequence[float] | None,
+    ) -> None:
+        """Do nothing; the search stops by itself."""
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: "FrozenTrial",
+        param_name: str,
+        param_distribution: "BaseDistribution",
+    ) -> Any:
+        """Return the value of the grid point; draw what an enqueued point leaves out."""
+        if "grid_id" in trial.system_attrs:
+            return super().sample_independent(study, trial, param_name, param_distribution)
+        return self._random.sample_independent(study, trial, param_name, param_distribution)
+
+    def count_trials(self, study: optuna.Study) -> int:
+        """Return how many trials a study has once each grid point has one.
+
+        Trials of enqueued points and of another grid are counted in addition.
+        """
+        others = [
+            trial
+            for trial in study.get_trials(deepcopy=False)
+            if "fixed_params" in trial.system_attrs
+            or not self._same_search_space(
+                trial.system_attrs.get("search_space", self._search_space)
+            )
+        ]
+        return self._n_min_trials + len(others)
+
+
+def make_sampler(
+    component: Mapping[str, Any], seed: int, grid: Callable[[], dict[str, list[Any]]]
+) -> optuna.samplers.BaseSampler:
+    """Return the sampler that draws one trial.
+
+    Each trial gets a new sampler whose knowledge comes from the study alone: every process that
+    draws trial 7 after the same trials draws the same values.
+
+    Args:
+        component: `_target_` and settings.
+        seed: of this draw; ignored if the component has its own.
+        grid: returns all values of each dimension, for samplers that need them.
+    """
+    from hydra.utils import instantiate
+
+    build = instantiate(dict(component), _partial_=True, _convert_="all")
+    parameters = inspect.signature(build.func).parameters
+    arguments: dict[str, Any] = {}
+    if "seed" in parameters and "seed" not in component:
+        arguments["seed"] = seed
+    if "search_space" not in component and _needs_grid(parameters):
+        arguments["search_space"] = grid()
+    sampler: optuna.samplers.BaseSampler = build(**arguments)
+    return sampler
+
+
+def _needs_grid(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    """Whether a sampler has a required argument `search_space`."""
+    parameter = parameters.get("search_space")
+    return parameter is not None and parameter.default is parameter.empty

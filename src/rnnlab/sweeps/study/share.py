@@ -1,23 +1,22 @@
-"""A study as several processes at once see it: whose trial is whose, and what comes next."""
+"""A study that several processes share: who owns which trial, and which trial comes next."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import optuna
 from optuna.trial import TrialState
 
-from rnnlab.sweeps.study.components import seed_of
-from rnnlab.sweeps.study.lease import Watch, this_process
+from rnnlab.sweeps.study.lease import LeaseMonitor, this_process
 from rnnlab.sweeps.study.storage import Lock
 from rnnlab.sweeps.workers.messages import TrialResult, stored_result
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-STATES = {
+OPTUNA_STATES = {
     "complete": TrialState.COMPLETE,
     "pruned": TrialState.PRUNED,
     "infeasible": TrialState.PRUNED,
@@ -27,20 +26,20 @@ STATES = {
 
 @dataclass
 class ClaimedTrial:
-    """A trial that is ours.
+    """A trial that this process owns.
 
     Attributes:
         trial: of Optuna.
-        words: of the command line of train.py that make it; its seed is one of them.
-        folder: where it is done.
-        attempt: how often somebody began it, this time included.
+        overrides: command line of train.py that repeats it, including its seed.
+        folder: of its run.
+        attempt: number of attempts, including this one.
         oom_overrides: overrides that were added because memory ran out.
         seconds: that earlier attempts took.
-        restart: whether this attempt must not go on from what stands in the folder.
+        restart: whether this attempt must ignore what the folder holds.
     """
 
     trial: optuna.Trial
-    words: list[str]
+    overrides: list[str]
     folder: Path
     attempt: int
     oom_overrides: list[str] = field(default_factory=list)
@@ -49,25 +48,25 @@ class ClaimedTrial:
 
     @property
     def number(self) -> int:
-        """Of the trial in its study."""
+        """Number of the trial in its study."""
         return int(self.trial.number)
 
 
 class SharedStudy:
-    """Take, keep and finish trials, so that no two processes do the same one and none is lost.
+    """Claim, keep and finish trials: no two processes do the same trial, and none is lost.
 
-    A trial belongs to the process that wrote its lease (rnnlab.sweeps.study.lease). Choosing a
-    trial and finishing one happen under the lock of the study.
+    A trial belongs to the process that wrote its lease (rnnlab.sweeps.study.lease). Trials are
+    claimed and finished under the lock of the study.
 
     Args:
         study: of Optuna.
         lock: see rnnlab.sweeps.study.storage.
-        n_trials: in all, whoever does them.
-        folder: of trials, a folder each.
-        draw: gives a trial its values, as words of the command line; called again for a trial
-            whose first owner died before they were written down.
-        sampler: from a number to the sampler that draws this trial.
-        lease_seconds: see Watch.
+        n_trials: total number of trials, of all processes.
+        folder: of all trials, with a subfolder each.
+        suggest: draws the values of a trial and returns its command line; called again for a
+            trial whose first owner died before it stored them.
+        make_sampler: returns the sampler that draws the trial with this number.
+        lease_seconds: see LeaseMonitor.
     """
 
     def __init__(
@@ -76,107 +75,107 @@ class SharedStudy:
         lock: Lock,
         n_trials: int,
         folder: Path,
-        draw: Callable[[optuna.Trial], list[str]],
-        sampler: Callable[[int], optuna.samplers.BaseSampler],
+        suggest: Callable[[optuna.Trial], list[str]],
+        make_sampler: Callable[[int], optuna.samplers.BaseSampler],
         lease_seconds: float,
     ) -> None:
         self.study = study
         self.lock = lock
         self.n_trials = n_trials
         self.folder = folder
-        self.draw = draw
-        self.sampler = sampler
-        self.watch = Watch(lease_seconds)
+        self.suggest = suggest
+        self.make_sampler = make_sampler
+        self.monitor = LeaseMonitor(lease_seconds)
         self.owner = this_process()
-        self.mine: dict[int, ClaimedTrial] = {}
-        self._beat = 0
+        self.claims: dict[int, ClaimedTrial] = {}
+        self._heartbeat = 0
 
     def claim(self) -> ClaimedTrial | None:
-        """The next trial to do: one whose owner died, or a new one; None where there is none."""
+        """Claim a trial whose owner died, or else a new one; None if no trial is left."""
         with self.lock():
             trials = self.study.get_trials(deepcopy=False)
             number = next((t.number for t in trials if self._is_abandoned(t)), None)
             if number is not None:
                 return self._take_over(trials[number])
-            begun = sum(trial.state != TrialState.WAITING for trial in trials)
-            return self._begin() if begun < self.n_trials else None
+            count = sum(trial.state != TrialState.WAITING for trial in trials)
+            return self._ask() if count < self.n_trials else None
 
     def _is_abandoned(self, trial: "FrozenTrial") -> bool:
-        if trial.state != TrialState.RUNNING or trial.number in self.mine:
+        if trial.state != TrialState.RUNNING or trial.number in self.claims:
             return False
-        return self.watch.is_dead(trial.number, trial.user_attrs.get("lease"))
+        return self.monitor.is_dead(trial.number, trial.user_attrs.get("lease"))
 
-    def _begin(self) -> ClaimedTrial:
+    def _ask(self) -> ClaimedTrial:
         trials = self.study.get_trials(deepcopy=False)
         waiting = [trial.number for trial in trials if trial.state == TrialState.WAITING]
-        self.study.sampler = self.sampler(min(waiting, default=len(trials)))
-        return self._own(self.study.ask())
+        self.study.sampler = self.make_sampler(min(waiting, default=len(trials)))
+        return self._add_claim(self.study.ask())
 
-    def _take_over(self, found: "FrozenTrial") -> ClaimedTrial:
-        self.study.sampler = self.sampler(found.number)
-        if not found.params:  # its owner may have died before it drew anything
-            self.study.sampler.before_trial(self.study, found)
-        trial = optuna.trial.Trial(self.study, found._trial_id)
-        if "overrides" not in found.user_attrs:
-            self._draw_again(trial, found)
-        return self._own(trial)
+    def _take_over(self, frozen: "FrozenTrial") -> ClaimedTrial:
+        self.study.sampler = self.make_sampler(frozen.number)
+        if not frozen.params:  # its owner may have died before the first draw
+            self.study.sampler.before_trial(self.study, frozen)
+        trial = optuna.trial.Trial(self.study, frozen._trial_id)
+        if "overrides" not in frozen.user_attrs:
+            self._replay_draws(trial, frozen)
+        return self._add_claim(trial)
 
-    def _draw_again(self, trial: optuna.Trial, found: "FrozenTrial") -> None:
-        """Draw what its owner had drawn when it died, so that the rest is drawn as before."""
-        told = {**trial.relative_params, **found.system_attrs.get("fixed_params", {})}
-        for name, distribution in found.distributions.items():
-            if name not in told:
-                self.study.sampler.sample_independent(self.study, found, name, distribution)
+    def _replay_draws(self, trial: optuna.Trial, frozen: "FrozenTrial") -> None:
+        """Draw what the dead owner had drawn, so that the other values are the same, too."""
+        params = {**trial.relative_params, **frozen.system_attrs.get("fixed_params", {})}
+        for name, distribution in frozen.distributions.items():
+            if name not in params:
+                self.study.sampler.sample_independent(self.study, frozen, name, distribution)
 
-    def _own(self, trial: optuna.Trial) -> ClaimedTrial:
-        known = trial.user_attrs
-        words = known.get("overrides") or self.draw(trial)
+    def _add_claim(self, trial: optuna.Trial) -> ClaimedTrial:
+        attributes = trial.user_attrs
+        overrides = attributes.get("overrides") or self.suggest(trial)
         claim = ClaimedTrial(
             trial,
-            list(words),
+            list(overrides),
             self.folder / f"{trial.number:04}",
-            known.get("attempts", 0) + 1,
-            list(known.get("oom_overrides", known.get("smaller", []))),
-            known.get("seconds", 0.0),
+            attributes.get("attempts", 0) + 1,
+            list(attributes.get("oom_overrides", attributes.get("smaller", []))),
+            attributes.get("seconds", 0.0),
         )
-        trial.set_user_attr("overrides", claim.words)
+        trial.set_user_attr("overrides", claim.overrides)
         trial.set_user_attr("attempts", claim.attempt)
-        self.mine[trial.number] = claim
+        self.claims[trial.number] = claim
         self._write_lease(claim)
         return claim
 
     def _write_lease(self, claim: ClaimedTrial) -> None:
-        lease = {**self.owner.plain(), "beat": self._beat}
+        lease = {**self.owner.to_plain(), "beat": self._heartbeat}
         claim.trial.set_user_attr("lease", lease)
 
     def renew(self) -> list[int]:
-        """Say that we live, to processes on other machines.
+        """Renew the leases, so that processes on other machines see that this one is alive.
 
         Returns:
-            Numbers of trials that another one has taken over, because we were silent for too long.
+            Numbers of the trials that another process has taken over after a missing heartbeat.
         """
-        self._beat += 1
+        self._heartbeat += 1
         with self.lock():
-            lost = [number for number, claim in self.mine.items() if not self.is_owner(claim)]
+            lost = [number for number, claim in self.claims.items() if not self.is_owner(claim)]
             for number in lost:
-                del self.mine[number]
-            for claim in self.mine.values():
+                del self.claims[number]
+            for claim in self.claims.values():
                 self._write_lease(claim)
         return lost
 
     def is_owner(self, claim: ClaimedTrial) -> bool:
-        """Whether nobody has taken a trial for dead and gone on with it."""
-        lease = self._stored(claim).user_attrs.get("lease") or {}
-        return all(lease.get(key) == value for key, value in self.owner.plain().items())
+        """Whether no other process has taken over a trial."""
+        lease = self._load(claim).user_attrs.get("lease") or {}
+        return all(lease.get(key) == value for key, value in self.owner.to_plain().items())
 
-    def _stored(self, claim: ClaimedTrial) -> "FrozenTrial":
+    def _load(self, claim: ClaimedTrial) -> "FrozenTrial":
         return self.study.get_trials(deepcopy=False)[claim.number]
 
     def retry(self, claim: ClaimedTrial, oom_overrides: Sequence[str] = ()) -> None:
-        """Count one more attempt; with less memory, from the start.
+        """Count one more attempt; with `oom_overrides`, start from the beginning.
 
-        The folder goes first: whoever takes over a moment later must not find its result. It may
-        be on another machine; whoever does the job there is told, too.
+        The folder is removed first: a process that takes over a moment later must not find the
+        old result. The folder may be on another machine, whose worker is told to restart, too.
         """
         claim.attempt += 1
         claim.trial.set_user_attr("attempts", claim.attempt)
@@ -187,8 +186,8 @@ class SharedStudy:
             claim.trial.set_user_attr("oom_overrides", claim.oom_overrides)
 
     def release(self, claim: ClaimedTrial, seconds: float) -> None:
-        """Leave a trial to whoever comes next, who goes on from its last checkpoint."""
-        self.mine.pop(claim.number, None)
+        """Leave a trial to the next owner, which continues from its last checkpoint."""
+        self.claims.pop(claim.number, None)
         with self.lock():
             if self.is_owner(claim):
                 claim.trial.set_user_attr("seconds", claim.seconds + seconds)
@@ -197,39 +196,38 @@ class SharedStudy:
     def finish(
         self, claim: ClaimedTrial, result: TrialResult, values: Sequence[float] | None
     ) -> bool:
-        """Write down how a trial ended, once.
+        """Store the result of a trial, once.
 
         Args:
             claim: the trial.
-            result: on it; a final one.
-            values: of the objectives, of a complete trial.
+            result: a final one.
+            values: of the objectives of a complete trial.
 
         Returns:
-            Whether it was still ours.
+            Whether this process still owned the trial.
         """
         with self.lock():
-            self.mine.pop(claim.number, None)
-            if self._stored(claim).state.is_finished() or not self.is_owner(claim):
+            self.claims.pop(claim.number, None)
+            if self._load(claim).state.is_finished() or not self.is_owner(claim):
                 return False
             self._write_result(claim, result)
-            state = STATES[result.state]
+            state = OPTUNA_STATES[result.state]
             self.study.tell(claim.number, values, state, skip_if_finished=True)
             return True
 
     def _write_result(self, claim: ClaimedTrial, result: TrialResult) -> None:
-        told: Mapping[str, Any] = asdict(result)
-        told = {**told, "score": result.scores.get("score")}
-        claim.trial.set_user_attr("result", told)
+        plain = {**asdict(result), "score": result.scores.get("score")}
+        claim.trial.set_user_attr("result", plain)
         if claim.oom_overrides:
-            claim.trial.set_user_attr("overrides", [*claim.words, *claim.oom_overrides])
+            claim.trial.set_user_attr("overrides", [*claim.overrides, *claim.oom_overrides])
         if result.state == "infeasible":
             claim.trial.set_constraint(str(result.failure), 1.0)
 
     def counts(self) -> dict[str, int]:
-        """How many trials there are of each state of a result, and how many still run."""
+        """Return the number of running trials and of trials with each final state."""
         trials = self.study.get_trials(deepcopy=False)
-        names = [state_of(trial) for trial in trials if trial.state != TrialState.WAITING]
-        return {name: names.count(name) for name in ("running", *STATES)}
+        names = [trial_state(trial) for trial in trials if trial.state != TrialState.WAITING]
+        return {name: names.count(name) for name in ("running", *OPTUNA_STATES)}
 
     def is_done(self) -> bool:
         """Whether all trials have ended."""
@@ -237,13 +235,8 @@ class SharedStudy:
         return sum(counts.values()) >= self.n_trials and not counts["running"]
 
 
-def state_of(trial: "FrozenTrial") -> str:
-    """The state of a trial in the words of a result."""
+def trial_state(trial: "FrozenTrial") -> str:
+    """Return the state of a trial: `running`, or that of its result."""
     if not trial.state.is_finished():
         return "running"
     return str(stored_result(trial).get("state", trial.state.name.lower()))
-
-
-def trial_seed(seed: int, number: int) -> int:
-    """The seed of a run, from that of its study and its number alone."""
-    return seed_of(seed, "trial", number) % 2**31

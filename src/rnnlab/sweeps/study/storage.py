@@ -1,8 +1,8 @@
-"""Where a study is kept, and the lock under which its next trial is chosen.
+"""Storages of studies, and the locks under which their trials are claimed.
 
-Optuna's storages hand out trial numbers safely, but "take over the trial of a dead process, or else
-begin a new one unless there are enough" is more than one step. It is done under a lock that the
-operating system or the database gives back when its holder dies, so that no time limit is guessed.
+Optuna's storages assign trial numbers safely, but to claim a trial takes several steps: take over
+the trial of a dead process, or else start a new one if the total is not reached. This happens under
+a lock that the operating system or the database releases when its holder dies, without a time-out.
 """
 
 import hashlib
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 Lock = Callable[[], AbstractContextManager[None]]
-TABLES = "tables"  # the lock under which a database is opened
-EXAMPLES = "journal://<file>, sqlite:///<file> or postgresql+psycopg://<user>@<host>/<database>"
+TABLE_LOCK = "tables"  # name of the lock under which a database is opened
+URL_EXAMPLES = "journal://<file>, sqlite:///<file> or postgresql+psycopg://<user>@<host>/<database>"
 
 
 class JournalLock(BaseJournalFileLock):
-    """A file lock that dies with its holder; it also mends a journal that a kill cut short.
+    """File lock that ends with its holder and repairs a truncated journal.
 
-    Optuna's own locks are files that stay when their holder is killed: the next writer waits for
-    half a minute before it breaks them.
+    Optuna's own lock files remain when their holder is killed: the next writer waits for half a
+    minute before it breaks them.
 
     Args:
         path: of the journal.
@@ -42,18 +42,18 @@ class JournalLock(BaseJournalFileLock):
         self._lock = FileLock(f"{path}.lock")
 
     def acquire(self) -> bool:
-        """Wait for the lock; drop half a line at the journal's end."""
+        """Wait for the lock and remove an incomplete line from the end of the journal."""
         self._lock.acquire()
-        drop_torn_line(self._path)
+        remove_partial_line(self._path)
         return True
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         self._lock.release()
 
 
-def drop_torn_line(path: Path) -> None:
-    """Cut a file after its last line end."""
+def remove_partial_line(path: Path) -> None:
+    """Truncate a file after its last complete line."""
     with path.open("rb+") as file:
         size = file.seek(0, os.SEEK_END)
         if size == 0:
@@ -66,37 +66,37 @@ def drop_torn_line(path: Path) -> None:
 
 
 def open_storage(url: str) -> "BaseStorage":
-    """The storage behind a URL.
+    """Return the storage of a URL.
 
     Args:
         url: `journal://<file>`, `sqlite:///<file>` or `postgresql+psycopg://...`.
 
     Raises:
-        ConfigError: there is no such kind, its driver is missing, or it does not answer.
+        ConfigError: the kind is unknown, its driver is missing, or it cannot be used.
     """
-    return _kind(url).storage(url)
+    return _find_backend(url).storage(url)
 
 
 def study_lock(url: str, study: str) -> Lock:
-    """The lock of a study: a function that gives a context; see the module.
+    """Return the lock of a study: a function that returns a context manager.
 
     Args:
         url: of the storage.
         study: its name.
     """
-    return _kind(url).lock(url, study)
+    return _find_backend(url).lock(url, study)
 
 
-def is_there(url: str) -> bool:
-    """Whether a storage that is a file exists; of a database it is not known before it is asked."""
-    kind, _, place = url.partition("://")
-    return kind not in ("journal", "sqlite") or _path(kind, place).exists()
+def storage_exists(url: str) -> bool:
+    """Whether a storage that is a file exists; a server counts as existing."""
+    kind, _, location = url.partition("://")
+    return kind not in ("journal", "sqlite") or _file_path(kind, location).exists()
 
 
-def without_password(url: str) -> str:
-    """A URL that can be shown.
+def hide_password(url: str) -> str:
+    """Return a URL whose password is replaced by ***.
 
-    >>> without_password("postgresql+psycopg://me:secret@db:5432/studies")
+    >>> hide_password("postgresql+psycopg://me:secret@db:5432/studies")
     'postgresql+psycopg://me:***@db:5432/studies'
     """
     parts = urlsplit(url)
@@ -106,25 +106,23 @@ def without_password(url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
 
 
-def file_of(url: str) -> Path:
-    """The file of a `journal://` or `sqlite:///` URL, its folder made.
+def storage_file(url: str) -> Path:
+    """Return the file of a `journal://` or `sqlite:///` URL, and create its folder.
 
-    >>> file_of("journal://study.journal"), file_of("sqlite:////tmp/study.db")
+    >>> storage_file("journal://study.journal"), storage_file("sqlite:////tmp/study.db")
     (PosixPath('study.journal'), PosixPath('/tmp/study.db'))
     """
-    kind, _, place = url.partition("://")
-    path = _path(kind, place)
+    kind, _, location = url.partition("://")
+    path = _file_path(kind, location)
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def _path(kind: str, place: str) -> Path:
-    return Path(place.removeprefix("/") if kind == "sqlite" else place)
+def _file_path(kind: str, location: str) -> Path:
+    return Path(location.removeprefix("/") if kind == "sqlite" else location)
 
 
-class _Kind(Protocol):
-    """A kind of storage."""
-
+class _Backend(Protocol):
     def storage(self, url: str) -> "BaseStorage": ...
 
     def lock(self, url: str, study: str) -> Lock: ...
@@ -132,60 +130,64 @@ class _Kind(Protocol):
 
 class _Journal:
     def storage(self, url: str) -> "BaseStorage":
-        path = file_of(url)
+        path = storage_file(url)
         path.touch()
         return JournalStorage(JournalFileBackend(str(path), JournalLock(path)))
 
     def lock(self, url: str, study: str) -> Lock:
-        return _file_lock(file_of(url), study)
+        return _file_lock(storage_file(url), study)
 
 
 class _SQLite:
     def storage(self, url: str) -> "BaseStorage":
-        lock = _file_lock(file_of(url), TABLES)
-        return _database(url, lock, connect_args={"timeout": 60})
+        lock = _file_lock(storage_file(url), TABLE_LOCK)
+        return _open_database(url, lock, connect_args={"timeout": 60})
 
     def lock(self, url: str, study: str) -> Lock:
-        return _file_lock(file_of(url), study)
+        return _file_lock(storage_file(url), study)
 
 
 class _PostgreSQL:
     def storage(self, url: str) -> "BaseStorage":
-        return _database(url, _advisory_lock(url, TABLES), pool_pre_ping=True)
+        return _open_database(url, _advisory_lock(url, TABLE_LOCK), pool_pre_ping=True)
 
     def lock(self, url: str, study: str) -> Lock:
         return _advisory_lock(url, study)
 
 
-KINDS: dict[str, _Kind] = {"journal": _Journal(), "sqlite": _SQLite(), "postgresql": _PostgreSQL()}
+BACKENDS: dict[str, _Backend] = {
+    "journal": _Journal(),
+    "sqlite": _SQLite(),
+    "postgresql": _PostgreSQL(),
+}
 
 
-def _kind(url: str) -> _Kind:
+def _find_backend(url: str) -> _Backend:
     scheme = url.partition("://")[0]
     kind = scheme.partition("+")[0]
-    if "://" not in url or kind not in KINDS:
-        hint = did_you_mean(kind, KINDS) if "://" in url else f"give {EXAMPLES}"
-        raise ConfigError(f"storage={without_password(url)}: not a storage; {hint}")
-    return KINDS[kind]
+    if "://" not in url or kind not in BACKENDS:
+        hint = did_you_mean(kind, BACKENDS) if "://" in url else f"give {URL_EXAMPLES}"
+        raise ConfigError(f"storage={hide_password(url)}: not a storage; {hint}")
+    return BACKENDS[kind]
 
 
-def _database(url: str, lock: Lock, **engine: Any) -> "BaseStorage":
-    """A database; two that open it for the first time would both make its tables."""
+def _open_database(url: str, lock: Lock, **engine: Any) -> "BaseStorage":
+    """Open a database under a lock, because two processes would both create its tables."""
     from optuna.storages import RDBStorage
     from sqlalchemy.exc import SQLAlchemyError
 
-    shown = without_password(url)
+    label = hide_password(url)
     try:
         with lock():
             return RDBStorage(url, engine_kwargs=engine)
     except ImportError as error:
         raise ConfigError(
-            f"storage={shown}: its driver is missing ({error}). Install it: "
+            f"storage={label}: its driver is missing ({error}). Install it: "
             "pip install 'rnnlab[postgresql]'"
         ) from error
     except SQLAlchemyError as error:
         reason = str(error.__cause__ or error).strip().splitlines()[0]
-        raise ConfigError(f"storage={shown}: the database cannot be used: {reason}") from error
+        raise ConfigError(f"storage={label}: the database cannot be used: {reason}") from error
 
 
 def _file_lock(path: Path, study: str) -> Lock:
@@ -193,19 +195,19 @@ def _file_lock(path: Path, study: str) -> Lock:
     lock = FileLock(f"{path}.{name}.lock")
 
     @contextmanager
-    def locked() -> Iterator[None]:
+    def hold() -> Iterator[None]:
         with lock:
             yield
 
-    return locked
+    return hold
 
 
 def _advisory_lock(url: str, study: str) -> Lock:
-    """PostgreSQL's lock of a number, which ends with the connection."""
+    """Return PostgreSQL's advisory lock, which ends with the connection."""
     key = int.from_bytes(hashlib.sha256(study.encode()).digest()[:8], "big", signed=True)
 
     @contextmanager
-    def locked() -> Iterator[None]:
+    def hold() -> Iterator[None]:
         import sqlalchemy
 
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
@@ -213,4 +215,4 @@ def _advisory_lock(url: str, study: str) -> Lock:
             connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:key)"), {"key": key})
             yield
 
-    return locked
+    return hold

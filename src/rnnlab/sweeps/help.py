@@ -1,0 +1,67 @@
+"""The output of `python sweep.py --help`."""
+
+from pathlib import Path
+from typing import Any
+
+from rnnlab.sweeps.schema import GROUPS
+from rnnlab.sweeps.settings import sweep_names
+
+
+def sweep_help(root: Path) -> str:
+    """Return the help text, with all searches and all choices of the groups."""
+    questions = {
+        name: read_question(root / "sweeps" / f"{name}.yaml") for name in sweep_names(root)
+    }
+    width = max(map(len, questions), default=0)
+    searches = "\n".join(f"  {name:<{width}}  {text}" for name, text in questions.items())
+    groups = "\n".join(
+        f"  {group:<8}  {', '.join(group_choices(root / 'sweeps' / group))}" for group in GROUPS
+    )
+    return HELP.format(searches=searches, groups=groups)
+
+
+def group_choices(folder: Path) -> list[str]:
+    """Return the names of the YAML files of a group."""
+    return sorted(file.stem for file in folder.glob("*.yaml"))
+
+
+def read_question(file: Path) -> str:
+    """Return the question of a search."""
+    from omegaconf import OmegaConf
+
+    cfg: Any = OmegaConf.load(file)
+    return str(cfg.get("question", ""))
+
+
+HELP = """\
+Search for the hyper-parameters of a run. After an interruption, the same command continues.
+
+  python sweep.py sweep=sine_gru                              run sweeps/sine_gru.yaml
+  python sweep.py sweep=sine_gru n_trials=100 slots=2         change settings of the search
+  python sweep.py sweep=sine_gru sampler=random pruner=none   choose another sampler and pruner
+  python sweep.py sweep=sine_gru model.hidden_size=64         change a setting of all runs
+  python sweep.py sweep=sine_gru 'optimizer.lr=tag(log,interval(1e-4,1e-1))' model=gru,lstm
+  python sweep.py sweep=sine_gru optimizer.lr=0.01            fix a dimension
+  python sweep.py sweep=sine_gru report=true                  write the report, also while it runs
+
+Searches (sweep=...):
+{searches}
+
+Groups (group=choice):
+{groups}
+
+Settings of the search (key=value); sweeps/default.yaml explains all of them:
+  n_trials       total number of trials, including those of earlier calls
+  slots          trials at the same time; auto: one per GPU, or one on the CPU
+  storage        null: a journal file beside the results; sqlite:///<file>, postgresql+psycopg://...
+  objectives     score, seconds, parameters, or a metric, such as val/loss:min
+  budget         of a trial: budget.epochs, budget.samples or budget.seconds
+  enqueue        points that are tried first
+  repeats        new seeds for each of the repeat_best best trials
+  timeout        seconds for the search; trial_timeout for one trial
+  on_change      refuse | new | force, if the space differs from that of the existing study
+  name, seed, output_dir   of the search; its runs have their own
+
+Every other override is one of train.py: several values make it a dimension of the space, a single
+value applies to all runs. ~space.<key> removes a dimension.
+"""
