@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from rnnlab.config.messages import STOPPED
-from rnnlab.sweeps.settings import SWEEP_KEYS, SweepConfig, read_sweep, run_keys
-from rnnlab.sweeps.study.storage import KINDS
+from rnnlab.sweeps.schema import SWEEP_KEYS, SweepConfig
+from rnnlab.sweeps.settings import read_sweep, run_keys
+from rnnlab.sweeps.study.storage import BACKENDS
 from tests.helpers.configs import ROOT, compose
 
 PAGE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
@@ -29,7 +30,7 @@ CONTAINER = JOB["spec"]["template"]["spec"]["containers"][0]
 def read(words: list[str]) -> SweepConfig:
     sweep = read_sweep(ROOT, words)
     compose(*sweep.base)
-    assert sweep.storage is None or sweep.storage.partition("+")[0] in KINDS
+    assert sweep.storage is None or sweep.storage.partition("+")[0] in BACKENDS
     return sweep
 
 

@@ -155,7 +155,7 @@ def test_ctrl_c_leaves_a_search_that_goes_on(tmp_path: Path) -> None:
     family = session.members()
     assert session.wait(60) == 130
     told = session.log.read_text()
-    assert f"to go on: python sweep.py {' '.join(words)}" in told.replace("'", "")
+    assert f"to continue: python sweep.py {' '.join(words)}" in told.replace("'", "")
     until(lambda: not any(process.is_running() for process in family), 10)
     assert Session(tmp_path, words).wait() == 0
     check(trials_of(journal(tmp_path)), 4)

@@ -1,4 +1,4 @@
-"""The loop of a search, with runners that do as they are told."""
+"""The loop of a search, with scripted runners."""
 
 import os
 import signal
@@ -10,23 +10,23 @@ import optuna
 import pytest
 
 from rnnlab.errors import ConfigError
-from rnnlab.sweeps.scheduler import Limits, Search, SearchFailed, SearchStopped
-from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy, state_of
+from rnnlab.sweeps.scheduler import Limits, Scheduler, SearchFailed, SearchStopped
+from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy, trial_state
 from rnnlab.sweeps.workers.messages import Job, TrialResult
 from rnnlab.sweeps.workers.runner import WorkerDied
 from rnnlab.sweeps.workers.slots import Slot
-from tests.sweeps.study.test_share import disown, shared
+from tests.helpers.shared_studies import disown, open_shared
 
 Play = Callable[[Job, int], TrialResult | Exception | None]  # a job and how often it was polled
 
 
 @dataclass
-class Told:
-    """A runner that plays what it is told, and remembers what was asked of it."""
+class ScriptedRunner:
+    """Runner that plays a script and records its calls."""
 
     play: Play
     jobs: list[Job] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
     polls: int = 0
 
     def is_ready(self) -> bool:
@@ -38,7 +38,7 @@ class Told:
 
     def poll(self) -> TrialResult | None:
         self.polls += 1
-        if "stop" in self.asked and self.jobs:
+        if "stop" in self.calls and self.jobs:
             return TrialResult(self.jobs[-1].attempt, "stopped")
         answer = self.play(self.jobs[-1], self.polls)
         if isinstance(answer, Exception):
@@ -46,26 +46,26 @@ class Told:
         return answer
 
     def stop(self) -> None:
-        self.asked.append("stop")
+        self.calls.append("stop")
 
     def kill(self) -> None:
-        self.asked.append("kill")
+        self.calls.append("kill")
 
     def close(self) -> None:
-        self.asked.append("close")
+        self.calls.append("close")
 
 
-class Silent:
+class SilentView:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def show(self, shared: SharedStudy, slots: Sequence[Slot]) -> None:
+    def update(self, shared: SharedStudy, slots: Sequence[Slot]) -> None:
         pass
 
-    def ended(self, claim: ClaimedTrial, result: TrialResult) -> None:
+    def print_result(self, claim: ClaimedTrial, result: TrialResult) -> None:
         self.lines.append(f"{claim.number} {result.state}")
 
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         self.lines.append(line)
 
 
@@ -78,42 +78,42 @@ def number(job: Job) -> int:
 
 
 def search(
-    study: SharedStudy, *runners: Told, values: Callable | None = None, **limits: float
-) -> Search:
-    def job_of(claim: ClaimedTrial) -> Job:
-        words = [*claim.words, *claim.oom_overrides]
-        return Job(str(claim.folder), claim.attempt, words)
+    study: SharedStudy, *runners: ScriptedRunner, values: Callable | None = None, **limits: float
+) -> Scheduler:
+    def make_job(claim: ClaimedTrial) -> Job:
+        overrides = [*claim.overrides, *claim.oom_overrides]
+        return Job(str(claim.folder), claim.attempt, overrides)
 
-    return Search(
+    return Scheduler(
         study,
         [Slot(runner) for runner in runners],
-        job_of,
+        make_job,
         values or (lambda result: [result.scores["score"]]),
         Limits(**{"max_failures": 3, "max_attempts": 3, **limits}),
-        Silent(),
+        SilentView(),
     )
 
 
 def states(study: SharedStudy) -> list[str]:
-    return [state_of(trial) for trial in study.study.get_trials()]
+    return [trial_state(trial) for trial in study.study.get_trials()]
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> SharedStudy:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return shared(tmp_path)
+    return open_shared(tmp_path)
 
 
 def test_all_trials_are_done_once(study: SharedStudy) -> None:
-    runner = Told(fine)
+    runner = ScriptedRunner(fine)
     search(study, runner).run()
     assert states(study) == ["complete"] * 6
     assert [number(job) for job in runner.jobs] == list(range(6))
 
 
 def test_no_slot_waits_for_another(study: SharedStudy) -> None:
-    slow = Told(lambda job, polls: fine(job, polls) if fast_done() else None)
-    fast = Told(fine)
+    slow = ScriptedRunner(lambda job, polls: fine(job, polls) if fast_done() else None)
+    fast = ScriptedRunner(fine)
 
     def fast_done() -> bool:
         return len(fast.jobs) == 5
@@ -123,7 +123,7 @@ def test_no_slot_waits_for_another(study: SharedStudy) -> None:
 
 
 def test_a_process_that_dies_goes_on_with_its_trial(study: SharedStudy) -> None:
-    runner = Told(
+    runner = ScriptedRunner(
         lambda job, polls: (
             WorkerDied("killed") if (number(job), job.attempt) == (2, 1) else fine(job, 1)
         )
@@ -140,14 +140,14 @@ def test_a_slot_that_lost_its_machine_leaves_its_trial_to_another(study: SharedS
     """And takes trials again when it has a machine."""
 
     @dataclass
-    class Lost(Told):
+    class Lost(ScriptedRunner):
         def is_ready(self) -> bool:
             return not self.jobs or len(other.jobs) >= 4
 
     def play(job: Job, polls: int) -> TrialResult | Exception:
         return WorkerDied("machine") if (number(job), job.attempt) == (0, 1) else fine(job, polls)
 
-    lost, other = Lost(play), Told(play)
+    lost, other = Lost(play), ScriptedRunner(play)
     search(study, lost, other).run()
     assert states(study) == ["complete"] * 6
     assert number(lost.jobs[0]) == 0
@@ -157,7 +157,9 @@ def test_a_slot_that_lost_its_machine_leaves_its_trial_to_another(study: SharedS
 
 
 def test_a_process_that_always_dies_is_a_crash(study: SharedStudy) -> None:
-    runner = Told(lambda job, polls: WorkerDied("exit 1") if number(job) == 2 else fine(job, polls))
+    runner = ScriptedRunner(
+        lambda job, polls: WorkerDied("exit 1") if number(job) == 2 else fine(job, polls)
+    )
     search(study, runner).run()
     assert states(study) == ["complete", "complete", "failed", *["complete"] * 3]
     result = study.study.get_trials()[2].user_attrs["result"]
@@ -175,7 +177,7 @@ def test_one_that_gets_on_between_its_deaths_is_not_given_up(study: SharedStudy)
         os.utime(checkpoint, (job.attempt, job.attempt))
         return WorkerDied("killed")
 
-    search(study, Told(play)).run()
+    search(study, ScriptedRunner(play)).run()
     assert states(study) == ["complete"] * 6
 
 
@@ -191,7 +193,7 @@ def test_out_of_memory_is_tried_once_with_half_the_batch(study: SharedStudy) -> 
             return TrialResult(job.attempt, "infeasible", "out of memory", oom_overrides=less)
         return fine(job, polls)
 
-    search(study, Told(play)).run()
+    search(study, ScriptedRunner(play)).run()
     assert states(study) == ["complete", "complete", "infeasible", *["complete"] * 3]
     trials = study.study.get_trials()
     assert trials[1].user_attrs["overrides"][-2:] == less, "the command repeats what was done"
@@ -203,9 +205,9 @@ def test_what_somebody_else_finished_is_only_written_down(study: SharedStudy) ->
     claim = study.claim()
     assert claim is not None
     fine(Job("", 1), 1).write(claim.folder)
-    study.mine.clear()
+    study.claims.clear()
     disown(study, 0)
-    runner = Told(fine)
+    runner = ScriptedRunner(fine)
     search(study, runner).run()
     assert states(study) == ["complete"] * 6
     assert len(runner.jobs) == 5
@@ -217,13 +219,13 @@ def test_ctrl_c_saves_and_the_next_session_goes_on(study: SharedStudy, tmp_path:
             os.kill(os.getpid(), signal.SIGINT)
         return None if number(job) == 2 else fine(job, polls)
 
-    runner = Told(play)
+    runner = ScriptedRunner(play)
     with pytest.raises(SearchStopped, match="stopped"):
         search(study, runner).run()
-    assert runner.asked == ["stop"]
+    assert runner.calls == ["stop"]
     assert states(study) == ["complete", "complete", "running"]
-    again = Told(fine)
-    search(shared(tmp_path), again).run()
+    again = ScriptedRunner(fine)
+    search(open_shared(tmp_path), again).run()
     assert [number(job) for job in again.jobs] == [2, 3, 4, 5]
     assert again.jobs[0].attempt == 2
     assert states(study) == ["complete"] * 6
@@ -231,15 +233,15 @@ def test_ctrl_c_saves_and_the_next_session_goes_on(study: SharedStudy, tmp_path:
 
 def test_a_second_ctrl_c_ends_it_at_once(study: SharedStudy, tmp_path: Path) -> None:
     @dataclass
-    class Deaf(Told):
+    class Deaf(ScriptedRunner):
         def poll(self) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     runner = Deaf(fine)
     with pytest.raises(SearchStopped, match="at once"):
         search(study, runner).run()
-    assert runner.asked == ["stop", "kill"]
-    search(shared(tmp_path), Told(fine)).run()
+    assert runner.calls == ["stop", "kill"]
+    search(open_shared(tmp_path), ScriptedRunner(fine)).run()
     assert states(study) == ["complete"] * 6
 
 
@@ -248,9 +250,9 @@ def test_a_trial_that_takes_too_long_is_a_time_out(study: SharedStudy) -> None:
         return None if number(job) == 1 else fine(job, polls)
 
     @dataclass
-    class OneStop(Told):
+    class OneStop(ScriptedRunner):
         def stop(self) -> None:
-            self.asked.append("asked")
+            self.calls.append("asked")
             self.play = lambda job, polls: TrialResult(job.attempt, "stopped")
 
         def start(self, job: Job) -> None:
@@ -263,7 +265,7 @@ def test_a_trial_that_takes_too_long_is_a_time_out(study: SharedStudy) -> None:
 
 
 def test_the_time_of_a_session_ends_it(study: SharedStudy) -> None:
-    runner = Told(lambda job, polls: None)
+    runner = ScriptedRunner(lambda job, polls: None)
     with pytest.raises(SearchStopped, match=r"timeout=0\.1 s"):
         search(study, runner, timeout=0.1).run()
     assert states(study) == ["running"]
@@ -277,12 +279,12 @@ def test_max_failures_ends_the_search(study: SharedStudy) -> None:
         return fine(job, polls)
 
     with pytest.raises(SearchFailed, match=r"max_failures=3 is reached: 3 crash.*KeyError"):
-        search(study, Told(play)).run()
+        search(study, ScriptedRunner(play)).run()
     assert states(study) == ["complete", "failed", "failed", "failed"]
 
 
 def test_settings_that_never_work_end_the_search_at_once(study: SharedStudy) -> None:
-    runner = Told(
+    runner = ScriptedRunner(
         lambda job, polls: TrialResult(job.attempt, "failed", "config", "data.path: nothing")
     )
     with pytest.raises(SearchFailed, match=r"every trial fails: data\.path: nothing"):
@@ -296,7 +298,7 @@ def test_one_setting_that_does_not_work_is_a_failed_trial(study: SharedStudy) ->
             return TrialResult(job.attempt, "failed", "config", "5 heads do not divide 8")
         return fine(job, polls)
 
-    search(study, Told(play)).run()
+    search(study, ScriptedRunner(play)).run()
     assert states(study).count("failed") == 1
 
 
@@ -305,11 +307,13 @@ def test_a_metric_that_was_not_logged_fails_the_trial(study: SharedStudy) -> Non
         raise ConfigError("objectives: val/f1 was not logged")
 
     with pytest.raises(SearchFailed, match="val/f1 was not logged"):
-        search(study, Told(fine), values=values).run()
+        search(study, ScriptedRunner(fine), values=values).run()
 
 
 def test_a_trial_that_another_process_took_over_is_dropped(study: SharedStudy) -> None:
-    runner = Told(lambda job, polls: None if polls < 3 and number(job) == 0 else fine(job, polls))
+    runner = ScriptedRunner(
+        lambda job, polls: None if polls < 3 and number(job) == 0 else fine(job, polls)
+    )
     loop = search(study, runner)
 
     def lose_the_first(job: Job, polls: int) -> TrialResult | None:
@@ -321,6 +325,6 @@ def test_a_trial_that_another_process_took_over_is_dropped(study: SharedStudy) -
 
     runner.play = lose_the_first
     loop.run()
-    assert "kill" in runner.asked
+    assert "kill" in runner.calls
     assert states(study) == ["complete"] * 6
     assert study.study.get_trials()[0].user_attrs["attempts"] == 2

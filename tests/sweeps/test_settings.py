@@ -5,19 +5,16 @@ from typing import Any
 
 import optuna
 import pytest
+from omegaconf import OmegaConf
 
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.run import check
-from rnnlab.sweeps.settings import (
-    SWEEP_KEYS,
-    SweepConfig,
-    group_choices,
-    read_sweep,
-    sweep_help,
-    sweep_names,
-)
+from rnnlab.sweeps.help import group_choices, sweep_help
+from rnnlab.sweeps.schema import SWEEP_KEYS, SweepConfig
+from rnnlab.sweeps.settings import read_sweep, sweep_names
 from rnnlab.sweeps.space.dimensions import Space
-from rnnlab.sweeps.study.components import make_pruner, make_sampler
+from rnnlab.sweeps.study.pruners import make_pruner
+from rnnlab.sweeps.study.samplers import make_sampler
 from tests.helpers.configs import ROOT, compose
 
 SWEEPS = sweep_names(ROOT)
@@ -76,7 +73,8 @@ def composed(name: str, *words: str) -> list[list[str]]:
     """The words of each corner."""
     config = read(*words, sweep=name)
     return [
-        [*config.base, *words] for words in map(Space.parse(config.space).words, corners(config))
+        [*config.base, *words]
+        for words in map(Space.parse(config.space).to_overrides, corners(config))
     ]
 
 
@@ -105,8 +103,6 @@ def test_a_search_runs_on_the_data_that_it_names_for_no_network(name: str, word:
 
 
 def test_the_default_file_holds_every_key_with_the_default_of_the_schema() -> None:
-    from omegaconf import OmegaConf
-
     listed = OmegaConf.to_container(OmegaConf.load(ROOT / "sweeps" / "default.yaml"))
     groups = {key for entry in listed.pop("defaults") if entry != "_self_" for key in entry}
     assert {*listed, *groups} == set(SWEEP_KEYS)
@@ -170,6 +166,31 @@ def test_words_of_the_search_change_the_search() -> None:
     assert read("pruner.n_min_trials=2").pruner["n_min_trials"] == 2  # not listed, but taken
 
 
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("name", SWEEPS)
+@pytest.mark.parametrize("pruner", group_choices(ROOT / "sweeps" / "pruner"))
+def test_another_choice_drops_the_settings_of_the_one_in_the_file(name: str, pruner: str) -> None:
+    bounds = ["pruner.upper=1.0"] if pruner == "threshold" else []
+    config = read(f"pruner={pruner}", *bounds, sweep=name)
+    assert config.pruner is not None
+    if pruner != "median":
+        own = OmegaConf.to_container(OmegaConf.load(ROOT / "sweeps" / "pruner" / f"{pruner}.yaml"))
+        assert config.pruner == own | ({"upper": 1.0} if bounds else {})
+
+
+def test_the_same_choice_keeps_the_settings_of_the_file() -> None:
+    (steps,) = {
+        read(*words, sweep="imdb_gru").pruner["n_warmup_steps"] for words in ([], ["pruner=median"])
+    }
+    assert steps == 2
+
+
+def test_settings_on_the_command_line_belong_to_the_choice_on_it() -> None:
+    config = read("pruner=asha", "pruner.reduction_factor=3", "seed=7", "sampler=qmc")
+    assert config.pruner["reduction_factor"] == 3
+    assert config.sampler["seed"] == 7
+
+
 def test_another_budget_takes_the_place_of_the_one_in_the_file() -> None:
     assert read().budget == {"epochs": 8}
     assert read("budget.seconds=30").budget == {"seconds": 30}
@@ -178,16 +199,21 @@ def test_another_budget_takes_the_place_of_the_one_in_the_file() -> None:
 
 
 def test_a_list_is_of_choices_as_in_yaml() -> None:
-    space = Space.parse(read("space.data.batch_size=[8,16]").space).plain()
+    space = Space.parse(read("space.data.batch_size=[8,16]").space).to_plain()
     assert space["data.batch_size"] == {"choices": [8, 16]}
 
 
 def test_words_with_several_values_are_dimensions() -> None:
     config = read("optimizer.lr=interval(1e-4,1e-2)", "model=gru,lstm", "+optimizer.eps=1e-8,1e-6")
     space = Space.parse(config.space)
-    assert space.plain()["optimizer.lr"] == {"low": 1e-4, "high": 1e-2, "log": False, "step": None}
-    assert space.plain()["model"] == {"choices": ["gru", "lstm"]}
-    assert space.words({"+optimizer.eps": 1e-8}) == ["+optimizer.eps=1e-08"]
+    assert space.to_plain()["optimizer.lr"] == {
+        "low": 1e-4,
+        "high": 1e-2,
+        "log": False,
+        "step": None,
+    }
+    assert space.to_plain()["model"] == {"choices": ["gru", "lstm"]}
+    assert space.to_overrides({"+optimizer.eps": 1e-8}) == ["+optimizer.eps=1e-08"]
     assert config.base == read().base
 
 
@@ -215,7 +241,9 @@ def test_a_conditional_dimension_is_fixed_only_where_it_is_active() -> None:
     assert "model.forget_bias=1.0" not in config.base
     space = Space.parse(config.space)
     for corner in space.corners():
-        assert ("model.forget_bias=1.0" in space.words(corner)) == ("lstm" in corner["model"])
+        assert ("model.forget_bias=1.0" in space.to_overrides(corner)) == (
+            "lstm" in corner["model"]
+        )
 
 
 def test_a_dimension_can_be_given_by_its_place_and_taken_out() -> None:
@@ -234,7 +262,7 @@ def test_a_dimension_can_be_given_by_its_place_and_taken_out() -> None:
         ("modle=gru", "modle=gru: modle is no setting of a search, nor of a run; did you mean mod"),
         ("n_trials=x", "n_trials=x: must be a valid integer"),
         ("n_trials=0", "n_trials=0: must be greater than or equal to 1"),
-        ("n_trials=1,2", "n_trials=1,2: n_trials is of the search itself; give one value"),
+        ("n_trials=1,2", "n_trials=1,2: n_trials is a setting of the search; give one value"),
         ("slots=0", "slots=0: must be greater than or equal to 1, or must be 'auto'"),
         ("on_change=ask", "on_change=ask: must be 'refuse', 'new' or 'force'"),
         ("sampler=tpee", "sweeps/sine_gru.yaml: sampler=tpee: did you mean tpe? choices: cmaes"),

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> None:
     """
     conf, overrides = split_config_dir(arguments)
     if {"-h", "--help"} & set(overrides):
-        from rnnlab.sweeps.settings import sweep_help
+        from rnnlab.sweeps.help import sweep_help
 
         print(sweep_help(find_root()))
         return

@@ -117,7 +117,9 @@ def make_row(shared: SharedStudy, claim: ClaimedTrial, seconds: float) -> list[A
 def format_values(claim: ClaimedTrial) -> str:
     """Return the searched values of a trial; of a repeat also its original and its seed."""
     attributes = claim.trial.user_attrs
-    values = {name: attributes[name] for name in ("of", "seed") if name in attributes}
+    values: dict[str, Any] = {
+        name: attributes[name] for name in ("of", "seed") if name in attributes
+    }
     values |= claim.trial.params
     return "  ".join(
         f"{key}={f'{value:.4g}' if isinstance(value, float) else value}"

@@ -98,13 +98,16 @@ def print_header(spec: "SearchSpec", study: "OpenStudy", slots: int) -> None:
     """Print the question, the space, the number of trials and the storage."""
     from rich.console import Console
 
+    from rnnlab.sweeps.study.samplers import GridSampler
     from rnnlab.sweeps.study.storage import hide_password
 
     sweep, console = spec.sweep, Console()
+    is_grid = isinstance(spec.make_sampler(0), GridSampler)
+    total = f"at most {sweep.n_trials}" if is_grid else f"{sweep.n_trials} in all"
     lines = {
         "search": f"{study.name}: {sweep.question}" if sweep.question else study.name,
         "space": ", ".join(spec.space.dimensions),
-        "trials": f"{sweep.n_trials} in all, {slots} at a time",
+        "trials": f"{total}, {slots} at a time",
         "study": hide_password(study.url),
     }
     for name, line in lines.items():

@@ -10,17 +10,10 @@ from rnnlab.config.compose import compose_checked
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.run import check
 from rnnlab.sweeps.settings import read_sweep
-from rnnlab.sweeps.study.definition import differences
-from rnnlab.sweeps.study.open import (
-    OpenStudy,
-    SearchSpec,
-    open_study,
-    prepare,
-    start_study,
-    study_location,
-)
-from rnnlab.sweeps.study.repeats import best_trials, find_repeats, open_repeats, with_seed
-from rnnlab.sweeps.study.share import trial_seed
+from rnnlab.sweeps.study.definition import SearchSpec, find_differences, prepare
+from rnnlab.sweeps.study.open import OpenStudy, open_study, start_study, study_location
+from rnnlab.sweeps.study.repeats import best_trials, find_repeats, open_repeats, replace_seed
+from rnnlab.sweeps.study.seeds import trial_seed
 from rnnlab.sweeps.workers.messages import TrialResult
 from tests.helpers.configs import CONF, ROOT
 
@@ -66,7 +59,7 @@ def test_the_same_question_opens_the_same_study(tmp_path: Path) -> None:
     again = open_study(question(tmp_path, "n_trials=99", "slots=3", "sampler=random"))
     assert again.optuna_study.user_attrs["token"] == first.optuna_study.user_attrs["token"]
     assert first.folder == tmp_path / "sine_gru"
-    assert first.id_of(7) == f"sine_gru-{first.optuna_study.user_attrs['token']}-0007"
+    assert first.trial_id(7) == f"sine_gru-{first.optuna_study.user_attrs['token']}-0007"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +75,7 @@ def test_another_question_is_refused_with_what_differs(
     word: str, line: str, tmp_path: Path
 ) -> None:
     begun(question(tmp_path))
-    with pytest.raises(ConfigError, match="was begun with other settings") as told:
+    with pytest.raises(ConfigError, match="was started with other settings") as told:
         open_study(question(tmp_path, word))
     assert line in str(told.value)
     assert "on_change=new" in str(told.value)
@@ -102,7 +95,7 @@ def test_another_question_can_be_forced_and_it_is_kept(tmp_path: Path) -> None:
     begun(question(tmp_path))
     forced = begun(question(tmp_path, "seed=1", "on_change=force"))
     assert forced.optuna_study.user_attrs["forced"] == [{"at": 1, "changed": ["seed: 0 -> 1"]}]
-    assert not differences(
+    assert not find_differences(
         forced.optuna_study.user_attrs["definition"], question(tmp_path, "seed=1").definition
     )
 
@@ -150,8 +143,8 @@ def test_a_warm_start_from_nowhere_is_refused(tmp_path: Path) -> None:
 
 def test_a_budget_of_samples_is_the_same_whatever_the_batch(tmp_path: Path) -> None:
     asked = question(tmp_path, "budget={samples: 10_000}")
-    one = asked.words({"data.batch_size": 50}, 0)
-    other = asked.words({"data.batch_size": 200}, 0)
+    one = asked.to_overrides({"data.batch_size": 50}, 0)
+    other = asked.to_overrides({"data.batch_size": 200}, 0)
     assert "trainer.max_steps=200" in one
     assert "trainer.max_steps=50" in other
 
@@ -160,27 +153,27 @@ def test_a_budget_of_seconds_ends_the_training_of_a_schedule_as_long_as_is_said(
     tmp_path: Path,
 ) -> None:
     asked = question(tmp_path, "budget.seconds=90", "trainer.max_epochs=40")
-    config = check(compose_checked(asked.conf, asked.words({}, 0)))
+    config = check(compose_checked(asked.conf, asked.to_overrides({}, 0)))
     assert (config.trainer.max_time, config.trainer.max_epochs) == ("00:00:01:30", 40)
 
 
 def test_each_trial_has_a_seed_of_its_own_unless_one_is_given(tmp_path: Path) -> None:
     asked = question(tmp_path)
-    assert asked.words({}, 3)[-1] == f"seed={trial_seed(0, 3)}"
+    assert asked.to_overrides({}, 3)[-1] == f"seed={trial_seed(0, 3)}"
     assert trial_seed(0, 3) != trial_seed(0, 4) != trial_seed(1, 4)
     given = question(tmp_path, "space.seed=choice(1,2)")
-    assert "seed=1" in given.words({"seed": 1}, 3)
-    assert sum(word.startswith("seed=") for word in given.words({"seed": 1}, 3)) == 1
+    assert "seed=1" in given.to_overrides({"seed": 1}, 3)
+    assert sum(word.startswith("seed=") for word in given.to_overrides({"seed": 1}, 3)) == 1
 
 
 def test_objectives_have_their_directions_and_values(tmp_path: Path) -> None:
     asked = question(tmp_path, "objectives=[score,seconds,parameters]", "pruner=none")
     assert [one.name for one in asked.directions()] == ["MINIMIZE"] * 3
     told = TrialResult(1, "complete", scores={"score": 0.5}, seconds=3.0, parameters=12)
-    assert asked.values(told) == [0.5, 3.0, 12.0]
+    assert asked.objective_values(told) == [0.5, 3.0, 12.0]
     other = question(tmp_path, "objectives=['val/mae:min']")
     with pytest.raises(ConfigError, match="val/mae was not logged"):
-        other.values(told)
+        other.objective_values(told)
 
 
 def test_several_objectives_and_a_pruner_do_not_fit(tmp_path: Path) -> None:
@@ -200,7 +193,7 @@ def test_the_study_stands_beside_its_results(tmp_path: Path) -> None:
     assert url == f"journal://{folder}/study.journal"
 
 
-def test_the_best_are_repeated_with_seeds_that_can_be_paired(tmp_path: Path) -> None:
+def test_the_best_are_repeated_replace_seeds_that_can_be_paired(tmp_path: Path) -> None:
     asked = question(tmp_path, "repeats=3", "repeat_best=2")
     study = begun(asked, trials=0)
     finished(study.optuna_study, [0.02, 0.001, 0.01, 0.001])
@@ -216,7 +209,7 @@ def test_the_best_are_repeated_with_seeds_that_can_be_paired(tmp_path: Path) -> 
     assert planned[0]["overrides"] == ["optimizer.lr=0.001", f"seed={seeds[0]}"]
     claim = shared.claim()
     assert claim is not None
-    assert claim.words == planned[0]["overrides"]
+    assert claim.overrides == planned[0]["overrides"]
     again = open_repeats(asked, study)
     assert again is not None
     assert len(again.study.get_trials()) == 6, "planned once"
@@ -224,4 +217,4 @@ def test_the_best_are_repeated_with_seeds_that_can_be_paired(tmp_path: Path) -> 
 
 
 def test_a_seed_is_replaced_wherever_it_stands() -> None:
-    assert with_seed(["seed=1", "a=b"], 2) == ["a=b", "seed=2"]
+    assert replace_seed(["seed=1", "a=b"], 2) == ["a=b", "seed=2"]

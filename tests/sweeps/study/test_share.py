@@ -15,41 +15,18 @@ import pytest
 from optuna.trial import TrialState
 
 from rnnlab.errors import ConfigError
-from rnnlab.sweeps.study.components import make_pruner, make_sampler, seed_of
-from rnnlab.sweeps.study.definition import define, differences
-from rnnlab.sweeps.study.lease import Owner, Watch, is_running, this_host, this_process
-from rnnlab.sweeps.study.share import SharedStudy, state_of
-from rnnlab.sweeps.study.storage import open_storage, study_lock, without_password
+from rnnlab.sweeps.study.definition import define_study, find_differences
+from rnnlab.sweeps.study.lease import LeaseMonitor, Owner, is_running, this_host, this_process
+from rnnlab.sweeps.study.pruners import make_pruner
+from rnnlab.sweeps.study.share import SharedStudy, trial_state
+from rnnlab.sweeps.study.storage import hide_password, open_storage, study_lock
 from rnnlab.sweeps.workers.local_runner import LocalRunner
 from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult, load_result
 from rnnlab.sweeps.workers.runner import WorkerDied
 from rnnlab.sweeps.workers.trial import trial_lock
+from tests.helpers.shared_studies import DEAD, TPE, disown, open_shared, study_url
 
-TPE = {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 3}
 RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
-DEAD = Owner(this_host(), 2**22 + 1, 0.0)  # beyond the largest number of a process
-
-
-def url_of(folder: Path, kind: str = "journal") -> str:
-    return f"journal://{folder}/study.journal" if kind == "journal" else f"sqlite:///{folder}/s.db"
-
-
-def shared(
-    folder: Path, kind: str = "journal", n_trials: int = 6, sampler: dict | None = None
-) -> SharedStudy:
-    url = url_of(folder, kind)
-    lock = study_lock(url, "s")
-    with lock():
-        study = optuna.create_study(study_name="s", storage=open_storage(url), load_if_exists=True)
-
-    def draw(trial: optuna.Trial) -> list[str]:
-        rate = trial.suggest_float("rate", 1e-4, 1e-1, log=True)
-        return [f"rate={rate!r}", f"size={trial.suggest_int('size', 1, 64)}"]
-
-    def make(number: int) -> optuna.samplers.BaseSampler:
-        return make_sampler(sampler or TPE, seed_of(0, number), dict)
-
-    return SharedStudy(study, lock, n_trials, folder / "trials", draw, make, 60.0)
 
 
 def done(attempt: int, score: float) -> TrialResult:
@@ -71,22 +48,15 @@ def drawn(study: SharedStudy) -> list[dict]:
     return [trial.params for trial in study.study.get_trials()]
 
 
-def disown(study: SharedStudy, number: int, owner: Owner | None = DEAD) -> None:
-    """Make it look as if the owner of a trial had died, or had written nothing yet."""
-    trial_id = study.study.get_trials()[number]._trial_id
-    lease = owner and {**owner.plain(), "beat": 0}
-    study.study._storage.set_trial_user_attr(trial_id, "lease", lease)
-
-
 @pytest.mark.parametrize("kind", ["journal", "sqlite"])
 def test_n_trials_is_the_total_over_sessions(kind: str, tmp_path: Path) -> None:
-    first = shared(tmp_path, kind)
+    first = open_shared(tmp_path, kind)
     for _ in range(2):
         claim = first.claim()
         assert claim is not None
         first.finish(claim, done(1, 0.5), [0.5])
-    complete(shared(tmp_path, kind))
-    last = shared(tmp_path, kind)
+    complete(open_shared(tmp_path, kind))
+    last = open_shared(tmp_path, kind)
     assert last.is_done()
     assert last.claim() is None
     assert [trial.number for trial in last.study.get_trials()] == list(range(6))
@@ -101,32 +71,32 @@ def test_an_interrupted_search_draws_what_an_uninterrupted_one_draws(
 ) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    whole = shared(tmp_path / "a", n_trials=8, sampler=sampler)
+    whole = open_shared(tmp_path / "a", n_trials=8, sampler=sampler)
     complete(whole)
     for _ in range(8):  # every trial loses its owner once, and the search is begun anew
-        session = shared(tmp_path / "b", n_trials=8, sampler=sampler)
+        session = open_shared(tmp_path / "b", n_trials=8, sampler=sampler)
         claim = session.claim()
         assert claim is not None
         disown(session, claim.number)
-        again = shared(tmp_path / "b", n_trials=8, sampler=sampler)
+        again = open_shared(tmp_path / "b", n_trials=8, sampler=sampler)
         taken = again.claim()
         assert taken is not None
-        assert (taken.number, taken.attempt, taken.words) == (claim.number, 2, claim.words)
+        assert (taken.number, taken.attempt, taken.overrides) == (claim.number, 2, claim.overrides)
         score = score_of(taken.trial)
         again.finish(taken, done(2, score), [score])
-    assert drawn(shared(tmp_path / "b")) == drawn(whole)
+    assert drawn(open_shared(tmp_path / "b")) == drawn(whole)
 
 
 def test_a_trial_whose_owner_died_before_it_drew_is_drawn_again(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    whole = shared(tmp_path / "a")
+    whole = open_shared(tmp_path / "a")
     complete(whole)
-    session = shared(tmp_path / "b")
-    session.study.sampler = session.sampler(0)
+    session = open_shared(tmp_path / "b")
+    session.study.sampler = session.make_sampler(0)
     session.study.ask()  # and it is gone
-    complete(shared(tmp_path / "b"))
-    assert drawn(shared(tmp_path / "b")) == drawn(whole)
+    complete(open_shared(tmp_path / "b"))
+    assert drawn(open_shared(tmp_path / "b")) == drawn(whole)
 
 
 @pytest.mark.parametrize("sampler", [TPE, RANDOM])
@@ -135,28 +105,28 @@ def test_a_trial_whose_owner_died_while_it_drew_is_drawn_to_its_end(
 ) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    whole = shared(tmp_path / "a", sampler=sampler)
+    whole = open_shared(tmp_path / "a", sampler=sampler)
     complete(whole)
-    session = shared(tmp_path / "b", sampler=sampler)
-    session.study.sampler = session.sampler(0)
+    session = open_shared(tmp_path / "b", sampler=sampler)
+    session.study.sampler = session.make_sampler(0)
     session.study.ask().suggest_float("rate", 1e-4, 1e-1, log=True)  # and it is gone
-    complete(shared(tmp_path / "b", sampler=sampler))
-    assert drawn(shared(tmp_path / "b")) == drawn(whole)
+    complete(open_shared(tmp_path / "b", sampler=sampler))
+    assert drawn(open_shared(tmp_path / "b")) == drawn(whole)
 
 
 def test_a_living_owner_keeps_its_trial(tmp_path: Path) -> None:
-    one, other = shared(tmp_path), shared(tmp_path)
+    one, other = open_shared(tmp_path), open_shared(tmp_path)
     mine, yours = one.claim(), other.claim()
     assert mine is not None
     assert yours is not None
     assert (mine.number, yours.number) == (0, 1)
     one.finish(mine, done(1, 0.5), [0.5])
     other.finish(yours, done(1, 0.4), [0.4])
-    assert [state_of(trial) for trial in one.study.get_trials()] == ["complete", "complete"]
+    assert [trial_state(trial) for trial in one.study.get_trials()] == ["complete", "complete"]
 
 
 def test_who_lost_its_trial_does_not_write_it_down(tmp_path: Path) -> None:
-    study = shared(tmp_path)
+    study = open_shared(tmp_path)
     claim = study.claim()
     assert claim is not None
     disown(study, 0, replace(this_process(), host="elsewhere"))
@@ -166,11 +136,11 @@ def test_who_lost_its_trial_does_not_write_it_down(tmp_path: Path) -> None:
 
 
 def test_what_was_given_back_is_taken_first_with_its_time(tmp_path: Path) -> None:
-    study = shared(tmp_path)
+    study = open_shared(tmp_path)
     claim = study.claim()
     assert claim is not None
     study.release(claim, 12.5)
-    again = shared(tmp_path).claim()
+    again = open_shared(tmp_path).claim()
     assert again is not None
     assert (again.number, again.attempt, again.seconds) == (0, 2, 12.5)
     assert again.folder == tmp_path / "trials" / "0000"
@@ -187,7 +157,7 @@ def test_what_was_given_back_is_taken_first_with_its_time(tmp_path: Path) -> Non
 def test_how_a_trial_ended_is_kept(
     result: TrialResult, state: TrialState, counted: str, tmp_path: Path
 ) -> None:
-    study = shared(tmp_path)
+    study = open_shared(tmp_path)
     claim = study.claim()
     assert claim is not None
     study.finish(claim, result, None)
@@ -200,21 +170,21 @@ def test_how_a_trial_ended_is_kept(
 
 @pytest.mark.parametrize("kind", ["journal", "sqlite"])
 def test_many_at_once_take_each_trial_once(kind: str, tmp_path: Path) -> None:
-    shared(tmp_path, kind)  # the tables are made once
-    studies = [shared(tmp_path, kind, n_trials=12, sampler=RANDOM) for _ in range(3)]
+    open_shared(tmp_path, kind)  # the tables are made once
+    studies = [open_shared(tmp_path, kind, n_trials=12, sampler=RANDOM) for _ in range(3)]
     threads = [threading.Thread(target=complete, args=(study,)) for study in studies]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    trials = shared(tmp_path, kind).study.get_trials()
+    trials = open_shared(tmp_path, kind).study.get_trials()
     assert [trial.number for trial in trials] == list(range(12))
     assert {trial.state for trial in trials} == {TrialState.COMPLETE}
     assert all(trial.user_attrs["attempts"] == 1 for trial in trials)
 
 
 def test_memory_that_ran_out_is_remembered(tmp_path: Path) -> None:
-    study = shared(tmp_path)
+    study = open_shared(tmp_path)
     claim = study.claim()
     assert claim is not None
     claim.folder.mkdir(parents=True)
@@ -222,13 +192,13 @@ def test_memory_that_ran_out_is_remembered(tmp_path: Path) -> None:
     study.retry(claim, ["data.batch_size=8"])
     assert not claim.folder.exists(), "a run with another batch cannot go on from there"
     disown(study, 0)
-    taken = shared(tmp_path).claim()
+    taken = open_shared(tmp_path).claim()
     assert taken is not None
     assert (taken.attempt, taken.oom_overrides) == (3, ["data.batch_size=8"])
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
-    url = url_of(tmp_path)
+    url = study_url(tmp_path)
     holder = (
         "import sys, time; from rnnlab.sweeps.study.storage import *\n"
         f"with study_lock({url!r}, 's')(): print('held', flush=True); time.sleep(60)"
@@ -243,12 +213,12 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_a_kill_cut_short_is_mended(tmp_path: Path) -> None:
-    study = shared(tmp_path)
+    study = open_shared(tmp_path)
     complete(study)
     journal = tmp_path / "study.journal"
     whole = journal.read_bytes()
     journal.write_bytes(whole + b'{"op_code": 4, "wor')
-    again = shared(tmp_path, n_trials=7)
+    again = open_shared(tmp_path, n_trials=7)
     complete(again)
     assert drawn(again)[:6] == drawn(study)[:6]
     assert len(drawn(again)) == 7
@@ -272,15 +242,15 @@ def test_a_process_that_waits_to_be_buried_is_dead() -> None:
 
 def test_a_process_elsewhere_is_believed_while_it_beats() -> None:
     now = [0.0]
-    watch = Watch(60.0, clock=lambda: now[0])
+    monitor = LeaseMonitor(60.0, clock=lambda: now[0])
     lease = {"host": "elsewhere", "pid": os.getpid(), "started": 0.0, "beat": 0}
-    assert not watch.is_dead(0, lease)
+    assert not monitor.is_dead(0, lease)
     now[0] = 50.0
-    assert not watch.is_dead(0, lease | {"beat": 1})
+    assert not monitor.is_dead(0, lease | {"beat": 1})
     now[0] = 105.0
-    assert not watch.is_dead(0, lease | {"beat": 1})
+    assert not monitor.is_dead(0, lease | {"beat": 1})
     now[0] = 111.0
-    assert watch.is_dead(0, lease | {"beat": 1})
+    assert monitor.is_dead(0, lease | {"beat": 1})
 
 
 @pytest.mark.parametrize("url", ["study.db", "mysql://me@host/db", "jurnal:///x"])
@@ -291,7 +261,7 @@ def test_what_is_no_storage_is_refused(url: str) -> None:
 
 def test_a_password_is_not_shown() -> None:
     url = "postgresql+nodriver://me:secret@127.0.0.1:1/db"
-    assert "secret" not in without_password(url)
+    assert "secret" not in hide_password(url)
     with pytest.raises(Exception, match="nodriver") as caught:
         open_storage(url)
     assert "secret" not in str(caught.value)
@@ -351,14 +321,14 @@ def test_a_job_is_read_as_it_was_written() -> None:
 
 def test_what_changed_is_told() -> None:
     base = {"monitor": "val/loss", "mode": "min", "data": {"seq_len": 5}, "output_dir": "a"}
-    then = define({"optimizer.lr": {"low": 1, "high": 2}}, base, ["score"], 0)
-    moved = define(
+    then = define_study({"optimizer.lr": {"low": 1, "high": 2}}, base, ["score"], 0)
+    moved = define_study(
         {"optimizer.lr": {"low": 1, "high": 2}}, base | {"output_dir": "b"}, ["score"], 0
     )
-    assert differences(then, moved) == []
+    assert find_differences(then, moved) == []
     base = base | {"data": {"seq_len": 6}}
-    now = define({"optimizer.lr": {"low": 1, "high": 3}}, base, ["score"], 0)
-    assert differences(then, now) == [
+    now = define_study({"optimizer.lr": {"low": 1, "high": 3}}, base, ["score"], 0)
+    assert find_differences(then, now) == [
         "base.data.seq_len: 5 -> 6",
         "space.optimizer.lr.high: 2 -> 3",
     ]
@@ -369,7 +339,7 @@ def test_no_pruner_prunes_nothing() -> None:
 
 
 def test_with_less_memory_it_begins_afresh_wherever_the_folder_is(tmp_path: Path) -> None:
-    study = shared(tmp_path)
+    study = open_shared(tmp_path)
     claim = study.claim()
     assert claim is not None
     study.retry(claim, ["data.batch_size=8"])  # the folder is on another machine

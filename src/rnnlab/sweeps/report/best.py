@@ -15,7 +15,8 @@ from rnnlab.sweeps.report.ranking import best_trial
 from rnnlab.sweeps.workers.messages import Job, TrialResult, result_files
 
 if TYPE_CHECKING:
-    from rnnlab.sweeps.study.open import OpenStudy, SearchSpec
+    from rnnlab.sweeps.study.definition import SearchSpec
+    from rnnlab.sweeps.study.open import OpenStudy
 
 ORIGIN = "trial.json"  # which trial it is
 

@@ -101,8 +101,8 @@ class PruningCallback(L.Callback):
         """
         import optuna
 
-        from rnnlab.sweeps.study.components import make_pruner
-        from rnnlab.sweeps.study.storage import open_storage, without_password
+        from rnnlab.sweeps.study.pruners import make_pruner
+        from rnnlab.sweeps.study.storage import hide_password, open_storage
 
         try:
             study = optuna.load_study(
@@ -113,7 +113,7 @@ class PruningCallback(L.Callback):
             )
         except KeyError as error:
             raise ConfigError(
-                f"storage={without_password(self.reporting.storage)}: on {socket.gethostname()} "
+                f"storage={hide_password(self.reporting.storage)}: on {socket.gethostname()} "
                 f"there is no study {self.reporting.study} in it. All machines of a search must "
                 "see the same storage, such as postgresql+psycopg://<user>@<host>/<database>"
             ) from error
