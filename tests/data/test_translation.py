@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -112,6 +113,41 @@ def test_a_table_of_two_columns_is_read_with_or_without_a_header(tmp_path: Path)
     other = ready(ParallelTextDataModule(path=str(headed), **settings))
     assert all_pairs(one, "train") == all_pairs(other, "train")
     assert sum(one.provenance.sizes.values()) == 40
+
+
+@pytest.mark.parametrize(
+    "extension", ["csv", "csv.gz", "jsonl", "json", "parquet", "feather", "xlsx"]
+)
+def test_a_table_of_any_format_has_a_column_for_each_language(
+    tmp_path: Path, extension: str
+) -> None:
+    pairs = [(f'a{i}, "quoted"', f"B{i}\nnext") for i in range(40)]
+    table = pd.DataFrame(pairs, columns=["en", "de"]).assign(number=7)
+    file = tmp_path / f"pairs.{extension}"
+    writers: dict[str, Any] = {
+        "csv": lambda: table.to_csv(file, index=False),
+        "json": lambda: table.to_json(file, orient="records"),
+        "jsonl": lambda: table.to_json(file, orient="records", lines=True),
+        "parquet": lambda: table.to_parquet(file),
+        "feather": lambda: table.to_feather(file),
+        "xlsx": lambda: table.to_excel(file, index=False),
+    }
+    writers[extension.split(".")[0]]()
+    settings: dict[str, Any] = {"source_language": "en", "target_language": "de"}
+    data = ready(ParallelTextDataModule(path=str(file), vocab_size=300, **settings))
+    found = [pair for split in ("train", "val", "test") for pair in all_pairs(data, split)]
+    assert sorted(found) == sorted((one, other.replace("\n", " ")) for one, other in pairs)
+    with pytest.raises(DataError, match=r"no column 'fr'.* data.source_language and data.target"):
+        ready(ParallelTextDataModule(path=str(file), source_language="fr", target_language="de"))
+
+
+def test_the_delimiter_of_a_table_of_pairs_is_a_setting(tmp_path: Path) -> None:
+    lines = ["source;target", *(f"a{i};B{i}" for i in range(40))]
+    file = write_lines(tmp_path / "pairs.csv", lines)
+    with pytest.raises(DataError, match=r"set data\.delimiter=semicolon$"):
+        ready(ParallelTextDataModule(path=str(file)))
+    data = ready(ParallelTextDataModule(path=str(file), delimiter="semicolon", vocab_size=300))
+    assert ("a0", "B0") in [p for s in ("train", "val", "test") for p in all_pairs(data, s)]
 
 
 def test_a_line_without_a_tab_is_named(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ from rnnlab.data.readers.lines import (
     Lines,
     ProgressCallback,
     TextFile,
+    describe_repairs,
     find_text_files,
-    repairs,
     with_progress,
 )
 from rnnlab.data.sources.cache import file_sha256
@@ -190,7 +190,7 @@ class LanguageModelingDataModule(PreparedDataModule):
         return Prepared(sizes, notes, facts, hashlib.sha256(digests.encode()).hexdigest())
 
     def _first_notes(self, raw: Mapping[str, Lines], found: Mapping[str, Survey]) -> list[str]:
-        notes = [note for split in raw for note in repairs(f"{split} text", raw[split])]
+        notes = [note for split in raw for note in describe_repairs(f"{split} text", raw[split])]
         if empty := sum(part.empty for part in found.values()):
             notes.append(f"{empty:,} empty lines were kept")
         return notes

@@ -15,12 +15,13 @@ from rnnlab.data.base import Split
 from rnnlab.data.loaders.buckets import BatchLoader, ShuffledOrder, SortedOrder
 from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
-from rnnlab.data.readers.files import COMPRESSIONS, check_file
+from rnnlab.data.readers.files import COMPRESSIONS, check_file, file_format
 from rnnlab.data.readers.sentence_pairs import (
     Pairs,
     read_aligned_files,
     read_pair_file,
 )
+from rnnlab.data.readers.tables import Delimiter
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.text.ragged import RaggedArray, RaggedWriter, TextStore
@@ -68,6 +69,7 @@ class ParallelTextDataModule(PreparedDataModule):
         test_fraction: share for the test, where the source has no such split.
         split_seed: of these splits; the run's seed has no say in what is evaluated.
         encoding: of the files.
+        delimiter: of the cells of a CSV file; None for comma.
         seed: of the order of the batches.
         shuffle: draw the batches anew in each epoch.
     """
@@ -94,6 +96,7 @@ class ParallelTextDataModule(PreparedDataModule):
         test_fraction: Share = 0.1,
         split_seed: NonNegativeInt = 0,
         encoding: str = "utf-8",
+        delimiter: Delimiter | None = None,
         seed: NonNegativeInt = 0,
         shuffle: bool = True,
     ) -> None:
@@ -120,7 +123,7 @@ class ParallelTextDataModule(PreparedDataModule):
         self.tokens, self.shared, self.lower = tokens, shared_vocabulary, lower
         self.seq_len, self.batch_tokens = seq_len, batch_tokens
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
-        self.split_seed, self.encoding = split_seed, encoding
+        self.split_seed, self.encoding, self.delimiter = split_seed, encoding, delimiter
 
     # Where pairs come from; a named data set adds `embedded` and `hub`.
 
@@ -132,14 +135,14 @@ class ParallelTextDataModule(PreparedDataModule):
         """See PreparedDataModule; gives "all", or "train" and perhaps "val" and "test"."""
         files = self._local_files()
         sha256 = "+".join(file_sha256(file) for members in files.values() for file in members)
-        kind = "+".join(f"{part}:{len(members)}" for part, members in files.items())
+        kind = "+".join(f"{p}:{len(m)}{file_format(m[0])}" for p, m in files.items())
         name = " and ".join(str(path) for path in (self.path, self.target_path) if path)
         known = Provenance("local", name, sha256=sha256)
         return Source(known, lambda: {part: self._pairs(*files[part]) for part in files}, kind)
 
     def _pairs(self, source: Path, target: Path | None = None) -> Pairs:
         if target is None:
-            return read_pair_file(source, self.encoding, self.languages)
+            return read_pair_file(source, self.encoding, self.languages, self.delimiter)
         return read_aligned_files(source, target, self.encoding)
 
     def _local_files(self) -> dict[str, list[Path]]:
@@ -180,7 +183,7 @@ class ParallelTextDataModule(PreparedDataModule):
         """See PreparedDataModule."""
         return {
             "vocabulary": [TOKENIZERS_VERSION, self.tokens, self.vocab_sizes, self.shared],
-            "reading": [self.encoding, self.lower, self.languages],
+            "reading": [self.encoding, self.delimiter, self.lower, self.languages],
             "splits": [self.val_fraction, self.test_fraction, self.split_seed],
         }
 

@@ -15,8 +15,8 @@ from rnnlab.data.readers.lines import (
     LineRange,
     TextFile,
     TextRows,
+    describe_repairs,
     find_text_files,
-    repairs,
     with_progress,
 )
 from rnnlab.errors import ConfigError, DataError
@@ -35,7 +35,7 @@ def text_file(
 def test_a_text_can_be_read_again_and_again(tmp_path: Path) -> None:
     lines = text_file(tmp_path, f"one\n\n{EMOJI}\n".encode())
     assert list(lines) == list(lines) == ["one\n", "\n", f"{EMOJI}\n"]
-    assert repairs("a", lines) == []
+    assert describe_repairs("a", lines) == []
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_repair_is_counted_once_however_often_it_is_read(
 ) -> None:
     lines = text_file(tmp_path, content)
     assert list(lines) == list(lines) == ["one\n", "two\n"]
-    assert repairs("a", lines) == [note]
+    assert describe_repairs("a", lines) == [note]
 
 
 @pytest.mark.parametrize("pack", [gzip, bz2, lzma])
@@ -111,7 +111,7 @@ def test_a_long_line_without_a_space_is_cut_and_counted(tmp_path: Path) -> None:
     content = "\u00e9" * PIECE_SIZE * 3  # two bytes each, so that pieces end within characters
     lines = text_file(tmp_path, f"{content}\n".encode())
     assert "".join(lines) == f"{content}\n"
-    assert repairs("a", lines)[0].startswith("a: 3 cuts in a line without a space")
+    assert describe_repairs("a", lines)[0].startswith("a: 3 cuts in a line without a space")
 
 
 @settings(max_examples=60, deadline=None)
@@ -171,14 +171,16 @@ def test_both_customs_of_naming_files_are_known(names: tuple[str, ...], tmp_path
 
 def test_a_folder_without_the_files_says_what_was_wanted_and_found(tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_text("x")
-    with pytest.raises(DataError, match=r"wanted train\.txt.*found notes\.md"):
+    with pytest.raises(DataError, match=r"expected train\.txt.*found notes\.md"):
         find_text_files(tmp_path)
 
 
 def test_two_files_of_one_split_are_one_too_many(tmp_path: Path) -> None:
     for name in ("train.txt", "wiki.train.tokens"):
         (tmp_path / name).write_text("x")
-    with pytest.raises(DataError, match=r"which is the train split, train\.txt, wiki\.train\.tok"):
+    with pytest.raises(
+        DataError, match=r"several files of the train split: train\.txt, wiki\.train\.tok"
+    ):
         find_text_files(tmp_path)
 
 

@@ -1,7 +1,7 @@
-"""A text as lines, read when they are asked for: never whole in memory.
+"""Lazy iteration over the lines of a text, which is never whole in memory.
 
-A line ends with a line break. One that is longer than a piece comes in several, of which the last
-alone has it; they are cut before a space, so that no word and no token is torn apart.
+A line ends with a line break. A long line is split into pieces, and only the last one has the line
+break. Pieces begin before a space, so that no word and no token is split.
 """
 
 import re
@@ -13,16 +13,16 @@ from pathlib import Path
 from rnnlab.data.readers.files import COMPRESSIONS, TextStream, check_file, open_text
 from rnnlab.errors import DataError
 
-PIECE_SIZE = 1 << 16  # bytes that are read at once, and characters that are kept together at most
+PIECE_SIZE = 1 << 16  # characters of the longest piece
 STEMS = {"train": "train", "val": "valid|validation|val|dev", "test": "test"}
-ENDINGS = "txt|tokens|text|raw"
+EXTENSIONS = "txt|tokens|text|raw"
 
 
 class Lines(ABC):
-    """A text that can be read again and again.
+    """Text that can be iterated over repeatedly.
 
     Attributes:
-        repairs: what was repaired in the last reading, and how often.
+        repairs: description -> number of repairs in the last iteration.
     """
 
     def __init__(self) -> None:
@@ -30,14 +30,14 @@ class Lines(ABC):
 
     @abstractmethod
     def __iter__(self) -> Iterator[str]:
-        """Lines, or pieces of long ones."""
+        """Iterate over lines, or pieces of long ones."""
 
 
 class TextRows(Lines):
-    """Texts of a table, a line each.
+    """Texts of a table, one line each.
 
     Args:
-        rows: can be read again and again; line breaks within one become spaces.
+        rows: can be iterated over repeatedly; line breaks inside a row become spaces.
     """
 
     def __init__(self, rows: Iterable[str]) -> None:
@@ -50,36 +50,35 @@ class TextRows(Lines):
 
 
 class LineRange(Lines):
-    """What begins between two places of a text.
+    """Lines of a text that begin in a range of characters.
 
     Args:
-        whole: the text.
-        start: first character.
-        end: the character behind the last; None for the end of the text.
+        text: all lines.
+        start: first character of the range.
+        end: end of the range, exclusive; None for the end of the text.
     """
 
-    def __init__(self, whole: Lines, start: int, end: int | None) -> None:
+    def __init__(self, text: Lines, start: int, end: int | None) -> None:
         super().__init__()
-        self.whole, self.start, self.end = whole, start, end
+        self.text, self.start, self.end = text, start, end
 
     def __iter__(self) -> Iterator[str]:
-        place = 0
-        for line in self.whole:
-            if self.end is not None and place >= self.end:
+        position = 0
+        for line in self.text:
+            if self.end is not None and position >= self.end:
                 return
-            if place >= self.start:
+            if position >= self.start:
                 yield line
-            place += len(line)
+            position += len(line)
 
 
 class TextFile(Lines):
-    """A text file, plain or compressed.
+    """Text file, plain or compressed; see `rnnlab.data.readers.files`.
 
-    Lines may end as on Windows, and the file may begin with a byte order mark: both are taken away
-    and counted.
+    Line ends of Windows become line breaks and a byte-order mark is dropped; both are counted.
 
     Args:
-        path: an ending .gz, .xz, .bz2, .zst or .zip says that it is compressed.
+        path: of the file.
         encoding: such as utf-8 or cp1252.
     """
 
@@ -98,24 +97,24 @@ class TextFile(Lines):
         rest = ""
         while text := stream.readline(PIECE_SIZE):
             if text.endswith("\n"):
-                yield self._ended(rest + text)
+                yield self._normalize_end(rest + text)
                 rest = ""
             else:
-                piece, rest = self._cut(rest + text)
+                piece, rest = self._split(rest + text)
                 if piece:
                     yield piece
         if rest:
             self.repairs["line break was added at the end"] += 1
             yield rest + "\n"
 
-    def _ended(self, line: str) -> str:
+    def _normalize_end(self, line: str) -> str:
         if line.endswith("\r\n"):
             self.repairs["line ends CR LF were read as LF"] += 1
             return line[:-2] + "\n"
         return line
 
-    def _cut(self, text: str) -> tuple[str, str]:
-        """What is given of a line that goes on, and what waits for the rest of it."""
+    def _split(self, text: str) -> tuple[str, str]:
+        """Return the piece to yield from an incomplete line, and the text to keep."""
         piece, space, rest = text.rpartition(" ")
         if piece:
             return piece, space + rest
@@ -126,10 +125,10 @@ class TextFile(Lines):
 
 
 def find_text_files(path: Path) -> dict[str, Path]:
-    """The files of a text: "train" alone for one file; of a folder also "val" and "test".
+    """Return the files of a text: "train" for one file; for a folder also "val" and "test".
 
-    In a folder the files are called train.txt, valid.txt (or val.txt) and test.txt, or with a
-    name in front such as ptb.train.txt or wiki.train.tokens; each may be compressed.
+    The files of a folder are called train.txt, valid.txt (or val.txt) and test.txt, or have a
+    prefix as in ptb.train.txt or wiki.train.tokens; each may be compressed.
 
     Raises:
         DataError: the folder has no train.txt, or several files of one split.
@@ -137,43 +136,45 @@ def find_text_files(path: Path) -> dict[str, Path]:
     if not path.is_dir():
         return {"train": check_file(path)}
     names = sorted(file.name for file in path.iterdir() if file.is_file())
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for split, stem in STEMS.items():
         files = [name for name in names if _is_text_file(stem, name)]
         if len(files) > 1:
-            raise DataError(f"{path}: which is the {split} split, {', '.join(files)}? Leave one")
+            raise DataError(
+                f"{path}: several files of the {split} split: {', '.join(files)}. Keep one"
+            )
         if files:
-            found[split] = path / files[0]
-    if "train" not in found:
+            paths[split] = path / files[0]
+    if "train" not in paths:
         raise DataError(
-            f"{path}: wanted train.txt, and perhaps valid.txt and test.txt (or ptb.train.txt, "
-            f"wiki.train.tokens ..., also with .gz or .xz), found {', '.join(names) or 'nothing'}"
+            f"{path}: expected train.txt, and optionally valid.txt and test.txt (or ptb.train.txt, "
+            f"wiki.train.tokens ..., also compressed), found {', '.join(names) or 'nothing'}"
         )
-    return found
+    return paths
 
 
 def _is_text_file(stem: str, name: str) -> bool:
-    packed = "|".join(re.escape(ending) for ending in sorted(COMPRESSIONS))
-    pattern = rf"([\w-]+[._-])?({stem})\.({ENDINGS})({packed})?"
+    compressions = "|".join(map(re.escape, COMPRESSIONS))
+    pattern = rf"([\w-]+[._-])?({stem})\.({EXTENSIONS})({compressions})?"
     return re.fullmatch(pattern, name, re.IGNORECASE) is not None
 
 
-def repairs(name: str, lines: Lines) -> list[str]:
-    """What was repaired in the last reading of a text, a sentence each."""
-    return [f"{name}: {count:,} {what}" for what, count in lines.repairs.items()]
+def describe_repairs(name: str, lines: Lines) -> list[str]:
+    """Return a note for each kind of repair in the last iteration over a text."""
+    return [f"{name}: {count:,} {repair}" for repair, count in lines.repairs.items()]
 
 
 ProgressCallback = Callable[[int], None]  # receives a number of characters that were read
 PROGRESS_CHARACTERS = 1 << 20  # between two updates: one per line would be slower than reading
 
 
-def with_progress(lines: Iterable[str], tick: ProgressCallback) -> Iterator[str]:
-    """The same lines, while their characters are counted."""
-    waiting = 0
+def with_progress(lines: Iterable[str], callback: ProgressCallback) -> Iterator[str]:
+    """Iterate over the lines and report the number of their characters from time to time."""
+    characters = 0
     for line in lines:
-        waiting += len(line)
-        if waiting >= PROGRESS_CHARACTERS:
-            tick(waiting)
-            waiting = 0
+        characters += len(line)
+        if characters >= PROGRESS_CHARACTERS:
+            callback(characters)
+            characters = 0
         yield line
-    tick(waiting)
+    callback(characters)

@@ -1,10 +1,11 @@
-"""Readers of sentence pairs."""
+"""Readers of sentence pairs: aligned files, tab-separated lines and tables."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnnlab.data.readers.files import read_lines
+from rnnlab.data.readers.files import file_format, read_lines
+from rnnlab.data.readers.tables import Delimiter, is_table, read_table
 from rnnlab.errors import DataError
 
 Pair = tuple[str, str]
@@ -12,11 +13,11 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Sentences and their translations, read one after the other.
+    """Sentences and their translations, read one by one.
 
     Attributes:
         name: of the file or files, for errors.
-        read: begins from the first pair; the i-th one stands in line i + 1.
+        read: returns an iterator from the first pair on.
     """
 
     name: str
@@ -24,61 +25,83 @@ class Pairs:
 
 
 def pairs_from_lists(name: str, sources: Sequence[str], targets: Sequence[str]) -> Pairs:
-    """Pairs that are in memory already."""
+    """Return pairs that are in memory already."""
     return Pairs(name, lambda: zip(sources, targets, strict=True))
 
 
 def read_aligned_files(source: Path, target: Path, encoding: str) -> Pairs:
-    """Two files; line i of one is the translation of line i of the other."""
+    """Return the pairs of two files: line i of one is the translation of line i of the other."""
 
     def read() -> Iterator[Pair]:
         sources, targets = _read_sentences(source, encoding), _read_sentences(target, encoding)
         count = 0
-        for one in sources:
-            other = next(targets, None)
-            if other is None:
-                raise _misaligned(source, target, count + 1 + _rest(sources), count)
+        for sentence in sources:
+            translation = next(targets, None)
+            if translation is None:
+                raise _misaligned(source, target, count + 1 + _count(sources), count)
             count += 1
-            yield one, other
-        if more := _rest(targets):
-            raise _misaligned(target, source, count + more, count)
+            yield sentence, translation
+        if rest := _count(targets):
+            raise _misaligned(target, source, count + rest, count)
 
     return Pairs(f"{source.name} and {target.name}", read)
 
 
-def _rest(lines: Iterator[str]) -> int:
+def _count(lines: Iterator[str]) -> int:
     return sum(1 for _ in lines)
 
 
-def _misaligned(longer: Path, shorter: Path, more: int, fewer: int) -> DataError:
+def _misaligned(longer: Path, shorter: Path, long: int, short: int) -> DataError:
     return DataError(
-        f"{longer}, line {fewer + 1}: has no partner. {longer.name} has {more:,} lines, "
-        f"{shorter.name} has {fewer:,}, and line i of one must be the translation of line i of the "
+        f"{longer}, line {short + 1}: has no partner. {longer.name} has {long:,} lines, "
+        f"{shorter.name} has {short:,}, and line i of one must be the translation of line i of the "
         "other"
     )
 
 
-def read_pair_file(file: Path, encoding: str, languages: Pair) -> Pairs:
-    """One file with source, tab, target in each line; what stands behind a second tab is left out.
+def read_pair_file(
+    file: Path, encoding: str, languages: Pair, delimiter: Delimiter | None = None
+) -> Pairs:
+    """Return the pairs of one file.
 
-    A first line that names the two languages is a header.
+    Args:
+        file: a table with a column for each language; or, with the extension .tsv or any other,
+            lines of source, tab, target and columns that are ignored, without quotes. A first line
+            that names the two languages is a header.
+        encoding: of the file.
+        languages: names of the source and the target language.
+        delimiter: of the cells of a CSV file; None for comma.
     """
+    if is_table(file) and file_format(file) != ".tsv":
+        return Pairs(file.name, lambda: _read_columns(file, encoding, languages, delimiter))
+    return Pairs(file.name, lambda: _read_tab_separated(file, encoding, languages))
 
-    def read() -> Iterator[Pair]:
-        for number, line in enumerate(_read_sentences(file, encoding), start=1):
-            cells = line.split("\t")
-            if len(cells) < 2:
-                raise DataError(
-                    f"{file}, line {number}: has no tab, but wanted are a source sentence, a tab "
-                    f"and its translation. Found {line[:60]!r}"
-                )
-            if number == 1 and tuple(cell.strip().lower() for cell in cells[:2]) == languages:
-                continue
-            yield cells[0].strip(), cells[1].strip()
 
-    return Pairs(file.name, read)
+def _read_columns(
+    file: Path, encoding: str, languages: Pair, delimiter: Delimiter | None
+) -> Iterator[Pair]:
+    settings = "data.source_language and data.target_language"
+    table = read_table(file, languages, encoding=encoding, delimiter=delimiter, settings=settings)
+    sources, targets = (map(_join_lines, table[language]) for language in languages)
+    return zip(sources, targets, strict=True)
+
+
+def _join_lines(cell: str) -> str:
+    return cell.replace("\r\n", "\n").replace("\n", " ").strip()
+
+
+def _read_tab_separated(file: Path, encoding: str, languages: Pair) -> Iterator[Pair]:
+    for number, line in enumerate(_read_sentences(file, encoding), start=1):
+        cells = [cell.strip() for cell in line.split("\t")]
+        if len(cells) < 2:
+            raise DataError(
+                f"{file}, line {number}: has no tab, but a source sentence, a tab and its "
+                f"translation are expected. Found {line[:60]!r}"
+            )
+        if number > 1 or (cells[0].lower(), cells[1].lower()) != languages:
+            yield cells[0], cells[1]
 
 
 def _read_sentences(file: Path, encoding: str) -> Iterator[str]:
-    """Iterate over the lines of a file, without the white space around them."""
+    """Iterate over the lines of a file, stripped of white space."""
     return map(str.strip, read_lines(file, encoding))

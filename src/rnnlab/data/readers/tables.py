@@ -71,7 +71,7 @@ def read_table(
     if table.empty:
         raise DataError(f"{path}: has a header but no rows")
     if is_delimited(path):
-        blank = check_rows(path, len(table.columns), encoding, sign)
+        blank = count_blank_lines(path, len(table.columns), encoding, sign)
         if blank and notes is not None:
             notes.append(f"{blank:,} empty lines of {path.name} were left out")
     names = [*columns, *(column for column in optional if column in table.columns)]
@@ -146,7 +146,7 @@ def check_delimiter(path: Path, column: str, encoding: str, sign: str) -> None:
         )
 
 
-def check_rows(path: Path, width: int, encoding: str, sign: str) -> int:
+def count_blank_lines(path: Path, width: int, encoding: str, sign: str) -> int:
     """Return the number of blank lines; check that no other row has fewer cells than the header.
 
     pandas fills a short row with empty cells, which would pass for an empty text.
