@@ -16,6 +16,7 @@ from benchmarks.runs import BareLoop, Settings, composed, left_as_found
 from rnnlab.data.base import DataModule
 from rnnlab.experiment import run as experiment
 from rnnlab.experiment.build import build_data
+from rnnlab.experiment.session import claim_folder
 from rnnlab.spec import Batch
 
 IMDB_STEPS, SINE_STEPS = 8, 25  # in a block; 25 steps stand between two logs
@@ -100,7 +101,7 @@ def compare(overrides: tuple[str, ...], steps: int, settings: Settings) -> list[
     """Seconds of blocks of steps, in the Trainer of a whole run and in the bare loop."""
     with TemporaryDirectory() as folder:
         config = composed(*overrides, f"output_dir={folder}", "trainer.limit_val_batches=1")
-        parts = experiment.build(config, experiment.claim_folder(config))
+        parts = experiment.build(config, claim_folder(config))
         show_progress(parts)
         twin = build_data(config)
         twin.setup("fit")

@@ -1,6 +1,7 @@
 """Whole runs, in this process, on data as small as it can be."""
 
 import csv
+import json
 import math
 import os
 import signal
@@ -13,14 +14,17 @@ from typing import Any
 import lightning.pytorch as L
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 import rnnlab
 from rnnlab.callbacks import DivergedError, RunStopped
+from rnnlab.commands.evaluate import evaluate
 from rnnlab.data.base import DataModule
 from rnnlab.data.datasets.synthetic.sine import SineDataModule
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.build import build_data, build_task
-from rnnlab.experiment.run import Run, check, claim_folder, run
+from rnnlab.experiment.run import Run, check, run
+from rnnlab.experiment.session import claim_folder
 from rnnlab.report.folder import RunFolder
 from tests.helpers.configs import compose, small
 
@@ -302,6 +306,76 @@ def test_a_run_that_ends_before_its_first_validation_has_no_score(tmp_path: Path
     assert math.isnan(done.score)
     assert done.report["scores"] == {}
     assert done.report["best"] is None
+
+
+def comparable(report: dict[str, Any]) -> dict[str, Any]:
+    """A report without what differs between two equal runs."""
+    return {k: v for k, v in report.items() if k not in ("seconds", "speed", "peak_memory")}
+
+
+@pytest.mark.parametrize("callbacks", [(), ("callbacks.best=null",)], ids=["best", "last"])
+def test_a_run_without_loggers_has_the_same_report(
+    callbacks: tuple[str, ...], tmp_path: Path
+) -> None:
+    with_csv = run(small("sine", tmp_path / "csv", *SETTINGS, *callbacks))
+    without = run(small("sine", tmp_path / "none", *SETTINGS, *callbacks, "logger.csv=null"))
+    assert not without.folder.metrics.exists()
+    assert comparable(without.report) == comparable(with_csv.report)
+    assert without.report["scores"]["test/mse"] > 0
+    assert without.score == without.report["scores"]["val/mse"]
+
+
+def test_the_validation_scores_of_the_report_are_those_of_the_tested_checkpoint(
+    finished: Run,
+) -> None:
+    stored = torch.load(finished.folder.best, weights_only=True)["validation_scores"]
+    reported = {k: v for k, v in finished.report["scores"].items() if k.startswith("val/")}
+    assert reported == {k: v for k, v in stored.items() if k in reported}
+    assert stored["val/targets"] == finished.report["evaluated_targets"]["val"]
+
+
+def test_a_run_without_loggers_can_be_resumed(tmp_path: Path) -> None:
+    settings = (*SETTINGS, "logger.csv=null")
+    whole = run(small("sine", tmp_path / "whole", *settings))
+    folder = stop(small("sine", tmp_path, *settings, *at("on_train_batch_start", "SIGINT", 40)))
+    resumed = run(compose(f"resume={folder.path}"))
+    assert comparable(resumed.report) == comparable(whole.report)
+
+
+# Runs of other versions.
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A finished run of the first version: other keys in its checkpoints, other class names."""
+    (tmp_path / "checkpoints").mkdir()
+    config = compose("data=sine", "model=gru")
+    config["data"]["_target_"] = "rnnlab.data.sine.SineDataModule"
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
+    report = {"status": "finished", "scores": {"test/mse": 0.1}, "git": {"commit": "a" * 40}}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    content = {"card": {"config": config, "spec": {}}, "carried": None, "state_dict": {}}
+    for name in ("best", "last"):
+        torch.save(content, tmp_path / "checkpoints" / f"{name}.ckpt")
+    return tmp_path
+
+
+def test_a_run_of_the_first_version_is_refused_with_what_to_do(old: Path) -> None:
+    message = r"older version of rnnlab \(commit a{12}\) wrote this run, in format 1.*train the run"
+    for read in (
+        lambda: run(compose(f"resume={old}")),
+        lambda: rnnlab.load(old),
+        lambda: evaluate(old),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            read()
+
+
+def test_every_file_of_a_run_names_its_format(finished: Run) -> None:
+    assert "format_version: 2" in finished.folder.config.read_text()
+    assert finished.report["format_version"] == 2
+    hyper_parameters = torch.load(finished.folder.last, weights_only=True)["hyper_parameters"]
+    assert hyper_parameters["format_version"] == 2
 
 
 # Runs that do not end well.

@@ -59,8 +59,9 @@ def evaluate(run_dir: str | Path) -> dict[str, float]:
         ConfigError: there is no finished run.
         DataError: its data is not what it was.
     """
-    from rnnlab.experiment.build import build_trainer, collect_test_predictions, quiet_libraries
+    from rnnlab.experiment.build import build_trainer, quiet_libraries
     from rnnlab.experiment.load import load_model
+    from rnnlab.experiment.predictions import collect_test_predictions
     from rnnlab.runtime.precision import choose_matmul_precision
 
     folder = finished(Path(run_dir))

@@ -1,25 +1,23 @@
-"""From a checked config to objects: data, task, model, trainer."""
+"""Construction of the objects of a run from its checked config: data, task, model, trainer."""
 
 import dataclasses
 import inspect
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
-import numpy as np
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
 from omegaconf import OmegaConf
-from torch import Tensor, distributed
-from torch.nn.functional import pad
 
 from rnnlab.callbacks import AtomicCheckpointIO
 from rnnlab.config.schema import RunConfig, TrainerConfig, locate
@@ -27,7 +25,7 @@ from rnnlab.data.base import DataModule
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.models import OptimizerConfig, RecurrentModel, ScheduleContext
 from rnnlab.spec import DataSpec
-from rnnlab.tasks import Task, TestPredictions
+from rnnlab.tasks import Task
 
 UNHELPFUL = (
     ".*does not have many workers.*",
@@ -38,24 +36,24 @@ UNHELPFUL = (
 
 
 def partial_from(component: Mapping[str, Any]) -> Any:
-    """A function that builds a component from what the run itself adds."""
+    """Return a function that builds a component from the arguments that the run adds."""
     return instantiate(dict(component), _partial_=True, _convert_="all")
 
 
 def build_data(config: RunConfig) -> DataModule:
-    """The data set; it has read nothing yet."""
+    """Build the data set; it reads nothing yet."""
     data: DataModule = partial_from(config.data)()
     return data
 
 
 def build_task(config: RunConfig, spec: DataSpec) -> Task:
-    """The task for data of these sizes."""
+    """Build the task for data of these sizes."""
     task: Task = partial_from(config.task)(spec)
     return task
 
 
 def build_model(config: RunConfig, task: Task) -> RecurrentModel:
-    """The architecture around the task, with its optimizer and schedule."""
+    """Build the architecture around the task, with its optimizer and schedule."""
     optimizer_config = OptimizerConfig(
         partial_from(config.optimizer), partial_from(config.scheduler), config.monitor, config.mode
     )
@@ -63,29 +61,37 @@ def build_model(config: RunConfig, task: Task) -> RecurrentModel:
     return model
 
 
-def instantiate_members(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The callbacks or loggers that are not switched off; those that ask for it get the folder."""
+def instantiate_callbacks(section: Mapping[str, Any], folder: Path) -> dict[str, L.Callback]:
+    """Build the callbacks that are not switched off, by their names in the config."""
+    return _instantiate_in_folder(section, folder)
+
+
+def instantiate_loggers(section: Mapping[str, Any], folder: Path) -> dict[str, Logger]:
+    """Build the loggers that are not switched off, by their names in the config."""
+    return _instantiate_in_folder(section, folder)
+
+
+def _instantiate_in_folder(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     members = {}
     for name, component in section.items():
         if component is None:
             continue
-        make = partial_from(component)
-        wants_folder = "folder" in inspect.signature(make.func).parameters
-        members[name] = make(folder=folder) if wants_folder else make()
+        factory = partial_from(component)
+        takes_folder = "folder" in inspect.signature(factory.func).parameters
+        members[name] = factory(folder=folder) if takes_folder else factory()
     return members
 
 
 def build_trainer(
     config: RunConfig, folder: Path, callbacks: list[Any], loggers: list[Any]
 ) -> L.Trainer:
-    """Lightning's Trainer with this run's folder, callbacks and loggers."""
+    """Build Lightning's Trainer with this run's folder, callbacks and loggers."""
     settings = dataclasses.asdict(config.trainer)
-    settings["max_steps"] = settings["max_steps"] or -1  # Lightning's word for no limit
+    settings["max_steps"] = settings["max_steps"] or -1  # Lightning's value for no limit
     settings["profiler"] = build_profiler(settings["profiler"], folder)
-    # With an order that is a function of the seed alone, an operation that is not deterministic on
-    # this device gets a warning, not an end.
+    # An operation without a deterministic implementation on this device warns instead of failing.
     settings["deterministic"] = "warn" if settings["deterministic"] else False
-    # What is not initialised is not read; torch would else fill each new tensor with NaN.
+    # Uninitialised memory is never read; torch would fill each new tensor with NaN.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return L.Trainer(
         **settings,
@@ -101,18 +107,18 @@ def build_trainer(
 
 
 def build_profiler(name: str | None, folder: Path) -> Any:
-    """Lightning's profiler; its table is written to profile/ in the run's folder."""
+    """Build Lightning's profiler; its table is written to profile/ in the run's folder."""
     if name is None:
         return None
-    kinds = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
-    return kinds[name](dirpath=folder / "profile", filename="profile")
+    classes = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
+    return classes[name](dirpath=folder / "profile", filename="profile")
 
 
 def dry_build(config: RunConfig) -> None:
-    """Build everything once on preview sizes, so that bad settings stop before data is read.
+    """Build everything once on preview sizes: invalid settings fail before data is read.
 
     Raises:
-        ConfigError: what a constructor refused.
+        ConfigError: a constructor refused its settings.
     """
     check_precision(config)
     with torch.random.fork_rng(devices=[]):
@@ -126,16 +132,16 @@ def dry_build(config: RunConfig) -> None:
         context = ScheduleContext(100, config.monitor, config.mode)
         _try("scheduler", partial(partial_from(config.scheduler), optimizer, context))
         quiet_libraries()
-        nowhere = Path(config.output_dir)
-        callbacks = _try("callbacks", partial(instantiate_members, config.callbacks, nowhere))
-        loggers = _try("logger", partial(instantiate_members, config.logger, nowhere))
+        output_dir = Path(config.output_dir)
+        callbacks = _try("callbacks", partial(instantiate_callbacks, config.callbacks, output_dir))
+        loggers = _try("logger", partial(instantiate_loggers, config.logger, output_dir))
         members = list(callbacks.values()), list(loggers.values())
-        _try("trainer", partial(build_trainer, config, nowhere, *members))
+        _try("trainer", partial(build_trainer, config, output_dir, *members))
 
 
-def _try(section: str, make: Any) -> Any:
+def _try(section: str, build: Callable[[], Any]) -> Any:
     try:
-        return make()
+        return build()
     except ConfigError:
         raise
     except (TypeError, ValueError, RuntimeError, MisconfigurationException) as error:
@@ -143,7 +149,7 @@ def _try(section: str, make: Any) -> Any:
 
 
 def check_pairs(config: RunConfig, data: DataModule) -> None:
-    """Groups that do not fit each other."""
+    """Raise ConfigError if data, task and monitor do not fit each other."""
     task = locate(config.task["_target_"])
     if task.name not in data.tasks:
         raise ConfigError(
@@ -180,7 +186,7 @@ def check_precision(config: RunConfig) -> None:
 
 
 def check_device(trainer: TrainerConfig) -> None:
-    """Whether this machine has what the run asks for.
+    """Check that this machine has the requested devices.
 
     Raises:
         ConfigError: it has not.
@@ -201,7 +207,7 @@ def check_device(trainer: TrainerConfig) -> None:
 
 
 def is_multirun() -> bool:
-    """Whether this is one of several jobs of `train.py -m`."""
+    """Return whether this run is one of several jobs of `train.py -m`."""
     if not HydraConfig.initialized():
         return False
     hydra: Any = HydraConfig.get()
@@ -209,47 +215,8 @@ def is_multirun() -> bool:
 
 
 def quiet_libraries() -> None:
-    """Take away what libraries say and the user cannot act on."""
+    """Suppress messages of libraries that the user cannot act on."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in UNHELPFUL:
         warnings.filterwarnings("ignore", message=message)
-
-
-def global_step(checkpoint: Path) -> int:
-    """The step that a checkpoint was written at."""
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    return int(content["global_step"])
-
-
-def collect_test_predictions(model: RecurrentModel, data: DataModule) -> TestPredictions:
-    """What was predicted on the test split, of all processes, in the order of the split."""
-    parts = model.test_predictions if model.task.stateful else gathered(model.test_predictions)
-    predictions, targets, index = (stacked(list(column)) for column in zip(*parts, strict=True))
-    model.test_predictions.clear()  # long horizons take hundreds of megabytes
-    del parts
-    order = index.argsort()
-    rows = index[order].tolist()
-    return TestPredictions(
-        predictions[order],
-        targets[order],
-        lambda i: data.example("test", int(rows[i])),
-        data.evaluation_context("test", np.array(rows)),
-    )
-
-
-def stacked(parts: list[Tensor]) -> Tensor:
-    """Batches as one; where they are of different widths, padded with zeros at the end."""
-    if parts[0].ndim == 1 or len({part.shape[1:] for part in parts}) == 1:
-        return torch.cat(parts)
-    width = max(part.shape[1] for part in parts)
-    return torch.cat([pad(part, (0, width - part.shape[1])) for part in parts])
-
-
-def gathered(members: list[Any]) -> list[Any]:
-    """The lists of all processes as one."""
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return members
-    spread: list[list[Any]] = [[] for _ in range(distributed.get_world_size())]
-    distributed.all_gather_object(spread, members)
-    return [member for part in spread for member in part]

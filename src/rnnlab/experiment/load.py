@@ -1,4 +1,4 @@
-"""From a run's folder back to its network."""
+"""Models and scores from the checkpoints of a run folder."""
 
 from pathlib import Path
 from typing import Any
@@ -9,30 +9,44 @@ from rnnlab.config.schema import parse
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.build import build_model, build_task
 from rnnlab.models import RecurrentModel
+from rnnlab.report.folder import RunFolder
 from rnnlab.spec import DataSpec
 
 
 def load_model(run_dir: str | Path, checkpoint: str = "best") -> RecurrentModel:
     """See rnnlab.load."""
-    hyper_parameters, weights = read_checkpoint(
-        Path(run_dir) / "checkpoints" / f"{checkpoint}.ckpt"
-    )
+    content = read_checkpoint(Path(run_dir) / "checkpoints" / f"{checkpoint}.ckpt")
+    hyper_parameters = content["hyper_parameters"]
     config = parse(hyper_parameters["config"])
     model = build_model(config, build_task(config, DataSpec(**hyper_parameters["spec"])))
     model.hyper_parameters = hyper_parameters
-    model.load_state_dict(weights)
+    model.load_state_dict(content["state_dict"])
     return model.eval()
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """What rebuilds the model, and its weights; plain data only.
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint; it is plain data.
 
     Raises:
-        ConfigError: there is no such file, or it was not written by a run.
+        ConfigError: there is no such file, or this version of rnnlab did not write it.
     """
     if not path.is_file():
         raise ConfigError(f"{path}: there is no such checkpoint; give the folder of a run")
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    folder = RunFolder(path.parents[1])
+    if "card" in content:  # the key of format 1
+        folder.check_format(1)
     if "hyper_parameters" not in content:
         raise ConfigError(f"{path}: was not written by a run of rnnlab")
-    return content["hyper_parameters"], content["state_dict"]
+    folder.check_format(content["hyper_parameters"].get("format_version", 1))
+    return content
+
+
+def read_validation_scores(checkpoint: Path) -> dict[str, float]:
+    """Return the scores, step and epoch of the last validation before a checkpoint was written."""
+    return dict(read_checkpoint(checkpoint)["validation_scores"])
+
+
+def read_global_step(checkpoint: Path) -> int:
+    """Return the optimizer step at which a checkpoint was written."""
+    return int(read_checkpoint(checkpoint)["global_step"])

@@ -61,6 +61,7 @@ class RecurrentModel(L.LightningModule):
 
     Attributes:
         hyper_parameters: plain values in each checkpoint; rnnlab.load rebuilds the model from them.
+        validation_scores: scores, step and epoch of the last validation, in each checkpoint.
         test_predictions: predictions, targets and rows of each test batch.
         hidden_states: stage -> the state after its last batch, for one that goes on.
     """
@@ -73,6 +74,7 @@ class RecurrentModel(L.LightningModule):
         self.val_scores = Scores(task, "val")
         self.test_scores = Scores(task, "test")
         self.hyper_parameters: dict[str, Any] = {}
+        self.validation_scores: dict[str, float] = {}
         self.hidden_states: dict[str, RecurrentState | None] = {}
         self._lr_scales: list[float] = []  # of the batches since the last step
 
@@ -194,10 +196,12 @@ class RecurrentModel(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what rebuilds the model, and the state that its training goes on from."""
         checkpoint["hyper_parameters"] = self.hyper_parameters
+        checkpoint["validation_scores"] = self.validation_scores
         checkpoint["hidden_state"] = self.hidden_states.get("train")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the state back."""
+        self.validation_scores = checkpoint["validation_scores"]
         state = checkpoint.get("hidden_state")
         self.hidden_states["train"] = state and moved(state, self.device)
 
@@ -205,7 +209,7 @@ class RecurrentModel(L.LightningModule):
         self._score(batch, self.val_scores, "val")
 
     def on_validation_epoch_end(self) -> None:
-        self._log_scores(self.val_scores)
+        self.validation_scores = self._log_scores(self.val_scores)
 
     def on_test_epoch_start(self) -> None:
         self.test_predictions.clear()
@@ -233,10 +237,11 @@ class RecurrentModel(L.LightningModule):
         scores.update(predictions, batch)
         return encoded, predictions
 
-    def _log_scores(self, scores: Scores) -> None:
+    def _log_scores(self, scores: Scores) -> dict[str, float]:
         place = {"step": self.trainer.global_step, "epoch": self.trainer.current_epoch}
-        values = {**scores.compute(), **{name: float(value) for name, value in place.items()}}
+        values: dict[str, Any] = {**scores.compute(), **{n: float(v) for n, v in place.items()}}
         self.log_dict(values, sync_dist=self.trainer.world_size > 1)
+        return {name: float(value) for name, value in values.items()}
 
     def configure_optimizers(self) -> Any:
         assert self.optimizer_config is not None, (

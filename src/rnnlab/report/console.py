@@ -9,7 +9,7 @@ from rich.table import Table
 from rnnlab.report.folder import RunFolder
 
 
-def head(report: Mapping[str, Any], folder: RunFolder, data: str) -> None:
+def header(report: Mapping[str, Any], folder: RunFolder, data: str) -> None:
     """Say what is going to be trained, on what, and where it is kept."""
     console = Console()
     model, device = report["model"], report["device"]

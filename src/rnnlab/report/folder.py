@@ -1,4 +1,4 @@
-"""The folder of a run: where everything stands, valid after a kill at any point."""
+"""The folder of a run: paths, config and report; valid after a kill at any point."""
 
 import json
 import os
@@ -13,6 +13,8 @@ from omegaconf import OmegaConf
 
 from rnnlab.errors import ConfigError
 from rnnlab.runtime.files import write_json, write_text
+
+FORMAT_VERSION = 2  # of config.yaml, report.json and checkpoints; 1 had other class names
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,12 @@ class RunFolder:
 
     @property
     def report(self) -> Path:
-        """Scores and everything that explains them."""
+        """Scores, with the facts that explain them."""
         return self.path / "report.json"
 
     @property
     def metrics(self) -> Path:
-        """All logged numbers."""
+        """Logged metrics."""
         return self.path / "metrics.csv"
 
     @property
@@ -47,15 +49,37 @@ class RunFolder:
 
     @property
     def last(self) -> Path:
-        """Checkpoint to go on from."""
+        """Checkpoint for resume."""
         return self.path / "checkpoints" / "last.ckpt"
 
     def read_config(self) -> dict[str, Any]:
-        """The config that the run was started with, plain."""
-        return dict(OmegaConf.to_container(OmegaConf.load(self.config)))  # type: ignore[arg-type]
+        """Return the config that the run was started with, as plain values.
+
+        Raises:
+            ConfigError: another version of rnnlab wrote the run.
+        """
+        plain: Any = OmegaConf.to_container(OmegaConf.load(self.config))
+        self.check_format(plain.pop("format_version", 1))
+        return dict(plain)
+
+    def check_format(self, version: int) -> None:
+        """Check the format version of a file of this run.
+
+        Raises:
+            ConfigError: this version of rnnlab cannot read it.
+        """
+        if version == FORMAT_VERSION:
+            return
+        commit = self.read_report().get("git", {}).get("commit", "")
+        writer = f" (commit {commit[:12]})" if commit else ""
+        raise ConfigError(
+            f"{self.path}: an {'older' if version < FORMAT_VERSION else 'newer'} version of rnnlab"
+            f"{writer} wrote this run, in format {version}; this one reads format "
+            f"{FORMAT_VERSION}. Use the version that wrote it, or train the run again"
+        )
 
     def read_report(self) -> dict[str, Any]:
-        """The report so far; empty before the first one was written."""
+        """Return the report so far; empty before the first one was written."""
         if not self.report.exists():
             return {}
         return dict(json.loads(self.report.read_text(encoding="utf-8")))
@@ -68,16 +92,16 @@ class RunFolder:
 def new_folder(
     output_dir: str, name: str, run_dir: str | None, plain: Mapping[str, Any]
 ) -> RunFolder:
-    """Make a run's folder and put its config there.
+    """Make a run's folder and write its config.
 
     Args:
         output_dir: folder of all runs.
-        name: of the run; a folder below.
-        run_dir: exactly this folder instead; it must be new or empty.
+        name: the run's name, a folder in output_dir.
+        run_dir: this folder instead; it must not contain a run.
         plain: the resolved config.
 
     Raises:
-        ConfigError: the folder cannot be made or written, or holds a run already.
+        ConfigError: the folder cannot be made or written, or contains a run.
     """
     stamp = f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(3)}"
     path = Path(run_dir) if run_dir else Path(output_dir) / name / stamp
@@ -88,7 +112,8 @@ def new_folder(
         )
     try:
         path.mkdir(parents=True, exist_ok=True)
-        write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(dict(plain))))
+        content = {"format_version": FORMAT_VERSION, **plain}
+        write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(content)))
     except OSError as error:
         raise ConfigError(
             f"{path}: the run's folder cannot be written ({error.strerror}). Choose another place "
@@ -98,10 +123,10 @@ def new_folder(
 
 
 def open_folder(path: str) -> RunFolder:
-    """The folder of a run that was started before.
+    """Return the folder of a run that was started before.
 
     Raises:
-        ConfigError: there is no run in it, or it cannot be written.
+        ConfigError: it contains no run, or cannot be written.
     """
     folder = RunFolder(Path(path))
     if not folder.config.is_file():

@@ -22,11 +22,6 @@ def best_row(rows: Sequence[Row], monitor: str, mode: str) -> Row | None:
     return better(validations, key=lambda row: float(row[monitor]))
 
 
-def last_row(rows: Sequence[Row], monitor: str) -> Row | None:
-    """The row of the last validation."""
-    return next((row for row in reversed(rows) if row.get(monitor)), None)
-
-
 def scores_of(row: Row | None, split: str) -> dict[str, float]:
     """The scores of one split in a row, without the count of targets and without what is undefined.
 
@@ -47,10 +42,9 @@ def place_of(row: Row | None) -> dict[str, int] | None:
     return {name: int(float(row[name])) for name in ("step", "epoch")} if row else None
 
 
-def targets_of(rows: Sequence[Row], split: str) -> int:
-    """How many targets of a split were evaluated; 0 if none was."""
-    counts = [row[f"{split}/targets"] for row in rows if row.get(f"{split}/targets")]
-    return int(float(counts[-1])) if counts else 0
+def count_targets(scores: Row, split: str) -> int:
+    """Return the number of evaluated targets of a split; 0 without an evaluation."""
+    return int(scores.get(f"{split}/targets", 0))
 
 
 def flat_baselines(

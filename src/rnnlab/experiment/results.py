@@ -1,0 +1,116 @@
+"""The results of a run: report.json and figures, written once by the first process."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnlab.experiment.parts import RunParts
+from rnnlab.report import summary
+from rnnlab.runtime.files import read_metrics
+
+if TYPE_CHECKING:
+    from rnnlab.tasks import Analysis, TestPredictions
+
+
+def write_results(
+    parts: RunParts,
+    test_scores: Mapping[str, float],
+    test_predictions: "TestPredictions | None",
+) -> None:
+    """Write the figures, then the report: a report with status finished is complete.
+
+    Args:
+        parts: the trained and tested run.
+        test_scores: what the Trainer returned for the test split; empty without a test.
+        test_predictions: None without a test.
+    """
+    task = parts.model.task
+    analysis = task.analyze(test_predictions) if test_predictions else None
+    report = make_report(parts, test_scores, analysis)
+    files: list[Path] = []
+    if test_predictions:
+        files += task.save_figures(parts.folder.path, test_predictions)
+        files += draw_internals(parts)
+        files += task.sample(parts.model, parts.folder.path, test_predictions)
+    if rows := read_metrics(parts.folder.metrics):
+        files.append(draw_learning_curves(parts, report, rows))
+    for logger in parts.trainer.loggers:
+        if hasattr(logger, "close"):
+            logger.close(report["scores"], files)
+    parts.folder.write_report(report)
+
+
+def make_report(
+    parts: RunParts, test_scores: Mapping[str, float], analysis: "Analysis | None"
+) -> dict[str, Any]:
+    """Return the report of a run that was trained and tested."""
+    from rnnlab.runtime.environment import peak_memory_mb
+
+    validation = tested_validation(parts)
+    throughput = parts.callbacks.get("throughput")
+    scores = {**summary.scores_of(validation, "val"), **summary.scores_of(test_scores, "test")}
+    targets = {"val": summary.count_targets(validation, "val")}
+    if parts.config.test:
+        targets["test"] = summary.count_targets(test_scores, "test")
+    if analysis:
+        scores |= {f"test/{name}": value for name, value in analysis.scores.items()}
+    return {
+        **parts.folder.read_report(),
+        "status": "finished",
+        "scores": scores,
+        "baselines": compute_baselines(parts, analysis),
+        "findings": list(analysis.sentences) if analysis else [],
+        "details": dict(analysis.details) if analysis else {},
+        "evaluated_targets": targets,
+        "best": summary.place_of(validation),
+        "seconds": {name: round(value, 2) for name, value in parts.seconds.items()},
+        "speed": throughput.speed() if throughput else {},
+        "peak_memory": peak_memory_mb(parts.trainer.strategy.root_device.type),
+    }
+
+
+def tested_validation(parts: RunParts) -> dict[str, float]:
+    """Return the validation scores of the checkpoint that was tested, with its step and epoch.
+
+    Without a best checkpoint (callbacks.best=null) the last weights were tested. Empty if the run
+    ended before its first validation.
+    """
+    from rnnlab.experiment.load import read_validation_scores
+
+    if parts.folder.best.exists():
+        return read_validation_scores(parts.folder.best)
+    return parts.model.validation_scores
+
+
+def compute_baselines(parts: RunParts, analysis: "Analysis | None") -> dict[str, dict[str, float]]:
+    """Return the metrics of the baselines on every evaluated split."""
+    splits = ("val", "test") if parts.config.test else ("val",)
+    evaluated = splits if parts.config.baselines else ()
+    baselines = summary.flat_baselines({split: parts.data.baselines(split) for split in evaluated})
+    if analysis:
+        for name, metrics in summary.flat_baselines({"test": analysis.baselines}).items():
+            baselines.setdefault(name, {}).update(metrics)
+    return baselines
+
+
+def draw_internals(parts: RunParts) -> list[Path]:
+    """Draw states, gates, attention and gradients; see rnnlab.analysis.internals."""
+    from rnnlab.analysis import internals
+
+    batch = parts.data.sample("test", internals.SEQUENCES, internals.STEPS)
+    return internals.draw(parts.model, batch, parts.data.input_names(), parts.folder.path)
+
+
+def draw_learning_curves(
+    parts: RunParts, report: Mapping[str, Any], rows: list[dict[str, Any]]
+) -> Path:
+    """Draw the learning curves, with the first baseline that has the monitored metric."""
+    from rnnlab.plots import tasks as plots
+
+    monitor = parts.config.monitor
+    baselines = [
+        (name, scores[monitor]) for name, scores in report["baselines"].items() if monitor in scores
+    ]
+    step = report["best"] and report["best"]["step"]
+    picture = parts.folder.path / "learning_curves.png"
+    return plots.learning_curves(rows, monitor, step, baselines[0] if baselines else None, picture)

@@ -1,0 +1,62 @@
+"""The folder of a run, claimed by its processes, and the status that its report keeps."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from rnnlab.config.schema import RunConfig
+from rnnlab.errors import ConfigError, RunPruned, RunStopped
+from rnnlab.report.folder import RunFolder, new_folder, open_folder
+from rnnlab.runtime.distributed import RUN_DIR, is_first_process, world_size
+
+FOLDER_TIMEOUT_SECONDS = 60.0  # for the folder that rank 0 makes
+
+
+def claim_folder(config: RunConfig) -> RunFolder:
+    """Return the run's folder, the same for all its processes: a new one, or the one to resume.
+
+    Raises:
+        ConfigError: the folder cannot be made or used, or the processes do not share one.
+    """
+    if config.resume:
+        return open_folder(config.resume)
+    first = is_first_process()
+    path = config.run_dir or (None if first else os.environ.get(RUN_DIR))
+    if path is None and world_size() > 1:
+        raise ConfigError(
+            "several processes were started for this run (torchrun?), and each would choose a "
+            "folder of its own: give one with run_dir=<folder>"
+        )
+    if not first:
+        return wait_for_folder(str(path))
+    return new_folder(config.output_dir, config.name, config.run_dir, asdict(config))
+
+
+def wait_for_folder(path: str) -> RunFolder:
+    """Wait for the folder that the first process of the same run makes."""
+    deadline = time.monotonic() + FOLDER_TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            return open_folder(path)
+        except ConfigError:
+            time.sleep(0.2)
+    return open_folder(path)
+
+
+@contextmanager
+def record_status(folder: RunFolder) -> Iterator[None]:
+    """Record in report.json how the run ended, unless it finished."""
+    try:
+        yield
+    except (RunStopped, KeyboardInterrupt, SystemExit):  # Lightning turns the second into the third
+        folder.write_report({**folder.read_report(), "status": "stopped"})
+        raise RunStopped(f"stopped; to go on: python train.py resume={folder.path}") from None
+    except RunPruned:
+        folder.write_report({**folder.read_report(), "status": "pruned"})
+        raise
+    except Exception as error:
+        reason = {"error": type(error).__name__, "message": str(error)}
+        folder.write_report({**folder.read_report(), "status": "failed", **reason})
+        raise
