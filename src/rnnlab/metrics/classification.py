@@ -107,6 +107,8 @@ def class_scores(probabilities: Any, targets: Any, positive: int | None = None) 
     likely = torch.as_tensor(probabilities, dtype=torch.float64)
     truths = torch.as_tensor(targets, dtype=torch.long)
     metrics = class_metrics(likely.shape[1], positive)
+    for metric in metrics.values():  # the arguments are whole: nothing to gather from other ranks
+        metric.distributed_available_fn = lambda: False
     metrics.update(likely, truths)
     loss = -likely.gather(1, truths.unsqueeze(1)).log().mean()
     values = {"loss": loss, **metrics.compute()}
