@@ -1,10 +1,15 @@
 """What travels between a data set and a task: sizes once, batches many times."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+Array = NDArray[Any]
+Ints = NDArray[np.int64]
 
 PADDING_ID, UNKNOWN_ID = 0, 1  # the first two token ids of every vocabulary
 START_ID, END_ID = 2, 3  # the next two, of vocabularies for generated or continuous text

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from rnnlab.commands import describe as showing
-from rnnlab.data.description import Description, MomentTally, in_words, random_efficiency
+from rnnlab.data.description import Description, MomentCounter, format_value, random_efficiency
 from rnnlab.errors import ConfigError
 from rnnlab.report.data_console import page
 from tests.helpers.configs import CONF, ROOT, choices, small
@@ -55,7 +55,7 @@ def test_every_data_set_can_be_described(name: str, tmp_path: Path) -> None:
             assert facts.tokens.sum() == facts.lengths.sum()
         if facts.inputs is not None:
             assert len(found.feature_names()) == len(facts.inputs.mean)
-    json.dumps(found.plain(), allow_nan=False)
+    json.dumps(found.to_dict(), allow_nan=False)
 
 
 @pytest.mark.parametrize("name", choices("data"))
@@ -65,7 +65,7 @@ def test_every_data_set_has_a_page_and_pictures(name: str, tmp_path: Path, capsy
     capsys.readouterr()  # what preparing has said
     showing.show(name, found, folder)
     printed = capsys.readouterr().out
-    assert printed.startswith(f"data     {name}: {found.kind}")
+    assert printed.startswith(f"data     {name}: {found.class_name}")
     assert found.provenance.sha256 in printed
     for split in SPLITS:
         assert f"\n{split} {found.splits[split].examples[0].row:,}\n" in printed
@@ -96,13 +96,13 @@ def test_tokens_classes_and_lengths_by_hand(tmp_path: Path) -> None:
     assert list(found.input_names) == ["<pad>", "<unk>", "a", "b"]
     assert train.tokens is not None
     assert sorted(train.lengths.tolist()) == [2, 2, 3]
-    assert train.uncut is not None
-    assert sorted(train.uncut.tolist()) == [2, 2, 4]
+    assert train.original_lengths is not None
+    assert sorted(train.original_lengths.tolist()) == [2, 2, 4]
     assert train.classes is not None
     assert train.classes.tolist() == [2, 1]
     assert val.unknown == pytest.approx(1 / 2)
     assert test.unknown == pytest.approx(2 / 3)  # "y x a" are read
-    plain = found.plain()["splits"]["train"]
+    plain = found.to_dict()["splits"]["train"]
     assert plain["classes"] == {"negative": 2, "positive": 1}
     assert plain["cut"] == pytest.approx(1 / 3)
     assert plain["steps_uncut"]["max"] == 4
@@ -110,7 +110,7 @@ def test_tokens_classes_and_lengths_by_hand(tmp_path: Path) -> None:
 
 def test_an_example_is_shown_as_it_stands_and_as_it_is_read(tmp_path: Path) -> None:
     found = described("imdb", tmp_path, **reviews(tmp_path))
-    (example,) = found.plain()["splits"]["test"]["examples"]
+    (example,) = found.to_dict()["splits"]["test"]["examples"]
     assert example == {
         "row": 0,
         "shown": {"text": "z y x a"},
@@ -124,7 +124,7 @@ def test_the_classes_of_each_step_are_counted(tmp_path: Path) -> None:
     classes = found.splits["train"].classes
     assert classes is not None
     assert classes.sum() == 100 * 3
-    example = found.plain()["splits"]["val"]["examples"][0]
+    example = found.to_dict()["splits"]["val"]["examples"][0]
     assert example["shown"]["text"].startswith(example["target"])
 
 
@@ -143,7 +143,7 @@ def test_the_numbers_of_each_variable(tmp_path: Path) -> None:
 def test_moments_are_those_of_all_pieces_together() -> None:
     values = np.random.default_rng(0).normal(1e4, 2, (300, 3)).astype(np.float32)
     values[::7, 1], values[:, 2] = np.nan, 5
-    tally = MomentTally()
+    tally = MomentCounter()
     for piece in np.split(values, [1, 50, 200]):
         tally.add(piece)
     found = tally.moments()
@@ -175,20 +175,20 @@ def test_buckets_are_counted_from_the_real_batches(tmp_path: Path) -> None:
 def test_of_a_long_split_every_nth_batch_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
-    monkeypatch.setattr("rnnlab.data.description.BATCHES_READ", 4)
+    monkeypatch.setattr("rnnlab.data.description.MAX_BATCHES", 4)
     found = described("sine", tmp_path)
     facts = found.splits["train"]
     assert facts.batches == 28
     assert facts.read_batches == 4
     assert facts.targets == 880
-    page("sine", found.plain(), [])
+    page("sine", found.to_dict(), [])
     assert "28 of 32 (4 counted)" in capsys.readouterr().out
 
 
 def test_long_texts_and_arrays_are_shortened() -> None:
-    assert in_words("x" * 1000) == "x" * 240 + " ..."
-    assert in_words(torch.arange(3.0)) == "0 1 2"
-    assert in_words(np.stack([np.arange(9), np.zeros(9)], axis=1)) == (
+    assert format_value("x" * 1000) == "x" * 240 + " ..."
+    assert format_value(torch.arange(3.0)) == "0 1 2"
+    assert format_value(np.stack([np.arange(9), np.zeros(9)], axis=1)) == (
         "0 1 2 3 ... 5 6 7 8; 0 0 0 0 ... 0 0 0 0"
     )
 
@@ -213,7 +213,7 @@ def test_the_door_shows_and_trains_nothing(tmp_path: Path) -> None:
         (["sine", "data.seq_le=3"], r"data\.seq_le: no such setting; did you mean seq_len\?"),
     ],
 )
-def test_what_is_wrong_is_said_in_words(words: list[str], message: str, tmp_path: Path) -> None:
+def test_what_is_wrong_is_said_format_value(words: list[str], message: str, tmp_path: Path) -> None:
     process = door(tmp_path, *words)
     assert process.returncode == 2
     assert not process.stdout

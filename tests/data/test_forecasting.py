@@ -12,12 +12,13 @@ import torch
 
 from rnnlab.config.schema import parse
 from rnnlab.data import forecasting, scaling
+from rnnlab.data.base import SPLITS
 from rnnlab.data.baselines.forecasting import Ridge, drift, ewma, persistence, seasonal_naive
 from rnnlab.data.calendar_features import calendar_features
 from rnnlab.data.datasets.forecasting import ett
 from rnnlab.data.datasets.forecasting.csv_series import CsvSeriesDataModule
 from rnnlab.data.datasets.forecasting.stocks import StocksDataModule
-from rnnlab.data.forecasting import SPLITS, SeriesDataModule
+from rnnlab.data.forecasting import SeriesDataModule
 from rnnlab.data.loaders.windows import Windows, first_targets
 from rnnlab.data.readers import series as series_files
 from rnnlab.data.scaling import fit_standardization

@@ -81,7 +81,7 @@ def show(name: str, described: "Description", folder: Path) -> None:
     from rnnlab.report.data_console import page
     from rnnlab.runtime.files import write_json
 
-    facts = described.plain()
+    facts = described.to_dict()
     folder.mkdir(parents=True, exist_ok=True)
     files = [*draw(described, folder), write_json(folder / "description.json", facts)]
     page(name, facts, files)
@@ -107,7 +107,7 @@ def draw_lengths(described: "Description", folder: Path) -> Path:
     from rnnlab.plots import data as data_plots
 
     known = {
-        split: data_plots.Steps(f.lengths, f.uncut, f.efficiency, f.random_efficiency)
+        split: data_plots.Steps(f.lengths, f.original_lengths, f.efficiency, f.random_efficiency)
         for split, f in described.splits.items()
     }
     return data_plots.lengths(known, folder / "lengths.png")

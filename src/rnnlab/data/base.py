@@ -1,4 +1,4 @@
-"""What every data set is: sizes, three loaders whose targets are fixed, baselines, and examples."""
+"""Base class of all data sets: sizes, loaders, baselines and examples."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -9,31 +9,30 @@ import lightning.pytorch as L
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.data.description import Description, Example, SplitFacts, count_split, middle
+from rnnlab.data.description import Description, Example, SplitFacts, count_split, middle_sequence
 from rnnlab.data.loaders.buckets import BatchLoader, ShuffledOrder, SortedOrder
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.spec import Batch, DataSpec
 
 Split = str  # train | val | test
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 class DataModule(L.LightningDataModule):
-    """Base of all data sets. The constructor reads nothing; `prepare_data` and `setup` do.
+    """Base class of all data sets. The constructor reads no data; `prepare_data` and `setup` do.
 
     Args:
         batch_size: targets in a batch, on each device.
         seed: of the order of the batches.
-        shuffle: draw the batches anew in each epoch.
+        shuffle: use a new order in each epoch.
 
     Attributes:
-        tasks: names of the tasks that its targets fit.
-        fixed_settings: settings of the base class that a data set determines itself.
-        spec: sizes, known after `setup`.
-        provenance: what was read, known after `setup`.
+        tasks: names of the tasks that fit the targets.
+        spec: sizes, set by `setup`.
+        provenance: source of the data, set by `setup`.
     """
 
     tasks: ClassVar[tuple[str, ...]]
-    fixed_settings: ClassVar[frozenset[str]] = frozenset()
     spec: DataSpec
     provenance: Provenance
 
@@ -42,63 +41,71 @@ class DataModule(L.LightningDataModule):
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
 
     def preview(self) -> DataSpec:
-        """The sizes as far as the settings tell them, to try a model before any data is read."""
+        """Return the sizes as far as the settings define them, to test a model without data."""
         raise NotImplementedError
 
     def lengths(self, split: Split) -> NDArray[Any]:
-        """Steps of the input of each target, (N,)."""
+        """Return the number of input steps of each target, (N,)."""
         raise NotImplementedError
 
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
-        """A padded batch of these targets."""
+        """Return a padded batch of some targets."""
         raise NotImplementedError
 
     def sample(self, split: Split, count: int, steps: int) -> Batch:
-        """A small batch to look at, the same whatever is tuned.
+        """Return a small batch for figures, independent of tuned settings.
 
         Args:
             split: train | val | test.
-            count: sequences at most.
-            steps: sequences as long as this are taken rather than others.
+            count: number of sequences at most.
+            steps: preferred length; the sequences closest to it are candidates.
         """
         distance = np.abs(self.lengths(split) - steps)
         count = min(count, len(distance))
-        (near,) = np.nonzero(distance <= np.partition(distance, count - 1)[count - 1])
-        return self.gather(split, near[np.linspace(0, len(near) - 1, count).astype(int)])
+        (candidates,) = np.nonzero(distance <= np.partition(distance, count - 1)[count - 1])
+        rows = candidates[np.linspace(0, len(candidates) - 1, count).astype(int)]
+        return self.gather(split, rows)
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
-        """Scores of forecasts without a network: baseline -> metric -> value."""
+        """Return the scores of predictions without a network: baseline -> metric -> value."""
         raise NotImplementedError
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
-        """What stands behind a target, to be shown beside its prediction."""
+        """Return the context of a target by name, to show it beside a prediction."""
         raise NotImplementedError
 
     def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
-        """Return what the task needs to analyze predictions of these targets, by name."""
+        """Return what the analysis needs besides the predictions of these targets, by name."""
         return {}
 
     def input_names(self) -> Sequence[str]:
-        """Each token as people write it, by its id; or each feature of a step. May be empty."""
+        """Return the text of each token by its id, or the name of each feature. May be empty."""
         return ()
 
     def output_names(self) -> Sequence[str]:
-        """Each token to be predicted as people write it, by its id. May be empty."""
+        """Return the text of each target token by its id. May be empty."""
         return ()
 
-    def uncut_lengths(self, split: Split) -> NDArray[Any] | None:
-        """Steps of each input before anything was cut, (N,); None where nothing is."""
+    def original_lengths(self, split: Split) -> NDArray[Any] | None:
+        """Return the length of each input before truncation, (N,); None without truncation."""
         return None
 
     def describe(self) -> Description:
-        """What there is to know of the data without training; see rnnlab.data.description."""
+        """Return facts of the data that need no training; see rnnlab.data.description."""
         splits: dict[Split, SplitFacts] = {}
         for split, loader in self._loaders().items():
-            tally, kept = count_split(loader, self.spec)
-            known = tally.facts(loader, self.provenance.sizes[split], self.batch_size)
-            found = [middle(batch, self.spec) for batch in kept]
-            examples = [Example(row, self.example(split, row), *rest) for row, *rest in found]
-            splits[split] = SplitFacts(**known, uncut=self.uncut_lengths(split), examples=examples)
+            counter, batches = count_split(loader, self.spec)
+            sequences = [middle_sequence(batch, self.spec) for batch in batches]
+            splits[split] = counter.facts(
+                targets=self.provenance.sizes[split],
+                batches=len(loader),
+                batch_size=self.batch_size,
+                original_lengths=self.original_lengths(split),
+                examples=[
+                    Example(row, self.example(split, row), inputs, target)
+                    for row, inputs, target in sequences
+                ],
+            )
         return Description(
             type(self).__name__,
             self.tasks,
@@ -117,24 +124,24 @@ class DataModule(L.LightningDataModule):
         }
 
     def save_processor(self, folder: Path) -> None:
-        """Leave in a run's folder what is needed to read new inputs; numbers need nothing."""
+        """Write the files that are needed to read new inputs into a run folder."""
 
     def train_dataloader(self) -> BatchLoader:
-        """Random batches of similar length, anew in each epoch."""
+        """Return random batches of sequences of similar length, in a new order in each epoch."""
         lengths = self.lengths("train")
         order = ShuffledOrder(lengths, self.batch_size, self.seed, self.shuffle)
         return self._loader("train", order, training=True)
 
     def val_dataloader(self) -> BatchLoader:
-        """Every validation target once."""
+        """Return batches with every validation target once."""
         return self._loader("val", SortedOrder(self.lengths("val"), self.batch_size))
 
     def test_dataloader(self) -> BatchLoader:
-        """Every test target once."""
+        """Return batches with every test target once."""
         return self._loader("test", SortedOrder(self.lengths("test"), self.batch_size))
 
     def predict_dataloader(self) -> BatchLoader:
-        """The test targets; `Batch.rows` says which target an output is of."""
+        """Return the test batches; `Batch.rows` is the position of each target."""
         return self.test_dataloader()
 
     def _loader(

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
-from rnnlab.data.base import Split
+from rnnlab.data.base import SPLITS, Split
 from rnnlab.data.baselines.forecasting import (
     Array,
     Forecast,
@@ -38,8 +38,6 @@ from rnnlab.data.sources.provenance import SourceName
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.metrics.forecasting import errors_by_step, in_pieces
 from rnnlab.spec import Batch, DataSpec, Units
-
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 class SeriesVariables(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
-from rnnlab.data.base import Split
+from rnnlab.data.base import SPLITS, Split
 from rnnlab.data.baselines.ngrams import Bigram, count_tokens, mean_loss, unigram
 from rnnlab.data.loaders.streams import (
     EVAL_STEPS,
@@ -41,7 +41,6 @@ from rnnlab.errors import ConfigError, DataError
 from rnnlab.runtime.files import write_text
 from rnnlab.spec import Batch, DataSpec
 
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 HELD_OUT: tuple[Split, ...] = ("val", "test")
 CONTEXT = 15  # tokens shown before a target
 

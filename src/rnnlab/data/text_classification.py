@@ -11,7 +11,7 @@ from annotated_types import Ge
 from numpy.typing import NDArray
 
 from rnnlab.config.types import Fraction, NonNegativeInt, PositiveInt, Share
-from rnnlab.data.base import Split
+from rnnlab.data.base import SPLITS, Split
 from rnnlab.data.baselines.linear import (
     LINEAR_VERSION,
     MAX_LINEAR_CLASSES,
@@ -58,8 +58,6 @@ from rnnlab.errors import ConfigError, DataError, did_you_mean
 from rnnlab.metrics.classification import class_scores
 from rnnlab.runtime.files import write_text
 from rnnlab.spec import Batch, DataSpec
-
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 class TextClassificationDataModule(PreparedDataModule):
@@ -372,7 +370,7 @@ class TextClassificationDataModule(PreparedDataModule):
         vocabulary = Vocabulary.load(self.folder / "vocabulary.json")
         return vocabulary.tokens[NUM_CLASSIFICATION_SPECIALS : self.vocab_size]
 
-    def uncut_lengths(self, split: Split) -> NDArray[Any]:
+    def original_lengths(self, split: Split) -> NDArray[Any]:
         """Tokens of each whole text, (N,)."""
         return self.tokens[split].lengths
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
-from rnnlab.data.base import Split
+from rnnlab.data.base import SPLITS, Split
 from rnnlab.data.loaders.buckets import BatchLoader, ShuffledOrder, SortedOrder
 from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
@@ -31,7 +31,6 @@ from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES, Vocabulary
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, Batch, DataSpec
 
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 SIDES = ("source", "target")
 CHUNK = 5_000  # pairs that are in memory at once
 # A word is one piece wherever it stands, also where no space is before it.

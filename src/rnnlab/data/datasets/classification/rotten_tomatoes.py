@@ -7,7 +7,7 @@ from rnnlab.data.text.labelled_texts import read_hub
 from rnnlab.data.text_classification import TextClassificationDataModule
 
 HUB_NAME = "cornell-movie-review-data/rotten_tomatoes"
-SPLITS = {"train": "train", "val": "validation", "test": "test"}
+HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 
 class RottenTomatoesDataModule(TextClassificationDataModule):
@@ -28,4 +28,4 @@ class RottenTomatoesDataModule(TextClassificationDataModule):
 
     def hub(self) -> Source:
         """See PreparedDataModule."""
-        return Source(Provenance("hub", HUB_NAME), lambda: read_hub(HUB_NAME, SPLITS))
+        return Source(Provenance("hub", HUB_NAME), lambda: read_hub(HUB_NAME, HUB_SPLITS))

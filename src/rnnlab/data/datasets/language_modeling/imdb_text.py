@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.config.types import NonNegativeInt
+from rnnlab.data.base import SPLITS
 from rnnlab.data.datasets.classification.imdb import IMDBDataModule
-from rnnlab.data.language_modeling import HELD_OUT, SPLITS, LanguageModelingDataModule
+from rnnlab.data.language_modeling import HELD_OUT, LanguageModelingDataModule
 from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, Source
 from rnnlab.data.readers.lines import Lines, TextRows
