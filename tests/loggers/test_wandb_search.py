@@ -5,7 +5,7 @@ import pytest
 
 from rnnlab.loggers.wandb_search import history_rows, log_search
 from rnnlab.runtime.files import write_json
-from rnnlab.sweeps.report.wandb_summary import log_end
+from rnnlab.sweeps.report.wandb_summary import log_outcome
 from tests.helpers.wandb_file import items, records
 from tests.loggers.test_wandb import files_of, merged, picture, read, written
 from tests.loggers.test_wandb import own_wandb as own_wandb  # a fixture
@@ -109,14 +109,14 @@ def test_a_search_is_logged_where_its_trials_are(folder: Path) -> None:
     picture(folder / "report" / "history.png")
     write_json(folder / "summary.json", a_summary([0.5, 0.25]))
     csv = {"_target_": "rnnlab.loggers.CSVLogger"}
-    assert not log_end({"logger": {"csv": csv}}, folder, "sine", "abc")
+    assert not log_outcome({"logger": {"csv": csv}}, folder, "sine", "abc")
     assert not (folder / "wandb").exists()
 
     wandb = {"_target_": "rnnlab.loggers.WandbLogger", "mode": "offline", "project": "lab"}
     own = {"name": "sine-0", "group": "other", "tags": [], "id": None}
     base = {"logger": {"csv": csv, "none": None, "wandb": {**wandb, **own}}}
-    assert log_end(base, folder, "sine", "abc")
-    assert not log_end(base, folder, "sine", "abc")
+    assert log_outcome(base, folder, "sine", "abc")
+    assert not log_outcome(base, folder, "sine", "abc")
     found = read(folder)
     (run,) = (record.run for record in found if record.HasField("run"))
     assert (run.run_id, run.run_group, run.project) == ("sine-abc-search", "sine", "lab")

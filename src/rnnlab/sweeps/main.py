@@ -326,4 +326,4 @@ def log_to_wandb(spec: "SearchSpec", study: "OpenStudy") -> None:
     from rnnlab.sweeps.report import wandb_summary
 
     token = study.optuna_study.user_attrs["token"]
-    wandb_summary.log_end(spec.base, study.folder, study.name, token)
+    wandb_summary.log_outcome(spec.base, study.folder, study.name, token)

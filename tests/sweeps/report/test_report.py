@@ -18,7 +18,7 @@ from rich.console import Console
 from rnnlab.metrics.significance import Repeated, compare_repeats, seeds_needed, sign_flip_p
 from rnnlab.plots.figures import save
 from rnnlab.sweeps.report.importance import setting_importance
-from rnnlab.sweeps.report.page import Page, Section, write_page
+from rnnlab.sweeps.report.page import Page, Section, write_search_page
 from rnnlab.sweeps.report.plots.parallel import score_colours
 from rnnlab.sweeps.report.plots.slices import FIRST_SETTINGS, order_dimensions
 from rnnlab.sweeps.report.ranking import best_trial, compare_configurations, pareto_front
@@ -162,7 +162,7 @@ def test_a_hostile_message_stays_text(tmp_path: Path) -> None:
     long = {f"{bad}{i}": bad for i in range(20)}
     settings = {bad: {bad: bad}, "long": long, "space": {bad: bad}}
     page = Page(search, bad, settings, [Section(bad, bad, figure)], {bad: bad})
-    text = write_page(page, tmp_path / "report.html").read_text()
+    text = write_search_page(page, tmp_path / "report.html").read_text()
     assert text.count("<summary>") == 2, "the long setting and the failure"
     assert "<script>alert" not in text
     assert not Elements(text).open

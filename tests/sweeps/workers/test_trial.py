@@ -12,6 +12,7 @@ import optuna
 import pytest
 import torch
 
+from rnnlab.errors import ConfigError
 from rnnlab.models import RecurrentModel
 from rnnlab.report.folder import RunFolder
 from rnnlab.sweeps.study.storage import open_storage
@@ -42,7 +43,7 @@ def study_of(folder: Path, pruner: dict | None = None, **asked: Any) -> tuple[An
 
 
 def do(made: Job) -> TrialResult:
-    result = trials.run_job(made, CONF)
+    result = trials.execute_job(made, CONF)
     assert load_result(Path(made.folder), made.attempt) == result, "what is said is written down"
     return result
 
@@ -244,3 +245,17 @@ def test_a_machine_that_does_not_see_the_storage_says_so(tmp_path: Path) -> None
     result = do(job(tmp_path, reporting=elsewhere))
     assert (result.state, result.failure) == ("failed", "config")
     assert "All machines of a search must see the same storage" in result.message
+
+
+def test_a_trial_without_a_csv_file_has_a_score(tmp_path: Path) -> None:
+    result = do(job(tmp_path, "logger.csv=null", "trainer.max_epochs=1"))
+    assert result.state == "complete"
+    assert result.scores["score"] > 0
+
+
+def test_validations_without_a_finite_score_are_infeasible(tmp_path: Path) -> None:
+    report = {"monitor": "val/mse", "evaluated_targets": {"val": 7}}
+    result = trials.result_without_score(job(tmp_path), report)
+    assert (result.state, result.failure) == ("infeasible", "diverged")
+    with pytest.raises(ConfigError, match=r"val/mse: was never logged"):
+        trials.result_without_score(job(tmp_path), {**report, "evaluated_targets": {"val": 0}})

@@ -1,4 +1,4 @@
-"""best/: the folder of the best trial, which alone is scored on the test split."""
+"""Folder best/: the run of the best trial, the only one scored on the test split."""
 
 import shutil
 from collections.abc import Callable
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from rnnlab.sweeps.study.definition import SearchSpec
     from rnnlab.sweeps.study.open import OpenStudy
 
-ORIGIN = "trial.json"  # which trial it is
+ORIGIN_FILE = "trial.json"  # number of the trial, and token of its study
 
 
-def test_best(spec: "SearchSpec", study: "OpenStudy", do: Callable[[Job], TrialResult]) -> None:
-    """Copy the best trial, go on with its run where it ended, and let it be tested.
+def test_best(spec: "SearchSpec", study: "OpenStudy", run: Callable[[Job], TrialResult]) -> None:
+    """Copy the best trial to best/, and resume the copy, which scores it on the test split.
 
-    During the search no trial reads the test split: a search that looks at it has no honest score
-    left to give.
+    No trial reads the test split during a search: after choosing by it, there would be no unbiased
+    score left.
 
     Args:
         spec: of the search.
-        study: its study.
-        do: does a job and waits for the result.
+        study: of the search.
+        run: runs a job and returns its result.
 
     Raises:
         ConfigError: the test failed.
@@ -43,38 +43,39 @@ def test_best(spec: "SearchSpec", study: "OpenStudy", do: Callable[[Job], TrialR
         origin = {"number": best.number, "token": study.optuna_study.user_attrs["token"]}
         if RunFolder(target).config.exists() and origin == read_origin(target):
             return
-        unfinished = copied(study.folder / "trials" / f"{best.number:04}", spec)
-        job = Job(str(unfinished), 1, devices=spec.devices)
-        result = do(job)
+        copy = copy_trial(study.folder / "trials" / f"{best.number:04}", spec)
+        result = run(Job(str(copy), 1, devices=spec.devices))
         if result.failure or result.state != "complete":
             raise ConfigError(f"best/: trial {best.number} cannot be tested: {result.message}")
-        write_json(unfinished / ORIGIN, origin)
+        write_json(copy / ORIGIN_FILE, origin)
         shutil.rmtree(target, ignore_errors=True)
-        unfinished.rename(target)
+        copy.rename(target)
 
 
 def read_origin(folder: Path) -> Any:
-    """Which trial a best/ is of."""
-    file = folder / ORIGIN
+    """Return the origin of a folder best/; None without one."""
+    file = folder / ORIGIN_FILE
     return OmegaConf.to_container(OmegaConf.load(file)) if file.exists() else None
 
 
-def copied(trial: Path, spec: "SearchSpec") -> Path:
-    """A copy of a trial's folder whose run is not tested yet.
+def copy_trial(trial: Path, spec: "SearchSpec") -> Path:
+    """Copy the folder of a trial, with settings that test the run, and return the copy.
 
     Raises:
-        ConfigError: the folder is not here.
+        ConfigError: the folder is not on this machine.
     """
     if not RunFolder(trial).config.exists():
-        raise ConfigError(f"{trial}: the best trial was done elsewhere, and its folder is not here")
+        raise ConfigError(f"{trial}: the best trial ran elsewhere, and its folder is not here")
     copy = trial.parent.parent / "best.unfinished"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(trial, copy)
     for file in result_files(copy):
         file.unlink()
     folder = RunFolder(copy)
-    plain = folder.read_config()
-    plain |= {name: spec.base[name] for name in ("test", "baselines")}
-    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(plain)))
+    config = {
+        **folder.read_config(),
+        **{name: spec.base[name] for name in ("test", "baselines")},
+    }
+    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))
     folder.write_report({**folder.read_report(), "status": "trained"})
     return copy

@@ -56,7 +56,7 @@ class Page:
     provenance: Mapping[str, Any]
 
 
-def write_page(page: Page, path: Path) -> Path:
+def write_search_page(page: Page, path: Path) -> Path:
     """Write the page in one step."""
     search = page.search
     settings = {name: value for name, value in page.settings.items() if name != "space"}
@@ -90,25 +90,25 @@ def page_template() -> Any:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters.update(text=format_value, number=format_number)
+    environment.filters.update(text=format_setting, number=format_number)
     return environment.get_template("page.html.jinja")
 
 
-def format_value(value: Any) -> str:
+def format_setting(value: Any) -> str:
     """Return a plain value as text.
 
-    >>> format_value({"low": 0, "high": 0.01, "log": True, "step": None})
+    >>> format_setting({"low": 0, "high": 0.01, "log": True, "step": None})
     'low 0, high 0.01, log'
-    >>> format_value(["gru", "lstm"])
+    >>> format_setting(["gru", "lstm"])
     'gru, lstm'
-    >>> format_value({"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 4})
+    >>> format_setting({"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 4})
     'TPESampler, n_startup_trials 4'
     """
     if isinstance(value, Mapping):
         items = value.items()
         return ", ".join(_pair(k, v) for k, v in items if v is not None and v is not False)
     if isinstance(value, list | tuple):
-        return ", ".join(format_value(one) for one in value)
+        return ", ".join(format_setting(one) for one in value)
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     return f"{value:.6g}" if isinstance(value, float) else str(value)
@@ -117,7 +117,7 @@ def format_value(value: Any) -> str:
 def _pair(key: Any, value: Any) -> str:
     if key == "_target_":  # a class: its name is enough
         return str(value).rpartition(".")[2]
-    return str(key) if value is True else f"{key} {format_value(value)}"
+    return str(key) if value is True else f"{key} {format_setting(value)}"
 
 
 def format_number(value: float) -> str:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from rnnlab.runtime.files import write_json
 from rnnlab.sweeps.report.figures import draw_figures
 from rnnlab.sweeps.report.importance import setting_importance
-from rnnlab.sweeps.report.page import PAGE_FILE, Page, write_page
+from rnnlab.sweeps.report.page import PAGE_FILE, Page, write_search_page
 from rnnlab.sweeps.report.ranking import compare_configurations
 from rnnlab.sweeps.report.search_records import group_space, search_records
-from rnnlab.sweeps.report.summary import SUMMARY_FILE, summarize
+from rnnlab.sweeps.report.summary import SUMMARY_FILE, summarize_search
 from rnnlab.sweeps.report.table import write_table
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def write_report(
     return [
         write_table(search, folder / TABLE_FILE),
         *(section.figure for section in sections if section.figure),
-        write_page(page, folder / PAGE_FILE),
-        write_json(folder / SUMMARY_FILE, summarize(search, importance, comparison)),
+        write_search_page(page, folder / PAGE_FILE),
+        write_json(folder / SUMMARY_FILE, summarize_search(search, importance, comparison)),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The end of a search in Weights & Biases, where its trials are."""
+"""Log the outcome of a search to Weights & Biases, if its trials are logged there."""
 
 import json
 from collections.abc import Mapping
@@ -8,17 +8,17 @@ from typing import Any
 from rnnlab.sweeps.report.report import FIGURE_FOLDER
 from rnnlab.sweeps.report.summary import SUMMARY_FILE
 
-SETTINGS = ("project", "entity", "mode", "init_timeout")  # of the logger, the same for all trials
+SHARED_SETTINGS = ("project", "entity", "mode", "init_timeout")  # same for search and trials
 
 
-def log_end(base: Mapping[str, Any], folder: Path, name: str, token: str) -> bool:
-    """Log what the report says, if the trials log to W&B: once, whoever comes to the end.
+def log_outcome(base: Mapping[str, Any], folder: Path, name: str, token: str) -> bool:
+    """Log the report of a search once, whichever session ends it.
 
     Args:
-        base: the config that all trials share.
+        base: config that all trials share.
         folder: of the search, with its report.
-        name: of the search, the group of its trials.
-        token: that tells its study from others of this name.
+        name: of the search; the group of its trials.
+        token: distinguishes its study from others of this name.
 
     Returns:
         Whether anything was logged.
@@ -26,7 +26,7 @@ def log_end(base: Mapping[str, Any], folder: Path, name: str, token: str) -> boo
     Raises:
         ConfigError: mode=online, and W&B cannot be used.
     """
-    loggers = [member for member in (base.get("logger") or {}).values() if member]
+    loggers = [logger for logger in (base.get("logger") or {}).values() if logger]
     settings = next((one for one in loggers if one["_target_"].endswith("WandbLogger")), None)
     if settings is None:
         return False
@@ -35,9 +35,9 @@ def log_end(base: Mapping[str, Any], folder: Path, name: str, token: str) -> boo
 
     from rnnlab.loggers.wandb_search import log_search
 
-    same = {key: settings[key] for key in SETTINGS if key in settings}
+    options = {key: settings[key] for key in SHARED_SETTINGS if key in settings}
     identity = {"name": name, "group": name, "id": f"{name}-{token}-search"}
     summary = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
-    pictures = sorted((folder / FIGURE_FOLDER).glob("*.png"))
+    figures = sorted((folder / FIGURE_FOLDER).glob("*.png"))
     with FileLock(folder / "wandb.lock"):
-        return log_search(folder, {**same, **identity}, summary, pictures)
+        return log_search(folder, {**options, **identity}, summary, figures)

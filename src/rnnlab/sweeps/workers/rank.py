@@ -13,11 +13,11 @@ from rnnlab.sweeps.workers.worker import interrupt_on_sigterm
 
 def main(conf: Path, job_file: Path) -> int:
     """Run the job and return the exit status; on an error torchrun ends the other processes."""
-    from rnnlab.sweeps.workers.trial import run_job
+    from rnnlab.sweeps.workers.trial import execute_job
 
     interrupt_on_sigterm()
     die_with_parent()
-    result = run_job(Job.from_line(job_file.read_text(encoding="utf-8")), conf)
+    result = execute_job(Job.from_line(job_file.read_text(encoding="utf-8")), conf)
     return 0 if result.state in ("complete", "pruned") else 1
 
 

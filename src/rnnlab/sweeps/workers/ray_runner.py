@@ -154,8 +154,8 @@ class RayRunner:
             WorkerDied: it will not answer.
         """
         try:
-            done, _ = self._ray.wait([self._call], timeout=0)
-            return self._ray.get(self._call) if done else PENDING
+            answers, _ = self._ray.wait([self._call], timeout=0)
+            return self._ray.get(self._call) if answers else PENDING
         except self._ray.exceptions.RayError as error:
             self._retry_time = 0.0 if self._is_placed else time.monotonic() + RETRY_SECONDS
             self._end_actor()

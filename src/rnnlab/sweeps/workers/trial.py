@@ -13,13 +13,13 @@ from filelock import FileLock, Timeout
 from rnnlab.config.compose import compose_checked
 from rnnlab.config.keys import assign
 from rnnlab.errors import ConfigError
-from rnnlab.sweeps.workers.classify import classify, existing_config, make_result, validation_log
+from rnnlab.sweeps.workers.classify import classify, existing_config, make_result
 from rnnlab.sweeps.workers.messages import Job, TrialResult
 
 LOCK_TIMEOUT_SECONDS = 30.0  # for the process of an earlier attempt to end
 
 
-def run_job(job: Job, conf: Path) -> TrialResult:
+def execute_job(job: Job, conf: Path) -> TrialResult:
     """Run a job, and write its result to the folder, however it ends.
 
     Args:
@@ -30,7 +30,7 @@ def run_job(job: Job, conf: Path) -> TrialResult:
     # For several processes, the head of their group holds the lock.
     with nullcontext() if job.devices > 1 or job.checks else trial_lock(folder):
         try:
-            result = check_settings(job, conf) if job.checks else run_trial(job, conf)
+            result = check_overrides(job, conf) if job.checks else run_trial(job, conf)
         except (Exception, KeyboardInterrupt) as error:
             result = classify(job, error)
         finally:
@@ -56,7 +56,7 @@ def trial_lock(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def check_settings(job: Job, conf: Path) -> TrialResult:
+def check_overrides(job: Job, conf: Path) -> TrialResult:
     """Check settings against each other, as a run does before it reads data.
 
     Raises:
@@ -82,17 +82,18 @@ def run_trial(job: Job, conf: Path) -> TrialResult:
     callbacks = [PruningCallback(job.reporting, monitor)] if job.reporting else []
     run = experiment.run(settings, callbacks)
     if math.isnan(run.score):
-        return result_without_score(job, str(run.report["monitor"]))
+        return result_without_score(job, run.report)
     return make_result(job, "complete")
 
 
-def result_without_score(job: Job, monitor: str) -> TrialResult:
+def result_without_score(job: Job, report: Mapping[str, Any]) -> TrialResult:
     """Return the result of a run whose validations gave no finite score.
 
     Raises:
         ConfigError: there was no validation.
     """
-    if validation_log(job):
+    monitor = report["monitor"]
+    if report["evaluated_targets"]["val"]:
         message = f"{monitor} was no number in any validation"
         return make_result(job, "infeasible", "diverged", message)
     raise ConfigError(

@@ -41,11 +41,11 @@ def main(conf: Path) -> None:
 
 def run_line(line: str, conf: Path) -> None:
     """Run the job of a line; between two jobs the process can be interrupted, too."""
-    from rnnlab.sweeps.workers.trial import run_job
+    from rnnlab.sweeps.workers.trial import execute_job
 
     job = Job.from_line(line)
     print(f"--- {job.folder}, attempt {job.attempt}", flush=True)
-    run_job(job, conf)
+    execute_job(job, conf)
     interrupt_on_sigterm()
 
 

@@ -48,11 +48,13 @@ def _plot_objective(axis: Any, search: SearchRecord, objective: int) -> None:
     if records:
         steps = split_coordinates([*records, (search.trials[-1].number, records[-1][1])])
         axis.step(*steps, where="post", color=ORANGE, label="best so far")
-    pruned = [(t.number, search.objective_value(t, objective)) for t in search.select("pruned")]
-    _scatter_pruned(axis, pruned)
+    pruned_points = [
+        (t.number, search.objective_value(t, objective)) for t in search.select("pruned")
+    ]
+    _scatter_pruned(axis, pruned_points)
     for state, style in (("infeasible", INFEASIBLE_MARK), ("failed", FAILED_MARK)):
         scatter_at_edge(axis, [t.number for t in search.trials if t.state == state], state, style)
-    scale_y_axis(axis, [value for _, value in [*points, *pruned] if value is not None])
+    scale_y_axis(axis, [value for _, value in [*points, *pruned_points] if value is not None])
     axis.set_ylabel(objective_label(search.objectives[objective]))
     axis.legend(**LEGEND_ABOVE)
 
