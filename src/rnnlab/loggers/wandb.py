@@ -6,15 +6,12 @@ import logging
 import os
 import re
 import sys
-import threading
 import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
@@ -22,6 +19,7 @@ from lightning.pytorch.loggers.logger import Logger
 
 from rnnlab.config.types import PositiveFloat
 from rnnlab.errors import ConfigError, RunPruned, RunStopped
+from rnnlab.runtime.network import probe
 
 log = logging.getLogger(__name__)
 
@@ -336,40 +334,10 @@ def _missing_key() -> str:
 def _no_answer(seconds: float) -> str:
     """That the W&B server does not answer within this time; empty if it does."""
     url = _session().base_url
-    if _answers(f"{url}/graphql", seconds):
+    query = json.dumps({"query": "{ __typename }"}).encode()
+    if not probe(f"{url}/graphql", seconds, query):
         return ""
     return f"{url} does not answer (asked for at most {seconds:g} s)"
-
-
-def _answers(url: str, seconds: float) -> bool:
-    """Whether something speaks HTTP at this address; refusing the question is an answer too.
-
-    In a thread of its own, because name resolution has no time limit.
-    """
-    answered, ended = threading.Event(), threading.Event()
-
-    def ask() -> None:
-        if _speaks_http(url, seconds):
-            answered.set()
-        ended.set()
-
-    threading.Thread(target=ask, daemon=True).start()
-    ended.wait(seconds)
-    return answered.is_set()
-
-
-def _speaks_http(url: str, seconds: float) -> bool:
-    question = json.dumps({"query": "{ __typename }"}).encode()
-    request = Request(url, question, {"Content-Type": "application/json"})
-    try:
-        urlopen(request, timeout=seconds).close()
-    except HTTPError:
-        return True
-    except URLError as error:  # a certificate that Python does not know may be known to W&B
-        return "CERTIFICATE" in str(error.reason)
-    except OSError:
-        return False
-    return True
 
 
 def _plots(pictures: Sequence[Path]) -> dict[str, Any]:

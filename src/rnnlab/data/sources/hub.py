@@ -2,7 +2,6 @@
 
 import os
 import re
-import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.errors import DataError
+from rnnlab.runtime.network import probe
 
 PROBE_SECONDS = 2.0
 STALL_SECONDS = 30.0
@@ -19,15 +19,15 @@ REVISION = re.compile(r"[/\\]([0-9a-f]{40})[/\\]")  # in the path of a file in t
 
 
 def hub_is_reachable(seconds: float = PROBE_SECONDS) -> bool:
-    """Whether the hub answers one HTTP request within this time.
+    """Return whether the hub answers one HTTP request within this time.
 
-    Behind a proxy the probe cannot know, so it says yes; HF_HUB_OFFLINE=1 is a no.
+    True behind a proxy, where a probe is no evidence; False with HF_HUB_OFFLINE=1.
     """
     if is_offline():
         return False
     if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
         return True
-    return not hub_silence(seconds)
+    return not probe_hub(seconds)
 
 
 def is_offline() -> bool:
@@ -40,37 +40,9 @@ def hub_address() -> str:
     return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
 
 
-def hub_silence(seconds: float = PROBE_SECONDS) -> str:
-    """Why the hub does not answer one HTTP request within this time; empty if it does.
-
-    Asked in a thread, since the look-up of a name has no time limit of its own.
-    """
-    reasons = [f"no answer within {seconds:g} s"]
-
-    def attempt() -> None:
-        reasons[:] = [failure(f"{hub_address()}/", 2 * seconds)]  # the join below is the limit
-
-    asking = threading.Thread(target=attempt, daemon=True)
-    asking.start()
-    asking.join(seconds)
-    return reasons[0]
-
-
-def failure(url: str, seconds: float) -> str:
-    """Why there is no answer to a HEAD request; empty where there is one, whatever it says."""
-    from http.client import HTTPException
-    from urllib.error import HTTPError, URLError
-    from urllib.request import Request, urlopen
-
-    try:
-        urlopen(Request(url, method="HEAD"), timeout=seconds).close()
-    except HTTPError:
-        return ""
-    except URLError as error:
-        return "" if isinstance(error.reason, ssl.SSLError) else str(error.reason)
-    except (OSError, HTTPException) as error:
-        return str(error) or type(error).__name__
-    return ""
+def probe_hub(seconds: float = PROBE_SECONDS) -> str:
+    """Return why the hub does not answer within this time; empty if it does."""
+    return probe(f"{hub_address()}/", seconds)
 
 
 def load_from_hub(
@@ -90,7 +62,7 @@ def load_from_hub(
     Raises:
         DataError: it cannot be loaded; names the reason and the alternatives.
     """
-    if not is_offline() and (reason := hub_silence()):
+    if not is_offline() and (reason := probe_hub()):
         raise hub_error(name, f"{hub_address()} cannot be reached ({reason})")
     import datasets
 
