@@ -1,0 +1,179 @@
+"""Every command of README.md, docs/*.md and the headers of all YAML files, scaled down.
+
+The fast tests compose each command and build what it names; the slow ones run it on small data.
+docs/extend.md is followed literally by test_extend.py.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rnnlab.commands import generate, list_commands, translate
+from rnnlab.config.paths import split_config_dir
+from rnnlab.experiment.run import check, run
+from tests.helpers.configs import CONF, ROOT, SMALL, choices, compose
+
+PAGES = [ROOT / "README.md", *(f for f in (ROOT / "docs").glob("*.md") if f.name != "extend.md")]
+YAMLS = sorted([*CONF.rglob("*.yaml"), *(ROOT / "sweeps").rglob("*.yaml")])
+PROGRAM = r"(?:python (?:train|sweep)\.py|python -m rnnlab\.[a-z]+|rnnlab [a-z]+) ?"
+END = r"(?:   .*|\s+# .*)?"  # an explanation after the command
+LINE = re.compile(rf"^[#\s]*(?:\|\s*`)?({PROGRAM}.*?){END}$")
+QUOTED = re.compile(rf"`({PROGRAM}[^`]*)`")
+PLACEHOLDER = re.compile(r"<[^>]*>")
+REFUSED = {"model=gur"}  # examples of an error message
+OWN_DIRECTORY = ("--config-dir", "my_conf")  # of docs/commands.md
+
+
+def commands_of(file: Path) -> Iterator[str]:
+    """The commands of a page, or of the comments at the head of a YAML file."""
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if file.suffix == ".yaml" and not line.startswith("#"):
+            continue
+        yield from QUOTED.findall(line)
+        if "`" not in line and (match := LINE.match(line)):
+            yield match[1].strip()
+
+
+def words_of(command: str) -> list[str]:
+    """Everything after the program; a placeholder such as <run> is one word."""
+    plain = PLACEHOLDER.sub("PLACEHOLDER", command)
+    words = shlex.split(plain, comments=True)
+    skipped = {"python": 3 if words[1] == "-m" else 2, "rnnlab": 2}[words[0]]
+    return words[skipped:]
+
+
+def program_of(command: str) -> str:
+    """`train` for `python train.py`, `python -m rnnlab.train` and `rnnlab train`."""
+    name = re.sub(r"^(python -m rnnlab\.|python |rnnlab )", "", command).split()[0]
+    return {"data": "describe"}.get(name.removesuffix(".py"), name.removesuffix(".py"))
+
+
+COMMANDS = sorted({c for file in [*PAGES, *YAMLS] for c in commands_of(file) if "<Tab>" not in c})
+HEADERS = sorted({c for file in YAMLS for c in commands_of(file)})
+
+
+def named(program: str, commands: Sequence[str] = COMMANDS) -> list[str]:
+    return [c for c in commands if program_of(c) == program and words_of(c)]
+
+
+TRAINING = [c for c in named("train") if not {"resume=", "-sc", "--help"} & set(c.split()[2:])]
+TRAINING = [c for c in TRAINING if "resume=" not in c and "-sc" not in c and "--help" not in c]
+SEARCHES = [c for c in named("sweep") if "--help" not in c]
+
+
+@pytest.fixture(autouse=True)
+def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working directory with the files of docs/commands.md."""
+    (tmp_path / "my_conf" / "model").mkdir(parents=True)
+    (tmp_path / "my_conf" / "model" / "wide_gru.yaml").write_text("defaults: [gru]\n")
+    monkeypatch.chdir(tmp_path)
+
+
+def first_of_each(words: list[str]) -> list[str]:
+    """Of a list of runs (-m) the first one."""
+    if "-m" not in words:
+        return words
+    return [re.sub(r"=([^\[{(]*?),.*", r"=\1", word) for word in words if word != "-m"]
+
+
+def composed(command: str) -> dict[str, Any]:
+    from rnnlab.config.compose import compose as compose_in
+
+    conf, words = split_config_dir(words_of(command))
+    words = ["trainer=cpu" if w == "trainer=gpu" else w for w in first_of_each(words)]
+    return compose(*words) if conf == CONF else compose_in(conf, words)
+
+
+def test_commands_are_found_where_they_are_written() -> None:
+    assert len(TRAINING) > 50
+    assert len(SEARCHES) > 10
+    for file in YAMLS:
+        if file.parent.name in ("experiment", "debug") or file.parent.name == "sweeps":
+            assert list(commands_of(file)) or file.stem == "default", f"{file}: without a command"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_program_exists(command: str) -> None:
+    assert program_of(command) in list_commands()
+
+
+@pytest.mark.parametrize("command", TRAINING)
+def test_every_training_command_passes_the_check(command: str) -> None:
+    if REFUSED & set(words_of(command)):
+        with pytest.raises(Exception, match="gur"):
+            composed(command)
+        return
+    check(one_process(composed(command)))
+
+
+def one_process(plain: dict[str, Any]) -> dict[str, Any]:
+    """Without devices that this machine may lack; two processes: tests/experiment."""
+    plain["trainer"] |= {"devices": 1, "strategy": "auto"}
+    return plain
+
+
+@pytest.mark.parametrize("command", SEARCHES)
+def test_every_search_passes_the_check(command: str) -> None:
+    from rnnlab.sweeps.settings import read_sweep
+    from rnnlab.sweeps.study.definition import prepare
+
+    conf, words = split_config_dir(words_of(command))
+    words = ["trainer=cpu" if word.startswith("trainer=") else word for word in words]
+    words = [word for word in words if not word.startswith("trainer.devices=")]
+    sweep = read_sweep(ROOT, words)
+    spec = prepare(sweep, conf)
+    check(spec.base)
+
+
+@pytest.mark.parametrize("command", [*named("generate"), *named("translate"), *named("evaluate")])
+def test_every_command_on_a_run_has_valid_arguments(command: str) -> None:
+    words = words_of(command)
+    if words == ["--help"]:
+        return
+    if program_of(command) == "generate":
+        assert generate.arguments(words).run_dir
+    elif program_of(command) == "translate":
+        assert translate.parser().parse_args(words).run_dir
+    else:
+        assert len(words) == 1
+
+
+@pytest.mark.parametrize("command", named("describe"))
+def test_every_described_data_set_exists(command: str) -> None:
+    name = words_of(command)[0]
+    assert name in choices("data") or name == "PLACEHOLDER"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [c for c in TRAINING if not REFUSED & set(words_of(c))])
+def test_every_training_command_trains(command: str, tmp_path: Path) -> None:
+    plain = one_process(composed(command))
+    name = re.search(r"datasets\.\w+\.(\w+)\.", plain["data"]["_target_"])
+    assert name
+    data = next(n for n in SMALL if n in plain["name"]) if name[1] not in SMALL else name[1]
+    plain["data"] |= SMALL[data](tmp_path)
+    plain["model"] |= {"hidden_size": 8} if "hidden_size" in plain["model"] else {}
+    limits = dict.fromkeys(("limit_train_batches", "limit_val_batches", "limit_test_batches"), 1)
+    plain["trainer"] |= {**limits, "max_epochs": 1, "accelerator": "cpu", "precision": "32-true"}
+    assert run(plain).report["status"] == "finished"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", named("sweep", HEADERS))
+def test_every_search_of_a_header_searches(command: str, tmp_path: Path) -> None:
+    from rnnlab.sweeps.main import main
+    from rnnlab.sweeps.settings import read_sweep
+
+    words = [word for word in words_of(command) if "PLACEHOLDER" not in word]
+    sweep = read_sweep(ROOT, words)
+    data = next(w for w in sweep.base if w.startswith("data=")).removeprefix("data=")
+    settings = {**SMALL[data](tmp_path), "batch_size": 4}
+    searched = {key.lstrip("+") for key in sweep.space}
+    small = [f"++data.{k}={v}" for k, v in settings.items() if f"data.{k}" not in searched]
+    limits = [f"++trainer.limit_{split}_batches=1" for split in ("train", "val", "test")]
+    main(ROOT, [*words, *small, *limits, "trainer=cpu", "n_trials=1", "slots=1", "repeats=0"])
+    assert list(tmp_path.rglob("outputs/sweeps/*/report.html"))
