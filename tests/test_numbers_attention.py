@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import rnnlab
-from rnnlab.data.datasets.translation.numbers import spelled
+from rnnlab.data.datasets.translation.numbers import spell
 from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.experiment.run import run
 from rnnlab.models import RecurrentModel
@@ -22,12 +22,12 @@ def where_it_looked(
 
     None where the number was written wrongly.
     """
-    ids = source.encode([" " + spelled(number, "en")])[0]
+    ids = source.encode([" " + spell(number, "en")])[0]
     inputs = torch.tensor([ids])
     batch = Batch(inputs, torch.tensor([len(ids)]), inputs[:, :0], torch.arange(1))
     with torch.no_grad():
         best = model.task.search(model.encode(batch), 5)[0][0]
-    tokens, german = best.tokens.tolist(), " " + spelled(number, "de")
+    tokens, german = best.tokens.tolist(), " " + spell(number, "de")
     if target.decode(tokens) != german:
         return None
     hyphen = [source.decode([i]) for i in ids].index("-")

@@ -14,7 +14,7 @@ from rnnlab.data.datasets.translation.interface_strings import (
     read_catalogue,
 )
 from rnnlab.data.datasets.translation.multi30k import Multi30kDataModule
-from rnnlab.data.datasets.translation.numbers import NumbersDataModule, spelled
+from rnnlab.data.datasets.translation.numbers import NumbersDataModule, spell
 from rnnlab.data.loaders.buckets import BatchLoader, ShuffledOrder, SortedOrder
 from rnnlab.data.readers.files import read_lines
 from rnnlab.data.readers.sentence_pairs import read_aligned_files
@@ -218,7 +218,7 @@ def test_a_folder_without_the_files_says_what_was_wanted(tmp_path: Path) -> None
     with pytest.raises(DataError, match=r"train\.en: there is no file .* ending \.de"):
         ready(folder_data(tmp_path))
     (tmp_path / "train.en").rename(tmp_path / "other.en")
-    with pytest.raises(DataError, match=r"wanted train\.en and train\.de .* found other\.en"):
+    with pytest.raises(DataError, match=r"expected train\.en and train\.de .* found other\.en"):
         ready(folder_data(tmp_path))
 
 
@@ -412,7 +412,7 @@ def test_the_frequency_baseline_has_a_known_answer(tmp_path: Path) -> None:
     ("settings", "said"),
     [
         ({"tokens": "bpe", "vocab_size": 100}, "bpe need 260 or more"),
-        ({"shared_vocabulary": True, "target_vocab_size": 300}, "there is one vocabulary"),
+        ({"shared_vocabulary": True, "target_vocab_size": 300}, "the size of the only vocabulary"),
         ({"batch_tokens": 60}, "must be more than data.seq_len=60"),
     ],
 )
@@ -453,7 +453,7 @@ def test_multi30k_on_the_hub_has_two_languages(monkeypatch: pytest.MonkeyPatch) 
     assert data.example("val", 3) == {"text": "validation 3", "reference": "ein 1"}
     with pytest.raises(ConfigError, match=r"not de-fr .* data\.path"):
         ready(Multi30kDataModule(source="hub", target_language="fr"))
-    with pytest.raises(ConfigError, match="is the source language too"):
+    with pytest.raises(ConfigError, match="is also the source language"):
         Multi30kDataModule(source="hub", source_language="en")
 
 
@@ -477,19 +477,19 @@ def test_a_broken_catalogue_is_named(tmp_path: Path) -> None:
     for content in ("{", "[1]", json.dumps({"a": []})):
         file = tmp_path / "a.json"
         file.write_text(content)
-        with pytest.raises(DataError, match=r"a\.json: is no catalogue"):
+        with pytest.raises(DataError, match=r"a\.json: is not a catalogue"):
             list(read_catalogue(file))
 
 
 def test_numbers_are_spelled_right_and_stand_in_one_split() -> None:
-    assert spelled(21, "en") == "twenty-one"
-    assert spelled(1045, "de") == "eintausendfünfundvierzig"
+    assert spell(21, "en") == "twenty-one"
+    assert spell(1045, "de") == "eintausendfünfundvierzig"
     small: dict[str, Any] = {"largest": 99, "num_pairs": 60, "num_eval_pairs": 20}
     data = ready(NumbersDataModule(source_language="digits", **small))
     found = {split: all_pairs(data, split) for split in ("train", "val", "test")}
     assert sorted(int(n) for n, _ in together(found)) == list(range(100))
     for number, words in found["test"]:
-        assert words == spelled(int(number), "de")
+        assert words == spell(int(number), "de")
     other = ready(NumbersDataModule(source_language="digits", numbers_seed=1, **small))
     assert all_pairs(other, "test") != found["test"]
 
@@ -497,7 +497,7 @@ def test_numbers_are_spelled_right_and_stand_in_one_split() -> None:
 def test_numbers_that_do_not_exist_are_refused() -> None:
     with pytest.raises(ConfigError, match="there are only 10 numbers"):
         NumbersDataModule(largest=9, num_pairs=9, num_eval_pairs=1)
-    with pytest.raises(ConfigError, match="does not know the language 'xx'"):
+    with pytest.raises(ConfigError, match="does not support the language 'xx'"):
         ready(NumbersDataModule(target_language="xx"))
 
 

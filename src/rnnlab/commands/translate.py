@@ -73,7 +73,7 @@ class Translator:
                 f"{run_dir}: is a run of task={task.name}, which does not translate; give the "
                 "folder of one of task=translation, such as data=multi30k"
             )
-        self.task, self.before = task, data.before
+        self.task, self.before = task, data.normalize
         self.language, self.lower = data.languages[1], data.lower
         self.source, self.target = (
             Vocabulary.load(_there(Path(run_dir) / f"{side}_vocabulary.json"))

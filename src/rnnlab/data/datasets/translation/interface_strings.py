@@ -1,4 +1,4 @@
-"""What the buttons and messages of JupyterLab say, in English and in other languages."""
+"""Interface strings of JupyterLab, in English and in other languages."""
 
 import hashlib
 import json
@@ -16,14 +16,14 @@ from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import DataError
 
 LOCALES = {"de": "de-DE", "fr": "fr-FR", "es": "es-ES"}
-CONTEXT = "\x04"  # stands in a catalogue between where a string is used and the string
+CONTEXT_SEPARATOR = "\x04"  # between the context of a string and the string, in a catalogue
 
 
 class InterfaceStringsDataModule(ParallelTextDataModule):
-    """English interface strings and their translations by volunteers, from JupyterLab's packs.
+    """English interface strings of JupyterLab and their translations by volunteers.
 
-    embedded: the catalogues of the package jupyterlab-language-pack-<locale>, the first form of
-        each string. Placeholders such as %1 stand as they are; a pair is taken once.
+    embedded: the catalogues of the package jupyterlab-language-pack-<locale>, with the first form
+        of each string. Placeholders such as %1 are kept; repeated pairs are removed.
 
     Args:
         language: target language: fr (3,300 pairs) | de (1,200) | es (900), or the locale of
@@ -35,7 +35,7 @@ class InterfaceStringsDataModule(ParallelTextDataModule):
 
     available_sources = ("embedded",)
     fixed_settings = frozenset(
-        {"path", "target_path", "source_language", "target_language", "encoding"}
+        {"path", "target_path", "source_language", "target_language", "encoding", "delimiter"}
     )
 
     def __init__(
@@ -59,39 +59,40 @@ class InterfaceStringsDataModule(ParallelTextDataModule):
         distribution = f"jupyterlab-language-pack-{self.locale}"
         files = find_catalogues(distribution, self.locale.replace("-", "_"))
         sha256 = hashlib.sha256("".join(map(file_sha256, files)).encode()).hexdigest()
-        known = Provenance("embedded", distribution, package_version(distribution), sha256)
-        return Source(known, lambda: {"all": read_catalogues(distribution, files)})
+        version = package_version(distribution)
+        provenance = Provenance("embedded", distribution, version, sha256)
+        return Source(provenance, lambda: {"all": read_catalogues(distribution, files)})
 
 
 def find_catalogues(distribution: str, locale: str) -> list[Path]:
-    """The catalogues of an installed language pack, found without importing it.
+    """Return the catalogues of an installed language pack without importing it.
 
     Raises:
-        DataError: it is not installed.
+        DataError: the pack is not installed.
     """
     package = distribution.replace("-", "_")
-    one = package_file(package, f"locale/{locale}/LC_MESSAGES/jupyterlab.json")
-    return sorted(one.parent.glob("*.json"))
+    file = package_file(package, f"locale/{locale}/LC_MESSAGES/jupyterlab.json")
+    return sorted(file.parent.glob("*.json"))
 
 
 def read_catalogues(name: str, files: Sequence[Path]) -> Pairs:
-    """Every different pair of all catalogues, in their order."""
+    """Return the pairs of all catalogues in order, without repetitions."""
     pairs = dict.fromkeys(pair for file in files for pair in read_catalogue(file))
     sources, targets = zip(*pairs, strict=True)
     return pairs_from_lists(name, sources, targets)
 
 
 def read_catalogue(file: Path) -> Iterator[Pair]:
-    """The strings of one catalogue with the first form of their translation, each on one line.
+    """Iterate over the strings of a catalogue and the first form of their translations.
 
     Raises:
-        DataError: it is no such catalogue.
+        DataError: the file is not a catalogue.
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         for key, forms in content.items():
-            if key:  # the empty one holds the catalogue's header
-                source, target = key.rpartition(CONTEXT)[2], forms[0]
+            if key:  # the empty key contains the header of the catalogue
+                source, target = key.rpartition(CONTEXT_SEPARATOR)[2], forms[0]
                 yield " ".join(source.split()), " ".join(target.split())
     except (ValueError, AttributeError, LookupError) as error:
-        raise DataError(f"{file}: is no catalogue of interface strings: {error}") from error
+        raise DataError(f"{file}: is not a catalogue of interface strings: {error}") from error

@@ -1,4 +1,4 @@
-"""Multi30k: captions of pictures in several languages (Elliott et al., 2016, arXiv:1605.00459)."""
+"""Multi30k, image captions in several languages (Elliott et al., 2016, arXiv:1605.00459)."""
 
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from rnnlab.data.sources.provenance import Provenance
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import ConfigError
 
-HUB_NAME = "bentrevett/multi30k"
+MULTI30K = "bentrevett/multi30k"
 HUB_LANGUAGES = {"de", "en"}
 HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
@@ -20,10 +20,10 @@ TestSet = Literal["test_2016_flickr", "test_2017_flickr", "test_2017_mscoco"]
 
 
 class Multi30kDataModule(ParallelTextDataModule):
-    """29,000 pairs for training, 1,014 for validation, and three test sets.
+    """29,000 training pairs, 1,014 validation pairs, and three test sets.
 
     hub: German and English, with test_2016_flickr.
-    local: a folder with train.de.gz, train.en.gz, val.de.gz ..., as its makers published it, in
+    local: a folder with train.de.gz, train.en.gz, val.de.gz ..., as the authors published it, in
         German, English, French and Czech.
 
     Args:
@@ -36,7 +36,9 @@ class Multi30kDataModule(ParallelTextDataModule):
     """
 
     available_sources = ("hub", "local")
-    fixed_settings = frozenset({"target_path", "val_fraction", "test_fraction", "split_seed"})
+    fixed_settings = frozenset(
+        {"target_path", "val_fraction", "test_fraction", "split_seed", "delimiter"}
+    )
 
     def __init__(
         self,
@@ -55,7 +57,9 @@ class Multi30kDataModule(ParallelTextDataModule):
             **settings,
         )
         if source_language == target_language:
-            raise ConfigError(f"data.target_language={target_language}: is the source language too")
+            raise ConfigError(
+                f"data.target_language={target_language}: is also the source language"
+            )
         self.test_set = test_set
 
     def stems(self) -> dict[Split, tuple[str, ...]]:
@@ -64,23 +68,22 @@ class Multi30kDataModule(ParallelTextDataModule):
 
     def hub(self) -> Source:
         """See PreparedDataModule."""
-        there = set(self.languages) == HUB_LANGUAGES and self.test_set == "test_2016_flickr"
-        if not there:
+        if set(self.languages) != HUB_LANGUAGES or self.test_set != "test_2016_flickr":
             raise ConfigError(
-                f"data.source=hub: {HUB_NAME} has German and English with test_2016_flickr, not "
-                f"{'-'.join(self.languages)} with {self.test_set}; give the folder of the "
-                "published files with data.path"
+                f"data.source=hub: {MULTI30K} has German and English with test_2016_flickr, not "
+                f"{'-'.join(self.languages)} with {self.test_set}; set data.path to the "
+                "folder of the published files"
             )
-        return Source(Provenance("hub", HUB_NAME), self._read_hub)
+        return Source(Provenance("hub", MULTI30K), self._read_hub)
 
     def _read_hub(self) -> dict[str, Pairs]:
-        halves = load_from_hub(HUB_NAME, list(HUB_SPLITS.values()))
+        dataset = load_from_hub(MULTI30K, list(HUB_SPLITS.values()))
         source, target = self.languages
         return {
             split: pairs_from_lists(
-                f"{HUB_NAME} {name}",
-                [text.strip() for text in halves[name][source]],
-                [text.strip() for text in halves[name][target]],
+                f"{MULTI30K} {name}",
+                [text.strip() for text in dataset[name][source]],
+                [text.strip() for text in dataset[name][target]],
             )
             for split, name in HUB_SPLITS.items()
         }

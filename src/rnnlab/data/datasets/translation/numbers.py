@@ -1,7 +1,8 @@
-"""Numbers in the words of two languages: as many exact pairs as are wanted."""
+"""Numbers spelled in two languages: an unlimited supply of exact pairs."""
 
 import random
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt
@@ -19,11 +20,11 @@ PACKAGE = "num2words"
 
 
 class NumbersDataModule(ParallelTextDataModule):
-    """Whole numbers spelled by `num2words`; no number stands in two splits.
+    """Whole numbers spelled by `num2words`; no number is in two splits.
 
-    There is one right answer to each, so that the share of exact ones is a fair score. German says
-    the units before the tens (42 is zweiundvierzig), so that the attention must go back and forth;
-    by characters it can be seen doing so.
+    Each number has one correct translation, so the share of exact matches is a fair score. German
+    puts the units before the tens (42 is zweiundvierzig), so the attention must reorder the input;
+    with characters as tokens, its picture shows this.
 
     Args:
         source_language: digits, or a language of num2words, such as en, fr or es.
@@ -40,7 +41,16 @@ class NumbersDataModule(ParallelTextDataModule):
 
     available_sources = ("embedded",)
     fixed_settings = frozenset(
-        {"path", "target_path", "encoding", "lower", "val_fraction", "test_fraction", "split_seed"}
+        {
+            "path",
+            "target_path",
+            "encoding",
+            "lower",
+            "val_fraction",
+            "test_fraction",
+            "split_seed",
+            "delimiter",
+        }
     )
 
     def __init__(
@@ -65,56 +75,55 @@ class NumbersDataModule(ParallelTextDataModule):
             **settings,
         )
         self.sizes = {"train": num_pairs, "val": num_eval_pairs, "test": num_eval_pairs}
-        wanted = sum(self.sizes.values())
-        if wanted > largest + 1:
+        if sum(self.sizes.values()) > largest + 1:
             raise ConfigError(
-                f"data.num_pairs={num_pairs} with 2 x {num_eval_pairs} others: there are only "
-                f"{largest + 1:,} numbers up to data.largest={largest}; raise it, or ask for fewer"
+                f"data.num_pairs={num_pairs} with 2 x data.num_eval_pairs={num_eval_pairs}: there "
+                f"are only {largest + 1:,} numbers up to data.largest={largest}; raise "
+                "data.largest, or use fewer pairs"
             )
         self.largest, self.numbers_seed = largest, numbers_seed
 
     def settings(self) -> dict[str, Any]:
         """See PreparedDataModule."""
-        drawn = [self.largest, self.sizes, self.numbers_seed]
-        return {**super().settings(), "numbers": drawn}
+        numbers = [self.largest, self.sizes, self.numbers_seed]
+        return {**super().settings(), "numbers": numbers}
 
     def packaged(self) -> Source:
         """See PreparedDataModule."""
         for language in self.languages:
-            spelled(0, language)  # is it known?
-        known = Provenance("embedded", PACKAGE, package_version(PACKAGE))
-        return Source(known, self._draw)
+            spell(0, language)  # raises an error for an unknown language
+        provenance = Provenance("embedded", PACKAGE, package_version(PACKAGE))
+        return Source(provenance, self._draw)
 
     def _draw(self) -> dict[Split, Pairs]:
-        """Different numbers for each split."""
-        drawn = iter(
-            random.Random(self.numbers_seed).sample(
-                range(self.largest + 1), sum(self.sizes.values())
-            )
-        )
-        numbers = {split: [next(drawn) for _ in range(n)] for split, n in self.sizes.items()}
-        return {split: spelled_pairs(members, self.languages) for split, members in numbers.items()}
+        """Return the pairs of each split, with different numbers."""
+        total = sum(self.sizes.values())
+        numbers = iter(random.Random(self.numbers_seed).sample(range(self.largest + 1), total))
+        return {
+            split: spell_pairs(list(islice(numbers, size)), self.languages)
+            for split, size in self.sizes.items()
+        }
 
 
-def spelled_pairs(numbers: list[int], languages: Pair) -> Pairs:
-    """The numbers in two languages."""
+def spell_pairs(numbers: list[int], languages: Pair) -> Pairs:
+    """Return the numbers spelled in two languages."""
 
     def read() -> Iterator[Pair]:
         source, target = languages
-        return ((spelled(n, source), spelled(n, target)) for n in numbers)
+        return ((spell(n, source), spell(n, target)) for n in numbers)
 
     return Pairs(PACKAGE, read)
 
 
-def spelled(number: int, language: str) -> str:
-    """A number in words, or in digits.
+def spell(number: int, language: str) -> str:
+    """Spell a number in words, or in digits.
 
-    >>> spelled(42, "de"), spelled(42, "digits")
+    >>> spell(42, "de"), spell(42, "digits")
     ('zweiundvierzig', '42')
 
     Raises:
         DataError: num2words is not installed.
-        ConfigError: it does not know the language.
+        ConfigError: num2words does not support the language.
     """
     if language == DIGITS:
         return str(number)
@@ -129,6 +138,6 @@ def spelled(number: int, language: str) -> str:
         ) from error
     except NotImplementedError as error:
         raise ConfigError(
-            f"num2words does not know the language {language!r}; en, de, fr, es and digits are "
-            "among those that can be named by data.source_language and data.target_language"
+            f"num2words does not support the language {language!r}; data.source_language and "
+            "data.target_language may be en, de, fr, es or digits, for example"
         ) from error
