@@ -1,6 +1,8 @@
 """The config of a run as train.py would compose it, and small versions of every data set."""
 
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +231,11 @@ SMALL: dict[str, Callable[[Path], dict[str, Any]]] = {
 }
 
 
+@cache
+def _compose_once(*overrides: str) -> dict[str, Any]:
+    return compose(*overrides)
+
+
 def small(data: str, folder: Path, *overrides: str, **settings: Any) -> dict[str, Any]:
     """The config of a run that takes less than a second, below `folder`.
 
@@ -241,7 +248,8 @@ def small(data: str, folder: Path, *overrides: str, **settings: Any) -> dict[str
     assert data in SMALL, (
         f"conf/data/{data}.yaml is new: add small settings to SMALL in tests/helpers/configs.py"
     )
-    plain = compose(f"data={data}", "trainer=cpu", f"output_dir={folder}", *overrides)
+    plain = deepcopy(_compose_once(f"data={data}", "trainer=cpu", *overrides))
+    plain["output_dir"] = str(folder)
     plain["data"] |= SMALL[data](folder) | settings
     if plain["model"].get("hidden_size") == 128:
         plain["model"]["hidden_size"] = 8
