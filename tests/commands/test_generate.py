@@ -11,7 +11,7 @@ from torch import Tensor
 from rnnlab.commands.generate import arguments, main, written
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.run import run
-from rnnlab.layers.sampling import Rule, generate, probabilities
+from rnnlab.layers.sampling import SamplingConfig, generate, probabilities
 from tests.helpers.configs import small
 
 SCORES = torch.tensor([[0.4, 0.3, 0.2, 0.1]]).log()
@@ -19,22 +19,25 @@ rows = st.lists(st.floats(-20, 20), min_size=1, max_size=12)
 
 
 @pytest.mark.parametrize(
-    ("rule", "wanted"),
+    ("config", "wanted"),
     [
-        (Rule(), [0.4, 0.3, 0.2, 0.1]),
-        (Rule(0.0), [1.0, 0.0, 0.0, 0.0]),
-        (Rule(0.5), [16 / 30, 9 / 30, 4 / 30, 1 / 30]),
-        (Rule(top_k=2), [4 / 7, 3 / 7, 0, 0]),
-        (Rule(top_k=9), [0.4, 0.3, 0.2, 0.1]),
-        (Rule(top_p=0.69), [4 / 7, 3 / 7, 0, 0]),
-        (Rule(top_p=0.71), [4 / 9, 3 / 9, 2 / 9, 0]),
-        (Rule(top_p=1e-9), [1.0, 0.0, 0.0, 0.0]),
-        (Rule(top_k=3, top_p=0.7), [4 / 7, 3 / 7, 0, 0]),  # 4/9 + 3/9 is already more than .7
-        (Rule(never=[0]), [0, 1 / 2, 1 / 3, 1 / 6]),
+        (SamplingConfig(), [0.4, 0.3, 0.2, 0.1]),
+        (SamplingConfig(0.0), [1.0, 0.0, 0.0, 0.0]),
+        (SamplingConfig(0.5), [16 / 30, 9 / 30, 4 / 30, 1 / 30]),
+        (SamplingConfig(top_k=2), [4 / 7, 3 / 7, 0, 0]),
+        (SamplingConfig(top_k=9), [0.4, 0.3, 0.2, 0.1]),
+        (SamplingConfig(top_p=0.69), [4 / 7, 3 / 7, 0, 0]),
+        (SamplingConfig(top_p=0.71), [4 / 9, 3 / 9, 2 / 9, 0]),
+        (SamplingConfig(top_p=1e-9), [1.0, 0.0, 0.0, 0.0]),
+        (
+            SamplingConfig(top_k=3, top_p=0.7),
+            [4 / 7, 3 / 7, 0, 0],
+        ),  # 4/9 + 3/9 is already more than .7
+        (SamplingConfig(suppress_tokens=[0]), [0, 1 / 2, 1 / 3, 1 / 6]),
     ],
 )
-def test_known_chances(rule: Rule, wanted: list[float]) -> None:
-    torch.testing.assert_close(probabilities(SCORES, rule), torch.tensor([wanted]))
+def test_known_chances(config: SamplingConfig, wanted: list[float]) -> None:
+    torch.testing.assert_close(probabilities(SCORES, config), torch.tensor([wanted]))
 
 
 @given(rows, st.floats(0.01, 1), st.floats(0.05, 5))
@@ -43,7 +46,7 @@ def test_a_nucleus_has_its_mass_and_no_token_too_many(
 ) -> None:
     given_scores = torch.tensor([scores])
     shares = (given_scores.double() / temperature).softmax(1)[0]
-    kept = probabilities(given_scores, Rule(temperature, top_p=top_p))[0] > 0
+    kept = probabilities(given_scores, SamplingConfig(temperature, top_p=top_p))[0] > 0
     assert shares[kept].sum() >= top_p - 1e-9
     assert shares[kept].sum() - shares[kept].min() < top_p + 1e-9, "one less would do"
     if not kept.all():
@@ -52,7 +55,7 @@ def test_a_nucleus_has_its_mass_and_no_token_too_many(
 
 @given(rows, st.integers(1, 15))
 def test_the_most_probable_ones_are_kept(scores: list[float], top_k: int) -> None:
-    chances = probabilities(torch.tensor([scores]), Rule(top_k=top_k))[0]
+    chances = probabilities(torch.tensor([scores]), SamplingConfig(top_k=top_k))[0]
     assert (chances > 0).sum() <= top_k
     assert chances.sum().item() == pytest.approx(1, abs=1e-5)
     least = sorted(scores, reverse=True)[:top_k][-1]
@@ -68,7 +71,7 @@ def follower(tokens: Tensor, state: list[Tensor] | None) -> tuple[Tensor, list[T
 
 
 def test_each_token_is_read_once() -> None:
-    made = generate(follower, torch.zeros(2, 3, dtype=torch.long), 6, Rule(0.0))
+    made = generate(follower, torch.zeros(2, 3, dtype=torch.long), 6, SamplingConfig(0.0))
     assert made.tolist() == [[3, 4, 5, 6, 0, 1]] * 2
 
 
@@ -78,11 +81,11 @@ def test_draws_are_those_of_the_chances_and_of_the_seed_alone() -> None:
 
     before = torch.get_rng_state()
     start = torch.zeros(4000, 1, dtype=torch.long)
-    made = generate(step, start, 2, Rule(), seed=1)
+    made = generate(step, start, 2, SamplingConfig(), seed=1)
     shares = torch.bincount(made.flatten()) / made.numel()
     torch.testing.assert_close(shares, SCORES[0].exp(), atol=0.03, rtol=0)
-    assert torch.equal(made, generate(step, start, 2, Rule(), seed=1))
-    assert not torch.equal(made, generate(step, start, 2, Rule(), seed=2))
+    assert torch.equal(made, generate(step, start, 2, SamplingConfig(), seed=1))
+    assert not torch.equal(made, generate(step, start, 2, SamplingConfig(), seed=2))
     assert torch.equal(torch.get_rng_state(), before)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from rnnlab.layers.attention import ATTENTION
-from rnnlab.layers.decoder import Decoder, Memory, shifted
+from rnnlab.layers.decoder import Decoder, Memory, shift_right
 from rnnlab.layers.recurrent import RecurrentState, each_part
 from rnnlab.layers.search import Hypothesis, beam_search, greedy
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
@@ -73,7 +73,7 @@ def log_probabilities(
     tokens = torch.tensor([one + [PADDING_ID] * (width - len(one)) for one in sentences])
     rows = torch.zeros(len(tokens), dtype=torch.long)
     beginnings = each_part(state, lambda part: part.index_select(1, rows))
-    logits = decoder(shifted(tokens), memory.rows(rows), beginnings).logits
+    logits = decoder(shift_right(tokens), memory.rows(rows), beginnings).logits
     logits[:, :, [PADDING_ID, START_ID]] = -torch.inf
     logs = logits.log_softmax(dim=2).gather(2, tokens.unsqueeze(2)).squeeze(2)
     return [float(row[: len(one)].sum()) for row, one in zip(logs, sentences, strict=True)]
@@ -210,7 +210,7 @@ def test_the_weights_are_those_of_the_sentence_that_is_given(attention: str) -> 
     memory, state = encoded(decoder)
     found = beam_search(decoder, memory, state, torch.tensor([9, 9, 9]), 4)
     for i, (best,) in enumerate(found):
-        read = decoder(shifted(best.tokens.unsqueeze(0)), *of_one(memory, state, i))
+        read = decoder(shift_right(best.tokens.unsqueeze(0)), *of_one(memory, state, i))
         torch.testing.assert_close(best.weights, read.weights[0])
 
 

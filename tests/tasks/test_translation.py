@@ -12,7 +12,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.experiment.build import build_data, build_model, build_task, partial_from
 from rnnlab.experiment.run import check, run
 from rnnlab.layers.attention import ATTENTION as KINDS
-from rnnlab.layers.decoder import shifted
+from rnnlab.layers.decoder import shift_right
 from rnnlab.layers.search import greedy
 from rnnlab.metrics.language_modeling import Perplexity
 from rnnlab.models import RecurrentModel, StackedModel
@@ -95,7 +95,7 @@ def test_one_call_equals_step_by_step_with_the_true_tokens(name: str, attention:
     memory, state = task.begin(model.encode(batch))
     steps = []
     for step in range(TARGETS.shape[1]):
-        read = shifted(TARGETS)[:, step : step + 1]
+        read = shift_right(TARGETS)[:, step : step + 1]
         decoded = task.decoder(read, memory, state)
         state = decoded.state
         steps.append(decoded.logits)

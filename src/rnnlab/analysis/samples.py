@@ -4,16 +4,18 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from rnnlab.layers.sampling import Rule, Step, generate
+from rnnlab.layers.sampling import SamplingConfig, Step, generate
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
 
 Decode = Callable[[Sequence[int]], str]
 SPECIAL = (PADDING_ID, UNKNOWN_ID, START_ID)  # that a text does not have
 RULES = {
-    "greedy: always the most probable token": Rule(0.0, never=SPECIAL),
-    "temperature 0.7": Rule(0.7, never=SPECIAL),
-    "temperature 1.0": Rule(1.0, never=SPECIAL),
-    "temperature 1.0, among the most probable 90%": Rule(1.0, top_p=0.9, never=SPECIAL),
+    "greedy: always the most probable token": SamplingConfig(0.0, suppress_tokens=SPECIAL),
+    "temperature 0.7": SamplingConfig(0.7, suppress_tokens=SPECIAL),
+    "temperature 1.0": SamplingConfig(1.0, suppress_tokens=SPECIAL),
+    "temperature 1.0, among the most probable 90%": SamplingConfig(
+        1.0, top_p=0.9, suppress_tokens=SPECIAL
+    ),
 }
 SAMPLES, TOKENS, SEED = 2, 80, 0
 

@@ -71,7 +71,7 @@ def written(given: argparse.Namespace) -> list[str]:
     from rnnlab import load
     from rnnlab.analysis.samples import SPECIAL, text_of
     from rnnlab.data.text.vocabulary import Vocabulary
-    from rnnlab.layers.sampling import Rule, generate
+    from rnnlab.layers.sampling import SamplingConfig, generate
     from rnnlab.spec import START_ID, UNKNOWN_ID
     from rnnlab.tasks import LanguageModeling
 
@@ -86,10 +86,12 @@ def written(given: argparse.Namespace) -> list[str]:
     if unknown := prompt.count(UNKNOWN_ID):
         known = f"{unknown} of {len(prompt)} tokens of the prompt are not known to this network"
         print(f"note: {known}, and are read as <unk>", file=sys.stderr)
-    rule = Rule(given.temperature, given.top_k, given.top_p, () if given.specials else SPECIAL)
+    config = SamplingConfig(
+        given.temperature, given.top_k, given.top_p, () if given.specials else SPECIAL
+    )
     tokens = torch.tensor([[START_ID, *prompt]]).repeat(given.samples, 1)
     step = model.task.stepper(model)
-    made = generate(step, tokens, given.tokens, rule, given.seed).tolist()
+    made = generate(step, tokens, given.tokens, config, given.seed).tolist()
     return [text_of([*prompt, *ids], vocabulary.decode) for ids in made]
 
 

@@ -1,4 +1,4 @@
-"""From an encoded source to a sentence, token by token.
+"""Decoder with attention: from an encoded source to a sentence, token by token.
 
 B batch, T steps of the source, U steps of the target, E features of an embedding, H of an output
 of the encoder, S of the decoder's state.
@@ -18,31 +18,31 @@ from rnnlab.spec import PADDING_ID, START_ID
 
 
 class Memory(NamedTuple):
-    """What a decoder may look at.
+    """The encoded source that a decoder attends to.
 
     Attributes:
         outputs: of the encoder, (B, T, H).
         valid: which of them belong to the source, (B, T).
-        keys: what the attention compares its queries with, computed once a source, (B, T, ...).
+        keys: of the attention, computed once per source, (B, T, ...).
     """
 
     outputs: Tensor
     valid: Tensor
     keys: Tensor | None = None
 
-    def rows(self, chosen: Tensor) -> "Memory":
-        """Of some sentences, in this order; one may come several times."""
-        keys = None if self.keys is None else self.keys[chosen]
-        return Memory(self.outputs[chosen], self.valid[chosen], keys)
+    def rows(self, index: Tensor) -> "Memory":
+        """Return the memory of some sentences, in this order; an index may repeat."""
+        keys = None if self.keys is None else self.keys[index]
+        return Memory(self.outputs[index], self.valid[index], keys)
 
 
 class Decoded(NamedTuple):
-    """What a decoder made of some steps.
+    """Output of a decoder for some steps.
 
     Attributes:
         logits: of the next token, (B, U, tokens).
-        state: after step U, to go on from.
-        weights: how much of each source step was seen, (B, U, T); None without attention.
+        state: after step U, to continue from.
+        weights: attention to each source step, (B, U, T); None without attention.
     """
 
     logits: Tensor
@@ -51,11 +51,11 @@ class Decoded(NamedTuple):
 
 
 class Bridge(nn.Module):
-    """The decoder's first state from a summary of the source: tanh(W summary + b).
+    """Initial state of the decoder from a summary of the source: tanh(W summary + b).
 
     Args:
         summary_size: features of the summary.
-        like: a state of batch size 1 that shows how states are built; (h, c) in an LSTM.
+        like: a state of batch size 1 with the structure of all states; (h, c) in an LSTM.
     """
 
     def __init__(self, summary_size: int, like: RecurrentState) -> None:
@@ -80,14 +80,15 @@ class Bridge(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Recurrent layers that predict each token from those before it, and look at the source.
+    """Recurrent layers that predict each token from the previous ones and attend to the source.
 
-    What is seen of the source is joined to the layers' outputs (Luong et al., 2015,
-    https://aclanthology.org/D15-1166): attentional vector = tanh(W [output, seen] + b), from which
-    the last layer reads. Without input feeding no step waits for the attention of the one before:
-    with the true tokens given, all of them run in one call.
+    The attention context is concatenated with the layers' outputs (Luong et al., 2015,
+    https://aclanthology.org/D15-1166): attentional vector = tanh(W [output, context] + b), the
+    input of the last layer. Without input feeding no step depends on the attention of the previous
+    one, so that all steps run in one call when the true tokens are given.
 
-    A state is the layers' own, and the last attentional vector (1, B, E) if that is fed back.
+    A state holds the state of the layers and, with input feeding, the last attentional vector
+    (1, B, E).
 
     Args:
         layer: builds one RecurrentModule from its input size and hidden size.
@@ -96,13 +97,14 @@ class Decoder(nn.Module):
         memory_size: H.
         hidden_size: S.
         num_layers: layers on top of each other.
-        attention: makes an attention from the sizes of queries and memory; None to see nothing but
-            the first state.
-        input_feeding: the last attentional vector is joined to the next input (Luong et al., 3.3).
-        word_dropout: chance to read a true token as <unk>.
-        embedding_dropout: chance to drop a feature of the embedding in all steps.
-        dropout: chance to drop a value before the last layer, and between two layers.
-        tie_weights: the last layer and the embedding are one matrix (Press & Wolf, 2017).
+        attention: builds an attention from the sizes of queries and memory; None for a decoder
+            that sees only its first state.
+        input_feeding: concatenate the last attentional vector with the next input (Luong et al.,
+            section 3.3).
+        word_dropout: probability of reading a true token as <unk>.
+        embedding_dropout: probability of dropping a feature of the embedding in all steps.
+        dropout: probability of dropping a value before the last layer and between two layers.
+        tie_weights: share one matrix between the last layer and the embedding (Press & Wolf, 2017).
     """
 
     def __init__(
@@ -130,8 +132,8 @@ class Decoder(nn.Module):
         output_size = outputs.shape[2]  # S, or less where the layer projects
         self.bridge = Bridge(memory_size, like)
         self.attention = attention(output_size, memory_size) if attention else None
-        seen = memory_size if attention else 0
-        self.combine = nn.Linear(output_size + seen, embedding_size)
+        context_size = memory_size if attention else 0
+        self.combine = nn.Linear(output_size + context_size, embedding_size)
         self.dropout = nn.Dropout(dropout)
         self.bias = nn.Parameter(torch.zeros(num_tokens))
         self.weight = (
@@ -143,7 +145,7 @@ class Decoder(nn.Module):
     def begin(
         self, outputs: Tensor, valid: Tensor, summary: Tensor
     ) -> tuple[Memory, RecurrentState]:
-        """What there is to look at, and the first state.
+        """Return the memory and the first state.
 
         Args:
             outputs: of the encoder, (B, T, H).
@@ -151,24 +153,23 @@ class Decoder(nn.Module):
             summary: of the whole source, (B, H).
         """
         keys = self.attention.keys(outputs) if self.attention is not None else None
-        fed = None
+        feedback = None
         if self.input_feeding:
-            fed = outputs.new_zeros(1, len(outputs), self.combine.out_features)
-        return Memory(outputs, valid, keys), [self.bridge(summary), fed]
+            feedback = outputs.new_zeros(1, len(outputs), self.combine.out_features)
+        return Memory(outputs, valid, keys), [self.bridge(summary), feedback]
 
     def forward(
         self, tokens: Tensor, memory: Memory, state: RecurrentState, true: float = 1.0
     ) -> Decoded:
-        """Read tokens (B, U), and say what follows each of them.
+        """Predict the token after each of the tokens (B, U).
 
         Args:
-            tokens: (B, U), the first one <s> where a sentence begins.
+            tokens: (B, U), starting with <s> at the beginning of a sentence.
             memory: the encoded source.
-            state: of `begin`, or what an earlier call returned.
-            true: share of the tokens that are read as they are given; in place of each other one
-                the most probable token is read, which the decoder itself would have written there
-                (scheduled sampling, Bengio et al., 2015, https://arxiv.org/abs/1506.03099). The
-                first one is always read.
+            state: from `begin` or from an earlier call.
+            true: fraction of the tokens that are read; each of the others is replaced by the
+                decoder's own most probable token (scheduled sampling, Bengio et al., 2015,
+                https://arxiv.org/abs/1506.03099). The first token is always read.
         """
         if self.input_feeding or true < 1:
             features, after, weights = self._step_by_step(tokens, memory, state, true)
@@ -177,48 +178,49 @@ class Decoder(nn.Module):
         return Decoded(self._logits(features), after, weights)
 
     def _advance(
-        self, embedded: Tensor, memory: Memory, state: RecurrentState
+        self, embeddings: Tensor, memory: Memory, state: RecurrentState
     ) -> tuple[Tensor, RecurrentState, Tensor | None]:
-        """Embedded tokens (B, U, E) to attentional vectors (B, U, E); U is 1 with input feeding."""
-        layers, fed = state
-        if fed is not None:
-            embedded = torch.cat([embedded, fed.transpose(0, 1)], dim=2)
-        outputs, after = self.body(embedded, None, layers)  # (B, U, S)
+        """Map embeddings (B, U, E) to attentional vectors (B, U, E); U is 1 with input feeding."""
+        layers, feedback = state
+        if feedback is not None:
+            embeddings = torch.cat([embeddings, feedback.transpose(0, 1)], dim=2)
+        outputs, after = self.body(embeddings, None, layers)  # (B, U, S)
         weights = None
         if self.attention is not None:
-            seen, weights = self.attention(outputs, *memory)  # (B, U, H), (B, U, T)
-            outputs = torch.cat([outputs, seen], dim=2)
+            context, weights = self.attention(outputs, *memory)  # (B, U, H), (B, U, T)
+            outputs = torch.cat([outputs, context], dim=2)
         features = self.dropout(torch.tanh(self.combine(outputs)))  # (B, U, E)
-        return features, [after, None if fed is None else features.transpose(0, 1)], weights
+        return features, [after, None if feedback is None else features.transpose(0, 1)], weights
 
     def _step_by_step(
         self, tokens: Tensor, memory: Memory, state: RecurrentState, true: float
     ) -> tuple[Tensor, RecurrentState, Tensor | None]:
-        given = self.embedding.word_dropout(tokens)
-        kept = self.embedding.dropout(self.weight.new_ones(len(tokens), 1, self.weight.shape[1]))
+        tokens = self.embedding.word_dropout(tokens)
+        mask = self.embedding.dropout(self.weight.new_ones(len(tokens), 1, self.weight.shape[1]))
         features: list[Tensor] = []
         weights: list[Tensor] = []
-        for token in given.split(1, dim=1):  # (B, 1)
+        for token in torch.split(tokens, 1, dim=1):  # (B, 1)
             if features and true < 1:
-                token = self._mixed(token, features[-1], true)
-            embedded = self.embedding.vectors(token) * kept
-            made, state, seen = self._advance(embedded, memory, state)
-            features.append(made)
-            weights += [] if seen is None else [seen]
+                token = self._mix(token, features[-1], true)
+            embedding = self.embedding.vectors(token) * mask
+            vector, state, step_weights = self._advance(embedding, memory, state)
+            features.append(vector)
+            weights += [] if step_weights is None else [step_weights]
         return torch.cat(features, dim=1), state, torch.cat(weights, dim=1) if weights else None
 
     @torch.no_grad()
-    def _mixed(self, given: Tensor, features: Tensor, true: float) -> Tensor:
-        """Some of the given tokens (B, 1), in place of the others what was just predicted."""
-        own = self._logits(features).index_fill(2, never(given.device), -torch.inf).argmax(dim=2)
-        return torch.where(torch.rand(given.shape, device=given.device) < true, given, own)
+    def _mix(self, tokens: Tensor, features: Tensor, true: float) -> Tensor:
+        """Return a fraction `true` of the tokens (B, 1) and predictions in place of the others."""
+        predictions = suppress_tokens(self._logits(features)).argmax(dim=2)
+        keep = torch.rand(tokens.shape, device=tokens.device) < true
+        return torch.where(keep, tokens, predictions)
 
     def _logits(self, features: Tensor) -> Tensor:
         return linear(features, self.weight, self.bias)
 
 
-def shifted(targets: Tensor) -> Tensor:
-    """What a decoder reads while it is taught: each token stands one step later, <s> comes first.
+def shift_right(targets: Tensor) -> Tensor:
+    """Return the decoder's inputs for teacher forcing: the targets one step later, after <s>.
 
     >>> shifted(torch.tensor([[7, 8, 3]]))
     tensor([[2, 7, 8]])
@@ -226,6 +228,7 @@ def shifted(targets: Tensor) -> Tensor:
     return torch.cat([torch.full_like(targets[:, :1], START_ID), targets[:, :-1]], dim=1)
 
 
-def never(device: torch.device) -> Tensor:
-    """What no sentence holds: padding and start."""
-    return torch.tensor([PADDING_ID, START_ID], device=device)
+def suppress_tokens(logits: Tensor) -> Tensor:
+    """Return the logits (..., tokens) without padding and <s>, which no sentence contains."""
+    tokens = torch.tensor([PADDING_ID, START_ID], device=logits.device)
+    return logits.index_fill(-1, tokens, -torch.inf)

@@ -1,6 +1,6 @@
-"""Which token comes next: greedy, by lot, by lot among the most probable ones.
+"""Sampling of the next token: greedy, with a temperature, top-k and top-p (nucleus) sampling.
 
-N texts that grow side by side, T tokens, V tokens that are told apart.
+N texts, T tokens of each, V tokens of the vocabulary.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,76 +13,77 @@ from rnnlab.layers.recurrent import RecurrentState
 
 # Map (N, T) and a state to scores (N, V) and the next state.
 Step = Callable[[Tensor, RecurrentState | None], tuple[Tensor, RecurrentState | None]]
-NEVER = float("-inf")
 
 
-class Rule(NamedTuple):
-    """How a token is chosen. The limits hold one after the other, in this order.
+class SamplingConfig(NamedTuple):
+    """How the next token is sampled. The settings apply in this order, after `suppress_tokens`.
 
     Attributes:
-        temperature: scores are divided by it; 0 takes the most probable token.
-        top_k: only among so many of the most probable tokens (Fan et al., 2018); None for all.
-        top_p: only among the fewest tokens that have this probability together (nucleus sampling,
+        temperature: divides the scores; 0 takes the most probable token.
+        top_k: sample from this many of the most probable tokens (Fan et al., 2018); None for all.
+        top_p: sample from the smallest set of tokens with this total probability (nucleus sampling,
             Holtzman et al., 2020, https://arxiv.org/abs/1904.09751); None for all.
-        never: ids that are not chosen.
+        never: token ids that are never sampled.
     """
 
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
-    never: Sequence[int] = ()
+    suppress_tokens: Sequence[int] = ()
 
 
-def probabilities(scores: Tensor, rule: Rule) -> Tensor:
-    """The chance of each token to be chosen, (N, V) -> (N, V); each row has the sum 1.
+def probabilities(scores: Tensor, config: SamplingConfig) -> Tensor:
+    """Return the probability of each token to be sampled, (N, V) -> (N, V); rows sum to 1.
 
-    >>> probabilities(torch.tensor([[0.5, 0.3, 0.2]]).log(), Rule(top_k=2))
+    >>> probabilities(torch.tensor([[0.5, 0.3, 0.2]]).log(), SamplingConfig(top_k=2))
     tensor([[0.6250, 0.3750, 0.0000]])
     """
     scores = scores.double()
-    scores[:, list(rule.never)] = NEVER
-    if rule.temperature == 0:
+    scores[:, list(config.suppress_tokens)] = -torch.inf
+    if config.temperature == 0:
         return one_hot(scores.argmax(dim=1), scores)
-    # The largest is taken away first: a small temperature would make infinities of it.
-    scores = (scores - scores.amax(dim=1, keepdim=True)) / rule.temperature
-    ranked, tokens = scores.sort(dim=1, descending=True, stable=True)
-    if rule.top_k is not None:
-        ranked[:, rule.top_k :] = NEVER
-    shares = ranked.softmax(dim=1)
-    if rule.top_p is not None:
+    # Subtract the largest first: dividing by a small temperature would overflow.
+    scores = (scores - scores.amax(dim=1, keepdim=True)) / config.temperature
+    scores, tokens = scores.sort(dim=1, descending=True, stable=True)
+    if config.top_k is not None:
+        scores[:, config.top_k :] = -torch.inf
+    shares = scores.softmax(dim=1)
+    if config.top_p is not None:
         before = shares.cumsum(dim=1) - shares
-        before[:, 0] = NEVER  # the first is always kept
-        shares = shares.masked_fill(before >= rule.top_p, 0)
+        before[:, 0] = -torch.inf  # always keep the first
+        shares = shares.masked_fill(before >= config.top_p, 0)
         shares = shares / shares.sum(dim=1, keepdim=True)
     return torch.zeros_like(shares).scatter(1, tokens, shares).float()
 
 
-def one_hot(chosen: Tensor, like: Tensor) -> Tensor:
-    """1 at what was chosen (N,), else 0, (N, V)."""
-    return torch.zeros(like.shape).scatter(1, chosen.unsqueeze(1).cpu(), 1.0)
+def one_hot(tokens: Tensor, like: Tensor) -> Tensor:
+    """Return 1 at the tokens (N,), else 0, (N, V)."""
+    return torch.zeros(like.shape).scatter(1, tokens.unsqueeze(1).cpu(), 1.0)
 
 
 @torch.no_grad()
-def generate(step: Step, prompt: Tensor, count: int, rule: Rule, seed: int = 0) -> Tensor:
-    """Texts that go on from a prompt, each drawn for itself.
+def generate(
+    step: Step, prompt: Tensor, count: int, config: SamplingConfig, seed: int = 0
+) -> Tensor:
+    """Continue prompts, each independently of the others.
 
     Args:
-        step: reads tokens (N, T) from a state on; gives the scores of the next ones (N, V), and the
-            state behind them.
+        step: reads tokens (N, T) from a state on; returns the scores of the next token (N, V) and
+            the state after them.
         prompt: tokens (N, T), at least one each.
-        count: tokens to be generated.
-        rule: how.
-        seed: of the draws, which touch no other random state.
+        count: number of tokens to generate.
+        config: how tokens are sampled.
+        seed: of the sampling; no other random state is used.
 
     Returns:
-        What was generated, without the prompt, (N, count).
+        The generated tokens, without the prompt, (N, count).
     """
-    draws = torch.Generator().manual_seed(seed)
-    made: list[Tensor] = []
+    generator = torch.Generator().manual_seed(seed)
+    generated: list[Tensor] = []
     tokens, state = prompt, None
     for _ in range(count):
         scores, state = step(tokens, state)
-        chances = probabilities(scores.cpu(), rule)
-        tokens = torch.multinomial(chances, 1, generator=draws).to(prompt.device)  # (N, 1)
-        made.append(tokens)
-    return torch.cat(made, dim=1) if made else prompt[:, :0]
+        shares = probabilities(scores.cpu(), config)
+        tokens = torch.multinomial(shares, 1, generator=generator).to(prompt.device)  # (N, 1)
+        generated.append(tokens)
+    return torch.cat(generated, dim=1) if generated else prompt[:, :0]

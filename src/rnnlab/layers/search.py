@@ -1,6 +1,6 @@
-"""Which sentence a decoder writes: the most probable token at each step, or a beam of sentences.
+"""Decoding of sentences: greedy search and beam search.
 
-B sentences, K beams of each, T steps of the source, U steps of the target.
+B sentences, K beams per sentence, T steps of the source, U steps of the target.
 """
 
 from dataclasses import dataclass, replace
@@ -9,18 +9,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rnnlab.layers.decoder import Decoder, Memory, never
+from rnnlab.layers.decoder import Decoder, Memory, suppress_tokens
 from rnnlab.layers.recurrent import RecurrentState, each_part
 from rnnlab.spec import END_ID, PADDING_ID, START_ID
 
 
 class Hypothesis(NamedTuple):
-    """A sentence that was written.
+    """A generated sentence.
 
     Attributes:
-        tokens: its end included, (U,).
+        tokens: including the end token, (U,).
         score: see `beam_search`.
-        weights: how much of each source step was seen, (U, T); None without attention.
+        weights: attention to each source step, (U, T); None without attention.
     """
 
     tokens: Tensor
@@ -28,7 +28,7 @@ class Hypothesis(NamedTuple):
     weights: Tensor | None
 
     def on_cpu(self, length: int) -> "Hypothesis":
-        """The same, to be kept; of the weights those of the first `length` source steps."""
+        """Return a copy on the CPU, with the attention to the first `length` source steps."""
         weights = None if self.weights is None else self.weights[:, :length].float().cpu()
         return Hypothesis(self.tokens.cpu(), self.score, weights)
 
@@ -37,35 +37,35 @@ class Hypothesis(NamedTuple):
 def greedy(
     decoder: Decoder, memory: Memory, state: RecurrentState, limits: Tensor
 ) -> tuple[Tensor, Tensor | None]:
-    """The most probable token at each step, until each sentence has ended.
+    """Take the most probable token at each step, until every sentence has ended.
 
     Args:
-        decoder: gives what follows.
+        decoder: predicts the next token.
         memory: the encoded source.
-        state: the first one, of `Decoder.begin`.
-        limits: tokens that each sentence may have, its end included, (B,).
+        state: the first state, from `Decoder.begin`.
+        limits: maximum number of tokens of each sentence, including its end token, (B,).
 
     Returns:
-        Tokens (B, U), padding behind each sentence's end, and the attention weights (B, U, T).
+        Tokens (B, U), with padding after each end token, and the attention weights (B, U, T).
     """
     token = torch.full_like(limits, START_ID).unsqueeze(1)  # (B, 1)
-    ended = torch.zeros_like(limits, dtype=torch.bool)
+    is_complete = torch.zeros_like(limits, dtype=torch.bool)
     tokens: list[Tensor] = []
     weights: list[Tensor] = []
-    while not ended.all():
+    while not is_complete.all():
         step = decoder(token, memory, state)
         state = step.state
-        logits = step.logits[:, 0].index_fill(1, never(limits.device), -torch.inf)  # (B, tokens)
-        token = logits.argmax(dim=1).masked_fill(ended, PADDING_ID).unsqueeze(1)
+        best = suppress_tokens(step.logits[:, 0]).argmax(dim=1)  # (B,)
+        token = best.masked_fill(is_complete, PADDING_ID).unsqueeze(1)
         tokens.append(token)
         if step.weights is not None:
             weights.append(step.weights)
-        ended = ended | (token.squeeze(1) == END_ID) | (len(tokens) >= limits)
+        is_complete = is_complete | (token.squeeze(1) == END_ID) | (len(tokens) >= limits)
     return torch.cat(tokens, dim=1), torch.cat(weights, dim=1) if weights else None
 
 
-def length_penalty_of(length: Tensor, alpha: float) -> Tensor:
-    """((5 + length) / 6) ^ alpha (Wu et al., 2016, https://arxiv.org/abs/1609.08144, eq. 14)."""
+def length_penalty_factor(length: Tensor, alpha: float) -> Tensor:
+    """Return ((5 + length) / 6) ^ alpha (Wu et al., 2016, https://arxiv.org/abs/1609.08144)."""
     return ((5 + length) / 6) ** alpha
 
 
@@ -79,32 +79,33 @@ def beam_search(
     length_penalty: float = 0.0,
     n_best: int = 1,
 ) -> list[list[Hypothesis]]:
-    """The best sentences that are found when only the K most probable beginnings are followed.
+    """Search for the best sentences by expanding only the K most probable prefixes.
 
-    All sentences of the batch, and all their beams, are followed together. A beginning that ends
-    leaves the beam, which is narrower by one from then on. The search for a sentence is over when
-    all beams have ended, when what goes on cannot overtake the n best that have, or at the
-    sentence's limit; sentences that are through are taken out of the batch. With one beam it finds
-    what `greedy` finds; with enough beams, the best of all sentences.
+    All beams of all sentences of the batch advance together. A prefix that ends leaves the beam,
+    which becomes narrower by one. The search for a sentence stops when all of its beams have ended,
+    when no active beam can overtake the n best hypotheses, or at the sentence's limit. Finished
+    sentences are removed from the batch. With one beam the result equals `greedy`; with enough
+    beams it is the best of all sentences.
 
     Args:
-        decoder: gives what follows.
+        decoder: predicts the next token.
         memory: the encoded source.
-        state: the first one, of `Decoder.begin`.
-        limits: tokens that each sentence may have, its end included, (B,).
+        state: the first state, from `Decoder.begin`.
+        limits: maximum number of tokens of each sentence, including its end token, (B,).
         beam_size: K.
-        length_penalty: alpha. A sentence is worth log p / ((5 + U) / 6)^alpha, U its tokens with
-            the end; at 0 the most probable one is best, and short ones have it easier.
-        n_best: so many sentences are given, K at most.
+        length_penalty: alpha. The score of a sentence of U tokens, including its end token, is
+            log p / ((5 + U) / 6)^alpha. With 0 the most probable sentence wins, which favours short
+            ones.
+        n_best: number of hypotheses to return per source, at most K.
 
     Returns:
-        Of each source the best ones, the best first. Sentences that were cut at the limit are given
-        only where none has ended.
+        The best hypotheses of each source, best first. Sentences that were cut at the limit are
+        returned only where none has ended.
     """
     batch = len(limits)
     rows = torch.arange(batch, device=limits.device).repeat_interleave(beam_size)
     scores = torch.full((batch, beam_size), -torch.inf, device=limits.device)
-    scores[:, 0] = 0  # at first all beams are the same beginning
+    scores[:, 0] = 0  # at first all beams hold the same prefix
     beams = Beams(
         sentences=list(range(batch)),
         limits=limits,
@@ -114,24 +115,24 @@ def beam_search(
         scores=scores.to(memory.outputs.dtype),
         weights=None,
     )
-    search = Search(decoder, beam_size, length_penalty, n_best, [[] for _ in range(batch)])
+    search = BeamSearch(decoder, beam_size, length_penalty, n_best, [[] for _ in range(batch)])
     while beams.sentences:
         beams = search.step(beams)
-    return [sorted(found, key=lambda one: -one.score)[:n_best] for found in search.found]
+    return [sorted(several, key=lambda one: -one.score)[:n_best] for several in search.hypotheses]
 
 
 @dataclass(frozen=True)
 class Beams:
-    """The beginnings that are followed; those of one sentence stand together.
+    """The active prefixes; those of one sentence are adjacent.
 
     Attributes:
-        sentences: which of the batch are still searched, S of them.
-        limits: tokens that each of them may have, (S,).
+        sentences: indices in the batch of the sentences that are still searched, S of them.
+        limits: maximum number of tokens of each of them, (S,).
         memory: the encoded source of each beam, (S * K, T, ...).
         state: of the decoder, parts of (1, S * K, ...).
         tokens: of each beam, <s> first, (S * K, steps + 1).
-        scores: log-probability of each beam; minus infinity for one that has ended, (S, K).
-        weights: of the attention at each step, (S * K, steps, T).
+        scores: log-probability of each beam, minus infinity for an inactive one, (S, K).
+        weights: attention at each step, (S * K, steps, T).
     """
 
     sentences: list[int]
@@ -144,109 +145,111 @@ class Beams:
 
     @property
     def steps(self) -> int:
-        """Tokens that were written."""
+        """Number of generated tokens."""
         return self.tokens.shape[1] - 1
 
-    def only(self, kept: list[int]) -> "Beams":
-        """Some of the sentences, by their place among those that are searched."""
-        if len(kept) == len(self.sentences):
+    def select(self, positions: list[int]) -> "Beams":
+        """Return the beams of some of the sentences, by their position in `sentences`."""
+        if len(positions) == len(self.sentences):
             return self
-        chosen = torch.tensor(kept, device=self.scores.device, dtype=torch.long)
+        index = torch.tensor(positions, device=self.scores.device, dtype=torch.long)
         members = torch.arange(self.scores.shape[1], device=self.scores.device)
-        rows = (chosen.unsqueeze(1) * len(members) + members).flatten()
+        rows = (index.unsqueeze(1) * len(members) + members).flatten()
         return Beams(
-            sentences=[self.sentences[place] for place in kept],
-            limits=self.limits[chosen],
+            sentences=[self.sentences[position] for position in positions],
+            limits=self.limits[index],
             memory=self.memory.rows(rows),
             state=each_part(self.state, lambda part: part.index_select(1, rows)),
             tokens=self.tokens[rows],
-            scores=self.scores[chosen],
+            scores=self.scores[index],
             weights=None if self.weights is None else self.weights[rows],
         )
 
 
 @dataclass(frozen=True)
-class Search:
-    """What does not change from step to step, and what was found; see `beam_search`."""
+class BeamSearch:
+    """Settings and results of one call of `beam_search`."""
 
     decoder: Decoder
     beam_size: int
     length_penalty: float
     n_best: int
-    found: list[list[Hypothesis]]  # that have ended, of each sentence of the batch
+    hypotheses: list[list[Hypothesis]]  # complete ones, of each sentence of the batch
 
     def step(self, beams: Beams) -> Beams:
-        """One more token for every beam; what ends is kept, what is through is left out."""
-        beams = self.without_ended(self.extended(beams))
-        for place in (beams.steps >= beams.limits).nonzero().flatten().tolist():
-            if not self.found[beams.sentences[place]]:
-                self.keep(beams, place, beams.scores[place].isfinite())
-        return beams.only((~self.over(beams)).nonzero().flatten().tolist())
+        """Add a token to every beam, collect complete sentences and drop finished searches."""
+        beams = self.collect_complete(self.expand(beams))
+        for position in (beams.steps >= beams.limits).nonzero().flatten().tolist():
+            if not self.hypotheses[beams.sentences[position]]:
+                self.add_hypotheses(beams, position, beams.scores[position].isfinite())
+        return beams.select((~self.is_finished(beams)).nonzero().flatten().tolist())
 
-    def extended(self, beams: Beams) -> Beams:
-        """The K best continuations of the beams of each sentence, fewer by those that ended."""
+    def expand(self, beams: Beams) -> Beams:
+        """Return the K best continuations per sentence, less one per complete hypothesis."""
         step = self.decoder(beams.tokens[:, -1:], beams.memory, beams.state)
-        logits = step.logits[:, 0].index_fill(1, never(beams.tokens.device), -torch.inf)
-        choices = logits.shape[1]
-        logs = logits.log_softmax(dim=1).view(-1, self.beam_size, choices)
+        logits = suppress_tokens(step.logits[:, 0])
+        num_tokens = logits.shape[1]
+        logs = logits.log_softmax(dim=1).view(-1, self.beam_size, num_tokens)
         totals = (beams.scores.unsqueeze(2) + logs).flatten(1)  # (S, K * tokens)
-        scores, chosen = totals.topk(self.beam_size, dim=1)  # (S, K), the best first
-        room = self.beam_size - self.count_found(beams)
-        nobody = torch.arange(self.beam_size, device=room.device) >= room.unsqueeze(1)
-        first = torch.arange(len(scores), device=room.device).unsqueeze(1) * self.beam_size
-        rows = (first + chosen // choices).flatten()  # which beam each of them goes on from
-        token = (chosen % choices).view(-1, 1)
+        scores, candidates = totals.topk(self.beam_size, dim=1)  # (S, K), the best first
+        free_beams = self.beam_size - self.count_hypotheses(beams)
+        slots = torch.arange(self.beam_size, device=free_beams.device)
+        inactive = slots >= free_beams.unsqueeze(1)
+        first = torch.arange(len(scores), device=free_beams.device).unsqueeze(1) * self.beam_size
+        rows = (first + candidates // num_tokens).flatten()  # the beam that each one continues
+        token = (candidates % num_tokens).view(-1, 1)
         return replace(
             beams,
             state=each_part(step.state, lambda part: part.index_select(1, rows)),
             tokens=torch.cat([beams.tokens[rows], token], dim=1),
-            scores=scores.masked_fill(nobody, -torch.inf),
-            weights=joined(beams.weights, step.weights, rows),
+            scores=scores.masked_fill(inactive, -torch.inf),
+            weights=append_weights(beams.weights, step.weights, rows),
         )
 
-    def count_found(self, beams: Beams) -> Tensor:
-        """How many sentences were found of each source, (S,)."""
-        counts = [len(self.found[sentence]) for sentence in beams.sentences]
+    def count_hypotheses(self, beams: Beams) -> Tensor:
+        """Return the number of complete hypotheses of each sentence, (S,)."""
+        counts = [len(self.hypotheses[sentence]) for sentence in beams.sentences]
         return torch.tensor(counts, device=beams.scores.device)
 
-    def without_ended(self, beams: Beams) -> Beams:
-        """Keep the sentences that have just ended."""
-        ended = (beams.tokens[:, -1].view_as(beams.scores) == END_ID) & beams.scores.isfinite()
-        for place in ended.any(dim=1).nonzero().flatten().tolist():
-            self.keep(beams, place, ended[place])
-        return replace(beams, scores=beams.scores.masked_fill(ended, -torch.inf))
+    def collect_complete(self, beams: Beams) -> Beams:
+        """Store the beams that have just ended and deactivate them."""
+        at_end = (beams.tokens[:, -1].view_as(beams.scores) == END_ID) & beams.scores.isfinite()
+        for position in at_end.any(dim=1).nonzero().flatten().tolist():
+            self.add_hypotheses(beams, position, at_end[position])
+        return replace(beams, scores=beams.scores.masked_fill(at_end, -torch.inf))
 
-    def keep(self, beams: Beams, place: int, chosen: Tensor) -> None:
-        """Some beams (K,) of a sentence are whole."""
-        worth = beams.scores[place] / self.penalty(beams.steps)
-        for beam in chosen.nonzero().flatten().tolist():
-            row = place * self.beam_size + beam
+    def add_hypotheses(self, beams: Beams, position: int, mask: Tensor) -> None:
+        """Store the beams of one sentence where `mask` (K,) is true."""
+        scores = beams.scores[position] / self.penalty(beams.steps)
+        for beam in mask.nonzero().flatten().tolist():
+            row = position * self.beam_size + beam
             weights = None if beams.weights is None else beams.weights[row]
-            one = Hypothesis(beams.tokens[row, 1:], float(worth[beam]), weights)
-            self.found[beams.sentences[place]].append(one)
+            hypothesis = Hypothesis(beams.tokens[row, 1:], float(scores[beam]), weights)
+            self.hypotheses[beams.sentences[position]].append(hypothesis)
 
-    def over(self, beams: Beams) -> Tensor:
-        """Whether the search for each sentence has come to its end, (S,)."""
+    def is_finished(self, beams: Beams) -> Tensor:
+        """Return whether the search for each sentence is finished, (S,)."""
         best = beams.scores.amax(dim=1)
-        # A log-probability only falls; divided by the largest penalty it is as good as it can get.
-        reach = best / self.penalty(beams.limits)
-        return (best == -torch.inf) | (beams.steps >= beams.limits) | (reach <= self.bars(beams))
+        # A log-probability only decreases; divided by the largest penalty it is an upper bound.
+        bound = best / self.penalty(beams.limits)
+        at_limit = beams.steps >= beams.limits
+        return (best == -torch.inf) | at_limit | (bound <= self.thresholds(beams))
 
-    def bars(self, beams: Beams) -> Tensor:
-        """What a beam must exceed to be among the n best of its sentence, (S,)."""
-        bars = []
+    def thresholds(self, beams: Beams) -> Tensor:
+        """Return the score that a beam must exceed to be among the n best, (S,)."""
+        thresholds = []
         for sentence in beams.sentences:
-            scores = sorted((one.score for one in self.found[sentence]), reverse=True)
-            bars.append(scores[self.n_best - 1] if len(scores) >= self.n_best else -torch.inf)
-        return torch.tensor(bars, device=beams.scores.device, dtype=beams.scores.dtype)
+            scores = sorted((one.score for one in self.hypotheses[sentence]), reverse=True)
+            thresholds.append(scores[self.n_best - 1] if len(scores) >= self.n_best else -torch.inf)
+        return torch.tensor(thresholds, device=beams.scores.device, dtype=beams.scores.dtype)
 
     def penalty(self, length: Tensor | int) -> Tensor:
-        """What the log-probability of sentences of this length is divided by."""
-        return length_penalty_of(torch.as_tensor(length), self.length_penalty)
+        """Return the divisor of the log-probability of sentences of this length."""
+        return length_penalty_factor(torch.as_tensor(length), self.length_penalty)
 
 
-def joined(before: Tensor | None, now: Tensor | None, rows: Tensor) -> Tensor | None:
-    """The attention of the chosen rows at all steps: (S * K, steps, T), and (S * K, 1, T) more."""
+def append_weights(before: Tensor | None, now: Tensor | None, rows: Tensor) -> Tensor | None:
+    """Append the attention of one step (S * K, 1, T) to the selected rows (S * K, steps, T)."""
     if now is None:
         return None
     return now[rows] if before is None else torch.cat([before[rows], now[rows]], dim=1)

@@ -16,7 +16,7 @@ from rnnlab.config.types import Fraction, NonNegativeFloat, PositiveInt, Probabi
 from rnnlab.errors import ConfigError
 from rnnlab.layers import Pooling, TokenEmbedding
 from rnnlab.layers.attention import ATTENTION, AttentionName
-from rnnlab.layers.decoder import Decoder, Memory, shifted
+from rnnlab.layers.decoder import Decoder, Memory, shift_right
 from rnnlab.layers.recurrent import LayerFactory, RecurrentState
 from rnnlab.layers.search import Hypothesis, beam_search, greedy
 from rnnlab.metrics.language_modeling import Perplexity
@@ -147,7 +147,7 @@ class Translation(Task):
         """
         memory, state = self.begin(encoded)
         true = self.true_share() if self.training else 1.0
-        logits: Tensor = self.decoder(shifted(batch.targets), memory, state, true).logits
+        logits: Tensor = self.decoder(shift_right(batch.targets), memory, state, true).logits
         return logits
 
     def true_share(self) -> float:
