@@ -222,7 +222,7 @@ class Decoder(nn.Module):
 def shift_right(targets: Tensor) -> Tensor:
     """Return the decoder's inputs for teacher forcing: the targets one step later, after <s>.
 
-    >>> shifted(torch.tensor([[7, 8, 3]]))
+    >>> shift_right(torch.tensor([[7, 8, 3]]))
     tensor([[2, 7, 8]])
     """
     return torch.cat([torch.full_like(targets[:, :1], START_ID), targets[:, :-1]], dim=1)
