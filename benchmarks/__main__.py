@@ -1,11 +1,11 @@
-"""Print how fast this project is, as ratios to the plain way of doing the same.
+"""Measure the speed of this project as ratios to a plain implementation of the same work.
 
     python -m benchmarks                       all, about 7 minutes
     python -m benchmarks sine cache            some
     python -m benchmarks --threads 1 --clock cpu --seconds 10     on a busy machine
 
-Both sides of a ratio take turns, in one process or two. Nothing is written but what is printed, and
-a JSON file where --json asks for one.
+Both sides of a ratio alternate, in one process or two. The result is printed; --json also writes a
+file.
 """
 
 import argparse
@@ -34,14 +34,14 @@ BENCHMARKS: dict[str, Callable[[Settings], Row | list[Row]]] = {
     "imdb": overhead.imdb,
     "sine": overhead.sine,
     "lm": language_model.language_model,
-    "memory": memory.kept,
+    "memory": memory.allocator,
     "cache": cache.cache,
     "loader": loader.loader,
 }
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    """What the command line asks for."""
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
@@ -49,38 +49,38 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=20.0, help="of each side; default: 20")
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="default: wall")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the numbers there, too")
-    given = parser.parse_args(words)
-    unknown = [name for name in given.names if name not in BENCHMARKS]
+    options = parser.parse_args(words)
+    unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"{unknown[0]}: no such benchmark; there are {', '.join(BENCHMARKS)}")
-    return given
+    return options
 
 
 def cpu_name() -> str:
-    """The processor's own name, where the system tells it."""
+    """Return the name of the processor, if the system provides it."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def surroundings(given: argparse.Namespace) -> dict[str, str]:
-    """Where the numbers come from."""
+def environment_facts(options: argparse.Namespace) -> dict[str, str]:
+    """Return the machine, the versions and the method of a measurement."""
     device = device_facts("cuda" if torch.cuda.is_available() else "cpu")
-    known = versions()
-    chosen = ("rnnlab", "torch", "lightning", "python")
+    package_versions = versions()
+    packages = ("rnnlab", "torch", "lightning", "python")
     return {
         "device": f"{device.get('gpu', 'CPU')}",
         "processor": f"{cpu_name()}, {device['cores']} cores",
         "threads": f"{device['threads']} of torch",
-        "versions": ", ".join(f"{name} {known[name]}" for name in chosen),
-        "method": f"turns, {given.seconds:g} s each side, {given.clock} clock",
-        "load": f"{os.getloadavg()[0]:.1f} processes in the minute before",
+        "versions": ", ".join(f"{name} {installed[name]}" for name in packages),
+        "method": f"alternating, {options.seconds:g} s per side, {options.clock} clock",
+        "load": f"{os.getloadavg()[0]:.1f} processes in the last minute",
     }
 
 
 def result_table(rows: Sequence[Row]) -> Table:
-    """A line for each comparison."""
+    """Return a table with one row per comparison."""
     table = Table(title="ratio: median over all pairs, smallest .. largest", title_justify="left")
     table.add_column("name")
     table.add_column("what")
@@ -92,44 +92,44 @@ def result_table(rows: Sequence[Row]) -> Table:
 
 
 def cells(row: Row) -> list[str]:
-    """A comparison as text."""
+    """Return the cells of one row."""
     spread = f"{min(row.ratios):.3g} .. {max(row.ratios):.3g}"
     bar = f"{'>=' if row.at_least else '<='} {row.bar:g}"
-    mark = "[green]pass[/]" if row.passed else "[red]FAIL[/]"
+    mark = "[green]pass[/]" if row.meets_bar else "[red]FAIL[/]"
     ratio, count = f"{row.ratio:.3f}" if row.ratio < 10 else f"{row.ratio:.0f}", len(row.ratios)
     return [row.name, row.what, row.ours, row.other, ratio, spread, str(count), bar, mark]
 
 
 def measure(names: Sequence[str], settings: Settings, console: Console) -> list[Row]:
-    """Run the benchmarks of these names, all if there are none."""
+    """Run the named benchmarks, or all of them."""
     rows: list[Row] = []
     for name in names or BENCHMARKS:
         console.print(f"{name} ...", style="dim")
-        found = BENCHMARKS[name](settings)
-        rows += found if isinstance(found, list) else [found]
+        result = BENCHMARKS[name](settings)
+        rows += result if isinstance(result, list) else [result]
     return rows
 
 
-def main(words: Sequence[str] | None = None, **changed: Any) -> None:
+def main(words: Sequence[str] | None = None, **overrides: Any) -> None:
     """Measure and print.
 
     Args:
         words: the command line.
-        changed: of Settings, what the command line does not know.
+        overrides: fields of Settings that the command line does not have.
     """
-    given = arguments(words)
+    options = arguments(words)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    if given.threads:
-        torch.set_num_threads(given.threads)
-    facts = surroundings(given)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    facts = environment_facts(options)
     for name, line in facts.items():
         console.print(f"{name:<11}{line}", highlight=False, soft_wrap=True)
-    settings = Settings(given.seconds, given.clock, **changed)
-    rows = measure(given.names, settings, Console(stderr=True))
+    settings = Settings(options.seconds, options.clock, **overrides)
+    rows = measure(options.names, settings, Console(stderr=True))
     console.print(result_table(rows))
-    if given.json:
-        content = {"surroundings": facts, "rows": [row.plain() for row in rows]}
-        given.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    if options.json:
+        content = {"environment": facts, "rows": [row.plain() for row in rows]}
+        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

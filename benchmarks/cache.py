@@ -1,10 +1,10 @@
-"""Data that was never prepared, against data that was prepared by an earlier run."""
+"""Set-up of data without and with prepared data in the cache."""
 
 import os
 from tempfile import TemporaryDirectory
 
 from benchmarks.pairs import MIN_PAIRS, Pair, Row, Stopwatch
-from benchmarks.runs import Settings, composed, left_as_found
+from benchmarks.runs import Settings, compose_config, restore_globals
 from rnnlab.config.schema import RunConfig
 from rnnlab.experiment.build import build_data
 
@@ -13,15 +13,15 @@ MAX_COLD_READS = 3
 
 
 def set_up(config: RunConfig) -> None:
-    """What a run does before it can train: a new data module, prepared and set up."""
+    """Create a data module, prepare it and set it up, as at the start of a run."""
     data = build_data(config)
     data.prepare_data()
     data.setup("fit")
 
 
 def compare(settings: Settings) -> list[Pair]:
-    """Seconds of warm and of cold set-ups; each cold one in an empty cache of its own."""
-    config = composed("data=imdb", *settings.imdb)
+    """Return seconds of warm and cold set-ups; each cold one has an empty cache."""
+    config = compose_config("data=imdb", *settings.imdb)
     stopwatch = Stopwatch(settings.clock)
     pairs: list[Pair] = []
     for _ in range(MAX_COLD_READS):
@@ -36,8 +36,8 @@ def compare(settings: Settings) -> list[Pair]:
 
 
 def cache(settings: Settings) -> Row:
-    """Seconds, cold / warm."""
-    with left_as_found():
+    """Return the ratio of seconds, cold / warm."""
+    with restore_globals():
         pairs = compare(settings)
     ours, other = (sum(pair[side] for pair in pairs) / len(pairs) for side in (0, 1))
     what = "IMDB data set-up: first time / from the cache"

@@ -1,4 +1,4 @@
-"""A training step of a language model, against the step of a tutorial."""
+"""A training step of a language model, compared with the step of a tutorial."""
 
 from collections.abc import Iterator
 
@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from benchmarks.pairs import Row
-from benchmarks.runs import MANY_EPOCHS, BareLoop, Settings, composed, device_of
-from benchmarks.turns import Side, milliseconds, take_turns
+from benchmarks.runs import MANY_EPOCHS, BareLoop, Settings, compose_config, device_of
+from benchmarks.turns import Side, alternate_sides, milliseconds
 from rnnlab.runtime import allocator as memory
 from rnnlab.runtime.precision import choose_matmul_precision
 from rnnlab.spec import Batch, DataSpec
 
-STREAMS, STEPS = 20, 35  # of a batch, as Zaremba et al. (2014) have it
+STREAMS, STEPS = 20, 35  # of a batch, as in Zaremba et al. (2014)
 BATCHES = 4  # in a block
 BARS = {"bfloat16": (1.4, 1.7), "same": (1.0, 1.0)}  # by the precision of the last gradients
 WORDS = {"bfloat16": "bfloat16", "same": "float32"}
@@ -21,7 +21,7 @@ Block = list[Batch]
 
 
 class PlainModel(nn.Module):
-    """Embedding, torch's own LSTM, a linear layer over all words.
+    """Language model of embedding, torch's LSTM and a linear layer over all words.
 
     Args:
         words: V.
@@ -37,7 +37,7 @@ class PlainModel(nn.Module):
         self.state: tuple[Tensor, Tensor] | None = None
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens (B, T) to scores (B, T, V)."""
+        """Map tokens (B, T) to scores (B, T, V)."""
         outputs, (h, c) = self.lstm(self.embedding(tokens), self.state)
         self.state = h.detach(), c.detach()
         scores: Tensor = self.linear(outputs)
@@ -45,10 +45,10 @@ class PlainModel(nn.Module):
 
 
 class PlainLoop:
-    """The step of a tutorial: Adam, cross entropy of all scores, clipping.
+    """Training loop of a tutorial: Adam, cross entropy of all scores, clipping.
 
     Args:
-        twin: the same network, our way; its weights are copied.
+        twin: the same network in our implementation; its weights are copied.
     """
 
     def __init__(self, twin: BareLoop) -> None:
@@ -63,7 +63,7 @@ class PlainLoop:
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=2e-3)
 
     def step(self, batch: Batch) -> float:
-        """Forward, loss, backward, clip, optimizer; gives the loss."""
+        """Run one optimizer step and return the loss."""
         scores = self.model(batch.inputs.to(self.device))
         loss = self.loss(scores.flatten(0, 1), batch.targets.to(self.device).flatten())
         self.optimizer.zero_grad()
@@ -75,17 +75,17 @@ class PlainLoop:
 
 
 def blocks_of(words: int) -> Iterator[Block]:
-    """Tokens drawn by lot, in streams that go on."""
-    draw = torch.Generator().manual_seed(0)
+    """Yield blocks of batches with random tokens, in continuing streams."""
+    generator = torch.Generator().manual_seed(0)
     lengths = torch.full((STREAMS,), STEPS)
     rows = torch.arange(STREAMS * STEPS).view(STREAMS, STEPS)
     while True:
-        tokens = torch.randint(4, words, (BATCHES, STREAMS, STEPS + 1), generator=draw)
+        tokens = torch.randint(4, words, (BATCHES, STREAMS, STEPS + 1), generator=generator)
         yield [Batch(ids[:, :-1], lengths, ids[:, 1:], rows, continues=True) for ids in tokens]
 
 
 def train_ours(words: int, gradients: str, settings: Settings) -> Iterator[list[float]]:
-    """Blocks of steps as a run of ours does them."""
+    """Yield the losses of blocks of steps, trained as in a run."""
     memory.keep_freed_memory()
     loop = loop_of(words, gradients, settings)
     width, device = loop.model.output_size, loop.device.type
@@ -95,15 +95,17 @@ def train_ours(words: int, gradients: str, settings: Settings) -> Iterator[list[
 
 
 def train_plain(words: int, settings: Settings) -> Iterator[list[float]]:
-    """Blocks of a tutorial's steps, in a process that nobody has set up."""
+    """Yield the losses of blocks of steps of a tutorial, in a process with default settings."""
     loop = PlainLoop(loop_of(words, "same", settings))
     for block in blocks_of(words):
         yield [loop.step(batch) for batch in block]
 
 
 def loop_of(words: int, gradients: str, settings: Settings) -> BareLoop:
-    """The network, the same in each process."""
-    config = composed("data=kjv", "model=lstm", "optimizer=adam", "scheduler=none", *settings.lm)
+    """Return the network with its training loop, the same in each process."""
+    config = compose_config(
+        "data=kjv", "model=lstm", "optimizer=adam", "scheduler=none", *settings.lm
+    )
     config.task |= {"embedding_dropout": 0.0, "head_dropout": 0.0, "gradient_precision": gradients}
     torch.manual_seed(config.seed)
     spec = DataSpec(output_size=words, num_tokens=words)
@@ -111,15 +113,15 @@ def loop_of(words: int, gradients: str, settings: Settings) -> BareLoop:
 
 
 def compare(words: int, gradients: str, bar: float, settings: Settings) -> Row:
-    """Milliseconds of a step, plain / ours, and how far the losses of both are apart."""
+    """Return the ratio of milliseconds per step, plain / ours."""
     with (
         Side(settings.clock, train_ours, words, gradients, settings) as ours,
         Side(settings.clock, train_plain, words, settings) as plain,
     ):
-        pairs, apart = take_turns(ours, plain, settings.seconds)
+        pairs, difference = alternate_sides(ours, plain, settings.seconds)
     what = (
         f"LSTM language model, {words:,} words, exact loss, last gradients in {WORDS[gradients]}, "
-        f"speed of a step: ours / plain; losses apart by {apart:.0e} at most"
+        f"speed of a step: ours / plain; losses differ by at most {difference:.0e}"
     )
     ratios = [pair.other / pair.ours for pair in pairs]
     name = f"lm {words:,} {gradients}"
@@ -127,7 +129,7 @@ def compare(words: int, gradients: str, bar: float, settings: Settings) -> Row:
 
 
 def language_model(settings: Settings) -> list[Row]:
-    """A small and a large vocabulary, as PTB and WikiText-2 have; both precisions."""
+    """Compare both gradient precisions with the vocabulary sizes of PTB and WikiText-2."""
     return [
         compare(words, gradients, bar, settings)
         for gradients, bars in BARS.items()

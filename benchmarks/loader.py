@@ -1,4 +1,4 @@
-"""Batches gathered from one flat array, against a list of tensors that are padded item by item."""
+"""Batches gathered from one flat array, compared with a list of tensors padded item by item."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader
 
 from benchmarks.pairs import Pair, Row, Stopwatch, interleave
-from benchmarks.runs import Settings, composed, left_as_found
+from benchmarks.runs import Settings, compose_config, restore_globals
 from rnnlab.data.base import DataModule
 from rnnlab.experiment.build import build_data
 from rnnlab.spec import Batch
@@ -24,7 +24,7 @@ Padded = tuple[Tensor, Tensor, Tensor]  # tokens (B, T), lengths (B,), classes (
 
 
 def items_of(data: DataModule) -> list[Item]:
-    """The training split as a list of tensors, tokenised and cut beforehand."""
+    """Return the training split as a list of tensors, tokenised and truncated in advance."""
     rows = np.arange(len(data.lengths("train")))
     batches = [data.gather("train", rows[i : i + 1]) for i in rows]
     return [(batch.inputs[0], batch.targets[0]) for batch in batches]
@@ -38,7 +38,7 @@ def collate(items: list[Item]) -> Padded:
 
 
 def endless(items: list[Item], batch_size: int) -> Iterator[Padded]:
-    """Random batches of a torch DataLoader, epoch after epoch."""
+    """Yield random batches of a torch DataLoader, epoch after epoch."""
     generator = torch.Generator().manual_seed(0)
     loader = DataLoader(
         items,  # type: ignore[arg-type]  # a list is a dataset
@@ -52,7 +52,7 @@ def endless(items: list[Item], batch_size: int) -> Iterator[Padded]:
 
 
 def ours(data: DataModule) -> Iterator[Batch]:
-    """Batches of our training loader, epoch after epoch."""
+    """Yield batches of our training loader, epoch after epoch."""
     loader = data.train_dataloader()
     for epoch in count():
         loader.order.epoch = epoch  # type: ignore[union-attr]
@@ -60,18 +60,18 @@ def ours(data: DataModule) -> Iterator[Batch]:
 
 
 def compare(settings: Settings) -> list[Pair]:
-    """Seconds of blocks of batches; nothing is done with them."""
-    data = build_data(composed("data=imdb", *settings.imdb))
+    """Return seconds for blocks of batches, which are discarded."""
+    data = build_data(compose_config("data=imdb", *settings.imdb))
     data.prepare_data()
     data.setup("fit")
-    gathered, padded = ours(data), endless(items_of(data), data.batch_size)
+    our_batches, padded_batches = ours(data), endless(items_of(data), data.batch_size)
 
     def gather(batches: int) -> int:
-        deque(islice(gathered, batches), maxlen=0)
+        deque(islice(our_batches, batches), maxlen=0)
         return batches * data.batch_size
 
     def collate_items(batches: int) -> int:
-        deque(islice(padded, batches), maxlen=0)
+        deque(islice(padded_batches, batches), maxlen=0)
         return batches * data.batch_size
 
     blocks = repeat(BATCHES)
@@ -79,8 +79,8 @@ def compare(settings: Settings) -> list[Pair]:
 
 
 def loader(settings: Settings) -> Row:
-    """Samples per second, ours / items and pad_sequence."""
-    with left_as_found():
+    """Return the ratio of samples per second, ours / items and pad_sequence."""
+    with restore_globals():
         pairs = compare(settings)
     samples = sum(pair.units for pair in pairs)
     ours, other = (samples / sum(pair[side] for pair in pairs) for side in (0, 1))

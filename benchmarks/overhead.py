@@ -1,4 +1,4 @@
-"""A training step in the Trainer, against the same step in a bare loop."""
+"""A training step in the Trainer, compared with the same step in a plain loop."""
 
 import io
 from collections.abc import Iterator
@@ -12,31 +12,31 @@ import torch
 from rich.console import Console
 
 from benchmarks.pairs import Pair, Row, Stopwatch, enough
-from benchmarks.runs import BareLoop, Settings, composed, left_as_found
+from benchmarks.runs import BareLoop, Settings, compose_config, restore_globals
 from rnnlab.data.base import DataModule
 from rnnlab.experiment import run as experiment
 from rnnlab.experiment.build import build_data
 from rnnlab.experiment.session import claim_folder
 from rnnlab.spec import Batch
 
-IMDB_STEPS, SINE_STEPS = 8, 25  # in a block; 25 steps stand between two logs
+IMDB_STEPS, SINE_STEPS = 8, 25  # in a block; metrics are logged every 25 steps
 
 
 class Alternate(L.Callback):
-    """After each block of the Trainer's steps, stop its clock and do them in the bare loop.
+    """Callback that repeats each block of the Trainer's steps in the bare loop.
 
-    It must stand behind all other callbacks, so that their work is in the Trainer's time. A block
-    in which an epoch ends is not counted: validation is no training step.
+    It must be the last callback, so that the time of the others is part of the Trainer's time. A
+    block that contains the end of an epoch is not counted, because of the validation.
 
     Args:
-        bare: a network of its own, built alike.
-        batches: the batches that the Trainer reads, once more.
-        steps: in a block.
-        stopwatch: takes the time.
-        seconds: of each side.
+        bare: an equal network in a bare loop.
+        batches: the same batches that the Trainer reads.
+        steps: steps per block.
+        stopwatch: measures the time.
+        seconds: seconds per side.
 
     Attributes:
-        pairs: Trainer and bare loop; the first pair warms up and is not in it.
+        pairs: seconds of Trainer and bare loop, without the first pair (warm-up).
     """
 
     def __init__(
@@ -50,27 +50,27 @@ class Alternate(L.Callback):
         self.bare, self.batches, self.steps = bare, batches, steps
         self.stopwatch, self.seconds = stopwatch, seconds
         self.pairs: list[Pair] = []
-        self._done, self._whole = 0, False
+        self._steps_done, self._block_is_complete = 0, False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the Trainer's clock."""
         self.stopwatch.start()
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Spoil the block that the validation stands in."""
-        self._whole = False
+        """Discard the block that contains the validation."""
+        self._block_is_complete = False
 
     def on_train_batch_end(self, trainer: L.Trainer, *rest: Any) -> None:
-        """At the end of a block let the bare loop do the same."""
-        self._done += 1
-        if self._done % self.steps:
+        """Repeat a complete block in the bare loop."""
+        self._steps_done += 1
+        if self._steps_done % self.steps:
             return
         ours = self.stopwatch.read()
         with plain_torch():
             other = self.stopwatch.of(self._train_bare)
-        if self._whole:
+        if self._block_is_complete:
             self.pairs.append(Pair(ours, other, self.steps))
-        self._whole = True
+        self._block_is_complete = True
         trainer.should_stop = enough(self.pairs, self.seconds)
         self.stopwatch.start()
 
@@ -81,7 +81,7 @@ class Alternate(L.Callback):
 
 @contextmanager
 def plain_torch() -> Iterator[None]:
-    """Without the deterministic mode that a run of ours asks for: the bare loop knows none."""
+    """Switch the deterministic mode of a run off for the bare loop."""
     torch.use_deterministic_algorithms(False)
     try:
         yield
@@ -90,7 +90,7 @@ def plain_torch() -> Iterator[None]:
 
 
 def epochs(data: DataModule) -> Iterator[Batch]:
-    """The batches of the training loader, epoch after epoch, as a Trainer reads them."""
+    """Yield the batches of the training loader, epoch after epoch, as a Trainer reads them."""
     loader = data.train_dataloader()
     for epoch in count():
         loader.order.epoch = epoch  # type: ignore[union-attr]
@@ -98,9 +98,9 @@ def epochs(data: DataModule) -> Iterator[Batch]:
 
 
 def compare(overrides: tuple[str, ...], steps: int, settings: Settings) -> list[Pair]:
-    """Seconds of blocks of steps, in the Trainer of a whole run and in the bare loop."""
+    """Return seconds of blocks of steps, in the Trainer of a complete run and in the bare loop."""
     with TemporaryDirectory() as folder:
-        config = composed(*overrides, f"output_dir={folder}", "trainer.limit_val_batches=1")
+        config = compose_config(*overrides, f"output_dir={folder}", "trainer.limit_val_batches=1")
         parts = experiment.build(config, claim_folder(config))
         show_progress(parts)
         twin = build_data(config)
@@ -119,13 +119,13 @@ def compare(overrides: tuple[str, ...], steps: int, settings: Settings) -> list[
 
 
 def show_progress(parts: experiment.Parts) -> None:
-    """Let the moving line move although nobody sees it: it is part of a run's cost."""
+    """Enable the progress line, which is part of the cost of a run."""
     if "progress" in parts.callbacks:
         parts.callbacks["progress"].console = Console(file=io.StringIO(), force_terminal=True)
 
 
 def row(name: str, what: str, bar: float, pairs: list[Pair]) -> Row:
-    """Milliseconds of a step, ours / bare."""
+    """Return the row for milliseconds per step, ours / bare."""
     steps = sum(pair.units for pair in pairs)
     ours, other = (1e3 * sum(pair[side] for pair in pairs) / steps for side in (0, 1))
     ratios = [pair.ours / pair.other for pair in pairs]
@@ -133,14 +133,14 @@ def row(name: str, what: str, bar: float, pairs: list[Pair]) -> Row:
 
 
 def imdb(settings: Settings) -> Row:
-    """Long sequences: a step takes tenths of a second."""
-    with left_as_found():
+    """Compare long sequences, with steps of tenths of a second."""
+    with restore_globals():
         pairs = compare(("data=imdb", "model=gru", *settings.imdb), IMDB_STEPS, settings)
     return row("imdb", "IMDB GRU, time of a step: a run's Trainer / bare loop", 1.05, pairs)
 
 
 def sine(settings: Settings) -> Row:
-    """Short sequences: a step takes milliseconds, so each call of the Trainer counts."""
-    with left_as_found():
+    """Compare short sequences, with steps of milliseconds."""
+    with restore_globals():
         pairs = compare(("data=sine", "model=gru", *settings.sine), SINE_STEPS, settings)
     return row("sine", "sine GRU, time of a step: a run's Trainer / bare loop", 1.10, pairs)

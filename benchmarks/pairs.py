@@ -1,4 +1,4 @@
-"""Two ways of doing the same work, timed in turns: what slows the machine down slows both."""
+"""Paired timing of two implementations that alternate, so that a slow machine slows both."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -18,11 +18,11 @@ MIN_PAIRS = 3
 
 
 class Pair(NamedTuple):
-    """Seconds that both sides took for the same piece of work.
+    """Seconds of both sides for the same piece of work.
 
     Attributes:
         ours: seconds of this project.
-        other: seconds of the plain way.
+        other: seconds of the plain implementation.
         units: of work: samples, steps.
     """
 
@@ -36,13 +36,13 @@ class Row:
     """One comparison.
 
     Attributes:
-        name: to choose it by.
-        what: the quantity and both sides, for a person.
+        name: name on the command line.
+        what: description of the quantity and of both sides.
         ours: the absolute number of this project, with its unit.
-        other: the absolute number of the plain way, with its unit.
-        ratios: one for each pair.
-        bar: what the median ratio must reach.
-        at_least: reach from above; else the ratio must stay at or below the bar.
+        other: the absolute number of the plain implementation, with its unit.
+        ratios: one ratio per pair.
+        bar: threshold for the median ratio.
+        at_least: the ratio must be at least the bar; otherwise at most.
     """
 
     name: str
@@ -55,25 +55,25 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """The median over all pairs."""
+        """Return the median over all pairs."""
         return median(self.ratios)
 
     @property
-    def passed(self) -> bool:
-        """Whether the median reaches the bar."""
+    def meets_bar(self) -> bool:
+        """Return whether the median meets the bar."""
         return self.ratio >= self.bar if self.at_least else self.ratio <= self.bar
 
     def plain(self) -> dict[str, Any]:
-        """As a plain dictionary."""
-        return {**vars(self), "ratio": self.ratio, "passed": self.passed}
+        """Return the row as a dictionary."""
+        return {**vars(self), "ratio": self.ratio, "passed": self.meets_bar}
 
 
 class Stopwatch:
-    """Seconds since it was started; a GPU's work is waited for.
+    """Stopwatch that waits for pending work of a GPU.
 
     Args:
         clock: wall | cpu.
-        device: that computes.
+        device: device that computes.
     """
 
     def __init__(self, clock: ClockName, device: torch.device | None = None) -> None:
@@ -81,30 +81,30 @@ class Stopwatch:
         self.start()
 
     def now(self) -> float:
-        """Seconds on the clock, with nothing left to be computed."""
+        """Return the time of the clock after all pending work is complete."""
         if self.device is not None and self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return self.clock()
 
     def start(self) -> None:
-        """Begin anew."""
-        self.started = self.now()
+        """Restart the measurement."""
+        self.start_time = self.now()
 
     def read(self) -> float:
-        """Seconds since the start."""
-        return self.now() - self.started
+        """Return the seconds since the start."""
+        return self.now() - self.start_time
 
     def of(self, work: Callable[[], object]) -> float:
-        """Seconds that this takes."""
+        """Return the seconds that a call takes."""
         self.start()
         work()
         return self.read()
 
 
 def enough(pairs: list[Pair], seconds: float) -> bool:
-    """Whether both sides together have had their time, and there are pairs to compare."""
-    spent = sum(pair.ours + pair.other for pair in pairs)
-    return len(pairs) >= MIN_PAIRS and spent >= 2 * seconds
+    """Return whether both sides had their time and there are enough pairs."""
+    total = sum(pair.ours + pair.other for pair in pairs)
+    return len(pairs) >= MIN_PAIRS and total >= 2 * seconds
 
 
 def interleave(
@@ -114,26 +114,26 @@ def interleave(
     stopwatch: Stopwatch,
     seconds: float,
 ) -> list[Pair]:
-    """Do each block both ways, in the order A B B A, until both had `seconds` on average.
+    """Run each block on both sides, in the order A B B A, for `seconds` per side on average.
 
-    The first pair warms up and is not counted.
+    The first pair is a warm-up and is not counted.
 
     Args:
-        ours: does a block this project's way; gives the units of work in it.
-        other: does it the plain way.
-        blocks: pieces of work, each like the others.
-        stopwatch: takes the time.
-        seconds: for each side.
+        ours: runs a block with this project; returns the units of work in it.
+        other: runs it with the plain implementation.
+        blocks: equivalent pieces of work.
+        stopwatch: measures the time.
+        seconds: seconds per side.
     """
     pairs: list[Pair] = []
     for turn, block in enumerate(blocks):
-        spent, units = {}, 0
+        elapsed, units = {}, 0
         for side in (ours, other) if turn % 2 else (other, ours):
             stopwatch.start()
             units = side(block)
-            spent[side] = stopwatch.read()
+            elapsed[side] = stopwatch.read()
         if turn:
-            pairs.append(Pair(spent[ours], spent[other], units))
+            pairs.append(Pair(elapsed[ours], elapsed[other], units))
         if enough(pairs, seconds):
             break
     return pairs

@@ -14,9 +14,9 @@ r"""Write docs/RESULTS.md and the table of the README from the reports of finish
         name=multi30k-de-en-bilstm-no-attention
     python train.py experiment=numbers_en_de
     python train.py -m data=stocks data.forecast=return,volatility name='stocks-${data.forecast}'
-    python -m benchmarks.results outputs
+    python -m benchmarks.results outputs                  # --example-only: only the README example
 
-Runs that differ in their seed or their fold alone become one row: mean and spread over them.
+Runs that differ only in their seed or fold become one row with mean and spread.
 """
 
 import argparse
@@ -36,17 +36,17 @@ from rnnlab.report.console import table as table_of_run
 from rnnlab.report.folder import RunFolder
 
 ROOT = Path(__file__).parents[1]
-EXAMPLE = "imdb-gru"  # the run whose last words stand at the head of the README
+EXAMPLE = "imdb-gru"  # the run whose output is on the first screen of the README
 NOT_COMPARED = ("seed", "run_dir", "resume", "output_dir")  # the data's seed follows the run's
 
-MAIN = ("test/noise_ratio", "test/bleu")  # what a run is about, where it is not what it monitors
+MAIN = ("test/noise_ratio", "test/bleu")  # headline metrics, if they are not the monitored metric
 BESIDE = ("test/f1", "test/mcc", "test/mae", "test/chrf")
 
 Report = dict[str, Any]
 
 
-def finished_runs(folder: Path) -> dict[str, list[Report]]:
-    """Finished, tested reports below a folder; those of one config under one key."""
+def find_reports(folder: Path) -> dict[str, list[Report]]:
+    """Return the reports of finished, tested runs below a folder, grouped by config."""
     groups: dict[str, list[Report]] = defaultdict(list)
     for path in sorted(folder.rglob("report.json")):
         report = json.loads(path.read_text(encoding="utf-8"))
@@ -56,12 +56,12 @@ def finished_runs(folder: Path) -> dict[str, list[Report]]:
 
 
 def fit_seconds(report: Report) -> float:
-    """Seconds of the fit; of a resumed run its training without validations, over all sessions."""
+    """Return seconds of the fit; for a resumed run the training time over all sessions."""
     return max(report["seconds"]["fit"], report["speed"].get("training_seconds", 0.0))
 
 
 def config_key(path: Path) -> str:
-    """The config as text, without what differs between the runs of a row."""
+    """Return the config as text, without the settings that may differ within a row."""
     config: Any = OmegaConf.to_container(OmegaConf.load(path))
     for name in NOT_COMPARED:
         config.pop(name, None)
@@ -72,9 +72,9 @@ def config_key(path: Path) -> str:
 
 
 def row(reports: list[Report]) -> str:
-    """One line of the table."""
+    """Return one row of the table."""
     first = reports[0]
-    metrics = shown_metrics(first)
+    metrics = headline_metrics(first)
     baselines = [
         f"{name} {values_of([r['baselines'][name] for r in reports], metrics)}"
         for name, scores in first["baselines"].items()
@@ -93,24 +93,24 @@ def row(reports: list[Report]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def shown_metrics(report: Report) -> list[str]:
-    """The metric of the test split that a run is about, and one or two more."""
+def headline_metrics(report: Report) -> list[str]:
+    """Return the headline metric of the test split, and one or two more."""
     scores, monitor = report["scores"], report["monitor"].replace("val/", "test/")
     main = next((name for name in MAIN if name in scores), monitor)
     return [main, *[name for name in BESIDE if name in scores and name != main][:2]]
 
 
 def values_of(scores: list[dict[str, float]], metrics: list[str]) -> str:
-    """Mean and spread of each metric; a dash where it is not defined."""
+    """Return mean and spread of each metric; a dash if it is not defined."""
     cells = []
     for metric in metrics:
-        known = [members[metric] for members in scores if metric in members]
-        cells.append(spread(known) if known else "-")
+        values = [members[metric] for members in scores if metric in members]
+        cells.append(spread(values) if values else "-")
     return " / ".join(cells)
 
 
 def commit(git: dict[str, Any]) -> str:
-    """The short commit; a plus where files differed from it.
+    """Return the short commit, with a plus if files were modified.
 
     >>> commit({"commit": "0123456789", "changed": True})
     '01234567+'
@@ -119,7 +119,7 @@ def commit(git: dict[str, Any]) -> str:
 
 
 def spread(values: list[float]) -> str:
-    """Mean and standard deviation over seeds.
+    """Return mean and standard deviation over seeds.
 
     >>> spread([0.5]), spread([0.4, 0.6])
     ('0.5000', '0.5000 +- 0.1414')
@@ -129,55 +129,71 @@ def spread(values: list[float]) -> str:
 
 
 def table(groups: Iterable[list[Report]]) -> str:
-    """The Markdown table, in the order of names."""
-    head = "| run | data | metric | score | baselines | runs | fit, s | commit |"
+    """Return the Markdown table, sorted by name."""
+    header = "| run | data | metric | score | baselines | runs | fit, s | commit |"
     rows = [row(reports) for reports in sorted(groups, key=lambda g: str(g[0]["name"]))]
-    return "\n".join([head, "|---|---|---|---|---|---|---|---|", *rows])
+    return "\n".join([header, "|---|---|---|---|---|---|---|---|", *rows])
 
 
-def last_words(folder: Path) -> str | None:
-    """What the newest run of `make run` has printed at its end, as a code block."""
+def example_output(folder: Path) -> str | None:
+    """Return the final output of the latest `make run` as a code block."""
     runs = [RunFolder(path.parent) for path in sorted(folder.rglob(f"{EXAMPLE}/*/report.json"))]
-    finished = [run for run in runs if run.read_report()["status"] == "finished"]
-    if not finished:
+    complete = [run for run in runs if run.read_report()["status"] == "finished"]
+    if not complete:
         return None
-    run = finished[-1]
+    run = complete[-1]
     console = Console(file=io.StringIO(), width=88)
-    shown = RunFolder(Path("outputs", EXAMPLE, run.path.name))
-    table_of_run(run.read_report(), shown, console)
+    printed_folder = RunFolder(Path("outputs", EXAMPLE, run.path.name))
+    table_of_run(run.read_report(), printed_folder, console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(f"    {line}".rstrip() for line in text.splitlines())
 
 
 def insert(text: str, mark: str, content: str) -> str:
-    """The text with what stands between `<!-- mark -->` and `<!-- end of mark -->` replaced."""
+    """Replace the text between `<!-- mark -->` and `<!-- end of mark -->`."""
     begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
     before, _, rest = text.partition(begin)
     return f"{before}{begin}\n\n{content}\n\n{end}{rest.partition(end)[2]}"
 
 
-def main() -> None:
-    """Read the reports, write the two files."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="of the runs, such as outputs")
-    folder = parser.parse_args().folder
-    groups = finished_runs(folder)
-    if not groups:
-        raise SystemExit(f"{folder}: no finished run with test scores below it")
+def write_example(folder: Path) -> None:
+    """Update the example output in the README from the latest `make run`."""
+    readme = ROOT / "README.md"
+    if example := example_output(folder):
+        text = insert(readme.read_text(encoding="utf-8"), "example", example)
+        readme.write_text(text, encoding="utf-8")
+
+
+def write_results(groups: dict[str, list[Report]]) -> None:
+    """Write docs/RESULTS.md and the table of the README."""
     content = table(groups.values())
     device = next(iter(groups.values()))[0]["device"]
     note = (
         f"On {device['cores']} cores ({device['kind']}); written by `python -m benchmarks.results` "
-        "from the runs' own reports. The commands stand at the head of benchmarks/results.py."
+        "from the reports of the runs. The commands are at the top of benchmarks/results.py."
     )
     readme = ROOT / "README.md"
     text = insert(readme.read_text(encoding="utf-8"), "results", f"{note}\n\n{content}")
-    if example := last_words(folder):
-        text = insert(text, "example", example)
     readme.write_text(text, encoding="utf-8")
     results = f"# Results\n\n{note}\n\n{content}\n"
     (ROOT / "docs" / "RESULTS.md").write_text(results, encoding="utf-8")
     print(content)
+
+
+def main() -> None:
+    """Read the reports and write both files."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder of the runs, such as outputs")
+    parser.add_argument(
+        "--example-only", action="store_true", help="update only the example output in the README"
+    )
+    options = parser.parse_args()
+    groups = find_reports(options.folder)
+    if not groups:
+        raise SystemExit(f"{options.folder}: no finished run with test scores in this folder")
+    write_example(options.folder)
+    if not options.example_only:
+        write_results(groups)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs as train.py would make them, and the bare loop that they are held against."""
+"""Configs of runs as train.py composes them, and the bare loop for comparisons."""
 
 import io
 import os
@@ -20,20 +20,20 @@ from rnnlab.models.base import parameter_groups
 from rnnlab.spec import Batch, DataSpec
 
 CONF = Path(__file__).parents[1] / "conf"
-MANY_EPOCHS = 1000  # more than a benchmark reads, so that no schedule comes to its end
+MANY_EPOCHS = 1000  # more than a benchmark reads, so that no schedule ends
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be chosen of a benchmark.
+    """Settings of the benchmarks.
 
     Attributes:
-        seconds: of each side of each comparison.
+        seconds: seconds per side of each comparison.
         clock: wall | cpu.
         imdb: overrides of conf/ for data=imdb.
         sine: overrides of conf/ for data=sine.
         lm: overrides of conf/ for the language model.
-        lm_words: sizes of its vocabulary.
+        lm_words: vocabulary sizes of the language model.
     """
 
     seconds: float = 20.0
@@ -44,21 +44,21 @@ class Settings:
     lm_words: tuple[int, ...] = (10_000, 33_000)
 
 
-def composed(*overrides: str) -> RunConfig:
-    """The checked config that train.py makes of these words, for more epochs than will be run."""
+def compose_config(*overrides: str) -> RunConfig:
+    """Return the checked config of these overrides, with more epochs than are run."""
     words = ["name=benchmark", f"trainer.max_epochs={MANY_EPOCHS}", *overrides]
     return check(compose(CONF, words))
 
 
 def device_of(config: RunConfig) -> torch.device:
-    """What the Trainer would compute on."""
+    """Return the device that the Trainer would use."""
     on_gpu = config.trainer.accelerator != "cpu" and torch.cuda.is_available()
     return torch.device("cuda" if on_gpu else "cpu")
 
 
 @contextmanager
-def left_as_found() -> Iterator[None]:
-    """Give torch's global switches and the environment back; swallow what a run prints."""
+def restore_globals() -> Iterator[None]:
+    """Restore torch's global settings and the environment; suppress the output of a run."""
     environment = dict(os.environ)
     precision = torch.get_float32_matmul_precision()
     strict = torch.are_deterministic_algorithms_enabled()
@@ -74,16 +74,16 @@ def left_as_found() -> Iterator[None]:
 
 
 class BareLoop:
-    """A network that is trained without a Trainer.
+    """Training loop without a Trainer.
 
     Args:
-        config: of the run: its model, optimizer, schedule and clipping.
+        config: config of the run: model, optimizer, schedule and clipping.
         spec: sizes of the data.
-        total_steps: of the schedule.
-        device: that computes.
+        total_steps: length of the schedule.
+        device: device that computes.
 
     Attributes:
-        last_loss: of the last step.
+        last_loss: loss of the last step.
     """
 
     def __init__(
@@ -100,19 +100,19 @@ class BareLoop:
 
     @property
     def last_loss(self) -> float:
-        """See the class; a GPU is waited for only where somebody asks."""
+        """Return the loss of the last step; this waits for a GPU."""
         return float(self._loss)
 
     def losses(self, batches: Iterable[Batch]) -> list[float]:
-        """A step with each; what each lost."""
-        lost = []
+        """Train on each batch and return the losses."""
+        losses = []
         for batch in batches:
             self.step(batch)
-            lost.append(self.last_loss)
-        return lost
+            losses.append(self.last_loss)
+        return losses
 
     def step(self, batch: Batch) -> int:
-        """Forward, loss, backward, clip, optimizer, schedule; gives the number of samples."""
+        """Run one step of optimizer and schedule; return the number of samples."""
         batch = Batch(*(part.to(self.device) for part in batch[:4]), *batch[4:])
         loss = self.model.task.loss(self.model.predictions(batch), batch)
         loss.backward()  # type: ignore[no-untyped-call]

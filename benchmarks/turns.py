@@ -1,6 +1,6 @@
-"""Two ways of doing the same work, each in a process of its own, timed in turns.
+"""Paired timing of two implementations in separate processes that alternate.
 
-For what a process has one of: how the C library keeps memory, or torch's global switches.
+For comparisons of global state of a process, such as the allocator of the C library.
 """
 
 import io
@@ -16,24 +16,26 @@ import torch
 
 from benchmarks.pairs import ClockName, Pair, Stopwatch, enough
 
-Work = Callable[..., Iterator[list[float]]]  # each next one does a block; a loss for each unit
+Work = Callable[..., Iterator[list[float]]]  # each step runs a block and yields one loss per unit
 
 
 class Side:
-    """A process that does a block when it is asked to; a context.
+    """Process that runs one block per request; a context manager.
 
     Args:
-        clock: that it is timed with.
-        work: a function of a module, called there.
-        given: its arguments.
+        clock: wall | cpu.
+        work: a module-level function that the process calls.
+        arguments: its arguments.
     """
 
-    def __init__(self, clock: ClockName, work: Work, *given: Any) -> None:
-        context = get_context("forkserver")  # which is new, and imports once for all sides
+    def __init__(self, clock: ClockName, work: Work, *arguments: Any) -> None:
+        context = get_context("forkserver")  # a fresh process that imports once for all sides
         context.set_forkserver_preload(["benchmarks.language_model", "benchmarks.memory"])
-        self._pipe, theirs = context.Pipe()
+        self._pipe, child_pipe = context.Pipe()
         threads = torch.get_num_threads()
-        self._process = context.Process(target=serve, args=(theirs, clock, threads, work, given))
+        self._process = context.Process(
+            target=serve, args=(child_pipe, clock, threads, work, arguments)
+        )
 
     def __enter__(self) -> "Side":
         self._process.start()
@@ -49,7 +51,7 @@ class Side:
         self._process.join()
 
     def block(self) -> tuple[float, list[float]]:
-        """Do a block; the seconds it took, and its losses."""
+        """Run a block and return its seconds and losses."""
         self._pipe.send(True)
         while not self._pipe.poll(1.0):
             if not self._process.is_alive():
@@ -58,43 +60,43 @@ class Side:
         return seconds, losses
 
 
-def serve(pipe: Connection, clock: ClockName, threads: int, work: Work, given: Any) -> None:
-    """What the process does."""
+def serve(pipe: Connection, clock: ClockName, threads: int, work: Work, arguments: Any) -> None:
+    """Run blocks on request; the main function of the process."""
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     stopwatch = Stopwatch(clock, device)
     with redirect_stdout(io.StringIO()):
-        blocks = work(*given)
+        blocks = work(*arguments)
         while pipe.recv():
             stopwatch.start()
             losses = next(blocks)
             pipe.send((stopwatch.read(), losses))
 
 
-def take_turns(ours: Side, other: Side, seconds: float) -> tuple[list[Pair], float]:
-    """Blocks of both sides in the order A B B A, until both had `seconds` on average.
+def alternate_sides(ours: Side, other: Side, seconds: float) -> tuple[list[Pair], float]:
+    """Run blocks of both sides in the order A B B A, for `seconds` per side on average.
 
-    The first pair warms up and is not counted.
+    The first pair is a warm-up and is not counted.
 
     Returns:
-        The pairs, and how far the losses of both are apart at most.
+        The pairs, and the largest difference of the losses.
     """
     pairs: list[Pair] = []
-    apart = 0.0
+    difference = 0.0
     for turn in count():
         sides = (ours, other) if turn % 2 else (other, ours)
-        done = {side: side.block() for side in sides}
-        (mine, losses), (theirs, others) = done[ours], done[other]
-        apart = max(apart, *(abs(a - b) for a, b in zip(losses, others, strict=True)))
+        results = {side: side.block() for side in sides}
+        (our_seconds, losses), (other_seconds, others) = results[ours], results[other]
+        difference = max(difference, *(abs(a - b) for a, b in zip(losses, others, strict=True)))
         if turn:
-            pairs.append(Pair(mine, theirs, len(losses)))
+            pairs.append(Pair(our_seconds, other_seconds, len(losses)))
         if enough(pairs, seconds):
             break
-    return pairs, apart
+    return pairs, difference
 
 
 def milliseconds(pairs: list[Pair]) -> tuple[str, str]:
-    """Of a unit, of both sides."""
+    """Return milliseconds per unit, for both sides."""
     units = sum(pair.units for pair in pairs)
     ours, other = (1e3 * sum(pair[side] for pair in pairs) / units for side in (0, 1))
     return f"{ours:.0f} ms", f"{other:.0f} ms"

@@ -106,5 +106,5 @@ def test_the_median_ratio_is_held_against_the_bar(main):
 
     slow = Row("name", "what", "1", "2", [1.0, 1.2, 9.0], bar=1.1, at_least=False)
     assert slow.ratio == 1.2
-    assert not slow.passed
-    assert Row("name", "what", "1", "2", [1.0, 1.2, 9.0], bar=1.1, at_least=True).passed
+    assert not slow.meets_bar
+    assert Row("name", "what", "1", "2", [1.0, 1.2, 9.0], bar=1.1, at_least=True).meets_bar
