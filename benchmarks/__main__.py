@@ -73,7 +73,7 @@ def environment_facts(options: argparse.Namespace) -> dict[str, str]:
         "device": f"{device.get('gpu', 'CPU')}",
         "processor": f"{cpu_name()}, {device['cores']} cores",
         "threads": f"{device['threads']} of torch",
-        "versions": ", ".join(f"{name} {installed[name]}" for name in packages),
+        "versions": ", ".join(f"{name} {package_versions[name]}" for name in packages),
         "method": f"alternating, {options.seconds:g} s per side, {options.clock} clock",
         "load": f"{os.getloadavg()[0]:.1f} processes in the last minute",
     }
