@@ -18,6 +18,8 @@ from rnnlab.data.readers.class_folders import read_class_folders
 from rnnlab.data.readers.files import file_format, open_bytes, open_text, read_lines, read_text
 from rnnlab.data.readers.lines import TextFile
 from rnnlab.data.readers.sentence_pairs import read_aligned_files, read_pair_file
+from rnnlab.data.readers.series import read_series
+from rnnlab.data.readers.series_rows import SeriesColumns
 from rnnlab.data.readers.tables import read_table
 from rnnlab.errors import ConfigError, DataError
 
@@ -25,11 +27,17 @@ WORD = "caf\u00e9"
 TABLE = f"text,label\n{WORD},1\nb,0\n"
 PLAIN = f"{WORD}\nb\n"
 PAIRS = f"{WORD}\t1\nb\t0\n"
+SERIES = f"date,{WORD}\n2020-01-01,1\n2020-01-02,2\n"
 MESSAGES = f"ham\t{WORD}\nspam\tb\n"
 
 
 def pairs(path: Path, encoding: str) -> object:
     return list(read_pair_file(path, encoding, ("en", "de")).read())
+
+
+def series(path: Path, encoding: str) -> object:
+    table = read_series(path, SeriesColumns(encoding=encoding), [])
+    return table.columns, table.values.tolist()
 
 
 def class_folder(path: Path, encoding: str) -> object:
@@ -42,6 +50,7 @@ READERS: dict[str, tuple[str, str, Reader]] = {  # extension, content, reader
     "lines": (".txt", PLAIN, lambda path, e: list(TextFile(path, e))),
     "pairs": (".tsv", PAIRS, pairs),
     "aligned": (".de", PLAIN, lambda path, e: list(read_aligned_files(path, path, e).read())),
+    "series": (".csv", SERIES, series),
     "class folder": (".txt", PLAIN, class_folder),
     "messages": (".txt", MESSAGES, lambda path, e: read_collection(path, e).texts),
 }
