@@ -179,14 +179,14 @@ def test_training_texts_of_the_test_file_are_left_out_and_noted(tmp_path):
     assert not set(read_texts(data, "train")) & set(read_texts(data, "test"))
     assert not set(read_texts(data, "val")) & set(read_texts(data, "test"))
     assert data.provenance.notes[-1].endswith(
-        "training texts that stand in val or test too were left out"
+        "training texts that are in val or test too were left out"
     )
 
 
 def test_the_same_file_for_training_and_test_is_refused(tmp_path):
     write(reviews(50), tmp_path / "train.csv")
     write(reviews(50), tmp_path / "test.csv")
-    with pytest.raises(DataError, match=r"^train\.csv: all 5 validation texts stand in test too"):
+    with pytest.raises(DataError, match=r"^train\.csv: all 5 validation texts are in test too"):
         local(tmp_path)
 
 
@@ -286,7 +286,7 @@ def test_auto_takes_the_package_when_the_hub_cannot_be_reached(small_package, mo
     assert data.provenance.source == "embedded"
     assert data.provenance.notes == [
         "the hub cannot be reached",
-        "the official training half alone, split anew: not the official test",
+        "only the official training half, split again: not the official test",
     ]
     assert data.provenance.sizes == {"train": 40, "val": 5, "test": 5}
 

@@ -36,7 +36,9 @@ def test_take_keeps_texts_labels_and_groups_together():
 @pytest.mark.parametrize("label", ["", " ", "NaN", "nan", "null", "N/A"])
 def test_a_missing_label_is_named_with_its_row(label):
     broken = texts("a", "b", "c", labels=["0", label, label])
-    with pytest.raises(DataError, match=rf"^a\.csv, row 2: the label is '{label}' \(in all 2 rows"):
+    with pytest.raises(
+        DataError, match=rf"^a\.csv, row 2: the label is '{label}' \(a total of 2 rows"
+    ):
         check_labels(broken)
 
 
@@ -79,7 +81,7 @@ def test_training_texts_of_other_splits_are_left_out_and_counted():
     splits_after = remove_leakage(splits, notes)
     assert splits_after["train"].texts == ["b"]
     assert (splits_after["val"], splits_after["test"]) == (splits["val"], splits["test"])
-    assert notes == ["3 training texts that stand in val or test too were left out"]
+    assert notes == ["3 training texts that are in val or test too were left out"]
 
 
 def test_validation_texts_of_the_test_split_are_left_out_and_counted():
@@ -88,7 +90,7 @@ def test_validation_texts_of_the_test_split_are_left_out_and_counted():
     splits_after = remove_leakage(splits, notes)
     assert (splits_after["train"], splits_after["test"]) == (splits["train"], splits["test"])
     assert splits_after["val"].texts == ["c"]
-    assert notes == ["1 validation texts that stand in test too were left out"]
+    assert notes == ["1 validation texts that are in test too were left out"]
 
 
 def test_splits_without_common_texts_stay_as_they_are():
@@ -100,7 +102,7 @@ def test_splits_without_common_texts_stay_as_they_are():
 
 def test_a_training_split_that_is_the_test_split_too_is_refused():
     splits = {"train": texts("a", "b"), "val": texts("c"), "test": texts("b", "a")}
-    with pytest.raises(DataError, match="all 2 training texts stand in val or test too"):
+    with pytest.raises(DataError, match="all 2 training texts are in val or test too"):
         remove_leakage(splits, [])
 
 

@@ -1,4 +1,4 @@
-"""Labelled texts between the file they came from and the arrays they become."""
+"""Labelled texts in memory: columns, checks, duplicates and leakage between splits."""
 
 import hashlib
 import re
@@ -22,12 +22,12 @@ class LabelledTexts:
     """Labelled texts of one file.
 
     Attributes:
-        name: the file, for errors.
+        name: of the file, for errors.
         texts: (N,).
-        labels: (N,), as they stand in the file.
-        groups: what must not be spread over splits, (N,), or None.
-        notes: what was left out when they were read, with counts.
-        version: of what was read, where only reading it tells: the hub's revision.
+        labels: (N,), as in the file.
+        groups: (N,), texts of one group stay in one split; or None.
+        notes: omissions while reading, with counts.
+        version: revision of the hub; empty for files.
     """
 
     name: str
@@ -38,26 +38,26 @@ class LabelledTexts:
     version: str = ""
 
     def take(self, rows: NDArray[np.int64]) -> "LabelledTexts":
-        """The same with these rows alone."""
-        chosen = rows.tolist()
+        """Return the texts of these rows."""
+        indices = rows.tolist()
         return replace(
             self,
-            texts=[self.texts[i] for i in chosen],
-            labels=[self.labels[i] for i in chosen],
-            groups=[self.groups[i] for i in chosen] if self.groups else None,
+            texts=[self.texts[i] for i in indices],
+            labels=[self.labels[i] for i in indices],
+            groups=[self.groups[i] for i in indices] if self.groups else None,
         )
 
 
 @dataclass(frozen=True)
 class TextColumns:
-    """Which columns of a table hold what.
+    """Columns and format of a table of labelled texts.
 
     Attributes:
-        text: the text.
-        label: its label.
-        group: what must not be spread over splits; used where the table has it.
+        text: column of the text.
+        label: column of its label.
+        group: column of its group, see LabelledTexts; ignored if the table does not have it.
         encoding: of text, CSV, TSV and JSON files.
-        delimiter: between the cells of CSV and TSV files; None for comma and tab.
+        delimiter: of the cells in CSV and TSV files; None for comma and tab.
     """
 
     text: str = "text"
@@ -67,7 +67,7 @@ class TextColumns:
     delimiter: Delimiter | None = None
 
     def read(self, file: Path) -> LabelledTexts:
-        """Read a table; see rnnlab.data.readers.tables.read_table for what is refused."""
+        """Read a table; see `rnnlab.data.readers.tables.read_table` for errors."""
         optional, notes = [self.group] if self.group else [], list[str]()
         names = [self.text, self.label]
         table = read_table(file, names, optional, self.encoding, self.delimiter, notes)
@@ -76,62 +76,64 @@ class TextColumns:
         return LabelledTexts(file.name, texts, labels, groups, tuple(notes))
 
 
-def read_hub(
+def read_hub_texts(
     name: str, splits: Mapping[str, str], text: str = "text", label: str = "label"
 ) -> dict[str, LabelledTexts]:
-    """Labelled texts of the Hugging Face hub.
+    """Return labelled texts of the Hugging Face hub.
 
     Args:
         name: of the data set.
-        splits: what we call a split ("all" where it is still to be split) -> what the hub calls it.
-        text: column with the text.
-        label: column with the label; a class is read as its number.
+        splits: our name of a split ("all" for data without splits) -> the hub's name.
+        text: column of the text.
+        label: column of the label; a class is read as its number.
     """
-    loaded = load_from_hub(name, list(splits.values()))
-    found = {}
-    for ours, theirs in splits.items():
-        part = loaded[theirs]
-        labels = [str(value) for value in part[label]]
-        source = f"{name} {theirs}"
-        found[ours] = LabelledTexts(source, list(part[text]), labels, version=find_revision(part))
-    return found
+    parts = load_from_hub(name, list(splits.values()))
+    return {
+        split: LabelledTexts(
+            f"{name} {hub_split}",
+            list(parts[hub_split][text]),
+            [str(value) for value in parts[hub_split][label]],
+            version=find_revision(parts[hub_split]),
+        )
+        for split, hub_split in splits.items()
+    }
 
 
 def check_labels(texts: LabelledTexts) -> LabelledTexts:
-    """The texts as they are, if every row has a label.
+    """Return the texts unchanged if every row has a label.
 
     Raises:
-        DataError: a label is missing, or there are as many labels as in a column of texts.
+        DataError: a label is missing, or there are too many different labels.
     """
     missing = [row for row, label in enumerate(texts.labels) if is_missing(label)]
     if missing:
         first = texts.labels[missing[0]]
         raise DataError(
-            f"{row_name(texts.name, missing[0])}: the label is {first!r} (in all {len(missing):,} "
-            "rows have none). Fill it in or take the row out"
+            f"{row_name(texts.name, missing[0])}: the label is {first!r} (a total of "
+            f"{len(missing):,} rows have none). Add it or remove the row"
         )
     if (count := len(set(texts.labels))) > MAX_CLASSES:
         raise DataError(
-            f"{texts.name}: {count:,} different labels, more than {MAX_CLASSES:,}: is "
-            "data.label_column the right one?"
+            f"{texts.name}: {count:,} different labels, more than {MAX_CLASSES:,}. Check "
+            "data.label_column"
         )
     return texts
 
 
 def drop_empty(texts: LabelledTexts, notes: list[str]) -> LabelledTexts:
-    """The texts without the empty ones, whose number is added to the notes."""
-    kept = np.array([i for i, text in enumerate(texts.texts) if text.strip()], dtype=np.int64)
-    empty = len(texts.texts) - len(kept)
-    if not len(kept):
+    """Drop empty texts, and add their number to the notes."""
+    rows = np.array([i for i, text in enumerate(texts.texts) if text.strip()], dtype=np.int64)
+    empty = len(texts.texts) - len(rows)
+    if not len(rows):
         raise DataError(f"{texts.name}: all {empty:,} texts are empty")
     if empty:
         notes.append(f"{empty:,} empty texts of {texts.name} were left out")
-        return texts.take(kept)
+        return texts.take(rows)
     return texts
 
 
 def normalize_text(text: str) -> str:
-    """What equal texts have in common, whatever their case and white space.
+    """Return a text with normalized case and white space.
 
     >>> normalize_text("Call  NOW ")
     'call now'
@@ -140,7 +142,7 @@ def normalize_text(text: str) -> str:
 
 
 def normalize_digits(text: str) -> str:
-    """What texts have in common that were made from one template.
+    """Return a normalized text with zeros for its digits, equal for texts of one template.
 
     >>> normalize_digits("Call 0800 now")
     'call 0000 now'
@@ -149,21 +151,21 @@ def normalize_digits(text: str) -> str:
 
 
 def drop_duplicates(texts: LabelledTexts, notes: list[str]) -> LabelledTexts:
-    """The first of all texts that are equal but for case and white space; the others are counted.
+    """Keep the first of the texts that differ in case and white space only; count the others.
 
-    Equal texts with different labels say nothing about either: they are left out altogether.
+    Equal texts with different labels are dropped completely.
     """
     members: dict[str, list[int]] = {}
     for row, text in enumerate(texts.texts):
         members.setdefault(normalize_text(text), []).append(row)
-    agreed = [rows for rows in members.values() if len({texts.labels[i] for i in rows}) == 1]
-    repeated = sum(len(rows) - 1 for rows in agreed)
-    disputed = len(texts.texts) - sum(map(len, agreed))
-    if disputed:
-        notes.append(f"{disputed:,} equal texts of {texts.name} with other labels were left out")
-    if repeated:
-        notes.append(f"{repeated:,} repeated texts of {texts.name} were left out")
-    return texts.take(np.array([rows[0] for rows in agreed], dtype=np.int64))
+    consistent = [rows for rows in members.values() if len({texts.labels[i] for i in rows}) == 1]
+    duplicates = sum(len(rows) - 1 for rows in consistent)
+    conflicts = len(texts.texts) - sum(map(len, consistent))
+    if conflicts:
+        notes.append(f"{conflicts:,} equal texts of {texts.name} with other labels were left out")
+    if duplicates:
+        notes.append(f"{duplicates:,} repeated texts of {texts.name} were left out")
+    return texts.take(np.array([rows[0] for rows in consistent], dtype=np.int64))
 
 
 Key = Callable[[str], str]
@@ -172,40 +174,39 @@ Key = Callable[[str], str]
 def remove_leakage(
     splits: dict[str, LabelledTexts], notes: list[str], key: Key = str
 ) -> dict[str, LabelledTexts]:
-    """The splits such that no text stands in two of them; what was left out is noted.
+    """Drop training and validation texts that are in a later split too.
 
-    The test split stays as it is: of equal texts the one in training goes first, then the one in
-    validation.
+    The test split is unchanged: equal texts are dropped from training first, then from validation.
 
     Args:
         splits: train, val and test.
-        notes: takes what was left out, with counts.
-        key: texts with the same key are equal.
+        notes: receives the numbers of dropped texts.
+        key: texts with equal keys are equal.
 
     Raises:
-        DataError: nothing is left of a split.
+        DataError: a split becomes empty.
     """
     test = set(map(key, splits["test"].texts))
-    val = _without("validation", splits["val"], test, "test", notes, key)
+    val = _drop_leaks("validation", splits["val"], test, "test", notes, key)
     held_out = test.union(map(key, val.texts))
-    train = _without("training", splits["train"], held_out, "val or test", notes, key)
+    train = _drop_leaks("training", splits["train"], held_out, "val or test", notes, key)
     return {**splits, "train": train, "val": val}
 
 
-def _without(
+def _drop_leaks(
     split: str, texts: LabelledTexts, held_out: set[str], where: str, notes: list[str], key: Key
 ) -> LabelledTexts:
-    kept = [i for i, text in enumerate(texts.texts) if key(text) not in held_out]
-    leaked = len(texts.texts) - len(kept)
-    if not kept:
-        raise DataError(f"{texts.name}: all {leaked:,} {split} texts stand in {where} too")
-    if leaked:
-        notes.append(f"{leaked:,} {split} texts that stand in {where} too were left out")
-    return texts.take(np.array(kept, dtype=np.int64)) if leaked else texts
+    rows = [i for i, text in enumerate(texts.texts) if key(text) not in held_out]
+    leaks = len(texts.texts) - len(rows)
+    if not rows:
+        raise DataError(f"{texts.name}: all {leaks:,} {split} texts are in {where} too")
+    if leaks:
+        notes.append(f"{leaks:,} {split} texts that are in {where} too were left out")
+    return texts.take(np.array(rows, dtype=np.int64)) if leaks else texts
 
 
 def hash_texts(parts: Mapping[str, LabelledTexts]) -> str:
-    """SHA-256 of texts and labels, for sources that have no file of their own."""
+    """Return the SHA-256 of texts and labels, for sources without a file."""
     digest = hashlib.sha256()
     for name, part in sorted(parts.items()):
         digest.update(name.encode())
@@ -215,15 +216,15 @@ def hash_texts(parts: Mapping[str, LabelledTexts]) -> str:
 
 
 def list_classes(parts: Sequence[LabelledTexts]) -> list[str]:
-    """All labels, in order; numbers by their value.
+    """Return all labels, sorted; numbers by their value.
 
     Raises:
-        DataError: all labels are the same.
+        DataError: all labels are equal.
     """
-    found = {label for part in parts for label in part.labels}
-    if len(found) < 2:
-        raise DataError(f"{parts[0].name}: all labels are {found.pop()!r}; two are needed")
+    labels = {label for part in parts for label in part.labels}
+    if len(labels) < 2:
+        raise DataError(f"{parts[0].name}: all labels are {labels.pop()!r}; two are needed")
     try:
-        return sorted(sorted(found), key=float)  # "1" and "1.0" are two, always in this order
+        return sorted(sorted(labels), key=float)  # "1" and "1.0" differ, always in this order
     except ValueError:
-        return sorted(found)
+        return sorted(labels)

@@ -3,33 +3,35 @@
 from rnnlab.data.prepared import Source
 from rnnlab.data.sources.movie_reviews import movie_reviews
 from rnnlab.data.sources.provenance import Provenance
-from rnnlab.data.text.labelled_texts import read_hub
+from rnnlab.data.text.labelled_texts import read_hub_texts
 from rnnlab.data.text_classification import TextClassificationDataModule
 
-HUB_NAME = "stanfordnlp/imdb"
+_HUB_NAME = "stanfordnlp/imdb"
 
 
 class IMDBDataModule(TextClassificationDataModule):
     """50,000 reviews, two classes.
 
-    embedded: the 25,000 reviews of the official training half, as the package `movie-reviews` has
-        them, split 20,000 / 2,500 / 2,500; no text stands in two splits. Its scores are not
-        comparable with those on the official test half.
-    hub: the official halves; validation is cut from training at random, which reads too
-        high, since reviews of one movie stand on both sides.
-    local: the official halves as train.csv and test.csv with the columns text, label and perhaps
-        movie, by which validation is then cut; or any labelled texts of yours.
+    embedded: the 25,000 reviews of the official training half in the package `movie-reviews`, split
+        20,000 / 2,500 / 2,500 without equal texts in two splits. Scores are not comparable with
+        those on the official test half.
+    hub: the official halves. Validation is a random part of training, so that its score is too
+        high: reviews of one movie are in both.
+    local: the official halves as train.csv and test.csv with the columns text, label and
+        optionally movie, which keeps reviews of a movie in one split; or your own labelled texts.
     """
 
     available_sources = ("embedded", "hub", "local")
 
     def packaged(self) -> Source:
         """See PreparedDataModule."""
-        note = "the official training half alone, split anew: not the official test"
+        note = "only the official training half, split again: not the official test"
         return movie_reviews("imdb", note)
 
     def hub(self) -> Source:
         """See PreparedDataModule."""
-        note = "validation is a random cut of training: reads too high"
-        known = Provenance("hub", HUB_NAME, notes=[note])
-        return Source(known, lambda: read_hub(HUB_NAME, {"train": "train", "test": "test"}))
+        note = "validation is a random part of training: its score is too high"
+        provenance = Provenance("hub", _HUB_NAME, notes=[note])
+        return Source(
+            provenance, lambda: read_hub_texts(_HUB_NAME, {"train": "train", "test": "test"})
+        )

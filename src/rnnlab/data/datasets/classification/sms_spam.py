@@ -7,22 +7,22 @@ from rnnlab.data.readers.files import check_file, read_lines
 from rnnlab.data.readers.tables import is_table
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.provenance import Provenance
-from rnnlab.data.text.labelled_texts import LabelledTexts, read_hub
+from rnnlab.data.text.labelled_texts import LabelledTexts, read_hub_texts
 from rnnlab.data.text_classification import TextClassificationDataModule
 from rnnlab.errors import DataError
 
-HUB_NAME = "ucirvine/sms_spam"
+_HUB_NAME = "ucirvine/sms_spam"
 FILE = "SMSSpamCollection"
 CLASSES = ("ham", "spam")
 
 
 class SMSSpamDataModule(TextClassificationDataModule):
-    """5,574 short messages, 13% of them spam; many stand there twice.
+    """5,574 short messages, 13% of them spam; many are repeated.
 
-    hub: one table, whose labels are 0 for ham and 1 for spam.
-    local: the file SMSSpamCollection as its makers publish it, `ham<TAB>text` or `spam<TAB>text` a
-        line, perhaps compressed, or the folder that holds it; or labelled texts of yours in a table
-        or in a folder for each class.
+    hub: one table with the labels 0 for ham and 1 for spam.
+    local: the published file SMSSpamCollection with lines `ham<TAB>text` or `spam<TAB>text`, plain
+        or compressed, or its folder; or your own labelled texts in a table or in a folder for each
+        class.
     """
 
     available_sources = ("hub", "local")
@@ -30,24 +30,24 @@ class SMSSpamDataModule(TextClassificationDataModule):
     def hub(self) -> Source:
         """See PreparedDataModule."""
         return Source(
-            Provenance("hub", HUB_NAME),
-            lambda: read_hub(HUB_NAME, {"all": "train"}, text="sms", label="label"),
+            Provenance("hub", _HUB_NAME),
+            lambda: read_hub_texts(_HUB_NAME, {"all": "train"}, text="sms", label="label"),
         )
 
     def local(self) -> Source:
         """See PreparedDataModule."""
         path = self.local_path()
-        inside = sorted(path.glob(f"{FILE}*")) if path.is_dir() else [path]
-        if not inside or inside[0].is_dir() or is_table(inside[0]):
+        files = sorted(path.glob(f"{FILE}*")) if path.is_dir() else [path]
+        if not files or files[0].is_dir() or is_table(files[0]):
             return super().local()
-        file = check_file(inside[0])
-        known = Provenance("local", str(self.path), sha256=file_sha256(file))
+        file = check_file(files[0])
+        provenance = Provenance("local", str(self.path), sha256=file_sha256(file))
         encoding = self.columns.encoding
-        return Source(known, lambda: {"all": read_collection(file, encoding)}, "collection")
+        return Source(provenance, lambda: {"all": read_collection(file, encoding)}, "collection")
 
 
 def read_collection(file: Path, encoding: str) -> LabelledTexts:
-    """The messages of the published file; no quotes, no header.
+    """Return the messages of the published file, which has no quotes and no header.
 
     Raises:
         DataError: a line is not `ham<TAB>text` or `spam<TAB>text`.
@@ -60,7 +60,7 @@ def read_collection(file: Path, encoding: str) -> LabelledTexts:
         elif not tab or label not in CLASSES:
             raise DataError(
                 f"{file}, line {number}: {line[:40]!r} does not begin with ham or spam and a tab. "
-                "A table with a header needs an ending that says so: .csv, .tsv, .parquet ..."
+                "A table with a header needs the extension of its format: .csv, .tsv, .parquet ..."
             )
         else:
             labels.append(label)
