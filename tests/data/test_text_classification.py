@@ -69,7 +69,7 @@ def test_folders_of_splits_keep_the_test(tmp_path):
 
 def test_a_folder_of_training_alone_is_not_enough(tmp_path):
     path = folder_of(tmp_path / "films", "train")
-    with pytest.raises(DataError, match=r"films: wanted folders train and test .*, found train$"):
+    with pytest.raises(DataError, match=r"films: expected folders train and test .*, found train$"):
         opened(path)
 
 
@@ -150,7 +150,7 @@ def test_what_cannot_be_used_is_refused_in_words(tmp_path, content, message):
 
 def test_a_folder_in_place_of_a_file(tmp_path):
     (tmp_path / "a.csv").mkdir()
-    with pytest.raises(DataError, match=r"a\.csv: wanted train\.csv and test\.csv .*found nothing"):
+    with pytest.raises(DataError, match=r"a\.csv: expected train\.csv and test\.csv .*nothing$"):
         opened(tmp_path / "a.csv")
 
 
@@ -250,7 +250,7 @@ def test_groups_of_the_user_are_kept_together_in_folds(tmp_path):
 
 
 def test_folds_of_a_folder_that_has_a_test_are_refused(tmp_path):
-    with pytest.raises(DataError, match=r"data\.folds=5 has nothing to cut"):
+    with pytest.raises(DataError, match=r"data\.folds=5 is not possible"):
         opened(folder_of(tmp_path / "films", "train", "test"), folds=5)
 
 

@@ -1,4 +1,4 @@
-"""Labelled texts: from a table to batches of tokens."""
+"""Base class of the text classification data sets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -61,7 +61,7 @@ from rnnlab.spec import Batch, DataSpec
 
 
 class TextClassificationDataModule(PreparedDataModule):
-    """Texts with one label each. A named data set adds where its texts come from.
+    """Texts with one label each. A named data set adds its sources.
 
     Args:
         source: auto | embedded | hub | local. auto takes your file if `path` is given, else the hub
@@ -70,33 +70,32 @@ class TextClassificationDataModule(PreparedDataModule):
             .txt files for each class, split (train/<class>/*.txt, test/<class>/*.txt) or not.
         text_column: column with the text.
         label_column: column with the label.
-        group_column: column of what must not be spread over splits, such as the movie; taken
-            where it exists.
-        class_names: label -> the name to show for it.
-        positive_class: label or name of the class that F1 is of, such as spam; None for the mean of
-            the classes' F1.
+        group_column: column of a group that must stay in one split, such as the movie; ignored if
+            the table does not have it.
+        class_names: label -> display name.
+        positive_class: label or name of the class for F1, such as spam; None for the mean F1 of
+            all classes.
         encoding: of text, CSV, TSV and JSON files.
-        delimiter: between the cells of a CSV or TSV file; None for comma and tab.
-        tokens: words | shapes | characters. words are lower-case, with ! and ?; shapes adds every
-            mark, capitals and the lengths of numbers.
-        drop_duplicates: leave out texts that are equal but for case and white space, before
-            splitting.
-        seq_len: longest sequence in tokens; of a longer one the middle is cut out.
-        head_fraction: share of seq_len kept of a long text's beginning.
+        delimiter: of the cells in CSV and TSV files; None for comma and tab.
+        tokens: words | shapes | characters. words are lower-case, with ! and ?; shapes adds all
+            punctuation, capitals and the lengths of numbers.
+        drop_duplicates: before splitting, drop texts that differ in case and white space only.
+        seq_len: longest sequence in tokens; the middle of a longer one is removed.
+        head_fraction: share of seq_len for the beginning of a long text.
         batch_size: texts in a batch, on each device.
-        vocab_size: tokens that are told apart, <pad> and <unk> included: the most frequent ones of
-            the training split.
-        val_fraction: share for validation, where the source has no such split; with `folds`, of
-            what is not the test.
-        test_fraction: share for the test, where the source has no such split.
-        stratify: give every split the same mix of classes, and keep texts that differ in numbers
-            alone in one split.
-        folds: cut all texts into so many parts, stratified, one of which is the test.
-        fold: which one, 0..folds - 1; over all of them every text is tested once.
-        split_seed: of these splits; the run's seed has no say in what is evaluated.
-        linear_baseline: fit a linear model on word n-grams beside the network; needs scikit-learn.
+        vocab_size: number of tokens including <pad> and <unk>: the most frequent ones of the
+            training split.
+        val_fraction: share of validation if the source has no such split; with `folds`, of the
+            texts outside the test fold.
+        test_fraction: share of the test split if the source has none.
+        stratify: give every split the same class frequencies, and keep texts that differ in
+            numbers only in one split.
+        folds: number of stratified folds, one of which is the test split.
+        fold: index of the test fold, 0..folds - 1; over all folds every text is tested once.
+        split_seed: of these splits; the seed of the run does not affect the evaluation targets.
+        linear_baseline: fit a linear model on word n-grams as a baseline; needs scikit-learn.
         seed: of the order of the batches.
-        shuffle: draw the batches anew in each epoch.
+        shuffle: draw new batches in each epoch.
     """
 
     tasks = ("classification",)
@@ -131,68 +130,72 @@ class TextClassificationDataModule(PreparedDataModule):
     ) -> None:
         super().__init__(source, path, batch_size, seed, shuffle)
         if vocab_size < 3:
-            raise ConfigError(f"data.vocab_size={vocab_size}: <pad> and <unk> alone take two")
+            raise ConfigError(f"data.vocab_size={vocab_size}: <pad> and <unk> already take two")
         if fold >= (folds or 1):
-            first = f"0..{folds - 1}" if folds else "0 without data.folds"
-            raise ConfigError(f"data.fold={fold}: must be {first}")
+            choices = f"0..{folds - 1}" if folds else "0 without data.folds"
+            raise ConfigError(f"data.fold={fold}: must be {choices}")
         self.columns = TextColumns(text_column, label_column, group_column, encoding, delimiter)
         self.class_names, self.positive_class = dict(class_names or {}), positive_class
-        self.cut, self.drop_duplicates = tokens, drop_duplicates
+        self.token_kind, self.drop_duplicates = tokens, drop_duplicates
         self.seq_len, self.head_fraction, self.vocab_size = seq_len, head_fraction, vocab_size
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
         self.stratify, self.folds, self.fold = stratify, folds, fold
         self.split_seed = split_seed
         self.linear_baseline = linear_baseline
 
-    # Where texts come from; a named data set adds `embedded` and `hub`.
+    # Sources; a named data set adds `packaged` and `hub`.
 
     def local(self) -> Source:
-        """See PreparedDataModule; gives "all", or "train" and "test" and perhaps "val"."""
+        """See PreparedDataModule; reads "all", or "train", "test" and optionally "val"."""
         path = self.local_path()
         folders = find_class_folders(path, SPLITS) if path.is_dir() else {}
         return self._class_folders(folders) if folders else self._tables(self._local_files())
 
     def _class_folders(self, parts: Mapping[str, Sequence[Path]]) -> Source:
-        self._check_splits(parts, "folders train and test with a folder of .txt files each class")
-        known = Provenance("local", str(self.path), sha256=hash_folders(parts))
+        self._check_splits(
+            parts, "folders train and test with a folder of .txt files for each class"
+        )
+        provenance = Provenance("local", str(self.path), sha256=hash_folders(parts))
         encoding = self.columns.encoding
         return Source(
-            known,
+            provenance,
             lambda: {s: read_class_folders(folders, encoding) for s, folders in parts.items()},
             "folders",
         )
 
     def _tables(self, files: Mapping[str, Path]) -> Source:
         sha256 = "+".join(file_sha256(file) for file in files.values())
-        known = Provenance("local", str(self.path), sha256=sha256)
-        kinds = "+".join(file_format(file) for file in files.values())
-        return Source(known, lambda: {s: self.columns.read(f) for s, f in files.items()}, kinds)
+        provenance = Provenance("local", str(self.path), sha256=sha256)
+        formats = "+".join(file_format(file) for file in files.values())
+        return Source(
+            provenance, lambda: {s: self.columns.read(f) for s, f in files.items()}, formats
+        )
 
     def _local_files(self) -> dict[str, Path]:
         path = self.local_path()
         if not path.is_dir():
             return {"all": check_file(path)}
-        found = {split: find_table(path, split) for split in SPLITS}
-        files = {split: file for split, file in found.items() if file}
+        tables = {split: find_table(path, split) for split in SPLITS}
+        files = {split: file for split, file in tables.items() if file}
         self._check_splits(files, "train.csv and test.csv (or .parquet ...)")
         return files
 
-    def _check_splits(self, found: Mapping[str, Any], wanted: str) -> None:
-        """Whether what a folder holds is whole."""
-        if "all" in found or {"train", "test"} <= found.keys():
+    def _check_splits(self, parts: Mapping[str, Any], expected: str) -> None:
+        """Check that a folder has all data, or a train and a test split."""
+        if "all" in parts or {"train", "test"} <= parts.keys():
             return
         path = self.local_path()
         names = ", ".join(sorted(file.name for file in path.iterdir())) or "nothing"
         raise DataError(
-            f"{path}: wanted {wanted}, or a folder of .txt files for each class, found {names}"
+            f"{path}: expected {expected}, or a folder of .txt files for each class, found {names}"
         )
 
-    # Preparing: texts to arrays, once.
+    # Preparation: texts to arrays, once.
 
     def settings(self) -> dict[str, Any]:
         """See PreparedDataModule."""
         return {
-            "tokens": [TOKENIZERS_VERSION, self.cut],
+            "tokens": [TOKENIZERS_VERSION, self.token_kind],
             "columns": asdict(self.columns),
             "drop_duplicates": self.drop_duplicates,
             "splits": [self.val_fraction, self.test_fraction, self.stratify, self.split_seed],
@@ -216,39 +219,39 @@ class TextClassificationDataModule(PreparedDataModule):
         return Prepared(sizes, notes, {"classes": classes}, hash_texts(raw), version)
 
     def _split(self, parts: dict[str, LabelledTexts]) -> dict[str, LabelledTexts]:
-        """Train, val and test, whatever the source had; groups and equal texts stay together."""
-        whole = parts["all"] if "all" in parts else parts["train"]
+        """Return train, val and test; groups and equal texts stay together."""
+        texts = parts["all"] if "all" in parts else parts["train"]
         if self.folds and "all" not in parts:
             raise DataError(
-                f"{self.path}: has a test split of its own, so data.folds={self.folds} has nothing "
-                "to cut. Give one table, or data.folds=null"
+                f"{self.path}: has a test split, so that data.folds={self.folds} is not possible. "
+                "Use a single table, or set data.folds=null"
             )
-        rows = self._draw(whole, [split for split in ("val", "test") if split not in parts])
-        empty = [split for split, chosen in rows.items() if not len(chosen)]
+        rows = self._draw(texts, [split for split in ("val", "test") if split not in parts])
+        empty = [split for split, indices in rows.items() if not len(indices)]
         if empty:
             raise DataError(
-                f"{whole.name}: {len(whole.texts):,} texts leave none for {empty[0]}; give more, "
-                "or raise data.val_fraction and data.test_fraction"
+                f"{texts.name}: {len(texts.texts):,} texts leave none for {empty[0]}; add some, or "
+                "increase data.val_fraction and data.test_fraction"
             )
-        return {**parts, **{split: whole.take(chosen) for split, chosen in rows.items()}}
+        return {**parts, **{split: texts.take(indices) for split, indices in rows.items()}}
 
-    def _draw(self, whole: LabelledTexts, wanted: Sequence[Split]) -> dict[str, Rows]:
-        """Rows of train and of the wanted splits."""
+    def _draw(self, texts: LabelledTexts, splits: Sequence[Split]) -> dict[str, Rows]:
+        """Return the rows of train and of these splits."""
         shares = {"val": self.val_fraction, "test": self.test_fraction}
-        shares = {split: shares[split] for split in wanted}
+        shares = {split: shares[split] for split in splits}
         if not (self.stratify or self.folds):
-            sizes = {split: round(share * len(whole.texts)) for split, share in shares.items()}
-            return split_by_group(whole.groups or whole.texts, sizes, self.split_seed)
+            sizes = {split: round(share * len(texts.texts)) for split, share in shares.items()}
+            return split_by_group(texts.groups or texts.texts, sizes, self.split_seed)
         if not self.folds:
-            return self._stratified(whole, {"train": 1 - sum(shares.values()), **shares})
-        parts = self._stratified(whole, {str(fold): 1.0 for fold in range(self.folds)})
+            return self._stratify(texts, {"train": 1 - sum(shares.values()), **shares})
+        parts = self._stratify(texts, {str(fold): 1.0 for fold in range(self.folds)})
         test = parts.pop(str(self.fold))
         rest = np.sort(np.concatenate(list(parts.values())))
         shares = {"train": 1 - self.val_fraction, "val": self.val_fraction}
-        inner = self._stratified(whole.take(rest), shares)
+        inner = self._stratify(texts.take(rest), shares)
         return {**{split: rest[rows] for split, rows in inner.items()}, "test": test}
 
-    def _stratified(self, texts: LabelledTexts, shares: Mapping[str, float]) -> dict[str, Rows]:
+    def _stratify(self, texts: LabelledTexts, shares: Mapping[str, float]) -> dict[str, Rows]:
         groups = texts.groups or [normalize_digits(text) for text in texts.texts]
         return stratified_split(groups, texts.labels, shares, self.split_seed)
 
@@ -259,8 +262,8 @@ class TextClassificationDataModule(PreparedDataModule):
         total = sum(map(len, texts.values()))
         codes = {label: code for code, label in enumerate(classes)}
         with Progress(transient=True) as progress:
-            task = progress.add_task("tokenising", total=total)
-            tokenizer = CLASSIFICATION_TOKENIZERS[self.cut]
+            task = progress.add_task("tokenizing", total=total)
+            tokenizer = CLASSIFICATION_TOKENIZERS[self.token_kind]
             ids, vocabulary = encode_splits(texts, tokenizer, lambda: progress.advance(task))
         vocabulary.save(folder / "vocabulary.json")
         for split in SPLITS:
@@ -283,24 +286,24 @@ class TextClassificationDataModule(PreparedDataModule):
             num_tokens=self.vocab_size,
             class_names=names,
             class_counts=tuple(counts.tolist()),
-            positive_class=self._positive(facts["classes"], names),
+            positive_class=self._find_positive_class(facts["classes"], names),
         )
-        if self.linear_baseline and (missing := explain_missing_baseline(len(names))):
-            notes = [*self.provenance.notes, missing]
+        if self.linear_baseline and (reason := explain_missing_baseline(len(names))):
+            notes = [*self.provenance.notes, reason]
             self.provenance = replace(self.provenance, notes=notes)
 
-    def _positive(self, labels: Sequence[str], names: Sequence[str]) -> int | None:
+    def _find_positive_class(self, labels: Sequence[str], names: Sequence[str]) -> int | None:
         if self.positive_class is None:
             return None
-        for known in (names, labels):
-            if self.positive_class in known:
-                return list(known).index(self.positive_class)
+        for choices in (names, labels):
+            if self.positive_class in choices:
+                return list(choices).index(self.positive_class)
         raise DataError(
             f"data.positive_class={self.positive_class}: there is no such class; "
             f"{did_you_mean(self.positive_class, names)}"
         )
 
-    # What Lightning and the report ask for.
+    # Interface to Lightning and the report.
 
     def preview(self) -> DataSpec:
         """See DataModule."""
@@ -308,11 +311,11 @@ class TextClassificationDataModule(PreparedDataModule):
         return DataSpec(output_size=2, num_tokens=self.vocab_size, positive_class=positive)
 
     def lengths(self, split: Split) -> NDArray[Any]:
-        """Tokens that are read of each text, (N,)."""
+        """Return the number of tokens of each text after truncation, (N,)."""
         return self.inputs[split].lengths
 
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
-        """Texts as token ids (B, T), padded to the longest."""
+        """Return texts as token ids (B, T), padded to the longest."""
         tokens, lengths = self.inputs[split].gather(rows)
         return Batch(
             torch.from_numpy(tokens),
@@ -322,18 +325,18 @@ class TextClassificationDataModule(PreparedDataModule):
         )
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
-        """The classes as frequent as in training, whatever the text; and the linear model."""
+        """Return the scores of the class frequencies of training, and of the linear model."""
         frequencies = np.array(self.spec.class_counts) / sum(self.spec.class_counts)
         targets = self.labels[split]
-        found = {
+        probabilities = {
             "majority": np.tile(frequencies, (len(targets), 1)),
             **self.baseline_probabilities(split),
         }
         positive = self.spec.positive_class
-        return {name: class_scores(given, targets, positive) for name, given in found.items()}
+        return {name: class_scores(p, targets, positive) for name, p in probabilities.items()}
 
     def baseline_probabilities(self, split: Split) -> dict[str, NDArray[Any]]:
-        """What is worth holding a network against: name -> probabilities (N, classes)."""
+        """Return the probabilities (N, classes) of the baselines that read the text."""
         classes = self.spec.output_size
         if not self.linear_baseline or explain_missing_baseline(classes):
             return {}
@@ -345,33 +348,31 @@ class TextClassificationDataModule(PreparedDataModule):
 
         texts = {split: list(TextStore(self.folder, split)) for split in SPLITS}
         labels = self.labels["train"]
-        with Progress(SpinnerColumn(), TextColumn("{task.description}"), transient=True) as shown:
-            shown.add_task("fitting the linear baseline, once", total=None)
-            tokenizer = CLASSIFICATION_TOKENIZERS["words" if self.cut == "words" else "shapes"]
+        with Progress(SpinnerColumn(), TextColumn("{task.description}"), transient=True) as bar:
+            bar.add_task("fitting the linear baseline, once", total=None)
+            name: TextTokens = "words" if self.token_kind == "words" else "shapes"
+            tokenize = CLASSIFICATION_TOKENIZERS[name].tokenize
             num_classes = self.spec.output_size
-            found = linear_probabilities(texts, labels, num_classes, tokenizer.tokenize)
-        for split, probabilities in found.items():
+            result = linear_probabilities(texts, labels, num_classes, tokenize)
+        for split, probabilities in result.items():
             np.save(folder / f"{split}.npy", probabilities)
 
     def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """Return `baselines`: the probabilities of the linear model for these texts."""
-        return {
-            "baselines": {
-                name: given[rows] for name, given in self.baseline_probabilities(split).items()
-            }
-        }
+        baselines = self.baseline_probabilities(split)
+        return {"baselines": {name: values[rows] for name, values in baselines.items()}}
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
-        """The text behind a target, uncut."""
+        """Return the complete text of a target."""
         return {"text": TextStore(self.folder, split)[index]}
 
     def vocabulary(self) -> list[str]:
-        """The tokens that are told apart; tokens[i] has the id i + 2."""
+        """Return the tokens of the vocabulary; tokens[i] has the id i + 2."""
         vocabulary = Vocabulary.load(self.folder / "vocabulary.json")
         return vocabulary.tokens[NUM_CLASSIFICATION_SPECIALS : self.vocab_size]
 
-    def original_lengths(self, split: Split) -> NDArray[Any]:
-        """Tokens of each whole text, (N,)."""
+    def uncut_lengths(self, split: Split) -> NDArray[Any]:
+        """Return the number of tokens of each complete text, (N,)."""
         return self.tokens[split].lengths
 
     def input_names(self) -> list[str]:
@@ -379,19 +380,19 @@ class TextClassificationDataModule(PreparedDataModule):
         return ["<pad>", "<unk>", *self.vocabulary()]
 
     def save_processor(self, folder: Path) -> None:
-        """Leave the vocabulary, a token a line, in the order of their ids."""
+        """Write the vocabulary, one token per line, in the order of their ids."""
         lines = [token.replace("\n", "\\n") for token in self.vocabulary()]
         write_text(folder / "vocabulary.txt", "\n".join(lines))
 
 
 def describe_absent_classes(train: LabelledTexts, classes: Sequence[str]) -> list[str]:
-    """A note on the classes that training has no text of, if there are some."""
+    """Return a note on the classes without training texts, if there are some."""
     absent = [label for label in classes if label not in set(train.labels)]
     return [f"no training text has the label {', '.join(absent)}"] if absent else []
 
 
 def explain_missing_baseline(classes: int) -> str:
-    """Why there is no linear baseline; empty where there is one."""
+    """Return why there is no linear baseline; empty if there is one."""
     if not linear_is_installed():
         return "no linear baseline without scikit-learn: pip install 'rnnlab[linear]'"
     if classes > MAX_LINEAR_CLASSES:

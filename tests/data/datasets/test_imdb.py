@@ -199,7 +199,7 @@ def test_a_folder_without_its_files_says_what_it_has(tmp_path, there, named):
     for name in there:
         write(reviews(5), folder / name)
     with pytest.raises(
-        DataError, match=rf"mine: wanted train\.csv and test\.csv .*, found {named}$"
+        DataError, match=rf"mine: expected train\.csv and test\.csv .*, found {named}$"
     ):
         local(folder)
 
