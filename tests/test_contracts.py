@@ -11,7 +11,8 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from rnnlab.config.schema import locate, parse
+from rnnlab.config.schema import parse
+from rnnlab.config.signature import locate
 from rnnlab.data.base import DataModule
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.build import build_data, build_model, build_task, partial_from

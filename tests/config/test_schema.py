@@ -8,13 +8,8 @@ from typing import Any, Literal
 import pytest
 import torch
 
-from rnnlab.config.schema import (
-    RunConfig,
-    configurable_parameters,
-    locate,
-    parse,
-    signature_problems,
-)
+from rnnlab.config.schema import RunConfig, parse
+from rnnlab.config.signature import configurable_parameters, locate, signature_problems
 from rnnlab.config.types import PositiveInt, Probability
 from rnnlab.data.datasets.classification.imdb import IMDBDataModule
 from rnnlab.data.datasets.synthetic.sine import SineDataModule

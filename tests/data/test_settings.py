@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from rnnlab.config.schema import RUNTIME, configurable_parameters, locate
+from rnnlab.config.signature import RUNTIME, configurable_parameters, locate
 from rnnlab.data.datasets.translation.numbers import NumbersDataModule
 from tests.helpers.configs import CONF
 

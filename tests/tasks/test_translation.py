@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnlab.analysis.translation import Translations, page
-from rnnlab.config.schema import locate
+from rnnlab.config.signature import locate
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.build import build_data, build_model, build_task, partial_from
 from rnnlab.experiment.run import check, run

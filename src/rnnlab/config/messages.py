@@ -95,7 +95,8 @@ def explain_key(path: str, name: str, parent: Any) -> str:
 
 def constructor_names(path: str, parent: Any) -> list[str]:
     """What the constructor takes beyond what its YAML file lists."""
-    from rnnlab.config.schema import RUNTIME, TrainerConfig, configurable_parameters, locate
+    from rnnlab.config.schema import TrainerConfig
+    from rnnlab.config.signature import RUNTIME, configurable_parameters, locate
 
     section = path.split(".")[0]
     target: Any = TrainerConfig if section == "trainer" else parent.get("_target_")

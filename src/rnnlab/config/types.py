@@ -1,7 +1,7 @@
 """Types with a range, for the constructors of components.
 
 A constructor's signature is the schema of its YAML file: `hidden_size: PositiveInt` makes
-`model.hidden_size=-1` an error before any data is read (see rnnlab.config.schema).
+`model.hidden_size=-1` an error before any data is read (see rnnlab.config.signature).
 """
 
 from typing import Annotated

@@ -20,7 +20,8 @@ from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
 from omegaconf import OmegaConf
 
 from rnnlab.callbacks import AtomicCheckpointIO
-from rnnlab.config.schema import RunConfig, TrainerConfig, locate
+from rnnlab.config.schema import RunConfig, TrainerConfig
+from rnnlab.config.signature import locate
 from rnnlab.data.base import DataModule
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.models import OptimizerConfig, RecurrentModel, ScheduleContext

@@ -40,7 +40,7 @@ class StackedModel(RecurrentModel):
     """Base of RNN, LSTM and GRU, which differ in their layer alone: all that can be set of a stack.
 
     A subclass takes `**settings`, hands them on, and names only what is its own; the schema of its
-    YAML follows them here (see rnnlab.config.schema.settable).
+    YAML follows them here (see rnnlab.config.signature.configurable_parameters).
 
     Args:
         task: see RecurrentModel.

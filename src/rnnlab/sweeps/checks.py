@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from rnnlab.config.overrides import parse_override
-from rnnlab.config.schema import component_problems, signature_problems
+from rnnlab.config.signature import component_problems, signature_problems
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.sweeps.schema import GROUPS, Budget, ReportInterval, SweepConfig, WarmStart
 from rnnlab.sweeps.space.dimensions import Space
@@ -21,7 +21,7 @@ BUDGET_KEYS = ("trainer.max_steps", "trainer.max_time")  # settings of a run tha
 
 def find_setting_problems(plain: Mapping[str, Any]) -> Iterator[str]:
     """Yield everything that is wrong with the settings of a search."""
-    yield from signature_problems("", SweepConfig, plain, owner="a search")
+    yield from signature_problems("", SweepConfig, plain, label="a search")
     for find_problems in (
         *(nested_problems, budget_problems, objective_problems),
         *(base_problems, space_problems, group_problems),
@@ -33,7 +33,7 @@ def nested_problems(plain: Mapping[str, Any]) -> Iterator[str]:
     """Check the nested mappings."""
     for key, schema in NESTED_SCHEMAS.items():
         if isinstance(plain.get(key), Mapping):
-            yield from signature_problems(key, schema, plain[key], owner=key)
+            yield from signature_problems(key, schema, plain[key], label=key)
 
 
 def budget_problems(plain: Mapping[str, Any]) -> Iterator[str]:

@@ -115,7 +115,7 @@ def run_settings(job: Job, conf: Path) -> dict[str, Any]:
 
 def set_logger_identity(logger: dict[str, Any] | None, identity: Mapping[str, str]) -> None:
     """Set name, group and id of the trial in the config of a logger, as far as it has them."""
-    from rnnlab.config.schema import RUNTIME, configurable_parameters, locate
+    from rnnlab.config.signature import RUNTIME, configurable_parameters, locate
 
     if logger is not None:
         names, _ = configurable_parameters(locate(logger["_target_"]), RUNTIME["logger"])

@@ -1,0 +1,147 @@
+"""A constructor as the schema of its settings: unknown names, wrong types, values out of range."""
+
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, get_type_hints
+
+from rnnlab.errors import did_you_mean
+
+# Arguments that the run, or a class to its base, passes to a component; they are no settings.
+RUNTIME: dict[str, frozenset[str]] = {
+    "task": frozenset({"spec"}),
+    "data": frozenset(),
+    "model": frozenset({"task", "optimizer_config", "layer"}),
+    "optimizer": frozenset({"params"}),
+    "scheduler": frozenset({"optimizer", "context"}),
+    "callbacks": frozenset({"folder"}),
+    "logger": frozenset({"folder"}),
+    "sampler": frozenset({"search_space"}),
+    "pruner": frozenset(),
+    "launcher": frozenset(),
+}
+THIRD_PARTY = {
+    "torch",
+    "lightning",
+    "optuna",
+}  # with unreliable type hints; see dry_build
+
+
+def component_problems(path: str, component: Mapping[str, Any], section: str) -> list[str]:
+    """Return the problems of one component, checked against the signature of its `_target_`.
+
+    Args:
+        path: its key in the config, such as `model` or `callbacks.best`.
+        component: `_target_` and settings.
+        section: its group.
+    """
+    if "_target_" not in component:
+        return [f"{path}._target_: must be given, the class or function to build"]
+    target = str(component["_target_"])
+    try:
+        builder = locate(target)
+    except ImportError as error:
+        return [f"{path}._target_={target}: {error}"]
+    hydra_keys = ("_target_", "_partial_", "_convert_", "_recursive_")
+    settings = {key: value for key, value in component.items() if key not in hydra_keys}
+    return signature_problems(path, builder, settings, RUNTIME[section])
+
+
+def locate(target: str) -> Any:
+    """Return the class or function at a dotted path.
+
+    Raises:
+        ImportError: there is none.
+    """
+    module, _, name = target.rpartition(".")
+    if not module:
+        raise ImportError("must be a dotted path, such as rnnlab.models.GRU")
+    members = import_module(module)
+    if not hasattr(members, name):
+        public = [n for n in dir(members) if not n.startswith("_")]
+        raise ImportError(f"{module} has no {name!r}; {did_you_mean(name, public)}")
+    return getattr(members, name)
+
+
+def signature_problems(
+    path: str,
+    builder: Any,
+    settings: Mapping[str, Any],
+    runtime: frozenset[str] = frozenset(),
+    label: str | None = None,
+) -> list[str]:
+    """Return the problems of settings for a constructor, one line each.
+
+    Args:
+        path: key of the settings in the config, for the messages.
+        builder: the class or function that takes them.
+        settings: names and values.
+        runtime: parameters that are no settings.
+        label: name of the builder in messages; None for its own name.
+    """
+    from pydantic import ConfigDict, ValidationError, create_model
+
+    types, open_ended = configurable_parameters(builder, runtime)
+    rules = ConfigDict(
+        extra="allow" if open_ended else "forbid",
+        strict=True,
+        arbitrary_types_allowed=True,
+        protected_namespaces=(),
+    )
+    try:
+        create_model("Settings", __config__=rules, **types).model_validate(dict(settings))
+    except ValidationError as error:
+        label = label or str(builder.__name__)
+        reasons: dict[str, dict[str, None]] = {}  # each type of a union has a reason of its own
+        for detail in error.errors():
+            setting, reason = _problem(path, label, types, settings, detail)
+            reasons.setdefault(setting, {})[reason] = None
+        return [f"{setting}: {', or '.join(lines)}" for setting, lines in reasons.items()]
+    return []
+
+
+def configurable_parameters(builder: Any, runtime: frozenset[str]) -> tuple[dict[str, Any], bool]:
+    """Return type and default of each setting, and whether other names are accepted."""
+    parameters = dict(inspect.signature(builder).parameters)
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    initializer = builder.__init__ if inspect.isclass(builder) else builder
+    is_third_party = builder.__module__.split(".")[0] in THIRD_PARTY
+    if is_third_party:  # only the types of numbers are reliable
+        hints = {name: float for name, p in parameters.items() if type(p.default) in (int, float)}
+    else:
+        hints = get_type_hints(initializer, include_extras=True)
+    types = {
+        name: (hints.get(name, Any), ... if p.default is p.empty else p.default)
+        for name, p in parameters.items()
+        if name not in runtime and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    }
+    if (
+        open_ended and not is_third_party and inspect.isclass(builder)
+    ):  # other arguments go to the base class
+        fixed = runtime | getattr(builder, "fixed_settings", frozenset())
+        inherited, open_ended = configurable_parameters(builder.__bases__[0], fixed)
+        types = {**inherited, **types}
+    return types, open_ended
+
+
+def _problem(
+    path: str,
+    label: str,
+    types: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    detail: Mapping[str, Any],
+) -> tuple[str, str]:
+    """Return a setting with its value, and the reason why it is invalid."""
+    name, *inner = detail["loc"]
+    key = f"{path}.{name}" if path else str(name)
+    value: Any = settings.get(name)
+    for step in inner:  # an index or key of the value, or the name of a type
+        if isinstance(step, int) or (isinstance(value, Mapping) and step in value):
+            key, value = f"{key}.{step}", value[step]
+    if detail["type"] == "extra_forbidden":
+        return key, f"no such setting of {label}; {did_you_mean(name, types)}"
+    if detail["type"] == "missing":
+        return key, "must be given"
+    reason = detail["msg"].replace("Input should be", "must be")
+    text = "null" if detail["input"] is None else detail["input"]
+    return f"{key}={text}", f"{reason[0].lower()}{reason[1:]}"
