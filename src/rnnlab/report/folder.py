@@ -62,6 +62,11 @@ class RunFolder:
         self.check_format(plain.pop("format_version", 1))
         return dict(plain)
 
+    def write_config(self, plain: Mapping[str, Any]) -> None:
+        """Write a config in one step."""
+        content = {"format_version": FORMAT_VERSION, **plain}
+        write_text(self.config, OmegaConf.to_yaml(OmegaConf.create(content)))
+
     def check_format(self, version: int) -> None:
         """Check the format version of a file of this run.
 
@@ -112,8 +117,7 @@ def new_folder(
         )
     try:
         path.mkdir(parents=True, exist_ok=True)
-        content = {"format_version": FORMAT_VERSION, **plain}
-        write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(content)))
+        folder.write_config(plain)
     except OSError as error:
         raise ConfigError(
             f"{path}: the run's folder cannot be written ({error.strerror}). Choose another place "

@@ -259,3 +259,16 @@ def test_validations_without_a_finite_score_are_infeasible(tmp_path: Path) -> No
     assert (result.state, result.failure) == ("infeasible", "diverged")
     with pytest.raises(ConfigError, match=r"val/mse: was never logged"):
         trials.result_without_score(job(tmp_path), {**report, "evaluated_targets": {"val": 0}})
+
+
+def test_a_trial_that_an_older_version_left_unfinished_fails_with_a_message(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "0000"
+    folder.mkdir()
+    (folder / "config.yaml").write_text("mode: min\n")
+    (folder / "report.json").write_text(json.dumps({"monitor": "val/mse"}))
+    (folder / "metrics.csv").write_text("step,epoch,val/loss,val/mse\n1,0,0.5,0.5\n")
+    result = do(job(tmp_path))
+    assert (result.state, result.failure) == ("failed", "config")
+    assert "older version of rnnlab wrote this run" in result.message

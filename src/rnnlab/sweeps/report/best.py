@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
-from rnnlab.runtime.files import write_json, write_text
+from rnnlab.runtime.files import write_json
 from rnnlab.sweeps.report.ranking import best_trial
 from rnnlab.sweeps.workers.messages import Job, TrialResult, result_files
 
@@ -72,10 +72,7 @@ def copy_trial(trial: Path, spec: "SearchSpec") -> Path:
     for file in result_files(copy):
         file.unlink()
     folder = RunFolder(copy)
-    config = {
-        **folder.read_config(),
-        **{name: spec.base[name] for name in ("test", "baselines")},
-    }
-    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))
+    tests = {name: spec.base[name] for name in ("test", "baselines")}
+    folder.write_config({**folder.read_config(), **tests})
     folder.write_report({**folder.read_report(), "status": "trained"})
     return copy

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.errors import ConfigError, DataError, RunPruned, RunStopped
-from rnnlab.report.folder import RunFolder
+from rnnlab.report.folder import FORMAT_VERSION, RunFolder
 from rnnlab.sweeps.workers.messages import Job, ResultState, TrialResult
 
 PEER_ERRORS = ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer")
@@ -87,7 +87,7 @@ def make_result(
     """Return a result with the scores and costs that the folder of the run holds."""
     report = RunFolder(Path(job.folder)).read_report()
     rows = validation_log(job)
-    scores = report.get("scores") or best_scores(report, existing_config(job), rows)
+    scores = report.get("scores") or best_scores(job, report, rows)
     monitor = str(report.get("monitor", ""))
     return TrialResult(
         attempt=job.attempt,
@@ -118,12 +118,12 @@ def validation_log(job: Job) -> list[dict[str, Any]]:
 
 
 def best_scores(
-    report: Mapping[str, Any], config: Mapping[str, Any], rows: list[dict[str, Any]]
+    job: Job, report: Mapping[str, Any], rows: list[dict[str, Any]]
 ) -> dict[str, float]:
     """Return the scores of the best validation of a run that did not finish."""
     from rnnlab.report import summary
 
-    if not rows or "monitor" not in report:
+    if not rows or "monitor" not in report or report.get("format_version") != FORMAT_VERSION:
         return {}
-    best = summary.best_row(rows, report["monitor"], config["mode"])
+    best = summary.best_row(rows, report["monitor"], existing_config(job)["mode"])
     return summary.scores_of(best, "val")
