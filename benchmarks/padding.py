@@ -19,10 +19,9 @@ from benchmarks.runs import (
 )
 from rnnlab.config.schema import RunConfig
 from rnnlab.data.base import DataModule
-from rnnlab.data.loaders.buckets import Ints
 from rnnlab.experiment.build import build_data
 from rnnlab.runtime.precision import choose_matmul_precision
-from rnnlab.spec import Batch
+from rnnlab.spec import Batch, Ints
 
 BATCHES = 8  # in a block
 Blocks = Iterator[list[Ints]]

@@ -11,7 +11,13 @@ from rnnlab.data.datasets.synthetic.adding import (
     AddingDataModule,
     make_adding,
 )
-from rnnlab.data.datasets.synthetic.copying import BLANK, FIRST, GO, CopyingDataModule, make_copying
+from rnnlab.data.datasets.synthetic.copying import (
+    BLANK_ID,
+    FIRST_ID,
+    GO_ID,
+    CopyingDataModule,
+    make_copying,
+)
 from rnnlab.data.datasets.synthetic.echo import EchoDataModule, make_echo
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.run import run
@@ -93,16 +99,16 @@ def test_what_stood_at_the_start_is_asked_for_at_the_end():
     inputs, targets = make_copying(50, 3, 4, 8, np.random.default_rng(0))
     assert inputs.shape == (50, 3 + 4 + 3)
     assert targets.shape == (50, 3)
-    assert (inputs[:, :3] - FIRST == targets).all()
-    assert (inputs[:, 3:6] == BLANK).all()
-    assert (inputs[:, 6] == GO).all()
-    assert (inputs[:, 7:] == BLANK).all()
+    assert (inputs[:, :3] - FIRST_ID == targets).all()
+    assert (inputs[:, 3:6] == BLANK_ID).all()
+    assert (inputs[:, 6] == GO_ID).all()
+    assert (inputs[:, 7:] == BLANK_ID).all()
     assert set(np.unique(targets)) == set(range(8))
 
 
 def test_the_go_marker_may_follow_at_once():
     inputs, targets = make_copying(1, 2, 1, 2, np.random.default_rng(0))
-    assert inputs[0].tolist() == [*(targets[0] + FIRST), GO, BLANK, BLANK]
+    assert inputs[0].tolist() == [*(targets[0] + FIRST_ID), GO_ID, BLANK_ID, BLANK_ID]
 
 
 def test_a_guess_costs_the_logarithm_of_the_symbols():
@@ -127,8 +133,8 @@ def test_the_answer_is_the_bit_of_some_steps_ago():
     assert inputs.shape == (50, 8)
     assert targets.shape == (50, 5)
     for answer, step in enumerate(range(3, 8)):
-        assert (targets[:, answer] == inputs[:, step - 3] - FIRST).all()
-    assert (inputs - FIRST).mean() == pytest.approx(0.5, abs=0.1)
+        assert (targets[:, answer] == inputs[:, step - 3] - FIRST_ID).all()
+    assert (inputs - FIRST_ID).mean() == pytest.approx(0.5, abs=0.1)
 
 
 def test_the_task_reads_the_step_that_a_bit_is_asked_at():
@@ -137,7 +143,7 @@ def test_the_task_reads_the_step_that_a_bit_is_asked_at():
     batch = data.gather("val", np.arange(10))
     shifted_tokens = torch.roll(batch.inputs, 2, dims=1)
     read = last_steps(shifted_tokens.unsqueeze(2), batch.lengths, data.spec.horizon)
-    assert torch.equal(read.squeeze(2) - FIRST, batch.targets)
+    assert torch.equal(read.squeeze(2) - FIRST_ID, batch.targets)
 
 
 def test_a_guess_of_bits_is_right_half_of_the_time():
@@ -175,7 +181,7 @@ def test_sizes_that_make_no_problem_are_refused():
         AddingDataModule(steps=1)
     with pytest.raises(ConfigError, match=r"data\.symbols=1: .* at least 2"):
         CopyingDataModule(symbols=1)
-    with pytest.raises(ConfigError, match=r"data\.delay=50 leaves nothing .* data\.steps=50"):
+    with pytest.raises(ConfigError, match=r"data\.delay=50 leaves no target in data\.steps=50"):
         EchoDataModule(steps=50, delay=50)
 
 

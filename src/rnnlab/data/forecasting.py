@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
 from rnnlab.data.base import SPLITS, Split
 from rnnlab.data.baselines.forecasting import (
-    Array,
     Forecast,
     Ridge,
     drift,
@@ -37,7 +36,7 @@ from rnnlab.data.scaling import ReportUnits, ScaledSeries, TransformName, scale_
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.metrics.forecasting import errors_by_step, in_pieces
-from rnnlab.spec import Batch, DataSpec, Units
+from rnnlab.spec import Array, Batch, DataSpec, Units
 
 
 class SeriesVariables(NamedTuple):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
 from rnnlab.data.base import SPLITS, Split
-from rnnlab.data.baselines.ngrams import Bigram, count_tokens, mean_loss, unigram
+from rnnlab.data.baselines.ngrams import Bigram, count_ids, mean_loss, unigram
 from rnnlab.data.loaders.streams import (
     EVAL_STEPS,
     StreamLoader,
@@ -302,7 +302,7 @@ class LanguageModelingDataModule(PreparedDataModule):
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """Frequency of each token in the training split, (V,)."""
-        return count_tokens(self.ids["train"][1:], len(self.vocabulary))
+        return count_ids(self.ids["train"][1:], len(self.vocabulary))
 
     @cached_property
     def _bigram(self) -> Bigram:
@@ -310,7 +310,7 @@ class LanguageModelingDataModule(PreparedDataModule):
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
         """Return the scores of a bigram and a unigram model; see rnnlab.data.baselines.ngrams."""
-        shares = count_tokens(self.ids[split][1:], len(self.vocabulary)) / self.sizes[split]
+        shares = count_ids(self.ids[split][1:], len(self.vocabulary)) / self.sizes[split]
         losses = {
             "bigram": mean_loss(self.ids[split], self._bigram),
             "unigram": float(-(shares * unigram(self.counts)).sum()),

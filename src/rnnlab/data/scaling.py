@@ -10,7 +10,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from rnnlab.spec import Array
+
 TransformName = Literal["none", "last", "difference", "log_return"]
 ReportUnits = Literal["standard", "original"]
 

@@ -1,4 +1,4 @@
-"""Problems made of symbols: what was read must be given back later, a class at each step."""
+"""Base class of generated problems in which symbols must be remembered and repeated."""
 
 import math
 from abc import abstractmethod
@@ -9,51 +9,53 @@ from rnnlab.data.base import Split
 from rnnlab.data.synthetic import GeneratedDataModule
 from rnnlab.spec import PADDING_ID, UNKNOWN_ID, DataSpec
 
-BLANK, GO = 2, 3
-FIRST = 1 + max(PADDING_ID, UNKNOWN_ID, BLANK, GO)  # token of the first symbol
+BLANK_ID, GO_ID = 2, 3
+FIRST_ID = 1 + max(PADDING_ID, UNKNOWN_ID, BLANK_ID, GO_ID)  # token of the first symbol
 
 
 class SymbolsDataModule(GeneratedDataModule):
-    """Base of copying and echo: each of the last steps has one of the symbols as its class.
+    """Base class of copying and echo: the class of each of the last steps is a symbol.
 
-    A subclass sets `symbols` and `answers` in its constructor, and defines `title`, `draw` and
-    `symbol_name`. A network that keeps nothing can only guess: a loss of log(symbols) nats.
+    A subclass sets `symbols` and `num_targets` in its constructor, and defines `title`, `draw` and
+    `symbol_name`. A network without memory can only guess, with a loss of log(symbols) nats.
 
     Attributes:
-        symbols: that are told apart.
-        answers: last steps of a sequence that have a class.
+        symbols: number of different symbols.
+        num_targets: number of last steps that have a class.
     """
 
     tasks = ("step_classification",)
     symbols: int
-    answers: int
+    num_targets: int
 
     @abstractmethod
     def symbol_name(self, number: int) -> str:
-        """How a symbol is shown."""
+        """Return the text of a symbol."""
 
     def preview(self) -> DataSpec:
         """See DataModule."""
         return DataSpec(
             output_size=self.symbols,
-            num_tokens=FIRST + self.symbols,
-            horizon=self.answers,
+            num_tokens=FIRST_ID + self.symbols,
+            horizon=self.num_targets,
             class_names=tuple(map(self.symbol_name, range(self.symbols))),
         )
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
-        """A guess among all symbols, and always the first of them."""
+        """Return the scores of a uniform guess, and of always predicting the first symbol."""
         constant = float((self.targets[split] == 0).mean())
         guess = {"loss": math.log(self.symbols), "accuracy": 1 / self.symbols}
-        whole = float(self.symbols) ** -self.answers
-        return {"guess": {**guess, "whole": whole}, "constant": {"accuracy": constant}}
+        exact_match = float(self.symbols) ** -self.num_targets
+        return {"guess": {**guess, "whole": exact_match}, "constant": {"accuracy": constant}}
 
     def input_names(self) -> list[str]:
         """See DataModule."""
-        names = {PADDING_ID: "<pad>", UNKNOWN_ID: "<unk>", BLANK: "_", GO: "<go>"}
-        return [names[i] for i in range(FIRST)] + list(map(self.symbol_name, range(self.symbols)))
+        names = {PADDING_ID: "<pad>", UNKNOWN_ID: "<unk>", BLANK_ID: "_", GO_ID: "<go>"}
+        return [names[i] for i in range(FIRST_ID)] + list(
+            map(self.symbol_name, range(self.symbols))
+        )
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
-        """The sequence that was read, in words."""
+        """Return the input sequence as text."""
         names = self.input_names()
         return {"text": " ".join(names[token] for token in self.inputs[split][index])}

@@ -1,4 +1,4 @@
-"""Sequences of one length that are drawn anew at each start, from a seed of their own."""
+"""Base class of generated data sets with sequences of equal length."""
 
 import hashlib
 from abc import abstractmethod
@@ -16,19 +16,21 @@ from rnnlab.spec import Batch
 
 
 class GeneratedDataModule(DataModule):
-    """Base of problems with a known answer. A data set defines `preview`, `title` and `draw`.
+    """Base class of problems with a known answer.
+
+    A data set defines `preview`, `title` and `draw`. The sequences are drawn at each start.
 
     Args:
-        num_train: sequences for training.
-        num_eval: sequences for validation, and as many again for the test.
+        num_train: number of training sequences.
+        num_eval: number of validation sequences, and of test sequences.
         batch_size: sequences in a batch, on each device.
-        data_seed: of the sequences; the run's seed has no say in what is evaluated.
+        data_seed: of the sequences, independent of the seed of the run.
         seed: of the order of the batches.
-        shuffle: draw the batches anew in each epoch.
+        shuffle: use a new order in each epoch.
 
     Attributes:
-        inputs: split -> (N, T) tokens or (N, T, D) values, known after `setup`.
-        targets: split -> (N, ...).
+        inputs: split -> tokens (N, T) or values (N, T, D), set by `setup`.
+        targets: split -> (N, ...), set by `setup`.
     """
 
     def __init__(
@@ -46,28 +48,28 @@ class GeneratedDataModule(DataModule):
 
     @abstractmethod
     def title(self) -> str:
-        """What is drawn, in some words."""
+        """Return a short description of the sequences."""
 
     @abstractmethod
     def draw(self, count: int, random: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Inputs and targets of so many sequences."""
+        """Return inputs and targets of `count` sequences."""
 
     def setup(self, stage: str | None = None) -> None:
-        """Draw the three splits, each from a stream of its own."""
+        """Draw the three splits, each from its own random stream."""
         if hasattr(self, "spec"):
             return
         self.inputs, self.targets = {}, {}
-        drawn = hashlib.sha256()
+        digest = hashlib.sha256()
         for stream, (split, count) in enumerate(self.counts.items()):
             random = np.random.default_rng([self.data_seed, stream])
             self.inputs[split], self.targets[split] = self.draw(count, random)
-            drawn.update(self.inputs[split].tobytes() + self.targets[split].tobytes())
-        digest = drawn.hexdigest()
-        self.provenance = Provenance("generated", self.title(), "", digest, sizes=self.counts)
+            digest.update(self.inputs[split].tobytes() + self.targets[split].tobytes())
+        sha256 = digest.hexdigest()
+        self.provenance = Provenance("generated", self.title(), "", sha256, sizes=self.counts)
         self.spec = self.preview()
 
     def lengths(self, split: Split) -> NDArray[Any]:
-        """All sequences have one length, (N,)."""
+        """See DataModule; all sequences have the same length, (N,)."""
         count, steps = self.inputs[split].shape[:2]
         return np.full(count, steps)
 
@@ -82,5 +84,5 @@ class GeneratedDataModule(DataModule):
         )
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
-        """The sequence that was read before a target."""
+        """Return the input sequence of a target."""
         return {"history": self.inputs[split][index]}

@@ -18,7 +18,7 @@ from rnnlab.data.baselines.linear import (
     linear_is_installed,
     linear_probabilities,
 )
-from rnnlab.data.loaders.splits import Rows, split_by_group, stratified_split
+from rnnlab.data.loaders.splits import split_by_group, stratified_split
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.class_folders import (
     find_class_folders,
@@ -57,7 +57,7 @@ from rnnlab.data.text.vocabulary import NUM_CLASSIFICATION_SPECIALS, Vocabulary,
 from rnnlab.errors import ConfigError, DataError, did_you_mean
 from rnnlab.metrics.classification import class_scores
 from rnnlab.runtime.files import write_text
-from rnnlab.spec import Batch, DataSpec
+from rnnlab.spec import Batch, DataSpec, Ints
 
 
 class TextClassificationDataModule(PreparedDataModule):
@@ -235,7 +235,7 @@ class TextClassificationDataModule(PreparedDataModule):
             )
         return {**parts, **{split: texts.take(indices) for split, indices in rows.items()}}
 
-    def _draw(self, texts: LabelledTexts, splits: Sequence[Split]) -> dict[str, Rows]:
+    def _draw(self, texts: LabelledTexts, splits: Sequence[Split]) -> dict[str, Ints]:
         """Return the rows of train and of these splits."""
         shares = {"val": self.val_fraction, "test": self.test_fraction}
         shares = {split: shares[split] for split in splits}
@@ -251,7 +251,7 @@ class TextClassificationDataModule(PreparedDataModule):
         inner = self._stratify(texts.take(rest), shares)
         return {**{split: rest[rows] for split, rows in inner.items()}, "test": test}
 
-    def _stratify(self, texts: LabelledTexts, shares: Mapping[str, float]) -> dict[str, Rows]:
+    def _stratify(self, texts: LabelledTexts, shares: Mapping[str, float]) -> dict[str, Ints]:
         groups = texts.groups or [normalize_digits(text) for text in texts.texts]
         return stratified_split(groups, texts.labels, shares, self.split_seed)
 

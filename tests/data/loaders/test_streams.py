@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnlab.data.loaders.buckets import ResumableLoader
-from rnnlab.data.loaders.streams import StreamLoader, StreamOrder, blocks, write_stream
+from rnnlab.data.loaders.streams import StreamLoader, StreamOrder, iterate_text, write_stream
 from rnnlab.data.text.ragged import RaggedArray
 from rnnlab.data.text.tokenizers import SPECIALS, Characters, Words
 from rnnlab.data.text.vocabulary import Vocabulary
@@ -64,7 +64,7 @@ def test_a_large_vocabulary_has_wide_ids(tmp_path: Path) -> None:
 
 @given(st.lists(st.text(max_size=5)), st.integers(1, 9))
 def test_blocks_hold_every_line_in_order(lines: list[str], size: int) -> None:
-    made = list(blocks(lines, size))
+    made = list(iterate_text(lines, size))
     assert [line for block in made for line in block] == lines
     assert all(sum(map(len, block)) < size + 5 for block in made)
 

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rnnlab.data.loaders.windows import Ints, Windows
+from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.sources.cache import cached
 from rnnlab.metrics.forecasting import in_pieces
+from rnnlab.spec import Array, Ints
 
-Array = NDArray[Any]
 Forecast = Callable[[Ints], Array]  # rows of targets (B,) -> (B, H, V)
 MAX_RIDGE_WINDOWS = 200_000  # windows that a ridge regression is fitted on
 

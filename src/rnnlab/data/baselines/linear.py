@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.data.text.tokenizers import NO_TOKEN, tokenize_words
+from rnnlab.spec import Array
 
 LINEAR_VERSION = 2  # increase it when the predictions change
 MAX_LINEAR_CLASSES = 50  # one fit per class
 INVERSE_PENALTY = 1.0  # C; fixed, so that only the training split influences the model
-Floats = NDArray[np.float64]
 
 
 def linear_is_installed() -> bool:
@@ -30,7 +30,7 @@ def linear_probabilities(
     labels: NDArray[Any],
     num_classes: int,
     tokenizer: Callable[[str], list[str]] = tokenize_words,
-) -> dict[str, Floats]:
+) -> dict[str, Array]:
     """Fit on the training split and predict class probabilities for the other splits.
 
     Args:
@@ -69,7 +69,7 @@ def ngram_indicators(
     return {split: vectorizer.transform(members) for split, members in texts.items()}
 
 
-def fit_one_vs_rest(train: Any, labels: NDArray[np.bool_]) -> Callable[[Any], Floats]:
+def fit_one_vs_rest(train: Any, labels: NDArray[np.bool_]) -> Callable[[Any], Array]:
     """Fit one class against all others.
 
     Args:
@@ -90,11 +90,11 @@ def fit_one_vs_rest(train: Any, labels: NDArray[np.bool_]) -> Callable[[Any], Fl
     return lambda matrix: model.predict_proba(matrix.multiply(ratio).tocsr())[:, 1]
 
 
-def normalize(scores: Iterable[Floats]) -> Floats:
+def normalize(scores: Iterable[Array]) -> Array:
     """Turn one-vs-rest probabilities, (N,) each, into class probabilities (N, classes)."""
     columns = np.stack([*scores], axis=1)
     if columns.shape[1] == 1:  # of two classes the second one
         return np.concatenate([1 - columns, columns], axis=1)
     columns = columns.clip(min=1e-12)
-    shares: Floats = columns / columns.sum(axis=1, keepdims=True)
+    shares: Array = columns / columns.sum(axis=1, keepdims=True)
     return shares

@@ -1,84 +1,84 @@
-"""What counting alone gives a language model: single tokens, and pairs of them."""
+"""Unigram and bigram language models, the baselines of recurrent ones."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Ids = NDArray[Any]
-Floats = NDArray[np.float64]
-CHUNK = 1 << 20  # tokens that are looked at at once
-MOST_PAIRS = 20_000_000  # training pairs that are counted, the first ones: 0.5 GB
+from rnnlab.spec import Array
+
+BLOCK_TOKENS = 1 << 20  # that are processed at once
+MAX_PAIRS = 20_000_000  # first training pairs, which are counted: 0.5 GB
 
 
-def count_tokens(ids: Ids, size: int) -> NDArray[np.int64]:
-    """How often each id occurs, (size,)."""
+def count_ids(ids: Array, size: int) -> NDArray[np.int64]:
+    """Return the number of occurrences of each id, (size,)."""
     counts = np.zeros(size, dtype=np.int64)
-    for start in range(0, len(ids), CHUNK):
-        counts += np.bincount(ids[start : start + CHUNK], minlength=size)
+    for start in range(0, len(ids), BLOCK_TOKENS):
+        counts += np.bincount(ids[start : start + BLOCK_TOKENS], minlength=size)
     return counts
 
 
-def unigram(counts: NDArray[np.int64]) -> Floats:
-    """Log probability of each token, from its count in training and one more, (V,)."""
-    smoothed = counts + 1.0
-    found: Floats = np.log(smoothed / smoothed.sum())
-    return found
+def unigram(counts: NDArray[np.int64]) -> Array:
+    """Return the log probability of each token with add-one smoothing, (V,)."""
+    totals = counts + 1.0
+    log_probabilities: Array = np.log(totals / totals.sum())
+    return log_probabilities
 
 
 class Bigram:
-    """The next token from the one before it: interpolated Kneser-Ney (Kneser & Ney, 1995).
+    """Bigram model with interpolated Kneser-Ney smoothing (Kneser & Ney, 1995).
 
-    p(w | v) = max(c(v, w) - d, 0) / c(v) + d * n(v) / c(v) * q(w), where n(v) is how many different
-    tokens follow v, and q(w) is the share of the different pairs that end with w. The discount
-    d = n1 / (n1 + 2 n2) comes from the numbers of pairs seen once and twice, so nothing is tuned.
-    All counts are of the training split. q adds one to each token, so that nothing is impossible.
+    p(w | v) = max(c(v, w) - d, 0) / c(v) + d * n(v) / c(v) * q(w), where n(v) is the number of
+    different tokens that follow v, and q(w) is the share of the different pairs that end with w.
+    The discount d = n1 / (n1 + 2 n2) follows from the numbers of pairs that occur once and twice,
+    so nothing is tuned. All counts are of the training split. q adds one to each token, so that no
+    token is impossible.
 
     Args:
-        ids: of the training split, the start token first, (N + 1,).
+        ids: of the training split, beginning with the start token, (N + 1,).
         size: V, tokens of the vocabulary.
     """
 
-    def __init__(self, ids: Ids, size: int) -> None:
+    def __init__(self, ids: Array, size: int) -> None:
         self.size = size
         self.pairs, self.counts = np.unique(
-            self._pair(ids[:MOST_PAIRS], ids[1 : MOST_PAIRS + 1]), return_counts=True
+            self._pair(ids[:MAX_PAIRS], ids[1 : MAX_PAIRS + 1]), return_counts=True
         )
         before, after = np.divmod(self.pairs, size)
         once, twice = (int((self.counts == times).sum()) for times in (1, 2))
         self.discount = min(max(once / max(once + 2 * twice, 1), 0.1), 0.9)
-        self.seen = np.bincount(before, weights=self.counts, minlength=size)  # c(v), (V,)
+        self.totals = np.bincount(before, weights=self.counts, minlength=size)  # c(v), (V,)
         self.followers = np.bincount(before, minlength=size)  # n(v), (V,)
         self.ends = (np.bincount(after, minlength=size) + 1.0) / (len(self.pairs) + size)  # q, (V,)
 
-    def _pair(self, before: Ids, after: Ids) -> NDArray[np.int64]:
+    def _pair(self, before: Array, after: Array) -> NDArray[np.int64]:
         size = min(len(before), len(after))
         pairs: NDArray[np.int64] = before[:size].astype(np.int64) * self.size + after[:size]
         return pairs
 
-    def probabilities(self, before: Ids, after: Ids) -> Floats:
-        """p(after | before) of each pair, (N,)."""
-        wanted = self._pair(before, after)
-        positions = np.searchsorted(self.pairs, wanted).clip(max=len(self.pairs) - 1)
-        counts = np.where(self.pairs[positions] == wanted, self.counts[positions], 0)
-        seen = self.seen[before]
-        known = np.maximum(counts - self.discount, 0) / np.maximum(seen, 1)
-        left = np.where(seen > 0, self.discount * self.followers[before] / np.maximum(seen, 1), 1)
-        found: Floats = known + left * self.ends[after]
-        return found
+    def probabilities(self, before: Array, after: Array) -> Array:
+        """Return p(after | before) of each pair, (N,)."""
+        pairs = self._pair(before, after)
+        positions = np.searchsorted(self.pairs, pairs).clip(max=len(self.pairs) - 1)
+        counts = np.where(self.pairs[positions] == pairs, self.counts[positions], 0)
+        total = self.totals[before]
+        discounted = np.maximum(counts - self.discount, 0) / np.maximum(total, 1)
+        backoff = self.discount * self.followers[before] / np.maximum(total, 1)
+        probabilities: Array = discounted + np.where(total > 0, backoff, 1) * self.ends[after]
+        return probabilities
 
 
-def mean_loss(ids: Ids, bigram: Bigram) -> float:
-    """Mean of -ln p over a split, in nats, each token from the one before it."""
+def mean_loss(ids: Array, bigram: Bigram) -> float:
+    """Return the mean of -ln p over a split, in nats, each token given the previous one."""
     total = sum(
-        -np.log(bigram.probabilities(before, after)).sum() for before, after in neighbours(ids)
+        -np.log(bigram.probabilities(before, after)).sum() for before, after in iterate_pairs(ids)
     )
     return float(total / (len(ids) - 1))
 
 
-def neighbours(ids: Ids) -> Iterator[tuple[Ids, Ids]]:
-    """Each id but the last and the one behind it, in chunks."""
-    for start in range(0, len(ids) - 1, CHUNK):
-        part = np.asarray(ids[start : start + CHUNK + 1])
+def iterate_pairs(ids: Array) -> Iterator[tuple[Array, Array]]:
+    """Yield blocks of ids and of the ids that follow them."""
+    for start in range(0, len(ids) - 1, BLOCK_TOKENS):
+        part = np.asarray(ids[start : start + BLOCK_TOKENS + 1])
         yield part[:-1], part[1:]

@@ -1,4 +1,4 @@
-"""Who goes into training, validation and test: seeded, and whole groups together."""
+"""Seeded random splits that keep groups together."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,24 +6,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
+from rnnlab.spec import Ints
 
 
 def split_by_group(
     groups: Sequence[Any] | NDArray[Any], sizes: Mapping[str, int], seed: int
-) -> dict[str, Rows]:
-    """Draw splits of exact sizes such that no group stands in two of them.
+) -> dict[str, Ints]:
+    """Draw splits of exact sizes such that no group is in two of them.
 
-    Groups are shuffled and dealt to the splits in the order of `sizes`; one that would overfill a
-    split is left for a later one. What no split took goes to "train".
+    Groups are shuffled and assigned to the splits in the order of `sizes`. A group that does not
+    fit into a split is assigned to a later one. The remaining rows are "train".
 
     Args:
-        groups: the group of each row, such as a review's movie; rows of a group stay together.
-        sizes: rows of each split beside "train".
-        seed: of the shuffle; the run's own seed has no say in what is evaluated.
+        groups: group of each row, such as the movie of a review; rows of a group stay together.
+        sizes: rows of each split besides "train".
+        seed: of the shuffle, independent of the seed of the run.
 
     Returns:
-        Sorted rows of each split. A split is short of its size only if the groups left do not fit.
+        Sorted rows of each split. A split is smaller than its size only if no remaining group fits.
     """
     codes = number_groups(groups)
     members = np.argsort(codes, kind="stable")
@@ -38,12 +38,12 @@ def split_by_group(
             owner[group] = fits[0]
             room[fits[0]] -= counts[group]
     rows = np.repeat(owner, counts)
-    chosen = {name: np.sort(members[rows == i]) for i, name in enumerate(sizes)}
-    return {"train": np.sort(members[rows == -1]), **chosen}
+    rows_of = {name: np.sort(members[rows == i]) for i, name in enumerate(sizes)}
+    return {"train": np.sort(members[rows == -1]), **rows_of}
 
 
-def number_groups(groups: Sequence[Any] | NDArray[Any]) -> Rows:
-    """The number of each row's group, in the order of their names; of an array without a loop."""
+def number_groups(groups: Sequence[Any] | NDArray[Any]) -> Ints:
+    """Return the number of the group of each row; groups are numbered in sorted order."""
     if isinstance(groups, np.ndarray):
         return np.unique(groups, return_inverse=True)[1]
     order = {group: code for code, group in enumerate(sorted(set(groups)))}
@@ -52,17 +52,17 @@ def number_groups(groups: Sequence[Any] | NDArray[Any]) -> Rows:
 
 def stratified_split(
     groups: Sequence[Any], labels: Sequence[Any], shares: Mapping[str, float], seed: int
-) -> dict[str, Rows]:
-    """Draw splits that have the same mix of labels, and such that no group stands in two of them.
+) -> dict[str, Ints]:
+    """Draw splits with the same mix of labels such that no group is in two of them.
 
-    Groups are shuffled, large ones come first, and each goes to the split that lacks most of the
-    label of the group's first row (as in scikit-learn's StratifiedGroupKFold).
+    Groups are shuffled and sorted by size, large ones first. Each is assigned to the split that
+    lacks most rows with the label of its first row (as in scikit-learn's StratifiedGroupKFold).
 
     Args:
-        groups: the group of each row; rows of a group stay together.
+        groups: group of each row; rows of a group stay together.
         labels: of each row.
-        shares: of each split, positive; they are taken relative to their sum.
-        seed: of the shuffle; the run's own seed has no say in what is evaluated.
+        shares: of each split, positive; relative to their sum.
+        seed: of the shuffle, independent of the seed of the run.
 
     Returns:
         Sorted rows of each split.
@@ -72,11 +72,11 @@ def stratified_split(
     first = np.unique(codes, return_index=True)[1]  # row of each group
     counts = np.bincount(codes)
     parts = np.array(list(shares.values())) / sum(shares.values())
-    lacking = np.bincount(kinds)[:, None] * parts  # (labels, splits), rows that are to come
-    drawn = np.random.default_rng(seed).permutation(len(counts))
+    missing = np.bincount(kinds)[:, None] * parts  # (labels, splits), rows to assign
+    shuffled_groups = np.random.default_rng(seed).permutation(len(counts))
     owner = np.empty(len(counts), dtype=np.int64)
-    for group in drawn[np.argsort(-counts[drawn], kind="stable")]:
-        wants = lacking[kinds[first[group]]]
-        owner[group] = wants.argmax()
-        wants[owner[group]] -= counts[group]
+    for group in shuffled_groups[np.argsort(-counts[shuffled_groups], kind="stable")]:
+        rows = missing[kinds[first[group]]]
+        owner[group] = rows.argmax()
+        rows[owner[group]] -= counts[group]
     return {name: np.flatnonzero(owner[codes] == i) for i, name in enumerate(shares)}

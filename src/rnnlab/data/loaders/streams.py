@@ -1,7 +1,7 @@
-"""A text as one stream of token ids, on disk; read in parallel streams that carry their state.
+"""Text as one stream of token ids on disk, read in parallel streams that carry their state.
 
-The ids of a split stand in one flat file, a start token before the first: the target with the
-position p is predicted from the id at the place p, and stands at the place p + 1.
+The ids of a split are one flat array that begins with a start token. Target number p is the id at
+position p + 1; its input is the id at position p.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rnnlab.data.loaders.buckets import Ints, ResumableLoader
+from rnnlab.data.loaders.buckets import ResumableLoader
 from rnnlab.data.text.ragged import RaggedWriter
 from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.errors import DataError
-from rnnlab.spec import START_ID, UNKNOWN_ID, Batch
+from rnnlab.spec import START_ID, UNKNOWN_ID, Batch, Ints
 
-BLOCK = 1 << 20  # characters that are encoded at once
-EVAL_STEPS = 256  # tokens read at once in evaluation, whatever seq_len is: the state is carried
+BLOCK_CHARACTERS = 1 << 20  # that are encoded at once
+EVAL_STEPS = 256  # tokens of an evaluation window; the state is carried, so seq_len is irrelevant
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def write_stream(
     tokens = unknown = 0
     writer = RaggedWriter(folder, name, "uint16" if len(vocabulary) <= 1 << 16 else "uint32")
     writer.write(np.array([START_ID]))
-    for block in blocks(lines):
+    for block in iterate_text(lines):
         ids = np.array(vocabulary.encode_lines(block), dtype=np.int64)
         writer.write(ids)
         tokens += len(ids)
@@ -59,36 +59,36 @@ def write_stream(
     return StreamSize(tokens, unknown)
 
 
-def blocks(lines: Iterable[str], size: int = BLOCK) -> Iterator[list[str]]:
-    """Lines in lists of about `size` characters."""
+def iterate_text(lines: Iterable[str], size: int = BLOCK_CHARACTERS) -> Iterator[list[str]]:
+    """Yield lists of lines with about `size` characters."""
     block: list[str] = []
-    held = 0
+    characters = 0
     for line in lines:
         block.append(line)
-        held += len(line)
-        if held >= size:
+        characters += len(line)
+        if characters >= size:
             yield block
-            block, held = [], 0
+            block, characters = [], 0
     if block:
         yield block
 
 
 class StreamOrder:
-    """A text cut into streams of equal length that are read side by side, window by window.
+    """Order of the windows of a text in streams of equal length, which are read side by side.
 
-    Tokens that do not fill the streams stand at the text's end and are not read.
+    The last tokens of the text that do not fill the streams are not read.
 
     Args:
         tokens: number of targets.
-        streams: rows of all batches together, of all processes.
+        streams: number of streams, of all processes together.
         seq_len: steps of a window; the last one of an epoch may be shorter.
-        jitter: most steps that a window begins earlier or later than it would, drawn anew in each
-            epoch; less than half of seq_len. An epoch has as many windows, and the same tokens.
-        seed: of what is drawn.
+        jitter: maximum shift of the start of a window, in steps, drawn in each epoch; less than
+            half of seq_len. The number of windows and the tokens of an epoch stay the same.
+        seed: of the shifts.
 
     Attributes:
         steps: tokens of each stream.
-        epoch: told by Lightning; without jitter all epochs are alike.
+        epoch: set by Lightning; without jitter all epochs are the same.
     """
 
     def __init__(
@@ -100,47 +100,47 @@ class StreamOrder:
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch."""
+        """Set the epoch; Lightning calls this before each one."""
         self.epoch = epoch
 
     def __len__(self) -> int:
         return -(-self.steps // self.seq_len)
 
     def start(self, index: int) -> int:
-        """The first step of a window of this epoch; of the one behind the last, the end."""
+        """Return the first step of a window of this epoch; for index = len(self) the end."""
         if index == 0:
             return 0
         if index == len(self):
             return self.steps
         random = np.random.default_rng([self.seed, self.epoch, index])
-        moved = int(random.integers(-self.jitter, self.jitter + 1))
-        return min(index * self.seq_len + moved, self.steps - 1)
+        shift = int(random.integers(-self.jitter, self.jitter + 1))
+        return min(index * self.seq_len + shift, self.steps - 1)
 
     def window(self, index: int, first: int, last: int) -> Ints:
-        """Positions of the targets of a window, (last - first, T), of these streams."""
+        """Return the positions of the targets of a window of some streams, (last - first, T)."""
         steps = np.arange(self.start(index), self.start(index + 1))
         return np.arange(first, last)[:, None] * self.steps + steps
 
 
 class StreamLoader(ResumableLoader):
-    """Windows of parallel streams, in order; each but the first goes on from the one before.
+    """Loader of the windows of parallel streams, in order; each one continues the one before.
 
-    In training each process has streams of its own. In evaluation there is one stream, which every
-    process reads from its beginning to its end: a state cannot be carried from one to another.
+    In training each process has its own streams. In evaluation there is one stream, which every
+    process reads completely, because a state cannot be carried between processes.
 
     Args:
         ids: the `values` of an array that `write_stream` wrote.
         tokens: number of targets.
         batch_size: streams of a batch, of each process.
         seq_len: steps of a window.
-        training: whether the streams are spread over the processes.
-        jitter: see StreamOrder. With it each batch asks for a learning rate in proportion to its
-            steps, as Merity et al. (2018, https://arxiv.org/abs/1708.02182) have it.
+        training: distribute the streams over the processes.
+        jitter: see StreamOrder. The learning rate of each batch is then proportional to its steps
+            (Merity et al., 2018, https://arxiv.org/abs/1708.02182).
         seed: see StreamOrder.
 
     Attributes:
         order: of the windows.
-        sampler: the same in training; under this name Lightning tells it the epoch.
+        sampler: the order of a training loader; Lightning sets the epoch of this attribute.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class StreamLoader(ResumableLoader):
         return self.window
 
     def window(self, index: int) -> Batch:
-        """Ids (B, T), and the id behind each (B, T)."""
+        """Return the ids of a window (B, T), and the next id of each (B, T)."""
         rows = self.order.window(index, self.first, self.last)
         steps = rows.shape[1]
         return Batch(

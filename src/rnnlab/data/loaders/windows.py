@@ -5,14 +5,10 @@ S series of different lengths, one after the other in one array, N steps in all.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-Floating = NDArray[Any]  # of either precision
+from rnnlab.spec import Array, Ints
 
 
 @dataclass(frozen=True)
@@ -27,12 +23,12 @@ class Windows:
         horizon: steps of a target.
     """
 
-    values: Floating
+    values: Array
     first: Ints
     horizon: int
 
     @classmethod
-    def all_of(cls, values: Floats, first_target: int, horizon: int) -> "Windows":
+    def all_of(cls, values: Array, first_target: int, horizon: int) -> "Windows":
         """Return every target from step `first_target` on, in every series of (S, N, V)."""
         count, steps, variables = values.shape
         first = np.arange(first_target, steps - horizon + 1)
@@ -42,14 +38,14 @@ class Windows:
     def __len__(self) -> int:
         return len(self.first)
 
-    def inputs(self, rows: Ints, seq_len: int) -> Floating:
+    def inputs(self, rows: Ints, seq_len: int) -> Array:
         """Return the `seq_len` values before each target, (B, seq_len, V)."""
-        values: Floating = self.values[self.first[rows, None] + np.arange(-seq_len, 0)]
+        values: Array = self.values[self.first[rows, None] + np.arange(-seq_len, 0)]
         return values
 
-    def targets(self, rows: Ints) -> Floating:
+    def targets(self, rows: Ints) -> Array:
         """Return the values of each target, (B, horizon, V)."""
-        values: Floating = self.values[self.first[rows, None] + np.arange(self.horizon)]
+        values: Array = self.values[self.first[rows, None] + np.arange(self.horizon)]
         return values
 
 

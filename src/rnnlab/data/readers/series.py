@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from rnnlab.data.readers.dates import format_date, format_duration
-from rnnlab.data.readers.series_rows import Array, SeriesColumns, SeriesRows, read_rows
+from rnnlab.data.readers.series_rows import SeriesColumns, SeriesRows, read_rows
 from rnnlab.errors import DataError
+from rnnlab.spec import Array
 
 
 @dataclass(frozen=True)

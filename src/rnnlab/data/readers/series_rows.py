@@ -12,7 +12,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from rnnlab.data.readers.dates import excerpt, parse_dates
 from rnnlab.data.readers.files import check_file, open_text
@@ -29,8 +28,8 @@ from rnnlab.data.readers.tables import (
     row_name,
 )
 from rnnlab.errors import DataError, did_you_mean
+from rnnlab.spec import Array
 
-Array = NDArray[Any]
 Locate = Callable[[int], str]  # row, counted from 0 -> its name in errors
 CHUNK_ROWS = 200_000
 DuplicatePolicy = Literal["error", "first", "last", "keep"]

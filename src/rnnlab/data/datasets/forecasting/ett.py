@@ -4,7 +4,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rnnlab.data.baselines.forecasting import Array
 from rnnlab.data.forecasting import SeriesDataModule
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.files import file_format
@@ -14,6 +13,7 @@ from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.hub import load_from_hub
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import DataError
+from rnnlab.spec import Array
 
 Station = Literal["ETTh1", "ETTh2", "ETTm1", "ETTm2"]
 COLUMNS = ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT")

@@ -1,4 +1,4 @@
-"""The adding problem (Hochreiter & Schmidhuber, 1997): two numbers to be kept and added up."""
+"""Adding problem (Hochreiter & Schmidhuber, 1997): remember two numbers and add them."""
 
 from typing import Any
 
@@ -6,26 +6,25 @@ import numpy as np
 
 from rnnlab.config.types import PositiveInt
 from rnnlab.data.base import Split
-from rnnlab.data.loaders.windows import Floats
 from rnnlab.data.synthetic import GeneratedDataModule
 from rnnlab.errors import ConfigError
-from rnnlab.spec import DataSpec
+from rnnlab.spec import Array, DataSpec
 
-CONSTANT = 1.0  # the mean of the sum of two numbers that are uniform in [0, 1]
-CONSTANT_MSE = 1 / 6  # and its variance, 2 / 12
+CONSTANT = 1.0  # mean of the sum of two numbers that are uniform in [0, 1]
+CONSTANT_MSE = 1 / 6  # its variance, 2 / 12
 CONSTANT_MAE = 1 / 3  # |x + y - 1| has a triangular distribution on [0, 1]
 
 
-def make_adding(count: int, steps: int, random: np.random.Generator) -> tuple[Floats, Floats]:
-    """Sequences of (number, marker) and the sum of the two numbers that are marked.
+def make_adding(count: int, steps: int, random: np.random.Generator) -> tuple[Array, Array]:
+    """Return sequences of (number, marker), and the sum of the two marked numbers.
 
     The numbers are uniform in [0, 1]; one step of the first half and one of the second half have
     the marker 1, all others 0.
 
     Args:
-        count: sequences, N.
+        count: number of sequences, N.
         steps: of each sequence, T, at least 2.
-        random: draws the numbers and the places of the markers.
+        random: draws the numbers and the positions of the markers.
 
     Returns:
         Inputs (N, T, 2) and targets (N, 1, 1).
@@ -36,19 +35,19 @@ def make_adding(count: int, steps: int, random: np.random.Generator) -> tuple[Fl
     second = random.integers(middle, steps, count)
     markers = np.zeros_like(numbers)
     markers[rows, first] = markers[rows, second] = 1
-    sums: Floats = numbers[rows, first] + numbers[rows, second]
+    sums: Array = numbers[rows, first] + numbers[rows, second]
     return np.stack([numbers, markers], axis=2), sums[:, None, None]
 
 
 class AddingDataModule(GeneratedDataModule):
-    """Generated sequences; the network forecasts one number, the sum of the two marked ones.
+    """Generated sequences; the network predicts one number, the sum of the two marked ones.
 
-    A network that keeps nothing can only say 1, the mean: a mean squared error of 1/6 = 0.1667,
-    the variance of what is drawn here (papers quote 0.1767 too, which is not). The best is 0.
+    The best prediction without memory is the mean, 1. Its mean squared error is the variance of the
+    sum, 1/6 = 0.1667 (some papers quote 0.1767, which is wrong). The best error is 0.
 
     Args:
-        steps: of each sequence, T; how long the first number must be kept.
-        settings: how many are drawn, and how they are batched; see GeneratedDataModule.
+        steps: of each sequence, T; the first number must be remembered up to T steps.
+        settings: sizes of the splits and batches; see GeneratedDataModule.
     """
 
     tasks = ("forecasting",)
@@ -56,7 +55,7 @@ class AddingDataModule(GeneratedDataModule):
     def __init__(self, steps: PositiveInt = 50, **settings: Any) -> None:
         super().__init__(**settings)
         if steps < 2:
-            raise ConfigError(f"data.steps={steps}: two numbers are marked, so at least 2")
+            raise ConfigError(f"data.steps={steps}: two numbers are marked; use at least 2")
         self.steps = steps
 
     def preview(self) -> DataSpec:
@@ -67,7 +66,7 @@ class AddingDataModule(GeneratedDataModule):
         """See GeneratedDataModule."""
         return f"adding over {self.steps} steps"
 
-    def draw(self, count: int, random: np.random.Generator) -> tuple[Floats, Floats]:
+    def draw(self, count: int, random: np.random.Generator) -> tuple[Array, Array]:
         """See GeneratedDataModule."""
         return make_adding(count, self.steps, random)
 
@@ -76,7 +75,7 @@ class AddingDataModule(GeneratedDataModule):
         return ("number", "marker")
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
-        """Always the mean, scored on this split."""
+        """Return the scores of the constant prediction of the mean."""
         errors = self.targets[split] - CONSTANT
         scores = {"mse": np.square(errors).mean(), "mae": np.abs(errors).mean()}
         return {"constant": {name: float(score) for name, score in scores.items()}}

@@ -1,58 +1,58 @@
-"""Echo: at each step the bit that was read some steps ago."""
+"""Echo problem: at each step repeat the bit of some steps ago."""
 
 from typing import Any
 
 import numpy as np
 
 from rnnlab.config.types import PositiveInt
-from rnnlab.data.loaders.buckets import Ints
-from rnnlab.data.symbols import FIRST, SymbolsDataModule
+from rnnlab.data.symbols import FIRST_ID, SymbolsDataModule
 from rnnlab.errors import ConfigError
+from rnnlab.spec import Ints
 
 BITS = 2
 
 
 def make_echo(count: int, steps: int, delay: int, random: np.random.Generator) -> tuple[Ints, Ints]:
-    """Random bits, and at each step but the first ones the bit of `delay` steps before.
+    """Return random bits, and for each step but the first ones the bit `delay` steps before.
 
     >>> inputs, targets = make_echo(1, 6, 2, np.random.default_rng(0))
-    >>> (inputs - FIRST).tolist(), targets.tolist()
+    >>> (inputs - FIRST_ID).tolist(), targets.tolist()
     ([[1, 1, 1, 0, 0, 0]], [[1, 1, 1, 0]])
 
     Args:
         count: sequences, N.
         steps: of each sequence, T.
-        delay: how many steps a bit must be kept, less than `steps`.
+        delay: steps that a bit must be remembered, less than `steps`.
         random: draws the bits, both equally likely.
 
     Returns:
         Tokens (N, T) and classes 0 and 1 of the last T - delay steps.
     """
     bits = random.integers(0, BITS, (count, steps))
-    return bits + FIRST, bits[:, : steps - delay]
+    return bits + FIRST_ID, bits[:, : steps - delay]
 
 
 class EchoDataModule(SymbolsDataModule):
-    """Generated sequences; at each step the network says the bit that it read `delay` steps ago.
+    """Generated sequences; at each step the network predicts the bit of `delay` steps ago.
 
-    It must keep as many bits as the delay has steps, all at once. One that keeps nothing has a loss
-    of log(2) = 0.693 nats and is right half of the time. The best loss is 0.
+    It must remember `delay` bits at the same time. A network without memory has a loss of log(2) =
+    0.693 nats and an accuracy of one half. The best loss is 0.
 
     Args:
-        steps: of each sequence; the last `steps - delay` have an answer.
-        delay: how long each bit must be kept.
-        settings: how many are drawn, and how they are batched; see GeneratedDataModule.
+        steps: of each sequence; the last `steps - delay` have a target.
+        delay: steps that each bit must be remembered.
+        settings: sizes of the splits and batches; see GeneratedDataModule.
     """
 
     def __init__(self, steps: PositiveInt = 50, delay: PositiveInt = 10, **settings: Any) -> None:
         super().__init__(**settings)
         if delay >= steps:
             raise ConfigError(
-                f"data.delay={delay} leaves nothing to answer in data.steps={steps}: lower the "
-                "delay, or raise the steps"
+                f"data.delay={delay} leaves no target in data.steps={steps}: lower the "
+                "delay or raise the steps"
             )
         self.steps, self.delay = steps, delay
-        self.symbols, self.answers = BITS, steps - delay
+        self.symbols, self.num_targets = BITS, steps - delay
 
     def title(self) -> str:
         """See GeneratedDataModule."""

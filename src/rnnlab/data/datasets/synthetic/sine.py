@@ -1,4 +1,4 @@
-"""Sums of sine waves with noise: a forecasting problem whose best possible error is known."""
+"""Sums of sine waves with noise, a forecasting problem with a known minimum error."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from rnnlab.data.base import DataModule, Split
-from rnnlab.data.loaders.windows import Floats, Windows
+from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import ConfigError
-from rnnlab.spec import Batch, DataSpec
+from rnnlab.spec import Array, Batch, DataSpec
 
 
 def sine_waves(
@@ -23,11 +23,11 @@ def sine_waves(
     amplitudes: list[float],
     noise: float,
     random: np.random.Generator,
-) -> Floats:
-    """x_t = sum_k a_k sin(2 pi f_k t + phase_k) + noise * e_t, with e_t standard normal.
+) -> Array:
+    """Return x_t = sum_k a_k sin(2 pi f_k t + phase_k) + noise * e_t, with e_t standard normal.
 
     Args:
-        count: series, S.
+        count: number of series, S.
         steps: of each series, N.
         frequencies: f_k, in cycles per step.
         amplitudes: a_k.
@@ -41,46 +41,47 @@ def sine_waves(
     angles = 2 * np.pi * np.arange(steps)[:, None] * np.array(frequencies) + phases  # (S, N, K)
     clean = np.sin(angles) @ np.array(amplitudes)  # (S, N)
     noisy = clean + noise * random.standard_normal(clean.shape)
-    values: Floats = noisy[..., None].astype(np.float32)
+    values: Array = noisy[..., None].astype(np.float32)
     return values
 
 
 def noise_floor(seq_len: int, horizon: int, frequencies: list[float], noise: float) -> float:
-    """Mean squared error of the best unbiased linear forecast that knows the frequencies.
+    """Return the mean squared error of the best unbiased linear forecast for known frequencies.
 
-    Amplitude and phase of each wave are estimated by least squares from the noisy window, which
-    costs about sigma^2 p / L over the noise sigma^2 itself, with p = 2 parameters a wave. A window
-    shorter than p steps cannot tell them, and has no such forecast.
+    Amplitude and phase of each wave are estimated by least squares from the noisy window. This adds
+    about sigma^2 p / L to the noise sigma^2, with p = 2 parameters per wave. There is no such
+    forecast for windows of less than p steps.
 
     >>> round(noise_floor(50, 1, [0.05], 0.1) / 0.1**2, 3)
     1.04
     """
     steps = np.arange(seq_len + horizon)[:, None] * 2 * np.pi * np.array(frequencies)
     waves = np.concatenate([np.sin(steps), np.cos(steps)], axis=1)  # (L + horizon, p)
-    read, ahead = waves[:seq_len], waves[seq_len:]
-    leverage = np.einsum("hp,pq,hq->h", ahead, np.linalg.pinv(read.T @ read), ahead)
+    inputs, targets = waves[:seq_len], waves[seq_len:]
+    leverage = np.einsum("hp,pq,hq->h", targets, np.linalg.pinv(inputs.T @ inputs), targets)
     return float(noise**2 * (1 + leverage.mean()))
 
 
 class SineDataModule(DataModule):
     """Generated series; the network forecasts the next values from a window.
 
-    Validation and test targets are all values from step `first_target` on, whatever `seq_len` is.
+    Validation and test targets are all values from step `first_target` on, independent of
+    `seq_len`.
 
     Args:
         frequencies: of the waves, in cycles per step, each below 0.5.
-        amplitudes: of the waves, as many; None for 1 each.
+        amplitudes: one of each wave; None for 1 each.
         noise: standard deviation of the noise, sigma.
-        num_series: series for training.
-        num_eval_series: series for validation, and as many again for the test.
+        num_series: number of training series.
+        num_eval_series: number of validation series, and of test series.
         steps: of each series.
-        first_target: first step that is forecast in validation and test, and the longest seq_len.
-        seq_len: values that are read before a forecast.
-        horizon: values that are forecast.
+        first_target: first target step in validation and test, and the longest seq_len.
+        seq_len: steps of the input window.
+        horizon: steps to forecast.
         batch_size: windows in a batch, on each device.
-        data_seed: of the series; the run's seed has no say in what is evaluated.
+        data_seed: of the series, independent of the seed of the run.
         seed: of the order of the batches.
-        shuffle: draw the batches anew in each epoch.
+        shuffle: use a new order in each epoch.
     """
 
     tasks = ("forecasting",)
@@ -113,8 +114,8 @@ class SineDataModule(DataModule):
             )
         if max(self.frequencies) >= 0.5:
             raise ConfigError(
-                f"data.frequencies={self.frequencies}: above 0.5 cycles a step a wave looks like a "
-                "slower one"
+                f"data.frequencies={self.frequencies}: above 0.5 cycles per step a wave is "
+                "identical to a slower one"
             )
         if seq_len > first_target:
             raise ConfigError(
@@ -123,7 +124,7 @@ class SineDataModule(DataModule):
             )
         if first_target + horizon > steps:
             raise ConfigError(
-                f"data.steps={steps} leaves no target behind data.first_target={first_target} with "
+                f"data.steps={steps} leaves no target after data.first_target={first_target} with "
                 f"data.horizon={horizon}: raise data.steps"
             )
         self.noise, self.steps = noise, steps
@@ -133,12 +134,12 @@ class SineDataModule(DataModule):
 
     def preview(self) -> DataSpec:
         """See DataModule."""
-        known: dict[str, Any] = {"noise_variance": self.noise**2} if self.noise else {}
+        noise: dict[str, Any] = {"noise_variance": self.noise**2} if self.noise else {}
         if self.noise and self.seq_len >= 2 * len(self.frequencies):
-            known["noise_floor"] = noise_floor(
+            noise["noise_floor"] = noise_floor(
                 self.seq_len, self.horizon, self.frequencies, self.noise
             )
-        return DataSpec(output_size=1, input_size=1, horizon=self.horizon, **known)
+        return DataSpec(output_size=1, input_size=1, horizon=self.horizon, **noise)
 
     def setup(self, stage: str | None = None) -> None:
         """Draw the series."""
@@ -149,10 +150,10 @@ class SineDataModule(DataModule):
             "val": self._draw(1, self.num_eval_series, self.first_target),
             "test": self._draw(2, self.num_eval_series, self.first_target),
         }
-        drawn = hashlib.sha256(b"".join(w.values.tobytes() for w in self.windows.values()))
+        digest = hashlib.sha256(b"".join(w.values.tobytes() for w in self.windows.values()))
         sizes = {split: len(windows) for split, windows in self.windows.items()}
         name = f"{len(self.frequencies)} sine waves"
-        self.provenance = Provenance("generated", name, "", drawn.hexdigest(), sizes=sizes)
+        self.provenance = Provenance("generated", name, "", digest.hexdigest(), sizes=sizes)
         self.spec = self.preview()
 
     def _draw(self, stream: int, count: int, first_target: int) -> Windows:
@@ -161,11 +162,11 @@ class SineDataModule(DataModule):
         return Windows.all_of(waves, first_target, self.horizon)
 
     def lengths(self, split: Split) -> NDArray[Any]:
-        """All windows have seq_len steps, (M,)."""
+        """See DataModule; every window has seq_len steps, (M,)."""
         return np.full(len(self.windows[split]), self.seq_len)
 
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
-        """Windows (B, seq_len, 1) and what follows them (B, horizon, 1)."""
+        """Return windows (B, seq_len, 1) and the values that follow (B, horizon, 1)."""
         windows = self.windows[split]
         return Batch(
             torch.from_numpy(windows.inputs(rows, self.seq_len)),
@@ -175,14 +176,14 @@ class SineDataModule(DataModule):
         )
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
-        """The last value repeated, and the floor that no unbiased linear forecast is below."""
+        """Return the scores of persistence, and the minimum of unbiased linear forecasts."""
         windows = self.windows[split]
         rows = np.arange(len(windows))
         errors = windows.targets(rows) - windows.inputs(rows, 1)
-        repeat = {"mse": float(np.square(errors).mean()), "mae": float(np.abs(errors).mean())}
-        baselines = {"persistence": repeat}
+        scores = {"mse": float(np.square(errors).mean()), "mae": float(np.abs(errors).mean())}
+        baselines = {"persistence": scores}
         if variance := self.spec.noise_variance:
-            repeat["noise_ratio"] = repeat["mse"] / variance
+            scores["noise_ratio"] = scores["mse"] / variance
             if floor := self.spec.noise_floor:
                 baselines["noise floor"] = {"mse": floor, "noise_ratio": floor / variance}
         return baselines
@@ -192,5 +193,5 @@ class SineDataModule(DataModule):
         return ("value",)
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
-        """The window that was read before a target, (seq_len, 1)."""
+        """Return the input window of a target, (seq_len, 1)."""
         return {"history": self.windows[split].inputs(np.array([index]), self.seq_len)[0]}
