@@ -91,7 +91,7 @@ class SearchConsole:
         if not self._num_results:
             return "time left unknown"
         seconds = (time.monotonic() - self._start_time) / self._num_results
-        return f"about {format_duration(seconds * num_trials)} left"
+        return f"about {format_seconds(seconds * num_trials)} left"
 
 
 def make_table(shared: SharedStudy, slots: Sequence[Slot]) -> Table:
@@ -107,8 +107,8 @@ def make_table(shared: SharedStudy, slots: Sequence[Slot]) -> Table:
 
 def make_row(shared: SharedStudy, claim: ClaimedTrial, seconds: float) -> list[Any]:
     """Return number, seconds, number of reports, last score and values of a trial."""
-    frozen = shared.study.get_trials(deepcopy=False)[claim.number]
-    reports, last = frozen.intermediate_values, frozen.last_step
+    frozen_trial = shared.study.get_trials(deepcopy=False)[claim.number]
+    reports, last = frozen_trial.intermediate_values, frozen_trial.last_step
     score = number(None if last is None else reports[last])
     values = Text(format_values(claim), overflow="ellipsis", no_wrap=True)
     return [str(claim.number), f"{seconds:.0f}", str(len(reports)), score, values]
@@ -135,10 +135,10 @@ def best_score(shared: SharedStudy, maximize: bool) -> float | None:
     return (max if maximize else min)(scores, default=None)
 
 
-def format_duration(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     """Return a duration in a readable unit.
 
-    >>> format_duration(50), format_duration(600), format_duration(9000)
+    >>> format_seconds(50), format_seconds(600), format_seconds(9000)
     ('50 s', '10 min', '2 h 30 min')
     """
     if seconds < 120:

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult
     from rnnlab.sweeps.workers.runner import Runner
 
-SETTINGS = {"test": False, "baselines": False}  # of every trial; the best one is tested at the end
+TRIAL_SETTINGS = {
+    "test": False,
+    "baselines": False,
+}  # of every trial; the best one is tested at the end
 
 
 def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None:
@@ -166,12 +169,12 @@ def check_corners(spec: "SearchSpec", study: "OpenStudy", runners: "Sequence[Run
                 f"alone {spec.base['monitor']}: such trials cannot be compared"
             )
     folder = study.folder / "logs" / f"check-{os.getpid()}"
-    result = run_job(runners, Job(str(folder), 1, checks=corners))
+    result = wait_for_job(runners, Job(str(folder), 1, checks=corners))
     if result.failure:
         raise ConfigError(result.message)
 
 
-def run_job(runners: "Sequence[Runner]", job: "Job") -> "TrialResult":
+def wait_for_job(runners: "Sequence[Runner]", job: "Job") -> "TrialResult":
     """Run a job outside of the study on the first free runner, and wait for its result.
 
     Raises:
@@ -260,7 +263,7 @@ def make_job(
         devices=spec.devices,
         restart=claim.restart,
         reporting=make_reporting(spec.sweep, study, claim) if prunes else None,
-        settings=SETTINGS,
+        settings=TRIAL_SETTINGS,
         identity={
             "id": study.trial_id(claim.number),
             "group": study.name,
@@ -305,7 +308,7 @@ def test_best_trial(spec: "SearchSpec", study: "OpenStudy", runners: "Sequence[R
     from rnnlab.sweeps.report.best import test_best
 
     if len(spec.sweep.objectives) == 1:
-        test_best(spec, study, partial(run_job, runners))
+        test_best(spec, study, partial(wait_for_job, runners))
 
 
 def report_search(

@@ -257,9 +257,9 @@ class Scheduler:
         if now < self._renew_at:
             return
         self._renew_at = now + self.shared.monitor.lease_seconds / 4
-        lost = self.shared.renew()
+        lost_numbers = self.shared.renew()
         for slot in self.slots:
-            if slot.claim is not None and slot.claim.number in lost:
+            if slot.claim is not None and slot.claim.number in lost_numbers:
                 self.view.print_line(
                     f"trial {slot.claim.number}: another process has taken it over"
                 )

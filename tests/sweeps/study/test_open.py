@@ -218,3 +218,13 @@ def test_the_best_are_repeated_replace_seeds_that_can_be_paired(tmp_path: Path) 
 
 def test_a_seed_is_replaced_wherever_it_stands() -> None:
     assert replace_seed(["seed=1", "a=b"], 2) == ["a=b", "seed=2"]
+
+
+def test_a_study_of_another_version_is_refused_with_the_reason(tmp_path: Path) -> None:
+    asked = question(tmp_path)
+    study = begun(asked).optuna_study
+    definition = study.user_attrs["definition"]
+    old = {**definition["base"], "data._target_": "rnnlab.data.sine.SineDataModule"}
+    study.set_user_attr("definition", {**definition, "base": old})
+    with pytest.raises(ConfigError, match="another version of rnnlab started the study"):
+        open_study(asked)

@@ -227,7 +227,7 @@ def test_a_journal_that_a_kill_cut_short_is_mended(tmp_path: Path) -> None:
 def test_a_process_is_known_by_its_start_too() -> None:
     me = this_process()
     assert is_running(me)
-    assert not is_running(replace(me, started=me.started - 100)), "the number was given anew"
+    assert not is_running(replace(me, start_time=me.start_time - 100)), "the pid was reused"
     assert not is_running(DEAD)
 
 

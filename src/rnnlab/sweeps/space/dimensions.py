@@ -22,7 +22,7 @@ from rnnlab.sweeps.space.conditions import (
     sort_keys,
 )
 from rnnlab.sweeps.space.distributions import Constant, Distribution
-from rnnlab.sweeps.space.parsing import format_value, parse_distribution
+from rnnlab.sweeps.space.parsing import format_setting, parse_distribution
 
 if TYPE_CHECKING:
     import optuna
@@ -153,7 +153,7 @@ class Space:
                 problem per line.
         """
         problems = [
-            f"{label}.{key}={format_value(value)}: {problem}"
+            f"{label}.{key}={format_setting(value)}: {problem}"
             for key, value in values.items()
             if (problem := self._problem(key, values))
         ]
@@ -212,13 +212,15 @@ class Space:
     def _corner(self, key: str, end: Any, missing: list[tuple[str, Any]]) -> dict[str, Any]:
         """Return a point with this value of this dimension and with other missing values."""
         conditions = {name: dimension.when for name, dimension in self.dimensions.items()}
-        required = {**find_requirements(conditions, key), key: (end,)}
+        requirements = {**find_requirements(conditions, key), key: (end,)}
         corner: dict[str, Any] = {}
         for name, dimension in self.dimensions.items():
             if dimension.is_active(corner):
                 ends = [value for k, value in missing if k == name] + dimension.distribution.ends()
-                matches = [value for value in ends if is_among(value, required.get(name, (value,)))]
-                corner[name] = (matches or required[name])[0]
+                matches = [
+                    value for value in ends if is_among(value, requirements.get(name, (value,)))
+                ]
+                corner[name] = (matches or requirements[name])[0]
         return corner
 
 

@@ -42,7 +42,7 @@ class Distribution(Protocol):
             ConfigError: the distribution does not contain it; the message says what is allowed.
         """
 
-    def from_optuna(self, stored: Any) -> Any:
+    def from_optuna(self, param: Any) -> Any:
         """Convert a stored value back; a value of a run is accepted too.
 
         Raises:
@@ -98,21 +98,21 @@ class Range:
         """See Distribution."""
         return self.from_optuna(value)
 
-    def from_optuna(self, stored: Any) -> Number:
+    def from_optuna(self, param: Any) -> Number:
         """See Distribution."""
-        if not is_number(stored) or not self.low <= stored <= self.high:
+        if not is_number(param) or not self.low <= param <= self.high:
             raise ConfigError(f"must be {self._describe()}")
         if self.step is None:
-            return float(stored) if not self.is_integer else self._to_int(stored)
-        nearest = self._at(round((stored - self.low) / self.step))
-        if not math.isclose(nearest, stored, rel_tol=1e-9, abs_tol=1e-9 * self.step):
+            return float(param) if not self.is_integer else self._to_int(param)
+        nearest = self._at(round((param - self.low) / self.step))
+        if not math.isclose(nearest, param, rel_tol=1e-9, abs_tol=1e-9 * self.step):
             raise ConfigError(f"must be {self._describe()}")
         return nearest
 
-    def _to_int(self, stored: Number) -> int:
-        if stored != int(stored):
+    def _to_int(self, param: Number) -> int:
+        if param != int(param):
             raise ConfigError(f"must be {self._describe()}")
-        return int(stored)
+        return int(param)
 
     def _at(self, steps: int) -> Number:
         """Return low + steps * step without binary rounding errors."""
@@ -155,10 +155,10 @@ class Choices:
         """See Distribution."""
         return to_scalar(self.from_optuna(value))
 
-    def from_optuna(self, stored: Any) -> Any:
+    def from_optuna(self, param: Any) -> Any:
         """See Distribution."""
         for value in self.values:
-            if is_same(to_scalar(value), to_scalar(stored)):
+            if is_same(to_scalar(value), to_scalar(param)):
                 return value
         raise ConfigError(f"must be one of {', '.join(map(format_override, self.values))}")
 
@@ -189,9 +189,9 @@ class Constant:
         """See Distribution."""
         return self.from_optuna(value)
 
-    def from_optuna(self, stored: Any) -> Any:
+    def from_optuna(self, param: Any) -> Any:
         """See Distribution."""
-        if not is_same(to_scalar(stored), to_scalar(self.only)):
+        if not is_same(to_scalar(param), to_scalar(self.only)):
             raise ConfigError(f"must be {format_override(self.only)}, the constant of the space")
         return self.only
 

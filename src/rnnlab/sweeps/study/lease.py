@@ -4,7 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,16 @@ class Owner:
     Attributes:
         host: machine, boot and process namespace, in which `pid` identifies this process.
         pid: process id.
-        started: seconds since the epoch; a pid is reused after a while.
+        start_time: seconds since the epoch; a pid is reused after a while.
     """
 
     host: str
     pid: int
-    started: float
+    start_time: float
 
     def to_plain(self) -> dict[str, Any]:
         """Return the fields as a study stores them."""
-        return asdict(self)
+        return {"host": self.host, "pid": self.pid, "started": self.start_time}
 
 
 def this_process() -> Owner:
@@ -70,7 +70,7 @@ class LeaseMonitor:
 
         Args:
             number: of the trial.
-            lease: the fields of Owner, and `beat`, a counter; None if there is no owner.
+            lease: the plain form of its owner, and `beat`, a counter; None without an owner.
         """
         if not lease:
             return True
@@ -94,7 +94,7 @@ def is_running(owner: Owner) -> bool:
 
     try:
         process = psutil.Process(owner.pid)
-        same_start = abs(process.create_time() - owner.started) < START_TOLERANCE
+        same_start = abs(process.create_time() - owner.start_time) < START_TOLERANCE
         return bool(same_start and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

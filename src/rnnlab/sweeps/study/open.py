@@ -79,9 +79,9 @@ def open_study(spec: SearchSpec) -> OpenStudy:
 
 def _find_changes(spec: SearchSpec, study: OpenStudy) -> list[str]:
     """Return how the search differs from the one that started the study, one line each."""
-    stored = study.optuna_study.user_attrs.get("definition")
+    previous = study.optuna_study.user_attrs.get("definition")
     has_trials = bool(study.optuna_study.trials)
-    return find_differences(stored, spec.definition) if stored and has_trials else []
+    return find_differences(previous, spec.definition) if previous and has_trials else []
 
 
 def start_study(spec: SearchSpec, study: OpenStudy) -> None:

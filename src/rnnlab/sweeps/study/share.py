@@ -111,21 +111,21 @@ class SharedStudy:
         self.study.sampler = self.make_sampler(min(waiting, default=len(trials)))
         return self._add_claim(self.study.ask())
 
-    def _take_over(self, frozen: "FrozenTrial") -> ClaimedTrial:
-        self.study.sampler = self.make_sampler(frozen.number)
-        if not frozen.params:  # its owner may have died before the first draw
-            self.study.sampler.before_trial(self.study, frozen)
-        trial = optuna.trial.Trial(self.study, frozen._trial_id)
-        if "overrides" not in frozen.user_attrs:
-            self._replay_draws(trial, frozen)
+    def _take_over(self, frozen_trial: "FrozenTrial") -> ClaimedTrial:
+        self.study.sampler = self.make_sampler(frozen_trial.number)
+        if not frozen_trial.params:  # its owner may have died before the first draw
+            self.study.sampler.before_trial(self.study, frozen_trial)
+        trial = optuna.trial.Trial(self.study, frozen_trial._trial_id)
+        if "overrides" not in frozen_trial.user_attrs:
+            self._replay_draws(trial, frozen_trial)
         return self._add_claim(trial)
 
-    def _replay_draws(self, trial: optuna.Trial, frozen: "FrozenTrial") -> None:
+    def _replay_draws(self, trial: optuna.Trial, frozen_trial: "FrozenTrial") -> None:
         """Draw what the dead owner had drawn, so that the other values are the same, too."""
-        params = {**trial.relative_params, **frozen.system_attrs.get("fixed_params", {})}
-        for name, distribution in frozen.distributions.items():
+        params = {**trial.relative_params, **frozen_trial.system_attrs.get("fixed_params", {})}
+        for name, distribution in frozen_trial.distributions.items():
             if name not in params:
-                self.study.sampler.sample_independent(self.study, frozen, name, distribution)
+                self.study.sampler.sample_independent(self.study, frozen_trial, name, distribution)
 
     def _add_claim(self, trial: optuna.Trial) -> ClaimedTrial:
         attributes = trial.user_attrs
@@ -156,12 +156,14 @@ class SharedStudy:
         """
         self._heartbeat += 1
         with self.lock():
-            lost = [number for number, claim in self.claims.items() if not self.is_owner(claim)]
-            for number in lost:
+            lost_numbers = [
+                number for number, claim in self.claims.items() if not self.is_owner(claim)
+            ]
+            for number in lost_numbers:
                 del self.claims[number]
             for claim in self.claims.values():
                 self._write_lease(claim)
-        return lost
+        return lost_numbers
 
     def is_owner(self, claim: ClaimedTrial) -> bool:
         """Whether no other process has taken over a trial."""
