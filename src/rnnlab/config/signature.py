@@ -15,7 +15,7 @@ RUNTIME: dict[str, frozenset[str]] = {
     "optimizer": frozenset({"params"}),
     "scheduler": frozenset({"optimizer", "context"}),
     "callbacks": frozenset({"folder"}),
-    "logger": frozenset({"folder"}),
+    "logger": frozenset({"folder", "save_dir"}),
     "sampler": frozenset({"search_space"}),
     "pruner": frozenset(),
     "launcher": frozenset(),
@@ -44,7 +44,8 @@ def component_problems(path: str, component: Mapping[str, Any], section: str) ->
         return [f"{path}._target_={target}: {error}"]
     hydra_keys = ("_target_", "_partial_", "_convert_", "_recursive_")
     settings = {key: value for key, value in component.items() if key not in hydra_keys}
-    return signature_problems(path, builder, settings, RUNTIME[section])
+    runtime = RUNTIME[section] - ({"save_dir"} & settings.keys())  # the run's folder, unless set
+    return signature_problems(path, builder, settings, runtime)
 
 
 def locate(target: str) -> Any:

@@ -34,6 +34,7 @@ UNHELPFUL = (
     ".*treespec, LeafSpec.*",
     ".*The number of training batches.*is smaller than the logging interval.*",
 )
+FOLDER_PARAMETERS = ("folder", "save_dir")  # of this package and of Lightning's loggers
 
 
 def partial_from(component: Mapping[str, Any]) -> Any:
@@ -78,8 +79,8 @@ def _instantiate_in_folder(section: Mapping[str, Any], folder: Path) -> dict[str
         if component is None:
             continue
         factory = partial_from(component)
-        takes_folder = "folder" in inspect.signature(factory.func).parameters
-        members[name] = factory(folder=folder) if takes_folder else factory()
+        parameters = inspect.signature(factory.func).parameters.keys() - component.keys()
+        members[name] = factory(**{key: folder for key in FOLDER_PARAMETERS if key in parameters})
     return members
 
 
