@@ -44,11 +44,6 @@ ALLOWED = {  # folder or module -> what it may import of the package, besides it
     ),
     "": ("experiment", "models"),
 }
-EXCEPTIONS = {  # imports that still have to go
-    ("tasks", "analysis"),
-    ("tasks", "plots"),
-    ("tasks", "report"),
-}
 FOREIGN = {  # package -> the only folders or modules that may import it
     "hydra": ("commands.train", "config", "experiment.build", "sweeps"),
     "omegaconf": ("commands.train", "config", "experiment.build", "report.folder", "sweeps"),
@@ -87,7 +82,7 @@ def test_a_module_imports_only_what_its_folder_may_import(module: str) -> None:
     folder = name if name in ALLOWED else name.split(".")[0]
     assert folder in ALLOWED, f"{folder} is new: add it to ALLOWED"
     for other in imports(FILES[module]):
-        if other in FILES and (folder, short(other).split(".")[0]) not in EXCEPTIONS:
+        if other in FILES:
             known = short(other) == "" and "" in ALLOWED[folder]
             assert known or is_within(short(other), (folder, *ALLOWED[folder])), (
                 f"{name} may not import {other}"

@@ -105,7 +105,7 @@ def one_step(plain: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than one step."""
-    monkeypatch.setattr("rnnlab.plots.tasks._save", lambda figure, path: path)
+    monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
     for name in ("states", "attention", "gradient_profile"):
         monkeypatch.setattr(f"rnnlab.plots.internals.{name}", lambda *given: given[-1])
 

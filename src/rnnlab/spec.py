@@ -56,6 +56,11 @@ class DataSpec:
         for name in ("class_names", "variables", "class_counts"):  # a checkpoint gives lists back
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """`class_names`, or the numbers of the classes where they have no names."""
+        return self.class_names or tuple(map(str, range(self.output_size)))
+
 
 class Units(NamedTuple):
     """How what a network says of a series is turned into the units of the targets, and back.

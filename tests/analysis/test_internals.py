@@ -119,7 +119,7 @@ def test_the_profile_of_a_shrinking_network_falls_by_its_factor():
 
 def test_looking_changes_nothing(tmp_path, monkeypatch):
     """No gradient, no random number, no mode."""
-    monkeypatch.setattr(inside_plots, "_save", lambda figure, path: path)
+    monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
     model, batch = model_of("model=attention_lstm", data="imdb").train(), words()
     before, state = torch.get_rng_state(), {k: v.clone() for k, v in model.state_dict().items()}
     insides.draw(model, batch, [], tmp_path)
@@ -190,7 +190,7 @@ def test_a_run_leaves_pictures_of_its_insides(data, model, pictures, tmp_path):
 
 
 def test_without_a_test_nothing_is_looked_at(tmp_path, monkeypatch):
-    monkeypatch.setattr("rnnlab.plots.tasks._save", lambda figure, path: path)
+    monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
     monkeypatch.setattr(insides, "draw", lambda *_: pytest.fail("was drawn"))
     done = run(small("sine", tmp_path, "test=false", "trainer.max_epochs=1"))
     assert done.report["status"] == "finished"

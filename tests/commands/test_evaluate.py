@@ -20,7 +20,7 @@ def short(*overrides: str, data: str, folder: Path) -> Run:
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are not what is asked."""
-    monkeypatch.setattr("rnnlab.plots.tasks._save", lambda figure, path: path)
+    monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
 
 
 @pytest.mark.parametrize("data", ["sine", "imdb"])

@@ -93,7 +93,7 @@ def test_draws_are_those_of_the_chances_and_of_the_seed_alone() -> None:
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rnnlab.plots.tasks._save", lambda figure, path: path)
+        patch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
         return run(small("text_file", folder, "model=gru", "trainer.max_epochs=1")).folder.path
 
 

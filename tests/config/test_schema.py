@@ -83,7 +83,10 @@ def problem(*overrides: str, **changes: Any) -> str:
         ("+model.hiden_size=3", "no such setting of GRU; did you mean hidden_size? choices:"),
         ("+trainer.max_epoch=3", "no such setting of the trainer; did you mean max_epochs?"),
         ("+optimizer.learning_rate=1", "no such setting of AdamW; choices: amsgrad, betas"),
-        ("+sede=3", "sede: no such setting of a run; did you mean seed? choices: baselines"),
+        (
+            "+sede=3",
+            "sede: no such setting of a run; did you mean seed? choices: analysis, baselines",
+        ),
         # What the run itself gives.
         ("+model.task=3", "model.task: no such setting of GRU"),
         ("+optimizer.params=3", "optimizer.params: no such setting of AdamW"),

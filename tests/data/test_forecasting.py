@@ -254,9 +254,9 @@ def test_a_perfect_forecast_is_perfect_in_the_reported_units(
     batch = whole(data, "test")
     assert batch.units is not None
     location, scale, anchor = batch.units
-    perfect = (TRANSFORMS[transform].there(batch.targets, anchor) - location) / scale
+    perfect = (TRANSFORMS[transform].apply(batch.targets, anchor) - location) / scale
     torch.testing.assert_close(
-        task.metric_inputs(perfect, batch), batch.targets, rtol=1e-4, atol=1e-4
+        task.metric_inputs(perfect, batch)[0], batch.targets, rtol=1e-4, atol=1e-4
     )
     assert task.loss(perfect, batch) < 1e-8
     if report_in == "original":
@@ -287,7 +287,7 @@ def test_a_forecast_of_nothing_is_the_last_value() -> None:
         torch.zeros(1, 2, 1), torch.tensor([2]), torch.zeros(1, 3, 1), torch.tensor([0]), units
     )
     task = Forecasting(DataSpec(1, input_size=1, horizon=3, transform="last"))
-    assert task.metric_inputs(torch.zeros(1, 3, 1), batch).flatten().tolist() == [7, 7, 7]
+    assert task.metric_inputs(torch.zeros(1, 3, 1), batch)[0].flatten().tolist() == [7, 7, 7]
 
 
 # Forecasts without a network.
@@ -487,7 +487,7 @@ def test_prices_are_scored_as_prices(stocks) -> None:
     batch = whole(data, "test")
     assert batch.units is not None
     nothing = -batch.units.location / batch.units.scale  # a return of zero
-    torch.testing.assert_close(task.metric_inputs(nothing, batch), batch.units.anchor)
+    torch.testing.assert_close(task.metric_inputs(nothing, batch)[0], batch.units.anchor)
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_the_go_marker_may_follow_at_once():
 def test_a_guess_costs_the_logarithm_of_the_symbols():
     data = copying(symbols=5, num_eval=2000)
     baselines = data.baselines("test")
-    assert baselines["guess"] == {"loss": math.log(5), "accuracy": 0.2, "whole": 5**-3}
+    assert baselines["guess"] == {"loss": math.log(5), "accuracy": 0.2, "exact_match": 5**-3}
     assert baselines["constant"]["accuracy"] == pytest.approx(0.2, abs=0.03)
 
 
@@ -148,7 +148,7 @@ def test_the_task_reads_the_step_that_a_bit_is_asked_at():
 
 def test_a_guess_of_bits_is_right_half_of_the_time():
     guess = echo().baselines("test")["guess"]
-    assert guess == {"loss": math.log(2), "accuracy": 0.5, "whole": 2.0**-5}
+    assert guess == {"loss": math.log(2), "accuracy": 0.5, "exact_match": 2.0**-5}
 
 
 def test_bits_are_shown_as_bits():
@@ -214,29 +214,29 @@ def test_a_network_that_knows_nothing_has_the_loss_of_a_guess():
     assert made.head(torch.randn(B, T, H), given.lengths).shape == flat.shape
 
 
-def test_whole_counts_sequences_and_accuracy_counts_steps():
+def test_exact_match_counts_sequences_and_accuracy_counts_steps():
     made, given = task(), batch(torch.tensor([[0, 1], [2, 3], [4, 0]]))
     said = torch.tensor([[0, 1], [2, 0], [0, 0]])  # right, half, half
     raw = torch.nn.functional.one_hot(said, 5).float() * 9
     metrics = made.metrics()
-    metrics.update(made.metric_inputs(raw, given), given.targets)
+    metrics.update(*made.metric_inputs(raw, given))
     scores = metrics.compute()
     assert scores["accuracy"].item() == pytest.approx(4 / 6)
-    assert scores["whole"].item() == pytest.approx(1 / 3)
+    assert scores["exact_match"].item() == pytest.approx(1 / 3)
     encoded = Encoded(torch.randn(B, T, H), given.lengths)
     assert (made.decode(raw, encoded, given).argmax(dim=2) == said).all()
 
 
-def test_a_run_leaves_what_was_read_wanted_and_said(tmp_path):
+def test_a_run_lists_inputs_targets_and_predictions(tmp_path):
     done = run(small("copying", tmp_path, "trainer.max_epochs=1"))
     folder = done.folder.path
     page = (folder / "examples.md").read_text()
-    assert page.count("- wanted `") == 20
+    assert page.count("- target     `") == 20
     assert "<go>" in page
     for name in ("step_accuracy.png", "confusion_matrix.png", "learning_curves.png"):
         assert (folder / name).stat().st_size > 5_000
     scores, baselines = done.report["scores"], done.report["baselines"]
-    assert {"test/loss", "test/accuracy", "test/whole"} <= scores.keys()
+    assert {"test/loss", "test/accuracy", "test/exact_match"} <= scores.keys()
     assert baselines["guess"]["test/loss"] == pytest.approx(math.log(4))
 
 

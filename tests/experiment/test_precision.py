@@ -18,7 +18,7 @@ REFUSED = "16-mixed"  # with a fused optimizer and clipping, which are the defau
 
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnlab.plots.figures.save", lambda figure, path: path)
+    monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
 
 
 def scores(data: str, folder: Path, precision: str, *overrides: str) -> dict[str, float]:

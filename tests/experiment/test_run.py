@@ -133,8 +133,7 @@ def read_again(folder: RunFolder, split: str = "test") -> tuple[DataModule, torc
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than these runs; the runs of whole modules are drawn."""
-    for module in ("tasks", "internals"):
-        monkeypatch.setattr(f"rnnlab.plots.{module}._save", lambda figure, path: path)
+    monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
 
 
 @pytest.fixture(scope="module")

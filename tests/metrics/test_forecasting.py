@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnlab.metrics.forecasting import Verdict, compare, errors_by_step, in_words, long_run_variance
+from rnnlab.metrics.forecasting import compare_forecasts, errors_by_step, long_run_variance
+from rnnlab.metrics.significance import ComparisonTest
 
 ONE = np.ones((1, 1, 1))
 
@@ -36,14 +37,16 @@ def test_one_step_ahead_the_test_is_a_t_test_of_the_difference() -> None:
 
     random = np.random.default_rng(0)
     ours, theirs = random.random(50), random.random(50) + 0.1
-    verdict = compare(ours, theirs, horizon=1)
-    assert verdict.p == pytest.approx(ttest_1samp(theirs - ours, 0.0).pvalue, rel=1e-9)
-    assert verdict.skill == pytest.approx(1 - ours.mean() / theirs.mean())
+    result = compare_forecasts(ours, theirs, horizon=1)
+    assert result.p == pytest.approx(ttest_1samp(theirs - ours, 0.0).pvalue, rel=1e-9)
+    assert result.skill == pytest.approx(1 - ours.mean() / theirs.mean())
 
 
 def test_equally_good_forecasts_are_told_apart_as_rarely_as_the_level_says() -> None:
     random = np.random.default_rng(1)
-    found = [compare(*random.chisquare(1, (2, 200)), horizon=1).p < 0.05 for _ in range(1000)]
+    found = [
+        compare_forecasts(*random.chisquare(1, (2, 200)), horizon=1).p < 0.05 for _ in range(1000)
+    ]
     assert 0.03 < np.mean(found) < 0.07
 
 
@@ -52,30 +55,33 @@ def test_overlapping_horizons_make_the_test_careful() -> None:
     random = np.random.default_rng(2)
     kernel = np.ones(10) / 10
     gains = [np.convolve(random.standard_normal(309), kernel, "valid") for _ in range(400)]
-    naive = [compare(1 - g, np.ones(300), horizon=1).p < 0.05 for g in gains]
-    right = [compare(1 - g, np.ones(300), horizon=10).p < 0.05 for g in gains]
+    naive = [compare_forecasts(1 - g, np.ones(300), horizon=1).p < 0.05 for g in gains]
+    right = [compare_forecasts(1 - g, np.ones(300), horizon=10).p < 0.05 for g in gains]
     assert np.mean(naive) > 0.4
     assert np.mean(right) < 0.15
 
 
 def test_a_forecast_against_itself_has_no_p() -> None:
-    verdict = compare(np.ones(30), np.ones(30), horizon=1)
-    assert verdict.skill == 0
-    assert math.isnan(verdict.p)
-    assert in_words("itself", verdict).endswith("nothing is claimed.")
+    result = compare_forecasts(np.ones(30), np.ones(30), horizon=1)
+    assert result.skill == 0
+    assert math.isnan(result.p)
+    assert result.describe("itself").endswith("nothing is claimed.")
 
 
 @pytest.mark.parametrize(
-    ("verdict", "end"),
+    ("result", "end"),
     [
-        (Verdict(0.1, 0.2), "skill +10.0%, p = 0.200 (Diebold-Mariano): nothing is claimed."),
-        (Verdict(0.1, 0.01), "p = 0.010 (Diebold-Mariano): the network is better."),
-        (Verdict(-0.1, 0.0001), "p < 0.001 (Diebold-Mariano): the network is worse."),
-        (Verdict(0.1, 0.05), "nothing is claimed."),
+        (
+            ComparisonTest(0.1, 0.2),
+            "skill +10.0%, p = 0.200 (Diebold-Mariano): nothing is claimed.",
+        ),
+        (ComparisonTest(0.1, 0.01), "p = 0.010 (Diebold-Mariano): the network is better."),
+        (ComparisonTest(-0.1, 0.0001), "p < 0.001 (Diebold-Mariano): the network is worse."),
+        (ComparisonTest(0.1, 0.05), "nothing is claimed."),
     ],
 )
-def test_what_may_be_claimed(verdict: Verdict, end: str) -> None:
-    assert in_words("persistence", verdict).endswith(end)
+def test_what_may_be_claimed(result: ComparisonTest, end: str) -> None:
+    assert result.describe("persistence").endswith(end)
 
 
 @given(st.lists(st.floats(-10, 10), min_size=12, max_size=40), st.integers(1, 12))

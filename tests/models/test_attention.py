@@ -265,7 +265,7 @@ def test_heads_that_do_not_divide_are_refused_before_any_data_is_read():
 
 
 def test_it_can_be_the_encoder_of_a_translation(tmp_path, monkeypatch):
-    monkeypatch.setattr("rnnlab.plots.tasks._save", lambda figure, path: path)
+    monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
     done = run(small("numbers", tmp_path, "model=attention_gru", "trainer.max_epochs=1"))
     assert done.report["status"] == "finished"
 

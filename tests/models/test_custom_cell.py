@@ -114,7 +114,7 @@ def test_a_state_of_any_shape_is_carried(learned_state: bool) -> None:
 def test_a_custom_cell_trains_the_translation_decoder(
     bidirectional: bool, task: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rnnlab.plots.tasks._save", lambda figure, path: path)
+    monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
     config = small("parallel_text", tmp_path, "trainer.max_epochs=2", "optimizer.lr=0.01")
     config["model"] = {**minimal_gated_unit(), **ALL_OPTIONS, "hidden_size": 8}
     config["model"]["bidirectional"] = bidirectional

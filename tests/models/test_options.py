@@ -239,7 +239,7 @@ def test_options_that_make_no_sense_are_refused_with_a_way_out(words, reason):
 
 @pytest.mark.parametrize("callbacks", ["default", "ema"])
 def test_all_options_train_and_come_back_from_a_checkpoint(callbacks, tmp_path, monkeypatch):
-    monkeypatch.setattr("rnnlab.plots.tasks._save", lambda figure, path: path)
+    monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
     words = ["model=deep_lstm", "model.weight_drop=0.3", "model.learned_state=true"]
     words += ["model.projection_size=6", f"callbacks={callbacks}", "trainer.max_epochs=1"]
     words += ["optimizer.lr=0.01", "test=true"]

@@ -1,4 +1,4 @@
-"""The classification task: its loss in training and outside, its metrics, its verdict."""
+"""The classification task: its loss in training and outside, its metrics, its weights."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from torch.nn.functional import cross_entropy
 
 from rnnlab.metrics.classification import class_metrics, class_scores
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks import Classification, TestPredictions
-from rnnlab.tasks.classification import balanced, sign_test, verdict
+from rnnlab.tasks import Classification
+from rnnlab.tasks.classification import balance_classes
 
 SPEC = DataSpec(2, num_tokens=9, class_names=("ham", "spam"), class_counts=(30, 10))
 
@@ -41,7 +41,7 @@ def test_balanced_classes_weigh_alike_in_the_training_loss():
 
 @given(st.lists(st.integers(1, 500), min_size=2, max_size=6))
 def test_balanced_weights_have_the_mean_one_and_equal_sums(counts):
-    weighed = balanced(counts) * torch.tensor(counts)
+    weighed = balance_classes(counts) * torch.tensor(counts)
     assert float(weighed.sum()) / sum(counts) == pytest.approx(1, rel=1e-5)
     assert weighed.tolist() == pytest.approx([float(weighed[0])] * len(counts), rel=1e-4)
 
@@ -100,42 +100,3 @@ def test_the_area_is_the_mean_over_the_classes_that_are_there():
 def test_a_constant_prediction_has_no_correlation():
     found = class_scores([[0.9, 0.1]] * 4, [0, 0, 1, 0], positive=1)
     assert (found["mcc"], found["f1"], found["auroc"]) == (0, 0, 0.5)
-
-
-def certain(classes):
-    return torch.eye(2)[torch.tensor(classes)] * 0.98 + 0.01
-
-
-TRUTH = [0, 1] * 30
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs", "claim"),
-    [
-        (TRUTH, [1, 0] * 10 + [0, 1] * 20, "The network is better than the linear model: "),
-        (TRUTH, [1, 1] + [0, 1] * 29, "The network is not shown to be better than the linear"),
-        (TRUTH, TRUTH, "The network is not better than the linear model, which costs seconds"),
-        ([1, 0] * 10 + [0, 1] * 20, TRUTH, "The network is not better than the linear model"),
-    ],
-)
-def test_the_verdict_says_whether_the_network_is_worth_it(ours, theirs, claim):
-    said = verdict("linear", certain(ours), certain(theirs), torch.tensor(TRUTH))
-    assert said.startswith(claim)
-
-
-def test_the_task_compares_with_the_baselines_of_the_data():
-    evaluation_context = {"baselines": {"linear": certain([0, 0]).numpy()}}
-    test_predictions = TestPredictions(
-        certain([0, 1]), torch.tensor([0, 1]), lambda i: {}, evaluation_context
-    )
-    (sentence,) = Classification(SPEC).analyze(test_predictions).sentences
-    assert "accuracy 1.0000 against 0.5000" in sentence
-    assert (
-        Classification(SPEC).analyze(test_predictions._replace(evaluation_context={})).sentences
-        == []
-    )
-
-
-@pytest.mark.parametrize(("wins", "losses", "p"), [(0, 0, 1), (9, 1, 0.0269), (1, 9, 0.0269)])
-def test_the_sign_test(wins, losses, p):
-    assert sign_test(wins, losses) == pytest.approx(p, abs=1e-3)

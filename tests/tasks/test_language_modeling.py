@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnlab import load
-from rnnlab.analysis.surprisal import surprise_page
 from rnnlab.data import language_modeling as text_file
 from rnnlab.data import prepared
 from rnnlab.data.baselines.ngrams import Bigram, unigram
@@ -30,10 +29,10 @@ from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.build import build_model, build_task
 from rnnlab.experiment.run import check, run
+from rnnlab.metrics.language_modeling import BitsPerToken, Perplexity
 from rnnlab.models import LSTM, RecurrentModel
 from rnnlab.spec import END_ID, START_ID, UNKNOWN_ID, Batch, DataSpec
-from rnnlab.tasks import Encoded, LanguageModeling, TestPredictions
-from rnnlab.tasks.language_modeling import Bits, Perplexity, loss_by_frequency, times
+from rnnlab.tasks import Encoded, LanguageModeling
 from tests.helpers.configs import ROOT, small
 
 SPLITS = ("train", "val", "test")
@@ -381,7 +380,7 @@ def test_a_run_leaves_what_shows_and_reads_its_network(
     assert ("test/bits_per_character" in scores) == (tokens == "characters")
     assert baselines["bigram"]["test/loss"] < baselines["unigram"]["test/loss"]
     assert set(baselines["unigram"]) <= scores.keys()
-    for name in ("loss_by_frequency.png", "token_frequencies.png", "surprise.html"):
+    for name in ("loss_by_frequency.png", "token_frequencies.png", "surprisal.html"):
         assert (done.folder.path / name).stat().st_size > 1_000
     samples = (done.folder.path / "samples.md").read_text()
     assert samples.count("## ") == 4
@@ -460,7 +459,7 @@ def test_a_jitter_that_is_too_large_is_refused() -> None:
 
 
 def test_a_network_without_an_idea_has_the_perplexity_of_the_vocabulary() -> None:
-    metric, bits = Perplexity(), Bits()
+    metric, bits = Perplexity(), BitsPerToken()
     for size in (3, 500):
         for one in (metric, bits):
             one.update(torch.full((2, size), -math.log(64)), torch.ones(2, size, dtype=torch.long))
@@ -515,42 +514,6 @@ def test_zaremba_s_small_network_has_the_published_size() -> None:
     published = 10_000 * 200 + 2 * 4 * 200 * (200 + 200 + 1) + 200 * 10_000 + 10_000
     assert round(published / 1e6, 2) == 4.65
     assert sum(p.numel() for p in model.parameters()) == published + 2 * 4 * 200
-
-
-def predictions_of(
-    losses: list[float], targets: list[int], pieces: list[str], counts: Any
-) -> TestPredictions:
-    known = {"pieces": pieces, "joint": " ", "counts": np.array(counts), "unknown": {"train": 0.0}}
-    return TestPredictions(
-        -torch.tensor(losses),
-        torch.tensor(targets),
-        lambda i: {"context": "behind <b>", "target": pieces[targets[i]]},
-        known,
-    )
-
-
-def test_the_loss_is_told_apart_by_frequency() -> None:
-    found = loss_by_frequency(
-        predictions_of([1.0, 3.0, 5.0, 7.0], [0, 0, 1, 2], ["a", "b", "c"], [12, 9, 1])
-    )
-    assert found == [
-        {"times": "1-9", "share": 0.5, "loss": 6.0},
-        {"times": "10-99", "share": 0.5, "loss": 2.0},
-    ]
-    assert [times(i) for i in (0, 1, 6)] == ["0", "1-9", "100,000+"]
-
-
-def test_the_page_shades_and_lists_what_was_not_expected() -> None:
-    page = surprise_page(
-        predictions_of([0.1, 9.0, 0.2], [0, 1, 2], ["<a>", "&b", "<eos>"], [5, 5, 5])
-    )
-    assert "&lt;a&gt;" in page
-    assert "<a>" not in page
-    assert "&crarr;<br>" in page
-    listed = page[page.index("The least expected") :]
-    assert listed.index("&amp;b") < listed.index("&lt;a&gt;")
-    assert f"{9.0 / math.log(2):.1f}" in listed
-    assert "behind &lt;b&gt;" in listed
 
 
 # What counting alone gives.

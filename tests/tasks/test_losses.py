@@ -1,4 +1,4 @@
-"""Losses to compare: each against its formula, and what a fan of quantiles promises."""
+"""Losses to compare: each against its formula, and what a prediction interval promises."""
 
 import math
 from pathlib import Path
@@ -16,9 +16,9 @@ from rnnlab.errors import ConfigError
 from rnnlab.experiment.run import check, run
 from rnnlab.metrics.forecasting import calibrate
 from rnnlab.spec import Batch, DataSpec, Units
-from rnnlab.tasks import Classification, Forecasting, StepClassification, TestPredictions
+from rnnlab.tasks import Classification, Forecasting, StepClassification
 from rnnlab.tasks.base import Encoded
-from rnnlab.tasks.forecasting import TRANSFORMS, intervals
+from rnnlab.tasks.forecasting import TRANSFORMS
 from rnnlab.tasks.losses import (
     CLASS_LOSSES,
     FORECAST_LOSSES,
@@ -119,10 +119,10 @@ def test_quantiles_of_steps_that_are_added_up_are_refused(transform: str, tmp_pa
     check(plain)
 
 
-# Fans.
+# Prediction intervals.
 
 
-def fan_task(transform: str, horizon: int = 1) -> Forecasting:
+def interval_task(transform: str, horizon: int = 1) -> Forecasting:
     spec = DataSpec(output_size=1, input_size=1, horizon=horizon, transform=transform)
     return Forecasting(spec, loss="quantile", quantiles=LEVELS)
 
@@ -135,27 +135,27 @@ def batch_of(targets: Tensor) -> Batch:
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
-def test_a_fan_in_the_units_of_the_targets_covers_what_it_covered(transform: str) -> None:
-    """All ways back keep the order, so that a quantile stays one."""
+def test_an_interval_in_target_units_covers_the_same_share(transform: str) -> None:
+    """All transforms keep the order, so that a quantile stays a quantile."""
     torch.manual_seed(0)
-    task, batch = fan_task(transform), batch_of(5 + torch.rand(200, 1, 1))
+    task, batch = interval_task(transform), batch_of(5 + torch.rand(200, 1, 1))
     assert batch.units is not None
     location, scale, anchor = batch.units
-    wanted = (TRANSFORMS[transform].there(batch.targets, anchor) - location) / scale
+    wanted = (TRANSFORMS[transform].apply(batch.targets, anchor) - location) / scale
     levels = torch.quantile(wanted.flatten(), torch.tensor(LEVELS)).expand(200, 1, 1, 3)
     encoded = Encoded(torch.zeros(200, 1, 1), batch.lengths)
     answer = task.decode(levels.flip(-1), encoded, batch)  # crossing, as a network may say
     assert (answer.diff(dim=-1) > 0).all()
     shares = (batch.targets.unsqueeze(-1) <= answer).float().mean(dim=(0, 1, 2))
     assert shares.tolist() == pytest.approx(LEVELS, abs=0.01)
-    torch.testing.assert_close(task.metric_inputs(levels, batch), answer[..., 1])
+    torch.testing.assert_close(task.metric_inputs(levels, batch)[0], answer[..., 1])
 
 
 def test_calibration_by_hand() -> None:
     truth = np.array([0.0, 1.0, 2.0, 3.0]).reshape(4, 1, 1)
-    fan = np.broadcast_to(np.array([0.5, 1.5, 2.5]), (4, 1, 1, 3))
-    found = calibrate(fan, truth, LEVELS)
-    assert found.below.tolist() == [0.25, 0.5, 0.75]
+    quantiles = np.broadcast_to(np.array([0.5, 1.5, 2.5]), (4, 1, 1, 3))
+    found = calibrate(quantiles, truth, LEVELS)
+    assert found.share_below.tolist() == [0.25, 0.5, 0.75]
     assert (found.coverage, found.width) == (0.5, 2.0)
     losses = [
         max(q * (y - f), (q - 1) * (y - f))
@@ -163,52 +163,8 @@ def test_calibration_by_hand() -> None:
         for q, f in zip(LEVELS, (0.5, 1.5, 2.5), strict=True)
     ]
     assert found.pinball == pytest.approx(sum(losses) / 12)
-    torch_loss = QuantileLoss(LEVELS).double()(torch.tensor(fan.copy()), torch.tensor(truth))
+    torch_loss = QuantileLoss(LEVELS).double()(torch.tensor(quantiles.copy()), torch.tensor(truth))
     assert found.pinball == pytest.approx(float(torch_loss))
-
-
-def test_intervals_lie_around_the_median() -> None:
-    assert intervals([0.1, 0.5, 0.9]) == [(0, 2)]
-    assert intervals([0.05, 0.1, 0.5, 0.9]) == [(0, 3)]
-
-
-def test_the_fan_of_the_picture_is_what_the_network_said() -> None:
-    task, targets = fan_task("none"), torch.zeros(5, 1, 1)
-    said = torch.tensor([-1.0, 0.0, 2.0]).expand(5, 1, 1, 3)
-    ((name, low, high),) = task.fan(TestPredictions(said, targets, lambda i: {}), np.array([0, 4]))
-    assert (name, low.tolist(), high.tolist()) == ("80% interval", [[-1], [-1]], [[2], [2]])
-
-
-@pytest.mark.parametrize("horizon", [1, 4])
-def test_a_fan_is_drawn_around_its_forecast(
-    horizon: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The picture has the band from the lowest to the highest quantile, with a name."""
-    drawn = []
-    monkeypatch.setattr(
-        "rnnlab.plots.tasks._save", lambda figure, path: drawn.append(figure) or path
-    )
-    said = torch.tensor([-1.0, 0.0, 2.0]).expand(6, horizon, 1, 3)
-    task = fan_task("none", horizon)
-    example = {"history": np.zeros((9, 1))}
-    task.save_figures(
-        tmp_path, TestPredictions(said, torch.zeros(6, horizon, 1), lambda i: example)
-    )
-    axis = drawn[0].axes[0]
-    (band,) = axis.collections
-    heights = np.concatenate([path.vertices[:, 1] for path in band.get_paths()])
-    assert (band.get_label(), heights.min(), heights.max()) == ("80% interval", -1, 2)
-    assert [text.get_text() for text in drawn[0].legends[0].get_texts()][-1] == "80% interval"
-
-
-def test_a_fan_is_judged_also_without_baselines() -> None:
-    said = torch.tensor([-1.0, 0.0, 2.0]).expand(4, 1, 1, 3)
-    targets = torch.tensor([-2.0, -0.5, 0.5, 3.0]).reshape(4, 1, 1)
-    analysis = fan_task("none").analyze(TestPredictions(said, targets, lambda i: {}))
-    assert analysis.scores["coverage"] == 0.5
-    assert analysis.scores["width"] == 3
-    assert "should hold 80.0% of the truths and holds 50.0%" in analysis.sentences[0]
-    assert analysis.details["quantiles"]["share_below"] == {"0.1": 0.25, "0.5": 0.5, "0.9": 0.75}
 
 
 @pytest.mark.slow
@@ -290,7 +246,7 @@ EVERYWHERE = [
 def test_every_loss_trains_a_step(
     data: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rnnlab.plots.tasks._save", lambda figure, path: path)
+    monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
     plain = small(data, tmp_path)
     limits = {f"limit_{split}_batches": 1 for split in ("train", "val", "test")}
     plain["trainer"] |= {"max_epochs": 1, "log_every_n_steps": 1, **limits}

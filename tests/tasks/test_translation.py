@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rnnlab.analysis.translation import Translations, page
+from rnnlab.analysis import TestPredictions, TranslationAnalysis
 from rnnlab.config.signature import locate
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.build import build_data, build_model, build_task, partial_from
@@ -17,7 +17,7 @@ from rnnlab.layers.search import greedy
 from rnnlab.metrics.language_modeling import Perplexity
 from rnnlab.models import RecurrentModel, StackedModel
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, Batch, DataSpec
-from rnnlab.tasks import Encoded, TestPredictions, Translation
+from rnnlab.tasks import Encoded, Translation
 from rnnlab.tasks.teacher_forcing import true_share
 from tests.helpers.configs import choices, compose, small
 
@@ -174,7 +174,7 @@ def test_a_beam_search_writes_sentences_that_are_at_least_as_probable() -> None:
     for model in (one, five):
         written = model.predict_step(batch, 0)
         assert written.shape[0] == 3
-        read = model.task.metric_inputs(
+        read, _ = model.task.metric_inputs(
             model.predictions(batch._replace(targets=written)), batch._replace(targets=written)
         )
         surprises.append(read[..., 0].masked_fill(written == PADDING_ID, 0).sum(dim=1))
@@ -261,7 +261,7 @@ def test_loss_and_perplexity_are_means_over_target_tokens() -> None:
     metrics = task.metrics()
     for i in range(3):  # one sentence at a time: no mean of batch means
         one = Batch(*(part[i : i + 1] for part in batch[:4]))
-        metrics.update(task.metric_inputs(predictions[i : i + 1], one), one.targets)
+        metrics.update(*task.metric_inputs(predictions[i : i + 1], one))
     assert float(metrics.compute()["perplexity"]) == pytest.approx(np.exp(np.mean(surprises)))
     right = (predictions.argmax(dim=2) == TARGETS)[TARGETS != PADDING_ID]
     assert float(metrics.compute()["accuracy"]) == pytest.approx(float(right.double().mean()))
@@ -307,91 +307,29 @@ def test_an_architecture_without_a_layer_of_its_own_cannot_generate() -> None:
         task.build(8, False)
 
 
-# The judgement.
+# The analysis.
 
 
-def translations(hypotheses: list[str], **settings: Any) -> Translations:
-    references = ["The cat sits on the mat.", "A dog runs."]
-    return Translations(["Die Katze", "A dog runs."], references, hypotheses, **settings)
-
-
-def test_a_perfect_translation_scores_100() -> None:
-    quality = translations(["The cat sits on the mat.", "A dog runs."]).quality()
-    assert quality.scores == pytest.approx({"bleu": 100, "chrf": 100, "exact_match": 1})
-    assert "tok:13a" in quality.signatures["bleu"]
-    assert "case:mixed" in quality.signatures["bleu"]
-
-
-def test_bleu_has_a_known_answer() -> None:
-    """Five of six words, and a brevity penalty of exp(1 - 7 / 6)."""
-    made = Translations(["x"], ["a b c d e f g"], ["a b c d e x"])
-    precisions = [5 / 6, 4 / 5, 3 / 4, 2 / 3]
-    expected = 100 * np.exp(1 - 7 / 6) * np.prod(precisions) ** 0.25
-    assert made.quality().scores["bleu"] == pytest.approx(expected)
-
-
-def test_answers_of_one_word_are_scored_by_their_characters() -> None:
-    """BLEU counts four words in a row: without any, even the truth would score nothing."""
-    numbers = ["zweiundvierzig", "sieben"]
-    quality = Translations(["42", "7"], numbers, numbers).quality()
-    assert quality.scores["bleu"] == pytest.approx(100)
-    assert "tok:char" in quality.signatures["bleu"]
-
-
-def test_case_counts_unless_the_network_knows_lower_case_alone() -> None:
-    lower = ["the cat sits on the mat.", "a dog runs."]
-    assert translations(lower).quality().scores["exact_match"] == 0
-    assert translations(lower).bleu_lowercase() == pytest.approx(100)
-    quality = translations(lower, lower=True).quality()
-    assert quality.scores == pytest.approx({"bleu": 100, "chrf": 100, "exact_match": 1})
-    assert "case:lc" in quality.signatures["bleu"]
-
-
-def test_the_copied_source_is_the_baseline() -> None:
-    copied = translations(["", ""]).copied()
-    assert copied.scores["exact_match"] == 0.5
-    assert 0 < copied.scores["chrf"] < 100
-
-
-def test_bleu_by_length_parts_the_sentences_by_their_sources() -> None:
-    names, scores, counts = translations(["The cat sits on the mat.", "no"]).bleu_by_length()
-    assert names == ["2", "3"]
-    assert scores == pytest.approx([100, 0])
-    assert counts == [1, 1]
-
-
-def test_the_page_shows_the_worst_and_the_best() -> None:
-    text = page(translations(["nothing", "A dog runs."]), count=1)
-    worst, best = text.split("## Worst")[1].split("## Best")
-    assert "network: nothing" in worst
-    assert "network: A dog runs." in best
-
-
-def test_the_page_shows_several_answers_with_their_scores() -> None:
-    choices = {1: [("A dog runs.", -0.5), ("A cat runs.", -1.25)]}
-    text = page(translations(["nothing", "A dog runs."], choices=choices, decoding="by a beam"))
-    assert "decoded by a beam" in text
-    several = text.split("## Several answers")[1]
-    assert several.index("network, -0.500: A dog runs.") < several.index("-1.250: A cat runs.")
-    assert "Test sentence 1 (100.0)" in several
-    assert "Test sentence 0" not in several
-
-
-def test_judge_decodes_with_what_the_data_set_gives() -> None:
-    task = network("gru").task
-    evaluation_context = {
-        "sources": ["x"],
-        "references": ["5 6"],
+def context_of(references: list[str]) -> dict[str, Any]:
+    return {
+        "sources": ["x"] * len(references),
+        "references": references,
         "detokenize": lambda ids: " ".join(str(i) for i in ids if i > END_ID),
+        "source_tokens": lambda i: ["x"] * int(LENGTHS[i]),
+        "target_tokens": lambda ids: [str(i) for i in ids if i != PADDING_ID],
         "language": "de",
         "lower": False,
     }
+
+
+def test_predicted_ids_are_scored_as_texts() -> None:
     tokens = torch.tensor([[5, 6, END_ID]])
-    analysis = task.analyze(TestPredictions(tokens, tokens, lambda i: {}, evaluation_context))
-    assert analysis.scores["exact_match"] == 1
-    assert analysis.scores.keys() == set(Translation.test_names)
-    assert any("BLEU" in line and "version:" in line for line in analysis.sentences)
-    assert analysis.baselines["copy the source"]["exact_match"] == 0
+    test = TestPredictions(tokens, tokens, lambda i: {}, context_of(["5 6"]))
+    result = TranslationAnalysis().analyze(network("gru"), test)
+    assert result.scores["exact_match"] == 1
+    assert result.scores.keys() == set(TranslationAnalysis.score_names)
+    assert any("BLEU" in line and "version:" in line for line in result.statements)
+    assert result.baselines["copy the source"]["exact_match"] == 0
 
 
 def test_several_answers_to_the_first_sentences_are_written(tmp_path: Path) -> None:
@@ -399,25 +337,19 @@ def test_several_answers_to_the_first_sentences_are_written(tmp_path: Path) -> N
     with torch.no_grad():
         model.task.decoder.bias[END_ID] = 3.0  # some end early, others do not
     written = model.predict_step(batch, 0)
-    evaluation_context = {
-        "rows": [2, 1, 0],  # in which order they come is the outcome's business
-        "sources": ["the last", "the second", "the first"],
-        "references": ["5 6"] * 3,
-        "detokenize": lambda ids: " ".join(str(i) for i in ids if i > END_ID),
-        "source_tokens": lambda i: ["x"] * int(LENGTHS[2 - i]),
-        "target_tokens": lambda ids: [str(i) for i in ids if i != PADDING_ID],
-        "language": "de",
-        "lower": False,
-    }
-    test_predictions = TestPredictions(
-        written.flip(0), written.flip(0), lambda i: {}, evaluation_context
-    )
-    files = {file.name: file for file in model.task.save_figures(tmp_path, test_predictions)}
+    context = context_of(["5 6"] * 3)
+
+    def gather(rows: Any) -> Batch:
+        return Batch(*(part[list(rows)] for part in batch[:4]))
+
+    test = TestPredictions(written, written, lambda i: {}, context, batch=gather)
+    result = TranslationAnalysis().analyze(model, test)
+    files = {file.name: file for file in result.save(tmp_path)}
     assert set(files) == {"translations.md", "bleu_by_length.png", "attention.png"}
     several = files["translations.md"].read_text().split("## Several answers")[1]
     for i, best in enumerate(model.task.search(model.encode(batch), 6, 3)):
         for one in best if len(best) > 1 else []:
-            text = evaluation_context["detokenize"](one.tokens.tolist())
+            text = context["detokenize"](one.tokens.tolist())
             assert f"- network, {one.score:.3f}: {text}\n" in several, i
     assert several.count("- network, -") >= 4
 
@@ -466,7 +398,9 @@ def test_a_run_leaves_what_a_person_wants_to_see(tmp_path: Path) -> None:
     names = {file.name for file in done.folder.path.iterdir()}
     wanted = {"translations.md", "attention.png", "bleu_by_length.png"}
     assert wanted | {"source_vocabulary.json", "target_vocabulary.json"} <= names
-    assert {f"test/{name}" for name in Translation.test_names} <= done.report["scores"].keys()
+    assert {f"test/{name}" for name in TranslationAnalysis.score_names} <= done.report[
+        "scores"
+    ].keys()
     shown = (done.folder.path / "translations.md").read_text()
     assert "decoded by a beam of 5, length penalty 0.6" in shown
     assert done.report["details"]["decoding"]["beam_size"] == 5

@@ -1,47 +1,53 @@
-"""A page of texts that a language model generated."""
+"""Page of texts that a language model generates."""
 
 from collections.abc import Callable, Sequence
 
 import torch
 
 from rnnlab.layers.sampling import SamplingConfig, Step, generate
+from rnnlab.models import RecurrentModel
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
 
 Decode = Callable[[Sequence[int]], str]
-SPECIAL = (PADDING_ID, UNKNOWN_ID, START_ID)  # that a text does not have
-RULES = {
-    "greedy: always the most probable token": SamplingConfig(0.0, suppress_tokens=SPECIAL),
-    "temperature 0.7": SamplingConfig(0.7, suppress_tokens=SPECIAL),
-    "temperature 1.0": SamplingConfig(1.0, suppress_tokens=SPECIAL),
+SPECIAL_TOKENS = (PADDING_ID, UNKNOWN_ID, START_ID)  # never part of a text
+SAMPLING_CONFIGS = {
+    "greedy: always the most probable token": SamplingConfig(0.0, suppress_tokens=SPECIAL_TOKENS),
+    "temperature 0.7": SamplingConfig(0.7, suppress_tokens=SPECIAL_TOKENS),
+    "temperature 1.0": SamplingConfig(1.0, suppress_tokens=SPECIAL_TOKENS),
     "temperature 1.0, among the most probable 90%": SamplingConfig(
-        1.0, top_p=0.9, suppress_tokens=SPECIAL
+        1.0, top_p=0.9, suppress_tokens=SPECIAL_TOKENS
     ),
 }
-SAMPLES, TOKENS, SEED = 2, 80, 0
+NUM_SAMPLES, NUM_TOKENS, SEED = 2, 80, 0
 
 
-def samples_page(step: Step, decode: Decode, device: torch.device) -> str:
-    """Texts from the very beginning, by several rules, in Markdown; the same for the same weights.
+def generate_samples(model: RecurrentModel, step: Step, decode: Decode) -> str:
+    """Return texts without a prompt, sampled in several ways, as a Markdown page.
+
+    The same weights give the same page. The mode of the network and all random states are kept.
 
     Args:
+        model: the network.
         step: see rnnlab.layers.sampling.generate.
-        decode: ids to a text, up to the first end.
-        device: that computes.
+        decode: converts ids to a text, up to the first <eos>.
     """
-    start = torch.full((SAMPLES, 1), START_ID, device=device)
+    training = model.training
+    model.eval()
+    start = torch.full((NUM_SAMPLES, 1), START_ID, device=model.device)
     parts = ["# What the network writes\n"]
-    for name, rule in RULES.items():
+    for name, config in SAMPLING_CONFIGS.items():
         parts.append(f"## {name[0].upper()}{name[1:]}\n")
-        count = 1 if rule.temperature == 0 else SAMPLES
-        made = generate(step, start[:count], TOKENS, rule, SEED)
-        parts += [quoted(text_of(ids, decode)) + "\n" for ids in made.tolist()]
+        count = 1 if config.temperature == 0 else NUM_SAMPLES
+        samples = generate(step, start[:count], NUM_TOKENS, config, SEED)
+        parts += [indent_text(decode_lines(ids, decode)) + "\n" for ids in samples.tolist()]
+    model.train(training)
     return "\n".join(parts)
 
 
-def text_of(ids: Sequence[int], decode: Decode) -> str:
-    r"""Ids to a text; where an end stands a line ends.
+def decode_lines(ids: Sequence[int], decode: Decode) -> str:
+    r"""Return ids as a text, with a line break at each <eos>.
 
-    >>> text_of([5, 6, END_ID, 7], lambda ids: " ".join(map(str, ids)))
+    >>> decode_lines([5, 6, END_ID, 7], lambda ids: " ".join(map(str, ids)))
     '5 6\n7'
     """
     lines: list[list[int]] = [[]]
@@ -53,6 +59,6 @@ def text_of(ids: Sequence[int], decode: Decode) -> str:
     return "\n".join(decode(line) for line in lines)
 
 
-def quoted(text: str) -> str:
-    """As a block of Markdown that shows every line as it is."""
+def indent_text(text: str) -> str:
+    """Return a text as a Markdown code block, which keeps its lines."""
     return "\n".join(f"    {line}" for line in text.split("\n"))

@@ -1,96 +1,100 @@
-"""A page that shows how a network read a text: each token shaded by its surprise."""
+"""HTML page of a test text in which each token is shaded by its surprisal."""
 
 import math
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rnnlab.tasks.base import TestPredictions
+from rnnlab.analysis.base import TestPredictions
+from rnnlab.report.html import render_html
 
-PASSAGES = 4  # of a text, from its beginning, middle and end
+NUM_PASSAGES = 4  # at equal distances
 PASSAGE_CHARACTERS = 1_200
-LEAST_EXPECTED = 25
-BREAKS = ("<eos>", "\n")
-STYLE = """
-body { font: 16px/1.9 Georgia, serif; max-width: 46em; margin: 2em auto; padding: 0 1em; }
-h1, h2, table { font-family: system-ui, sans-serif; line-height: 1.4; }
-span { border-radius: 3px; padding: 1px 0; }
-table { border-collapse: collapse; font-size: 14px; }
-td, th { padding: 3px 12px 3px 0; text-align: left; vertical-align: top; }
-td.number { text-align: right; }
-"""
+NUM_LEAST_EXPECTED = 25
+LINE_BREAKS = ("<eos>", "\n")
 
 
-def surprise_page(test_predictions: TestPredictions) -> str:
-    """Passages of the test text and its least expected tokens, in HTML.
+class Token(NamedTuple):
+    """A token of a passage.
+
+    Attributes:
+        text: to display.
+        bits: surprisal.
+        shade: 0..1, from expected to no more likely than a random token.
+    """
+
+    text: str
+    bits: float
+    shade: float
+
+    @property
+    def is_break(self) -> bool:
+        """Whether a line ends here."""
+        return self.text in LINE_BREAKS
+
+
+class Passage(NamedTuple):
+    """A part of the test text that starts at token `start`."""
+
+    start: int
+    tokens: list[Token]
+
+
+def surprisal_page(test: TestPredictions) -> str:
+    """Return passages of the test text and its least expected tokens as an HTML page.
 
     Args:
-        test_predictions: log probabilities of the targets in nats, (N,), with the
-            evaluation context that rnnlab.tasks.LanguageModeling needs.
+        test: log probabilities of the targets in nats, (N,), with the evaluation
+            context that LanguageModelingAnalysis reads.
     """
-    bits = -test_predictions.predictions.double().numpy() / math.log(2)
-    pieces: Sequence[str] = test_predictions.evaluation_context["pieces"]
-    tokens = [pieces[i] for i in test_predictions.targets.tolist()]
-    joint = test_predictions.evaluation_context["joint"]
-    return "\n".join(
-        [
-            '<!doctype html><html><head><meta charset="utf-8"><title>Surprise</title>',
-            f"<style>{STYLE}</style></head><body>",
-            "<h1>How the network read the test text</h1>",
-            f"<p>The surprise of a token is -log2 of the probability that it was given: "
-            f"{bits.mean():.2f} bits in the mean of {len(bits):,} tokens. The darker, the more "
-            "surprising; a pointer on a token shows its bits.</p>",
-            *_passages(tokens, bits, joint, math.log2(len(pieces))),
-            *_least_expected(test_predictions, bits),
-            "</body></html>\n",
-        ]
+    bits = -test.predictions.double().numpy() / math.log(2)
+    return render_html(
+        "surprisal.html",
+        mean_bits=float(bits.mean()),
+        count=len(bits),
+        separator=test.evaluation_context["joint"],
+        passages=list(select_passages(test, bits)),
+        least_expected=list(least_expected_tokens(test, bits)),
     )
 
 
-def _passages(tokens: Sequence[str], bits: Any, joint: str, darkest: float) -> list[str]:
-    """Passages that begin at equal distances, at the beginning of a line where there is one."""
-    begins = [0, *(i + 1 for i, token in enumerate(tokens[:-1]) if token in BREAKS)]
-    wanted = np.linspace(0, len(tokens), PASSAGES, endpoint=False)
-    starts = sorted({begins[np.searchsorted(begins, place, side="right") - 1] for place in wanted})
-    html: list[str] = []
-    for start, following in pairwise([*starts, len(tokens)]):
-        end = start + passage_length(tokens[start:following], len(joint))
-        shaded = (_shaded(tokens[i], bits[i], darkest) for i in range(start, end))
-        html += [f"<h2>From token {start:,}</h2>", f"<p>{joint.join(shaded)}</p>"]
-    return html
+def select_passages(test: TestPredictions, bits: NDArray[Any]) -> Iterator[Passage]:
+    """Yield passages at equal distances, each from the start of a line where there is one."""
+    names: Sequence[str] = test.evaluation_context["pieces"]
+    tokens = [names[i] for i in test.targets.tolist()]
+    lines = [0, *(i + 1 for i, token in enumerate(tokens[:-1]) if token in LINE_BREAKS)]
+    positions = np.linspace(0, len(tokens), NUM_PASSAGES, endpoint=False)
+    starts = {lines[np.searchsorted(lines, position, side="right") - 1] for position in positions}
+    darkest = math.log2(len(names))
+    for start, following in pairwise([*sorted(starts), len(tokens)]):
+        end = start + passage_length(tokens[start:following], len(test.evaluation_context["joint"]))
+        shown = ((tokens[i], float(bits[i])) for i in range(start, end))
+        yield Passage(start, [Token(text, b, min(b / darkest, 1)) for text, b in shown])
 
 
-def passage_length(tokens: Sequence[str], joint: int, most: int = PASSAGE_CHARACTERS) -> int:
-    """How many tokens fill a passage.
+def passage_length(
+    tokens: Sequence[str], separator_length: int, max_characters: int = PASSAGE_CHARACTERS
+) -> int:
+    """Return how many tokens fill a passage.
 
-    >>> passage_length(["a", "bb", "ccc"], joint=1, most=5)
+    >>> passage_length(["a", "bb", "ccc"], separator_length=1, max_characters=5)
     2
     """
-    ends = np.cumsum([len(token) + joint for token in tokens])
-    return max(int(np.searchsorted(ends, most, side="right")), 1)
+    ends = np.cumsum([len(token) + separator_length for token in tokens])
+    return max(int(np.searchsorted(ends, max_characters, side="right")), 1)
 
 
-def _shaded(token: str, bits: float, darkest: float) -> str:
-    """A token as a span; what is no more likely than by lot is darkest."""
-    shade = min(bits / darkest, 1)
-    shown = "&crarr;<br>" if token in BREAKS else escape(token)
-    style = f"background:rgba(224,138,30,{shade:.2f})"
-    return f'<span style="{style}" title="{bits:.1f} bits">{shown}</span>'
-
-
-def _least_expected(test_predictions: TestPredictions, bits: Any) -> list[str]:
-    worst = np.argsort(-bits, kind="stable")[:LEAST_EXPECTED].tolist()
-    counts = test_predictions.evaluation_context["counts"]
-    rows = []
-    for i in worst:
-        shown = test_predictions.example(i)
-        seen = int(counts[int(test_predictions.targets[i])])
-        rows.append(
-            f"<tr><td>... {escape(shown['context'])}</td><td><b>{escape(shown['target'])}</b></td>"
-            f'<td class="number">{bits[i]:.1f}</td><td class="number">{seen:,}</td></tr>'
-        )
-    head = "<th>behind</th><th>came</th><th>bits</th><th>times in training</th>"
-    return ["<h2>The least expected</h2>", f"<table><tr>{head}</tr>", *rows, "</table>"]
+def least_expected_tokens(test: TestPredictions, bits: NDArray[Any]) -> Iterator[dict[str, Any]]:
+    """Yield the tokens with the highest surprisal, with their contexts and training counts."""
+    counts = test.evaluation_context["counts"]
+    for i in np.argsort(-bits, kind="stable")[:NUM_LEAST_EXPECTED].tolist():
+        example = test.example(i)
+        yield {
+            "context": example["context"],
+            "token": example["target"],
+            "bits": float(bits[i]),
+            "count": int(counts[int(test.targets[i])]),
+        }

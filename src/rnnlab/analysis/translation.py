@@ -1,46 +1,90 @@
-"""Translations of a whole split against their references: scores, pages, pictures."""
+"""Analysis of translations: BLEU and chrF, BLEU by length, attention, a page of examples."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-from rnnlab.tasks.base import TestPredictions
+from rnnlab.analysis.base import Analysis, AnalysisResult, TestPredictions
+from rnnlab.layers.search import Hypothesis
+from rnnlab.metrics.translation import (
+    TranslationScores,
+    bleu_metric,
+    corpus_score,
+    score_translations,
+    sentence_chrf,
+)
+from rnnlab.models import RecurrentModel
+from rnnlab.plots import translation as plots
+from rnnlab.tasks import Translation
 
-TOKENIZERS = {"zh": "zh", "ja": "char", "th": "char"}  # languages that put no space between words
-LONGEST_NGRAM = 4  # of BLEU
-SHOWN = 10  # sentences of each kind on the page
-MAX_BINS = 5  # bars in the picture of BLEU by length
+NUM_SEARCHED = 4  # test sentences with attention maps and several answers
+NUM_ANSWERS = 3  # for each of them
+NUM_SHOWN = 10  # sentences of each kind on the page
+MAX_BINS = 5  # bars in the figure of BLEU by length
+
+Search = Callable[[], list[list[Hypothesis]]]
 
 
-@dataclass(frozen=True)
-class Quality:
-    """Corpus scores of one system.
+class TranslationAnalysis(Analysis):
+    """BLEU and chrF by sacrebleu over all sentences, of the network and of the copied source.
 
-    Attributes:
-        scores: bleu and chrf in 0..100, exact_match in 0..1.
-        signatures: of sacrebleu, by score; without them the numbers cannot be compared.
+    Reads from the evaluation context:
+        sources, references: texts of the test sentences, (N,).
+        detokenize: converts target ids to a text.
+        source_tokens: returns the display form of the tokens of the i-th source.
+        target_tokens: converts target ids to the display form of each token.
+        language: of the references.
+        lower: the vocabulary is in lower case, so case is ignored.
     """
 
-    scores: dict[str, float]
-    signatures: dict[str, str]
+    score_names = ("bleu", "chrf", "exact_match")
+
+    def analyze(self, model: RecurrentModel, test: TestPredictions) -> AnalysisResult:
+        """See Analysis."""
+        task, context = cast(Translation, model.task), test.evaluation_context
+        translations = Translations.decode(test)
+        ours, copied = translations.score(), translations.score_copied_sources()
+        search = cache(partial(search_examples, model, test))
+        lowercase = translations.bleu_lowercase()
+        figures: dict[str, Callable[[Path], Path]] = {
+            "bleu_by_length.png": partial(plots.draw_bleu_by_length, *translations.bleu_by_length())
+        }
+        if task.attention_type:
+            figures["attention.png"] = partial(draw_attention, context, search)
+        return AnalysisResult(
+            scores=ours.scores,
+            baselines={"copy the source": copied.scores},
+            statements=describe_scores(ours, lowercase, translations.lower),
+            details={
+                "signatures": ours.signatures,
+                "bleu_lowercase": lowercase,
+                "decoding": {"beam_size": task.beam_size, "length_penalty": task.length_penalty},
+            },
+            figures=figures,
+            texts={
+                "translations.md": partial(
+                    write_page, translations, describe_decoding(task), context, search
+                )
+            },
+        )
 
 
 @dataclass(frozen=True)
 class Translations:
-    """Sources, references and what was said instead, in the order of the split.
+    """Sources, references and hypotheses of a split, in its order.
 
     Attributes:
-        sources: as they were given.
-        references: what a person wrote.
-        hypotheses: what the network wrote.
-        language: of the references; says how words are told apart.
-        lower: the network knows lower case alone, so that case does not count.
-        decoding: how the hypotheses were found, in words.
-        choices: of some sentences, by their place: what else was found, with scores, the best
-            first.
+        sources: texts to translate.
+        references: human translations.
+        hypotheses: translations of the network.
+        language: of the references; selects BLEU's tokenizer.
+        lower: the vocabulary is in lower case, so case is ignored.
     """
 
     sources: Sequence[str]
@@ -48,122 +92,159 @@ class Translations:
     hypotheses: Sequence[str]
     language: str = ""
     lower: bool = False
-    decoding: str = "greedily"
-    choices: Mapping[int, Sequence[tuple[str, float]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, test_predictions: TestPredictions, **more: Any) -> "Translations":
-        """From token ids, with what the data set knows of the split; `more` are attributes."""
-        known = test_predictions.evaluation_context
-        hypotheses = [known["detokenize"](ids) for ids in test_predictions.predictions.tolist()]
-        return cls(
-            known["sources"],
-            known["references"],
-            hypotheses,
-            known["language"],
-            known["lower"],
-            **more,
-        )
+    def decode(cls, test: TestPredictions) -> "Translations":
+        """Return the predicted token ids as texts, with their sources and references."""
+        context = test.evaluation_context
+        hypotheses = [context["detokenize"](ids) for ids in test.predictions.tolist()]
+        texts = context["sources"], context["references"], hypotheses
+        return cls(*texts, context["language"], context["lower"])
 
-    def quality(self) -> Quality:
-        """BLEU, chrF and the share of hypotheses that equal their reference."""
-        return self._quality(self.hypotheses)
+    def score(self) -> TranslationScores:
+        """Return the scores of the hypotheses."""
+        return score_translations(self.hypotheses, self.references, self.language, self.lower)
 
-    def copied(self) -> Quality:
-        """The same of a system that gives each source back as it is."""
-        return self._quality(self.sources)
-
-    def _quality(self, hypotheses: Sequence[str]) -> Quality:
-        from sacrebleu.metrics import CHRF
-
-        bleu, chrf = self.bleu_metric(self.lower), CHRF(lowercase=self.lower)
-        references = [list(self.references)]
-        exact = [self._same(*pair) for pair in zip(hypotheses, self.references, strict=True)]
-        scores = {
-            "bleu": bleu.corpus_score(hypotheses, references).score,
-            "chrf": chrf.corpus_score(hypotheses, references).score,
-            "exact_match": float(np.mean(exact)),
-        }
-        signatures = {"bleu": str(bleu.get_signature()), "chrf": str(chrf.get_signature())}
-        return Quality(scores, signatures)
-
-    def _same(self, hypothesis: str, reference: str) -> bool:
-        one, other = " ".join(hypothesis.split()), " ".join(reference.split())
-        return one.lower() == other.lower() if self.lower else one == other
-
-    def bleu_metric(self, lower: bool) -> Any:
-        """BLEU for this language; of characters where no reference has the four words it needs."""
-        from sacrebleu.metrics import BLEU
-
-        tokenizer = TOKENIZERS.get(self.language, "13a")
-        if all(len(reference.split()) < LONGEST_NGRAM for reference in self.references):
-            tokenizer = "char"
-        return BLEU(lowercase=lower, tokenize=tokenizer)
+    def score_copied_sources(self) -> TranslationScores:
+        """Return the scores of a system that returns each source unchanged."""
+        return score_translations(self.sources, self.references, self.language, self.lower)
 
     def bleu_lowercase(self) -> float:
-        """BLEU that does not tell upper from lower case; what older papers report."""
-        score = self.bleu_metric(True).corpus_score(self.hypotheses, [list(self.references)])
-        return float(score.score)
+        """Return BLEU without case, as older papers report it."""
+        metric = bleu_metric(self.references, self.language, lower=True)
+        return corpus_score(metric, self.hypotheses, self.references)
 
     def sentence_chrf(self) -> list[float]:
-        """The chrF of each sentence, 0..100."""
-        from sacrebleu.metrics import CHRF
-
-        metric = CHRF(lowercase=self.lower)
-        pairs = zip(self.hypotheses, self.references, strict=True)
-        return [metric.sentence_score(one, [other]).score for one, other in pairs]
+        """Return the chrF of each sentence, 0..100."""
+        return sentence_chrf(self.hypotheses, self.references, self.lower)
 
     def bleu_by_length(self) -> tuple[list[str], list[float], list[int]]:
-        """Corpus BLEU of short and long sources apart: words as "3-8", BLEU, and sentences."""
+        """Return corpus BLEU by length of the source.
+
+        Returns:
+            Ranges of words such as "3-8", the BLEU of each, and the number of its sentences.
+        """
         words = np.array([len(source.split()) for source in self.sources])
         shares = np.linspace(0, 1, MAX_BINS + 1)[1:]
-        longest = np.unique(np.quantile(words, shares, method="inverted_cdf"))  # of each bar
+        longest = np.unique(np.quantile(words, shares, method="inverted_cdf"))  # of each bin
         bins = np.searchsorted(longest, words)
-        names, scores, counts = [], [], []
-        for members in (np.flatnonzero(bins == i) for i in np.unique(bins)):
-            names.append(_span(words[members]))
-            scores.append(self._bleu_of(members.tolist()))
-            counts.append(len(members))
-        return names, scores, counts
+        members = [np.flatnonzero(bins == i) for i in np.unique(bins)]
+        names = [format_range(words[rows]) for rows in members]
+        return names, [self.bleu_of(rows) for rows in members], [len(rows) for rows in members]
 
-    def _bleu_of(self, members: list[int]) -> float:
-        chosen = [self.hypotheses[i] for i in members]
-        references = [[self.references[i] for i in members]]
-        return float(self.bleu_metric(self.lower).corpus_score(chosen, references).score)
+    def bleu_of(self, rows: NDArray[Any]) -> float:
+        """Return the corpus BLEU of some sentences."""
+        metric = bleu_metric(self.references, self.language, self.lower)
+        texts = ([texts[i] for i in rows] for texts in (self.hypotheses, self.references))
+        return corpus_score(metric, *texts)
 
 
-def _span(words: Any) -> str:
-    low, high = int(words.min()), int(words.max())
+def format_range(values: NDArray[Any]) -> str:
+    """Return the smallest and the largest value, as in "3-8"."""
+    low, high = int(values.min()), int(values.max())
     return str(low) if low == high else f"{low}-{high}"
 
 
-def page(translations: Translations, count: int = SHOWN) -> str:
-    """Random, the worst and the best translations, and what else was found, as a readable page."""
+def describe_scores(scores: TranslationScores, lowercase: float, lower: bool) -> list[str]:
+    """Return a sentence for each score, with the signatures that make it comparable."""
+    sentences = [f"test {line}" for line in scores.describe()]
+    if not lower:
+        sentences.insert(1, f"test BLEU in lower case, as older papers give it: {lowercase:.2f}")
+    return sentences
+
+
+def describe_decoding(task: Translation) -> str:
+    """Return how sentences are decoded, in words."""
+    if task.beam_size == 1:
+        return "greedily"
+    return f"by a beam of {task.beam_size}, length penalty {task.length_penalty:g}"
+
+
+@torch.no_grad()
+def search_examples(model: RecurrentModel, test: TestPredictions) -> list[list[Hypothesis]]:
+    """Return the best translations of the first test sentences, the best first."""
+    if test.batch is None:
+        return []
+    task, training = cast(Translation, model.task), model.training
+    batch = test.batch(range(min(NUM_SEARCHED, len(test.targets))))
+    batch = model.transfer_batch_to_device(batch, model.device, 0)
+    model.eval()
+    hypotheses = task.hypotheses(model.encode(batch), min(NUM_ANSWERS, task.beam_size))
+    model.train(training)
+    lengths = batch.lengths.tolist()
+    return [
+        [one.on_cpu(length) for one in answers]
+        for length, answers in zip(lengths, hypotheses, strict=True)
+    ]
+
+
+def draw_attention(context: Mapping[str, Any], search: Search, path: Path) -> Path:
+    """Draw source tokens, written tokens and attention weights of some test sentences."""
+    maps = [
+        (
+            context["source_tokens"](i),
+            context["target_tokens"](best.tokens.tolist()),
+            best.weights.numpy(),
+        )
+        for i, (best, *_) in enumerate(search())
+        if best.weights is not None
+    ]
+    return plots.draw_attention_maps(maps, path)
+
+
+def write_page(
+    translations: Translations, decoding: str, context: Mapping[str, Any], search: Search
+) -> str:
+    """Return the page of examples, with several answers to the sentences that were searched."""
+    read = context["detokenize"]
+    answers = {
+        i: [(read(one.tokens.tolist()), one.score) for one in best]
+        for i, best in enumerate(search())
+        if len(best) > 1
+    }
+    return list_translations(translations, decoding, answers)
+
+
+def list_translations(
+    translations: Translations,
+    decoding: str = "greedily",
+    answers: Mapping[int, Sequence[tuple[str, float]]] | None = None,
+    count: int = NUM_SHOWN,
+) -> str:
+    """Return random, the worst and the best translations as a Markdown page.
+
+    Args:
+        translations: of the test split.
+        decoding: how the hypotheses were found, in words.
+        answers: several answers with their scores, for some sentences by their positions.
+        count: sentences of each kind.
+    """
     chrf = np.array(translations.sentence_chrf())
     order = np.argsort(-chrf, kind="stable")
-    drawn = np.random.default_rng(0).permutation(len(chrf))[:count]
+    sample = np.random.default_rng(0).permutation(len(chrf))[:count]
     lines = [
         "# Translations of the test split",
         "",
-        f"{len(chrf):,} sentences, decoded {translations.decoding}; chrF of each in brackets.",
+        f"{len(chrf):,} sentences, decoded {decoding}; chrF of each in brackets.",
     ]
     for title, rows in (
-        ("Drawn by lot", np.sort(drawn)),
+        ("Random", np.sort(sample)),
         ("Worst", order[::-1][:count]),
         ("Best", order[:count]),
     ):
         lines += ["", f"## {title}"]
         for row in rows.tolist():
-            lines += ["", *_entry(translations, row, chrf[row])]
-    if translations.choices:
+            lines += ["", *list_texts(translations, row, chrf[row])]
+    if answers:
         lines += ["", "## Several answers", "", "Log-probability over length penalty of each."]
-    for row, found in sorted(translations.choices.items()):
-        shown = _entry(translations, row, chrf[row])[:-1]
-        lines += ["", *shown, *(f"- network, {score:.3f}: {text}" for text, score in found)]
+    for row, found in sorted((answers or {}).items()):
+        texts = list_texts(translations, row, chrf[row])[:-1]
+        lines += ["", *texts, *(f"- network, {score:.3f}: {text}" for text, score in found)]
     return "\n".join(lines) + "\n"
 
 
-def _entry(translations: Translations, row: int, chrf: float) -> list[str]:
+def list_texts(translations: Translations, row: int, chrf: float) -> list[str]:
+    """Return source, reference and hypothesis of one sentence as lines of Markdown."""
     texts = {
         "source": translations.sources[row],
         "reference": translations.references[row],
@@ -174,10 +255,3 @@ def _entry(translations: Translations, row: int, chrf: float) -> list[str]:
         "",
         *(f"- {name}: {text}" for name, text in texts.items()),
     ]
-
-
-def write_page(folder: Path, translations: Translations) -> Path:
-    """translations.md in a run's folder."""
-    from rnnlab.runtime.files import write_text
-
-    return write_text(folder / "translations.md", page(translations))

@@ -59,7 +59,7 @@ def evaluate(run_dir: str | Path) -> dict[str, float]:
         ConfigError: there is no finished run.
         DataError: its data is not what it was.
     """
-    from rnnlab.experiment.build import build_trainer, quiet_libraries
+    from rnnlab.experiment.build import build_analysis, build_trainer, quiet_libraries
     from rnnlab.experiment.load import load_model
     from rnnlab.experiment.predictions import collect_test_predictions
     from rnnlab.runtime.precision import choose_matmul_precision
@@ -74,10 +74,11 @@ def evaluate(run_dir: str | Path) -> dict[str, float]:
     width = model.output_size // (2 if model.bidirectional else 1)
     device = trainer.strategy.root_device.type
     choose_matmul_precision(config.matmul_precision, width, device)
-    (scores,) = trainer.test(model, data, verbose=False)
-    judged = model.task.analyze(collect_test_predictions(model, data)).scores
-    known = {**scores, **{f"test/{name}": float(value) for name, value in judged.items()}}
-    return {name: value for name, value in known.items() if name in folder.read_report()["scores"]}
+    scores: dict[str, float] = dict(*trainer.test(model, data, verbose=False))
+    if analysis := build_analysis(config):
+        result = analysis.analyze(model, collect_test_predictions(model, data))
+        scores |= {f"test/{name}": float(value) for name, value in result.scores.items()}
+    return {name: value for name, value in scores.items() if name in folder.read_report()["scores"]}
 
 
 def finished(path: Path) -> RunFolder:

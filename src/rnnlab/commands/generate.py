@@ -69,7 +69,7 @@ def written(given: argparse.Namespace) -> list[str]:
     import torch
 
     from rnnlab import load
-    from rnnlab.analysis.samples import SPECIAL, text_of
+    from rnnlab.analysis.samples import SPECIAL_TOKENS, decode_lines
     from rnnlab.data.text.vocabulary import Vocabulary
     from rnnlab.layers.sampling import SamplingConfig, generate
     from rnnlab.spec import START_ID, UNKNOWN_ID
@@ -87,12 +87,12 @@ def written(given: argparse.Namespace) -> list[str]:
         known = f"{unknown} of {len(prompt)} tokens of the prompt are not known to this network"
         print(f"note: {known}, and are read as <unk>", file=sys.stderr)
     config = SamplingConfig(
-        given.temperature, given.top_k, given.top_p, () if given.specials else SPECIAL
+        given.temperature, given.top_k, given.top_p, () if given.specials else SPECIAL_TOKENS
     )
     tokens = torch.tensor([[START_ID, *prompt]]).repeat(given.samples, 1)
     step = model.task.stepper(model)
     made = generate(step, tokens, given.tokens, config, given.seed).tolist()
-    return [text_of([*prompt, *ids], vocabulary.decode) for ids in made]
+    return [decode_lines([*prompt, *ids], vocabulary.decode) for ids in made]
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -173,29 +173,24 @@ def main(words: Sequence[str]) -> None:
                 print(*known, one.text, sep="\t", flush=True)
         read += some
     if references is not None:
-        print(scores(translator, read, references, written), file=sys.stderr)
+        print(score(translator, references, written), file=sys.stderr)
 
 
-def scores(
-    translator: Translator, sources: list[str], references: list[str], written: list[str]
-) -> str:
-    """BLEU and chrF by sacrebleu, as they are measured after a run.
+def score(translator: Translator, references: list[str], written: list[str]) -> str:
+    """Return BLEU and chrF by sacrebleu, computed as after a run.
 
     Raises:
         DataError: there are not as many references as sentences.
     """
-    from rnnlab.analysis.translation import Translations
+    from rnnlab.metrics.translation import score_translations
 
     if len(references) != len(written):
         raise DataError(
             f"--reference: has {len(references):,} lines for {len(written):,} sentences; line i of "
             "one must be the translation of line i of the other"
         )
-    made = Translations(sources, references, written, translator.language, translator.lower)
-    quality = made.quality()
     return "\n".join(
-        f"{name} {quality.scores[key]:.2f} ({quality.signatures[key]})"
-        for name, key in (("BLEU", "bleu"), ("chrF", "chrf"))
+        score_translations(written, references, translator.language, translator.lower).describe()
     )
 
 

@@ -19,7 +19,7 @@ Share = (
     Annotated[int, Gt(0)] | Annotated[float, Interval(gt=0, le=1)]
 )  # batches, or part of an epoch
 
-COMPONENTS = ("task", "data", "model", "optimizer", "scheduler")
+COMPONENTS = ("task", "analysis", "data", "model", "optimizer", "scheduler")
 COLLECTIONS = ("callbacks", "logger")
 
 
@@ -61,6 +61,7 @@ class RunConfig:
     model: Component
     optimizer: Component
     scheduler: Component
+    analysis: Component | None = None
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     callbacks: dict[str, Component | None] = field(default_factory=dict)
     logger: dict[str, Component | None] = field(default_factory=dict)

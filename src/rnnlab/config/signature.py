@@ -10,6 +10,7 @@ from rnnlab.errors import did_you_mean
 # Arguments that the run, or a class to its base, passes to a component; they are no settings.
 RUNTIME: dict[str, frozenset[str]] = {
     "task": frozenset({"spec"}),
+    "analysis": frozenset(),
     "data": frozenset(),
     "model": frozenset({"task", "optimizer_config", "layer"}),
     "optimizer": frozenset({"params"}),

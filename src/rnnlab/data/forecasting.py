@@ -35,7 +35,7 @@ from rnnlab.data.readers.tables import Delimiter
 from rnnlab.data.scaling import ReportUnits, ScaledSeries, TransformName, scale_series
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.metrics.forecasting import errors_by_step, in_pieces
+from rnnlab.metrics.forecasting import errors_by_step, iterate_blocks
 from rnnlab.spec import Array, Batch, DataSpec, Units
 
 
@@ -426,7 +426,7 @@ class SeriesDataModule(PreparedDataModule):
         windows = self.windows[split]
         sums: dict[str, Array] = {}
         rows = np.arange(len(windows))
-        for part in in_pieces(rows, self.horizon * len(self.variables)):
+        for part in iterate_blocks(rows, self.horizon * len(self.variables)):
             errors = errors_by_step(
                 forecast(part), windows.targets(part), *self.error_units(split, part)
             )

@@ -46,7 +46,7 @@ class SymbolsDataModule(GeneratedDataModule):
         constant = float((self.targets[split] == 0).mean())
         guess = {"loss": math.log(self.symbols), "accuracy": 1 / self.symbols}
         exact_match = float(self.symbols) ** -self.num_targets
-        return {"guess": {**guess, "whole": exact_match}, "constant": {"accuracy": constant}}
+        return {"guess": {**guess, "exact_match": exact_match}, "constant": {"accuracy": constant}}
 
     def input_names(self) -> list[str]:
         """See DataModule."""

@@ -19,6 +19,7 @@ from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
 from omegaconf import OmegaConf
 
+from rnnlab.analysis import Analysis
 from rnnlab.callbacks import AtomicCheckpointIO
 from rnnlab.config.schema import RunConfig, TrainerConfig
 from rnnlab.config.signature import locate
@@ -52,6 +53,14 @@ def build_task(config: RunConfig, spec: DataSpec) -> Task:
     """Build the task for data of these sizes."""
     task: Task = partial_from(config.task)(spec)
     return task
+
+
+def build_analysis(config: RunConfig) -> Analysis | None:
+    """Return the analysis of the test split; None for a task that has scores only."""
+    if config.analysis is None:
+        return None
+    analysis: Analysis = partial_from(config.analysis)()
+    return analysis
 
 
 def build_model(config: RunConfig, task: Task) -> RecurrentModel:
@@ -127,6 +136,7 @@ def dry_build(config: RunConfig) -> None:
         data = _try("data", partial(build_data, config))
         check_pairs(config, data)
         task = _try("task", partial(build_task, config, data.preview()))
+        _try("analysis", partial(build_analysis, config))
         _try("model", partial(partial_from(config.model), task))
         weight = torch.nn.Parameter(torch.zeros(1))
         groups = [{"params": [weight], "weight_decay": 0.0}]

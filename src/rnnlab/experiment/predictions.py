@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from rnnlab.analysis import TestPredictions
 from rnnlab.data.base import DataModule
 from rnnlab.models import RecurrentModel
 from rnnlab.runtime.distributed import gather_lists
-from rnnlab.tasks import TestPredictions
 
 
 def collect_test_predictions(model: RecurrentModel, data: DataModule) -> TestPredictions:
@@ -25,18 +24,26 @@ def collect_test_predictions(model: RecurrentModel, data: DataModule) -> TestPre
     model.test_predictions.clear()  # long horizons take hundreds of megabytes
     del batches
     order = index.argsort()
-    rows = index[order].tolist()
+    rows = index[order].numpy()
     return TestPredictions(
         predictions[order],
         targets[order],
-        lambda i: data.example("test", int(rows[i])),
-        data.evaluation_context("test", np.array(rows)),
+        example=lambda i: data.example("test", int(rows[i])),
+        evaluation_context=data.evaluation_context("test", rows),
+        lengths=torch.as_tensor(data.lengths("test")[rows]),
+        batch=None if model.task.stateful else lambda i: data.gather("test", rows[list(i)]),
     )
 
 
 def concatenate_padded(batches: list[Tensor]) -> Tensor:
-    """Concatenate batches; pad those of different widths with zeros at the end."""
+    """Concatenate batches; pad sequences of different lengths with zeros at the end.
+
+    >>> concatenate_padded([torch.ones(1, 1), torch.ones(1, 2)])
+    tensor([[1., 0.],
+            [1., 1.]])
+    """
     if batches[0].ndim == 1 or len({batch.shape[1:] for batch in batches}) == 1:
         return torch.cat(batches)
     width = max(batch.shape[1] for batch in batches)
-    return torch.cat([pad(batch, (0, width - batch.shape[1])) for batch in batches])
+    after = [0, 0] * (batches[0].ndim - 2)  # pad counts dimensions from the last one
+    return torch.cat([pad(batch, [*after, 0, width - batch.shape[1]]) for batch in batches])

@@ -9,29 +9,25 @@ from rnnlab.report import summary
 from rnnlab.runtime.files import read_metrics
 
 if TYPE_CHECKING:
-    from rnnlab.tasks import Analysis, TestPredictions
+    from rnnlab.analysis import AnalysisResult, TestPredictions
 
 
 def write_results(
     parts: RunParts,
     test_scores: Mapping[str, float],
-    test_predictions: "TestPredictions | None",
+    predictions: "TestPredictions | None",
 ) -> None:
     """Write the figures, then the report: a report with status finished is complete.
 
     Args:
         parts: the trained and tested run.
         test_scores: what the Trainer returned for the test split; empty without a test.
-        test_predictions: None without a test.
+        predictions: None without a test.
     """
-    task = parts.model.task
-    analysis = task.analyze(test_predictions) if test_predictions else None
-    report = make_report(parts, test_scores, analysis)
-    files: list[Path] = []
-    if test_predictions:
-        files += task.save_figures(parts.folder.path, test_predictions)
-        files += draw_internals(parts)
-        files += task.sample(parts.model, parts.folder.path, test_predictions)
+    result = analyze_predictions(parts, predictions) if predictions else None
+    report = make_report(parts, test_scores, result)
+    files = result.save(parts.folder.path) if result else []
+    files += draw_internals(parts) if predictions else []
     if rows := read_metrics(parts.folder.metrics):
         files.append(draw_learning_curves(parts, report, rows))
     for logger in parts.trainer.loggers:
@@ -40,8 +36,16 @@ def write_results(
     parts.folder.write_report(report)
 
 
+def analyze_predictions(parts: RunParts, predictions: "TestPredictions") -> "AnalysisResult | None":
+    """Return the analysis of the test split; None for a task without one."""
+    from rnnlab.experiment.build import build_analysis
+
+    analysis = build_analysis(parts.config)
+    return analysis.analyze(parts.model, predictions) if analysis else None
+
+
 def make_report(
-    parts: RunParts, test_scores: Mapping[str, float], analysis: "Analysis | None"
+    parts: RunParts, test_scores: Mapping[str, float], result: "AnalysisResult | None"
 ) -> dict[str, Any]:
     """Return the report of a run that was trained and tested."""
     from rnnlab.runtime.environment import peak_memory_mb
@@ -52,15 +56,15 @@ def make_report(
     targets = {"val": summary.count_targets(validation, "val")}
     if parts.config.test:
         targets["test"] = summary.count_targets(test_scores, "test")
-    if analysis:
-        scores |= {f"test/{name}": value for name, value in analysis.scores.items()}
+    if result:
+        scores |= {f"test/{name}": value for name, value in result.scores.items()}
     return {
         **parts.folder.read_report(),
         "status": "finished",
         "scores": scores,
-        "baselines": compute_baselines(parts, analysis),
-        "findings": list(analysis.sentences) if analysis else [],
-        "details": dict(analysis.details) if analysis else {},
+        "baselines": compute_baselines(parts, result),
+        "findings": list(result.statements) if result else [],
+        "details": dict(result.details) if result else {},
         "evaluated_targets": targets,
         "best": summary.place_of(validation),
         "seconds": {name: round(value, 2) for name, value in parts.seconds.items()},
@@ -82,13 +86,15 @@ def tested_validation(parts: RunParts) -> dict[str, float]:
     return parts.model.validation_scores
 
 
-def compute_baselines(parts: RunParts, analysis: "Analysis | None") -> dict[str, dict[str, float]]:
+def compute_baselines(
+    parts: RunParts, result: "AnalysisResult | None"
+) -> dict[str, dict[str, float]]:
     """Return the metrics of the baselines on every evaluated split."""
     splits = ("val", "test") if parts.config.test else ("val",)
     evaluated = splits if parts.config.baselines else ()
     baselines = summary.flat_baselines({split: parts.data.baselines(split) for split in evaluated})
-    if analysis:
-        for name, metrics in summary.flat_baselines({"test": analysis.baselines}).items():
+    if result:
+        for name, metrics in summary.flat_baselines({"test": result.baselines}).items():
             baselines.setdefault(name, {}).update(metrics)
     return baselines
 
@@ -98,6 +104,7 @@ def draw_internals(parts: RunParts) -> list[Path]:
     from rnnlab.analysis import internals
 
     batch = parts.data.sample("test", internals.SEQUENCES, internals.STEPS)
+    batch = parts.trainer.precision_plugin.convert_input(batch)
     return internals.draw(parts.model, batch, parts.data.input_names(), parts.folder.path)
 
 
@@ -105,7 +112,7 @@ def draw_learning_curves(
     parts: RunParts, report: Mapping[str, Any], rows: list[dict[str, Any]]
 ) -> Path:
     """Draw the learning curves, with the first baseline that has the monitored metric."""
-    from rnnlab.plots import tasks as plots
+    from rnnlab.plots import learning_curves as plots
 
     monitor = parts.config.monitor
     baselines = [
@@ -113,4 +120,6 @@ def draw_learning_curves(
     ]
     step = report["best"] and report["best"]["step"]
     picture = parts.folder.path / "learning_curves.png"
-    return plots.learning_curves(rows, monitor, step, baselines[0] if baselines else None, picture)
+    return plots.draw_learning_curves(
+        rows, monitor, step, baselines[0] if baselines else None, picture
+    )

@@ -177,9 +177,7 @@ def finish(parts: RunParts, test_scores: Mapping[str, float]) -> None:
     from rnnlab.experiment.predictions import collect_test_predictions
     from rnnlab.experiment.results import write_results
 
-    test_predictions = (
-        collect_test_predictions(parts.model, parts.data) if parts.config.test else None
-    )
+    predictions = collect_test_predictions(parts.model, parts.data) if parts.config.test else None
     if parts.trainer.is_global_zero:
-        write_results(parts, test_scores, test_predictions)
+        write_results(parts, test_scores, predictions)
     parts.trainer.strategy.barrier()

@@ -1,6 +1,6 @@
-"""How good a forecast is, alone and against another one. Plain numpy.
+"""Metrics of forecasts, alone and compared with another forecast. Mostly plain numpy.
 
-N targets, H steps of the horizon, V variables.
+N targets, H steps of the horizon, V variables, Q quantiles.
 """
 
 import math
@@ -9,19 +9,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
+from torchmetrics import MeanSquaredError
+
+from rnnlab.metrics.significance import ComparisonTest
 
 Array = NDArray[Any]
-PIECE = 1_000_000  # numbers that are measured at once: 8 MB
-MEASURES = ("mse", "mae", "smape", "mase")
+BLOCK_SIZE = 1_000_000  # numbers that are measured at once: 8 MB
+FORECAST_METRICS = ("mse", "mae", "smape", "mase")
 
 
-def in_pieces(rows: Array, cells: int) -> Iterator[Array]:
-    """The rows in pieces of about a million numbers, where each row stands for `cells` of them.
+def iterate_blocks(rows: Array, numbers_per_row: int) -> Iterator[Array]:
+    """Yield the rows in blocks of about a million numbers.
 
-    >>> [len(piece) for piece in in_pieces(np.arange(5), 500_000)]
+    >>> [len(block) for block in iterate_blocks(np.arange(5), 500_000)]
     [2, 2, 1]
     """
-    size = max(1, PIECE // cells)
+    size = max(1, BLOCK_SIZE // numbers_per_row)
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
@@ -29,7 +33,7 @@ def in_pieces(rows: Array, cells: int) -> Iterator[Array]:
 def errors_by_step(
     predicted: Array, truth: Array, naive_errors: Array, origin: Array
 ) -> Mapping[str, Array]:
-    """Four mean errors of each step of the horizon, (H,) each.
+    """Return four mean errors at each step of the horizon, (H,) each.
 
     mse = mean (f - y)^2, mae = mean |f - y|, smape = mean 2 |f - y| / (|f| + |y|) (Makridakis,
     1993), mase = mean |f - y| / q, with q the mean absolute error of the naive forecast in the
@@ -39,8 +43,8 @@ def errors_by_step(
         predicted: f, (N, H, V).
         truth: y, (N, H, V).
         naive_errors: q, (N, 1, V) or (1, 1, V), in the same units.
-        origin: the zero of the original units, in the same units; smape is measured from
-            it; (N, 1, V) or (1, 1, V).
+        origin: zero of the original units, in the same units, from which smape is measured;
+            (N, 1, V) or (1, 1, V).
     """
     error = np.abs(predicted - truth, dtype=np.float64)
     size = np.abs(predicted - origin) + np.abs(truth - origin)
@@ -51,23 +55,23 @@ def errors_by_step(
 
 
 class Calibration(NamedTuple):
-    """How well quantiles of a forecast say what may come.
+    """Calibration of the quantiles of a forecast.
 
     Attributes:
         pinball: max(q e, (q - 1) e) with e = truth - forecast, the mean over all quantiles.
-        below: share of the truths that lie at or below each quantile, (Q,): q where all is well.
-        coverage: share of the truths in the outer interval, its ends included.
-        width: mean width of the outer interval.
+        share_below: share of the targets at or below each quantile, (Q,); q if well calibrated.
+        coverage: share of the targets in the outer prediction interval, its ends included.
+        width: mean width of the outer prediction interval.
     """
 
     pinball: float
-    below: Array
+    share_below: Array
     coverage: float
     width: float
 
 
 def calibrate(predicted: Array, truth: Array, quantiles: Sequence[float]) -> Calibration:
-    """Measure quantiles against what came.
+    """Compare predicted quantiles with the targets.
 
     Args:
         predicted: the quantiles, rising, (N, H, V, Q).
@@ -77,35 +81,24 @@ def calibrate(predicted: Array, truth: Array, quantiles: Sequence[float]) -> Cal
     levels = np.array(quantiles)
     losses, below = np.zeros(len(levels)), np.zeros(len(levels))
     inside = width = 0.0
-    for rows in in_pieces(np.arange(len(truth)), predicted[0].size):
-        fan, came = predicted[rows].astype(np.float64), truth[rows, ..., None]
-        error = came - fan
+    for rows in iterate_blocks(np.arange(len(truth)), predicted[0].size):
+        values, targets = predicted[rows].astype(np.float64), truth[rows, ..., None]
+        error = targets - values
         losses += np.maximum(levels * error, (levels - 1) * error).sum(axis=(0, 1, 2))
         below += (error <= 0).sum(axis=(0, 1, 2))
         inside += ((error[..., 0] >= 0) & (error[..., -1] <= 0)).sum()
-        width += (fan[..., -1] - fan[..., 0]).sum()
+        width += (values[..., -1] - values[..., 0]).sum()
     count = truth.size
     return Calibration(float(losses.mean() / count), below / count, inside / count, width / count)
 
 
-class Verdict(NamedTuple):
-    """One forecast against another.
+def compare_forecasts(errors: Array, others: Array, horizon: int) -> ComparisonTest:
+    """Return the skill of a forecast against another one, and whether it is significant.
 
-    Attributes:
-        skill: 1 - MSE / MSE of the other: 0 is no better, 1 is perfect.
-        p: chance to see such a difference if both were equally good; NaN where there is none.
-    """
-
-    skill: float
-    p: float
-
-
-def compare(errors: Array, others: Array, horizon: int) -> Verdict:
-    """Skill, and the test of Diebold & Mariano (1995) with the correction of Harvey et al. (1997).
-
-    The difference of the squared errors is a series with autocovariance up to lag H - 1; its mean,
-    over its standard error, times sqrt((n + 1 - 2H + H (H - 1) / n) / n), is held against Student's
-    t with n - 1 degrees of freedom, on both sides (https://doi.org/10.1016/S0169-2070(96)00719-4).
+    The test of Diebold & Mariano (1995) with the correction of Harvey et al. (1997): The difference
+    of the squared errors is a series with autocovariance up to lag H - 1. Its mean, divided by its
+    standard error, times sqrt((n + 1 - 2H + H (H - 1) / n) / n), is compared with Student's t with
+    n - 1 degrees of freedom, two-sided (https://doi.org/10.1016/S0169-2070(96)00719-4).
 
     Args:
         errors: mean squared error at each point in time, (n,), in order.
@@ -121,16 +114,16 @@ def compare(errors: Array, others: Array, horizon: int) -> Verdict:
     correction = (n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n
     variance = long_run_variance(gains, min(horizon, n)) / n
     if variance <= 0 or correction <= 0:
-        return Verdict(skill, math.nan)
+        return ComparisonTest(skill, math.nan)
     statistic = float(np.mean(gains)) / math.sqrt(variance) * math.sqrt(correction)
-    return Verdict(skill, float(2 * t.sf(abs(statistic), n - 1)))
+    return ComparisonTest(skill, float(2 * t.sf(abs(statistic), n - 1)))
 
 
 def long_run_variance(series: Array, lags: int) -> float:
-    """Sum of the autocovariances of lags -(lags - 1)..lags - 1.
+    """Return the sum of the autocovariances of lags -(lags - 1)..lags - 1.
 
-    Where that is not positive, as it can be, it is summed with falling weights (Newey & West,
-    1987), which always is.
+    This sum can be negative. Falling weights (Newey & West, 1987), with which it cannot, are used
+    in that case.
     """
     centred = series - series.mean()
     n = len(centred)
@@ -142,15 +135,18 @@ def long_run_variance(series: Array, lags: int) -> float:
     return float(covariances[0] + 2 * (weights * covariances)[1:].sum())
 
 
-def in_words(name: str, verdict: Verdict) -> str:
-    """What may be claimed of the network against `name`.
+class NoiseRatio(MeanSquaredError):  # type: ignore[misc]  # noqa: N818
+    """Mean squared error / variance of the noise; no forecast can be better than 1.
 
-    >>> in_words("persistence", Verdict(-0.004, 0.3))
-    'Against persistence: skill -0.4%, p = 0.300 (Diebold-Mariano): nothing is claimed.'
+    Args:
+        variance: of the noise in the targets.
     """
-    p = "p < 0.001" if verdict.p < 0.001 else f"p = {verdict.p:.3f}"
-    known = f"Against {name}: skill {verdict.skill:+.1%}, {p} (Diebold-Mariano)"
-    if not verdict.p < 0.05:
-        return f"{known}: nothing is claimed."
-    better = "better" if verdict.skill > 0 else "worse"
-    return f"{known}: the network is {better}."
+
+    def __init__(self, variance: float) -> None:
+        super().__init__()
+        self.variance = variance
+
+    def compute(self) -> Tensor:
+        """See torchmetrics.Metric."""
+        ratio: Tensor = super().compute() / self.variance
+        return ratio

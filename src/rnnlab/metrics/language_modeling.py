@@ -1,4 +1,6 @@
-"""How surprised a network was by the tokens that came."""
+"""Metrics of token probabilities."""
+
+import math
 
 import torch
 from torch import Tensor
@@ -8,9 +10,9 @@ from rnnlab.spec import PADDING_ID
 
 
 class Perplexity(Metric):  # type: ignore[misc]
-    """exp of the mean negative log-probability of a token; padding does not count.
+    """exp of the mean negative log probability of a token; padding does not count.
 
-    Summed in double precision: a split has millions of tokens.
+    Summed in double precision, because a split has millions of tokens.
     """
 
     higher_is_better = False
@@ -19,7 +21,7 @@ class Perplexity(Metric):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         zero = torch.zeros((), dtype=torch.float64)
-        self.add_state("surprise", zero.clone(), dist_reduce_fx="sum")
+        self.add_state("surprisal", zero.clone(), dist_reduce_fx="sum")
         self.add_state("count", zero.clone(), dist_reduce_fx="sum")
 
     def update(self, log_probabilities: Tensor, targets: Tensor) -> None:
@@ -30,10 +32,19 @@ class Perplexity(Metric):  # type: ignore[misc]
             targets: (B, U); 0 is padding.
         """
         valid = targets != PADDING_ID
-        self.surprise -= log_probabilities.double().masked_fill(~valid, 0).sum()
+        self.surprisal -= log_probabilities.double().masked_fill(~valid, 0).sum()
         self.count += valid.sum()
 
     def compute(self) -> Tensor:
         """See torchmetrics.Metric."""
-        perplexity: Tensor = (self.surprise / self.count).exp()
+        perplexity: Tensor = (self.surprisal / self.count).exp()
         return perplexity
+
+
+class BitsPerToken(Perplexity):
+    """Mean negative log2 probability of a token."""
+
+    def compute(self) -> Tensor:
+        """See torchmetrics.Metric."""
+        bits: Tensor = self.surprisal / self.count / math.log(2)
+        return bits

@@ -4,11 +4,34 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
-LEVEL = 0.05  # a p-value below is taken for a real difference
-EXACT = 16  # pairs up to which every sign is tried
-DRAWS = 2**EXACT
+SIGNIFICANCE_LEVEL = 0.05  # a p-value below is taken for a real difference
+NUM_RESAMPLES = 2**16  # choices of signs; with up to 16 pairs these are all
+
+
+class ComparisonTest(NamedTuple):
+    """Test of one forecast against another.
+
+    Attributes:
+        skill: 1 - MSE / MSE of the other: 0 is no better, 1 is perfect.
+        p: probability of such a difference if both were equally good; NaN where it is undefined.
+    """
+
+    skill: float
+    p: float
+
+    def describe(self, name: str) -> str:
+        """Return what may be claimed of the network compared with `name`.
+
+        >>> ComparisonTest(-0.004, 0.3).describe("persistence")
+        'Against persistence: skill -0.4%, p = 0.300 (Diebold-Mariano): nothing is claimed.'
+        """
+        p = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
+        result = f"Against {name}: skill {self.skill:+.1%}, {p} (Diebold-Mariano)"
+        if not self.p < SIGNIFICANCE_LEVEL:
+            return f"{result}: nothing is claimed."
+        return f"{result}: the network is {'better' if self.skill > 0 else 'worse'}."
 
 
 @dataclass(frozen=True)
@@ -90,31 +113,45 @@ def _rank(one: Repeated, sign: int) -> tuple[bool, float, int]:
 
 
 def sign_flip_p(differences: Sequence[float]) -> float:
-    """Two-sided p-value of the sign-flip permutation test of a mean of zero.
+    """Return the two-sided p-value of the sign-flip permutation test of a mean of zero.
 
-    If neither of two configurations is better, each difference could as well have had the other
-    sign. The p-value is the share of all choices of signs whose mean is at least as far from zero:
-    with n pairs at least 2 / 2^n. Beyond 16 pairs 2^16 random choices stand for all, the one that
-    was seen among them. (Fisher, The Design of Experiments, 1935, section 21.)
+    If neither of two configurations is better, each difference could as well have the other sign.
+    The p-value is the share of all choices of signs whose mean is at least as far from zero: at
+    least 2 / 2^n with n pairs. Beyond 16 pairs 2^16 random choices replace all of them. (Fisher,
+    The Design of Experiments, 1935, section 21.)
 
     >>> sign_flip_p([1.0, 2.0, 3.0])
     0.25
     """
     import numpy as np
+    from scipy.stats import permutation_test
 
-    sizes = np.abs(np.asarray(differences, dtype=np.float64))
-    if len(sizes) <= EXACT:
-        numbers = np.arange(2 ** len(sizes))
-        signs = 1.0 - 2.0 * (numbers[:, None] >> np.arange(len(sizes)) & 1)
-    else:
-        signs = np.random.default_rng(0).choice([-1.0, 1.0], (DRAWS, len(sizes)))
-        signs[0] = np.sign(differences)
-    seen = abs(math.fsum(differences))
-    rounding = 1e-12 * float(sizes.sum())
-    return float(np.mean(np.abs(signs @ sizes) >= seen - rounding))
+    values = np.asarray(differences, dtype=np.float64)
+    if len(values) < 2:
+        return 1.0  # both signs are equally far from zero
+    scale = float(np.abs(values).sum()) or 1.0
+
+    def rounded_sum(signed: Any, axis: int) -> Any:
+        return np.round((signed / scale).sum(axis=axis), 12)  # equal sums must compare as equal
+
+    test = permutation_test(
+        (values,), rounded_sum, permutation_type="samples", n_resamples=NUM_RESAMPLES, rng=0
+    )
+    return float(test.pvalue)
 
 
-def seeds_needed(level: float = LEVEL) -> int:
+def sign_test(wins: int, losses: int) -> float:
+    """Return the two-sided p-value of the exact sign test; ties do not count.
+
+    >>> round(sign_test(30, 10), 4), sign_test(5, 5)
+    (0.0022, 1.0)
+    """
+    from scipy.stats import binomtest
+
+    return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
+
+
+def seeds_needed(level: float = SIGNIFICANCE_LEVEL) -> int:
     """The fewest pairs whose smallest possible p-value lies below a level.
 
     >>> seeds_needed(), 2 / 2**seeds_needed()
@@ -143,6 +180,6 @@ def _said(
             f"is {2 / 2**pairs:.3g}; at least {seeds_needed()} seeds are needed."
         )
     told = f"the mean difference over {seeds} is {gain:.2g}, p = {p_value:.2g} (sign-flip test)"
-    if p_value >= LEVEL or gain <= 0:
+    if p_value >= SIGNIFICANCE_LEVEL or gain <= 0:
         return f"{head}, but that may be chance: {told}."
     return f"{head}, and really beats it: {told}."

@@ -38,8 +38,8 @@ class Scores(nn.Module):
         """Add a batch and its raw predictions."""
         task = self._task[0]
         self.loss.update(task.loss(predictions, batch), task.num_targets(batch))
-        self.targets.update(batch.rows.numel())
-        self.metrics.update(task.metric_inputs(predictions, batch), batch.targets)
+        self.targets.update(task.num_targets(batch))
+        self.metrics.update(*task.metric_inputs(predictions, batch))
 
     def compute(self) -> dict[str, Tensor]:
         """All scores as `split/name`; begins anew."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.plots.figures import BLUE, GREY, ORANGE, RED, figure, save
+from rnnlab.plots.figures import BLUE, GREY, ORANGE, RED, create_figure, save_figure
 
 COLOURS = {"train": BLUE, "val": ORANGE, "test": GREY}
 MANY_CLASSES = 30  # more are drawn without the rest
@@ -47,13 +47,13 @@ class Series(NamedTuple):
 
 def lengths(splits: Mapping[str, Steps], path: Path) -> Path:
     """How long the sequences of each split are, and how much of a batch is no padding."""
-    made, axes = figure(1, len(splits) + 1, 4 * (len(splits) + 1), 3.6)
+    made, axes = create_figure(1, len(splits) + 1, 4 * (len(splits) + 1), 3.6)
     for axis, (split, steps) in zip(axes.flat, splits.items(), strict=False):
         _histogram(axis, steps)
         axis.set(xlabel="steps", title=f"{split}: {len(steps.lengths):,} sequences")
     axes[0, 0].set_ylabel("sequences")
     _efficiencies(axes[0, -1], splits)
-    return save(made, path)
+    return save_figure(made, path)
 
 
 def _histogram(axis: Any, steps: Steps) -> None:
@@ -96,7 +96,7 @@ def class_balance(splits: Mapping[str, NDArray[Any]], names: Sequence[str], path
     shown = np.arange(len(names))
     if len(names) > MANY_CLASSES:
         shown = np.argsort(-first, kind="stable")[:MANY_CLASSES]
-    made, axes = figure(1, 1, 3 + 0.5 * max(len(shown), 4), 4)
+    made, axes = create_figure(1, 1, 3 + 0.5 * max(len(shown), 4), 4)
     axis, width = axes[0, 0], 0.8 / len(splits)
     for i, (split, counts) in enumerate(splits.items()):
         shares = counts[shown] / max(counts.sum(), 1)
@@ -111,7 +111,7 @@ def class_balance(splits: Mapping[str, NDArray[Any]], names: Sequence[str], path
     axis.set(ylabel="share of the targets", title=f"classes{rest}")
     axis.margins(y=0.25)
     axis.legend(frameon=False, ncols=len(splits), loc="upper center", fontsize=8)
-    return save(made, path)
+    return save_figure(made, path)
 
 
 def token_frequency(
@@ -126,7 +126,7 @@ def token_frequency(
         special: tokens at the beginning that no text is made of.
         path: of the PNG.
     """
-    made, axes = figure(1, 2, 12, 4.2)
+    made, axes = create_figure(1, 2, 12, 4.2)
     curve, rates = axes[0]
     for split, counts in splits.items():
         ranked = np.sort(counts[special:])[::-1]
@@ -142,7 +142,7 @@ def token_frequency(
     rates.set(title="out of vocabulary: read as <unk>", ylabel="share of the tokens")
     rates.margins(y=0.15)
     rates.set_ylim(bottom=0)
-    return save(made, path)
+    return save_figure(made, path)
 
 
 def _name_some(axis: Any, counts: NDArray[Any], names: Sequence[str]) -> None:
@@ -171,7 +171,7 @@ def series(examples: Sequence[Series], names: Sequence[str], path: Path) -> Path
     """
     columns = 3
     rows = -(-len(examples) // columns)
-    made, axes = figure(rows, columns, 12, 2.5 * rows)
+    made, axes = create_figure(rows, columns, 12, 2.5 * rows)
     colours = [BLUE, GREY, RED, "black"]
     for axis, example in zip(axes.flat, examples, strict=False):
         past = np.arange(-len(example.history), 0)
@@ -186,7 +186,7 @@ def series(examples: Sequence[Series], names: Sequence[str], path: Path) -> Path
     axes[0, 0].legend(fontsize=7, loc="upper left", framealpha=0.9)
     for axis in axes[-1]:
         axis.set_xlabel("step from the first target")
-    return save(made, path)
+    return save_figure(made, path)
 
 
 def value_ranges(splits: Mapping[str, Any], names: Sequence[str], path: Path) -> Path:
@@ -199,7 +199,7 @@ def value_ranges(splits: Mapping[str, Any], names: Sequence[str], path: Path) ->
     """
     columns = min(len(names), 4)
     rows = -(-len(names) // columns)
-    made, axes = figure(rows, columns, max(3 * columns, 5), 2.6 * rows)
+    made, axes = create_figure(rows, columns, max(3 * columns, 5), 2.6 * rows)
     for i, (axis, name) in enumerate(zip(axes.flat, names, strict=False)):
         for x, (split, moments) in enumerate(splits.items()):
             colour = COLOURS.get(split, GREY)
@@ -211,4 +211,4 @@ def value_ranges(splits: Mapping[str, Any], names: Sequence[str], path: Path) ->
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
     made.suptitle("mean and standard deviation; behind them the whole range", fontsize=10)
-    return save(made, path)
+    return save_figure(made, path)

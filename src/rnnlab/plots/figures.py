@@ -1,4 +1,4 @@
-"""Figures that need no screen, and files that are whole or not there."""
+"""House style of all figures: colours, an empty figure without a screen, and saving."""
 
 import uuid
 import warnings
@@ -8,24 +8,31 @@ from typing import Any
 BLUE, ORANGE, GREY, RED = "#2f6db5", "#e08a1e", "#8a8f98", "#c0392b"
 
 
-def figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
-    """A figure that needs no screen and no global state."""
+def create_figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
+    """Return a figure and its axes (rows, columns); needs no screen and no global state.
+
+    Args:
+        rows: of axes.
+        columns: of axes.
+        width: in inches.
+        height: in inches.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    made = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(made)
-    axes = made.subplots(rows, columns, squeeze=False)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.spines[["top", "right"]].set_visible(False)
-    return made, axes
+    return figure, axes
 
 
-def save(made: Any, path: Path) -> Path:
-    """Write a PNG in one step. A character that the font has not is drawn as a box."""
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+def save_figure(figure: Any, path: Path) -> Path:
+    """Write a PNG atomically and return its path. Characters missing from the font become boxes."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        made.savefig(unfinished, dpi=120, format="png")
-    unfinished.replace(path)
+        figure.savefig(temporary, dpi=120, format="png")
+    temporary.replace(path)
     return path

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.plots.figures import BLUE, GREY, ORANGE, RED, figure
-from rnnlab.plots.figures import save as _save
+from rnnlab.plots import figures
+from rnnlab.plots.figures import BLUE, GREY, ORANGE, RED
 
 ROWS = 64  # features of a heat map
 FULL = 4.0  # times an even share of the attention is the darkest shade
@@ -41,14 +41,14 @@ def states(
     chosen = in_order(next(iter(maps.values())))
     count = len(maps) + bool(series)
     width = min(max(7.0, 2.5 + 0.2 * steps), 14.0)
-    made, axes = figure(count, 1, width, 2.1 * count + 0.8)
+    made, axes = figures.create_figure(count, 1, width, 2.1 * count + 0.8)
     panels = list(axes[:, 0])
     if series:
         _draw_series(panels.pop(0), series)
     for axis, (name, rows) in zip(panels, maps.items(), strict=True):
         _heat_map(made, axis, name, rows[:, chosen].T)
     _name_steps(axes[-1, 0], tokens, maps)
-    return _save(made, path)
+    return figures.save_figure(made, path)
 
 
 def in_order(rows: NDArray[Any]) -> NDArray[Any]:
@@ -112,7 +112,7 @@ def _words(rows: Sequence[tuple[str, Sequence[str], NDArray[Any]]], path: Path) 
     """As running text, where texts can be compared: a pale word has an even share, 1 / steps."""
     texts = [(caption, in_lines(words), weights) for caption, words, weights in rows]
     height = sum(len(lines) + 2 for _, lines, _ in texts)
-    made, axes = figure(1, 1, 11, 0.2 * height + 0.5)
+    made, axes = figures.create_figure(1, 1, 11, 0.2 * height + 0.5)
     axis, y = axes[0, 0], 0
     style: dict[str, Any] = {"va": "center", "fontsize": 9, "parse_math": False}
     for caption, lines, weights in texts:
@@ -129,7 +129,7 @@ def _words(rows: Sequence[tuple[str, Sequence[str], NDArray[Any]]], path: Path) 
     axis.set(xlim=(-1, LINE + 1), ylim=(y, -0.2))
     axis.set_title(f"where the network looked: pale, an even share; dark, {FULL:g} times as much")
     axis.set_axis_off()
-    return _save(made, path)
+    return figures.save_figure(made, path)
 
 
 def in_shares(weights: NDArray[Any]) -> NDArray[Any]:
@@ -166,14 +166,14 @@ def _strips(rows: Sequence[tuple[str, Sequence[str], NDArray[Any]]], path: Path)
     cells = np.full((len(rows), longest), np.nan)
     for i, (*_, weights) in enumerate(rows):
         cells[i, longest - len(weights) :] = in_shares(weights)
-    made, axes = figure(1, 1, 11, 0.28 * len(rows) + 1.6)
+    made, axes = figures.create_figure(1, 1, 11, 0.28 * len(rows) + 1.6)
     axis = axes[0, 0]
     extent = (-longest + 0.5, 0.5, len(rows) - 0.5, -0.5)
     image = axis.imshow(cells, aspect="auto", cmap="Blues", vmin=0, vmax=FULL, extent=extent)
     made.colorbar(image, ax=axis, label="weight, in even shares", pad=0.01)
     axis.set_yticks(range(len(rows)), [caption for caption, *_ in rows], fontsize=8)
     axis.set(xlabel="step, counted from the last one", title="where the network looked")
-    return _save(made, path)
+    return figures.save_figure(made, path)
 
 
 def gradient_profile(profile: Mapping[str, Sequence[float]], path: Path) -> Path:
@@ -183,7 +183,7 @@ def gradient_profile(profile: Mapping[str, Sequence[float]], path: Path) -> Path
         profile: what the gradient is of -> its norm 0, 1, 2 .. steps before the last one.
         path: of the PNG.
     """
-    made, axes = figure(1, 1, 7, 4)
+    made, axes = figures.create_figure(1, 1, 7, 4)
     axis = axes[0, 0]
     styles = {"last output": (BLUE, "|d last output / d x|"), "loss": (ORANGE, "|d loss / d x|")}
     for name, norms in profile.items():
@@ -193,4 +193,4 @@ def gradient_profile(profile: Mapping[str, Sequence[float]], path: Path) -> Path
     axis.set_yscale("log")
     axis.set(xlabel="step, counted from the last one", title="how far gradients reach back")
     axis.legend(frameon=False)
-    return _save(made, path)
+    return figures.save_figure(made, path)

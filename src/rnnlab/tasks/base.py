@@ -1,12 +1,9 @@
-"""What a task is: the part of a network that knows what is learned, but not how it is read.
+"""Base of the tasks: the part of a network that defines what is learned, but not the layers.
 
 B batch, T time, D features that enter the architecture, H features that leave it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
@@ -16,12 +13,12 @@ from rnnlab.spec import Batch, DataSpec
 
 
 class Encoded(NamedTuple):
-    """What an architecture made of a batch.
+    """Result of an architecture for a batch.
 
     Attributes:
         outputs: (B, T, H).
         lengths: valid steps of each sequence, (B,).
-        state: after step T, None where the architecture has none.
+        state: after step T; None where the architecture has none.
     """
 
     outputs: Tensor
@@ -29,61 +26,29 @@ class Encoded(NamedTuple):
     state: RecurrentState | None = None
 
 
-class TestPredictions(NamedTuple):
-    """Everything that was predicted on one split, in the order of the split.
-
-    Attributes:
-        predictions: what `Task.answer` said, (N, ...); sequences are padded with zeros.
-        targets: (N, ...).
-        example: gives what stands behind the i-th target, to be shown beside its prediction.
-        evaluation_context: more values of the split that the data set provides, by name; each
-            task documents which ones it uses.
-    """
-
-    predictions: Tensor
-    targets: Tensor
-    example: Callable[[int], Mapping[str, Any]]
-    evaluation_context: Mapping[str, Any] = {}
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """What only the whole split tells.
-
-    Attributes:
-        scores: more metrics of the network, by name.
-        baselines: more metrics of what the network is held against: baseline -> metric -> value.
-        sentences: what follows from the numbers, in words.
-        details: plain values for report.json, such as a metric of each step of a horizon.
-    """
-
-    scores: Mapping[str, float] = field(default_factory=dict)
-    baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    sentences: Sequence[str] = ()
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-
 class Task(nn.Module):
-    """Embedding, head, loss and metrics of one kind of problem. Knows no architecture, no data set.
+    """Embedding, head, loss, metrics and decoding of one kind of problem.
 
-    Built in two steps, since its two ends hang on different sizes: the constructor makes what
-    stands before the architecture, `build` what stands behind it.
+    Knows neither the architecture nor the data set, draws nothing and stores no results. Built in
+    two steps, because its two ends depend on different sizes: the constructor builds the embedding,
+    `build` builds the head.
+
+    Contract, which tests/tasks/test_contracts.py checks for every conf/task/*.yaml: padding changes
+    neither `loss` nor `num_targets` nor the metrics, and `loss` is a mean over `num_targets`.
 
     Attributes:
-        name: the word after `task=`.
-        metric_names: what is logged of validation and test, each as `split/name`.
-        test_names: what `judge` adds for the test split.
-        causal: an output may not depend on later inputs.
-        stateful: sequences go on from batch to batch; every process evaluates all of them.
-        spec: the sizes that it was built for.
-        input_size: D, the features of a step that enters the architecture.
-        progress: how far the training is, 0 before the first step and near 1 at the last, for what
-            changes on the way; the model keeps it up to date.
+        name: of the YAML file in conf/task.
+        metric_names: metrics of validation and test, each logged as `split/name`.
+        causal: an output must not depend on later inputs.
+        stateful: sequences continue from batch to batch; every process evaluates all of them.
+        spec: sizes of the data.
+        input_size: D, the features of a step that enter the architecture.
+        progress: progress of the training, from 0 before the first step to nearly 1 at the last;
+            the model updates it.
     """
 
     name: ClassVar[str]
     metric_names: ClassVar[tuple[str, ...]]
-    test_names: ClassVar[tuple[str, ...]] = ()
     causal: ClassVar[bool] = False
     stateful: ClassVar[bool] = False
     spec: DataSpec
@@ -93,79 +58,61 @@ class Task(nn.Module):
     def build(
         self, output_size: int, bidirectional: bool, layer: LayerFactory | None = None
     ) -> None:
-        """Make the head, once the architecture is known.
+        """Build the head, once the architecture is known.
 
         Args:
             output_size: H.
             bidirectional: the second half of the outputs was read backwards.
-            layer: makes one recurrent layer of the architecture's own kind from its input size and
-                hidden size, for tasks that generate; None where it has no such layer.
+            layer: builds one recurrent layer of the architecture's own kind from its input size and
+                hidden size, for tasks with a decoder; None where the architecture has none.
         """
         raise NotImplementedError
 
     def embed(self, inputs: Tensor) -> Tensor:
-        """The inputs of a batch to what the architecture reads, (B, T, D)."""
+        """Convert the inputs of a batch to features of steps, (B, T, D)."""
         raise NotImplementedError
 
     def head(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """Outputs of the architecture (B, T, H) to raw predictions."""
+        """Convert outputs of the architecture (B, T, H) to raw predictions."""
         raise NotImplementedError
 
     def predict(self, encoded: Encoded, batch: Batch) -> Tensor:
-        """Raw predictions of a batch; in training the targets may be looked at."""
+        """Return raw predictions of a batch; in training they may depend on the targets."""
         return self.head(encoded.outputs, encoded.lengths)
 
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Raw predictions to one number, the mean over what `weight` counts."""
+        """Return the mean loss of raw predictions over the `num_targets` targets of a batch."""
         raise NotImplementedError
 
     def num_targets(self, batch: Batch) -> Tensor | int:
-        """How many targets the loss of a batch is the mean of."""
-        return len(batch.targets)
+        """Return how many targets a batch has; override it where targets are padded."""
+        return batch.targets.numel()
 
-    def metric_inputs(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Raw predictions to what the metrics take: probabilities, values in the targets' units."""
+    def metric_inputs(self, predictions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return what the metrics compare, without padding.
+
+        Returns:
+            Raw predictions as probabilities or as values in the units of the targets, and the
+            targets.
+        """
         raise NotImplementedError
 
     def decode(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
-        """What a person is given: the same, or a sentence that was generated without the targets.
+        """Return the answer for each of `batch.rows`, found without the targets.
 
-        One entry for each of `batch.rows`.
+        By default the predictions of `metric_inputs`; a task may also generate a sentence.
         """
-        return self.metric_inputs(predictions, batch)
+        return self.metric_inputs(predictions, batch)[0]
 
     def attention(self, encoded: Encoded) -> Tensor | None:
-        """How much of each step is seen, (B, T); None for a task that weighs no steps."""
+        """Return the weight of each step, (B, T); None for a task without attention."""
         return None
 
     def captions(self, predictions: Tensor, batch: Batch) -> list[str]:
-        """A line for each sequence, to stand above a picture of it."""
+        """Return a title for each sequence of a figure."""
         first = batch.rows.reshape(len(batch.inputs), -1)[:, 0]
         return [f"test item {int(row)}" for row in first]
 
     def metrics(self) -> MetricCollection:
-        """New metrics, named by `metric_names` without the loss; means over targets."""
-        raise NotImplementedError
-
-    def analyze(self, test_predictions: TestPredictions) -> Analysis:
-        """What the whole test split alone tells, such as BLEU, or which of two is better."""
-        return Analysis()
-
-    def sample(
-        self, network: nn.Module, folder: Path, test_predictions: TestPredictions
-    ) -> list[Path]:
-        """Leave what the network does when it is asked once more, such as texts that it writes.
-
-        Called after the test, with the weights that were tested; it must leave the network and all
-        random states as they are.
-
-        Args:
-            network: the architecture around this task.
-            folder: of the run.
-            test_predictions: see `write`.
-        """
-        return []
-
-    def save_figures(self, folder: Path, test_predictions: TestPredictions) -> list[Path]:
-        """Leave the pictures and files that show what was learned in a run's folder."""
+        """Return new metrics, named by `metric_names` without the loss; means over targets."""
         raise NotImplementedError

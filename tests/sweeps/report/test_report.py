@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from rnnlab.metrics.significance import Repeated, compare_repeats, seeds_needed, sign_flip_p
-from rnnlab.plots.figures import save
+from rnnlab.plots.figures import save_figure
 from rnnlab.sweeps.report.importance import setting_importance
 from rnnlab.sweeps.report.page import Page, Section, write_search_page
 from rnnlab.sweeps.report.plots.parallel import score_colours
@@ -347,11 +347,11 @@ def test_two_processes_may_draw_the_same_picture(tmp_path: Path) -> None:
         def savefig(self, path: Path, **_: object) -> None:
             path.write_text("whole")
             if self.other:
-                save(self.other, tmp_path / "history.png")
+                save_figure(self.other, tmp_path / "history.png")
 
     first = Made()
     first.other = Made()
-    save(first, tmp_path / "history.png")
+    save_figure(first, tmp_path / "history.png")
     assert [file.name for file in tmp_path.iterdir()] == ["history.png"]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.sources.cache import cached
-from rnnlab.metrics.forecasting import in_pieces
+from rnnlab.metrics.forecasting import iterate_blocks
 from rnnlab.spec import Array, Ints
 
 Forecast = Callable[[Ints], Array]  # rows of targets (B,) -> (B, H, V)
@@ -99,7 +99,7 @@ class Ridge:
         variables, width = train.values.shape[1], self.seq_len + 1
         squares = np.zeros((variables, width, width))
         products = np.zeros((variables, width, train.horizon))
-        for rows in in_pieces(sample, variables * max(width, train.horizon)):
+        for rows in iterate_blocks(sample, variables * max(width, train.horizon)):
             inputs, last = self._inputs(train, rows)  # (V, B, seq_len + 1), (V, B, 1)
             targets = train.targets(rows).transpose(2, 0, 1) - last  # (V, B, H)
             squares += inputs.transpose(0, 2, 1) @ inputs

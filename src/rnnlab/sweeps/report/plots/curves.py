@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnlab.plots.figures import BLUE, GREY, ORANGE, RED, figure, save
+from rnnlab.plots.figures import BLUE, GREY, ORANGE, RED, create_figure, save_figure
 from rnnlab.sweeps.report.plots.axes import (
     LEGEND_ABOVE,
     line_opacity,
@@ -26,7 +26,7 @@ BEST_STYLE = {"color": ORANGE, "linewidth": 2.6, "marker": "o", "markersize": 3,
 
 def plot_curves(search: SearchRecord, path: Path) -> Path:
     """Plot the monitored metric of every trial over epochs; a cross ends a pruned trial."""
-    canvas, axes = figure(1, 1, 9, 4.6)
+    canvas, axes = create_figure(1, 1, 9, 4.6)
     axis = axes[0, 0]
     opacity = line_opacity(len(search.trials))
     for state, style in CURVE_STYLES.items():
@@ -38,7 +38,7 @@ def plot_curves(search: SearchRecord, path: Path) -> Path:
     axis.set(xlabel="epochs", ylabel=search.monitor)
     use_integer_ticks(axis.xaxis)
     axis.legend(**LEGEND_ABOVE)
-    return save(canvas, path)
+    return save_figure(canvas, path)
 
 
 def _plot_curve(axis: Any, trial: TrialRecord, style: Mapping[str, Any], name: str | None) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rnnlab.plots.figures import BLUE, GREY, ORANGE, figure, save
+from rnnlab.plots.figures import BLUE, GREY, ORANGE, create_figure, save_figure
 from rnnlab.sweeps.report.plots.axes import (
     INFEASIBLE_MARK,
     LEGEND_ABOVE,
@@ -27,7 +27,7 @@ def plot_history(search: SearchRecord, path: Path) -> Path:
     Trials without a score are marked at the lower edge.
     """
     count = len(search.objectives)
-    canvas, axes = figure(count, 1, 9, 1 + 3.4 * count)
+    canvas, axes = create_figure(count, 1, 9, 1 + 3.4 * count)
     for i, axis in enumerate(axes.flat):
         _plot_objective(axis, search, i)
     axes[-1, 0].set_xlabel("trial")
@@ -35,7 +35,7 @@ def plot_history(search: SearchRecord, path: Path) -> Path:
     use_integer_ticks(axes[-1, 0].xaxis)
     for axis in axes[:-1, 0]:
         axis.sharex(axes[-1, 0])
-    return save(canvas, path)
+    return save_figure(canvas, path)
 
 
 def _plot_objective(axis: Any, search: SearchRecord, objective: int) -> None:

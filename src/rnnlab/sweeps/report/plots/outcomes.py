@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.metrics.significance import Comparison
-from rnnlab.plots.figures import BLUE, ORANGE, RED, figure, save
+from rnnlab.plots.figures import BLUE, ORANGE, RED, create_figure, save_figure
 from rnnlab.sweeps.report.plots.axes import LEGEND_ABOVE, use_integer_ticks
 from rnnlab.sweeps.report.records import END_STATES, SearchRecord
 
@@ -17,7 +17,7 @@ def plot_importance(shares: Mapping[str, float], path: Path) -> Path:
         shares: setting -> share; they sum to 1.
         path: of the PNG.
     """
-    canvas, axes = figure(1, 1, 8, 1.2 + 0.36 * len(shares))
+    canvas, axes = create_figure(1, 1, 8, 1.2 + 0.36 * len(shares))
     axis = axes[0, 0]
     items = sorted(shares.items(), key=lambda item: item[1])
     bars = axis.barh([name for name, _ in items], [share for _, share in items], color=BLUE)
@@ -25,7 +25,7 @@ def plot_importance(shares: Mapping[str, float], path: Path) -> Path:
     axis.margins(x=0.1)
     axis.set_xlabel("share of the importance")
     axis.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-    return save(canvas, path)
+    return save_figure(canvas, path)
 
 
 def _format_share(share: float) -> str:
@@ -35,21 +35,21 @@ def _format_share(share: float) -> str:
 def plot_failures(search: SearchRecord, path: Path) -> Path:
     """Plot the number of trials with each class of failure; a sentence if there are none."""
     counts = search.count_failures()
-    canvas, axes = figure(1, 1, 8, 1.2 + 0.4 * max(len(counts), 1))
+    canvas, axes = create_figure(1, 1, 8, 1.2 + 0.4 * max(len(counts), 1))
     axis = axes[0, 0]
     trials = len(search.select(*END_STATES))
     if not counts:
         axis.set_axis_off()
         sentence = f"Nothing went wrong in {trials} trial{'s' * (trials != 1)}."
         axis.text(0.5, 0.5, sentence, ha="center", va="center", fontsize=12)
-        return save(canvas, path)
+        return save_figure(canvas, path)
     names = list(reversed(counts))
     bars = axis.barh(names, [counts[name] for name in names], color=RED)
     axis.bar_label(bars, padding=3)
     axis.set_xlabel(f"of {trials} trials that ended")
     axis.margins(x=0.1)
     use_integer_ticks(axis.xaxis)
-    return save(canvas, path)
+    return save_figure(canvas, path)
 
 
 def plot_repeats(comparison: Comparison, metric: str, path: Path) -> Path:
@@ -61,7 +61,7 @@ def plot_repeats(comparison: Comparison, metric: str, path: Path) -> Path:
         path: of the PNG.
     """
     configurations = [one for one in comparison.configurations if one.scores]
-    canvas, axes = figure(1, 1, 8, 1.4 + 0.6 * len(configurations))
+    canvas, axes = create_figure(1, 1, 8, 1.4 + 0.6 * len(configurations))
     axis = axes[0, 0]
     style: dict[str, Any] = {"fmt": "d", "color": ORANGE, "capsize": 5, "markersize": 8}
     for y, one in enumerate(configurations):
@@ -75,7 +75,7 @@ def plot_repeats(comparison: Comparison, metric: str, path: Path) -> Path:
     axis.set_xlabel(metric)
     axis.grid(axis="x", alpha=0.3)
     axis.legend(**LEGEND_ABOVE)
-    return save(canvas, path)
+    return save_figure(canvas, path)
 
 
 def _count_seeds(count: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnlab.plots.figures import GREY, figure, save
+from rnnlab.plots.figures import GREY, create_figure, save_figure
 from rnnlab.sweeps.report.plots.axes import (
     COLOUR_MAP,
     MAX_DIMENSIONS,
@@ -28,14 +28,14 @@ def plot_parallel(search: SearchRecord, path: Path) -> Path:
     trials = [trial for trial in search.trials if trial.params]
     order = sorted(search.dimensions, key=lambda d: any(d.name not in t.params for t in trials))
     dimensions = order[:MAX_DIMENSIONS]
-    canvas, axes = figure(1, 1, min(2.2 + 1.7 * len(dimensions), 15), 4.6)
+    canvas, axes = create_figure(1, 1, min(2.2 + 1.7 * len(dimensions), 15), 4.6)
     axis = axes[0, 0]
     _draw_axes(axis, dimensions)
     colours = score_colours(search)
     _plot_trials(axis, search, dimensions, colours)
     if search.complete:
         _add_colour_bar(canvas, axis, search, colours)
-    return save(canvas, path)
+    return save_figure(canvas, path)
 
 
 def _plot_trials(

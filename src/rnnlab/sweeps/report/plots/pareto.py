@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from rnnlab.plots.figures import GREY, ORANGE, figure, save
+from rnnlab.plots.figures import GREY, ORANGE, create_figure, save_figure
 from rnnlab.sweeps.report.plots.axes import (
     LEGEND_ABOVE,
     is_wide,
@@ -16,7 +16,7 @@ from rnnlab.sweeps.report.records import SearchRecord
 
 def plot_pareto(search: SearchRecord, path: Path) -> Path:
     """Plot two objectives against each other, and join the trials of the Pareto front."""
-    canvas, axes = figure(1, 1, 7, 5)
+    canvas, axes = create_figure(1, 1, 7, 5)
     axis = axes[0, 0]
     others = [t.values for t in search.complete if t.number not in search.best]
     axis.scatter(*split_coordinates(others), color=GREY, s=26, linewidths=0, label="complete")
@@ -29,7 +29,7 @@ def plot_pareto(search: SearchRecord, path: Path) -> Path:
             axis.set(**{f"{name}scale": "log"})
             use_plain_ticks(scale_axis, min(values), max(values))
     axis.legend(**LEGEND_ABOVE)
-    return save(canvas, path)
+    return save_figure(canvas, path)
 
 
 def _plot_front(axis: Any, search: SearchRecord) -> None:

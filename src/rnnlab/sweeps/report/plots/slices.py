@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rnnlab.plots.figures import RED, figure, save
+from rnnlab.plots.figures import RED, create_figure, save_figure
 from rnnlab.sweeps.report.plots.axes import (
     COLOUR_MAP,
     INFEASIBLE_MARK,
@@ -33,7 +33,7 @@ def plot_slices(search: SearchRecord, path: Path) -> Path:
     dimensions = order_dimensions(search.dimensions)[:MAX_DIMENSIONS]
     columns = min(PANELS_PER_ROW, len(dimensions))
     rows = -(-len(dimensions) // columns)
-    canvas, axes = figure(rows, columns, 1.2 + 2.9 * columns, 0.5 + 2.9 * rows)
+    canvas, axes = create_figure(rows, columns, 1.2 + 2.9 * columns, 0.5 + 2.9 * rows)
     points = None
     for axis, dimension in zip(axes.flat, dimensions, strict=False):
         points = _plot_slice(axis, search, dimension)
@@ -45,7 +45,7 @@ def plot_slices(search: SearchRecord, path: Path) -> Path:
         bar = canvas.colorbar(points, ax=axes, label="trial", pad=0.01)
         use_integer_ticks(bar.ax.yaxis)
         bar.outline.set_visible(False)
-    return save(canvas, path)
+    return save_figure(canvas, path)
 
 
 def order_dimensions(dimensions: Iterable[DimensionRecord]) -> list[DimensionRecord]:

@@ -1,0 +1,92 @@
+"""Analysis of classification: comparison with baselines, confusion matrix, confident errors."""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+from rnnlab.analysis.base import Analysis, AnalysisResult, TestPredictions
+from rnnlab.metrics.classification import class_scores
+from rnnlab.metrics.significance import sign_test
+from rnnlab.models import RecurrentModel
+from rnnlab.plots.classification import draw_confusion_matrix
+
+SIGNIFICANCE_LEVEL = 0.05
+
+
+class ClassificationAnalysis(Analysis):
+    """Sign tests against the baselines, the confusion matrix, and the most confident errors.
+
+    Reads from the evaluation context:
+        baselines: name of a baseline -> its probabilities (N, classes) of the same targets.
+    """
+
+    def analyze(self, model: RecurrentModel, test: TestPredictions) -> AnalysisResult:
+        """See Analysis."""
+        spec = model.task.spec
+        names = spec.label_names
+        baselines = test.evaluation_context.get("baselines", {})
+        statements = [
+            compare_classifiers(
+                name, test.predictions, torch.as_tensor(other), test.targets, spec.positive_class
+            )
+            for name, other in baselines.items()
+        ]
+        counts = multiclass_confusion_matrix(test.predictions, test.targets, len(names))
+        return AnalysisResult(
+            statements=statements,
+            figures={
+                "confusion_matrix.png": partial(draw_confusion_matrix, counts.numpy(), names),
+            },
+            texts={"most_confidently_wrong.md": partial(list_confident_errors, test, names)},
+        )
+
+
+def compare_classifiers(
+    baseline: str, ours: Tensor, theirs: Tensor, targets: Tensor, positive: int | None = None
+) -> str:
+    """Return a sentence on whether the network is significantly better than a baseline.
+
+    Args:
+        baseline: its name.
+        ours: probabilities of the network, (N, classes).
+        theirs: probabilities of the baseline, (N, classes).
+        targets: (N,).
+        positive: see rnnlab.metrics.classification.class_metrics.
+    """
+    scores = [class_scores(probabilities, targets, positive) for probabilities in (ours, theirs)]
+    figures = ", ".join(
+        f"{name} {scores[0][name]:.4f} against {scores[1][name]:.4f}" for name in ("accuracy", "f1")
+    )
+    correct = [probabilities.argmax(dim=1) == targets for probabilities in (ours, theirs)]
+    wins, losses = int((correct[0] & ~correct[1]).sum()), int((correct[1] & ~correct[0]).sum())
+    p = sign_test(wins, losses)
+    if wins > losses and p < SIGNIFICANCE_LEVEL:
+        claim = f"The network is better than the {baseline} model"
+    elif wins > losses:
+        claim = f"The network is not shown to be better than the {baseline} model"
+    else:
+        claim = f"The network is not better than the {baseline} model, which costs seconds"
+    return (
+        f"{claim}: {figures}; of the {wins + losses:,} targets that only one of the two predicts "
+        f"correctly, the network has {wins:,} (sign test, p = {p:.2g})."
+    )
+
+
+def list_confident_errors(test: TestPredictions, names: tuple[str, ...], count: int = 10) -> str:
+    """Return a Markdown page of the errors with the highest probability of the wrong class."""
+    confidence, predicted = test.predictions.max(dim=1)
+    errors = (predicted != test.targets).nonzero().squeeze(1)
+    worst = errors[confidence[errors].argsort(descending=True, stable=True)][:count].tolist()
+    lines = [
+        "# Most confidently wrong",
+        "",
+        f"{len(errors):,} of {len(predicted):,} test targets were predicted wrongly. "
+        f"The {len(worst)} with the highest probability of the wrong class:",
+    ]
+    for rank, i in enumerate(worst, start=1):
+        prediction, label = names[int(predicted[i])], names[int(test.targets[i])]
+        title = f"## {rank}. predicted {prediction} ({confidence[i]:.1%}), labelled {label}"
+        lines += ["", title, "", f"Test item {i}.", "", f"> {test.example(i).get('text', '')}"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,304 @@
+"""Analysis of forecasts: errors of each step, tests against baselines, calibration of quantiles.
+
+N targets, H steps of the horizon, V variables, Q quantiles.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlab.analysis.base import Analysis, AnalysisResult, TestPredictions
+from rnnlab.metrics.forecasting import (
+    FORECAST_METRICS,
+    calibrate,
+    compare_forecasts,
+    errors_by_step,
+    iterate_blocks,
+)
+from rnnlab.metrics.significance import ComparisonTest
+from rnnlab.models import RecurrentModel
+from rnnlab.plots import forecasting as plots
+from rnnlab.plots.forecasting import PredictionInterval
+from rnnlab.tasks import Forecasting
+
+NUM_EXAMPLES = 8  # forecasts in the figure
+MAX_RESIDUALS = 2_000_000  # errors whose distribution is drawn, evenly spaced
+MAX_POINTS = 20_000  # of the scatter plot
+
+Array = NDArray[Any]
+
+
+class ForecastingAnalysis(Analysis):
+    """Errors of each step of the horizon, tests against each baseline, and calibration.
+
+    Reads `naive_errors`, `origin`, `times`, `series`, `baselines` and `headline_baselines` from the
+    evaluation context; see SeriesDataModule.evaluation_context in rnnlab.data.forecasting. Without
+    them, as with generated series, the network is not compared.
+    """
+
+    score_names = ("smape", "mase")
+
+    def analyze(self, model: RecurrentModel, test: TestPredictions) -> AnalysisResult:
+        """See Analysis."""
+        task = cast(Forecasting, model.task)
+        point = test._replace(predictions=task.median(test.predictions))
+        table = ErrorTable.measure(point) if "baselines" in test.evaluation_context else None
+        parts = [draw_forecasts(task, test, table)]
+        parts += [compare_with_baselines(point, table)] if table else []
+        parts += [assess_calibration(task, test)] if task.quantiles else []
+        return AnalysisResult(
+            scores={name: value for part in parts for name, value in part.scores.items()},
+            baselines=parts[1].baselines if table else {},
+            statements=[sentence for part in parts for sentence in part.statements],
+            details={name: value for part in parts for name, value in part.details.items()},
+            figures={name: draw for part in parts for name, draw in part.figures.items()},
+            texts={name: make for part in parts for name, make in part.texts.items()},
+        )
+
+
+@dataclass(frozen=True)
+class ErrorTable:
+    """Errors of the network and of every baseline at the same targets.
+
+    Attributes:
+        by_step: name -> metric -> its value at each step of the horizon, (H,).
+        squared: name -> squared error of each target, (N,).
+        over_time: name -> mean squared error at each point in time, (n,), over all series.
+    """
+
+    by_step: Mapping[str, Mapping[str, Array]]
+    squared: Mapping[str, Array]
+    over_time: Mapping[str, Array]
+
+    @classmethod
+    def measure(cls, test: TestPredictions) -> "ErrorTable":
+        """Return the errors of the predictions, and of the baselines at the same targets."""
+        predicted = test.predictions.numpy()
+        forecasts = {
+            "network": lambda rows: predicted[rows],
+            **test.evaluation_context["baselines"],
+        }
+        by_step, squared = {}, {}
+        _, moment = np.unique(test.evaluation_context["times"], return_inverse=True)
+        for name, forecast in forecasts.items():
+            by_step[name], squared[name] = measure_forecast(forecast, test)
+        over_time = {
+            name: np.bincount(moment, errors) / np.bincount(moment)
+            for name, errors in squared.items()
+        }
+        return cls(by_step, squared, over_time)
+
+    @property
+    def baselines(self) -> list[str]:
+        """Names of the baselines."""
+        return [name for name in self.by_step if name != "network"]
+
+    @property
+    def best_baseline(self) -> str:
+        """The baseline with the lowest squared error."""
+        return min(self.baselines, key=self.mse)
+
+    def mse(self, name: str) -> float:
+        """Return the mean squared error of one forecast."""
+        return float(self.by_step[name]["mse"].mean())
+
+    def means(self, name: str) -> dict[str, float]:
+        """Return each metric of one forecast, the mean over the horizon."""
+        return {metric: float(steps.mean()) for metric, steps in self.by_step[name].items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return `by_step` as plain values, for report.json."""
+        return {
+            name: {key: [round(float(v), 6) for v in steps] for key, steps in metrics.items()}
+            for name, metrics in self.by_step.items()
+        }
+
+    def to_csv(self) -> str:
+        """Return `by_step` as a table in CSV, a row for each forecast and step."""
+        lines = [",".join(["forecast", "step", *FORECAST_METRICS])]
+        for name, metrics in self.by_step.items():
+            for step, values in enumerate(zip(*metrics.values(), strict=True), start=1):
+                lines.append(",".join([name, str(step), *(f"{value:.6g}" for value in values)]))
+        return "\n".join(lines) + "\n"
+
+
+def measure_forecast(
+    forecast: Callable[[Array], Array], test: TestPredictions
+) -> tuple[dict[str, Array], Array]:
+    """Return the errors at each step of the horizon (H,), and the squared error of targets (N,)."""
+    context, targets = test.evaluation_context, test.targets.numpy()
+    rows = np.arange(len(targets))
+    sums: dict[str, Array] = {}
+    squared = np.empty(len(targets))
+    for block in iterate_blocks(rows, targets[0].size):
+        predicted = forecast(block)
+        steps = errors_by_step(
+            predicted, targets[block], context["naive_errors"][block], context["origin"][block]
+        )
+        for name, values in steps.items():
+            sums[name] = sums.get(name, 0.0) + values * len(block)
+        squared[block] = np.square(predicted - targets[block], dtype=np.float64).mean(axis=(1, 2))
+    return {name: total / len(rows) for name, total in sums.items()}, squared
+
+
+def compare_with_baselines(test: TestPredictions, table: ErrorTable) -> AnalysisResult:
+    """Test the network against each baseline."""
+    horizon = test.targets.shape[1]
+    tests = {
+        name: compare_forecasts(table.over_time["network"], table.over_time[name], horizon)
+        for name in table.baselines
+    }
+    network, references = table.means("network"), test.evaluation_context["headline_baselines"]
+    return AnalysisResult(
+        scores={name: network[name] for name in ForecastingAnalysis.score_names},
+        baselines={name: table.means(name) for name in table.baselines},
+        statements=[
+            *(tests[name].describe(name) for name in references),
+            *compare_each_series(test, table),
+            *warn_of_best_baseline(table),
+        ],
+        details={
+            "against": {name: to_dict(result) for name, result in tests.items()},
+            "by_step": table.to_dict(),
+        },
+    )
+
+
+def to_dict(result: ComparisonTest) -> dict[str, float | None]:
+    """Return a test as plain values; an undefined p as None."""
+    return {"skill": result.skill, "p": result.p if result.p == result.p else None}
+
+
+def compare_each_series(test: TestPredictions, table: ErrorTable) -> Iterator[str]:
+    """Yield on how many of several series the network is better or worse, each tested alone."""
+    owners, references = (
+        test.evaluation_context["series"],
+        test.evaluation_context["headline_baselines"],
+    )
+    names = sorted(set(owners))
+    if len(names) < 2 or not references:
+        return
+    network, baseline = table.squared["network"], table.squared[references[0]]
+    tests = [
+        compare_forecasts(network[owners == name], baseline[owners == name], test.targets.shape[1])
+        for name in names
+    ]
+    better = sum(result.p < 0.05 and result.skill > 0 for result in tests)
+    worse = sum(result.p < 0.05 and result.skill < 0 for result in tests)
+    yield (
+        f"Each series alone against {references[0]}: better on {better} of {len(names)}, worse on "
+        f"{worse} (p < .05; by chance about {0.025 * len(names):.1f} of each)."
+    )
+
+
+def warn_of_best_baseline(table: ErrorTable) -> Iterator[str]:
+    """Yield a warning where a baseline has the lowest squared error."""
+    best = table.best_baseline
+    if table.mse(best) <= table.mse("network"):
+        yield f"The lowest squared error is that of a baseline: {best}."
+
+
+def assess_calibration(task: Forecasting, test: TestPredictions) -> AnalysisResult:
+    """Compare the quantiles with the targets."""
+    quantiles = task.quantiles
+    calibration = calibrate(test.predictions.numpy(), test.targets.numpy(), quantiles)
+    nominal = quantiles[-1] - quantiles[0]
+    shares = zip(quantiles, calibration.share_below, strict=True)
+    return AnalysisResult(
+        scores={
+            "pinball": calibration.pinball,
+            "coverage": calibration.coverage,
+            "width": calibration.width,
+        },
+        statements=[
+            f"The prediction interval from quantile {quantiles[0]:g} to {quantiles[-1]:g} should "
+            f"contain {nominal:.1%} of the targets and contains {calibration.coverage:.1%}; its "
+            f"mean width is {calibration.width:.4g}."
+        ],
+        details={
+            "quantiles": {
+                "nominal_coverage": nominal,
+                "share_below": {f"{q:g}": round(float(share), 6) for q, share in shares},
+            }
+        },
+    )
+
+
+def draw_forecasts(
+    task: Forecasting, test: TestPredictions, table: ErrorTable | None
+) -> AnalysisResult:
+    """Prepare the figures: example forecasts, a scatter plot, and the errors of each step."""
+    predicted, targets = task.median(test.predictions).numpy(), test.targets.numpy()
+    points = np.unique(np.linspace(0, predicted[..., 0].size - 1, num=MAX_POINTS, dtype=int))
+    scatter = targets[..., 0].ravel()[points], predicted[..., 0].ravel()[points]
+    figures: dict[str, Callable[[Path], Path]] = {
+        "forecasts.png": partial(draw_examples, task, test, table),
+        "forecast_errors.png": partial(plots.draw_forecast_scatter, *scatter),
+    }
+    if table is None:
+        return AnalysisResult(figures=figures)
+    some = slice(None, None, -(-targets.size // MAX_RESIDUALS))
+    residuals = predicted[some] - targets[some]
+    figures["errors_by_step.png"] = partial(plots.draw_errors_by_step, table.by_step, residuals)
+    return AnalysisResult(figures=figures, texts={"errors_by_step.csv": table.to_csv})
+
+
+def draw_examples(
+    task: Forecasting, test: TestPredictions, table: ErrorTable | None, path: Path
+) -> Path:
+    """Draw some forecasts with the targets, prediction intervals and the best baseline."""
+    targets, predicted = test.targets.numpy(), task.median(test.predictions).numpy()
+    rows = np.linspace(0, len(targets) - 1, num=min(NUM_EXAMPLES, len(targets)), dtype=int)
+    best = table.best_baseline if table else None
+    return plots.draw_forecast_examples(
+        [test.example(int(i)) for i in rows],
+        targets[rows],
+        predicted[rows],
+        prediction_intervals(task, test, rows),
+        (best, test.evaluation_context["baselines"][best](rows)) if best else None,
+        path,
+    )
+
+
+def prediction_intervals(
+    task: Forecasting, test: TestPredictions, rows: Array
+) -> list[PredictionInterval]:
+    """Return intervals of the first variable for some targets, the widest first.
+
+    Those of the quantiles; without quantiles two sigma of the noise where it is known, else the
+    middle 80% of the errors on the test split.
+    """
+    predicted = test.predictions.numpy()[rows, :, 0]  # (examples, H) or (examples, H, Q)
+    if task.quantiles:
+        return [
+            PredictionInterval(
+                f"{task.quantiles[high] - task.quantiles[low]:.0%} interval",
+                predicted[..., low],
+                predicted[..., high],
+            )
+            for low, high in interval_ends(task.quantiles)
+        ]
+    if task.spec.noise_variance:
+        margin = 2 * task.spec.noise_variance**0.5
+        interval = PredictionInterval(
+            "2 sigma of the noise", predicted - margin, predicted + margin
+        )
+        return [interval]
+    errors = test.predictions[..., 0].numpy() - test.targets[..., 0].numpy()
+    below, above = -np.quantile(errors, [0.9, 0.1], axis=0)
+    return [PredictionInterval("middle 80% of errors", predicted + below, predicted + above)]
+
+
+def interval_ends(quantiles: Sequence[float]) -> list[tuple[int, int]]:
+    """Return the positions of the quantiles that bound each interval, the widest first.
+
+    >>> interval_ends([0.05, 0.25, 0.5, 0.75, 0.95])
+    [(0, 4), (1, 3)]
+    """
+    median = quantiles.index(0.5)
+    return [(i, len(quantiles) - 1 - i) for i in range(min(median, len(quantiles) - 1 - median))]

@@ -1,0 +1,162 @@
+"""Figures of forecasts. Each function draws one file and returns its path.
+
+N targets, H steps of the horizon, V variables.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlab.plots import figures
+from rnnlab.plots.figures import BLUE, GREY, ORANGE
+
+LINE_STYLES = ("--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), (0, (5, 5)))
+FEW_STEPS = 13  # shorter horizons get markers
+
+Array = NDArray[Any]
+
+
+class PredictionInterval(NamedTuple):
+    """An interval that should contain the target.
+
+    Attributes:
+        name: of the legend.
+        low: lower ends, (examples, H).
+        high: upper ends, (examples, H).
+    """
+
+    name: str
+    low: Array
+    high: Array
+
+
+def draw_forecast_examples(
+    examples: Sequence[Mapping[str, Any]],
+    truths: Array,
+    predicted: Array,
+    intervals: Sequence[PredictionInterval],
+    baseline: tuple[str, Array] | None,
+    path: Path,
+) -> Path:
+    """Draw forecasts of the first variable with their inputs and targets.
+
+    Args:
+        examples: `history`, the input values, (L, V); and perhaps `title`.
+        truths: targets, (examples, H, V).
+        predicted: forecasts, (examples, H, V).
+        intervals: prediction intervals, the widest first.
+        baseline: name and forecasts (examples, H, V) of a baseline.
+        path: of the PNG.
+    """
+    rows = -(-len(examples) // 2)
+    figure, axes = figures.create_figure(rows, 2, 11, 2.4 * rows)
+    future = np.arange(truths.shape[1])
+    markers = {"marker": "o", "markersize": 4} if len(future) < FEW_STEPS else {}
+    for i, (axis, example) in enumerate(zip(axes.flat, examples, strict=False)):
+        history = example["history"][-max(24, 3 * len(future)) :]
+        past = np.arange(-len(history), 0)
+        axis.plot(past, history[:, 0], color=GREY, linewidth=1, label="input")
+        if baseline:
+            line = {**markers, "color": GREY, "linestyle": "--"}
+            axis.plot(future, baseline[1][i, :, 0], label=baseline[0], **line)
+        axis.plot(future, truths[i, :, 0], color=BLUE, label="truth", **markers)
+        axis.plot(future, predicted[i, :, 0], color=ORANGE, label="forecast", **markers)
+        _draw_intervals(axis, future, intervals, i)
+        axis.set_title(example.get("title", ""), fontsize="small")
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, frameon=False, loc="outside upper center", ncols=len(names))
+    for axis in axes[-1]:
+        axis.set_xlabel("step from the first forecast")
+    return figures.save_figure(figure, path)
+
+
+def _draw_intervals(
+    axis: Any, future: Array, intervals: Iterable[PredictionInterval], example: int
+) -> None:
+    """Shade the prediction intervals of one example, the inner ones darker."""
+    for depth, (name, low, high) in enumerate(intervals):
+        shade = {"color": ORANGE, "label": name, "alpha": 0.2 + 0.15 * depth}
+        if len(future) == 1:
+            axis.vlines(future, low[example], high[example], linewidth=10, **shade)
+        else:
+            axis.fill_between(future, low[example], high[example], linewidth=0, **shade)
+
+
+def draw_errors_by_step(
+    metrics: Mapping[str, Mapping[str, Array]], residuals: Array, path: Path
+) -> Path:
+    """Draw the squared error of each forecast by step, and the distribution of the residuals.
+
+    Args:
+        metrics: name of a forecast -> metric -> value at each step, (H,); with `network`.
+        residuals: forecast - truth of the network, (N, H, V).
+        path: of the PNG.
+    """
+    figure, axes = figures.create_figure(1, 2, 11, 4)
+    squared = {name: values["mse"] for name, values in metrics.items()}
+    if residuals.shape[1] == 1:
+        _draw_error_bars(axes[0, 0], squared)
+    else:
+        _draw_error_lines(axes[0, 0], squared)
+    _draw_residuals(axes[0, 1], residuals)
+    return figures.save_figure(figure, path)
+
+
+def _draw_error_bars(axis: Any, squared: Mapping[str, Array]) -> None:
+    """Draw a bar for each forecast, for a horizon of one step."""
+    colours = [ORANGE if name == "network" else GREY for name in squared]
+    axis.barh(list(squared), [float(values[0]) for values in squared.values()], color=colours)
+    axis.invert_yaxis()
+    axis.set(xlabel="mean squared error", title="error")
+
+
+def _draw_error_lines(axis: Any, squared: Mapping[str, Array]) -> None:
+    """Draw a line over the steps of the horizon for each forecast."""
+    styles = cycle(LINE_STYLES)
+    for name, values in squared.items():
+        ours = name == "network"
+        line = {"color": ORANGE, "linewidth": 2} if ours else {"linestyle": next(styles)}
+        axis.plot(np.arange(1, len(values) + 1), values, label=name, **line)
+    axis.set(xlabel="step of the horizon", ylabel="mean squared error", title="error by step")
+    axis.set_ylim(bottom=0)
+    axis.legend(frameon=False, fontsize="small")
+
+
+def _draw_residuals(axis: Any, residuals: Array) -> None:
+    """Draw the mean residual of each step, and the middle 90% and 50%."""
+    horizon = residuals.shape[1]
+    steps, marker = np.arange(1, horizon + 1), "o" if horizon == 1 else ""
+    for low, high, alpha in ((0.05, 0.95, 0.15), (0.25, 0.75, 0.35)):
+        ends = np.quantile(residuals, [low, high], axis=(0, 2))
+        label = f"middle {high - low:.0%}"
+        if horizon == 1:
+            axis.vlines(steps, *ends, color=BLUE, alpha=2 * alpha, linewidth=20, label=label)
+        else:
+            axis.fill_between(steps, *ends, color=BLUE, alpha=alpha, linewidth=0, label=label)
+    axis.plot(steps, residuals.mean(axis=(0, 2)), color=BLUE, marker=marker, label="mean")
+    axis.axhline(0, color=GREY, linewidth=0.8)
+    axis.set(xlabel="step of the horizon", ylabel="forecast - truth", title="residuals by step")
+    axis.legend(frameon=False, fontsize="small")
+
+
+def draw_forecast_scatter(truths: Array, predicted: Array, path: Path) -> Path:
+    """Draw each forecast against its target, and a histogram of the errors.
+
+    Args:
+        truths: (N,).
+        predicted: (N,).
+        path: of the PNG.
+    """
+    figure, axes = figures.create_figure(1, 2, 11, 4)
+    cloud, histogram = axes[0]
+    cloud.scatter(truths, predicted, s=4, alpha=0.3, color=BLUE, linewidths=0)
+    low, high = float(truths.min()), float(truths.max())
+    cloud.plot([low, high], [low, high], color=GREY, linewidth=1)
+    cloud.set(xlabel="truth", ylabel="forecast", title=f"test: {len(truths):,} forecasts")
+    histogram.hist(predicted - truths, bins=60, color=BLUE)
+    histogram.set(xlabel="forecast - truth", title="errors")
+    return figures.save_figure(figure, path)

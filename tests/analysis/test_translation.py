@@ -1,0 +1,75 @@
+"""Analysis of translations: scores, BLEU by length, and the page of examples."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rnnlab.analysis.translation import Translations, list_translations
+
+
+def translations(hypotheses: list[str], **settings: Any) -> Translations:
+    references = ["The cat sits on the mat.", "A dog runs."]
+    return Translations(["Die Katze", "A dog runs."], references, hypotheses, **settings)
+
+
+def test_a_perfect_translation_scores_100() -> None:
+    result = translations(["The cat sits on the mat.", "A dog runs."]).score()
+    assert result.scores == pytest.approx({"bleu": 100, "chrf": 100, "exact_match": 1})
+    assert "tok:13a" in result.signatures["bleu"]
+    assert "case:mixed" in result.signatures["bleu"]
+
+
+def test_bleu_has_a_known_answer() -> None:
+    """Five of six words, and a brevity penalty of exp(1 - 7 / 6)."""
+    system = Translations(["x"], ["a b c d e f g"], ["a b c d e x"])
+    precisions = [5 / 6, 4 / 5, 3 / 4, 2 / 3]
+    expected = 100 * np.exp(1 - 7 / 6) * np.prod(precisions) ** 0.25
+    assert system.score().scores["bleu"] == pytest.approx(expected)
+
+
+def test_answers_of_one_word_are_scored_by_their_characters() -> None:
+    """BLEU counts four words in a row: without any, even the truth would score nothing."""
+    numbers = ["zweiundvierzig", "sieben"]
+    result = Translations(["42", "7"], numbers, numbers).score()
+    assert result.scores["bleu"] == pytest.approx(100)
+    assert "tok:char" in result.signatures["bleu"]
+
+
+def test_case_counts_unless_the_network_knows_lower_case_alone() -> None:
+    lower = ["the cat sits on the mat.", "a dog runs."]
+    assert translations(lower).score().scores["exact_match"] == 0
+    assert translations(lower).bleu_lowercase() == pytest.approx(100)
+    result = translations(lower, lower=True).score()
+    assert result.scores == pytest.approx({"bleu": 100, "chrf": 100, "exact_match": 1})
+    assert "case:lc" in result.signatures["bleu"]
+
+
+def test_the_copied_source_is_the_baseline() -> None:
+    copied = translations(["", ""]).score_copied_sources()
+    assert copied.scores["exact_match"] == 0.5
+    assert 0 < copied.scores["chrf"] < 100
+
+
+def test_bleu_by_length_parts_the_sentences_by_their_sources() -> None:
+    names, scores, counts = translations(["The cat sits on the mat.", "no"]).bleu_by_length()
+    assert names == ["2", "3"]
+    assert scores == pytest.approx([100, 0])
+    assert counts == [1, 1]
+
+
+def test_the_page_shows_the_worst_and_the_best() -> None:
+    text = list_translations(translations(["nothing", "A dog runs."]), count=1)
+    worst, best = text.split("## Worst")[1].split("## Best")
+    assert "network: nothing" in worst
+    assert "network: A dog runs." in best
+
+
+def test_the_page_shows_several_answers_with_their_scores() -> None:
+    answers = {1: [("A dog runs.", -0.5), ("A cat runs.", -1.25)]}
+    text = list_translations(translations(["nothing", "A dog runs."]), "by a beam", answers)
+    assert "decoded by a beam" in text
+    several = text.split("## Several answers")[1]
+    assert several.index("network, -0.500: A dog runs.") < several.index("-1.250: A cat runs.")
+    assert "Test sentence 1 (100.0)" in several
+    assert "Test sentence 0" not in several
