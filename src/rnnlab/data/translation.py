@@ -163,8 +163,8 @@ class ParallelTextDataModule(PreparedDataModule):
         files = {split: self._find_pair(path, stems) for split, stems in self.stems().items()}
         if not files["train"]:
             names = ", ".join(sorted(file.name for file in path.iterdir())[:20]) or "nothing"
-            expected = " and ".join(f"train.{language}" for language in self.languages)
-            raise DataError(f"{path}: expected {expected} (optionally compressed), found {names}")
+            pair = " and ".join(f"train.{language}" for language in self.languages)
+            raise DataError(f"{path}: expected {pair} (optionally compressed), found {names}")
         return {split: members for split, members in files.items() if members}
 
     def _find_pair(self, folder: Path, stems: tuple[str, ...]) -> list[Path]:

@@ -74,8 +74,8 @@ class IMDBTextDataModule(LanguageModelingDataModule):
         parts = {name: drop_empty(texts, notes) for name, texts in raw.items()}
         splits = remove_leakage({**parts, **self._draw_splits(parts)}, notes)
         lines = {split: to_lines(splits[split].texts) for split in SPLITS}
-        prepared = super().prepare(lines, folder)
-        return replace(prepared, notes=[*notes, *prepared.notes])
+        result = super().prepare(lines, folder)
+        return replace(result, notes=[*notes, *result.notes])
 
     def _draw_splits(self, parts: Mapping[str, LabelledTexts]) -> dict[str, LabelledTexts]:
         """Return train and the splits that the source does not have, divided by movie or text."""

@@ -5,7 +5,7 @@ from rnnlab.data.prepared import Source
 from rnnlab.data.sources.provenance import Provenance
 
 NAME, CONFIG = "ptb_text_only", "penn_treebank"
-REVISION = "refs/convert/parquet"  # the main revision is a script, which `datasets` does not run
+PTB_REVISION = "refs/convert/parquet"  # the main revision is a script, which `datasets` does not run
 
 
 class PTBDataModule(LanguageModelingDataModule):
@@ -24,5 +24,5 @@ class PTBDataModule(LanguageModelingDataModule):
     def hub(self) -> Source:
         """See PreparedDataModule."""
         return Source(
-            Provenance("hub", NAME), lambda: read_hub_lines(NAME, CONFIG, "sentence", REVISION)
+            Provenance("hub", NAME), lambda: read_hub_lines(NAME, CONFIG, "sentence", PTB_REVISION)
         )

@@ -13,7 +13,7 @@ from rnnlab.errors import ConfigError
 
 MULTI30K = "bentrevett/multi30k"
 HUB_LANGUAGES = {"de", "en"}
-HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}
+_HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 Language = Literal["de", "en", "fr", "cs"]
 TestSet = Literal["test_2016_flickr", "test_2017_flickr", "test_2017_mscoco"]
@@ -77,7 +77,7 @@ class Multi30kDataModule(ParallelTextDataModule):
         return Source(Provenance("hub", MULTI30K), self._read_hub)
 
     def _read_hub(self) -> dict[str, Pairs]:
-        dataset = load_from_hub(MULTI30K, list(HUB_SPLITS.values()))
+        dataset = load_from_hub(MULTI30K, list(_HUB_SPLITS.values()))
         source, target = self.languages
         return {
             split: pairs_from_lists(
@@ -85,5 +85,5 @@ class Multi30kDataModule(ParallelTextDataModule):
                 [text.strip() for text in dataset[name][source]],
                 [text.strip() for text in dataset[name][target]],
             )
-            for split, name in HUB_SPLITS.items()
+            for split, name in _HUB_SPLITS.items()
         }
