@@ -127,9 +127,7 @@ class LanguageModelingDataModule(PreparedDataModule):
         bptt_jitter: NonNegativeInt = 0,
         seed: NonNegativeInt = 0,
     ) -> None:
-        super().__init__(
-            source, path, batch_size, seed, shuffle=False
-        )  # the order of a text is fixed
+        super().__init__(source, path, batch_size, seed, shuffle=False)  # a text has one order
         if bptt_jitter and 2 * bptt_jitter >= seq_len:
             raise ConfigError(
                 f"data.bptt_jitter={bptt_jitter}: must be less than half of data.seq_len="
@@ -240,7 +238,7 @@ class LanguageModelingDataModule(PreparedDataModule):
                 )
         if any(stream.unknown for stream in streams.values()):
             shares = ", ".join(f"{s.unknown / s.tokens:.2%} of {n}" for n, s in streams.items())
-            notes.append(f"<unk> stands for {shares}")
+            notes.append(f"<unk> replaces {shares}")
             if not streams["train"].unknown:
                 notes.append(
                     "training has no <unk>, so the network cannot learn what val and test have: "

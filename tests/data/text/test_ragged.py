@@ -71,7 +71,7 @@ def test_gather_cuts_out_the_middle():
 
 @given(sequences=some_sequences)
 @settings(deadline=None, max_examples=20)
-def test_what_was_saved_is_loaded(tmp_path_factory, sequences):
+def test_a_saved_array_is_loaded(tmp_path_factory, sequences):
     folder = tmp_path_factory.mktemp("ragged")
     whole = ragged(sequences)
     whole.save(folder, "train")
@@ -85,8 +85,8 @@ def test_what_was_saved_is_loaded(tmp_path_factory, sequences):
 @pytest.mark.parametrize("cells", [10**9, 0])
 @pytest.mark.parametrize(("vocab_size", "kind"), [(5, np.uint16), (2**16 + 1, np.int32)])
 @pytest.mark.parametrize("seq_len", [2, 3, 9])
-def test_what_is_padded_beforehand_reads_the_same(cells, vocab_size, kind, seq_len, monkeypatch):
-    """Also where it is too large for that, and gathered from the flat array."""
+def test_a_padded_array_gathers_the_same_batches(cells, vocab_size, kind, seq_len, monkeypatch):
+    """Also if the split is too large to be padded."""
     monkeypatch.setattr("rnnlab.data.text.ragged.MAX_PADDED_VALUES", cells)
     values = np.array([2, 9, 4, 3, 70_000, 5, 4], dtype=np.int32)
     whole = RaggedArray(values, np.array([0, 3, 4, 7]))

@@ -45,13 +45,13 @@ def test_frequent_words_come_first_and_the_rest_is_unknown() -> None:
     assert words.encode(["a b c <unk>"]) == [[4, 5, UNKNOWN_ID, UNKNOWN_ID]]
 
 
-def test_what_follows_the_end_is_not_read() -> None:
+def test_decoding_stops_at_the_end_token() -> None:
     words = Vocabulary.fit(["a b"], 10, Words())
     assert words.decode([START_ID, 4, PADDING_ID, 5, END_ID, 4]) == "a b"
 
 
 @pytest.mark.parametrize("vocabulary", VOCABULARIES)
-def test_a_vocabulary_comes_back_from_its_file(vocabulary: Vocabulary, tmp_path: Path) -> None:
+def test_a_saved_vocabulary_is_restored(vocabulary: Vocabulary, tmp_path: Path) -> None:
     vocabulary.save(tmp_path / "vocabulary.json")
     restored = Vocabulary.load(tmp_path / "vocabulary.json")
     assert restored.tokens == vocabulary.tokens
@@ -61,18 +61,18 @@ def test_a_vocabulary_comes_back_from_its_file(vocabulary: Vocabulary, tmp_path:
 
 @given(st.text())
 @example("a <eos> <pad> <unk> b")
-def test_bpe_gives_every_text_back(text: str) -> None:
+def test_bpe_restores_every_text(text: str) -> None:
     (ids,) = BPE.encode([text])
     assert BPE.decode(ids) == text
 
 
-def test_the_specials_have_their_ids_in_every_kind() -> None:
+def test_special_tokens_have_the_same_ids_in_every_vocabulary() -> None:
     for vocabulary in VOCABULARIES:
         assert tuple(vocabulary.tokens[:4]) == SPECIALS
         assert len(vocabulary) == len(vocabulary.tokens)
 
 
-def test_lower_case_is_chosen() -> None:
+def test_words_are_converted_to_lower_case() -> None:
     assert Vocabulary.fit(["The the"], 9, Words(lower=True)).tokens[4:] == ["the"]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from rnnlab.spec import UNKNOWN_ID
+from rnnlab.spec import UNKNOWN_ID, Ints
 
 MAX_PADDED_VALUES = 100_000_000  # of a split: 200 MB in memory with two bytes each
 
@@ -26,10 +26,10 @@ class RaggedArray:
     """
 
     values: NDArray[Any]
-    offsets: NDArray[np.int64]
+    offsets: Ints
 
     @property
-    def lengths(self) -> NDArray[np.int64]:
+    def lengths(self) -> Ints:
         """Length of each sequence, (N,)."""
         return np.diff(self.offsets)
 
@@ -45,8 +45,8 @@ class RaggedArray:
         return cls(values, np.asarray(np.load(folder / f"{name}.offsets.npy", mmap_mode="r")))
 
     def gather(
-        self, rows: NDArray[np.int64], seq_len: int, head_fraction: float = 0.0
-    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        self, rows: Ints, seq_len: int, head_fraction: float = 0.0
+    ) -> tuple[NDArray[Any], Ints]:
         """Return a padded batch: values (B, T) and lengths (B,); T is the longest length.
 
         Args:
@@ -70,7 +70,7 @@ class RaggedArray:
         values[:, shortest:] *= np.arange(shortest, steps) < lengths[:, None]  # padding is 0
         return values, lengths
 
-    def _windows(self, starts: NDArray[np.int64], width: int) -> NDArray[Any]:
+    def _windows(self, starts: Ints, width: int) -> NDArray[Any]:
         """Return `width` values from each start, across sequence boundaries, (B, width)."""
         last = len(self.values) - width
         if starts.max() > last:
@@ -185,9 +185,7 @@ class TruncationConfig:
     seq_len: int
     head_fraction: float
 
-    def gather(
-        self, sequences: RaggedArray, rows: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def gather(self, sequences: RaggedArray, rows: Ints) -> tuple[NDArray[np.int32], Ints]:
         """Return a padded batch: ids (B, T) and lengths (B,); T is the longest length."""
         tokens, lengths = sequences.gather(rows, self.seq_len, self.head_fraction)
         return limit_vocabulary(tokens, self.vocab_size).astype(np.int32), lengths
@@ -212,7 +210,7 @@ class PaddedArray:
 
     def __init__(self, sequences: RaggedArray, truncation: TruncationConfig) -> None:
         self.sequences, self.truncation = sequences, truncation
-        self.lengths: NDArray[np.int64] = np.minimum(sequences.lengths, truncation.seq_len)
+        self.lengths: Ints = np.minimum(sequences.lengths, truncation.seq_len)
         self.width_buckets: list[NDArray[Any]] = []
         if len(self.lengths) * int(self.lengths.max()) <= MAX_PADDED_VALUES:
             whole = self._pad()
@@ -229,7 +227,7 @@ class PaddedArray:
             matrix[rows, : tokens.shape[1]] = tokens
         return matrix
 
-    def gather(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def gather(self, rows: Ints) -> tuple[NDArray[np.int32], Ints]:
         """Return a padded batch: ids (B, T) and lengths (B,); T is the longest length."""
         if not self.width_buckets:
             return self.truncation.gather(self.sequences, rows)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rnnlab.data.text.ragged import TextWriter
 from rnnlab.errors import DataError
+from rnnlab.spec import Ints
 
 MAX_CHARACTERS = 10_000  # longer lines are not sentences
 
@@ -26,7 +26,7 @@ class PairStore:
     """
 
     name: str
-    groups: NDArray[np.int64]
+    groups: Ints
     sha256: str
 
 
@@ -89,7 +89,7 @@ def hash_sentence(sentence: str) -> int:
     return int.from_bytes(raw, "little", signed=True)
 
 
-def split_chunks(rows: NDArray[np.int64], size: int) -> Iterator[list[int]]:
+def split_chunks(rows: Ints, size: int) -> Iterator[list[int]]:
     """Return the rows in lists of at most `size`."""
     for start in range(0, len(rows), size):
         yield rows[start : start + size].tolist()

@@ -5,7 +5,7 @@ from rnnlab.data.prepared import Source
 from rnnlab.data.sources.provenance import Provenance
 
 NAME, CONFIG = "ptb_text_only", "penn_treebank"
-PTB_REVISION = "refs/convert/parquet"  # the main revision is a script, which `datasets` does not run
+PTB_REVISION = "refs/convert/parquet"  # the main revision is a script, which is not supported
 
 
 class PTBDataModule(LanguageModelingDataModule):
