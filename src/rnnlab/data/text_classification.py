@@ -33,7 +33,7 @@ from rnnlab.data.text.labelled_texts import (
     LabelledTexts,
     TextColumns,
     check_labels,
-    drop_duplicates,
+    drop_duplicate_texts,
     drop_empty,
     hash_texts,
     list_classes,
@@ -180,14 +180,14 @@ class TextClassificationDataModule(PreparedDataModule):
         self._check_splits(files, "train.csv and test.csv (or .parquet ...)")
         return files
 
-    def _check_splits(self, parts: Mapping[str, Any], expected: str) -> None:
+    def _check_splits(self, parts: Mapping[str, Any], layout: str) -> None:
         """Check that a folder has all data, or a train and a test split."""
         if "all" in parts or {"train", "test"} <= parts.keys():
             return
         path = self.local_path()
         names = ", ".join(sorted(file.name for file in path.iterdir())) or "nothing"
         raise DataError(
-            f"{path}: expected {expected}, or a folder of .txt files for each class, found {names}"
+            f"{path}: expected {layout}, or a folder of .txt files for each class, found {names}"
         )
 
     # Preparation: texts to arrays, once.
@@ -207,7 +207,7 @@ class TextClassificationDataModule(PreparedDataModule):
         notes = [note for texts in raw.values() for note in texts.notes]
         parts = {name: drop_empty(check_labels(texts), notes) for name, texts in raw.items()}
         if self.drop_duplicates:
-            parts = {name: drop_duplicates(texts, notes) for name, texts in parts.items()}
+            parts = {name: drop_duplicate_texts(texts, notes) for name, texts in parts.items()}
         classes = list_classes(list(parts.values()))
         splits = remove_leakage(
             self._split(parts), notes, normalize_text if self.drop_duplicates else str

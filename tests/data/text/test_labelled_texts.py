@@ -5,7 +5,7 @@ from rnnlab.data.text.labelled_texts import (
     LabelledTexts,
     TextColumns,
     check_labels,
-    drop_duplicates,
+    drop_duplicate_texts,
     drop_empty,
     list_classes,
     normalize_text,
@@ -127,14 +127,14 @@ def test_one_class_alone_is_refused():
 def test_repeated_texts_are_left_out_whatever_their_case_and_space():
     notes = []
     whole = texts("Win now", "hello", "WIN  now ", "win 2", labels=["1", "0", "1", "1"])
-    assert drop_duplicates(whole, notes).texts == ["Win now", "hello", "win 2"]
+    assert drop_duplicate_texts(whole, notes).texts == ["Win now", "hello", "win 2"]
     assert notes == ["1 repeated texts of a.csv were left out"]
 
 
 def test_equal_texts_with_other_labels_are_left_out_altogether():
     notes = []
     whole = texts("a", "b", "A", "a", "c", "c", labels=["0", "1", "1", "0", "1", "1"])
-    assert drop_duplicates(whole, notes).texts == ["b", "c"]
+    assert drop_duplicate_texts(whole, notes).texts == ["b", "c"]
     assert notes == [
         "3 equal texts of a.csv with other labels were left out",
         "1 repeated texts of a.csv were left out",

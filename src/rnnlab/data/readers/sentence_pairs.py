@@ -38,16 +38,16 @@ def read_aligned_files(source: Path, target: Path, encoding: str) -> Pairs:
         for sentence in sources:
             translation = next(targets, None)
             if translation is None:
-                raise _misaligned(source, target, count + 1 + _count(sources), count)
+                raise _misaligned(source, target, count + 1 + _count_lines(sources), count)
             count += 1
             yield sentence, translation
-        if rest := _count(targets):
+        if rest := _count_lines(targets):
             raise _misaligned(target, source, count + rest, count)
 
     return Pairs(f"{source.name} and {target.name}", read)
 
 
-def _count(lines: Iterator[str]) -> int:
+def _count_lines(lines: Iterator[str]) -> int:
     return sum(1 for _ in lines)
 
 

@@ -139,10 +139,10 @@ def check_delimiter(path: Path, column: str, encoding: str, sign: str) -> None:
     counts = {name: header[0].count(other) for name, other in DELIMITERS.items()}
     name = max(counts, key=lambda name: counts[name])
     if counts[name]:
-        expected = next(name for name, other in DELIMITERS.items() if other == sign)
+        current = next(name for name, other in DELIMITERS.items() if other == sign)
         raise DataError(
             f"{path}: there is no column {column!r}; the header {header[0][:80]!r} is separated by "
-            f"{name} ({DELIMITERS[name]!r}), not by {expected}: set data.delimiter={name}"
+            f"{name} ({DELIMITERS[name]!r}), not by {current}: set data.delimiter={name}"
         )
 
 

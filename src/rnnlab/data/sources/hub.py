@@ -15,7 +15,7 @@ from rnnlab.runtime.network import probe
 
 PROBE_SECONDS = 2.0
 STALL_SECONDS = 30.0
-REVISION = re.compile(r"[/\\]([0-9a-f]{40})[/\\]")  # in the path of a file in the cache
+REVISION_PATTERN = re.compile(r"[/\\]([0-9a-f]{40})[/\\]")  # in the path of a file in the cache
 
 
 def hub_is_reachable(seconds: float = PROBE_SECONDS) -> bool:
@@ -162,6 +162,6 @@ def folder_size(folders: Sequence[Path]) -> tuple[int, int]:
 def find_revision(split: Any) -> str:
     """Return the commit of the data set that a split is loaded from; empty if it is unknown."""
     for file in getattr(split, "cache_files", ()):
-        if match := REVISION.search(file["filename"]):
+        if match := REVISION_PATTERN.search(file["filename"]):
             return match.group(1)
     return ""

@@ -150,7 +150,7 @@ def normalize_digits(text: str) -> str:
     return DIGIT.sub("0", normalize_text(text))
 
 
-def drop_duplicates(texts: LabelledTexts, notes: list[str]) -> LabelledTexts:
+def drop_duplicate_texts(texts: LabelledTexts, notes: list[str]) -> LabelledTexts:
     """Keep the first of the texts that differ in case and white space only; count the others.
 
     Equal texts with different labels are dropped completely.
