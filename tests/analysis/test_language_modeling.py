@@ -12,18 +12,18 @@ from rnnlab.analysis.surprisal import surprisal_page
 
 
 def predictions_of(
-    losses: list[float], targets: list[int], pieces: list[str], counts: Any
+    losses: list[float], targets: list[int], tokens: list[str], counts: Any
 ) -> TestPredictions:
     context = {
-        "pieces": pieces,
-        "joint": " ",
+        "tokens": tokens,
+        "separator": " ",
         "counts": np.array(counts),
         "uncontext": {"train": 0.0},
     }
     return TestPredictions(
         -torch.tensor(losses),
         torch.tensor(targets),
-        lambda i: {"context": "behind <b>", "target": pieces[targets[i]]},
+        lambda i: {"context": "behind <b>", "target": tokens[targets[i]]},
         context,
     )
 

@@ -19,8 +19,8 @@ class LanguageModelingAnalysis(Analysis):
     """Loss of rare and frequent tokens, surprisal of the test text, and generated samples.
 
     Reads from the evaluation context:
-        pieces: display form of each token, (V,).
-        joint: separator of two tokens in a text.
+        tokens: display form of each token, (V,).
+        separator: separator of two tokens in a text.
         decode: converts ids to a text.
         counts: occurrences of each token in training, (V,).
         unknown: split -> share of its tokens that are <unk>.

@@ -55,7 +55,7 @@ def surprisal_page(test: TestPredictions) -> str:
         "surprisal.html",
         mean_bits=float(bits.mean()),
         count=len(bits),
-        separator=test.evaluation_context["joint"],
+        separator=test.evaluation_context["separator"],
         passages=list(select_passages(test, bits)),
         least_expected=list(least_expected_tokens(test, bits)),
     )
@@ -63,14 +63,16 @@ def surprisal_page(test: TestPredictions) -> str:
 
 def select_passages(test: TestPredictions, bits: NDArray[Any]) -> Iterator[Passage]:
     """Yield passages at equal distances, each from the start of a line where there is one."""
-    names: Sequence[str] = test.evaluation_context["pieces"]
+    names: Sequence[str] = test.evaluation_context["tokens"]
     tokens = [names[i] for i in test.targets.tolist()]
     lines = [0, *(i + 1 for i, token in enumerate(tokens[:-1]) if token in LINE_BREAKS)]
     positions = np.linspace(0, len(tokens), NUM_PASSAGES, endpoint=False)
     starts = {lines[np.searchsorted(lines, position, side="right") - 1] for position in positions}
     darkest = math.log2(len(names))
     for start, following in pairwise([*sorted(starts), len(tokens)]):
-        end = start + passage_length(tokens[start:following], len(test.evaluation_context["joint"]))
+        end = start + passage_length(
+            tokens[start:following], len(test.evaluation_context["separator"])
+        )
         shown = ((tokens[i], float(bits[i])) for i in range(start, end))
         yield Passage(start, [Token(text, b, min(b / darkest, 1)) for text, b in shown])
 

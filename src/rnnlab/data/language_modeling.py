@@ -344,8 +344,8 @@ class LanguageModelingDataModule(PreparedDataModule):
         """Return the inputs of the analysis; see rnnlab.tasks.LanguageModeling."""
         unknown = {name: count / self.sizes[name] for name, count in self.unknown.items()}
         return {
-            "pieces": self._token_names,
-            "joint": self.vocabulary.tokenizer.separator,
+            "tokens": self._token_names,
+            "separator": self.vocabulary.tokenizer.separator,
             "decode": self.vocabulary.decode,
             "counts": self.counts,
             "unknown": unknown,
