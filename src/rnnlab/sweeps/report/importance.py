@@ -44,12 +44,8 @@ def setting_importance(study: "optuna.Study") -> Importance:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the remark states what it warns of
         shares = get_param_importances(study, params=list(params))
-    return Importance(shares, "" if len(trials) >= RELIABLE_TRIALS else rough_remark(len(trials)))
-
-
-def rough_remark(trials: int) -> str:
-    """Return the remark on an estimate from few trials."""
-    return (
-        f"A first guess from {trials} complete trials; from {RELIABLE_TRIALS} on it is to be "
-        "relied on."
+    remark = (
+        f"A first guess from {len(trials)} complete trials; it is reliable from "
+        f"{RELIABLE_TRIALS} trials on."
     )
+    return Importance(shares, "" if len(trials) >= RELIABLE_TRIALS else remark)

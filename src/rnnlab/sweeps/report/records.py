@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+Curve = tuple[tuple[float, float], ...]
 RecordState = Literal["complete", "pruned", "infeasible", "failed", "running", "waiting"]
-RECORD_STATES: tuple[RecordState, ...] = (
-    *("complete", "pruned", "infeasible", "failed", "running", "waiting"),
-)
-END_STATES = RECORD_STATES[:4]
+END_STATES: tuple[RecordState, ...] = ("complete", "pruned", "infeasible", "failed")
+RECORD_STATES: tuple[RecordState, ...] = (*END_STATES, "running", "waiting")
 
 COSTS = ("seconds", "epochs", "parameters")  # of a trial; each can also be an objective
 
@@ -83,7 +82,7 @@ class TrialRecord:
     message: str = ""
     attempts: int = 0
     command: str = ""
-    curve: tuple[tuple[float, float], ...] = ()
+    curve: Curve = ()
 
     def cost(self, name: str) -> float | None:
         """Return one of its costs; see COSTS."""
@@ -154,19 +153,20 @@ class SearchRecord:
         return trial.score if name == self.monitor else None
 
 
-def count_epochs(rows: Sequence[Mapping[str, Any]], metric: str, per_epoch: int) -> list[float]:
-    """Return the number of epochs trained before each validation.
+def validation_rows(rows: Sequence[Mapping[str, Any]], metric: str) -> list[Mapping[str, Any]]:
+    """Return the rows of metrics.csv that hold a finite value of a metric."""
+    return [row for row in rows if row.get(metric) and math.isfinite(float(row[metric]))]
+
+
+def learning_curve(rows: Sequence[Mapping[str, Any]], metric: str, per_epoch: int) -> Curve:
+    """Return (epochs trained, value) of each validation.
 
     Args:
-        rows: of metrics.csv.
+        rows: of the validations.
         metric: logged by each validation.
         per_epoch: validations in a whole epoch.
     """
-    epochs = [int(float(row["epoch"])) for row in validation_rows(rows, metric)]
+    epochs = [int(float(row["epoch"])) for row in rows]
     ranks = [epochs[:i].count(epoch) + 1 for i, epoch in enumerate(epochs)]
-    return [epoch + rank / per_epoch for epoch, rank in zip(epochs, ranks, strict=True)]
-
-
-def validation_rows(rows: Sequence[Mapping[str, Any]], metric: str) -> list[Mapping[str, Any]]:
-    """Return the rows that hold a finite value of a metric."""
-    return [row for row in rows if row.get(metric) and math.isfinite(float(row[metric]))]
+    values = [float(row[metric]) for row in rows]
+    return tuple((e + r / per_epoch, v) for e, r, v in zip(epochs, ranks, values, strict=True))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.sweeps.report.ranking import best_trial, objective_modes, pareto_front
 from rnnlab.sweeps.report.records import (
+    Curve,
     DimensionRecord,
     Objective,
     RecordState,
     SearchRecord,
     TrialRecord,
-    count_epochs,
+    learning_curve,
     validation_rows,
 )
 from rnnlab.sweeps.workers.messages import stored_result
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 SCORE = "score"  # name of the objective that is the monitored metric
-
-Curve = tuple[tuple[float, float], ...]
 
 
 def search_records(study: "optuna.Study", folder: Path) -> SearchRecord:
@@ -174,13 +173,4 @@ def read_curves(folder: Path, numbers: Iterable[int], monitor: str) -> dict[int,
     rows = {number: validation_rows(table, monitor) for number, table in tables.items()}
     counts = [Counter(row["epoch"] for row in table) for table in rows.values() if table]
     per_epoch = max((max(count.values()) for count in counts), default=1)
-    return {
-        number: tuple(
-            zip(
-                count_epochs(table, monitor, per_epoch),
-                (float(row[monitor]) for row in table),
-                strict=True,
-            )
-        )
-        for number, table in rows.items()
-    }
+    return {number: learning_curve(table, monitor, per_epoch) for number, table in rows.items()}

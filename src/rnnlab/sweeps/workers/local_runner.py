@@ -12,13 +12,13 @@ from pathlib import Path
 
 from rnnlab.runtime.files import write_text
 from rnnlab.sweeps.workers.messages import Job, TrialResult, has_result, load_result
-from rnnlab.sweeps.workers.runner import WorkerDied
+from rnnlab.sweeps.workers.runner import Runner, WorkerDied
 from rnnlab.sweeps.workers.worker import STOP
 
 PEER_TIMEOUT_SECONDS = 60.0  # between the ends of two processes of one trial
 
 
-class LocalRunner:
+class LocalRunner(Runner):
     """Runner on some devices of this machine.
 
     Trials on one device share a lasting process. A trial on several devices gets a group of
@@ -42,11 +42,9 @@ class LocalRunner:
         self._process = self._popen("rnnlab.sweeps.workers.worker", str(self.conf))
 
     def is_ready(self) -> bool:
-        """See Runner."""
         return True
 
     def start(self, job: Job) -> None:
-        """See Runner."""
         self._job = job
         if job.restart:
             shutil.rmtree(job.folder, ignore_errors=True)
@@ -94,7 +92,6 @@ class LocalRunner:
         self._process.stdin.flush()
 
     def poll(self) -> TrialResult | None:
-        """See Runner."""
         assert self._job is not None
         assert self._process is not None
         has_ended = self._process.poll() is not None  # before reading the result, written earlier
@@ -116,7 +113,6 @@ class LocalRunner:
         return False
 
     def stop(self) -> None:
-        """See Runner."""
         if self._process is None or self._job is None:
             return
         with suppress(ProcessLookupError, BrokenPipeError):
@@ -126,7 +122,6 @@ class LocalRunner:
                 self._process.send_signal(signal.SIGTERM)  # the head forwards it
 
     def kill(self) -> None:
-        """See Runner."""
         if self._process is None:
             return
         with suppress(ProcessLookupError):

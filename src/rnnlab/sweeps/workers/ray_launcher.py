@@ -132,12 +132,13 @@ def connect_ray(address: str | None, cpus: int | None) -> Iterator[Any]:
     if ray.is_initialized():  # by our caller, who also ends it
         yield ray
         return
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        options |= {"num_cpus": cpus, "include_dashboard": False}
+        options["object_store_memory"] = OBJECT_STORE_BYTES
     try:
         check_port(address or "")
-        options = {} if address else own_cluster_options(cpus)
-        ray.init(
-            address or NEW_CLUSTER, log_to_driver=False, logging_level=logging.ERROR, **options
-        )
+        ray.init(address or NEW_CLUSTER, **options)
     except (OSError, RuntimeError, ValueError, ImportError) as error:
         reason = first_line(str(error))
         raise ConfigError(f"launcher.address={address}: no Ray can be joined: {reason}") from error
@@ -163,15 +164,6 @@ def import_ray(address: str | None) -> Any:
             f"launcher=ray: Ray is missing ({error}). Install it: pip install 'rnnlab[ray]'"
         ) from error
     return ray
-
-
-def own_cluster_options(cpus: int | None) -> dict[str, Any]:
-    """Return the options of ray.init for a new cluster on this machine."""
-    return {
-        "num_cpus": cpus,
-        "include_dashboard": False,
-        "object_store_memory": OBJECT_STORE_BYTES,
-    }
 
 
 def check_port(address: str) -> None:

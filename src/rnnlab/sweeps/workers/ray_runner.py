@@ -15,7 +15,7 @@ from typing import Any
 
 from rnnlab.sweeps.workers.local_runner import LocalRunner
 from rnnlab.sweeps.workers.messages import Job, TrialResult, first_line
-from rnnlab.sweeps.workers.runner import WorkerDied
+from rnnlab.sweeps.workers.runner import Runner, WorkerDied
 
 ACTOR_POLL_SECONDS = 0.02
 ANSWER_SECONDS = 0.2  # that an actor waits for a result before it answers that there is none yet
@@ -92,7 +92,7 @@ class Actor:
         self.runner.kill()
 
 
-class RayRunner:
+class RayRunner(Runner):
     """Runner of an actor. If its actor dies, it requests a new one.
 
     Args:
@@ -131,12 +131,10 @@ class RayRunner:
             self._is_placed = answer is not PENDING
 
     def start(self, job: Job) -> None:
-        """See Runner."""
         assert self._is_placed, "only a slot that is ready is given a trial"
         self._call = self._actor.start.remote(job)
 
     def poll(self) -> TrialResult | None:
-        """See Runner."""
         answer = self._answer()
         if answer is PENDING:
             return None
@@ -162,7 +160,6 @@ class RayRunner:
             raise WorkerDied(f"Ray: {first_line(str(error))}") from None
 
     def stop(self) -> None:
-        """See Runner."""
         if self._actor is not None:
             self._actor.stop.remote()
 
@@ -176,7 +173,6 @@ class RayRunner:
         self._end_actor()
 
     def close(self) -> None:
-        """See Runner."""
         self.kill()
 
     def _end_actor(self) -> None:

@@ -5,13 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.plots.figures import BLUE, GREY, ORANGE, RED, create_figure, save_figure
-from rnnlab.sweeps.report.plots.axes import (
-    LEGEND_ABOVE,
-    line_opacity,
-    scale_y_axis,
-    split_coordinates,
-    use_integer_ticks,
-)
+from rnnlab.sweeps.report.plots import layout
 from rnnlab.sweeps.report.records import SearchRecord, TrialRecord
 
 CURVE_STYLES: dict[str, dict[str, Any]] = {  # by state of the trial
@@ -28,22 +22,22 @@ def plot_curves(search: SearchRecord, path: Path) -> Path:
     """Plot the monitored metric of every trial over epochs; a cross ends a pruned trial."""
     canvas, axes = create_figure(1, 1, 9, 4.6)
     axis = axes[0, 0]
-    opacity = line_opacity(len(search.trials))
+    opacity = layout.line_opacity(len(search.trials))
     for state, style in CURVE_STYLES.items():
         trials = [t for t in search.trials if t.state == state and t.number not in search.best]
         for i, trial in enumerate(t for t in trials if t.curve):
             _plot_curve(axis, trial, {**style, "alpha": opacity}, state if i == 0 else None)
     _plot_best_curves(axis, search)
-    scale_y_axis(axis, [score for trial in search.trials for _, score in trial.curve])
+    layout.scale_y_axis(axis, [score for trial in search.trials for _, score in trial.curve])
     axis.set(xlabel="epochs", ylabel=search.monitor)
-    use_integer_ticks(axis.xaxis)
-    axis.legend(**LEGEND_ABOVE)
+    layout.use_integer_ticks(axis.xaxis)
+    axis.legend(**layout.LEGEND_ABOVE)
     return save_figure(canvas, path)
 
 
 def _plot_curve(axis: Any, trial: TrialRecord, style: Mapping[str, Any], name: str | None) -> None:
     """Plot one learning curve; a curve of a single validation is a dot."""
-    axis.plot(*split_coordinates(trial.curve), label=name, **style)
+    axis.plot(*layout.split_coordinates(trial.curve), label=name, **style)
     if trial.state == "pruned":
         axis.plot(*trial.curve[-1], "x", color="black", markersize=4, markeredgewidth=0.9)
     elif len(trial.curve) == 1:
@@ -54,5 +48,5 @@ def _plot_best_curves(axis: Any, search: SearchRecord) -> None:
     best = [trial for trial in search.best_trials if trial.curve]
     for i, trial in enumerate(best):
         name = f"best, trial {trial.number}" if len(best) == 1 else "Pareto front"
-        coordinates = split_coordinates(trial.curve)
+        coordinates = layout.split_coordinates(trial.curve)
         axis.plot(*coordinates, label=name if i == 0 else None, **BEST_STYLE)

@@ -6,15 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.plots.figures import BLUE, GREY, ORANGE, create_figure, save_figure
-from rnnlab.sweeps.report.plots.axes import (
-    INFEASIBLE_MARK,
-    LEGEND_ABOVE,
-    objective_label,
-    scale_y_axis,
-    scatter_at_edge,
-    split_coordinates,
-    use_integer_ticks,
-)
+from rnnlab.sweeps.report.plots import layout
 from rnnlab.sweeps.report.records import SearchRecord
 
 PRUNED_MARK = {"marker": "v", "facecolors": "none", "edgecolors": GREY, "s": 26, "linewidths": 1}
@@ -32,7 +24,7 @@ def plot_history(search: SearchRecord, path: Path) -> Path:
         _plot_objective(axis, search, i)
     axes[-1, 0].set_xlabel("trial")
     axes[-1, 0].set_xlim(-0.5, max((t.number for t in search.trials), default=0) + 0.5)
-    use_integer_ticks(axes[-1, 0].xaxis)
+    layout.use_integer_ticks(axes[-1, 0].xaxis)
     for axis in axes[:-1, 0]:
         axis.sharex(axes[-1, 0])
     return save_figure(canvas, path)
@@ -42,28 +34,37 @@ def _plot_objective(axis: Any, search: SearchRecord, objective: int) -> None:
     complete = [t for t in search.complete if math.isfinite(t.values[objective])]
     points = [(t.number, t.values[objective]) for t in complete]
     axis.scatter(
-        *split_coordinates(points), color=BLUE, s=26, linewidths=0, label="complete", zorder=3
+        *layout.split_coordinates(points),
+        color=BLUE,
+        s=26,
+        linewidths=0,
+        label="complete",
+        zorder=3,
     )
     records = search.running_best(objective)
     if records:
-        steps = split_coordinates([*records, (search.trials[-1].number, records[-1][1])])
+        steps = layout.split_coordinates([*records, (search.trials[-1].number, records[-1][1])])
         axis.step(*steps, where="post", color=ORANGE, label="best so far")
     pruned_points = [
         (t.number, search.objective_value(t, objective)) for t in search.select("pruned")
     ]
     _scatter_pruned(axis, pruned_points)
-    for state, style in (("infeasible", INFEASIBLE_MARK), ("failed", FAILED_MARK)):
-        scatter_at_edge(axis, [t.number for t in search.trials if t.state == state], state, style)
-    scale_y_axis(axis, [value for _, value in [*points, *pruned_points] if value is not None])
-    axis.set_ylabel(objective_label(search.objectives[objective]))
-    axis.legend(**LEGEND_ABOVE)
+    for state, style in (("infeasible", layout.INFEASIBLE_MARK), ("failed", FAILED_MARK)):
+        layout.scatter_at_edge(
+            axis, [t.number for t in search.trials if t.state == state], state, style
+        )
+    layout.scale_y_axis(
+        axis, [value for _, value in [*points, *pruned_points] if value is not None]
+    )
+    axis.set_ylabel(layout.objective_label(search.objectives[objective]))
+    axis.legend(**layout.LEGEND_ABOVE)
 
 
 def _scatter_pruned(axis: Any, points: Sequence[tuple[float, float | None]]) -> None:
     """Draw pruned trials at their values; those without a value at the lower edge."""
     finite = [(x, y) for x, y in points if y is not None and math.isfinite(y)]
     if finite:
-        axis.scatter(*split_coordinates(finite), label="pruned", **PRUNED_MARK)
-    scatter_at_edge(
+        axis.scatter(*layout.split_coordinates(finite), label="pruned", **PRUNED_MARK)
+    layout.scatter_at_edge(
         axis, [x for x, y in points if y is None], "" if finite else "pruned", PRUNED_MARK
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from rnnlab.metrics.significance import Comparison
 from rnnlab.plots.figures import BLUE, ORANGE, RED, create_figure, save_figure
-from rnnlab.sweeps.report.plots.axes import LEGEND_ABOVE, use_integer_ticks
+from rnnlab.sweeps.report.plots import layout
 from rnnlab.sweeps.report.records import END_STATES, SearchRecord
 
 
@@ -48,7 +48,7 @@ def plot_failures(search: SearchRecord, path: Path) -> Path:
     axis.bar_label(bars, padding=3)
     axis.set_xlabel(f"of {trials} trials that ended")
     axis.margins(x=0.1)
-    use_integer_ticks(axis.xaxis)
+    layout.use_integer_ticks(axis.xaxis)
     return save_figure(canvas, path)
 
 
@@ -69,14 +69,14 @@ def plot_repeats(comparison: Comparison, metric: str, path: Path) -> Path:
         axis.scatter(scores, [y] * len(scores), color=BLUE, alpha=0.6, s=22)
         name = "mean ± standard deviation" if y == 0 else None
         axis.errorbar(one.mean, y + 0.22, xerr=one.spread or None, label=name, **style)
-    names = [f"trial {one.number}\n{_count_seeds(len(one.scores))}" for one in configurations]
+    counts = [len(one.scores) for one in configurations]
+    names = [
+        f"trial {one.number}\n{count} seed{'s' * (count != 1)}"
+        for one, count in zip(configurations, counts, strict=True)
+    ]
     axis.set_yticks(range(len(names)), names)
     axis.set_ylim(len(names) - 0.45, -0.45)
     axis.set_xlabel(metric)
     axis.grid(axis="x", alpha=0.3)
-    axis.legend(**LEGEND_ABOVE)
+    axis.legend(**layout.LEGEND_ABOVE)
     return save_figure(canvas, path)
-
-
-def _count_seeds(count: int) -> str:
-    return "1 seed" if count == 1 else f"{count} seeds"

@@ -8,14 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnnlab.plots.figures import GREY, create_figure, save_figure
-from rnnlab.sweeps.report.plots.axes import (
-    COLOUR_MAP,
-    MAX_DIMENSIONS,
-    choice_label,
-    is_wide,
-    line_opacity,
-    use_plain_ticks,
-)
+from rnnlab.sweeps.report.plots import layout
 from rnnlab.sweeps.report.records import DimensionRecord, SearchRecord, TrialRecord
 
 
@@ -27,7 +20,7 @@ def plot_parallel(search: SearchRecord, path: Path) -> Path:
     """
     trials = [trial for trial in search.trials if trial.params]
     order = sorted(search.dimensions, key=lambda d: any(d.name not in t.params for t in trials))
-    dimensions = order[:MAX_DIMENSIONS]
+    dimensions = order[: layout.MAX_DIMENSIONS]
     canvas, axes = create_figure(1, 1, min(2.2 + 1.7 * len(dimensions), 15), 4.6)
     axis = axes[0, 0]
     _draw_axes(axis, dimensions)
@@ -44,7 +37,7 @@ def _plot_trials(
     """Plot the pruned trials in grey, the complete ones in their colours, the best ones bold."""
     for trial in search.select("pruned"):
         _plot_trial(axis, trial, dimensions, color=GREY, alpha=0.35, linewidth=0.7)
-    opacity = line_opacity(len(search.complete))
+    opacity = layout.line_opacity(len(search.complete))
     for trial in _order_best_last(search):
         best = trial.number in search.best
         style = {"linewidth": 3.2 if best else 1.2, "alpha": 1.0 if best else opacity}
@@ -57,8 +50,8 @@ def _add_colour_bar(canvas: Any, axis: Any, search: SearchRecord, colours: Any) 
     bar = canvas.colorbar(colours, ax=axis, pad=0.02, extend=extend)
     bar.set_label(f"{objective.name} (best bold)")
     bar.outline.set_visible(False)
-    if is_wide(colours.get_clim()):
-        use_plain_ticks(bar.ax.yaxis, *colours.get_clim())
+    if layout.is_wide(colours.get_clim()):
+        layout.use_plain_ticks(bar.ax.yaxis, *colours.get_clim())
 
 
 def _order_best_last(search: SearchRecord) -> list[TrialRecord]:
@@ -79,7 +72,9 @@ def score_colours(search: SearchRecord) -> Any:
     finite = [t.values[0] for t in search.complete if math.isfinite(t.values[0])] or [0.0, 1.0]
     percentiles = [0, 90] if search.objectives[0].mode == "min" else [10, 100]
     low, high = (float(end) for end in np.percentile(finite, percentiles))
-    return ScalarMappable((LogNorm if is_wide([low, high]) else Normalize)(low, high), COLOUR_MAP)
+    return ScalarMappable(
+        (LogNorm if layout.is_wide([low, high]) else Normalize)(low, high), layout.COLOUR_MAP
+    )
 
 
 def _plot_trial(
@@ -137,7 +132,7 @@ def _axis_ticks(dimension: DimensionRecord) -> list[tuple[float, str]]:
     from matplotlib.ticker import LogLocator, MaxNLocator
 
     if dimension.choices:
-        return [(i, choice_label(choice)) for i, choice in enumerate(dimension.choices)]
+        return [(i, layout.choice_label(choice)) for i, choice in enumerate(dimension.choices)]
     low, high = dimension.low, dimension.high
     if low == high:
         return [(low, f"{low:.4g}")]

@@ -6,16 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.plots.figures import RED, create_figure, save_figure
-from rnnlab.sweeps.report.plots.axes import (
-    COLOUR_MAP,
-    INFEASIBLE_MARK,
-    MAX_DIMENSIONS,
-    choice_label,
-    scale_y_axis,
-    scatter_at_edge,
-    split_coordinates,
-    use_integer_ticks,
-)
+from rnnlab.sweeps.report.plots import layout
 from rnnlab.sweeps.report.records import DimensionRecord, SearchRecord, TrialRecord
 
 FIRST_SETTINGS = (
@@ -30,7 +21,7 @@ def plot_slices(search: SearchRecord, path: Path) -> Path:
     The colour is the number of the trial, so recent trials are light. Settings of infeasible trials
     are marked at the lower edge.
     """
-    dimensions = order_dimensions(search.dimensions)[:MAX_DIMENSIONS]
+    dimensions = order_dimensions(search.dimensions)[: layout.MAX_DIMENSIONS]
     columns = min(PANELS_PER_ROW, len(dimensions))
     rows = -(-len(dimensions) // columns)
     canvas, axes = create_figure(rows, columns, 1.2 + 2.9 * columns, 0.5 + 2.9 * rows)
@@ -43,7 +34,7 @@ def plot_slices(search: SearchRecord, path: Path) -> Path:
         axis.set_ylabel(search.objectives[0].name)
     if points is not None:
         bar = canvas.colorbar(points, ax=axes, label="trial", pad=0.01)
-        use_integer_ticks(bar.ax.yaxis)
+        layout.use_integer_ticks(bar.ax.yaxis)
         bar.outline.set_visible(False)
     return save_figure(canvas, path)
 
@@ -63,11 +54,11 @@ def _plot_slice(axis: Any, search: SearchRecord, dimension: DimensionRecord) -> 
     trials = [t for t in search.complete if math.isfinite(t.values[0]) and _has(t, dimension)]
     points = [(dimension.coordinate(t.params[dimension.name]), t.values[0]) for t in trials]
     last = max((trial.number for trial in search.trials), default=0)
-    style: dict[str, Any] = {"cmap": COLOUR_MAP, "vmin": 0, "vmax": max(last, 1), "s": 26}
+    style: dict[str, Any] = {"cmap": layout.COLOUR_MAP, "vmin": 0, "vmax": max(last, 1), "s": 26}
     style |= {"c": [trial.number for trial in trials], "edgecolors": "white", "linewidths": 0.4}
-    scatter = axis.scatter(*split_coordinates(points), **style)
+    scatter = axis.scatter(*layout.split_coordinates(points), **style)
     _mark_infeasible(axis, search, dimension)
-    scale_y_axis(axis, [value for _, value in points])
+    layout.scale_y_axis(axis, [value for _, value in points])
     _scale_x_axis(axis, dimension)
     return scatter
 
@@ -76,7 +67,7 @@ def _mark_infeasible(axis: Any, search: SearchRecord, dimension: DimensionRecord
     """Mark the values of infeasible trials at the lower edge."""
     trials = [t for t in search.select("infeasible") if _has(t, dimension)]
     values = [dimension.coordinate(trial.params[dimension.name]) for trial in trials]
-    scatter_at_edge(axis, values, "", INFEASIBLE_MARK)
+    layout.scatter_at_edge(axis, values, "", layout.INFEASIBLE_MARK)
     if values:
         axis.set_title("✖ infeasible", fontsize=8, color=RED, loc="right")
 
@@ -101,7 +92,7 @@ def _scale_x_axis(axis: Any, dimension: DimensionRecord) -> None:
 
 
 def _show_choices(axis: Any, dimension: DimensionRecord) -> None:
-    names = [choice_label(choice) for choice in dimension.choices]
+    names = [layout.choice_label(choice) for choice in dimension.choices]
     rotation = 30 if sum(map(len, names)) > 22 else 0
     axis.set_xticks(range(len(names)), names, rotation=rotation, fontsize=8)
     axis.set_xlim(-0.5, len(names) - 0.5)
