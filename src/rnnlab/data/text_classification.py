@@ -371,7 +371,7 @@ class TextClassificationDataModule(PreparedDataModule):
         vocabulary = Vocabulary.load(self.folder / "vocabulary.json")
         return vocabulary.tokens[NUM_CLASSIFICATION_SPECIALS : self.vocab_size]
 
-    def uncut_lengths(self, split: Split) -> NDArray[Any]:
+    def original_lengths(self, split: Split) -> NDArray[Any]:
         """Return the number of tokens of each complete text, (N,)."""
         return self.tokens[split].lengths
 
