@@ -342,6 +342,35 @@ def test_the_same_baselines_whatever_the_window(tmp_path: Path) -> None:
     assert {"persistence", "drift", "seasonal naive", "ridge"} <= one.baselines("test").keys()
 
 
+@pytest.mark.parametrize("channels", ["joint", "independent"])
+def test_baselines_of_a_split_are_fitted_and_measured_once(
+    channels: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = {"fit_once": 0, "measure_forecast": 0}
+
+    def count(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any) -> Any:
+            calls[name] += 1
+            return function(*args)
+
+        return counted
+
+    monkeypatch.setattr(Ridge, "fit_once", count("fit_once", Ridge.fit_once))
+    measure = count("measure_forecast", forecasting.measure_forecast)
+    monkeypatch.setattr(forecasting, "measure_forecast", measure)
+    data = made(walks_file(tmp_path), channels=channels)
+    rows = np.arange(data.size("test"))
+    for _ in range(2):  # the scores, and the analysis of the whole split
+        scores, names = data.baselines("test"), data.baseline_forecasts("test").keys()
+        errors = data.evaluation_context("test", rows)["baseline_errors"]()
+        assert errors.keys() == scores.keys() == names
+    assert calls == {"fit_once": 2, "measure_forecast": len(names)}
+    some = data.evaluation_context("test", rows[::2])["baseline_errors"]()
+    for name in names:
+        np.testing.assert_array_equal(some[name].squared, errors[name].squared[::2])
+        assert scores[name]["mse"] == pytest.approx(errors[name].squared.mean())
+
+
 # Real benchmarks.
 
 

@@ -17,8 +17,7 @@ from rnnlab.metrics.forecasting import (
     FORECAST_METRICS,
     calibrate,
     compare_forecasts,
-    errors_by_step,
-    iterate_blocks,
+    measure_forecast,
 )
 from rnnlab.metrics.significance import ComparisonTest
 from rnnlab.models import RecurrentModel
@@ -36,9 +35,9 @@ Array = NDArray[Any]
 class ForecastingAnalysis(Analysis):
     """Errors of each step of the horizon, tests against each baseline, and calibration.
 
-    Reads `naive_errors`, `origin`, `times`, `series`, `baselines` and `headline_baselines` from the
-    evaluation context; see SeriesDataModule.evaluation_context in rnnlab.data.forecasting. Without
-    them, as with generated series, the network is not compared.
+    Reads `naive_errors`, `origin`, `times`, `series`, `baselines`, `baseline_errors` and
+    `headline_baselines` from the evaluation context; see SeriesDataModule.evaluation_context in
+    rnnlab.data.forecasting. Generated series have no such values and are not compared.
     """
 
     score_names = ("smape", "mase")
@@ -78,18 +77,18 @@ class ErrorTable:
     @classmethod
     def measure(cls, test: TestPredictions) -> "ErrorTable":
         """Return the errors of the predictions, and of the baselines at the same targets."""
-        predicted = test.predictions.numpy()
-        forecasts = {
-            "network": lambda rows: predicted[rows],
-            **test.evaluation_context["baselines"],
+        predicted, context = test.predictions.numpy(), test.evaluation_context
+        units = context["naive_errors"], context["origin"]
+        errors = {
+            "network": measure_forecast(lambda rows: predicted[rows], test.targets.numpy(), *units),
+            **context["baseline_errors"](),
         }
-        by_step, squared = {}, {}
-        _, moment = np.unique(test.evaluation_context["times"], return_inverse=True)
-        for name, forecast in forecasts.items():
-            by_step[name], squared[name] = measure_forecast(forecast, test)
+        by_step = {name: forecast.by_step for name, forecast in errors.items()}
+        squared = {name: forecast.squared for name, forecast in errors.items()}
+        _, moment = np.unique(context["times"], return_inverse=True)
         over_time = {
-            name: np.bincount(moment, errors) / np.bincount(moment)
-            for name, errors in squared.items()
+            name: np.bincount(moment, targets) / np.bincount(moment)
+            for name, targets in squared.items()
         }
         return cls(by_step, squared, over_time)
 
@@ -125,25 +124,6 @@ class ErrorTable:
             for step, values in enumerate(zip(*metrics.values(), strict=True), start=1):
                 lines.append(",".join([name, str(step), *(f"{value:.6g}" for value in values)]))
         return "\n".join(lines) + "\n"
-
-
-def measure_forecast(
-    forecast: Callable[[Array], Array], test: TestPredictions
-) -> tuple[dict[str, Array], Array]:
-    """Return the errors at each step of the horizon (H,), and the squared error of targets (N,)."""
-    context, targets = test.evaluation_context, test.targets.numpy()
-    rows = np.arange(len(targets))
-    sums: dict[str, Array] = {}
-    squared = np.empty(len(targets))
-    for block in iterate_blocks(rows, targets[0].size):
-        predicted = forecast(block)
-        steps = errors_by_step(
-            predicted, targets[block], context["naive_errors"][block], context["origin"][block]
-        )
-        for name, values in steps.items():
-            sums[name] = sums.get(name, 0.0) + values * len(block)
-        squared[block] = np.square(predicted - targets[block], dtype=np.float64).mean(axis=(1, 2))
-    return {name: total / len(rows) for name, total in sums.items()}, squared
 
 
 def compare_with_baselines(test: TestPredictions, table: ErrorTable) -> AnalysisResult:

@@ -6,7 +6,7 @@ S series, N steps of all of them, V target variables, D features of a step, H ho
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -35,7 +35,7 @@ from rnnlab.data.readers.tables import Delimiter
 from rnnlab.data.scaling import ReportUnits, ScaledSeries, TransformName, scale_series
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.metrics.forecasting import errors_by_step, iterate_blocks
+from rnnlab.metrics.forecasting import ForecastErrors, measure_forecast
 from rnnlab.spec import Array, Batch, DataSpec, Units
 
 
@@ -154,6 +154,7 @@ class SeriesDataModule(PreparedDataModule):
         self.calendar = check_calendar(calendar or [])
         self.season, self.ridge_window = season, ridge_window
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
+        self._errors: dict[Split, dict[str, ForecastErrors]] = {}
 
     def local(self) -> Source:
         """See PreparedDataModule; one file, plain or compressed."""
@@ -331,7 +332,6 @@ class SeriesDataModule(PreparedDataModule):
         window, variable = self.locate(rows)
         first, series = self.windows[split].first[window], self._series[split][window]
         past = first[:, None] + np.arange(-self.seq_len, 0)  # (B, L)
-        future = first[:, None] + np.arange(self.horizon)
         inputs = self.inputs[past[:, :, None], variable[:, None]]  # (B, L, V)
         if self.transform == "last":
             inputs = inputs - inputs[:, -1:]
@@ -343,10 +343,17 @@ class SeriesDataModule(PreparedDataModule):
         return Batch(
             torch.from_numpy(np.concatenate([inputs, self.covariates[past]], axis=2)),
             torch.full((len(rows),), self.seq_len),
-            torch.from_numpy(self.targets[future[:, :, None], variable[:, None]]),
+            torch.from_numpy(self.target_values(split, rows)),
             torch.from_numpy(rows),
             units,
         )
+
+    def target_values(self, split: Split, rows: Array) -> Array:
+        """Return the values of some targets, (B, H, V)."""
+        window, variable = self.locate(rows)
+        future = self.windows[split].first[window][:, None] + np.arange(self.horizon)
+        values: Array = self.targets[future[:, :, None], variable[:, None]]
+        return values
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """Return the values before a target, (seq_len, V), and a title."""
@@ -413,26 +420,34 @@ class SeriesDataModule(PreparedDataModule):
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
         """Return the mean squared and absolute error of each baseline."""
         return {
-            name: {
-                metric: float(np.mean(steps))
-                for metric, steps in self.measure(split, forecast).items()
-                if metric in ("mse", "mae")
-            }
-            for name, forecast in self.baseline_forecasts(split).items()
+            name: {metric: float(np.mean(errors.by_step[metric])) for metric in ("mse", "mae")}
+            for name, errors in self.baseline_errors(split).items()
         }
 
-    def measure(self, split: Split, forecast: Forecast) -> dict[str, Array]:
-        """Return the four errors of a forecast at each step of the horizon, (H,) each."""
-        windows = self.windows[split]
-        sums: dict[str, Array] = {}
-        rows = np.arange(len(windows))
-        for part in iterate_blocks(rows, self.horizon * len(self.variables)):
-            errors = errors_by_step(
-                forecast(part), windows.targets(part), *self.error_units(split, part)
-            )
-            for name, steps in errors.items():
-                sums[name] = sums.get(name, 0.0) + steps * len(part)
-        return {name: total / len(rows) for name, total in sums.items()}
+    def baseline_errors(
+        self, split: Split, rows: Array | None = None
+    ) -> Mapping[str, ForecastErrors]:
+        """Return the errors of each baseline; those of a whole split are measured once.
+
+        Args:
+            split: train | val | test.
+            rows: the targets; None for all.
+        """
+        all_rows = np.arange(self.size(split))
+        if rows is not None and not np.array_equal(rows, all_rows):
+            return self._measure_baselines(split, rows)
+        if split not in self._errors:
+            self._errors[split] = self._measure_baselines(split, all_rows)
+        return self._errors[split]
+
+    def _measure_baselines(self, split: Split, rows: Array) -> dict[str, ForecastErrors]:
+        context = self.evaluation_context(split, rows)
+        targets = self.target_values(split, rows)
+        units = context["naive_errors"], context["origin"]
+        return {
+            name: measure_forecast(forecast, targets, *units)
+            for name, forecast in context["baselines"].items()
+        }
 
     def error_units(self, split: Split, windows: Array) -> tuple[Array, Array]:
         """Return the naive errors and the original zero for some windows, (B, 1, V) each."""
@@ -447,6 +462,7 @@ class SeriesDataModule(PreparedDataModule):
             naive_errors, origin: see errors_by_step, (N, 1, V).
             times: seconds since 1970 of the first step of each target, (N,).
             baselines: name -> a function from positions in `rows` to forecasts (B, H, V).
+            baseline_errors: a function without arguments to the errors of each baseline by name.
             headline_baselines: names of those that the report compares with in words.
             series: name of the series of each target, (N,).
         """
@@ -463,6 +479,7 @@ class SeriesDataModule(PreparedDataModule):
                 name: forecast_targets(forecast, window, variables)
                 for name, forecast in forecasts.items()
             },
+            "baseline_errors": partial(self.baseline_errors, split, rows),
             "headline_baselines": [name for name in self.headline_baselines if name in forecasts],
             "series": names[self._series[split][window]],
         }

@@ -4,7 +4,7 @@ N targets, H steps of the horizon, V variables, Q quantiles.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,6 +52,40 @@ def errors_by_step(
     scaled = error / naive_errors
     parts = {"mse": error**2, "mae": error, "smape": relative, "mase": scaled}
     return {name: part.mean(axis=(0, 2)) for name, part in parts.items()}
+
+
+class ForecastErrors(NamedTuple):
+    """Errors of a forecast of N targets.
+
+    Attributes:
+        by_step: metric -> its value at each step of the horizon, (H,).
+        squared: mean squared error of each target, (N,).
+    """
+
+    by_step: dict[str, Array]
+    squared: Array
+
+
+def measure_forecast(
+    forecast: Callable[[Array], Array], targets: Array, naive_errors: Array, origin: Array
+) -> ForecastErrors:
+    """Return the errors of a forecast.
+
+    Args:
+        forecast: positions of targets (B,) -> (B, H, V).
+        targets: (N, H, V).
+        naive_errors: see errors_by_step, (N, 1, V).
+        origin: see errors_by_step, (N, 1, V).
+    """
+    sums: dict[str, Array] = {}
+    squared = np.empty(len(targets))
+    for rows in iterate_blocks(np.arange(len(targets)), targets[0].size):
+        predicted = forecast(rows)
+        errors = errors_by_step(predicted, targets[rows], naive_errors[rows], origin[rows])
+        for name, steps in errors.items():
+            sums[name] = sums.get(name, 0.0) + steps * len(rows)
+        squared[rows] = np.square(predicted - targets[rows], dtype=np.float64).mean(axis=(1, 2))
+    return ForecastErrors({name: total / len(targets) for name, total in sums.items()}, squared)
 
 
 class Calibration(NamedTuple):
