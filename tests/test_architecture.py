@@ -54,6 +54,7 @@ FOREIGN = {  # package -> the only folders or modules that may import it
     "pydantic": ("config",),
     "optuna": ("sweeps",),
     "ray": ("sweeps.workers.ray_launcher",),
+    "jinja2": ("report.html",),
 }
 
 

@@ -1,4 +1,4 @@
-"""HTML pages from the templates in report/templates; values are escaped."""
+"""HTML pages from jinja2 templates; values are escaped."""
 
 from functools import cache
 from pathlib import Path
@@ -8,12 +8,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 @cache
-def template_environment() -> Any:
-    """Return the jinja2 environment, which escapes every value and refuses undefined names."""
+def template_environment(folder: Path) -> Any:
+    """Return the environment of a folder, which escapes every value and refuses undefined names."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -21,11 +21,12 @@ def template_environment() -> Any:
     )
 
 
-def render_html(template: str, **values: Any) -> str:
+def render_html(template: str, folder: Path = TEMPLATES, **values: Any) -> str:
     """Return a page.
 
     Args:
-        template: name of the file in report/templates.
+        template: name of the file.
+        folder: of the template.
         values: names that the template uses.
     """
-    return str(template_environment().get_template(template).render(values))
+    return str(template_environment(folder).get_template(template).render(values))

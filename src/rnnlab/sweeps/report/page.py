@@ -4,10 +4,10 @@ import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from rnnlab.report.html import render_html
 from rnnlab.runtime.files import write_text
 from rnnlab.sweeps.report.records import SearchRecord
 from rnnlab.sweeps.report.table import column_names, row_values
@@ -61,8 +61,12 @@ def write_search_page(page: Page, path: Path) -> Path:
     search = page.search
     settings = {name: value for name, value in page.settings.items() if name != "space"}
     long = {name: value for name, value in settings.items() if is_long(value)}
-    html = page_template().render(
+    html = render_html(
+        "page.html.jinja",
+        Path(__file__).parent,
         **vars(page),
+        text=format_text,
+        number=format_number,
         space=page.settings.get("space"),
         short_settings={name: value for name, value in settings.items() if name not in long},
         long_settings=long,
@@ -79,36 +83,21 @@ def is_long(value: Any) -> bool:
     return isinstance(value, Mapping) and len(value) > FOLD_LENGTH
 
 
-@cache
-def page_template() -> Any:
-    """Return the template of the page, which escapes all values."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(text=format_setting, number=format_number)
-    return environment.get_template("page.html.jinja")
-
-
-def format_setting(value: Any) -> str:
+def format_text(value: Any) -> str:
     """Return a plain value as text.
 
-    >>> format_setting({"low": 0, "high": 0.01, "log": True, "step": None})
+    >>> format_text({"low": 0, "high": 0.01, "log": True, "step": None})
     'low 0, high 0.01, log'
-    >>> format_setting(["gru", "lstm"])
+    >>> format_text(["gru", "lstm"])
     'gru, lstm'
-    >>> format_setting({"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 4})
+    >>> format_text({"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 4})
     'TPESampler, n_startup_trials 4'
     """
     if isinstance(value, Mapping):
         items = value.items()
         return ", ".join(_pair(k, v) for k, v in items if v is not None and v is not False)
     if isinstance(value, list | tuple):
-        return ", ".join(format_setting(one) for one in value)
+        return ", ".join(format_text(one) for one in value)
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     return f"{value:.6g}" if isinstance(value, float) else str(value)
@@ -117,7 +106,7 @@ def format_setting(value: Any) -> str:
 def _pair(key: Any, value: Any) -> str:
     if key == "_target_":  # a class: its name is enough
         return str(value).rpartition(".")[2]
-    return str(key) if value is True else f"{key} {format_setting(value)}"
+    return str(key) if value is True else f"{key} {format_text(value)}"
 
 
 def format_number(value: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.metrics.significance import Comparison
 from rnnlab.sweeps.report.importance import Importance
-from rnnlab.sweeps.report.page import PAGE_FILE, format_number, format_setting
+from rnnlab.sweeps.report.page import PAGE_FILE, format_number, format_text
 from rnnlab.sweeps.report.ranking import compare_configurations
 from rnnlab.sweeps.report.records import SearchRecord, TrialRecord
 from rnnlab.sweeps.report.search_records import search_records
@@ -130,7 +130,7 @@ def trial_line(search: SearchRecord, trial: TrialRecord) -> str:
     """Return number, scores and parameters of a complete trial."""
     pairs = zip(search.objectives, trial.values, strict=True)
     scores = ", ".join(f"{objective.name} {format_number(value)}" for objective, value in pairs)
-    params = ", ".join(f"{name} {format_setting(value)}" for name, value in trial.params.items())
+    params = ", ".join(f"{name} {format_text(value)}" for name, value in trial.params.items())
     return f"trial {trial.number}: {scores}" + (f" ({params})" if params else "")
 
 
