@@ -272,7 +272,10 @@ def test_a_dimension_can_be_given_by_its_place_and_taken_out() -> None:
             "sampler._target_=optuna.samplers.TPESample",
             "optuna.samplers has no 'TPESample'; did you mean TPE",
         ),
-        ("launcher.thread=2", "launcher.thread: no such setting of LocalLauncher; did you mean"),
+        (
+            "launcher.thread=2",
+            "launcher.thread: no such setting of LocalLauncher; did you mean threads?",
+        ),
         ("pruner=threshold", "pruner: Either lower or upper must be specified"),
         ("objectives=[scor]", "objectives=scor: must be a logged metric with its direction"),
         (

@@ -11,7 +11,7 @@ from rnnlab.config.signature import component_problems, signature_problems
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.sweeps.schema import GROUPS, Budget, ReportInterval, SweepConfig, WarmStart
 from rnnlab.sweeps.space.dimensions import Space
-from rnnlab.sweeps.space.parsing import format_setting
+from rnnlab.sweeps.space.parsing import format_literal
 
 OBJECTIVES = ("score", "seconds", "parameters")
 METRIC = re.compile(r"[^\s:]+:(min|max)")
@@ -43,7 +43,7 @@ def budget_problems(plain: Mapping[str, Any]) -> Iterator[str]:
         units = [unit for unit, value in budget.items() if value is not None]
         if len(units) != 1:
             yield (
-                f"budget={format_setting(budget)}: must be one of epochs, samples and seconds, or "
+                f"budget={format_literal(budget)}: must be one of epochs, samples and seconds, or "
                 "null"
             )
 
@@ -54,7 +54,7 @@ def objective_problems(plain: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(objectives, list):
         return
     if not objectives or len(set(map(str, objectives))) < len(objectives):
-        yield f"objectives={format_setting(objectives)}: must be at least one, without duplicates"
+        yield f"objectives={format_literal(objectives)}: must be at least one, without duplicates"
     for objective in objectives:
         if objective not in OBJECTIVES and not METRIC.fullmatch(str(objective)):
             yield (
@@ -78,7 +78,7 @@ def base_problems(plain: Mapping[str, Any]) -> Iterator[str]:
         keys = BUDGET_KEYS if budget.get("seconds") else (*BUDGET_KEYS, "trainer.max_epochs")
         if budget and override.key in keys:
             yield (
-                f"{argument}: budget={format_setting(plain['budget'])} says how long a trial may "
+                f"{argument}: budget={format_literal(plain['budget'])} says how long a trial may "
                 "train; change it, or set budget=null"
             )
 

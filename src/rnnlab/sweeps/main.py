@@ -8,31 +8,32 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import optuna
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from rich.console import Console
 
+from rnnlab.config.compose import compose_checked
 from rnnlab.errors import ConfigError
 from rnnlab.runtime.files import write_text
+from rnnlab.sweeps.console import SearchConsole
+from rnnlab.sweeps.scheduler import Limits, Scheduler, SearchFailed, SearchStopped
 from rnnlab.sweeps.schema import SweepConfig
 from rnnlab.sweeps.settings import read_sweep
+from rnnlab.sweeps.study.definition import SearchSpec, prepare
+from rnnlab.sweeps.study.open import OpenStudy, open_study, start_study
+from rnnlab.sweeps.study.repeats import find_repeats, open_repeats
+from rnnlab.sweeps.study.samplers import GridSampler
+from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy
+from rnnlab.sweeps.study.storage import hide_password
+from rnnlab.sweeps.workers.launchers import ResourceRequest
+from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult
+from rnnlab.sweeps.workers.runner import Runner, WorkerDied
+from rnnlab.sweeps.workers.slots import Slot
 
-if TYPE_CHECKING:
-    import optuna
-
-    from rnnlab.sweeps.console import SearchConsole
-    from rnnlab.sweeps.scheduler import Scheduler
-    from rnnlab.sweeps.study.definition import SearchSpec
-    from rnnlab.sweeps.study.open import OpenStudy
-    from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy
-    from rnnlab.sweeps.workers.launchers import ResourceRequest
-    from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult
-    from rnnlab.sweeps.workers.runner import Runner
-
-TRIAL_SETTINGS = {
-    "test": False,
-    "baselines": False,
-}  # of every trial; the best one is tested at the end
+TRIAL_SETTINGS = {"test": False, "baselines": False}  # the best trial is tested at the end
 
 
 def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None:
@@ -47,9 +48,6 @@ def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None
         ConfigError: a setting cannot work, or too many trials failed.
         RunStopped: the search was asked to stop; the same command continues it.
     """
-    from rnnlab.sweeps.study.definition import prepare
-    from rnnlab.sweeps.study.open import open_study, start_study
-
     sweep = read_sweep(root, arguments)
     spec = prepare(sweep, conf or root / "conf")
     study = open_study(spec)
@@ -69,14 +67,13 @@ def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None
     check_any_complete(study)
 
 
-def check_any_complete(study: "OpenStudy") -> None:
+def check_any_complete(study: OpenStudy) -> None:
     """Check that the search has a result.
 
     Raises:
         SearchFailed: no trial is complete.
     """
     from rnnlab.sweeps.report.ranking import best_trial
-    from rnnlab.sweeps.scheduler import SearchFailed
 
     if best_trial(study.optuna_study) is None:
         raise SearchFailed(
@@ -88,8 +85,6 @@ def check_any_complete(study: "OpenStudy") -> None:
 @contextmanager
 def explain_interruption(arguments: Sequence[str]) -> Iterator[None]:
     """Add the command that continues the search to the message of an interruption."""
-    from rnnlab.sweeps.scheduler import SearchStopped
-
     try:
         yield
     except (SearchStopped, KeyboardInterrupt) as error:  # the second: outside of the scheduler
@@ -97,13 +92,8 @@ def explain_interruption(arguments: Sequence[str]) -> Iterator[None]:
         raise SearchStopped(f"{str(error) or 'stopped'}; to continue: {command}") from None
 
 
-def print_header(spec: "SearchSpec", study: "OpenStudy", slots: int) -> None:
+def print_header(spec: SearchSpec, study: OpenStudy, slots: int) -> None:
     """Print the question, the space, the number of trials and the storage."""
-    from rich.console import Console
-
-    from rnnlab.sweeps.study.samplers import GridSampler
-    from rnnlab.sweeps.study.storage import hide_password
-
     sweep, console = spec.sweep, Console()
     is_grid = isinstance(spec.make_sampler(0), GridSampler)
     total = f"at most {sweep.n_trials}" if is_grid else f"{sweep.n_trials} in all"
@@ -119,27 +109,21 @@ def print_header(spec: "SearchSpec", study: "OpenStudy", slots: int) -> None:
 
 def save_settings(sweep: SweepConfig, folder: Path) -> None:
     """Write the settings of the search to its folder, without a password."""
-    from rnnlab.sweeps.study.storage import hide_password
-
     plain = asdict(sweep)
     plain["storage"] = sweep.storage and hide_password(sweep.storage)
     write_text(folder / "sweep.yaml", OmegaConf.to_yaml(OmegaConf.create(plain)))
 
 
 @contextmanager
-def start_runners(spec: "SearchSpec", study: "OpenStudy") -> "Iterator[Sequence[Runner]]":
+def start_runners(spec: SearchSpec, study: OpenStudy) -> Iterator[Sequence[Runner]]:
     """Start the runners of the trials; they end with the context."""
-    from hydra.utils import instantiate
-
     launcher: Any = instantiate(dict(spec.sweep.launcher), _convert_="all")
     with launcher(resource_request(spec, study)) as runners:
         yield runners
 
 
-def resource_request(spec: "SearchSpec", study: "OpenStudy") -> "ResourceRequest":
+def resource_request(spec: SearchSpec, study: OpenStudy) -> ResourceRequest:
     """Return what the launcher must provide."""
-    from rnnlab.sweeps.workers.launchers import ResourceRequest
-
     slots = spec.sweep.slots
     return ResourceRequest(
         slots=slots if isinstance(slots, int) else None,
@@ -151,15 +135,12 @@ def resource_request(spec: "SearchSpec", study: "OpenStudy") -> "ResourceRequest
     )
 
 
-def check_corners(spec: "SearchSpec", study: "OpenStudy", runners: "Sequence[Runner]") -> None:
+def check_corners(spec: SearchSpec, study: OpenStudy, runners: Sequence[Runner]) -> None:
     """Check the ends of every dimension, as a run does before it reads data.
 
     Raises:
         ConfigError: a trial could not work.
     """
-    from rnnlab.config.compose import compose_checked
-    from rnnlab.sweeps.workers.messages import Job
-
     corners = [spec.to_overrides(point, 0) for point in spec.space.corners()]
     for overrides in corners:
         plain = compose_checked(spec.conf, overrides)
@@ -174,14 +155,12 @@ def check_corners(spec: "SearchSpec", study: "OpenStudy", runners: "Sequence[Run
         raise ConfigError(result.message)
 
 
-def wait_for_job(runners: "Sequence[Runner]", job: "Job") -> "TrialResult":
+def wait_for_job(runners: Sequence[Runner], job: Job) -> TrialResult:
     """Run a job outside of the study on the first free runner, and wait for its result.
 
     Raises:
         ConfigError: its process ended without a result.
     """
-    from rnnlab.sweeps.workers.runner import WorkerDied
-
     while (runner := next((one for one in runners if one.is_ready()), None)) is None:
         time.sleep(0.02)
     runner.start(job)
@@ -193,11 +172,8 @@ def wait_for_job(runners: "Sequence[Runner]", job: "Job") -> "TrialResult":
     return result
 
 
-def run_trials(spec: "SearchSpec", study: "OpenStudy", runners: "Sequence[Runner]") -> None:
+def run_trials(spec: SearchSpec, study: OpenStudy, runners: Sequence[Runner]) -> None:
     """Run the trials of the study."""
-    from rnnlab.sweeps.study.samplers import GridSampler
-    from rnnlab.sweeps.study.share import SharedStudy
-
     n_trials, sampler = spec.sweep.n_trials, spec.make_sampler(0)
     if isinstance(sampler, GridSampler):
         n_trials = min(n_trials, sampler.count_trials(study.optuna_study))
@@ -210,26 +186,19 @@ def run_trials(spec: "SearchSpec", study: "OpenStudy", runners: "Sequence[Runner
         spec.make_sampler,
         spec.sweep.lease_seconds,
     )
-    with make_console(study.name, spec) as console:
+    with SearchConsole(study.name, spec.base["mode"] == "max") as console:
         prunes = len(spec.sweep.objectives) == 1
         make_scheduler(spec, study, shared, runners, console, prunes).run()
 
 
-def make_console(name: str, spec: "SearchSpec") -> "SearchConsole":
-    """Return the console view of a search."""
-    from rnnlab.sweeps.console import SearchConsole
-
-    return SearchConsole(name, spec.base["mode"] == "max")
-
-
 def make_scheduler(
-    spec: "SearchSpec",
-    study: "OpenStudy",
-    shared: "SharedStudy",
-    runners: "Sequence[Runner]",
-    console: "SearchConsole",
+    spec: SearchSpec,
+    study: OpenStudy,
+    shared: SharedStudy,
+    runners: Sequence[Runner],
+    console: SearchConsole,
     prunes: bool,
-) -> "Scheduler":
+) -> Scheduler:
     """Return the scheduler of the trials of a study, or of its repeats.
 
     Args:
@@ -240,9 +209,6 @@ def make_scheduler(
         console: output for the user.
         prunes: whether trials report their scores to a pruner.
     """
-    from rnnlab.sweeps.scheduler import Limits, Scheduler
-    from rnnlab.sweeps.workers.slots import Slot
-
     sweep = spec.sweep
     slots: list[Slot] = [Slot(runner) for runner in runners]
     limits = Limits(sweep.max_failures, sweep.max_attempts, sweep.trial_timeout, sweep.timeout)
@@ -251,11 +217,9 @@ def make_scheduler(
 
 
 def make_job(
-    spec: "SearchSpec", study: "OpenStudy", study_name: str, prunes: bool, claim: "ClaimedTrial"
-) -> "Job":
+    spec: SearchSpec, study: OpenStudy, study_name: str, prunes: bool, claim: ClaimedTrial
+) -> Job:
     """Return the job of a trial of the study with this name."""
-    from rnnlab.sweeps.workers.messages import Job
-
     return Job(
         folder=str(claim.folder),
         attempt=claim.attempt,
@@ -272,10 +236,8 @@ def make_job(
     )
 
 
-def make_reporting(sweep: SweepConfig, study: "OpenStudy", claim: "ClaimedTrial") -> "Reporting":
+def make_reporting(sweep: SweepConfig, study: OpenStudy, claim: ClaimedTrial) -> Reporting:
     """Return where a trial reports its scores, and the pruner that decides."""
-    from rnnlab.sweeps.workers.messages import Reporting
-
     return Reporting(
         study.url,
         study.name,
@@ -287,23 +249,21 @@ def make_reporting(sweep: SweepConfig, study: "OpenStudy", claim: "ClaimedTrial"
 
 
 def repeat_best(
-    spec: "SearchSpec", study: "OpenStudy", runners: "Sequence[Runner]"
-) -> "optuna.Study | None":
+    spec: SearchSpec, study: OpenStudy, runners: Sequence[Runner]
+) -> optuna.Study | None:
     """Train the best settings again with new seeds; return None if `repeats` is 0."""
-    from rnnlab.sweeps.study.repeats import open_repeats
-
     if not spec.sweep.repeats or len(spec.sweep.objectives) > 1:
         return None
     shared = open_repeats(spec, study)
     if shared is None:
         return None
-    with make_console(f"{study.name}, repeated", spec) as console:
+    with SearchConsole(f"{study.name}, repeated", spec.base["mode"] == "max") as console:
         console.print_line(f"repeating the best with {spec.sweep.repeats} new seeds each:")
         make_scheduler(spec, study, shared, runners, console, prunes=False).run()
     return shared.study
 
 
-def test_best_trial(spec: "SearchSpec", study: "OpenStudy", runners: "Sequence[Runner]") -> None:
+def test_best_trial(spec: SearchSpec, study: OpenStudy, runners: Sequence[Runner]) -> None:
     """Copy the best trial to best/, and evaluate it on the test split, once."""
     from rnnlab.sweeps.report.best import test_best
 
@@ -311,20 +271,17 @@ def test_best_trial(spec: "SearchSpec", study: "OpenStudy", runners: "Sequence[R
         test_best(spec, study, partial(wait_for_job, runners))
 
 
-def report_search(
-    spec: "SearchSpec", study: "OpenStudy", repeats: "optuna.Study | None" = None
-) -> None:
+def report_search(spec: SearchSpec, study: OpenStudy, repeats: optuna.Study | None = None) -> None:
     """Write the report and print a summary."""
     from rnnlab.sweeps.report.report import write_report
     from rnnlab.sweeps.report.summary import print_summary
-    from rnnlab.sweeps.study.repeats import find_repeats
 
     repeats = repeats or find_repeats(spec, study)
     write_report(study.optuna_study, study.folder, repeats)
     print_summary(study.optuna_study, study.folder, repeats=repeats)
 
 
-def log_to_wandb(spec: "SearchSpec", study: "OpenStudy") -> None:
+def log_to_wandb(spec: SearchSpec, study: OpenStudy) -> None:
     """Log the report to W&B if the trials are logged there."""
     from rnnlab.sweeps.report import wandb_summary
 

@@ -6,7 +6,7 @@ from typing import Any
 from rnnlab.config.overrides import parse_override
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.sweeps.space.distributions import Distribution, is_same, to_scalar
-from rnnlab.sweeps.space.parsing import format_setting, parse_distribution
+from rnnlab.sweeps.space.parsing import format_literal, parse_distribution
 
 Conditions = Mapping[str, tuple[Any, ...]]  # key of another dimension -> values that it may have
 
@@ -21,7 +21,7 @@ def parse_conditions(raw: Any) -> dict[str, tuple[Any, ...]]:
     if isinstance(raw, Mapping) and raw:
         return {str(k): tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in raw.items()}
     if not isinstance(raw, str) or "=" not in raw:
-        raise ConfigError(message.format(format_setting(raw)))
+        raise ConfigError(message.format(format_literal(raw)))
     try:
         override = parse_override(raw)
         values = parse_distribution(raw.partition("=")[2]).grid()
@@ -32,7 +32,7 @@ def parse_conditions(raw: Any) -> dict[str, tuple[Any, ...]]:
 
 def format_conditions(when: Conditions) -> str:
     """Return conditions on one line."""
-    parts = (f"{key}={','.join(map(format_setting, values))}" for key, values in when.items())
+    parts = (f"{key}={','.join(map(format_literal, values))}" for key, values in when.items())
     return " and ".join(parts)
 
 
@@ -87,7 +87,7 @@ def _condition_problem(
     for value in options:
         problem = error_message(distributions[other].from_optuna, value)
         if problem:
-            return f"{other} is never {format_setting(value)}; it {problem}"
+            return f"{other} is never {format_literal(value)}; it {problem}"
     return None
 
 

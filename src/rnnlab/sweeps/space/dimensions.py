@@ -22,7 +22,7 @@ from rnnlab.sweeps.space.conditions import (
     sort_keys,
 )
 from rnnlab.sweeps.space.distributions import Constant, Distribution
-from rnnlab.sweeps.space.parsing import format_setting, parse_distribution
+from rnnlab.sweeps.space.parsing import format_literal, parse_distribution
 
 if TYPE_CHECKING:
     import optuna
@@ -153,7 +153,7 @@ class Space:
                 problem per line.
         """
         problems = [
-            f"{label}.{key}={format_setting(value)}: {problem}"
+            f"{label}.{key}={format_literal(value)}: {problem}"
             for key, value in values.items()
             if (problem := self._problem(key, values))
         ]

@@ -41,6 +41,7 @@ class Distribution(Protocol):
         Raises:
             ConfigError: the distribution does not contain it; the message says what is allowed.
         """
+        return self.from_optuna(value)
 
     def from_optuna(self, param: Any) -> Any:
         """Convert a stored value back; a value of a run is accepted too.
@@ -54,7 +55,7 @@ class Distribution(Protocol):
 
 
 @dataclass(frozen=True)
-class Range:
+class Range(Distribution):
     """Numbers from low to high, both included.
 
     Attributes:
@@ -94,10 +95,6 @@ class Range:
         steps = round((self.high - self.low) / self.step)
         return [self._at(i) for i in range(steps + 1)]
 
-    def to_optuna(self, value: Any) -> Number:
-        """See Distribution."""
-        return self.from_optuna(value)
-
     def from_optuna(self, param: Any) -> Number:
         """See Distribution."""
         if not is_number(param) or not self.low <= param <= self.high:
@@ -130,7 +127,7 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Choices:
+class Choices(Distribution):
     """Several values without an order.
 
     Attributes:
@@ -168,7 +165,7 @@ class Choices:
 
 
 @dataclass(frozen=True)
-class Constant:
+class Constant(Distribution):
     """One value that is not searched and that Optuna does not store."""
 
     only: Any
@@ -184,10 +181,6 @@ class Constant:
     def grid(self) -> list[Any]:
         """See Distribution."""
         return [self.only]
-
-    def to_optuna(self, value: Any) -> Any:
-        """See Distribution."""
-        return self.from_optuna(value)
 
     def from_optuna(self, param: Any) -> Any:
         """See Distribution."""

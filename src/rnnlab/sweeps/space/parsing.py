@@ -37,10 +37,10 @@ def parse_distribution(raw: Any) -> Distribution:
     if isinstance(raw, Mapping):
         return _parse_mapping({str(name): value for name, value in raw.items()})
     if isinstance(raw, list | tuple):
-        return _parse_choices(list(raw), f"={format_setting(raw)}")
+        return _parse_choices(list(raw), f"={format_literal(raw)}")
     if isinstance(raw, str):
         return _parse_hydra(raw)
-    return _parse_constant(raw, f"={format_setting(raw)}")
+    return _parse_constant(raw, f"={format_literal(raw)}")
 
 
 def _parse_mapping(raw: dict[str, Any]) -> Distribution:
@@ -54,12 +54,12 @@ def _parse_mapping(raw: dict[str, Any]) -> Distribution:
     others = sorted(set(raw) - FIELDS[kind])
     if others:
         raise ConfigError(
-            f"={format_setting(raw)}: {kind} and {others[0]} exclude each other; drop one"
+            f"={format_literal(raw)}: {kind} and {others[0]} exclude each other; drop one"
         )
     if kind == "choices":
-        return _parse_choices(raw["choices"], f".choices={format_setting(raw['choices'])}")
+        return _parse_choices(raw["choices"], f".choices={format_literal(raw['choices'])}")
     if kind == "value":
-        return _parse_constant(raw["value"], f".value={format_setting(raw['value'])}")
+        return _parse_constant(raw["value"], f".value={format_literal(raw['value'])}")
     return _parse_range(raw)
 
 
@@ -100,13 +100,13 @@ def _text_problem(value: Any) -> str | None:
 def _parse_range(raw: Mapping[str, Any]) -> Range:
     problems = [f".{name}: must be given" for name in ("low", "high") if name not in raw]
     problems += [
-        f".{name}={format_setting(raw[name])}: must be a finite number"
+        f".{name}={format_literal(raw[name])}: must be a finite number"
         for name in ("low", "high", "step")
         if name in raw and not is_number(raw[name]) and (name, raw[name]) != ("step", None)
     ]
     log = raw.get("log", False)
     if not isinstance(log, bool):
-        problems.append(f".log={format_setting(log)}: must be true or false")
+        problems.append(f".log={format_literal(log)}: must be true or false")
     if problems:
         raise ConfigError("\n".join(problems))
     return _make_range(raw["low"], raw["high"], log, raw.get("step"))
@@ -189,16 +189,16 @@ def _convert_range(sweep: Any, raw: str) -> Range:
     return _make_range(values[0], values[-1], False, abs(sweep.step))
 
 
-def format_setting(value: Any) -> str:
+def format_literal(value: Any) -> str:
     """Return a setting as a user writes it.
 
-    >>> format_setting({"a": [1, None, True]})
+    >>> format_literal({"a": [1, None, True]})
     '{a: [1, null, true]}'
     """
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{k}: {format_setting(v)}' for k, v in value.items())}}}"
+        return f"{{{', '.join(f'{k}: {format_literal(v)}' for k, v in value.items())}}}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(format_setting, value))}]"
+        return f"[{', '.join(map(format_literal, value))}]"
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)
