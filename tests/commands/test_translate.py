@@ -31,7 +31,7 @@ def test_a_sentence_is_translated_as_in_the_test(folder: Path) -> None:
     rows = np.arange(12)
     written = model.predict_step(data.gather("test", rows), 0).tolist()
     wanted = [data.vocabularies["target"].decode(ids).strip() for ids in written]
-    sources = data.text("test", "source", rows)
+    sources = data.original_texts("test", "source", rows)
     assert [found[0].text for found in Translator(folder)(sources)] == wanted
     assert len(set(wanted)) > 1
 
