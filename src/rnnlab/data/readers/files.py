@@ -109,11 +109,14 @@ def read_text(path: Path, encoding: str) -> str:
     Raises:
         DataError: see `open_text`; or the text is too long.
     """
+    pieces, size = [], 0
     with open_text(path, encoding, newline=None, allow_empty=True) as stream:
-        text = stream.read(MAX_TEXT_CHARACTERS + 1)
-    if len(text) > MAX_TEXT_CHARACTERS:
-        raise _size_error(str(path))
-    return text
+        while piece := stream.read(CHUNK_BYTES):  # a larger number is allocated at once
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_TEXT_CHARACTERS:
+                raise _size_error(str(path))
+    return "".join(pieces)
 
 
 @contextmanager
