@@ -17,6 +17,7 @@ class Perplexity(Metric):  # type: ignore[misc]
 
     higher_is_better = False
     full_state_update = False
+    plot_lower_bound = 1.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,6 +44,8 @@ class Perplexity(Metric):  # type: ignore[misc]
 
 class BitsPerToken(Perplexity):
     """Mean negative log2 probability of a token."""
+
+    plot_lower_bound = 0.0
 
     def compute(self) -> Tensor:
         """See torchmetrics.Metric."""
