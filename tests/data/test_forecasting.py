@@ -406,7 +406,7 @@ def test_ett_wants_enough_rows(tmp_path: Path) -> None:
     plain = compose("data=ett", f"data.path={file}")
     with pytest.raises(DataError, match=r"200 rows, but the split of ETTh1 needs 14,400"):
         build_data(parse(plain)).setup()
-    with pytest.raises(DataError, match=r"wanted ETTh1.csv .*, found .*series.csv"):
+    with pytest.raises(DataError, match=r"expected ETTh1.csv .*, found .*series.csv"):
         build_data(parse(compose("data=ett", f"data.path={tmp_path}"))).setup()
 
 

@@ -14,7 +14,7 @@ from rnnlab.data.sources.provenance import Provenance
 from rnnlab.spec import PADDING_ID, UNKNOWN_ID, Batch, DataSpec, Ints, valid_steps
 
 MAX_BATCHES = 2000  # that are counted, evenly spaced in longer splits
-NUM_EXAMPLES = 3  # of each split
+SPLIT_EXAMPLES = 3  # of each split
 EDGE_VALUES = 4  # of the beginning and of the end of an array
 MAX_TEXT = 240  # characters
 
@@ -221,20 +221,20 @@ class Description:
             "batches": facts.batches,
             "read_batches": facts.read_batches,
             "batch_size": facts.batch_size,
-            "steps": summarize(facts.lengths),
+            "steps": summarize_lengths(facts.lengths),
             "efficiency": facts.efficiency,
             "random_efficiency": facts.random_efficiency,
             "examples": [self._example_to_dict(example) for example in facts.examples],
         }
         if facts.original_lengths is not None:
-            plain["steps_uncut"] = summarize(facts.original_lengths)
+            plain["steps_uncut"] = summarize_lengths(facts.original_lengths)
             plain["cut"] = float((facts.original_lengths > facts.lengths.max()).mean())
         if facts.tokens is not None:
             total, distinct = int(facts.tokens.sum()), int((facts.tokens > 0).sum())
             unknown = facts.unknown_share
             plain["tokens"] = {"read": total, "distinct": distinct, "unknown": unknown}
         if facts.target_lengths is not None:
-            plain["target_tokens"] = summarize(facts.target_lengths)
+            plain["target_tokens"] = summarize_lengths(facts.target_lengths)
         if facts.classes is not None:
             counts = facts.classes.tolist()
             plain["classes"] = dict(zip(self.class_names(), counts, strict=True))
@@ -256,7 +256,7 @@ class Description:
         }
 
 
-def summarize(lengths: Ints) -> dict[str, float]:
+def summarize_lengths(lengths: Ints) -> dict[str, float]:
     """Return mean, extrema and quantiles."""
     low, median, high = np.percentile(lengths, [5, 50, 95])
     return {
@@ -375,7 +375,7 @@ def choose_batches(num_batches: int) -> tuple[list[int], int]:
     """Return which of the counted batches give examples, and the stride of the counted ones."""
     stride = -(-num_batches // MAX_BATCHES)
     count = -(-num_batches // stride)
-    positions = {(2 * i + 1) * count // (2 * NUM_EXAMPLES) for i in range(NUM_EXAMPLES)}
+    positions = {(2 * i + 1) * count // (2 * SPLIT_EXAMPLES) for i in range(SPLIT_EXAMPLES)}
     return sorted(positions), stride
 
 

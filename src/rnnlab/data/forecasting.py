@@ -136,7 +136,7 @@ class SeriesDataModule(PreparedDataModule):
         shuffle: bool = True,
     ) -> None:
         super().__init__(source, path, batch_size, seed, shuffle)
-        check_settings(val_fraction, test_fraction, transform, report_in, target_columns)
+        check_series_settings(val_fraction, test_fraction, transform, report_in, target_columns)
         self.columns = SeriesColumns(
             date_column,
             (*target_columns, *(covariate_columns or ())) if target_columns else None,
@@ -219,13 +219,13 @@ class SeriesDataModule(PreparedDataModule):
         variables = self.select_variables(series)
         starts, borders = series.offsets[:-1], self.find_borders(series)
         self.check_lengths(series, borders)
-        scaled = self.scale(variables, series.offsets, borders[0])
-        self.targets, self.inputs = scaled.targets, scaled.inputs
-        self.report_scale, self.input_scale = scaled.report_scale, scaled.input_scale
+        units = self.scale(variables, series.offsets, borders[0])
+        self.targets, self.inputs = units.targets, units.inputs
+        self.report_scale, self.input_scale = units.report_scale, units.input_scale
         calendar = calendar_features(np.asarray(series.times), self.calendar)
-        self.covariates = np.concatenate([scaled.covariates, calendar], axis=1)
-        skipped = int(self.transform in ("difference", "log_return"))  # they need a previous step
-        first = first_targets(starts + skipped, borders, self.seq_len, self.horizon)
+        self.covariates = np.concatenate([units.covariates, calendar], axis=1)
+        offset = int(self.transform in ("difference", "log_return"))  # they need a previous step
+        first = first_targets(starts + offset, borders, self.seq_len, self.horizon)
         self.windows = {s: Windows(self.targets, first[s], self.horizon) for s in SPLITS}
         self._series = {s: np.searchsorted(series.offsets, first[s], "right") - 1 for s in SPLITS}
         self.history = int((borders[0] - starts).min())
@@ -241,8 +241,8 @@ class SeriesDataModule(PreparedDataModule):
         """
         borders = self.find_borders(series)
         steps = np.diff(np.stack([series.offsets[:-1], *borders]), axis=0)  # (3, S)
-        required = np.array([2 * self.horizon, self.horizon, self.horizon])
-        keep = np.all(steps >= required[:, None], axis=0)
+        minimum = np.array([2 * self.horizon, self.horizon, self.horizon])
+        keep = np.all(steps >= minimum[:, None], axis=0)
         if keep.all() or not keep.any():
             return series
         short = [series.names[i] for i in np.flatnonzero(~keep)]
@@ -256,9 +256,9 @@ class SeriesDataModule(PreparedDataModule):
         Raises:
             DataError: one is too short.
         """
-        required = [self.seq_len + self.horizon + 1, self.horizon, self.horizon]
+        minimum = [self.seq_len + self.horizon + 1, self.horizon, self.horizon]
         begins = [series.offsets[:-1], borders[0], borders[1]]
-        for split, need, begin, end in zip(SPLITS, required, begins, borders, strict=True):
+        for split, need, begin, end in zip(SPLITS, minimum, begins, borders, strict=True):
             shortest = int(np.argmin(end - begin))
             steps = int((end - begin)[shortest])
             if steps < need:
@@ -485,7 +485,7 @@ class SeriesDataModule(PreparedDataModule):
         }
 
 
-def check_settings(
+def check_series_settings(
     val_fraction: float,
     test_fraction: float,
     transform: str,

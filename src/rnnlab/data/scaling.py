@@ -34,8 +34,8 @@ class Standardization(NamedTuple):
             values: (N, V).
             series_index: series of each step, (N,).
         """
-        scaled: Array = (values - self.means[series_index]) / self.deviations[series_index]
-        return scaled
+        z_scores: Array = (values - self.means[series_index]) / self.deviations[series_index]
+        return z_scores
 
     def astype(self, dtype: Any) -> "Standardization":
         """Return the same statistics in another precision."""
@@ -121,7 +121,7 @@ def scale_series(
 # Transforms of the values that a network reads; rnnlab.tasks.forecasting has the inverses.
 
 
-def differences(values: Array, starts: Array) -> NDArray[np.float64]:
+def first_differences(values: Array, starts: Array) -> NDArray[np.float64]:
     """Return each value minus the previous one; 0 at the start of each series. (N, V) -> (N, V)."""
     steps = np.diff(np.asarray(values, dtype=np.float64), axis=0, prepend=values[:1])
     steps[starts] = 0.0
@@ -130,12 +130,12 @@ def differences(values: Array, starts: Array) -> NDArray[np.float64]:
 
 def log_returns(values: Array, starts: Array) -> NDArray[np.float64]:
     """Return log(value / previous value); 0 at the start of each series. (N, V) -> (N, V)."""
-    return differences(np.log(values), starts)
+    return first_differences(np.log(values), starts)
 
 
 TRANSFORM_INPUTS: Mapping[TransformName, Callable[[Array, Array], Array]] = {
     "none": lambda values, starts: values,
     "last": lambda values, starts: values,  # `gather` subtracts the last value of each window
-    "difference": differences,
+    "difference": first_differences,
     "log_return": log_returns,
 }

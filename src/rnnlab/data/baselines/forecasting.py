@@ -68,7 +68,7 @@ def seasonal_naive(windows: Windows, season: int) -> Forecast:
     return lambda rows: windows.values[windows.first[rows, None] + steps]
 
 
-def constant(windows: Windows, values: Array) -> Forecast:
+def constant_forecast(windows: Windows, values: Array) -> Forecast:
     """Forecast the same value at all times, (M, V), such as the mean of training."""
     return lambda rows: np.repeat(values[rows, None], windows.horizon, axis=1)
 

@@ -47,7 +47,8 @@ def linear_probabilities(
     classes = range(num_classes) if num_classes > 2 else [1]  # class 0 is the complement
     models = [fit_one_vs_rest(train, labels == number) for number in classes]
     return {
-        split: normalize([model(matrix) for model in models]) for split, matrix in inputs.items()
+        split: normalize_scores([model(matrix) for model in models])
+        for split, matrix in inputs.items()
     }
 
 
@@ -90,7 +91,7 @@ def fit_one_vs_rest(train: Any, labels: NDArray[np.bool_]) -> Callable[[Any], Ar
     return lambda matrix: model.predict_proba(matrix.multiply(ratio).tocsr())[:, 1]
 
 
-def normalize(scores: Iterable[Array]) -> Array:
+def normalize_scores(scores: Iterable[Array]) -> Array:
     """Turn one-vs-rest probabilities, (N,) each, into class probabilities (N, classes)."""
     columns = np.stack([*scores], axis=1)
     if columns.shape[1] == 1:  # of two classes the second one

@@ -63,9 +63,9 @@ class Bigram:
         positions = np.searchsorted(self.pairs, pairs).clip(max=len(self.pairs) - 1)
         counts = np.where(self.pairs[positions] == pairs, self.counts[positions], 0)
         total = self.totals[before]
-        discounted = np.maximum(counts - self.discount, 0) / np.maximum(total, 1)
+        pair_share = np.maximum(counts - self.discount, 0) / np.maximum(total, 1)
         backoff = self.discount * self.followers[before] / np.maximum(total, 1)
-        probabilities: Array = discounted + np.where(total > 0, backoff, 1) * self.ends[after]
+        probabilities: Array = pair_share + np.where(total > 0, backoff, 1) * self.ends[after]
         return probabilities
 
 

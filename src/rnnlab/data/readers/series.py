@@ -99,12 +99,12 @@ def build_series(
         notes: receives the repairs, with counts.
     """
     rows = sort_rows(file, rows, notes)
-    rows = drop_duplicates(file, rows, columns, notes)
+    rows = drop_duplicate_times(file, rows, columns, notes)
     rows = rows._replace(values=fill_gaps(file, rows, columns, numbers, notes))
     complete = np.asarray(~np.isnan(rows.values).any(axis=1))
     if not complete.all():
-        dropped = (~complete).sum()
-        notes.append(f"{dropped:,} rows of {file} without a previous value were left out")
+        count = (~complete).sum()
+        notes.append(f"{count:,} rows of {file} without a previous value were left out")
     series, times, values = rows.take(complete)
     codes, starts = np.unique(series, return_index=True)
     if columns.date:
@@ -125,7 +125,7 @@ def sort_rows(file: str, rows: SeriesRows, notes: list[str]) -> SeriesRows:
     return rows.take(np.lexsort((rows.times, rows.series)))
 
 
-def drop_duplicates(
+def drop_duplicate_times(
     file: str, rows: SeriesRows, columns: SeriesColumns, notes: list[str]
 ) -> SeriesRows:
     """Keep one row for each time of a series; see SeriesColumns.duplicates.

@@ -145,14 +145,14 @@ def _read_delimited(
     _, header = next(csv_rows(path, columns.encoding, sign))
     header = [name.strip() for name in header]
     numbers = columns.select(path, header)
-    blank = check_rows(path, columns.encoding, sign, len(header))
+    blank = check_widths(path, columns.encoding, sign, len(header))
     if blank:
         notes.append(f"{len(blank):,} empty lines of {path.name} were left out")
     frames = _read_frames(path, columns, numbers, sign)
     return numbers, list(_convert_pieces(path, columns, numbers, names, frames, blank))
 
 
-def check_rows(path: Path, encoding: str, sign: str, width: int) -> list[int]:
+def check_widths(path: Path, encoding: str, sign: str, width: int) -> list[int]:
     """Return the numbers of the empty lines; check that the other rows have `width` cells.
 
     Raises:

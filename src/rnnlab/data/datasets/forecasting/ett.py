@@ -17,9 +17,9 @@ from rnnlab.spec import Array
 
 Station = Literal["ETTh1", "ETTh2", "ETTm1", "ETTm2"]
 COLUMNS = ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT")
-HUB_NAME, HUB_REVISION = "ETDataset/ett", "refs/convert/parquet"  # itself a script, no longer run
+HUB_NAME, HUB_REVISION = "ETDataset/ett", "refs/convert/parquet"  # main needs a script
 MONTHS = (12, 4, 4)  # of training, validation and test; the rest of the file is not used
-ROWS_A_MONTH = {"h": 30 * 24, "m": 30 * 24 * 4}
+MONTH_ROWS = {"h": 30 * 24, "m": 30 * 24 * 4}
 
 
 class ETTDataModule(SeriesDataModule):
@@ -28,8 +28,8 @@ class ETTDataModule(SeriesDataModule):
     hub: `ETDataset/ett`, the 20 months of the split.
     local: the file of the authors, in any format of tables.
 
-    The split is the usual one: 12, 4 and 4 months of 30 days; each variable is scaled by its
-    training part, and all scores are of scaled values, as in the papers.
+    The splits have 12, 4 and 4 months of 30 days. Each variable is standardized by its training
+    split, and all scores are of standardized values, as in the papers.
 
     Args:
         station: ETTh1 | ETTh2 | ETTm1 | ETTm2.
@@ -44,27 +44,27 @@ class ETTDataModule(SeriesDataModule):
 
     def hub(self) -> Source:
         """See PreparedDataModule."""
-        known = Provenance("hub", f"{HUB_NAME} {self.station}")
-        return Source(known, lambda: (self.read_hub(), []), self.station)
+        provenance = Provenance("hub", f"{HUB_NAME} {self.station}")
+        return Source(provenance, lambda: (self.read_hub(), []), self.station)
 
     def read_hub(self) -> Series:
-        """The longest row of the hub's test split, which holds all 20 months.
+        """Return the longest row of the hub's test split, which contains all 20 months.
 
         Raises:
-            DataError: it is not what it was when this was written.
+            DataError: the hub's table has an unknown structure.
         """
         table = load_from_hub(HUB_NAME, ["test"], self.station[3:], HUB_REVISION)["test"]
         row = max(table, key=lambda row: len(row["target"]))
         columns = [*row["feat_dynamic_real"], row["target"]]
         if len(columns) != len(COLUMNS) or len({len(column) for column in columns}) != 1:
             raise DataError(
-                f"{HUB_NAME}: wanted {len(COLUMNS)} columns of one length, found "
-                f"{[len(column) for column in columns]}; give the authors' CSV with data.path"
+                f"{HUB_NAME}: expected {len(COLUMNS)} columns of one length, found "
+                f"{[len(column) for column in columns]}; set data.path to the file of the authors"
             )
         step = {"h": 3600, "m": 900}[self.station[3]]
-        begins = int(np.datetime64(row["start"], "s").astype(np.int64))
+        start = int(np.datetime64(row["start"], "s").astype(np.int64))
         values = np.array(columns, dtype=np.float64).T
-        times = begins + step * np.arange(len(values))
+        times = start + step * np.arange(len(values))
         return Series(values, times, np.array([0, len(values)]), list(COLUMNS), [self.station])
 
     def local(self) -> Source:
@@ -75,17 +75,17 @@ class ETTDataModule(SeriesDataModule):
         file = find_table(path, self.station)
         if file is None:
             names = ", ".join(sorted(file.name for file in path.iterdir())) or "nothing"
-            raise DataError(f"{path}: wanted {self.station}.csv (or .csv.gz ...), found {names}")
-        known = Provenance("local", f"{self.path}/{file.name}", sha256=file_sha256(file))
-        return Source(known, lambda: self.read(file), file_format(file))
+            raise DataError(f"{path}: expected {self.station}.csv (or .parquet ...), found {names}")
+        provenance = Provenance("local", f"{self.path}/{file.name}", sha256=file_sha256(file))
+        return Source(provenance, lambda: self.read(file), file_format(file))
 
     def find_borders(self, series: Series) -> list[Array]:
-        """See SeriesDataModule; by months of 30 days, counted from the first row."""
-        ends = np.cumsum(MONTHS) * ROWS_A_MONTH[self.station[3]]
+        """See SeriesDataModule; months of 30 days, counted from the first row."""
+        ends = np.cumsum(MONTHS) * MONTH_ROWS[self.station[3]]
         if len(series.times) < ends[-1]:
             raise DataError(
                 f"{self.provenance.name}: {len(series.times):,} rows, but the split of "
-                f"{self.station} needs {ends[-1]:,}. Is data.station the right one? For data of "
-                "yours: data=csv_series"
+                f"{self.station} needs {ends[-1]:,}. Check data.station; for your own "
+                "data use data=csv_series"
             )
         return [np.array([end]) for end in ends]

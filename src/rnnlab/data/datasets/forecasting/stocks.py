@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.data.base import Split
-from rnnlab.data.baselines.forecasting import Forecast, constant, ewma, fit_har
+from rnnlab.data.baselines.forecasting import Forecast, constant_forecast, ewma, fit_har
 from rnnlab.data.forecasting import SeriesDataModule, SeriesVariables
 from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.prepared import Prepared, Source
@@ -18,7 +18,7 @@ from rnnlab.data.readers.dates import format_date
 from rnnlab.data.readers.files import COMPRESSIONS, file_format
 from rnnlab.data.readers.series import Series, join_series, read_series
 from rnnlab.data.readers.tables import TABLE_READERS, is_table
-from rnnlab.data.scaling import differences
+from rnnlab.data.scaling import first_differences
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, package_version
 from rnnlab.data.sources.provenance import Provenance
@@ -130,9 +130,9 @@ class StocksDataModule(SeriesDataModule):
         starts = series.offsets[:-1]
         values = np.column_stack(
             [
-                differences(np.log(close)[:, None], starts)[:, 0],
+                first_differences(np.log(close)[:, None], starts)[:, 0],
                 np.log(np.maximum(high, low) / np.minimum(high, low)),
-                differences(np.log1p(volume)[:, None], starts)[:, 0],
+                first_differences(np.log1p(volume)[:, None], starts)[:, 0],
                 close,
             ]
         )
@@ -141,8 +141,8 @@ class StocksDataModule(SeriesDataModule):
         offsets = series.offsets - np.arange(len(series.offsets))
         columns = ["return", "range", "turnover", "price"]
         times = series.times[has_return]
-        derived = Series(values[has_return], times, offsets, columns, series.names)
-        return super().prepare((derived, notes), folder)
+        features = Series(values[has_return], times, offsets, columns, series.names)
+        return super().prepare((features, notes), folder)
 
     def select_variables(self, series: Series) -> SeriesVariables:
         """See SeriesDataModule."""
@@ -167,7 +167,7 @@ class StocksDataModule(SeriesDataModule):
         forecasts = super().baseline_forecasts(split)
         if self.forecast == "return":
             zeros = np.zeros((len(windows), 1), dtype=np.float32)
-            return {"random walk": constant(windows, zeros), **forecasts}
+            return {"random walk": constant_forecast(windows, zeros), **forecasts}
         if self.forecast == "volatility" and self.history > EWMA_DAYS:
             special = {"HAR": self.har(windows), "EWMA": ewma(windows, EWMA_DECAY, EWMA_DAYS)}
             return {**special, **forecasts}

