@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from rnnlab.data.base import DataModule
 from rnnlab.data.readers.files import check_file
-from rnnlab.data.sources.cache import cached, file_sha256, is_cached
+from rnnlab.data.sources.cache import file_sha256, is_cached, load_or_build
 from rnnlab.data.sources.hub import hub_is_reachable
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.errors import ConfigError, DataError
@@ -166,7 +166,7 @@ class PreparedDataModule(DataModule):
             return
         source, self._note = self.resolve_source()
         os.environ[SOURCE_VARIABLE] = source.provenance.source
-        self.folder = cached(self._key(source), lambda folder: self._build(source, folder))
+        self.folder = load_or_build(self._key(source), lambda folder: self._build(source, folder))
         self._name = source.provenance.name
 
     def _key(self, source: Source) -> dict[str, Any]:

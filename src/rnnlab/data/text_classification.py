@@ -27,7 +27,7 @@ from rnnlab.data.readers.class_folders import (
 )
 from rnnlab.data.readers.files import check_file, file_format
 from rnnlab.data.readers.tables import Delimiter, find_table
-from rnnlab.data.sources.cache import cached, file_sha256
+from rnnlab.data.sources.cache import file_sha256, load_or_build
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.text.labelled_texts import (
     LabelledTexts,
@@ -341,7 +341,7 @@ class TextClassificationDataModule(PreparedDataModule):
         if not self.linear_baseline or explain_missing_baseline(classes):
             return {}
         key = {"linear": LINEAR_VERSION, "of": self.folder.name}
-        return {"linear": np.load(cached(key, self._fit_linear) / f"{split}.npy")}
+        return {"linear": np.load(load_or_build(key, self._fit_linear) / f"{split}.npy")}
 
     def _fit_linear(self, folder: Path) -> None:
         from rich.progress import Progress, SpinnerColumn, TextColumn

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from rnnlab.data.sources.cache import STALE_SECONDS, cache_path, cache_root, cached, file_sha256
+from rnnlab.data.sources.cache import (
+    STALE_SECONDS,
+    cache_path,
+    cache_root,
+    file_sha256,
+    load_or_build,
+)
 from rnnlab.errors import DataError
 
 KEY = {"source": ["embedded", "1.0"], "split_seed": 0}
@@ -35,15 +41,15 @@ def content(root):
 
 
 def test_what_was_built_is_found_again():
-    folder = cached(KEY, write)
+    folder = load_or_build(KEY, write)
     assert (folder / "content").read_text() == "whole"
     assert folder == cache_path(KEY)
-    assert cached(KEY, refuse) == folder
+    assert load_or_build(KEY, refuse) == folder
 
 
 def test_another_key_has_another_folder():
     keys = [KEY, {**KEY, "split_seed": 1}, {**KEY, "source": ["hub", "1.0"]}, {**KEY, "more": None}]
-    assert len({cached(key, write) for key in keys}) == len(keys)
+    assert len({load_or_build(key, write) for key in keys}) == len(keys)
 
 
 def test_the_order_of_a_key_does_not_matter():
@@ -59,9 +65,9 @@ def test_a_build_that_raises_leaves_nothing(root, error):
         raise error("in the middle")
 
     with pytest.raises(error, match="in the middle"):
-        cached(KEY, fail)
+        load_or_build(KEY, fail)
     assert content(root) == []
-    assert (cached(KEY, write) / "content").read_text() == "whole"
+    assert (load_or_build(KEY, write) / "content").read_text() == "whole"
 
 
 def test_what_a_kill_cut_off_is_never_used_and_later_removed(root):
@@ -69,17 +75,17 @@ def test_what_a_kill_cut_off_is_never_used_and_later_removed(root):
         (folder / "content").write_text("half")
         os.kill(os.getpid(), signal.SIGKILL)
 
-    process = fork.Process(target=cached, args=(KEY, die))
+    process = fork.Process(target=load_or_build, args=(KEY, die))
     process.start()
     process.join(30)
     assert process.exitcode == -signal.SIGKILL
     (leftover,) = content(root)
 
-    assert (cached(KEY, write) / "content").read_text() == "whole"
+    assert (load_or_build(KEY, write) / "content").read_text() == "whole"
     assert leftover.is_dir()  # it could belong to a process that is still at work
     old = time.time() - STALE_SECONDS - 60
     os.utime(leftover, (old, old))
-    cached({**KEY, "split_seed": 1}, write)
+    load_or_build({**KEY, "split_seed": 1}, write)
     assert not leftover.exists()
 
 
@@ -87,14 +93,14 @@ def test_hidden_folders_of_others_are_never_removed(root):
     theirs = root / ".oh-my-zsh"
     theirs.mkdir(parents=True)
     os.utime(theirs, (0, 0))
-    cached(KEY, write)
+    load_or_build(KEY, write)
     assert theirs.is_dir()
 
 
 def test_a_leftover_that_vanishes_meanwhile_is_no_error(root, monkeypatch):
     leftover = root / f".{'0' * 20}-{'0' * 8}"
     monkeypatch.setattr(Path, "glob", lambda self, pattern: iter([leftover]))
-    assert (cached(KEY, write) / "content").read_text() == "whole"
+    assert (load_or_build(KEY, write) / "content").read_text() == "whole"
 
 
 def test_of_two_processes_at_once_one_builds_and_the_other_waits(root):
@@ -108,7 +114,7 @@ def test_of_two_processes_at_once_one_builds_and_the_other_waits(root):
 
     def want():
         barrier.wait(30)
-        found.put(str(cached(KEY, build)))
+        found.put(str(load_or_build(KEY, build)))
 
     processes = [fork.Process(target=want) for _ in range(2)]
     for process in processes:
@@ -129,7 +135,7 @@ def test_where_no_lock_holds_the_first_of_two_stays(root, monkeypatch):
         (cache_path(KEY) / "part").write_text("theirs")
         (folder / "part").write_text("ours")
 
-    assert (cached(KEY, build) / "part").read_text() == "theirs"
+    assert (load_or_build(KEY, build) / "part").read_text() == "theirs"
     assert content(root) == [cache_path(KEY)]
 
 
@@ -137,7 +143,7 @@ def test_a_root_that_cannot_be_written_is_named_with_what_to_set(tmp_path, monke
     (tmp_path / "file").touch()
     monkeypatch.setenv("RNNLAB_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(DataError, match=r"file/cache: cannot be written .* RNNLAB_CACHE"):
-        cached(KEY, refuse)
+        load_or_build(KEY, refuse)
 
 
 def test_a_root_that_may_not_be_looked_into_is_named_too(root, monkeypatch):
@@ -146,7 +152,7 @@ def test_a_root_that_may_not_be_looked_into_is_named_too(root, monkeypatch):
 
     monkeypatch.setattr(Path, "is_dir", denied)
     with pytest.raises(DataError, match=r"Permission denied.* RNNLAB_CACHE"):
-        cached(KEY, refuse)
+        load_or_build(KEY, refuse)
 
 
 def test_the_root_is_the_given_one_or_stands_in_the_users_cache(tmp_path, monkeypatch):

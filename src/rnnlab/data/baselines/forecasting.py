@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnnlab.data.loaders.windows import Windows
-from rnnlab.data.sources.cache import cached
+from rnnlab.data.sources.cache import load_or_build
 from rnnlab.metrics.forecasting import iterate_blocks
 from rnnlab.spec import Array, Ints
 
@@ -112,7 +112,7 @@ class Ridge:
     def fit_once(self, train: Windows, key: Mapping[str, Any]) -> "Ridge":
         """Fit, or load the weights from the cache if they were fitted before for the same key."""
         settings = [self.seq_len, self.shared, self.subtract_last, self.penalty]
-        folder = cached({"ridge": settings, **key}, lambda folder: self._save(train, folder))
+        folder = load_or_build({"ridge": settings, **key}, lambda folder: self._save(train, folder))
         self.weights = np.load(folder / "weights.npy")
         return self
 

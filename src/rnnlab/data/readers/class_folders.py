@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rnnlab.data.readers.files import file_format, read_text
-from rnnlab.data.sources.cache import cached
+from rnnlab.data.sources.cache import load_or_build
 from rnnlab.data.text.labelled_texts import LabelledTexts
 
 
@@ -56,7 +56,7 @@ def hash_folders(parts: Mapping[str, Sequence[Path]]) -> str:
     ]
     facts = [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
     key = {"sha256 of files": hashlib.sha256(repr(facts).encode()).hexdigest()}
-    folder = cached(key, lambda folder: _hash_files(files, folder))
+    folder = load_or_build(key, lambda folder: _hash_files(files, folder))
     return (folder / "sha256").read_text(encoding="ascii")
 
 

@@ -41,7 +41,7 @@ def is_cached(key: Mapping[str, Any]) -> bool:
         return False
 
 
-def cached(key: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
+def load_or_build(key: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
     """Return the folder that `build` fills for this key, now or in an earlier process.
 
     The folder gets its name in one step when it is complete, so that the partial result of a killed
@@ -94,7 +94,7 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal, cached until the file changes."""
     stat = path.stat()
     key = {"sha256 of": str(path.resolve()), "size": stat.st_size, "changed": stat.st_mtime_ns}
-    folder = cached(key, lambda folder: _write_sha256(path, folder))
+    folder = load_or_build(key, lambda folder: _write_sha256(path, folder))
     return (folder / "sha256").read_text(encoding="ascii")
 
 

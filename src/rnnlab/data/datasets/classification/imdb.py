@@ -6,7 +6,7 @@ from rnnlab.data.sources.provenance import Provenance
 from rnnlab.data.text.labelled_texts import read_hub_texts
 from rnnlab.data.text_classification import TextClassificationDataModule
 
-_HUB_NAME = "stanfordnlp/imdb"
+IMDB_HUB_NAME = "stanfordnlp/imdb"
 
 
 class IMDBDataModule(TextClassificationDataModule):
@@ -31,7 +31,7 @@ class IMDBDataModule(TextClassificationDataModule):
     def hub(self) -> Source:
         """See PreparedDataModule."""
         note = "validation is a random part of training: its score is too high"
-        provenance = Provenance("hub", _HUB_NAME, notes=[note])
+        provenance = Provenance("hub", IMDB_HUB_NAME, notes=[note])
         return Source(
-            provenance, lambda: read_hub_texts(_HUB_NAME, {"train": "train", "test": "test"})
+            provenance, lambda: read_hub_texts(IMDB_HUB_NAME, {"train": "train", "test": "test"})
         )

@@ -6,8 +6,8 @@ from rnnlab.data.sources.provenance import Provenance
 from rnnlab.data.text.labelled_texts import read_hub_texts
 from rnnlab.data.text_classification import TextClassificationDataModule
 
-_HUB_NAME = "cornell-movie-review-data/rotten_tomatoes"
-_HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}
+ROTTEN_TOMATOES_HUB_NAME = "cornell-movie-review-data/rotten_tomatoes"
+ROTTEN_TOMATOES_HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 
 class RottenTomatoesDataModule(TextClassificationDataModule):
@@ -28,4 +28,7 @@ class RottenTomatoesDataModule(TextClassificationDataModule):
 
     def hub(self) -> Source:
         """See PreparedDataModule."""
-        return Source(Provenance("hub", _HUB_NAME), lambda: read_hub_texts(_HUB_NAME, _HUB_SPLITS))
+        return Source(
+            Provenance("hub", ROTTEN_TOMATOES_HUB_NAME),
+            lambda: read_hub_texts(ROTTEN_TOMATOES_HUB_NAME, ROTTEN_TOMATOES_HUB_SPLITS),
+        )

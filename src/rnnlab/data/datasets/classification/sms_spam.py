@@ -11,7 +11,7 @@ from rnnlab.data.text.labelled_texts import LabelledTexts, read_hub_texts
 from rnnlab.data.text_classification import TextClassificationDataModule
 from rnnlab.errors import DataError
 
-_HUB_NAME = "ucirvine/sms_spam"
+SMS_SPAM_HUB_NAME = "ucirvine/sms_spam"
 FILE = "SMSSpamCollection"
 CLASSES = ("ham", "spam")
 
@@ -30,8 +30,8 @@ class SMSSpamDataModule(TextClassificationDataModule):
     def hub(self) -> Source:
         """See PreparedDataModule."""
         return Source(
-            Provenance("hub", _HUB_NAME),
-            lambda: read_hub_texts(_HUB_NAME, {"all": "train"}, text="sms", label="label"),
+            Provenance("hub", SMS_SPAM_HUB_NAME),
+            lambda: read_hub_texts(SMS_SPAM_HUB_NAME, {"all": "train"}, text="sms", label="label"),
         )
 
     def local(self) -> Source:
