@@ -4,9 +4,7 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import optuna
@@ -20,10 +18,7 @@ from rnnlab.sweeps.study.lease import LeaseMonitor, Owner, is_running, this_host
 from rnnlab.sweeps.study.pruners import make_pruner
 from rnnlab.sweeps.study.share import SharedStudy, trial_state
 from rnnlab.sweeps.study.storage import hide_password, open_storage, study_lock
-from rnnlab.sweeps.workers.local_runner import LocalRunner
-from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult, load_result
-from rnnlab.sweeps.workers.runner import WorkerDied
-from rnnlab.sweeps.workers.trial import trial_lock
+from rnnlab.sweeps.workers.messages import TrialResult
 from tests.helpers.shared_studies import DEAD, TPE, disown, open_shared, study_url
 
 RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
@@ -267,58 +262,6 @@ def test_a_password_is_not_shown() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_the_result_of_the_process_that_failed_counts(tmp_path: Path) -> None:
-    TrialResult(2, "stopped").write(tmp_path)
-    TrialResult(2, "failed", "crash", "why").write(tmp_path, rank=1)
-    told = load_result(tmp_path, 2)
-    assert told is not None
-    assert told.failure == "crash"
-    assert load_result(tmp_path, 3) is None, "an older attempt says nothing"
-
-
-@pytest.mark.parametrize(("rank", "told"), [(0, "complete"), (1, None)])
-def test_who_waits_for_a_process_that_is_gone_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: int, told: str | None
-) -> None:
-    monkeypatch.setattr("rnnlab.sweeps.workers.local_runner.PEER_TIMEOUT_SECONDS", 0.3)
-    waiting = [sys.executable, "-c", "import sys; sys.stdin.read()"]
-    popen = partial(subprocess.Popen, stdin=subprocess.PIPE, start_new_session=True)
-    monkeypatch.setattr(LocalRunner, "_popen", lambda self, *words: popen(waiting))
-    runner = LocalRunner(tmp_path, {}, tmp_path / "log")
-    runner.start(Job(str(tmp_path / "0000"), attempt=2, devices=2))
-    process = runner._process
-    assert process is not None
-    TrialResult(1, "complete").write(tmp_path / "0000", rank)
-    assert runner.poll() is None, "that was an earlier attempt"
-    TrialResult(2, "complete").write(tmp_path / "0000", rank)
-    assert runner.poll() is None, "the others have a moment to end"
-    time.sleep(0.4)
-    if told:
-        ended = runner.poll()
-        assert ended is not None
-        assert ended.state == told
-    else:
-        with pytest.raises(WorkerDied, match="one process ended early"):
-            runner.poll()
-    assert process.poll() is not None
-
-
-def test_a_stop_is_no_final_result(tmp_path: Path) -> None:
-    TrialResult(2, "stopped").write(tmp_path)
-    assert load_result(tmp_path) is None
-    TrialResult(3, "pruned").write(tmp_path)
-    told = load_result(tmp_path)
-    assert told is not None
-    assert told.state == "pruned"
-
-
-def test_a_job_is_read_as_it_was_written() -> None:
-    reporting = Reporting("journal://x", "s", 3, {"_target_": "x"}, "epochs", 0.5)
-    job = Job("folder", 2, ["a=1"], 1, reporting, {"test": False}, {"id": "x"}, [["b=2"]])
-    assert Job.from_line(job.to_line()) == job
-    assert job.to_line().count("\n") == 1
-
-
 def test_what_changed_is_told() -> None:
     base = {"monitor": "val/loss", "mode": "min", "data": {"seq_len": 5}, "output_dir": "a"}
     then = define_study({"optimizer.lr": {"low": 1, "high": 2}}, base, ["score"], 0)
@@ -347,40 +290,3 @@ def test_with_less_memory_it_begins_afresh_wherever_the_folder_is(tmp_path: Path
     study.retry(claim)
     assert (claim.attempt, claim.restart) == (3, False), "what it did with less goes on"
     assert claim.oom_overrides == ["data.batch_size=8"]
-
-
-def test_what_is_left_of_a_larger_batch_is_removed_where_the_trial_is_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(LocalRunner, "_start_in_worker", lambda self, job: None)
-    left = tmp_path / "0001" / "config.yaml"
-    left.parent.mkdir()
-    left.touch()
-    runner = LocalRunner(tmp_path, {}, tmp_path / "log")
-    runner.start(Job(str(left.parent), 1))
-    assert left.exists()
-    runner.start(Job(str(left.parent), 2, restart=True))
-    assert not left.exists()
-
-
-def test_a_trial_begins_when_the_process_before_has_ended(tmp_path: Path) -> None:
-    folder = tmp_path / "trials" / "0001"
-    order: list[str] = []
-
-    def second() -> None:
-        with trial_lock(folder):
-            order.append("second")
-
-    with trial_lock(folder):
-        thread = threading.Thread(target=second)
-        thread.start()
-        thread.join(0.2)
-        order.append("first")
-    thread.join()
-    assert order == ["first", "second"]
-
-
-def test_nobody_is_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnlab.sweeps.workers.trial.LOCK_TIMEOUT_SECONDS", 0.1)
-    with trial_lock(tmp_path / "0001"), trial_lock(tmp_path / "0001"):
-        pass

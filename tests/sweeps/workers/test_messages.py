@@ -4,7 +4,14 @@ from pathlib import Path
 
 from optuna.trial import create_trial
 
-from rnnlab.sweeps.workers.messages import TrialResult, has_result, load_result, stored_result
+from rnnlab.sweeps.workers.messages import (
+    Job,
+    Reporting,
+    TrialResult,
+    has_result,
+    load_result,
+    stored_result,
+)
 
 
 def test_a_study_of_the_first_version_can_be_continued(tmp_path: Path) -> None:
@@ -28,3 +35,28 @@ def test_a_later_attempt_counts_over_a_file_of_the_first_version(tmp_path: Path)
     TrialResult(2, "complete").write(tmp_path)
     results = [load_result(tmp_path, attempt) for attempt in (1, 2, None)]
     assert [result and result.state for result in results] == ["stopped", "complete", "complete"]
+
+
+def test_the_result_of_the_process_that_failed_counts(tmp_path: Path) -> None:
+    TrialResult(2, "stopped").write(tmp_path)
+    TrialResult(2, "failed", "crash", "why").write(tmp_path, rank=1)
+    result = load_result(tmp_path, 2)
+    assert result is not None
+    assert result.failure == "crash"
+    assert load_result(tmp_path, 3) is None, "an older attempt says nothing"
+
+
+def test_a_stop_is_no_final_result(tmp_path: Path) -> None:
+    TrialResult(2, "stopped").write(tmp_path)
+    assert load_result(tmp_path) is None
+    TrialResult(3, "pruned").write(tmp_path)
+    result = load_result(tmp_path)
+    assert result is not None
+    assert result.state == "pruned"
+
+
+def test_a_job_is_read_as_it_was_written() -> None:
+    reporting = Reporting("journal://x", "s", 3, {"_target_": "x"}, "epochs", 0.5)
+    job = Job("folder", 2, ["a=1"], 1, reporting, {"test": False}, {"id": "x"}, [["b=2"]])
+    assert Job.from_line(job.to_line()) == job
+    assert job.to_line().count("\n") == 1

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from rnnlab.report.folder import RunFolder
 from rnnlab.sweeps.study.storage import open_storage
 from rnnlab.sweeps.workers import trial as trials
 from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult, load_result
+from rnnlab.sweeps.workers.trial import trial_lock
 from tests.helpers.configs import CONF
 
 WORDS = [
@@ -272,3 +274,26 @@ def test_a_trial_that_an_older_version_left_unfinished_fails_with_a_message(
     result = do(job(tmp_path))
     assert (result.state, result.failure) == ("failed", "config")
     assert "older version of rnnlab wrote this run" in result.message
+
+
+def test_a_trial_begins_when_the_process_before_has_ended(tmp_path: Path) -> None:
+    folder = tmp_path / "trials" / "0001"
+    order: list[str] = []
+
+    def second() -> None:
+        with trial_lock(folder):
+            order.append("second")
+
+    with trial_lock(folder):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.2)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_nobody_is_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnlab.sweeps.workers.trial.LOCK_TIMEOUT_SECONDS", 0.1)
+    with trial_lock(tmp_path / "0001"), trial_lock(tmp_path / "0001"):
+        pass
