@@ -68,12 +68,7 @@ def figure_specs(
     yield FigureSpec("Parallel coordinates", plot_parallel, (search,), missing)
     yield FigureSpec("Slices", plot_slices, (search,), missing)
     if comparison:
-        yield repeats_spec(comparison, search.objectives[0].name)
+        sentence, arguments = comparison.sentence, (comparison, search.objectives[0].name)
+        reason = "" if any(one.scores for one in comparison.configurations) else sentence
+        yield FigureSpec("Repeats", plot_repeats, arguments, reason, sentence)
     yield FigureSpec("Failures", plot_failures, (search,), none_ended)
-
-
-def repeats_spec(comparison: Comparison, metric: str) -> FigureSpec:
-    """Return the figure of the repeated configurations."""
-    sentence = comparison.sentence
-    reason = "" if any(one.scores for one in comparison.configurations) else sentence
-    return FigureSpec("Repeats", plot_repeats, (comparison, metric), reason, sentence)

@@ -60,7 +60,8 @@ def write_search_page(page: Page, path: Path) -> Path:
     """Write the page in one step."""
     search = page.search
     settings = {name: value for name, value in page.settings.items() if name != "space"}
-    long = {name: value for name, value in settings.items() if is_long(value)}
+    groups = {name: v for name, v in settings.items() if isinstance(v, Mapping)}
+    long = {name: group for name, group in groups.items() if len(group) > FOLD_LENGTH}
     html = render_html(
         "page.html.jinja",
         Path(__file__).parent,
@@ -76,11 +77,6 @@ def write_search_page(page: Page, path: Path) -> Path:
         rows=[(trial, row_values(search, trial)) for trial in search.trials],
     )
     return write_text(path, html)
-
-
-def is_long(value: Any) -> bool:
-    """Return whether a setting is folded."""
-    return isinstance(value, Mapping) and len(value) > FOLD_LENGTH
 
 
 def format_text(value: Any) -> str:
