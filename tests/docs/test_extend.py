@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.configs import ROOT
-from tests.helpers.extend_page import BLOCKS, Block
+from tests.helpers.extend_page import BLOCK, BLOCKS, PAGE, Block
 
 SMALLER = "tests/helpers/configs.py"  # what the page adds to a file that is there
-COPIED = ("src", "conf", "tests", "docs", "train.py", "pyproject.toml")
+COPIED = (
+    *("src", "conf", "sweeps", "tests", "docs", "benchmarks"),
+    *("train.py", "sweep.py", "pyproject.toml", "README.md"),
+)
 
 
 FILES = [block for block in BLOCKS if block.kind != "bash"]
@@ -47,7 +50,8 @@ def write(block: Block, project: Path) -> None:
 def typed(command: str, project: Path) -> subprocess.CompletedProcess[str]:
     words = shlex.split(command, comments=True)
     assert words[0] == "python"
-    paths = {"PYTHONPATH": str(project / "src"), "RNNLAB_SHARED_DATA": str(project / "none")}
+    source = str(project / "src")
+    paths = {"PYTHONPATH": source, "MYPYPATH": source, "RNNLAB_SHARED_DATA": str(project / "none")}
     return subprocess.run(
         [sys.executable, *words[1:]],
         cwd=project,
@@ -61,7 +65,20 @@ def typed(command: str, project: Path) -> subprocess.CompletedProcess[str]:
 def test_there_is_one_of_each() -> None:
     folders = {str(Path(block.path or "").parent) for block in FILES}
     assert {"src/rnnlab/models", "src/rnnlab/data", "src/rnnlab/tasks"} <= folders
-    assert {"conf/model", "conf/data", "conf/task"} <= folders
+    assert {"conf/model", "conf/data", "conf/task", "conf/logger"} <= folders
+
+
+def test_a_member_is_at_most_two_files_and_one_yaml() -> None:
+    for section in PAGE.split("\n## ")[1:]:
+        paths = [m["path"] for m in BLOCK.finditer(section) if m["path"]]
+        assert len([path for path in paths if path.endswith(".py")]) <= 2, section[:20]
+        assert len([path for path in paths if path.endswith(".yaml")]) <= 1, section[:20]
+
+
+def test_the_page_runs_every_check_of_the_project() -> None:
+    commands = "\n".join(block.text for block in BLOCKS if block.kind == "bash")
+    checks = ("ruff check", "ruff format --check", "mypy", "pytest tests/test_contracts.py")
+    assert all(f"python -m {check}" in commands for check in checks)
 
 
 def test_the_examples_are_clean(project: Path, tmp_path: Path) -> None:
@@ -77,6 +94,7 @@ def test_the_examples_are_clean(project: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_the_page_works_as_it_is_written(project: Path) -> None:
     """File after file, command after command."""
     for block in BLOCKS:
