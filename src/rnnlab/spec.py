@@ -1,4 +1,4 @@
-"""What travels between a data set and a task: sizes once, batches many times."""
+"""Interface between data sets, architectures and tasks: sizes and batches."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,23 +17,23 @@ START_ID, END_ID = 2, 3  # the next two, of vocabularies for generated or contin
 
 @dataclass(frozen=True)
 class DataSpec:
-    """The sizes and names that a task needs to be built.
+    """Sizes and names of a data set, for building a task.
 
-    Exactly one of `num_tokens` and `input_size` is given.
+    Exactly one of `num_tokens` and `input_size` is set.
 
     Attributes:
         output_size: number of classes, of target variables, or of target tokens.
         num_tokens: vocabulary size, padding and unknown included, where the inputs are tokens.
         input_size: features of a step, where the inputs are numbers.
-        horizon: steps to forecast, counted from the last input; of classes the number of last steps
-            that have one each.
+        horizon: steps to forecast after the last input; for classes the number of last steps that
+            have one each.
         class_names: name of each class, in the order of the targets.
         noise_variance: variance of the noise in the targets where it is known, else None.
         noise_floor: mean squared error of the best unbiased linear forecast, where it is known.
         transform: what the network forecasts of a series; see rnnlab.tasks.forecasting.TRANSFORMS.
         variables: name of each target variable.
         class_counts: training targets of each class, in the order of the targets.
-        positive_class: the class that F1 is of; None for the mean over all classes.
+        positive_class: class of the F1 score; None for the mean over all classes.
         token_kind: words | characters | bpe, where the targets are tokens.
         target_ratio: tokens that a long target has for each token of its source; bounds an answer.
     """
@@ -53,7 +53,7 @@ class DataSpec:
     target_ratio: float = 2.0
 
     def __post_init__(self) -> None:
-        for name in ("class_names", "variables", "class_counts"):  # a checkpoint gives lists back
+        for name in ("class_names", "variables", "class_counts"):  # lists in a checkpoint
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
     @property
@@ -63,12 +63,12 @@ class DataSpec:
 
 
 class Units(NamedTuple):
-    """How what a network says of a series is turned into the units of the targets, and back.
+    """Scaling between the predictions of a network for a series and the units of the targets.
 
     Attributes:
-        location: mean of what is forecast, (B, 1, variables).
-        scale: its standard deviation, (B, 1, variables).
-        anchor: the last value that was read, in the units of the targets, (B, 1, variables).
+        location: mean of the forecast variables, (B, 1, variables).
+        scale: their standard deviation, (B, 1, variables).
+        anchor: the last input value, in the units of the targets, (B, 1, variables).
     """
 
     location: Tensor
@@ -82,13 +82,12 @@ class Batch(NamedTuple):
     Attributes:
         inputs: token ids (B, T), int32 or int64, or values (B, T, D).
         lengths: valid steps of each sequence, (B,), each in 1..T.
-        targets: what is to be predicted: classes (B,) or (B, horizon), future values (B, horizon,
-            variables), the token behind each step (B, T), or a sentence (B, U), padded.
-        rows: position of each target in its split, (B,), or (B, T) where each step has one; says
-            which target a prediction is of.
-        units: of a series; None where the network's own are those of the targets.
-        continues: the sequences continue those of the batch before, and begin with its state.
-        lr_scale: what the learning rate of a step on this batch is multiplied by.
+        targets: classes (B,) or (B, horizon), future values (B, horizon, variables), the token
+            after each step (B, T), or a sentence (B, U), padded.
+        rows: position of each target in its split, (B,), or (B, T) where each step has one.
+        units: of a series; None where predictions are in the units of the targets.
+        continues: the sequences continue those of the previous batch, and start from its state.
+        lr_scale: multiplies the learning rate of a step on this batch.
     """
 
     inputs: Tensor
@@ -101,7 +100,7 @@ class Batch(NamedTuple):
 
 
 def valid_steps(lengths: Tensor, steps: int) -> Tensor:
-    """True where a step belongs to its sequence, (B,) -> (B, T).
+    """Return True where a step belongs to its sequence, (B,) -> (B, T).
 
     >>> valid_steps(torch.tensor([1, 3]), 3)
     tensor([[ True, False, False],

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, linear
 
 from rnnlab.layers import cross_entropy as fused
-from rnnlab.layers.cross_entropy import NOTHING, fast_chunk_size, linear_cross_entropy
+from rnnlab.layers.cross_entropy import IGNORE_INDEX, fast_chunk_size, linear_cross_entropy
 
 
 def parts(
@@ -21,7 +21,7 @@ def parts(
     return made, torch.randint(0, classes, (rows,), generator=draw)
 
 
-def plain(made: list[Tensor], targets: Tensor, ignore_index: int = NOTHING) -> Tensor:
+def plain(made: list[Tensor], targets: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
     scores = linear(*made)
     return cross_entropy(scores, targets, reduction="none", ignore_index=ignore_index)
 
@@ -81,7 +81,7 @@ def test_targets_that_do_not_count_give_nothing() -> None:
     ):
         torch.testing.assert_close(one, other)
     made, targets = parts()
-    targets[:] = NOTHING
+    targets[:] = IGNORE_INDEX
     losses = linear_cross_entropy(*made, targets)
     losses.sum().backward()
     assert not any(part.grad.any() for part in made)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.run import check
-from rnnlab.layers.segments import cut, segment_of_step
+from rnnlab.layers.segments import segment_of_step, split_segments
 from rnnlab.models import GRU, Linear, RecurrentModel, SegmentGRU, SegmentLSTM
 from rnnlab.spec import DataSpec
 from rnnlab.tasks import Classification, Forecasting
@@ -37,7 +37,7 @@ def test_segments_hold_every_step_once_and_end_with_the_sequence(
 ) -> None:
     steps = max(lengths) + more
     inputs = torch.arange(1, len(lengths) * steps + 1).reshape(len(lengths), steps, 1)
-    segments = cut(inputs, torch.tensor(lengths), size)
+    segments = split_segments(inputs, torch.tensor(lengths), size)
     places = segment_of_step(torch.tensor(lengths), steps, size)
     for row, length in enumerate(lengths):
         number = -(-length // size)
@@ -70,7 +70,7 @@ def test_a_segment_of_one_step_is_a_plain_gru_behind_a_layer() -> None:
 
 
 def test_segments_carry_no_state_and_do_not_write_texts() -> None:
-    with pytest.raises(ValueError, match="nothing goes on"):
+    with pytest.raises(ValueError, match="no state continues"):
         SegmentGRU(Forecasting(SERIES))(counted(3), None, [None])
     with pytest.raises(ConfigError, match="reads ahead"):
         check(compose("model=segment_gru", "data=ptb"))

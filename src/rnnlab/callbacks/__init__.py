@@ -1,4 +1,4 @@
-"""What happens beside the training step."""
+"""Callbacks of the Trainer: checkpoints, exact resume, progress, throughput, training loss."""
 
 from rnnlab.callbacks.checkpoint import (
     AtomicCheckpointIO,

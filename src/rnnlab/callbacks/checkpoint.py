@@ -1,4 +1,4 @@
-"""Checkpoints that a kill cannot spoil: the best one, and the last one to go on from."""
+"""Checkpoints written atomically: the best one, and the last one to resume from."""
 
 import os
 import signal
@@ -15,11 +15,11 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from rnnlab.config.types import PositiveFloat, PositiveInt
 from rnnlab.errors import RunStopped
 
-TIME_CHECK_STEPS = 20  # steps between two looks at the clock; under DDP each look is a message
+TIME_CHECK_STEPS = 20  # steps between two checks of the clock; under DDP each check is a message
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Write beside the target, then rename: a file is the old one or the new one, never half."""
+    """Writes a temporary file, then renames it, so that a checkpoint is never incomplete."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
@@ -27,12 +27,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """See lightning.fabric.plugins.CheckpointIO."""
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
-        with unfinished.open("wb") as file:
+        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+        with temporary.open("wb") as file:
             torch.save(checkpoint, file)
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(target)
+        temporary.replace(target)
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -41,7 +41,7 @@ class BestCheckpoint(ModelCheckpoint):
     Args:
         folder: of the run.
         monitor: name of a validation metric.
-        mode: min | max, which of its values are better.
+        mode: min | max, the better values of the metric.
     """
 
     def __init__(self, folder: Path, monitor: str, mode: str) -> None:
@@ -58,13 +58,13 @@ class BestCheckpoint(ModelCheckpoint):
 class LastCheckpoint(Checkpoint):
     """checkpoints/last.ckpt: everything that `resume=<run_dir>` needs.
 
-    Written after each epoch, within an epoch every so often, and when Ctrl-C or SIGTERM asks the
-    run to stop, which it then does. A second Ctrl-C stops at once.
+    Written after each epoch, at intervals within an epoch, and before the run stops on Ctrl-C or
+    SIGTERM. A second Ctrl-C stops at once.
 
     Args:
         folder: of the run.
-        every_seconds: within an epoch; None for at its end alone.
-        every_n_steps: within an epoch, too.
+        every_seconds: interval within an epoch; None for the end of the epoch only.
+        every_n_steps: interval in steps within an epoch.
     """
 
     def __init__(
@@ -79,10 +79,10 @@ class LastCheckpoint(Checkpoint):
         self._stop_signal: int | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take over Ctrl-C and SIGTERM; when the training ends Lightning gives all signals back.
+        """Handle Ctrl-C and SIGTERM; Lightning restores all signal handlers after the training.
 
-        Lightning's own handler, which is in place by now, would end the training in some places
-        without a checkpoint and with exit code 0.
+        Lightning's own handler, already installed here, would sometimes end the training without
+        a checkpoint and with exit code 0.
         """
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, self._request_stop)
@@ -95,12 +95,12 @@ class LastCheckpoint(Checkpoint):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, *batch: Any
     ) -> None:
-        """Save if it is time."""
+        """Save if an interval has passed or the run must stop."""
         batch_idx = batch[2]
-        # Before a validation a checkpoint would be resumed behind it: the validation would be lost.
+        # A run resumed from a checkpoint before a validation would skip that validation.
         before_validation = (batch_idx + 1) % int(trainer.val_check_batch or 1) == 0
-        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if trainer.is_last_batch or before_validation or not stepped:
+        is_step = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if trainer.is_last_batch or before_validation or not is_step:
             return
         stopping = self._must_stop(trainer, batch_idx)
         if stopping or self._is_due(trainer, batch_idx):
@@ -111,13 +111,13 @@ class LastCheckpoint(Checkpoint):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save after the epoch's validation."""
         self._save(trainer)
-        if self._agreed(trainer, self._stop_signal is not None):
+        if self._any_rank(trainer, self._stop_signal is not None):
             raise RunStopped
 
     def _must_stop(self, trainer: L.Trainer, batch_idx: int) -> bool:
         if trainer.world_size > 1 and batch_idx % TIME_CHECK_STEPS:
             return False
-        return self._agreed(trainer, self._stop_signal is not None)
+        return self._any_rank(trainer, self._stop_signal is not None)
 
     def _is_due(self, trainer: L.Trainer, batch_idx: int) -> bool:
         if self.every_n_steps and trainer.global_step % self.every_n_steps == 0:
@@ -125,13 +125,13 @@ class LastCheckpoint(Checkpoint):
         if not self.every_seconds or batch_idx % TIME_CHECK_STEPS:
             return False
         late = time.monotonic() - self._saved_at > self.every_seconds
-        return self._agreed(trainer, late)
+        return self._any_rank(trainer, late)
 
-    def _agreed(self, trainer: L.Trainer, wish: bool) -> bool:
-        """All ranks save together, as soon as one of them wants to."""
+    def _any_rank(self, trainer: L.Trainer, value: bool) -> bool:
+        """Return whether the value is true on any rank: all ranks save together."""
         if trainer.world_size == 1:
-            return wish
-        return trainer.strategy.reduce_boolean_decision(wish, all=False)
+            return value
+        return trainer.strategy.reduce_boolean_decision(value, all=False)
 
     def _save(self, trainer: L.Trainer) -> None:
         trainer.save_checkpoint(self.path)

@@ -1,4 +1,4 @@
-"""What a person sees while a network trains: one moving line, and one line that stays an epoch."""
+"""Progress bar of an epoch, and one line of scores after each epoch."""
 
 import time
 from typing import Any
@@ -17,32 +17,32 @@ from rich.progress import (
 
 from rnnlab.spec import Batch
 
-REFRESH_SECONDS = 0.25
+_REFRESH_SECONDS = 0.25
 
 
 class Progress(L.Callback):
-    """Epoch, batch, loss, samples/s and time left; after each epoch its scores.
+    """Shows epoch, batch, loss, samples/s and time left, and prints the scores of each epoch.
 
-    Where the output is not a terminal, only the lines that stay are printed.
+    Where the output is not a terminal, only the scores are printed.
     """
 
     def __init__(self) -> None:
         self.console = Console()
         self._bar: Bar | None = None
         self._samples = 0
-        self._started = self._shown = 0.0
+        self._start_time = self._refresh_time = 0.0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Begin a line in mid-epoch, too, where a resumed run does."""
-        self._begin(trainer)
+        """Open the bar, also where a resumed run starts within an epoch."""
+        self._open(trainer)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Begin a new line."""
-        self._begin(trainer)
+        """Open a new bar."""
+        self._open(trainer)
 
-    def _begin(self, trainer: L.Trainer) -> None:
+    def _open(self, trainer: L.Trainer) -> None:
         self._close()
-        self._samples, self._started = 0, time.perf_counter()
+        self._samples, self._start_time = 0, time.perf_counter()
         if not (trainer.is_global_zero and self.console.is_terminal):
             return
         self._bar = Bar(
@@ -64,36 +64,36 @@ class Progress(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, i: int
     ) -> None:
-        """Move the line, a few times a second."""
+        """Update the bar, a few times a second."""
         self._samples += len(batch.lengths) * trainer.world_size
         now = time.perf_counter()
-        if self._bar is None or now - self._shown < REFRESH_SECONDS:
+        if self._bar is None or now - self._refresh_time < _REFRESH_SECONDS:
             return
-        self._shown = now
+        self._refresh_time = now
         loss = float(outputs["loss"])
-        speed = self._samples / (now - self._started)
+        speed = self._samples / (now - self._start_time)
         numbers = f"loss {loss:.4g}  {speed:,.0f} samples/s"
         self._bar.update(self._task, completed=i + 1, numbers=numbers, refresh=True)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Leave one line with the scores of the epoch."""
+        """Print the scores of the epoch."""
         self._close()
         if not trainer.is_global_zero:
             return
-        seconds = time.perf_counter() - self._started
+        seconds = time.perf_counter() - self._start_time
         scores = {
             name: value.item()
             for name, value in trainer.callback_metrics.items()
             if name.startswith(("train/", "val/")) and not name.endswith("/targets")
         }
-        listed = "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
+        text = "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
         width = len(str(trainer.max_epochs))
         epoch = f"{trainer.current_epoch + 1:>{width}}/{trainer.max_epochs}"
-        line = f"epoch {epoch}  {listed}  {seconds:.0f} s"
+        line = f"epoch {epoch}  {text}  {seconds:.0f} s"
         self.console.print(line, highlight=False, soft_wrap=True)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        """Take the moving line away."""
+        """Close the bar."""
         self._close()
 
     def _close(self) -> None:

@@ -1,4 +1,4 @@
-"""How fast a run trains, over all its sessions."""
+"""Training speed of a run over all its sessions."""
 
 import time
 from typing import Any
@@ -10,10 +10,10 @@ from rnnlab.spec import Batch
 
 
 class Throughput(L.Callback):
-    """Count samples, steps and seconds of training, without validation; kept over a resume.
+    """Counts samples, tokens and seconds of training, without validation and across resumes.
 
     Attributes:
-        samples: sequences that were trained on, on all devices.
+        samples: training sequences, on all devices.
         tokens: valid steps of these sequences.
         seconds: spent in training batches.
     """
@@ -22,10 +22,10 @@ class Throughput(L.Callback):
         self.samples = 0
         self.tokens: int | Tensor = 0
         self.seconds = 0.0
-        self._started = 0.0
+        self._start_time = 0.0
 
     def speed(self) -> dict[str, float]:
-        """Means over the run; padding is not counted as tokens."""
+        """Return means over the run; padding does not count as tokens."""
         seconds = max(self.seconds, 1e-9)
         return {
             "samples_per_second": round(self.samples / seconds, 1),
@@ -43,24 +43,24 @@ class Throughput(L.Callback):
         self.seconds = state_dict["seconds"]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock in mid-epoch, too, where a resumed run begins."""
-        self._started = time.perf_counter()
+        """Start the clock, also where a resumed run starts within an epoch."""
+        self._start_time = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
-        self._started = time.perf_counter()
+        self._start_time = time.perf_counter()
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, i: int
     ) -> None:
         """Count a batch."""
         now = time.perf_counter()
-        self.seconds += now - self._started
-        self._started = now
+        self.seconds += now - self._start_time
+        self._start_time = now
         self.samples += len(batch.lengths) * trainer.world_size
-        # The sum stays on the device; only who asks for the number waits for it.
+        # The sum stays on the device; only reading it waits for the device.
         self.tokens = self.tokens + batch.lengths.sum() * trainer.world_size
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Leave the validation out."""
-        self._started = time.perf_counter()
+        """Exclude the validation."""
+        self._start_time = time.perf_counter()

@@ -1,4 +1,4 @@
-"""train/loss: the mean of the last steps, every few steps."""
+"""train/loss: the mean over the steps since the last log."""
 
 import math
 from typing import Any
@@ -9,14 +9,14 @@ from torch import Tensor
 
 
 class DivergedError(RuntimeError):
-    """The loss is no longer a finite number."""
+    """The training loss is not finite."""
 
 
 class TrainingLoss(L.Callback):
-    """Log train/loss and train/lr every trainer.log_every_n_steps steps.
+    """Logs train/loss and train/lr every trainer.log_every_n_steps steps.
 
-    To log each step would cost more than the Trainer itself. Losses that wait for the next log are
-    kept in checkpoints, so that a resumed run logs the same means.
+    Logging each step would cost more than the Trainer itself. Checkpoints contain the losses since
+    the last log, so that a resumed run logs the same means.
     """
 
     def __init__(self) -> None:
@@ -33,19 +33,19 @@ class TrainingLoss(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, i: int
     ) -> None:
-        """Keep a loss; log their mean if it is time."""
+        """Store the loss; log the mean at each interval."""
         # Lightning divides the loss by the number of batches that are accumulated.
         self._losses.append(outputs["loss"] * trainer.accumulate_grad_batches)
         interval: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if trainer.global_step % interval == 0 and self._stepped(trainer, i):
+        if trainer.global_step % interval == 0 and self._is_step(trainer, i):
             self._log(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """An epoch may be too short for a log."""
+        """Check the loss of an epoch that is too short for a log."""
         if self._losses:
             self._mean(trainer)
 
-    def _stepped(self, trainer: L.Trainer, batch_idx: int) -> bool:
+    def _is_step(self, trainer: L.Trainer, batch_idx: int) -> bool:
         return (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
 
     def _mean(self, trainer: L.Trainer) -> float:

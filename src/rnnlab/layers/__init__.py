@@ -1,4 +1,4 @@
-"""Plain torch parts of recurrent networks; each can be taken out and used alone."""
+"""Parts of recurrent networks in plain torch; each can be used alone."""
 
 from rnnlab.layers.attention import (
     AdditiveAttention,

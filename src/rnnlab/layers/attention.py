@@ -1,7 +1,6 @@
-"""Where a network looks: a weighted mean of all outputs of another, at each of its steps.
+"""Attention: a weighted mean of the memory for each query.
 
-B batch, T steps of the memory that is looked at, U steps that look, Q features of a query, H of the
-memory.
+B batch, T steps of the memory, U queries, Q features of a query, H features of the memory.
 """
 
 import math
@@ -15,10 +14,10 @@ AttentionName = Literal["additive", "dot", "scaled_dot", "general", "multi_head"
 
 
 class Attention(nn.Module):
-    """Base of all: weights = softmax_t(score(query, memory_t)), over the valid steps.
+    """Base class: weights = softmax_t(score(query, memory_t)), over the valid steps.
 
-    A subclass says what a score is. What depends on the memory alone is computed by `keys`, once
-    for all queries.
+    A subclass defines `scores`. `keys` computes what depends only on the memory, once for all
+    queries.
 
     Args:
         query_size: Q.
@@ -30,26 +29,26 @@ class Attention(nn.Module):
         self.query_size, self.memory_size = query_size, memory_size
 
     def keys(self, memory: Tensor) -> Tensor:
-        """What `scores` compares with the queries, of the memory (B, T, H): (B, T, ...)."""
+        """Return the keys (B, T, ...) of the memory (B, T, H) for `scores`."""
         return memory
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """How well each step of the memory answers each query, (B, U, T)."""
+        """Return the score of each step of the memory for each query, (B, U, T)."""
         raise NotImplementedError
 
     def forward(
         self, queries: Tensor, memory: Tensor, valid: Tensor, keys: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """What each query sees.
+        """Return the context of each query and the attention weights.
 
         Args:
             queries: (B, U, Q).
             memory: (B, T, H).
-            valid: which steps of the memory may be seen, (B, T); at least one of each row.
-            keys: what `keys` said of this memory; None to compute it here.
+            valid: steps of the memory that may be attended to, (B, T); at least one per row.
+            keys: result of `keys` for this memory; None to compute it here.
 
         Returns:
-            The weighted means (B, U, H), and the weights (B, U, T): they sum to one over T.
+            The weighted means (B, U, H) and the weights (B, U, T), which sum to one over T.
         """
         scores = self.scores(queries, self.keys(memory) if keys is None else keys)
         weights = scores.masked_fill(~valid.unsqueeze(1), -torch.inf).softmax(dim=2)
@@ -59,7 +58,7 @@ class Attention(nn.Module):
 class AdditiveAttention(Attention):
     """v . tanh(W query + U memory_t + b) (Bahdanau et al., 2015, https://arxiv.org/abs/1409.0473).
 
-    Holds B * U * T * H numbers at once.
+    Needs memory for B * U * T * H numbers.
     """
 
     def __init__(self, query_size: int, memory_size: int) -> None:
@@ -70,8 +69,8 @@ class AdditiveAttention(Attention):
 
     def keys(self, memory: Tensor) -> Tensor:
         """See Attention."""
-        projected: Tensor = self.memory(memory)
-        return projected
+        keys: Tensor = self.memory(memory)
+        return keys
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """See Attention."""
@@ -84,7 +83,7 @@ class DotAttention(Attention):
     """query . memory_t (Luong et al., 2015, https://aclanthology.org/D15-1166).
 
     Raises:
-        ValueError: the two differ in size.
+        ValueError: the sizes differ.
     """
 
     def __init__(self, query_size: int, memory_size: int) -> None:
@@ -92,7 +91,7 @@ class DotAttention(Attention):
         if query_size != memory_size:
             raise ValueError(
                 f"attention=dot multiplies queries of {query_size} features with a memory of "
-                f"{memory_size}: make both alike, or choose general or scaled_dot, which project"
+                f"{memory_size}: use equal sizes, or choose general or scaled_dot, which project"
             )
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
@@ -116,7 +115,7 @@ class GeneralAttention(Attention):
 class ScaledDotAttention(Attention):
     """(W query + b) . memory_t / sqrt(H) (Vaswani et al., 2017, https://arxiv.org/abs/1706.03762).
 
-    One head; the scale keeps the scores of wide memories from ending all in one step.
+    One head; without the scale the weights of wide memories concentrate on one step.
     """
 
     def __init__(self, query_size: int, memory_size: int) -> None:
@@ -131,26 +130,26 @@ class ScaledDotAttention(Attention):
 
 
 class MultiHeadAttention(Attention):
-    """Several scaled dot products side by side (Vaswani et al., 2017).
+    """Several scaled dot products in parallel (Vaswani et al., 2017).
 
-    Each head has its own projections of queries, keys and values to H / num_heads features; what
-    they see is joined and projected. The weights that are given are the mean over the heads.
+    Each head projects queries, keys and values to H / num_heads features; the contexts are
+    concatenated and projected. The returned weights are the mean over the heads.
 
     Args:
         query_size: Q.
         memory_size: H, a multiple of num_heads.
-        num_heads: heads.
+        num_heads: number of heads.
 
     Raises:
-        ValueError: the heads do not divide H.
+        ValueError: `num_heads` does not divide H.
     """
 
     def __init__(self, query_size: int, memory_size: int, num_heads: int = 4) -> None:
         super().__init__(query_size, memory_size)
         if memory_size % num_heads:
             raise ValueError(
-                f"num_heads={num_heads} does not divide the {memory_size} features that "
-                "attention=multi_head looks at: choose a divisor"
+                f"num_heads={num_heads} does not divide the {memory_size} features of the memory "
+                "of attention=multi_head: choose a divisor"
             )
         self.num_heads = num_heads
         self.query = nn.Linear(query_size, memory_size)
@@ -159,7 +158,7 @@ class MultiHeadAttention(Attention):
         self.join = nn.Linear(memory_size, memory_size)
 
     def keys(self, memory: Tensor) -> Tensor:
-        """Keys and values of all heads, (B, T, 2H)."""
+        """Return keys and values of all heads, (B, T, 2H)."""
         return torch.cat([self.key(memory), self.value(memory)], dim=2)
 
     def forward(
@@ -171,8 +170,8 @@ class MultiHeadAttention(Attention):
         query, key, value = (self._split(part) for part in parts)
         scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])  # (B, heads, U, T)
         weights = scores.masked_fill(~valid[:, None, None], -torch.inf).softmax(dim=3)
-        seen = (weights @ value).transpose(1, 2).flatten(2)  # (B, U, H)
-        return self.join(seen), weights.mean(dim=1)
+        context = (weights @ value).transpose(1, 2).flatten(2)  # (B, U, H)
+        return self.join(context), weights.mean(dim=1)
 
     def _split(self, features: Tensor) -> Tensor:
         """(B, steps, H) -> (B, heads, steps, H / heads)."""

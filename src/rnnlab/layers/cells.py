@@ -1,7 +1,7 @@
-"""The recurrent cells as their equations stand in the papers: slow, to be read and to test by.
+"""Reference implementations of the recurrent cells, written as the equations of the papers.
 
-The architectures use torch's fast kernels; a test holds these equal to them, in outputs and in
-gradients. B batch, D input features, H hidden features. The weights are torch's: `weight_ih`
+The architectures use the fast kernels of torch; tests compare them with these functions in outputs
+and gradients. B batch, D input features, H hidden features. The weights are torch's: `weight_ih`
 (gates * H, D), `weight_hh` (gates * H, H), and a bias of (gates * H) for each of them.
 """
 
@@ -23,7 +23,7 @@ def rnn_cell(
     Args:
         x: input of this step, (B, D).
         h: hidden state before it, (B, H).
-        weights: see the head of this module.
+        weights: see the docstring of this module.
         activation: torch.tanh or torch.relu.
 
     Returns:
@@ -34,13 +34,13 @@ def rnn_cell(
 
 
 class LSTMGates(NamedTuple):
-    """What an LSTM decides at a step, each (..., H); see lstm_cell.
+    """Gates of an LSTM at a step, each (..., H); see lstm_cell.
 
     Attributes:
-        input: i, what to write, 0..1.
-        forget: f, what to keep, 0..1.
-        candidate: g, what could be written, -1..1.
-        output: o, what to show, 0..1.
+        input: i, how much of the candidate is written, 0..1.
+        forget: f, how much of the cell state is kept, 0..1.
+        candidate: g, the new values, -1..1.
+        output: o, how much of the cell state is output, 0..1.
     """
 
     input: Tensor
@@ -50,12 +50,12 @@ class LSTMGates(NamedTuple):
 
 
 class GRUGates(NamedTuple):
-    """What a GRU decides at a step, each (..., H); see gru_cell.
+    """Gates of a GRU at a step, each (..., H); see gru_cell.
 
     Attributes:
         reset: r, how much of the state the candidate sees, 0..1.
         update: z, how much of the state is kept, 0..1.
-        candidate: n, what could be written, -1..1.
+        candidate: n, the new values, -1..1.
     """
 
     reset: Tensor
@@ -64,7 +64,7 @@ class GRUGates(NamedTuple):
 
 
 def lstm_gates(x: Tensor, h: Tensor, weights: Weights) -> LSTMGates:
-    """The gates of an LSTM, of one step or, with the hidden states known, of all steps at once.
+    """Return the gates of an LSTM at one step, or at all steps if the hidden states are given.
 
     Args:
         x: inputs, (..., D).
@@ -78,7 +78,7 @@ def lstm_gates(x: Tensor, h: Tensor, weights: Weights) -> LSTMGates:
 
 
 def gru_gates(x: Tensor, h: Tensor, weights: Weights) -> GRUGates:
-    """The gates of a GRU, of one step or, with the hidden states known, of all steps at once.
+    """Return the gates of a GRU at one step, or at all steps if the hidden states are given.
 
     Args:
         x: inputs, (..., D).
@@ -95,15 +95,15 @@ def gru_gates(x: Tensor, h: Tensor, weights: Weights) -> GRUGates:
 def lstm_cell(x: Tensor, state: tuple[Tensor, Tensor], weights: Weights) -> tuple[Tensor, Tensor]:
     """Long short-term memory (Hochreiter & Schmidhuber, 1997; forget gate: Gers et al., 2000).
 
-    i, f, o = sigmoid(W x + U h + b)     what to write, to keep, to show
-    g       = tanh(W x + U h + b)        what could be written
+    i, f, o = sigmoid(W x + U h + b)     input, forget and output gate
+    g       = tanh(W x + U h + b)        candidate
     c'      = f * c + i * g
     h'      = o * tanh(c')
 
     Args:
         x: input of this step, (B, D).
         state: hidden state h and cell state c before it, each (B, H).
-        weights: see the head of this module; the gates stand in the order i, f, g, o.
+        weights: see the docstring of this module; the gates are in the order i, f, g, o.
 
     Returns:
         h' and c', each (B, H).
@@ -117,14 +117,14 @@ def lstm_cell(x: Tensor, state: tuple[Tensor, Tensor], weights: Weights) -> tupl
 def gru_cell(x: Tensor, h: Tensor, weights: Weights) -> Tensor:
     """Gated recurrent unit (Cho et al., 2014), in the form of cuDNN and torch.
 
-    r, z = sigmoid(W x + U h + b)           what to reset, what to keep
-    n    = tanh(W x + b + r * (U h + b'))   the candidate; r acts after the product
+    r, z = sigmoid(W x + U h + b)           reset and update gate
+    n    = tanh(W x + b + r * (U h + b'))   candidate; r acts after the product
     h'   = (1 - z) * n + z * h
 
     Args:
         x: input of this step, (B, D).
         h: hidden state before it, (B, H).
-        weights: see the head of this module; the gates stand in the order r, z, n.
+        weights: see the docstring of this module; the gates are in the order r, z, n.
 
     Returns:
         h', (B, H).

@@ -1,8 +1,8 @@
-"""The last layer of a network that chooses among many tokens, and its loss, as one operation.
+"""Linear layer and cross entropy over many classes as one operation.
 
 N targets, H features, V classes. The scores of all classes, (N, V), take most of the memory of a
-language model, and are wanted for nothing but the loss: here they are made and used up a few
-targets at a time. Nothing is approximated.
+language model and only the loss needs them. This operation computes them in chunks of a few
+targets. The result is exact.
 """
 
 from typing import Any, NamedTuple
@@ -12,19 +12,19 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-CHUNK_SCORES = {"cpu": 1 << 22, "cuda": 1 << 27}  # scores that are held at once, by default
-NOTHING = -100  # torch's own id of a target that does not count
+CHUNK_SCORES = {"cpu": 1 << 22, "cuda": 1 << 27}  # scores in memory at once, by default
+IGNORE_INDEX = -100  # the default of torch
 
 
 class _Setting(NamedTuple):
-    """What is no tensor.
+    """Arguments that are not tensors.
 
     Attributes:
-        ignore_index: a target that does not count.
-        chunk_size: rows whose scores are held at once.
-        dtype: that matrices are multiplied in; everything else is at least in single precision.
-        gradients: make them in the forward pass.
-        gradient_dtype: that the matrices of the gradients are multiplied in.
+        ignore_index: target without a loss.
+        chunk_size: rows whose scores are in memory at once.
+        dtype: of matrix products; everything else is at least in single precision.
+        gradients: compute them in the forward pass.
+        gradient_dtype: of the matrix products of the gradients.
     """
 
     ignore_index: int
@@ -39,44 +39,43 @@ def linear_cross_entropy(
     weight: Tensor,
     bias: Tensor | None,
     targets: Tensor,
-    ignore_index: int = NOTHING,
+    ignore_index: int = IGNORE_INDEX,
     chunk_size: int | None = None,
     gradient_dtype: torch.dtype | None = None,
 ) -> Tensor:
-    """Cross entropy of a linear layer, of each target alone.
+    """Return the cross entropy of a linear layer for each target.
 
-    The same values and gradients as
+    Has the same values and gradients as
 
         cross_entropy(linear(features, weight, bias), targets, reduction="none")
 
-    with the scores of `chunk_size` rows in memory instead of all N. If a gradient is wanted, it is
-    made in the same pass, as of losses that weigh alike, which they do in their mean and their
-    sum; if they turn out to weigh differently, the scores are made once more. The gradient cannot
-    be differentiated again.
+    with the scores of `chunk_size` rows in memory instead of all N. The forward pass also computes
+    the gradient, for losses with equal weights as in a mean or a sum; if the weights turn out to
+    differ, the backward pass computes the scores again. The gradient cannot be differentiated.
 
     Args:
         features: (N, H).
         weight: (V, H).
         bias: (V,), or None.
-        targets: the right class of each row, (N,), in 0..V-1.
-        ignore_index: a target that does not count: its loss and its gradients are zero.
-        chunk_size: rows whose scores are held at once; None for what is fast on this device.
-        gradient_dtype: that the matrices of the gradients are multiplied in, None for that of the
-            scores. bfloat16 takes half the time on many processors; it rounds a gradient by some
-            0.3% of its size, and no loss.
+        targets: class of each row, (N,), in 0..V-1.
+        ignore_index: target whose loss and gradients are zero.
+        chunk_size: rows whose scores are in memory at once; None for a fast size on this device.
+        gradient_dtype: of the matrix products of the gradients; None for that of the scores.
+            bfloat16 takes half the time on many processors. It rounds gradients by about 0.3% of
+            their size and leaves the losses exact.
 
     Returns:
         Losses in nats, (N,), in single precision or better.
     """
     device = features.device.type
-    known = [part for part in (features, weight, bias) if part is not None]
+    inputs = [part for part in (features, weight, bias) if part is not None]
     autocast = torch.is_autocast_enabled(device)
     dtype = torch.get_autocast_dtype(device) if autocast else features.dtype
     setting = _Setting(
         ignore_index,
         chunk_size or fast_chunk_size(len(features), len(weight), device),
         dtype,
-        torch.is_grad_enabled() and any(part.requires_grad for part in known),
+        torch.is_grad_enabled() and any(part.requires_grad for part in inputs),
         gradient_dtype or dtype,
     )
     with torch.autocast(device, enabled=False):
@@ -87,7 +86,7 @@ def linear_cross_entropy(
 
 
 def fast_chunk_size(rows: int, classes: int, device: str) -> int:
-    """Rows of equal chunks whose scores are few enough for the caches.
+    """Return the rows of equal chunks whose scores fit the caches.
 
     >>> fast_chunk_size(700, 10_000, "cpu")
     350
@@ -117,16 +116,16 @@ class _LinearCrossEntropy(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        made, ctx.gradients = ctx.gradients, None  # given away: who comes again gets new ones
-        if made is not None and bool((upstream == upstream[:1]).all()):
-            for gradient in made:
+        gradients, ctx.gradients = ctx.gradients, None  # scaled in place: usable only once
+        if gradients is not None and bool((upstream == upstream[:1]).all()):
+            for gradient in gradients:
                 gradient.mul_(upstream[:1].squeeze() if len(upstream) else 0)
         else:
             setting = ctx.setting._replace(gradients=True)
             features, weight, bias, targets = ctx.saved_tensors
-            _, made = _pass(features, weight, bias, targets, setting, upstream)
-        given = [part for part in ctx.saved_tensors[:3] if part is not None]
-        parts = [made_of.to(part.dtype) for made_of, part in zip(made, given, strict=True)]
+            _, gradients = _pass(features, weight, bias, targets, setting, upstream)
+        inputs = [part for part in ctx.saved_tensors[:3] if part is not None]
+        parts = [grad.to(part.dtype) for grad, part in zip(gradients, inputs, strict=True)]
         return (*parts, *[None] * (5 - len(parts)))
 
 
@@ -138,7 +137,7 @@ def _pass(
     setting: _Setting,
     upstream: Tensor | None = None,
 ) -> tuple[Tensor, list[Tensor] | None]:
-    """Losses of all rows; and, if wanted, the gradients of their sum weighted by `upstream`."""
+    """Return the losses of all rows and the gradients of their sum weighted by `upstream`."""
     precise = torch.promote_types(setting.dtype, torch.float32)
     counts = (targets != setting.ignore_index).to(precise)
     weights = counts if upstream is None else counts * upstream
@@ -152,17 +151,17 @@ def _pass(
         if part is not None and setting.gradients
     ]
     coarse = matrix.to(setting.gradient_dtype) if gradients else matrix
-    # One piece of memory for all chunks: a new one for each would cost as much as the softmax.
-    room = matrix.new_empty(min(setting.chunk_size, len(features)), len(matrix))
+    # One buffer for all chunks: allocating one per chunk would cost as much as the softmax.
+    buffer = matrix.new_empty(min(setting.chunk_size, len(features)), len(matrix))
     for start in range(0, len(features), setting.chunk_size):
         rows = slice(start, start + setting.chunk_size)
         chunk = features[rows].to(setting.dtype)
-        scores = _scores(chunk, matrix, offset, room[: len(chunk)]).to(precise)  # (n, V)
+        scores = _scores(chunk, matrix, offset, buffer[: len(chunk)]).to(precise)  # (n, V)
         right = targets[rows].unsqueeze(1)
         at_right = scores.gather(1, right).squeeze(1)
         largest = scores.amax(1)
         shares = torch.softmax(scores, 1, out=scores)
-        # Of any class, its score - log(its share) is log(sum(exp(scores))); the largest is exact.
+        # score - log(share) of any class is log(sum(exp(scores))); exact for the largest score.
         losses[rows] = largest - shares.amax(1).log() - at_right
         if gradients:
             _add_gradients(gradients, rows, shares, right, chunk, coarse, weights[rows])
@@ -170,7 +169,7 @@ def _pass(
 
 
 def _scores(chunk: Tensor, matrix: Tensor, offset: Tensor | None, out: Tensor) -> Tensor:
-    """The linear layer, into memory that is there: (n, H) to (n, V)."""
+    """Compute the linear layer into `out`: (n, H) to (n, V)."""
     if offset is None:
         return torch.mm(chunk, matrix.T, out=out)
     return torch.addmm(offset, chunk, matrix.T, out=out)
@@ -185,19 +184,19 @@ def _add_gradients(
     matrix: Tensor,
     weights: Tensor,
 ) -> None:
-    """Add what these rows give: the gradient of a score is its share, less 1 at the right one.
+    """Add the gradients of these rows; that of a score is its share, minus 1 at the target.
 
-    Matrices are multiplied in the precision of `matrix`.
+    Matrix products are in the precision of `matrix`.
     """
     index = torch.arange(len(right), device=right.device)
     shares[index, right.squeeze(1)] -= 1
     of_bias = shares.T @ weights if len(gradients) == 3 else None
     shares, column = shares.to(matrix.dtype), weights.unsqueeze(1)
     gradients[0][rows] = shares @ matrix * column
-    weighted = (chunk * column).to(matrix.dtype)
+    weighted_chunk = (chunk * column).to(matrix.dtype)
     if gradients[1].dtype == shares.dtype:
-        gradients[1].addmm_(shares.T, weighted)
-    else:  # many chunks are added in more precision than they are multiplied in
-        gradients[1] += shares.T @ weighted
+        gradients[1].addmm_(shares.T, weighted_chunk)
+    else:  # sum many chunks in higher precision than their products
+        gradients[1] += shares.T @ weighted_chunk
     if of_bias is not None:
         gradients[2] += of_bias

@@ -1,4 +1,4 @@
-"""Tokens to vectors, with the dropouts that small text sets need."""
+"""Token embeddings with word, embedding and locked dropout."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ class LockedDropout(nn.Module):
     """Drop the same features at every step of a sequence (Gal & Ghahramani, 2016).
 
     Args:
-        p: chance to drop a feature, while training.
+        p: probability of dropping a feature in training.
     """
 
     def __init__(self, p: float) -> None:
@@ -27,10 +27,10 @@ class LockedDropout(nn.Module):
 
 
 class WordDropout(nn.Module):
-    """Replace whole tokens by <unk>, so that no single word decides (Iyyer et al., 2015).
+    """Replace tokens by <unk>, so that no single word decides (Iyyer et al., 2015).
 
     Args:
-        p: chance to replace a token, while training. Padding is never replaced.
+        p: probability of replacing a token in training. Padding is never replaced.
     """
 
     def __init__(self, p: float) -> None:
@@ -41,19 +41,19 @@ class WordDropout(nn.Module):
         """(B, T) -> (B, T)."""
         if not self.training or self.p == 0:
             return tokens
-        hit = torch.rand(tokens.shape, device=tokens.device) < self.p
-        return tokens.masked_fill(hit & (tokens != PADDING_ID), UNKNOWN_ID)
+        mask = torch.rand(tokens.shape, device=tokens.device) < self.p
+        return tokens.masked_fill(mask & (tokens != PADDING_ID), UNKNOWN_ID)
 
 
 class EmbeddingDropout(nn.Module):
-    """Drop whole words of the vocabulary: each place in a batch where one stands becomes zero.
+    """Drop words of the vocabulary: all of their vectors in a batch become zero.
 
-    The same as to drop rows of the embedding matrix, and keep them dropped for a batch (Gal &
-    Ghahramani, 2016; Merity et al., 2018, call it embedding dropout). A word that comes twice is
-    there twice or not at all; word dropout decides at each place anew, and puts <unk> there.
+    Equals dropping rows of the embedding matrix for one batch (Gal & Ghahramani, 2016; Merity et
+    al., 2018). All occurrences of a word are dropped or kept together, whereas word dropout decides
+    for each occurrence and inserts <unk>.
 
     Args:
-        p: chance to drop a word of the vocabulary, while training.
+        p: probability of dropping a word of the vocabulary in training.
     """
 
     def __init__(self, p: float) -> None:
@@ -61,7 +61,7 @@ class EmbeddingDropout(nn.Module):
         self.p = p
 
     def forward(self, vectors: Tensor, tokens: Tensor, num_tokens: int) -> Tensor:
-        """Vectors (B, T, D) of tokens (B, T) -> (B, T, D); those that are kept grow by 1/(1-p)."""
+        """Vectors (B, T, D) of tokens (B, T) -> (B, T, D); the others are scaled by 1/(1-p)."""
         if not self.training or self.p == 0:
             return vectors
         keep = vectors.new_empty(num_tokens).bernoulli_(1 - self.p) / (1 - self.p)
@@ -74,9 +74,9 @@ class TokenEmbedding(nn.Module):
     Args:
         num_tokens: vocabulary size, padding and unknown included.
         size: features of a vector.
-        word_dropout: chance to read a token as <unk>.
-        dropout: chance to drop a feature in all steps of a sequence.
-        type_dropout: chance to drop a word of the vocabulary in a whole batch.
+        word_dropout: probability of reading a token as <unk>.
+        dropout: probability of dropping a feature in all steps of a sequence.
+        type_dropout: probability of dropping a word of the vocabulary in a whole batch.
     """
 
     def __init__(
@@ -93,10 +93,10 @@ class TokenEmbedding(nn.Module):
         self.type_dropout = EmbeddingDropout(type_dropout)
         self.dropout = LockedDropout(dropout)
         with torch.no_grad():
-            self.vectors.weight.mul_(0.1)  # unit variance would drown what the network adds
+            self.vectors.weight.mul_(0.1)  # unit variance is too large for the layers above
 
     def forward(self, tokens: Tensor) -> Tensor:
         tokens = self.word_dropout(tokens)
         vectors = self.type_dropout(self.vectors(tokens), tokens, self.vectors.num_embeddings)
-        locked: Tensor = self.dropout(vectors)
-        return locked
+        outputs: Tensor = self.dropout(vectors)
+        return outputs

@@ -1,4 +1,4 @@
-"""From the outputs of all steps to one vector a sequence: (B, T, H) -> (B, H)."""
+"""Pooling of the outputs of all steps to one vector per sequence: (B, T, H) -> (B, H)."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -12,37 +12,37 @@ PoolingName = Literal["last", "mean", "max", "mean_max", "attention"]
 
 
 def pool_last(outputs: Tensor, lengths: Tensor) -> Tensor:
-    """The output at the last valid step."""
+    """Return the output at the last valid step."""
     rows = torch.arange(len(outputs), device=outputs.device)
     return outputs[rows, lengths - 1]
 
 
 def pool_ends(outputs: Tensor, lengths: Tensor) -> Tensor:
-    """Where both directions have read everything: forwards the last step, backwards the first."""
+    """Return the last step of the forward and the first step of the backward direction."""
     ahead, behind = outputs.chunk(2, dim=2)  # (B, T, H / 2) each
     return torch.cat([pool_last(ahead, lengths), behind[:, 0]], dim=1)
 
 
 def pool_mean(outputs: Tensor, lengths: Tensor) -> Tensor:
-    """The mean over the valid steps."""
+    """Return the mean over the valid steps."""
     valid = valid_steps(lengths, outputs.shape[1]).to(outputs.dtype)
     # Not einsum, whose products of thin matrices take five times as long on a CPU.
     return (outputs * valid.unsqueeze(2)).sum(dim=1) / lengths.unsqueeze(1)
 
 
 def pool_max(outputs: Tensor, lengths: Tensor) -> Tensor:
-    """The largest value of each feature over the valid steps."""
+    """Return the largest value of each feature over the valid steps."""
     padding = ~valid_steps(lengths, outputs.shape[1])
     return outputs.masked_fill(padding.unsqueeze(2), -torch.inf).amax(dim=1)
 
 
 def pool_mean_max(outputs: Tensor, lengths: Tensor) -> Tensor:
-    """Mean and max side by side, (B, 2H)."""
+    """Return mean and max, concatenated, (B, 2H)."""
     return torch.cat([pool_mean(outputs, lengths), pool_max(outputs, lengths)], dim=1)
 
 
 class AttentionPooling(nn.Module):
-    """A weighted mean whose weights are learned (Yang et al., 2016, word attention).
+    """Weighted mean with learned weights (Yang et al., 2016, word attention).
 
     weight_t = softmax_t(v . tanh(W output_t + b)), over the valid steps.
 
@@ -56,7 +56,7 @@ class AttentionPooling(nn.Module):
         self.score = nn.Linear(size, 1, bias=False)
 
     def weights(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """The weight of each step, (B, T): sums to one, zero on padding."""
+        """Return the weight of each step, (B, T): sums to one, zero on padding."""
         scores = self.score(torch.tanh(self.project(outputs))).squeeze(2)  # (B, T)
         padding = ~valid_steps(lengths, outputs.shape[1])
         weights: Tensor = scores.masked_fill(padding, -torch.inf).softmax(dim=1)
@@ -71,7 +71,7 @@ PLAIN: dict[str, Pool] = {"mean": pool_mean, "max": pool_max, "mean_max": pool_m
 
 
 class Pooling(nn.Module):
-    """One of the ways above, by name.
+    """One of the poolings above, by name.
 
     Args:
         name: last | mean | max | mean_max | attention.
@@ -79,18 +79,18 @@ class Pooling(nn.Module):
         bidirectional: the second half of the features was read backwards.
 
     Attributes:
-        output_size: features that come out.
+        output_size: features of the result.
     """
 
     def __init__(self, name: PoolingName, size: int, bidirectional: bool) -> None:
         super().__init__()
         last = pool_ends if bidirectional else pool_last
-        ways: dict[str, Callable[[], Pool]] = {
+        poolings: dict[str, Callable[[], Pool]] = {
             "last": lambda: last,
             "attention": lambda: AttentionPooling(size),
             **{key: lambda pool=pool: pool for key, pool in PLAIN.items()},  # type: ignore[misc]
         }
-        self.pool = ways[name]()
+        self.pool = poolings[name]()
         self.output_size = 2 * size if name == "mean_max" else size
 
     def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:

@@ -56,8 +56,7 @@ def recurrent_weights(cell: RecurrentModule) -> tuple[str, ...]:
 def reverse_valid_steps(sequences: Tensor, lengths: Tensor | None) -> Tensor:
     """Reverse each sequence within its length; padding stays at the end. (B, T, D) -> (B, T, D).
 
-    A plain flip would put the padding first, so that a recurrent layer would read it before the
-    sequence.
+    A plain flip would move the padding to the front, where a recurrent layer would read it first.
 
     >>> x = torch.tensor([[1, 2, 3], [4, 5, 0]]).unsqueeze(2)
     >>> reverse_valid_steps(x, torch.tensor([3, 2])).squeeze(2)
@@ -67,26 +66,26 @@ def reverse_valid_steps(sequences: Tensor, lengths: Tensor | None) -> Tensor:
     if lengths is None:
         return sequences.flip(1)
     steps = torch.arange(sequences.shape[1], device=sequences.device)
-    mirrored = lengths.unsqueeze(1) - 1 - steps  # (B, T)
-    order = torch.where(mirrored >= 0, mirrored, steps)
+    positions = lengths.unsqueeze(1) - 1 - steps  # (B, T)
+    order = torch.where(positions >= 0, positions, steps)
     return sequences.gather(1, order.unsqueeze(2).expand_as(sequences))
 
 
 class RecurrentLayer(nn.Module):
-    """One layer in one direction: normalize(project(cell(inputs))), each part only if asked for.
+    """One layer in one direction: normalize(project(cell(inputs))), with two optional parts.
 
-    The recurrence runs over the cell's own H features: the projection stands behind it, and is
-    therefore the same for every cell. (torch's `proj_size`, for LSTMs alone, stands within.)
+    The recurrence runs over the H features of the cell. The projection follows it and is therefore
+    the same for every cell, unlike `proj_size` of torch, which is part of the recurrence of LSTMs.
 
     Args:
         cell: a RecurrentModule.
-        projection_size: features that leave the layer by a linear map, P; None for the cell's own.
-        layer_norm: normalise what leaves the layer over its features (Ba et al., 2016,
+        projection_size: P, the features of a linear map after the cell; None for no projection.
+        layer_norm: normalise the outputs over their features (Ba et al., 2016,
             https://arxiv.org/abs/1607.06450).
-        weight_drop: chance to drop an entry of the recurrent matrix while training, the same one
-            at all steps and in all sequences of a batch (Merity et al., 2018,
+        weight_drop: probability of dropping an entry of the recurrent matrices in training; one
+            mask for all steps and sequences of a batch (Merity et al., 2018,
             https://arxiv.org/abs/1708.02182).
-        learned_state: the state before the first step is learned, else it is zero.
+        learned_state: learn the state before the first step; otherwise it is zero.
 
     Attributes:
         output_size: P, or H.
@@ -122,7 +121,7 @@ class RecurrentLayer(nn.Module):
         self.start = LearnedState(cell) if learned_state else None
 
     def forward(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Inputs (B, T, D) and torch's own state to outputs (B, T, P) and the state after T."""
+        """Map inputs (B, T, D) and a state to outputs (B, T, P) and the state after step T."""
         if self.start is not None:
             state = self.start(len(inputs), state)
         outputs, after = self.run_cell(inputs, state)  # (B, T, H)
@@ -133,7 +132,7 @@ class RecurrentLayer(nn.Module):
         return outputs, after
 
     def run_cell(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """The cell; while training with a recurrent matrix that lacks some entries."""
+        """Call the cell; in training with dropped entries of its recurrent matrices."""
         if not (self.training and self.weight_drop):
             return self.cell(inputs, state)  # type: ignore[no-any-return]
         weights = {
@@ -144,10 +143,10 @@ class RecurrentLayer(nn.Module):
 
 
 class LearnedState(nn.Module):
-    """The state before the first step of every sequence, as parameters; zero at first.
+    """Learned state before the first step of every sequence, initialized with zeros.
 
     Args:
-        cell: whose state it is; tried once on zeros, to see how its states are built.
+        cell: called once on zeros to find the structure of its state.
     """
 
     def __init__(self, cell: RecurrentModule) -> None:
@@ -170,36 +169,36 @@ class LearnedState(nn.Module):
             return each_part(
                 self._like, lambda part: next(parts).expand(*shape, *part.shape[2:]).clone()
             )
-        # DDP wants each parameter in every backward pass, if only with a gradient of zero.
+        # DDP requires every parameter in each backward pass, if only with a gradient of zero.
         return each_part(state, lambda part: part + 0 * next(parts))
 
 
 class RecurrentStack(nn.Module):
     """Recurrent layers on top of each other, in one direction or in both.
 
-    Without the keywords it is the same function as torch.nn.RNN, LSTM or GRU over a packed
-    sequence, but over the padded tensor: the backward pass of a packed sequence takes time
-    quadratic in T on the CPU. With all of them a layer above the first makes of its input x
+    Without the keyword options it computes the same function as torch.nn.RNN, LSTM or GRU on a
+    packed sequence, but on the padded tensor: the backward pass of a packed sequence takes time
+    quadratic in T on the CPU. With all options, a layer after the first maps its input x to
 
         x + normalize(project(cell(dropout(x))))
 
-    where both directions have cell, projection and norm of their own, and are joined before the
-    sum. The first layer has neither dropout nor sum.
+    where each direction has its own cell, projection and norm; the directions are concatenated
+    before the sum. The first layer has neither dropout nor sum.
 
     Args:
         layer: builds one RecurrentModule from its input size and hidden size.
         input_size: D.
         hidden_size: H, of each direction.
         num_layers: layers on top of each other.
-        bidirectional: a second network reads each sequence from its end; outputs are joined.
-        dropout: chance to drop a value between two layers, while training.
+        bidirectional: a second network reads each sequence from its end; outputs are concatenated.
+        dropout: probability of dropping a value between two layers, in training.
         locked_dropout: dropout drops the same features at all steps of a sequence.
         weight_drop: see RecurrentLayer, as are projection_size, layer_norm and learned_state.
-        residual: from the second layer on, what a layer reads is added to what it says (He et al.,
+        residual: from the second layer on, add the input of a layer to its output (He et al.,
             2016; in recurrent stacks Wu et al., 2016, https://arxiv.org/abs/1609.08144).
 
     Attributes:
-        output_size: features that leave the last layer, both directions together.
+        output_size: features of the outputs, both directions together.
     """
 
     def __init__(
@@ -234,30 +233,32 @@ class RecurrentStack(nn.Module):
     def forward(
         self, inputs: Tensor, lengths: Tensor | None = None, state: RecurrentState | None = None
     ) -> tuple[Tensor, RecurrentState]:
-        """Read a batch.
+        """Return the outputs of a batch and the state after it.
 
         Args:
             inputs: (B, T, D).
             lengths: valid steps of each sequence, (B,); None where all T are valid.
-            state: what an earlier call returned, to go on from there; one direction only.
+            state: of an earlier call, to continue from; one direction only.
 
         Returns:
-            Outputs (B, T, H), or (B, T, 2H) of both directions, and the state after step T. Where a
-            sequence is shorter than T its state has read padding: take outputs at length - 1.
+            Outputs (B, T, H), or (B, T, 2H) of both directions, and the state after step T. The
+            state of a sequence shorter than T includes padding: use its output at length - 1.
         """
         if state is not None and self.backwards:
-            raise ValueError("a bidirectional network has no state to go on from: give state=None")
+            raise ValueError(
+                "a bidirectional network has no state to continue from: pass state=None"
+            )
         outputs, after = inputs, []
         for depth, layer in enumerate(self.forwards):
-            entered = outputs
-            below = self.dropout(entered) if depth else entered
+            layer_inputs = outputs
+            below = self.dropout(layer_inputs) if depth else layer_inputs
             outputs, layer_state = layer(below, state[depth] if state else None)  # (B, T, H)
             after.append(layer_state)
             if self.backwards:
                 behind = self._read_backwards(depth, below, lengths)
                 outputs = torch.cat([outputs, behind], dim=2)  # (B, T, 2H)
             if self.residual and depth:
-                outputs = entered + outputs
+                outputs = layer_inputs + outputs
         return outputs, after
 
     def _read_backwards(self, depth: int, inputs: Tensor, lengths: Tensor | None) -> Tensor:
@@ -266,26 +267,26 @@ class RecurrentStack(nn.Module):
 
 
 def detached(state: Any) -> Any:
-    """The same state, from which no gradient flows back."""
+    """Return the state without its graph."""
     return each_part(state, lambda part: part.detach())
 
 
 def moved(state: Any, device: torch.device) -> Any:
-    """The same state on another device."""
+    """Return the state on another device."""
     return each_part(state, lambda part: part.to(device))
 
 
 def each_part(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """The same state with every tensor in it changed; they are visited in order."""
+    """Apply a function to every tensor of a state, in order, and return the new state."""
     if isinstance(state, Tensor):
         return change(state)
     return None if state is None else type(state)(each_part(part, change) for part in state)
 
 
 def uniform(block: Tensor) -> Tensor:
-    """Torch's own: evenly between -1 / sqrt(H) and 1 / sqrt(H)."""
-    bound = block.shape[1] ** -0.5
-    return nn.init.uniform_(block, -bound, bound)
+    """Initialize as torch does: uniform between -1 / sqrt(H) and 1 / sqrt(H)."""
+    limit = block.shape[1] ** -0.5
+    return nn.init.uniform_(block, -limit, limit)
 
 
 RECURRENT_INIT: dict[RecurrentInit, Callable[[Tensor], Tensor]] = {

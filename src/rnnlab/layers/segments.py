@@ -1,4 +1,4 @@
-"""Segments of a sequence as the steps of a recurrence: fewer steps, each of which says more.
+"""Segments of a sequence as the steps of a recurrence.
 
 B batch, T time, S steps of a segment, N segments, D features.
 """
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def count_segments(steps: int, size: int) -> int:
-    """How many segments of `size` hold `steps` steps.
+    """Return the number of segments of `size` that `steps` steps need.
 
     >>> count_segments(5, 2)
     3
@@ -17,7 +17,7 @@ def count_segments(steps: int, size: int) -> int:
 
 
 def segment_of_step(lengths: Tensor, steps: int, size: int) -> Tensor:
-    """Which segment each step lies in, (B, T); the last one of all where a step is padding.
+    """Return the segment of each step, (B, T); the last segment where a step is padding.
 
     Segments end where their sequence ends, so that the first one may be shorter.
 
@@ -30,13 +30,13 @@ def segment_of_step(lengths: Tensor, steps: int, size: int) -> Tensor:
     return numbers.clamp(max=count_segments(steps, size) - 1)
 
 
-def cut(inputs: Tensor, lengths: Tensor, size: int) -> Tensor:
-    """Each sequence in segments, counted from its end: (B, T, D) -> (B, N, S, D).
+def split_segments(inputs: Tensor, lengths: Tensor, size: int) -> Tensor:
+    """Split each sequence into segments, counted from its end: (B, T, D) -> (B, N, S, D).
 
-    Zeros stand for what the first segment lacks, and in segments behind the end of a sequence.
+    Zeros fill the first segment and the segments after the end of a sequence.
 
     >>> x = torch.tensor([[1, 2, 3, 4, 5], [6, 7, 8, 0, 0]]).unsqueeze(2)
-    >>> cut(x, torch.tensor([5, 3]), 2).squeeze(3)
+    >>> split_segments(x, torch.tensor([5, 3]), 2).squeeze(3)
     tensor([[[0, 1],
              [2, 3],
              [4, 5]],
@@ -47,8 +47,8 @@ def cut(inputs: Tensor, lengths: Tensor, size: int) -> Tensor:
     """
     batch, steps, features = inputs.shape
     places = torch.arange(count_segments(steps, size) * size, device=inputs.device)
-    source = places - (-lengths.unsqueeze(1) % size)  # which step stands at a place, (B, N * S)
+    source = places - (-lengths.unsqueeze(1) % size)  # step at each place, (B, N * S)
     empty = (source < 0) | (source >= lengths.unsqueeze(1))
     order = source.clamp(0, steps - 1).unsqueeze(2).expand(-1, -1, features)
-    placed = inputs.gather(1, order).masked_fill(empty.unsqueeze(2), 0)
-    return placed.reshape(batch, -1, size, features)
+    segments = inputs.gather(1, order).masked_fill(empty.unsqueeze(2), 0)
+    return segments.reshape(batch, -1, size, features)

@@ -1,4 +1,4 @@
-"""Architectures: LightningModules, one a file."""
+"""Architectures: one LightningModule per file."""
 
 from rnnlab.models.attention import AttentionModel
 from rnnlab.models.attention_gru import AttentionGRU

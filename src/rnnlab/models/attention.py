@@ -1,4 +1,4 @@
-"""Recurrent layers whose last output looks back at all of them."""
+"""Recurrent layers with attention over their own outputs."""
 
 from functools import partial
 from typing import Any
@@ -19,22 +19,22 @@ from rnnlab.tasks import Task
 class AttentionModel(StackedModel):
     """Base of the recurrent architectures with attention over their own outputs.
 
-    The last output h_end of a stack (of a bidirectional one both ends) asks all valid outputs once,
-    and what it sees goes into the output of every step (Luong et al., 2015, equation 5,
+    The last output h_end of a stack (both ends of a bidirectional one) is the query of one
+    attention over all valid outputs; its context enters every output (Luong et al., 2015, eq. 5,
     https://aclanthology.org/D15-1166):
 
         c        = attention(h_end, h_1 .. h_T)
         output_t = tanh(W h_t + V c + b)
 
-    So task.pooling=last reads h_end and c. Each output hangs on all steps: it is for tasks that
-    read a whole sequence first, and has no state to go on from. Costs B * T * H numbers.
+    With task.pooling=last the head reads h_end and c. Each output depends on all steps: the
+    architecture is for tasks that read a whole sequence first, and has no state to continue from.
 
     Args:
         task: see RecurrentModel.
-        learning: see RecurrentModel.
+        optimizer_config: see RecurrentModel.
         layer: see StackedModel.
         attention: additive | dot | scaled_dot | general | multi_head; see rnnlab.layers.attention.
-        num_heads: of multi_head; must divide the features that leave the stack.
+        num_heads: of multi_head; must divide the output features of the stack.
         settings: of the stack; see StackedModel.
     """
 
@@ -52,9 +52,9 @@ class AttentionModel(StackedModel):
     ) -> None:
         super().__init__(task, optimizer_config, layer, **settings)
         size = self.output_size
-        kinds = ATTENTION | {"multi_head": partial(MultiHeadAttention, num_heads=num_heads)}
+        factories = ATTENTION | {"multi_head": partial(MultiHeadAttention, num_heads=num_heads)}
         self.last = Pooling("last", size, bidirectional=len(self.body.backwards) > 0)
-        self.asked = kinds[attention](size, size)
+        self.asked = factories[attention](size, size)
         self.own = nn.Linear(size, size)  # W and b
         self.seen = nn.Linear(size, size, bias=False)  # V
 
@@ -63,14 +63,14 @@ class AttentionModel(StackedModel):
     ) -> tuple[Tensor, RecurrentState | None]:
         """See RecurrentModel; there is no state."""
         if state is not None:
-            raise ValueError("attention over a whole sequence has no state to go on from")
+            raise ValueError("attention over a whole sequence has no state to continue from")
         outputs, context, _ = self.look_back(inputs, lengths)
         return torch.tanh(self.own(outputs) + self.seen(context)), None  # (B, T, H)
 
     def look_back(
         self, inputs: Tensor, lengths: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Outputs of the stack (B, T, H), what their last one sees (B, 1, H), weights (B, T)."""
+        """Return outputs of the stack (B, T, H), the context (B, 1, H) and the weights (B, T)."""
         if lengths is None:
             lengths = torch.full((len(inputs),), inputs.shape[1], device=inputs.device)
         outputs, _ = self.body(inputs, lengths)
@@ -80,10 +80,10 @@ class AttentionModel(StackedModel):
         return outputs, context, weights.squeeze(1)
 
     def attention_weights(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """How much of each step is seen, (B, T): sums to one, zero on padding.
+        """Return the attention to each step, (B, T): sums to one, zero on padding.
 
         Args:
-            inputs: see RecurrentModel.forward; of tokens, what `task.embed` makes of them.
+            inputs: see RecurrentModel.forward; tokens are embedded by `task.embed` first.
             lengths: see RecurrentModel.forward.
         """
         return self.look_back(inputs, lengths)[2]

@@ -14,7 +14,7 @@ class AttentionGRU(AttentionModel):
 
     Args:
         task: see RecurrentModel.
-        learning: see RecurrentModel.
+        optimizer_config: see RecurrentModel.
         settings: of the attention and of the stack; see AttentionModel and StackedModel.
     """
 

@@ -15,7 +15,7 @@ class AttentionLSTM(AttentionModel):
 
     Args:
         task: see RecurrentModel.
-        learning: see RecurrentModel.
+        optimizer_config: see RecurrentModel.
         forget_bias: see LSTM.
         settings: of the attention and of the stack; see AttentionModel and StackedModel.
     """

@@ -1,6 +1,6 @@
-"""The one training step that all architectures share.
+"""Base class of the architectures: steps, optimizer and logging.
 
-B batch, T time, D features that enter the architecture, H features that leave it.
+B batch, T time, D input features, H output features of the architecture.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,12 +20,12 @@ from rnnlab.tasks import Encoded, Task
 
 
 class ScheduleContext(NamedTuple):
-    """What a schedule needs to know of the run.
+    """Facts about the run for a schedule.
 
     Attributes:
         total_steps: optimizer steps of the whole run.
-        monitor: the metric that decides which checkpoint is best, such as val/accuracy.
-        mode: min | max, which of its values are better.
+        monitor: metric of the best checkpoint, such as val/accuracy.
+        mode: min | max, the better values of the metric.
     """
 
     total_steps: int
@@ -34,11 +34,11 @@ class ScheduleContext(NamedTuple):
 
 
 class OptimizerConfig(NamedTuple):
-    """How a network is trained, beside its loss.
+    """Optimizer and schedule of a training.
 
     Attributes:
-        optimizer: makes the optimizer from parameter groups.
-        scheduler: makes Lightning's scheduler settings from the optimizer, None for none.
+        optimizer: builds the optimizer from parameter groups.
+        scheduler: builds Lightning's scheduler settings from the optimizer; None for no schedule.
         monitor: see ScheduleContext.
         mode: see ScheduleContext.
     """
@@ -52,18 +52,18 @@ class OptimizerConfig(NamedTuple):
 class RecurrentModel(L.LightningModule):
     """Base of all architectures: training, validation, test and predict steps, optimizer, logging.
 
-    A subclass makes its layers in the constructor, ends it with `self.complete(output_size)`, and
-    defines `forward`. It never says what a loss is.
+    A subclass builds its layers in the constructor, ends it with `self.build_head(output_size)`,
+    and defines `forward`. The task defines the loss.
 
     Args:
         task: embedding, head, loss and metrics; its head is built here.
-        optimizer_config: optimizer and schedule; None for a network that is only used.
+        optimizer_config: optimizer and schedule; None for a network that is not trained.
 
     Attributes:
         hyper_parameters: plain values in each checkpoint; rnnlab.load rebuilds the model from them.
         validation_scores: scores, step and epoch of the last validation, in each checkpoint.
         test_predictions: predictions, targets and rows of each test batch.
-        hidden_states: stage -> the state after its last batch, for one that goes on.
+        hidden_states: stage -> state after its last batch, for a batch that continues it.
     """
 
     def __init__(self, task: Task, optimizer_config: OptimizerConfig | None = None) -> None:
@@ -86,16 +86,16 @@ class RecurrentModel(L.LightningModule):
         *,
         causal: bool = True,
     ) -> None:
-        """Build the head for outputs of size H; the last line of every architecture's constructor.
+        """Build the head for outputs of size H; last line of each architecture's constructor.
 
         Args:
             output_size: H.
             bidirectional: the second half of the outputs was read backwards.
-            layer: makes one recurrent layer of this kind; see Task.build.
-            causal: no output depends on a later input; never so if bidirectional.
+            layer: builds one recurrent layer of this kind; see Task.build.
+            causal: no output depends on a later input; ignored if bidirectional.
 
         Raises:
-            ConfigError: the task asks for a causal architecture, and this one is not.
+            ConfigError: the task requires a causal architecture, and this one is not.
         """
         self.output_size = output_size
         self.bidirectional = bidirectional
@@ -111,17 +111,17 @@ class RecurrentModel(L.LightningModule):
     def forward(
         self, inputs: Tensor, lengths: Tensor | None = None, state: RecurrentState | None = None
     ) -> tuple[Tensor, RecurrentState | None]:
-        """Inputs (B, T, D) to outputs (B, T, H) and the state after step T.
+        """Map inputs (B, T, D) to outputs (B, T, H) and the state after step T.
 
         Args:
             inputs: (B, T, D).
             lengths: valid steps of each sequence, (B,), each in 1..T; None where all are valid.
-            state: what an earlier call returned, to go on from there; causal architectures only.
+            state: of an earlier call, to continue from; causal architectures only.
         """
         raise NotImplementedError
 
     def encode(self, batch: Batch, stage: str = "predict") -> Encoded:
-        """Read a batch, from where the last one of this stage ended if it goes on from there."""
+        """Encode a batch, starting from the state of the previous one if it continues it."""
         state = self.hidden_states.get(stage) if batch.continues else None
         outputs, after = self(self.task.embed(batch.inputs), batch.lengths, state)  # (B, T, H)
         if self.task.stateful:
@@ -129,23 +129,23 @@ class RecurrentModel(L.LightningModule):
         return Encoded(outputs, batch.lengths, after)
 
     def predictions(self, batch: Batch, stage: str = "predict") -> Tensor:
-        """Raw predictions of the task for a batch."""
+        """Return raw predictions of the task for a batch."""
         return self.task.predict(self.encode(batch, stage), batch)
 
     def internals(self, batch: Batch) -> dict[str, Tensor]:
-        """What goes on inside while a batch is read, to be drawn: name -> values (B, steps, H).
+        """Return internal values for figures: name -> values (B, steps, H).
 
-        An architecture adds what it has beside its outputs, such as its gates.
+        An architecture adds values beside its outputs, such as its gates.
         """
         outputs, _ = self(self.task.embed(batch.inputs), batch.lengths)
         return {"outputs": outputs}
 
     def attention(self, batch: Batch) -> Tensor | None:
-        """How much of each step is seen, (B, T); None for an architecture that weighs no steps."""
+        """Return the attention to each step, (B, T); None for an architecture without attention."""
         return None
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Tell the task how far the training is."""
+        """Update the progress of the training in the task."""
         self.task.progress = self.trainer.global_step / self.total_steps
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -159,10 +159,10 @@ class RecurrentModel(L.LightningModule):
         optimizer: Any,
         optimizer_closure: Callable[[], Any] | None = None,
     ) -> None:
-        """A step with the learning rate that its batches ask for; schedules see their own again."""
+        """Step with the learning rate scaled by the batches, then restore the schedule's rate."""
         rates = [group["lr"] for group in optimizer.param_groups]
 
-        def closure() -> Any:  # the last of the batches is read in here
+        def closure() -> Any:  # runs the last of the batches
             result = optimizer_closure() if optimizer_closure else None
             factor = sum(self._lr_scales) / len(self._lr_scales)
             self._lr_scales.clear()
@@ -194,13 +194,13 @@ class RecurrentModel(L.LightningModule):
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what rebuilds the model, and the state that its training goes on from."""
+        """Save the settings that rebuild the model, and the state that the training continues."""
         checkpoint["hyper_parameters"] = self.hyper_parameters
         checkpoint["validation_scores"] = self.validation_scores
         checkpoint["hidden_state"] = self.hidden_states.get("train")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the state back."""
+        """Restore the state."""
         self.validation_scores = checkpoint["validation_scores"]
         state = checkpoint.get("hidden_state")
         self.hidden_states["train"] = state and moved(state, self.device)
@@ -226,7 +226,7 @@ class RecurrentModel(L.LightningModule):
         self._log_scores(self.test_scores)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """What a person reads: probabilities of classes, future values, a translation."""
+        """Return readable predictions: class probabilities, future values, a translation."""
         encoded = self.encode(batch)
         predictions = at_least_float32(self.task.predict(encoded, batch))
         return self.task.decode(predictions, encoded, batch)
@@ -245,7 +245,7 @@ class RecurrentModel(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         assert self.optimizer_config is not None, (
-            "a network without `optimizer_config` is only used, not trained"
+            "a network without `optimizer_config` cannot be trained"
         )
         optimizer = self.optimizer_config.optimizer(parameter_groups(self))
         self.total_steps = int(self.trainer.estimated_stepping_batches)
@@ -263,11 +263,11 @@ def at_least_float32(predictions: Tensor) -> Tensor:
 
 
 def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
-    """All parameters in two groups: matrices, and vectors (biases), which are not decayed."""
+    """Return the parameters in two groups: matrices, and vectors (biases) without decay."""
 
     def group(members: Iterable[Tensor], **settings: Any) -> list[dict[str, Any]]:
-        chosen = list(members)
-        return [{"params": chosen, **settings}] if chosen else []
+        parameters = list(members)
+        return [{"params": parameters, **settings}] if parameters else []
 
     parameters = [p for p in model.parameters() if p.requires_grad]
     return group(p for p in parameters if p.ndim > 1) + group(

@@ -14,7 +14,7 @@ from rnnlab.tasks import Task
 def gru_layer(
     input_size: int, hidden_size: int, *, recurrent_init: RecurrentInit = "orthogonal"
 ) -> nn.GRU:
-    """One fast GRU layer, initialised gate by gate; its equations: rnnlab.layers.gru_cell."""
+    """Return a layer of torch, initialized gate by gate; equations: rnnlab.layers.gru_cell."""
     layer = nn.GRU(input_size, hidden_size, batch_first=True)
     initialize(layer, gates=3, recurrent_init=recurrent_init)
     return layer
@@ -25,7 +25,7 @@ class GRU(StackedModel):
 
     Args:
         task: see RecurrentModel.
-        learning: see RecurrentModel.
+        optimizer_config: see RecurrentModel.
         settings: of the stack; see StackedModel.
     """
 

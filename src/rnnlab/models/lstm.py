@@ -19,7 +19,7 @@ def lstm_layer(
     forget_bias: float = 1.0,
     recurrent_init: RecurrentInit = "orthogonal",
 ) -> nn.LSTM:
-    """One fast LSTM layer, initialised gate by gate; its equations: rnnlab.layers.lstm_cell."""
+    """Return a layer of torch, initialized gate by gate; equations: rnnlab.layers.lstm_cell."""
     layer = nn.LSTM(input_size, hidden_size, batch_first=True)
     initialize(layer, gates=4, forget_bias=forget_bias, recurrent_init=recurrent_init)
     return layer
@@ -30,8 +30,8 @@ class LSTM(StackedModel):
 
     Args:
         task: see RecurrentModel.
-        learning: see RecurrentModel.
-        forget_bias: of the forget gate at the start; 1 keeps early memory open (Jozefowicz et al.,
+        optimizer_config: see RecurrentModel.
+        forget_bias: initial bias of the forget gate; 1 keeps early memory open (Jozefowicz et al.,
             2015).
         settings: of the stack; see StackedModel.
     """

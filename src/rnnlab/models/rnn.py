@@ -19,7 +19,7 @@ def rnn_layer(
     nonlinearity: str = "tanh",
     recurrent_init: RecurrentInit = "orthogonal",
 ) -> nn.RNN:
-    """One fast simple layer, initialised; its equation: rnnlab.layers.rnn_cell."""
+    """Return a layer of torch, initialized; equation: rnnlab.layers.rnn_cell."""
     layer = nn.RNN(input_size, hidden_size, nonlinearity=nonlinearity, batch_first=True)
     initialize(layer, gates=1, recurrent_init=recurrent_init)
     return layer
@@ -30,7 +30,7 @@ class RNN(StackedModel):
 
     Args:
         task: see RecurrentModel.
-        learning: see RecurrentModel.
+        optimizer_config: see RecurrentModel.
         nonlinearity: tanh | relu.
         settings: of the stack; see StackedModel.
     """

@@ -1,4 +1,4 @@
-"""The scores of one split, as means over its targets."""
+"""Scores of one split, as means over its targets."""
 
 import torch
 from torch import Tensor, nn
@@ -8,19 +8,19 @@ from rnnlab.spec import Batch
 from rnnlab.tasks import Task
 
 
-def nobody_else() -> bool:
-    """For a metric that has seen every target in its own process: there is nothing to gather."""
+def return_false() -> bool:
+    """Return False, for a metric that has all targets in its own process and gathers nothing."""
     return False
 
 
 class Scores(nn.Module):
-    """A task's metrics, its loss and the number of targets; never a mean of batch means.
+    """Metrics and loss of a task and its number of targets; never a mean of batch means.
 
-    Under DDP `compute` brings the targets of all ranks together.
+    Under DDP `compute` combines the targets of all ranks.
 
     Args:
-        task: gives the metrics.
-        split: first half of each metric's name, such as val in val/accuracy.
+        task: defines the metrics.
+        split: prefix of each metric's name, such as val in val/accuracy.
     """
 
     def __init__(self, task: Task, split: str) -> None:
@@ -29,10 +29,10 @@ class Scores(nn.Module):
         self.metrics = task.metrics()
         self.loss = MeanMetric().set_dtype(torch.float64)
         self.targets = SumMetric().set_dtype(torch.float64)
-        self._task = [task]  # in a list, so that it is no submodule here too
-        if task.stateful:  # every process has seen all targets
+        self._task = [task]  # in a list: not a submodule of this module
+        if task.stateful:  # every process evaluates all targets
             for metric in (self.loss, self.targets, *self.metrics.values()):
-                metric.distributed_available_fn = nobody_else
+                metric.distributed_available_fn = return_false
 
     def update(self, predictions: Tensor, batch: Batch) -> None:
         """Add a batch and its raw predictions."""
@@ -42,7 +42,7 @@ class Scores(nn.Module):
         self.metrics.update(*task.metric_inputs(predictions, batch))
 
     def compute(self) -> dict[str, Tensor]:
-        """All scores as `split/name`; begins anew."""
+        """Return all scores as `split/name` and reset them."""
         values = {
             "loss": self.loss.compute(),
             **self.metrics.compute(),

@@ -13,7 +13,7 @@ class SegmentGRU(SegmentedModel):
 
     Args:
         task: see RecurrentModel.
-        learning: see RecurrentModel.
+        optimizer_config: see RecurrentModel.
         settings: of the segments and of the stack; see SegmentedModel.
     """
 

@@ -14,8 +14,8 @@ class SegmentLSTM(SegmentedModel):
 
     Args:
         task: see RecurrentModel.
-        learning: see RecurrentModel.
-        forget_bias: of the forget gate at the start; see LSTM.
+        optimizer_config: see RecurrentModel.
+        forget_bias: initial bias of the forget gate; see LSTM.
         settings: of the segments and of the stack; see SegmentedModel.
     """
 

@@ -1,4 +1,4 @@
-"""What architectures share that read a sequence in segments."""
+"""Base class of the architectures that read a sequence in segments."""
 
 import torch
 from torch import Tensor, nn
@@ -6,32 +6,31 @@ from torch import Tensor, nn
 from rnnlab.config.types import PositiveInt, Probability
 from rnnlab.layers import RecurrentStack
 from rnnlab.layers.recurrent import LayerFactory, RecurrentState
-from rnnlab.layers.segments import cut, segment_of_step
+from rnnlab.layers.segments import segment_of_step, split_segments
 from rnnlab.models.base import OptimizerConfig, RecurrentModel
 from rnnlab.models.stacked import check_depth
 from rnnlab.tasks import Task
 
 
 class SegmentedModel(RecurrentModel):
-    """Base of SegmentGRU and SegmentLSTM, which differ in their layer alone.
+    """Base of SegmentGRU and SegmentLSTM, which differ only in their layer.
 
     As in SegRNN (Lin et al., 2023, https://arxiv.org/abs/2308.11200) a step of the recurrence reads
-    a whole segment through one linear layer, so that it goes over 15 steps of a window of 720, not
-    over 720, and the task's head forecasts all of the horizon at once from the last state. The
-    paper's other half, to read each value minus the last one and to add it again, is
-    `data.transform=last`, which every architecture can have.
+    a whole segment through one linear layer, which makes 15 steps of a window of 720. The task's
+    head forecasts the whole horizon at once from the last state. The other half of the paper,
+    subtracting the last value and adding it again, is `data.transform=last`.
 
-    Segments are counted from the end of each sequence. All steps of a segment have one output,
-    which has seen all of it: the architecture is not causal.
+    Segments are counted from the end of each sequence. All steps of a segment share one output that
+    depends on the whole segment: the architecture is not causal.
 
     Args:
         task: see RecurrentModel.
-        learning: see RecurrentModel.
-        layer: see RecurrentStack; the subclass gives it.
+        optimizer_config: see RecurrentModel.
+        layer: see RecurrentStack; set by the subclass.
         segment_length: steps of a segment.
         hidden_size: features of an embedded segment, and of the state.
         num_layers: layers on top of each other.
-        dropout: chance to drop a value between two layers.
+        dropout: probability of dropping a value between two layers.
     """
 
     def __init__(
@@ -59,11 +58,13 @@ class SegmentedModel(RecurrentModel):
     ) -> tuple[Tensor, None]:
         """See RecurrentModel."""
         if state is not None:
-            raise ValueError("segments end where a sequence ends, nothing goes on: give state=None")
+            raise ValueError(
+                "segments end where a sequence ends, no state continues: pass state=None"
+            )
         batch, steps, _ = inputs.shape
         if lengths is None:
             lengths = torch.full((batch,), steps, device=inputs.device)
-        segments = cut(inputs, lengths, self.segment_length).flatten(2)  # (B, N, S * D)
+        segments = split_segments(inputs, lengths, self.segment_length).flatten(2)  # (B, N, S * D)
         outputs, _ = self.body(torch.relu(self.embedding(segments)))  # (B, N, H)
         place = segment_of_step(lengths, steps, self.segment_length)  # (B, T)
         return outputs.gather(1, place.unsqueeze(2).expand(-1, -1, outputs.shape[2])), None

@@ -1,4 +1,4 @@
-"""What the plain recurrent architectures share: a stack of layers, and all its options."""
+"""Base class of the plain recurrent architectures: a stack of layers with all its options."""
 
 from functools import partial
 from typing import Any, ClassVar, Protocol
@@ -30,44 +30,44 @@ class NamedGates(Protocol):
     def _asdict(self) -> dict[str, Tensor]: ...
 
 
-class GatesOf(Protocol):
-    """The gates of a cell from inputs (..., D) and the hidden states before them (..., H)."""
+class GateFunction(Protocol):
+    """Computes gates from inputs (..., D) and the hidden states before them (..., H)."""
 
     def __call__(self, x: Tensor, h: Tensor, weights: Weights) -> NamedGates: ...
 
 
 class StackedModel(RecurrentModel):
-    """Base of RNN, LSTM and GRU, which differ in their layer alone: all that can be set of a stack.
+    """Base of RNN, LSTM and GRU, which differ only in their layer.
 
-    A subclass takes `**settings`, hands them on, and names only what is its own; the schema of its
-    YAML follows them here (see rnnlab.config.signature.configurable_parameters).
+    A subclass takes `**settings`, passes them on and names only its own; the schema of its YAML
+    includes the parameters of this class (rnnlab.config.signature.configurable_parameters).
 
     Args:
         task: see RecurrentModel.
-        learning: see RecurrentModel.
-        layer: makes one layer; the subclass gives it.
+        optimizer_config: see RecurrentModel.
+        layer: builds one layer; set by the subclass.
         hidden_size: features of the state of each direction.
         num_layers: layers on top of each other.
         bidirectional: read each sequence from its end too.
-        dropout: chance to drop a value between two layers.
+        dropout: probability of dropping a value between two layers.
         locked_dropout: see RecurrentStack, as are the settings below.
-        weight_drop: chance to drop an entry of the recurrent matrices, the same for a whole batch.
-        residual: from the second layer on, add what a layer reads to what it says.
-        layer_norm: normalise what each layer says.
-        projection_size: features of each direction that leave a layer; None for hidden_size.
+        weight_drop: probability of dropping an entry of the recurrent matrices, one mask per batch.
+        residual: from the second layer on, add the input of a layer to its output.
+        layer_norm: normalise the outputs of each layer.
+        projection_size: output features of each direction of a layer; None for hidden_size.
         learned_state: learn the state before the first step.
         recurrent_init: orthogonal | identity | xavier | uniform, of the recurrent matrices.
 
     Attributes:
-        mixes_steps: whether each output hangs on all steps.
-        gates: what the cell decides at each step; None where it has no gates.
+        mixes_steps: whether each output depends on all steps.
+        gates: function that computes the gates of the cell; None for a cell without gates.
 
     Raises:
-        ConfigError: a setting acts between layers, and there is one.
+        ConfigError: a setting acts between layers, but there is only one layer.
     """
 
     mixes_steps: ClassVar[bool] = False
-    gates: ClassVar[GatesOf | None] = None
+    gates: ClassVar[GateFunction | None] = None
 
     def __init__(
         self,
@@ -119,37 +119,37 @@ class StackedModel(RecurrentModel):
         return outputs
 
     def internals(self, batch: Batch) -> dict[str, Tensor]:
-        """The hidden state and the gates of the last layer, where it reads forwards."""
+        """Return the hidden state and the gates of the last layer, forward direction."""
         cell = self.body.forwards[-1].get_submodule("cell")
         calls: list[tuple[Tensor, Any, Tensor]] = []
         hook = cell.register_forward_hook(
-            lambda _, given, result: calls.append((*given, result[0]))
+            lambda _, arguments, result: calls.append((*arguments, result[0]))
         )
         self(self.task.embed(batch.inputs), batch.lengths)
         hook.remove()
-        inputs, state, hidden = calls[0]
+        inputs, state, outputs = calls[0]
         if self.gates is None:
-            return {"hidden state": hidden}
-        before = torch.cat([first_hidden(state, hidden), hidden[:, :-1]], dim=1)  # (B, T, H)
+            return {"hidden state": outputs}
+        before = torch.cat([first_hidden(state, outputs), outputs[:, :-1]], dim=1)  # (B, T, H)
         assert isinstance(cell, nn.RNNBase)
         gates = self.gates(inputs, before, cell.all_weights[0])
-        named = {f"gate: {name}": values for name, values in gates._asdict().items()}
-        return {"hidden state": hidden, **named}
+        gate_values = {f"gate: {name}": values for name, values in gates._asdict().items()}
+        return {"hidden state": outputs, **gate_values}
 
 
-def first_hidden(state: Any, hidden: Tensor) -> Tensor:
-    """The hidden state before the first step, (B, 1, H), of torch's own; zero where it is None."""
+def first_hidden(state: Any, outputs: Tensor) -> Tensor:
+    """Return the hidden state before the first step, (B, 1, H); zero if the state is None."""
     if state is None:
-        return torch.zeros_like(hidden[:, :1])
+        return torch.zeros_like(outputs[:, :1])
     h: Tensor = state if isinstance(state, Tensor) else state[0]  # of an LSTM (h, c)
     return h.transpose(0, 1)
 
 
 def check_depth(num_layers: int, dropout: float, locked_dropout: bool, residual: bool) -> None:
-    """Whether what acts between layers has layers to act between.
+    """Check that settings which act between layers have several layers.
 
     Raises:
-        ConfigError: it has none.
+        ConfigError: there is only one layer, or no dropout to lock.
     """
     if dropout and num_layers == 1:
         raise ConfigError(
@@ -163,6 +163,6 @@ def check_depth(num_layers: int, dropout: float, locked_dropout: bool, residual:
         )
     if locked_dropout and not dropout:
         raise ConfigError(
-            "model.locked_dropout=true says how dropout drops, but model.dropout is 0. Give "
-            "one such as model.dropout=0.2, or set model.locked_dropout=false"
+            "model.locked_dropout=true changes model.dropout, but model.dropout is 0. Set it, "
+            "such as model.dropout=0.2, or set model.locked_dropout=false"
         )

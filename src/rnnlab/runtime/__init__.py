@@ -1,1 +1,1 @@
-"""The machine that a run uses: precision, memory, files, environment."""
+"""Runtime environment of a run: precision, memory, files, versions."""

@@ -1,36 +1,37 @@
-"""What the C library does with memory that was freed: it keeps it, for the next batch.
+"""Settings of the C library's allocator: keep freed memory for the next batch.
 
-glibc gives each large block back to the system when it is freed, and the system hands out zeroed
-pages when one like it is asked for a moment later. A network that is trained on a processor asks
-for the same blocks at each step; `python -m benchmarks memory` says what that costs an LSTM.
+glibc returns each large block to the system when it is freed, and the system provides zeroed pages
+when a similar block is allocated a moment later. Training on a CPU allocates the same blocks at
+each step; `python -m benchmarks memory` measures the cost for an LSTM.
 """
 
 import ctypes
 import os
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
-LARGEST = 1 << 30  # bytes of a block that is kept
+MAX_BLOCK_BYTES = 1 << 30  # larger blocks are returned to the system
 
 
 def keep_freed_memory() -> bool:
-    """From now on keep what is freed; numbers are not touched.
+    """Make the allocator keep freed memory; results do not change.
 
-    Nothing is done where the C library is not glibc, or where the environment sets it up
+    Does nothing where the C library is not glibc, or where the environment configures it
     (MALLOC_..._ or GLIBC_TUNABLES; see `man mallopt`).
 
     Returns:
-        Whether it was done.
+        Whether the setting was changed.
     """
     if any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST) and mallopt(M_TRIM_THRESHOLD, LARGEST))
+    options = (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD)
+    return all(mallopt(option, MAX_BLOCK_BYTES) for option in options)
 
 
 def release_freed_memory() -> None:
-    """Give the system what is kept and not in use."""
+    """Return unused memory to the system."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -1,4 +1,4 @@
-"""Where a run took place: versions, commit, device, memory."""
+"""Facts about the environment of a run: versions, commit, device, memory."""
 
 import platform
 import resource
@@ -22,37 +22,37 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Version of Python and of each package that has a say in the numbers."""
-    found = {"python": platform.python_version()}
+    """Return the versions of Python and of each package that may change results."""
+    by_package = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            by_package[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            by_package[package] = "not installed"
+    return by_package
 
 
 def git_state() -> dict[str, Any]:
-    """Commit of the code, and whether files differ from it; empty outside a checkout."""
+    """Return the commit and whether files differ from it; empty outside a checkout."""
     here = Path(__file__).parent
 
-    def ask(*words: str) -> str:
-        command = ["git", "-C", str(here), *words]
-        asked = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-        return asked.stdout.strip() if asked.returncode == 0 else ""
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here), *arguments]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        return result.stdout.strip() if result.returncode == 0 else ""
 
     try:
-        commit = ask("rev-parse", "HEAD")
-        return {"commit": commit, "changed": bool(ask("status", "--porcelain"))} if commit else {}
+        commit = git("rev-parse", "HEAD")
+        return {"commit": commit, "changed": bool(git("status", "--porcelain"))} if commit else {}
     except (OSError, subprocess.TimeoutExpired):
         return {}
 
 
 def device_facts(kind: str) -> dict[str, Any]:
-    """What the run computed on.
+    """Return facts about the device of the run.
 
     Args:
-        kind: type of torch's device, cpu or cuda.
+        kind: type of the torch device, cpu or cuda.
     """
     import psutil
     import torch
@@ -70,7 +70,7 @@ def device_facts(kind: str) -> dict[str, Any]:
 
 
 def peak_memory_mb(kind: str) -> dict[str, float]:
-    """The most memory that this process has held, in MiB; on a GPU the device's too."""
+    """Return the peak memory of this process, and of the GPU, in MiB."""
     import torch
 
     unit = 2**20 if sys.platform == "darwin" else 2**10

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Atomic writing of files: a file is complete or does not exist."""
 
 import csv
 import json
@@ -12,34 +12,34 @@ from typing import IO, Any
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[IO[str]]:
-    """A text file to write to that takes its name when it is whole and on the disk."""
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    """Open a text file for writing that gets its name when it is complete and on the disk."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        with unfinished.open("w", newline="", encoding="utf-8") as file:
+        with temporary.open("w", newline="", encoding="utf-8") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(path)
+        temporary.replace(path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write a text in one step."""
+    """Write a text atomically."""
     with write_atomically(path) as file:
         file.write(text)
     return path
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:
-    """Write a JSON object in one step, readable by people."""
+    """Write a JSON object atomically, indented."""
     return write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The whole rows of a metrics.csv, as text; what a kill cut off is left out."""
+    """Return the complete rows of a metrics.csv, as text; an incomplete last row is ignored."""
     if not path.exists():
         return []
     text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    return list(csv.DictReader(whole.splitlines()))
+    lines = text[: text.rfind("\n") + 1].splitlines()
+    return list(csv.DictReader(lines))
