@@ -21,12 +21,12 @@ def faults():
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
 
-done = memory.keep()
+done = memory.keep_freed_memory()
 for _ in range(12):  # until it has what it needs
     faults()
 print(int(done), sum(faults() for _ in range(20)), end=" ")
 held = resident()
-memory.give_back()
+memory.release_freed_memory()
 print(held - resident())
 """
 
