@@ -1,5 +1,6 @@
 """The commands in the headers of the YAML files in sweeps/ work as they are written."""
 
+import csv
 import re
 import shlex
 from pathlib import Path
@@ -52,7 +53,10 @@ def test_the_command_of_a_header_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     arguments = arguments_of(command)
-    main(ROOT, [*arguments, *SMALL, "name=small"])
+    linear = ["data.linear_baseline=false"] if "imdb" in command else []  # takes a minute
+    main(ROOT, [*arguments, *SMALL, *linear, "name=small"])
     folder = tmp_path / "outputs" / "sweeps" / "small"
     assert (folder / "report.html").exists()
-    assert len((folder / "trials.csv").read_text().splitlines()) == 3
+    with (folder / "trials.csv").open() as file:
+        states = [row["state"] for row in csv.DictReader(file)]
+    assert sum(state in ("complete", "pruned") for state in states) == 2, states
