@@ -106,8 +106,8 @@ def test_kills_change_nothing_on_postgresql(tmp_path: Path, postgresql: str) -> 
     words = [*TINY_RANDOM, "n_trials=12"]
     assert Session(calm, words).wait() == 0
     victims = ["rnnlab.sweeps.workers.worker", "rnnlab.sweeps.workers.worker", "driver"] * 3
-    stored = [*words, f"storage={postgresql}", "slots=2"]
-    harassed(wild, stored, [*victims, "driver"], seed=2)
+    database = [*words, f"storage={postgresql}", "slots=2"]
+    harassed(wild, database, [*victims, "driver"], seed=2)
     trials = trials_of(postgresql)
     check(trials, 12)
     assert results(trials) == results(trials_of(journal(calm)))
@@ -128,11 +128,11 @@ def test_two_searches_at_once_share_the_trials(tmp_path: Path, postgresql: str) 
 @pytest.mark.timeout(600)
 def test_trials_of_two_processes_are_one_training_each_whoever_dies(tmp_path: Path) -> None:
     two = ["trainer=ddp", "trainer.accelerator=cpu", "scheduler=none"]
-    pruned = ["pruner=threshold", "pruner.upper=0.4", "pruner.n_warmup_steps=0"]
+    pruner = ["pruner=threshold", "pruner.upper=0.4", "pruner.n_warmup_steps=0"]
     witness = ["+callbacks.witness._target_=tests.helpers.witness.Witness"]
     tiny = [word for word in TINY if not word.startswith("pruner.")]
     space = ["space.data.batch_size=[8,16]"]
-    words = [*tiny, f"n_trials={LONG_TRIALS}", *two, *pruned, *witness, *space]
+    words = [*tiny, f"n_trials={LONG_TRIALS}", *two, *pruner, *witness, *space]
     victims = ["rnnlab.sweeps.workers.rank", "driver", "rnnlab.sweeps.workers.group"] * KILLS
     harassed(tmp_path, words, victims[:LONG_KILLS], seed=3)
     trials = trials_of(journal(tmp_path))
@@ -142,8 +142,8 @@ def test_trials_of_two_processes_are_one_training_each_whoever_dies(tmp_path: Pa
     assert len(folders) == LONG_TRIALS, "a run for each trial, and no other"
     for trial, folder in zip(trials, folders, strict=True):
         for rank in (0, 1):
-            told = json.loads((folder / f"witness{rank}.json").read_text())
-            assert told == pytest.approx(trial.params), f"trial {trial.number}, process {rank}"
+            values = json.loads((folder / f"witness{rank}.json").read_text())
+            assert values == pytest.approx(trial.params), f"trial {trial.number}, process {rank}"
 
 
 @pytest.mark.slow
@@ -154,8 +154,8 @@ def test_ctrl_c_leaves_a_search_that_goes_on(tmp_path: Path) -> None:
     session.process.send_signal(signal.SIGINT)
     family = session.members()
     assert session.wait(60) == 130
-    told = session.log.read_text()
-    assert f"to continue: python sweep.py {' '.join(words)}" in told.replace("'", "")
+    output = session.log.read_text()
+    assert f"to continue: python sweep.py {' '.join(words)}" in output.replace("'", "")
     until(lambda: not any(process.is_running() for process in family), 10)
     assert Session(tmp_path, words).wait() == 0
     check(trials_of(journal(tmp_path)), 4)
@@ -175,9 +175,9 @@ def test_the_report_can_be_asked_for_while_the_search_runs(tmp_path: Path) -> No
     best = RunFolder(folder / "best").read_report()
     assert best["status"] == "finished"
     assert "test/mse" in best["scores"], "the best one alone was tested"
-    kept = [RunFolder(path).read_report() for path in sorted((folder / "trials").glob("*/"))]
-    assert not any("test/mse" in report["scores"] for report in kept)
-    assert best["scores"]["val/mse"] == min(report["scores"]["val/mse"] for report in kept)
+    reports = [RunFolder(path).read_report() for path in sorted((folder / "trials").glob("*/"))]
+    assert not any("test/mse" in report["scores"] for report in reports)
+    assert best["scores"]["val/mse"] == min(report["scores"]["val/mse"] for report in reports)
     again = repeated(folder, tmp_path)
     assert again["scores"]["val/mse"] == best["scores"]["val/mse"], "the command repeats the best"
 

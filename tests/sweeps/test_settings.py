@@ -35,9 +35,9 @@ def read(*words: str, sweep: str = "sine_gru") -> SweepConfig:
 
 
 def problem(*words: str, sweep: str = "sine_gru") -> str:
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(ConfigError) as error:
         read(*words, sweep=sweep)
-    (line,) = str(refused.value).splitlines()
+    (line,) = str(error.value).splitlines()
     return line
 
 
@@ -51,11 +51,11 @@ def own(folder: Path, text: str) -> SweepConfig:
     return read_sweep(folder, ["sweep=mine"])
 
 
-# The searches there are.
+# The searches of the package.
 
 
 @pytest.mark.parametrize("name", SWEEPS)
-def test_every_search_says_what_it_asks_and_how_it_is_started(name: str) -> None:
+def test_every_search_states_its_question_and_its_command(name: str) -> None:
     lines = (ROOT / "sweeps" / f"{name}.yaml").read_text().splitlines()
     config = read(sweep=name)
     assert lines[0] == f"# {config.question}"
@@ -103,13 +103,15 @@ def test_a_search_runs_on_the_data_that_it_names_for_no_network(name: str, word:
 
 
 def test_the_default_file_holds_every_key_with_the_default_of_the_schema() -> None:
-    listed = OmegaConf.to_container(OmegaConf.load(ROOT / "sweeps" / "default.yaml"))
-    groups = {key for entry in listed.pop("defaults") if entry != "_self_" for key in entry}
-    assert {*listed, *groups} == set(SWEEP_KEYS)
+    default_settings = OmegaConf.to_container(OmegaConf.load(ROOT / "sweeps" / "default.yaml"))
+    groups = {
+        key for entry in default_settings.pop("defaults") if entry != "_self_" for key in entry
+    }
+    assert {*default_settings, *groups} == set(SWEEP_KEYS)
     required = {"name": "x", "space": {}, "sampler": {}, "launcher": {}, "n_trials": 20}
     schema = SweepConfig(**required)
-    for key in listed.keys() - {"name"}:
-        assert listed[key] == getattr(schema, key), key
+    for key in default_settings.keys() - {"name"}:
+        assert default_settings[key] == getattr(schema, key), key
 
 
 # Samplers and pruners.
@@ -133,7 +135,7 @@ def test_every_sampler_draws_trials(name: str) -> None:
         study.tell(trial, float(number))
 
 
-def test_a_missing_package_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rnnlab.sweeps.study.samplers.find_spec", lambda name: None)
     assert "pip install 'rnnlab[cmaes]'" in problem("sampler=cmaes")
 
@@ -224,7 +226,7 @@ def test_words_with_one_value_are_of_all_runs_and_fix_their_dimension() -> None:
     assert config.space.keys() == read().space.keys() - {"optimizer.lr"}
 
 
-def test_a_fixed_choice_settles_the_conditions_on_it() -> None:
+def test_a_fixed_choice_resolves_the_conditions_on_it() -> None:
     config = read("model=lstm", sweep="imdb_cells")
     space = Space.parse(config.space)
     assert config.base[-1] == "model=lstm"
@@ -253,7 +255,7 @@ def test_a_dimension_can_be_given_by_its_place_and_taken_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "said"),
+    ("word", "message"),
     [
         (
             "n_trial=3",
@@ -294,8 +296,8 @@ def test_a_dimension_can_be_given_by_its_place_and_taken_out() -> None:
         ("~space.optimizer.l", "~space.optimizer.l: no such dimension; did you mean optimizer.lr?"),
     ],
 )
-def test_what_cannot_work_is_said(word: str, said: str) -> None:
-    assert said in problem(word)
+def test_invalid_settings_are_reported(word: str, message: str) -> None:
+    assert message in problem(word)
 
 
 def test_a_search_must_be_named_and_be_there() -> None:
@@ -335,11 +337,11 @@ def test_a_file_can_choose_its_sampler_and_needs_little_else(tmp_path: Path) -> 
     assert (config.name, config.n_trials, config.objectives) == ("mine", 20, ["score"])
 
 
-def test_all_that_is_wrong_in_a_file_is_said_at_once(tmp_path: Path) -> None:
+def test_all_problems_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
     wrong = "  model: []\nn_trails: 3\nsampler:\n  sed: 1\nseed: -1\n"
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(ConfigError) as error:
         own(tmp_path, MINE + wrong)
-    lines = str(refused.value).splitlines()
+    lines = str(error.value).splitlines()
     assert len(lines) == 4
     assert any("n_trails: no such setting of a search; did you mean n_trials?" in x for x in lines)
     assert any(line.startswith("space.model=[]") for line in lines)

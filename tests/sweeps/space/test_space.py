@@ -28,9 +28,9 @@ def distribution(raw: Any) -> Any:
 
 
 def problems(space: dict[str, Any]) -> list[str]:
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(ConfigError) as error:
         Space.parse(space)
-    return str(refused.value).splitlines()
+    return str(error.value).splitlines()
 
 
 def draws(space: Space, count: int = 200) -> list[tuple[optuna.Trial, dict[str, Any]]]:
@@ -43,7 +43,7 @@ def draws(space: Space, count: int = 200) -> list[tuple[optuna.Trial, dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("hydra", "typed"),
+    ("hydra", "typed_spelling"),
     [
         ("interval(0.1, 10)", {"low": 0.1, "high": 10.0}),
         ("tag(log, interval(1e-4, 1e-1))", {"low": 1e-4, "high": 1e-1, "log": True}),
@@ -62,8 +62,8 @@ def draws(space: Space, count: int = 200) -> list[tuple[optuna.Trial, dict[str, 
         ("0.5", 0.5),
     ],
 )
-def test_hydra_and_typed_spelling_mean_the_same(hydra: str, typed: Any) -> None:
-    assert distribution(hydra) == distribution(typed)
+def test_hydra_and_typed_spelling_mean_the_same(hydra: str, typed_spelling: Any) -> None:
+    assert distribution(hydra) == distribution(typed_spelling)
 
 
 def test_integers_give_an_integer_dimension_and_one_float_a_float_one() -> None:
@@ -76,17 +76,17 @@ def test_a_range_ends_where_the_jobs_of_hydra_end() -> None:
     assert distribution("range(0, 1, 0.25)").grid() == [0.0, 0.25, 0.5, 0.75]
 
 
-def test_steps_are_free_of_the_dust_of_binary_fractions() -> None:
+def test_steps_have_no_binary_rounding_errors() -> None:
     steps = distribution({"low": 0.0, "high": 0.6, "step": 0.1})
     assert steps.grid() == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
     assert steps.from_optuna(0.1 + 0.2) == 0.3
 
 
-# What is refused.
+# Errors.
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         ({"low": 2, "high": 1}, ".low=2: must not be above high=1"),
         ({"low": 0, "high": 1, "log": True}, ".low=0: must be above 0 with log=true"),
@@ -124,11 +124,11 @@ def test_steps_are_free_of_the_dust_of_binary_fractions() -> None:
         ({"low": 0, "high": 1, "when": 3}, ".when=3: must be such as model=lstm"),
     ],
 )
-def test_a_dimension_that_cannot_be_is_an_error(raw: Any, said: str) -> None:
-    assert any(f"space.x{said}" in line or said in line for line in problems({"x": raw}))
+def test_an_invalid_dimension_is_an_error(raw: Any, message: str) -> None:
+    assert any(f"space.x{message}" in line or message in line for line in problems({"x": raw}))
 
 
-def test_all_problems_are_said_at_once_each_with_its_key() -> None:
+def test_all_problems_are_reported_at_once_each_with_its_key() -> None:
     lines = problems(
         {
             "optimizer.lr": {"low": 1, "high": 0, "step": -1},
@@ -144,7 +144,7 @@ def test_all_problems_are_said_at_once_each_with_its_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("conditions", "said"),
+    ("conditions", "message"),
     [
         ({"a": "z=1"}, "space.a.when=z=1: z is no dimension of the space"),
         ({"a": "b=7"}, "space.a.when=b=7: b is never 7; it must be one of 1, 2"),
@@ -154,11 +154,11 @@ def test_all_problems_are_said_at_once_each_with_its_key() -> None:
         ({"a": {"b": []}}, "names no value"),
     ],
 )
-def test_conditions_that_cannot_hold_are_errors(conditions: dict[str, Any], said: str) -> None:
+def test_conditions_that_cannot_hold_are_errors(conditions: dict[str, Any], message: str) -> None:
     space = {key: {"choices": [1, 2]} for key in "abc"}
     for key, when in conditions.items():
         space[key]["when"] = when
-    assert any(said in line for line in problems(space))
+    assert any(message in line for line in problems(space))
 
 
 # Drawing.
@@ -236,9 +236,9 @@ def test_a_drawn_choice_reaches_the_run_as_it_is(choices: list[Any]) -> None:
 def test_a_point_outside_of_the_space_is_refused() -> None:
     space = Space.parse(CELLS)
     point = {"model": "gru", "optimizer.lr": 1, "model.forget_bias": 1.0, "optimizer.l": 3}
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(ConfigError) as error:
         space.check(point, "enqueue[0]")
-    lines = str(refused.value).splitlines()
+    lines = str(error.value).splitlines()
     assert lines[0] == "enqueue[0].optimizer.lr=1: must be a number from 0.0001 to 0.01"
     assert lines[1].startswith("enqueue[0].model.forget_bias=1.0: is only active if model=lstm")
     assert "did you mean optimizer.lr?" in lines[2]
@@ -261,17 +261,17 @@ def test_an_enqueued_point_is_drawn_and_the_rest_is_sampled() -> None:
     space = Space.parse(CELLS)
     study = optuna.create_study()
     study.enqueue_trial(space.to_params({"model": "lstm", "optimizer.lr": 2e-3}))
-    drawn = space.suggest(study.ask())
-    assert (drawn["model"], drawn["optimizer.lr"]) == ("lstm", 2e-3)
-    assert 0 <= drawn["model.forget_bias"] <= 2
+    point = space.suggest(study.ask())
+    assert (point["model"], point["optimizer.lr"]) == ("lstm", 2e-3)
+    assert 0 <= point["model.forget_bias"] <= 2
 
 
 def test_corners_visit_every_choice_and_both_ends_of_every_range() -> None:
     space = Space.parse(CELLS)
     corners = space.corners()
     for key, dimension in space.dimensions.items():
-        seen = [corner[key] for corner in corners if key in corner]
-        assert set(dimension.distribution.ends()) == set(seen)
+        values_at_corners = [corner[key] for corner in corners if key in corner]
+        assert set(dimension.distribution.ends()) == set(values_at_corners)
     for corner in corners:
         space.check(corner, "corner")
         assert [k for k, d in space.dimensions.items() if d.is_active(corner)] == list(corner)
@@ -282,16 +282,16 @@ def test_a_grid_is_drawn_completely() -> None:
     space = Space.parse({"x": {"low": 0.0, "high": 0.3, "step": 0.1}, "y": [[1], [2]], "z": "a"})
     grid = space.grid()
     study = optuna.create_study(sampler=optuna.samplers.GridSampler(grid, seed=0))
-    drawn = []
-    study.optimize(lambda trial: drawn.append(space.suggest(trial)) or 0.0, n_trials=8)
-    points = {(point["x"], point["y"][0]) for point in drawn}
-    assert points == {(x, y) for x in (0.0, 0.1, 0.2, 0.3) for y in (1, 2)}
+    points = []
+    study.optimize(lambda trial: points.append(space.suggest(trial)) or 0.0, n_trials=8)
+    pairs = {(point["x"], point["y"][0]) for point in points}
+    assert pairs == {(x, y) for x in (0.0, 0.1, 0.2, 0.3) for y in (1, 2)}
 
 
-def test_a_grid_of_what_cannot_be_counted_is_refused() -> None:
-    with pytest.raises(ConfigError) as refused:
+def test_a_grid_of_a_continuous_dimension_is_refused() -> None:
+    with pytest.raises(ConfigError) as error:
         Space.parse(CELLS).grid()
-    lines = str(refused.value).splitlines()
+    lines = str(error.value).splitlines()
     assert any("space.optimizer.lr: has no steps" in line for line in lines)
     assert any("space.model.forget_bias: a grid cannot have" in line for line in lines)
 
@@ -300,9 +300,9 @@ def test_a_grid_of_what_cannot_be_counted_is_refused() -> None:
 
 
 def test_equal_spaces_are_equal_in_whichever_spelling() -> None:
-    typed = Space.parse({"a": {"low": 1, "high": 3}, "b": {"choices": ["x"], "when": "a=2"}})
-    hydra = Space.parse({"b": {"choices": ["x"], "when": {"a": [2]}}, "a": "int(interval(1,3))"})
-    assert typed.to_plain() == hydra.to_plain()
+    one = Space.parse({"a": {"low": 1, "high": 3}, "b": {"choices": ["x"], "when": "a=2"}})
+    other = Space.parse({"b": {"choices": ["x"], "when": {"a": [2]}}, "a": "int(interval(1,3))"})
+    assert one.to_plain() == other.to_plain()
 
 
 def test_the_plain_space_survives_json_and_is_read_back() -> None:

@@ -1,4 +1,4 @@
-"""Trials are taken, kept and finished: none by two, none lost, whoever dies."""
+"""Trials are claimed, kept and finished: none twice and none lost, whichever process dies."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def complete(study: SharedStudy) -> None:
         assert study.finish(claim, done(claim.attempt, score), [score])
 
 
-def drawn(study: SharedStudy) -> list[dict]:
+def params_of(study: SharedStudy) -> list[dict]:
     return [trial.params for trial in study.study.get_trials()]
 
 
@@ -74,12 +74,16 @@ def test_an_interrupted_search_draws_what_an_uninterrupted_one_draws(
         assert claim is not None
         disown(session, claim.number)
         again = open_shared(tmp_path / "b", n_trials=8, sampler=sampler)
-        taken = again.claim()
-        assert taken is not None
-        assert (taken.number, taken.attempt, taken.overrides) == (claim.number, 2, claim.overrides)
-        score = score_of(taken.trial)
-        again.finish(taken, done(2, score), [score])
-    assert drawn(open_shared(tmp_path / "b")) == drawn(whole)
+        second = again.claim()
+        assert second is not None
+        assert (second.number, second.attempt, second.overrides) == (
+            claim.number,
+            2,
+            claim.overrides,
+        )
+        score = score_of(second.trial)
+        again.finish(second, done(2, score), [score])
+    assert params_of(open_shared(tmp_path / "b")) == params_of(whole)
 
 
 def test_a_trial_whose_owner_died_before_it_drew_is_drawn_again(tmp_path: Path) -> None:
@@ -91,7 +95,7 @@ def test_a_trial_whose_owner_died_before_it_drew_is_drawn_again(tmp_path: Path) 
     session.study.sampler = session.make_sampler(0)
     session.study.ask()  # and it is gone
     complete(open_shared(tmp_path / "b"))
-    assert drawn(open_shared(tmp_path / "b")) == drawn(whole)
+    assert params_of(open_shared(tmp_path / "b")) == params_of(whole)
 
 
 @pytest.mark.parametrize("sampler", [TPE, RANDOM])
@@ -106,7 +110,7 @@ def test_a_trial_whose_owner_died_while_it_drew_is_drawn_to_its_end(
     session.study.sampler = session.make_sampler(0)
     session.study.ask().suggest_float("rate", 1e-4, 1e-1, log=True)  # and it is gone
     complete(open_shared(tmp_path / "b", sampler=sampler))
-    assert drawn(open_shared(tmp_path / "b")) == drawn(whole)
+    assert params_of(open_shared(tmp_path / "b")) == params_of(whole)
 
 
 def test_a_living_owner_keeps_its_trial(tmp_path: Path) -> None:
@@ -142,7 +146,7 @@ def test_what_was_given_back_is_taken_first_with_its_time(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("result", "state", "counted"),
+    ("result", "state", "name"),
     [
         (TrialResult(1, "pruned"), TrialState.PRUNED, "pruned"),
         (TrialResult(1, "infeasible", "diverged"), TrialState.PRUNED, "infeasible"),
@@ -150,7 +154,7 @@ def test_what_was_given_back_is_taken_first_with_its_time(tmp_path: Path) -> Non
     ],
 )
 def test_how_a_trial_ended_is_kept(
-    result: TrialResult, state: TrialState, counted: str, tmp_path: Path
+    result: TrialResult, state: TrialState, name: str, tmp_path: Path
 ) -> None:
     study = open_shared(tmp_path)
     claim = study.claim()
@@ -158,9 +162,9 @@ def test_how_a_trial_ended_is_kept(
     study.finish(claim, result, None)
     (trial,) = study.study.get_trials()
     assert trial.state == state
-    assert study.counts()[counted] == 1
+    assert study.counts()[name] == 1
     assert trial.user_attrs["result"]["failure"] == result.failure
-    assert any(value > 0 for value in trial.constraints.values()) == (counted == "infeasible")
+    assert any(value > 0 for value in trial.constraints.values()) == (name == "infeasible")
 
 
 @pytest.mark.parametrize("kind", ["journal", "sqlite"])
@@ -187,9 +191,9 @@ def test_memory_that_ran_out_is_remembered(tmp_path: Path) -> None:
     study.retry(claim, ["data.batch_size=8"])
     assert not claim.folder.exists(), "a run with another batch cannot go on from there"
     disown(study, 0)
-    taken = open_shared(tmp_path).claim()
-    assert taken is not None
-    assert (taken.attempt, taken.oom_overrides) == (3, ["data.batch_size=8"])
+    second = open_shared(tmp_path).claim()
+    assert second is not None
+    assert (second.attempt, second.oom_overrides) == (3, ["data.batch_size=8"])
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
@@ -215,8 +219,8 @@ def test_a_journal_that_a_kill_cut_short_is_mended(tmp_path: Path) -> None:
     journal.write_bytes(whole + b'{"op_code": 4, "wor')
     again = open_shared(tmp_path, n_trials=7)
     complete(again)
-    assert drawn(again)[:6] == drawn(study)[:6]
-    assert len(drawn(again)) == 7
+    assert params_of(again)[:6] == params_of(study)[:6]
+    assert len(params_of(again)) == 7
 
 
 def test_a_process_is_known_by_its_start_too() -> None:
@@ -228,10 +232,10 @@ def test_a_process_is_known_by_its_start_too() -> None:
 
 def test_a_process_that_waits_to_be_buried_is_dead() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
-    started = psutil.Process(process.pid).create_time()
+    start_time = psutil.Process(process.pid).create_time()
     while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
         pass
-    assert not is_running(Owner(this_host(), process.pid, started))
+    assert not is_running(Owner(this_host(), process.pid, start_time))
     process.wait()
 
 
@@ -257,18 +261,18 @@ def test_what_is_no_storage_is_refused(url: str) -> None:
 def test_a_password_is_not_shown() -> None:
     url = "postgresql+nodriver://me:secret@127.0.0.1:1/db"
     assert "secret" not in hide_password(url)
-    with pytest.raises(Exception, match="nodriver") as caught:
+    with pytest.raises(Exception, match="nodriver") as error:
         open_storage(url)
-    assert "secret" not in str(caught.value)
+    assert "secret" not in str(error.value)
 
 
 def test_what_changed_is_told() -> None:
     base = {"monitor": "val/loss", "mode": "min", "data": {"seq_len": 5}, "output_dir": "a"}
     then = define_study({"optimizer.lr": {"low": 1, "high": 2}}, base, ["score"], 0)
-    moved = define_study(
+    elsewhere = define_study(
         {"optimizer.lr": {"low": 1, "high": 2}}, base | {"output_dir": "b"}, ["score"], 0
     )
-    assert find_differences(then, moved) == []
+    assert find_differences(then, elsewhere) == []
     base = base | {"data": {"seq_len": 6}}
     now = define_study({"optimizer.lr": {"low": 1, "high": 3}}, base, ["score"], 0)
     assert find_differences(then, now) == [
