@@ -199,16 +199,7 @@ def make_scheduler(
     console: SearchConsole,
     prunes: bool,
 ) -> Scheduler:
-    """Return the scheduler of the trials of a study, or of its repeats.
-
-    Args:
-        spec: of the search.
-        study: of the search.
-        shared: the study whose trials are run.
-        runners: of the trials.
-        console: output for the user.
-        prunes: whether trials report their scores to a pruner.
-    """
+    """Return the scheduler of a study or of its repeats; `prunes`: trials report to a pruner."""
     sweep = spec.sweep
     slots: list[Slot] = [Slot(runner) for runner in runners]
     limits = Limits(sweep.max_failures, sweep.max_attempts, sweep.trial_timeout, sweep.timeout)

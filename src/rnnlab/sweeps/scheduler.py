@@ -21,7 +21,9 @@ from rnnlab.sweeps.workers.slots import Slot, TrialEnd, checkpoint_time
 BUSY_SECONDS = 0.02  # between two polls of the slots
 IDLE_SECONDS = 0.2  # the same while other processes do the last trials
 CLAIM_SECONDS = 1.0  # between two attempts to claim a trial if none is left
-MIN_FAILURES = 2  # so many trials that all have invalid settings or data stop the search
+MIN_FAILURES = (
+    2  # stop the search if all of at least this many trials have invalid settings or data
+)
 
 
 class SearchView(Protocol):

@@ -8,12 +8,7 @@ Settings = Mapping[str, Any]
 
 
 def budget_overrides(budget: Settings | None, base: Settings, values: Settings) -> list[str]:
-    """Return the overrides that limit the training of a trial.
-
-    Args:
-        budget: one unit and its amount; None for no limit.
-        base: the config that all trials share.
-        values: of the trial.
+    """Return the overrides that limit the training of a trial to one unit and its amount.
 
     >>> budget_overrides({"epochs": 3}, {}, {})
     ['trainer.max_epochs=3']

@@ -97,10 +97,6 @@ def direction(objective: str, mode: str) -> optuna.study.StudyDirection:
 def prepare(sweep: SweepConfig, conf: Path) -> SearchSpec:
     """Parse the space, compose what all trials share, and check both.
 
-    Args:
-        sweep: settings of the search.
-        conf: the folder conf/.
-
     Raises:
         ConfigError: a setting cannot work.
     """

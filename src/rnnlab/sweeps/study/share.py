@@ -177,7 +177,7 @@ class SharedStudy:
         """Count one more attempt; with `oom_overrides`, start from the beginning.
 
         The folder is removed first: a process that takes over a moment later must not find the
-        old result. The folder may be on another machine, whose worker is told to restart, too.
+        old result. The folder may be on another machine, whose worker removes it, too.
         """
         claim.attempt += 1
         claim.trial.set_user_attr("attempts", claim.attempt)
