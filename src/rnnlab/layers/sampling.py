@@ -79,11 +79,11 @@ def generate(
         The generated tokens, without the prompt, (N, count).
     """
     generator = torch.Generator().manual_seed(seed)
-    generated: list[Tensor] = []
+    sampled_tokens: list[Tensor] = []
     tokens, state = prompt, None
     for _ in range(count):
         scores, state = step(tokens, state)
         shares = probabilities(scores.cpu(), config)
         tokens = torch.multinomial(shares, 1, generator=generator).to(prompt.device)  # (N, 1)
-        generated.append(tokens)
-    return torch.cat(generated, dim=1) if generated else prompt[:, :0]
+        sampled_tokens.append(tokens)
+    return torch.cat(sampled_tokens, dim=1) if sampled_tokens else prompt[:, :0]

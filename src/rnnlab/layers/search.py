@@ -231,9 +231,9 @@ class BeamSearch:
         """Return whether the search for each sentence is finished, (S,)."""
         best = beams.scores.amax(dim=1)
         # A log-probability only decreases; divided by the largest penalty it is an upper bound.
-        bound = best / self.penalty(beams.limits)
+        upper_bound = best / self.penalty(beams.limits)
         at_limit = beams.steps >= beams.limits
-        return (best == -torch.inf) | at_limit | (bound <= self.thresholds(beams))
+        return (best == -torch.inf) | at_limit | (upper_bound <= self.thresholds(beams))
 
     def thresholds(self, beams: Beams) -> Tensor:
         """Return the score that a beam must exceed to be among the n best, (S,)."""

@@ -215,8 +215,8 @@ class RecurrentModel(L.LightningModule):
         self.test_predictions.clear()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        encoded, predictions = self._score(batch, self.test_scores, "test")
-        answer = self.task.decode(predictions, encoded, batch)
+        encoding, predictions = self._score(batch, self.test_scores, "test")
+        answer = self.task.decode(predictions, encoding, batch)
         parts = [part.cpu() for part in (answer, batch.targets, batch.rows)]
         if batch.rows.ndim == 2:  # a target each step
             parts = [part.flatten(0, 1) for part in parts]
@@ -227,15 +227,15 @@ class RecurrentModel(L.LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return readable predictions: class probabilities, future values, a translation."""
-        encoded = self.encode(batch)
-        predictions = at_least_float32(self.task.predict(encoded, batch))
-        return self.task.decode(predictions, encoded, batch)
+        encoding = self.encode(batch)
+        predictions = at_least_float32(self.task.predict(encoding, batch))
+        return self.task.decode(predictions, encoding, batch)
 
     def _score(self, batch: Batch, scores: Scores, stage: str) -> tuple[Encoded, Tensor]:
-        encoded = self.encode(batch, stage)
-        predictions = at_least_float32(self.task.predict(encoded, batch))
+        encoding = self.encode(batch, stage)
+        predictions = at_least_float32(self.task.predict(encoding, batch))
         scores.update(predictions, batch)
-        return encoded, predictions
+        return encoding, predictions
 
     def _log_scores(self, scores: Scores) -> dict[str, float]:
         place = {"step": self.trainer.global_step, "epoch": self.trainer.current_epoch}
