@@ -207,12 +207,13 @@ def test_states_of_two_processes_are_merged(case: Case) -> None:
 def score_in_process(rank: int, folder: str) -> None:
     """Score one half of the sequences of every task, and write the gathered scores."""
     torch.set_num_threads(1)
+    (Path(folder) / str(rank)).mkdir()
+    # Built before the processes know each other: a loader of streams would read others on each.
+    cases = {task: make_case(task, Path(folder) / str(rank)) for task in TASKS}
     init = {"init_method": f"file://{folder}/store", "rank": rank, "world_size": 2}
     distributed.init_process_group("gloo", **init)
-    (Path(folder) / str(rank)).mkdir()
     found = {}
-    for task in TASKS:
-        case = make_case(task, Path(folder) / str(rank))
+    for task, case in cases.items():
         every_process_reads_all = case.model.task.stateful
         found[task] = score(case, case.halves if every_process_reads_all else [case.halves[rank]])
     (Path(folder) / f"{rank}.json").write_text(json.dumps(found))
