@@ -106,7 +106,7 @@ def one_step(plain: dict[str, Any]) -> dict[str, Any]:
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than one step."""
     monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
-    for name in ("states", "attention", "gradient_profile"):
+    for name in ("draw_state_maps", "draw_attention_weights", "draw_gradient_profile"):
         monkeypatch.setattr(f"rnnlab.plots.internals.{name}", lambda *given: given[-1])
 
 

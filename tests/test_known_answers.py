@@ -58,7 +58,9 @@ def reach(done: Run) -> float:
     data = build_data(parse(done.folder.read_config()))
     data.prepare_data()
     data.setup()
-    profile = insides.gradient_profile(load_model(done.folder.path), data.sample("test", 32, 200))
+    profile = insides.compute_gradient_profile(
+        load_model(done.folder.path), data.sample("test", 32, 200)
+    )
     return profile["loss"][-1] / profile["loss"][0]
 
 

@@ -89,7 +89,7 @@ def test_a_hook_of_the_state_is_taken_away():
 
 def test_the_profile_is_the_norm_of_the_gradient_counted_from_the_end():
     model, batch = model_of("model=gru"), numbers()
-    profile = insides.gradient_profile(model, batch)
+    profile = insides.compute_gradient_profile(model, batch)
     norms = []
     for row, length in enumerate(LENGTHS.tolist()):
         x = batch.inputs[row : row + 1, :length].clone().requires_grad_()
@@ -113,7 +113,7 @@ def test_the_profile_of_a_shrinking_network_falls_by_its_factor():
         cell.weight_hh_l0.copy_(0.5 * torch.eye(H))
     batch = numbers(steps=20, lengths=torch.tensor([20, 20]))
     batch = batch._replace(inputs=batch.inputs.abs())
-    for norms in insides.gradient_profile(model, batch).values():
+    for norms in insides.compute_gradient_profile(model, batch).values():
         np.testing.assert_allclose(np.array(norms[1:]) / norms[:-1], 0.5, rtol=1e-6)
 
 
@@ -122,7 +122,7 @@ def test_looking_changes_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
     model, batch = model_of("model=attention_lstm", data="imdb").train(), words()
     before, state = torch.get_rng_state(), {k: v.clone() for k, v in model.state_dict().items()}
-    insides.draw(model, batch, [], tmp_path)
+    insides.save_internals(model, batch, [], tmp_path)
     assert torch.equal(torch.get_rng_state(), before)
     assert model.training
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -135,11 +135,11 @@ def test_looking_changes_nothing(tmp_path, monkeypatch):
 def test_attention_is_drawn_where_something_looks(tmp_path, monkeypatch):
     drawn = {}
     monkeypatch.setattr(
-        inside_plots, "attention", lambda rows, path: drawn.setdefault(path.name, rows)
+        inside_plots, "draw_attention_weights", lambda rows, path: drawn.setdefault(path.name, rows)
     )
     batch, names = words(), ["<pad>", "<unk>", "good", "bad"]
     model = model_of("model=attention_gru", "task.pooling=attention", data="imdb")
-    insides.draw_attention(model, batch, names, tmp_path)
+    insides.plot_attention(model, batch, names, tmp_path)
     assert set(drawn) == {"attention_layers.png", "attention_pooling.png"}
     for rows in drawn.values():
         for i, (caption, tokens, weights) in enumerate(rows):
@@ -149,17 +149,17 @@ def test_attention_is_drawn_where_something_looks(tmp_path, monkeypatch):
             shown = [names[t] if t < 4 else str(int(t)) for t in batch.inputs[i, : LENGTHS[i]]]
             assert tokens == shown
     plain = model_of("model=gru", data="imdb")
-    assert insides.draw_attention(plain, batch, names, tmp_path) == []
+    assert insides.plot_attention(plain, batch, names, tmp_path) == []
 
 
 def test_features_are_drawn_in_the_order_in_which_they_wake():
     rows = np.zeros((5, 4))
     rows[3, 0], rows[0, 1], rows[2, 2], rows[4, 3] = 1, -1, 1, 1
-    assert inside_plots.in_order(rows).tolist() == [1, 2, 0, 3]
+    assert inside_plots.select_features(rows).tolist() == [1, 2, 0, 3]
     many = np.random.default_rng(0).standard_normal((5, 100))
     many[:, :30] = 0
-    chosen = inside_plots.in_order(many)
-    assert len(chosen) == inside_plots.ROWS
+    chosen = inside_plots.select_features(many)
+    assert len(chosen) == inside_plots.MAX_FEATURES
     assert (chosen >= 30).all(), "those that never change are left out"
 
 
@@ -168,8 +168,8 @@ def test_words_that_are_no_words_are_drawn_too(tmp_path):
     tokens = ["$x$", "a" * 300, "\\frac", "日本"]
     weights = np.array([0.1, 0.2, 0.3, 0.4])
     values = {"hidden state": np.random.default_rng(0).standard_normal((4, 3))}
-    file = inside_plots.attention([("$", tokens, weights)], tmp_path / "one.png")
-    other = inside_plots.states(values, tokens, {}, tmp_path / "two.png")
+    file = inside_plots.draw_attention_weights([("$", tokens, weights)], tmp_path / "one.png")
+    other = inside_plots.draw_state_maps(values, tokens, {}, tmp_path / "two.png")
     assert file.stat().st_size > 1_000
     assert other.stat().st_size > 1_000
 
@@ -191,7 +191,7 @@ def test_a_run_leaves_pictures_of_its_insides(data, model, pictures, tmp_path):
 
 def test_without_a_test_nothing_is_looked_at(tmp_path, monkeypatch):
     monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
-    monkeypatch.setattr(insides, "draw", lambda *_: pytest.fail("was drawn"))
+    monkeypatch.setattr(insides, "save_internals", lambda *_: pytest.fail("was drawn"))
     done = run(small("sine", tmp_path, "test=false", "trainer.max_epochs=1"))
     assert done.report["status"] == "finished"
 

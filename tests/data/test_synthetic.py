@@ -23,7 +23,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.experiment.run import run
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks import StepClassification
-from rnnlab.tasks.base import Encoded
+from rnnlab.tasks.base import Encoding
 from rnnlab.tasks.step_classification import last_steps
 from tests.helpers.configs import compose, small
 
@@ -223,8 +223,8 @@ def test_exact_match_counts_sequences_and_accuracy_counts_steps():
     scores = metrics.compute()
     assert scores["accuracy"].item() == pytest.approx(4 / 6)
     assert scores["exact_match"].item() == pytest.approx(1 / 3)
-    encoded = Encoded(torch.randn(B, T, H), given.lengths)
-    assert (made.decode(raw, encoded, given).argmax(dim=2) == said).all()
+    encoding = Encoding(torch.randn(B, T, H), given.lengths)
+    assert (made.decode(raw, encoding, given).argmax(dim=2) == said).all()
 
 
 def test_a_run_lists_inputs_targets_and_predictions(tmp_path):

@@ -16,7 +16,7 @@ from rnnlab.layers import TokenEmbedding
 from rnnlab.layers.recurrent import LayerFactory
 from rnnlab.models import RecurrentModel
 from rnnlab.spec import Batch, DataSpec, valid_steps
-from rnnlab.tasks import Encoded, Task
+from rnnlab.tasks import Encoding, Task
 
 NUM_TAGS, FIRST_TOKEN, LONGEST = 3, 2, 9
 
@@ -71,7 +71,7 @@ class Tagging(Task):
         valid = self.valid(batch)
         return predictions[valid].softmax(dim=1), batch.targets[valid]
 
-    def decode(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
+    def decode(self, predictions: Tensor, encoding: Encoding, batch: Batch) -> Tensor:
         """Return the probabilities of the tags, (B, T, tags)."""
         return predictions.softmax(dim=2)
 

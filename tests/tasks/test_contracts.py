@@ -22,7 +22,7 @@ from rnnlab.experiment.run import run
 from rnnlab.models import GRU, RecurrentModel
 from rnnlab.models.scores import Scores
 from rnnlab.spec import Batch
-from rnnlab.tasks import Encoded, Task
+from rnnlab.tasks import Encoding, Task
 from rnnlab.tasks.forecasting import TRANSFORMS
 from tests.helpers.configs import SMALL, choices, compose, small
 from tests.helpers.tagging import PaddedTagging, Tagging, TaggingData
@@ -255,18 +255,18 @@ def test_a_network_that_knows_the_targets_gets_the_perfect_score(case: Case) -> 
     """Outputs and head are fitted to one batch; what minimises the loss is best in the metrics."""
     task, joint = case.model.task, case.joint
     before = task.metrics()
-    encoded = case.model.encode(joint)
-    before.update(*task.metric_inputs(task.predict(encoded, joint).detach(), joint))
-    outputs = nn.Parameter(encoded.outputs.detach().clone())
+    encoding = case.model.encode(joint)
+    before.update(*task.metric_inputs(task.predict(encoding, joint).detach(), joint))
+    outputs = nn.Parameter(encoding.outputs.detach().clone())
     parameters = [p.detach_().requires_grad_() for p in task.parameters()]
     kept = [p.detach().clone() for p in parameters]
     optimizer = torch.optim.Adam([outputs, *parameters], lr=0.05)
     for _ in range(400):
         optimizer.zero_grad()
-        task.loss(task.predict(Encoded(outputs, joint.lengths), joint), joint).backward()
+        task.loss(task.predict(Encoding(outputs, joint.lengths), joint), joint).backward()
         optimizer.step()
     after = task.metrics()
-    predictions = task.predict(Encoded(outputs, joint.lengths), joint).detach()
+    predictions = task.predict(Encoding(outputs, joint.lengths), joint).detach()
     after.update(*task.metric_inputs(predictions, joint))
     with torch.no_grad():
         for parameter, values in zip(parameters, kept, strict=True):

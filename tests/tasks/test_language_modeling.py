@@ -32,7 +32,7 @@ from rnnlab.experiment.run import check, run
 from rnnlab.metrics.language_modeling import BitsPerToken, Perplexity
 from rnnlab.models import LSTM, RecurrentModel
 from rnnlab.spec import END_ID, START_ID, UNKNOWN_ID, Batch, DataSpec
-from rnnlab.tasks import Encoded, LanguageModeling
+from rnnlab.tasks import Encoding, LanguageModeling
 from tests.helpers.configs import ROOT, small
 
 SPLITS = ("train", "val", "test")
@@ -499,7 +499,7 @@ def test_predictions_are_those_of_the_scores(hidden_size: int) -> None:
     outputs, targets = torch.randn(2, 3, hidden_size), torch.randint(0, 11, (2, 3))
     lengths = torch.tensor([3, 3])
     batch = Batch(targets, lengths, targets, targets)
-    found = task.predict(Encoded(outputs, lengths), batch)
+    found = task.predict(Encoding(outputs, lengths), batch)
     wanted = task.head(outputs, lengths).log_softmax(2).gather(2, targets.unsqueeze(2)).squeeze(2)
     torch.testing.assert_close(found, wanted)
 

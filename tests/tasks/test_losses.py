@@ -17,7 +17,7 @@ from rnnlab.experiment.run import check, run
 from rnnlab.metrics.forecasting import calibrate
 from rnnlab.spec import Batch, DataSpec, Units
 from rnnlab.tasks import Classification, Forecasting, StepClassification
-from rnnlab.tasks.base import Encoded
+from rnnlab.tasks.base import Encoding
 from rnnlab.tasks.forecasting import TRANSFORMS
 from rnnlab.tasks.losses import (
     CLASS_LOSSES,
@@ -143,8 +143,8 @@ def test_an_interval_in_target_units_covers_the_same_share(transform: str) -> No
     location, scale, anchor = batch.units
     wanted = (TRANSFORMS[transform].apply(batch.targets, anchor) - location) / scale
     levels = torch.quantile(wanted.flatten(), torch.tensor(LEVELS)).expand(200, 1, 1, 3)
-    encoded = Encoded(torch.zeros(200, 1, 1), batch.lengths)
-    answer = task.decode(levels.flip(-1), encoded, batch)  # crossing, as a network may say
+    encoding = Encoding(torch.zeros(200, 1, 1), batch.lengths)
+    answer = task.decode(levels.flip(-1), encoding, batch)  # crossing, as a network may say
     assert (answer.diff(dim=-1) > 0).all()
     shares = (batch.targets.unsqueeze(-1) <= answer).float().mean(dim=(0, 1, 2))
     assert shares.tolist() == pytest.approx(LEVELS, abs=0.01)

@@ -17,7 +17,7 @@ from rnnlab.layers.search import greedy
 from rnnlab.metrics.language_modeling import Perplexity
 from rnnlab.models import RecurrentModel, StackedModel
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, Batch, DataSpec
-from rnnlab.tasks import Encoded, Translation
+from rnnlab.tasks import Encoding, Translation
 from rnnlab.tasks.teacher_forcing import true_share
 from tests.helpers.configs import choices, compose, small
 
@@ -107,7 +107,7 @@ def by_hand(model: RecurrentModel, batch: Batch, i: int) -> list[int]:
     task: Any = model.task
     length = int(batch.lengths[i])
     outputs, _ = model(task.embed(batch.inputs[i : i + 1, :length]))
-    memory, state = task.begin(Encoded(outputs, batch.lengths[i : i + 1]))
+    memory, state = task.begin(Encoding(outputs, batch.lengths[i : i + 1]))
     written: list[int] = []
     while len(written) < 2 * length + 10 and (not written or written[-1] != END_ID):
         logits = task.decoder(torch.tensor([[START_ID, *written]]), memory, state).logits[0, -1]

@@ -8,11 +8,9 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from rnnlab.analysis.base import Analysis, AnalysisResult, TestPredictions
 from rnnlab.metrics.classification import class_scores
-from rnnlab.metrics.significance import sign_test
+from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL, sign_test
 from rnnlab.models import RecurrentModel
 from rnnlab.plots.classification import draw_confusion_matrix
-
-SIGNIFICANCE_LEVEL = 0.05
 
 
 class ClassificationAnalysis(Analysis):

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rnnlab.analysis.base import Analysis, AnalysisResult, TestPredictions
 from rnnlab.metrics.forecasting import (
@@ -19,17 +18,16 @@ from rnnlab.metrics.forecasting import (
     compare_forecasts,
     measure_forecast,
 )
-from rnnlab.metrics.significance import ComparisonTest
+from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL, ComparisonTest
 from rnnlab.models import RecurrentModel
 from rnnlab.plots import forecasting as plots
 from rnnlab.plots.forecasting import PredictionInterval
+from rnnlab.spec import Array
 from rnnlab.tasks import Forecasting
 
-NUM_EXAMPLES = 8  # forecasts in the figure
+NUM_FORECASTS = 8  # forecasts in the figure
 MAX_RESIDUALS = 2_000_000  # errors whose distribution is drawn, evenly spaced
 MAX_POINTS = 20_000  # of the scatter plot
-
-Array = NDArray[Any]
 
 
 class ForecastingAnalysis(Analysis):
@@ -66,12 +64,12 @@ class ErrorTable:
 
     Attributes:
         by_step: name -> metric -> its value at each step of the horizon, (H,).
-        squared: name -> squared error of each target, (N,).
+        squared_errors: name -> squared error of each target, (N,).
         over_time: name -> mean squared error at each point in time, (n,), over all series.
     """
 
     by_step: Mapping[str, Mapping[str, Array]]
-    squared: Mapping[str, Array]
+    squared_errors: Mapping[str, Array]
     over_time: Mapping[str, Array]
 
     @classmethod
@@ -84,13 +82,13 @@ class ErrorTable:
             **context["baseline_errors"](),
         }
         by_step = {name: forecast.by_step for name, forecast in errors.items()}
-        squared = {name: forecast.squared for name, forecast in errors.items()}
+        squared_errors = {name: forecast.squared_errors for name, forecast in errors.items()}
         _, moment = np.unique(context["times"], return_inverse=True)
         over_time = {
             name: np.bincount(moment, targets) / np.bincount(moment)
-            for name, targets in squared.items()
+            for name, targets in squared_errors.items()
         }
-        return cls(by_step, squared, over_time)
+        return cls(by_step, squared_errors, over_time)
 
     @property
     def baselines(self) -> list[str]:
@@ -163,13 +161,13 @@ def compare_each_series(test: TestPredictions, table: ErrorTable) -> Iterator[st
     names = sorted(set(owners))
     if len(names) < 2 or not references:
         return
-    network, baseline = table.squared["network"], table.squared[references[0]]
+    network, baseline = table.squared_errors["network"], table.squared_errors[references[0]]
     tests = [
         compare_forecasts(network[owners == name], baseline[owners == name], test.targets.shape[1])
         for name in names
     ]
-    better = sum(result.p < 0.05 and result.skill > 0 for result in tests)
-    worse = sum(result.p < 0.05 and result.skill < 0 for result in tests)
+    better = sum(result.p < SIGNIFICANCE_LEVEL and result.skill > 0 for result in tests)
+    worse = sum(result.p < SIGNIFICANCE_LEVEL and result.skill < 0 for result in tests)
     yield (
         f"Each series alone against {references[0]}: better on {better} of {len(names)}, worse on "
         f"{worse} (p < .05; by chance about {0.025 * len(names):.1f} of each)."
@@ -233,7 +231,7 @@ def draw_examples(
 ) -> Path:
     """Draw some forecasts with the targets, prediction intervals and the best baseline."""
     targets, predicted = test.targets.numpy(), task.median(test.predictions).numpy()
-    rows = np.linspace(0, len(targets) - 1, num=min(NUM_EXAMPLES, len(targets)), dtype=int)
+    rows = np.linspace(0, len(targets) - 1, num=min(NUM_FORECASTS, len(targets)), dtype=int)
     best = table.best_baseline if table else None
     return plots.draw_forecast_examples(
         [test.example(int(i)) for i in rows],

@@ -1,4 +1,4 @@
-"""What goes on inside a trained network, drawn for some sequences that it was tested on."""
+"""Internals of a trained network, drawn for some test sequences."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,18 +8,20 @@ import torch
 from torch import Tensor
 
 from rnnlab.models import RecurrentModel
-from rnnlab.plots import internals as inside_plots
+from rnnlab.plots import internals as plots
 from rnnlab.spec import Batch
-from rnnlab.tasks import Encoded
+from rnnlab.tasks import Encoding
 
-SEQUENCES = 8  # that are looked at
-STEPS = 30  # of them, about; so many words can still be read
+NUM_SEQUENCES = 8
+NUM_STEPS = 30  # preferred length; as many words are readable
 
 
-def draw(model: RecurrentModel, batch: Batch, names: Sequence[str], folder: Path) -> list[Path]:
-    """States and gates of one sequence, attention over some, and gradients of all; as PNGs.
+def save_internals(
+    model: RecurrentModel, batch: Batch, names: Sequence[str], folder: Path
+) -> list[Path]:
+    """Save figures of states and gates of one sequence, of attention, and of gradients.
 
-    Reads the batch in evaluation, so that nothing is drawn by lot.
+    Uses evaluation mode, so that nothing is random.
 
     Args:
         model: trained.
@@ -27,17 +29,17 @@ def draw(model: RecurrentModel, batch: Batch, names: Sequence[str], folder: Path
         names: of tokens or features; see DataModule.input_names.
         folder: of the run.
     """
-    with looked_at(model):
+    with evaluation_mode(model):
         batch = model.transfer_batch_to_device(batch, model.device, 0)
-        files = [draw_states(model, batch, names, folder / "insides.png")]
-        files += draw_attention(model, batch, names, folder)
-        profile = gradient_profile(model, batch)
-        return [*files, inside_plots.gradient_profile(profile, folder / "gradient_profile.png")]
+        files = [plot_states(model, batch, names, folder / "insides.png")]
+        files += plot_attention(model, batch, names, folder)
+        profile = compute_gradient_profile(model, batch)
+        return [*files, plots.draw_gradient_profile(profile, folder / "gradient_profile.png")]
 
 
 @contextmanager
-def looked_at(model: RecurrentModel) -> Iterator[None]:
-    """In evaluation; by kernels that give gradients in evaluation too, which cuDNN's do not."""
+def evaluation_mode(model: RecurrentModel) -> Iterator[None]:
+    """Switch to evaluation mode, without cuDNN, whose kernels have no gradients in this mode."""
     training = model.training
     model.eval()
     with torch.backends.cudnn.flags(enabled=False):
@@ -46,88 +48,96 @@ def looked_at(model: RecurrentModel) -> Iterator[None]:
 
 
 @torch.no_grad()
-def draw_states(model: RecurrentModel, batch: Batch, names: Sequence[str], path: Path) -> Path:
+def plot_states(model: RecurrentModel, batch: Batch, names: Sequence[str], path: Path) -> Path:
     """`RecurrentModel.insides` of the longest sequence."""
     i = int(batch.lengths.argmax())
     states = {
         name: values[i].float().cpu().numpy() for name, values in model.internals(batch).items()
     }
-    tokens, values = read(batch, i, names)
-    return inside_plots.states(states, tokens, values, path)
+    tokens, values = select_inputs(batch, i, names)
+    return plots.draw_state_maps(states, tokens, values, path)
 
 
 @torch.no_grad()
-def draw_attention(
+def plot_attention(
     model: RecurrentModel, batch: Batch, names: Sequence[str], folder: Path
 ) -> list[Path]:
-    """Where the architecture looks, and where the pooling of its task does; none for others."""
+    """Draw the attention of the architecture and of the task's pooling, where there is one."""
     outputs, state = model(model.task.embed(batch.inputs), batch.lengths)
-    encoded = Encoded(outputs, batch.lengths, state)
-    places = attentions(model, encoded, batch)
+    encoding = Encoding(outputs, batch.lengths, state)
+    places = attention_weights(model, encoding, batch)
     if not places:
         return []
-    captions = model.task.captions(model.task.predict(encoded, batch), batch)
+    captions = model.task.captions(model.task.predict(encoding, batch), batch)
     files = []
     for place, weights in places.items():
         rows = [
-            (captions[i], read(batch, i, names)[0], weights[i, :length].float().cpu().numpy())
+            (
+                captions[i],
+                select_inputs(batch, i, names)[0],
+                weights[i, :length].float().cpu().numpy(),
+            )
             for i, length in enumerate(batch.lengths.tolist())
         ]
-        files.append(inside_plots.attention(rows, folder / f"attention_{place}.png"))
+        files.append(plots.draw_attention_weights(rows, folder / f"attention_{place}.png"))
     return files
 
 
-def attentions(model: RecurrentModel, encoded: Encoded, batch: Batch) -> dict[str, Tensor]:
-    """The weights (B, T) of each place that weighs steps."""
-    places = {"layers": model.attention(batch), "pooling": model.task.attention(encoded)}
+def attention_weights(model: RecurrentModel, encoding: Encoding, batch: Batch) -> dict[str, Tensor]:
+    """Return the weights (B, T) of each part of the network that has attention."""
+    places = {"layers": model.attention(batch), "pooling": model.task.attention(encoding)}
     return {place: weights for place, weights in places.items() if weights is not None}
 
 
-def read(batch: Batch, i: int, names: Sequence[str]) -> tuple[list[str], Mapping[str, list[float]]]:
-    """The tokens of a sequence, or its values by feature; the other is empty."""
+def select_inputs(
+    batch: Batch, i: int, names: Sequence[str]
+) -> tuple[list[str], Mapping[str, list[float]]]:
+    """Return the tokens of a sequence, or its values by feature; the other is empty."""
     valid = batch.inputs[i, : int(batch.lengths[i])].cpu()
     if valid.ndim == 1:
-        known = dict(enumerate(names))
-        return [known.get(int(token), str(int(token))) for token in valid], {}
+        vocabulary = dict(enumerate(names))
+        return [vocabulary.get(int(token), str(int(token))) for token in valid], {}
     features = dict(enumerate(names))
     columns = enumerate(valid.T.tolist())
     return [], {features.get(k, f"feature {k}"): column for k, column in columns}
 
 
-def gradient_profile(model: RecurrentModel, batch: Batch) -> dict[str, list[float]]:
-    """How far gradients reach back in time: their norm at the step 0, 1, 2 .. before the last one.
+def compute_gradient_profile(model: RecurrentModel, batch: Batch) -> dict[str, list[float]]:
+    """Return the norm of gradients 0, 1, 2 ... steps before the last one.
 
-    Vanishing gradients are a line that falls: what stood early cannot be learned (Hochreiter, 1991;
-    Bengio et al., 1994; Pascanu et al., 2013, https://arxiv.org/abs/1211.5063).
+    With vanishing gradients it falls, and early inputs cannot be learned (Hochreiter, 1991; Bengio
+    et al., 1994; Pascanu et al., 2013, https://arxiv.org/abs/1211.5063).
 
     Args:
         model: any; its parameters get no gradient.
         batch: of at least one sequence.
 
     Returns:
-        `loss`: of the task's loss in what enters the architecture, the mean over the sequences of
-        |d loss / d x_t|; and `last output`: the same of the last valid output, an estimate of the
-        size of its Jacobian |d h_T / d x_t| by random signs.
+        `loss`: of the task's loss with respect to the inputs of the architecture, the mean of
+        |d loss / d x_t| over the sequences; and `last output`: the same of the last valid output,
+        an estimate of the size of its Jacobian |d h_T / d x_t| by random signs.
     """
-    entered = model.task.embed(batch.inputs).detach().requires_grad_()  # (B, T, D)
-    outputs, state = model(entered, batch.lengths)
-    encoded = Encoded(outputs, batch.lengths, state)
-    loss = model.task.loss(model.task.predict(encoded, batch), batch) * len(batch.inputs)
+    features = model.task.embed(batch.inputs).detach().requires_grad_()  # (B, T, D)
+    outputs, state = model(features, batch.lengths)
+    encoding = Encoding(outputs, batch.lengths, state)
+    loss = model.task.loss(model.task.predict(encoding, batch), batch) * len(batch.inputs)
     last = outputs[torch.arange(len(outputs)), batch.lengths.clamp(max=outputs.shape[1]) - 1]
     signs = torch.randint(0, 2, last.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
     targets = {"loss": loss, "last output": (last * signs.to(last)).sum()}
     return {
-        name: from_the_end(torch.autograd.grad(target, entered, retain_graph=True)[0], batch)
+        name: norms_from_end(torch.autograd.grad(target, features, retain_graph=True)[0], batch)
         for name, target in targets.items()
     }
 
 
-def from_the_end(gradient: Tensor, batch: Batch) -> list[float]:
-    """Norms of (B, T, D) over D, as means over the sequences, counted from their last steps."""
+def norms_from_end(gradient: Tensor, batch: Batch) -> list[float]:
+    """Return norms of (B, T, D) over D, as means over the sequences, from their last steps on."""
     norms = gradient.double().norm(dim=2).cpu()  # (B, T)
     longest = int(batch.lengths.max())
-    turned = [row[: int(length)].flip(0) for row, length in zip(norms, batch.lengths, strict=True)]
+    reversed_norms = [
+        row[: int(length)].flip(0) for row, length in zip(norms, batch.lengths, strict=True)
+    ]
     return [
-        float(torch.stack([row[k] for row in turned if len(row) > k]).mean())
+        float(torch.stack([row[k] for row in reversed_norms if len(row) > k]).mean())
         for k in range(longest)
     ]

@@ -9,7 +9,7 @@ from rnnlab.analysis.base import Analysis, AnalysisResult, TestPredictions
 from rnnlab.models import RecurrentModel
 from rnnlab.plots.classification import draw_confusion_matrix, draw_step_accuracy
 
-NUM_EXAMPLES = 20  # sequences on the page
+NUM_LISTED = 20  # sequences on the page
 
 
 class StepClassificationAnalysis(Analysis):
@@ -33,7 +33,7 @@ class StepClassificationAnalysis(Analysis):
 def list_examples(test: TestPredictions, predicted: Tensor, names: tuple[str, ...]) -> str:
     """Return a Markdown page of the first sequences with their targets and predictions."""
     lines = ["# The first test sequences", ""]
-    for i in range(min(NUM_EXAMPLES, len(predicted))):
+    for i in range(min(NUM_LISTED, len(predicted))):
         target, prediction = (
             " ".join(names[int(label)] for label in row) for row in (test.targets[i], predicted[i])
         )

@@ -73,8 +73,8 @@ def select_passages(test: TestPredictions, bits: NDArray[Any]) -> Iterator[Passa
         end = start + passage_length(
             tokens[start:following], len(test.evaluation_context["separator"])
         )
-        shown = ((tokens[i], float(bits[i])) for i in range(start, end))
-        yield Passage(start, [Token(text, b, min(b / darkest, 1)) for text, b in shown])
+        members = ((tokens[i], float(bits[i])) for i in range(start, end))
+        yield Passage(start, [Token(text, b, min(b / darkest, 1)) for text, b in members])
 
 
 def passage_length(

@@ -49,17 +49,17 @@ class TranslationAnalysis(Analysis):
         """See Analysis."""
         task, context = cast(Translation, model.task), test.evaluation_context
         translations = Translations.decode(test)
-        ours, copied = translations.score(), translations.score_copied_sources()
+        ours, copies = translations.score(), translations.score_copied_sources()
         search = cache(partial(search_examples, model, test))
         lowercase = translations.bleu_lowercase()
         figures: dict[str, Callable[[Path], Path]] = {
             "bleu_by_length.png": partial(plots.draw_bleu_by_length, *translations.bleu_by_length())
         }
         if task.attention_type:
-            figures["attention.png"] = partial(draw_attention, context, search)
+            figures["attention.png"] = partial(draw_example_attention, context, search)
         return AnalysisResult(
             scores=ours.scores,
-            baselines={"copy the source": copied.scores},
+            baselines={"copy the source": copies.scores},
             statements=describe_scores(ours, lowercase, translations.lower),
             details={
                 "signatures": ours.signatures,
@@ -178,7 +178,7 @@ def search_examples(model: RecurrentModel, test: TestPredictions) -> list[list[H
     ]
 
 
-def draw_attention(context: Mapping[str, Any], search: Search, path: Path) -> Path:
+def draw_example_attention(context: Mapping[str, Any], search: Search, path: Path) -> Path:
     """Draw source tokens, written tokens and attention weights of some test sentences."""
     maps = [
         (
@@ -237,9 +237,9 @@ def list_translations(
             lines += ["", *list_texts(translations, row, chrf[row])]
     if answers:
         lines += ["", "## Several answers", "", "Log-probability over length penalty of each."]
-    for row, found in sorted((answers or {}).items()):
+    for row, hypotheses in sorted((answers or {}).items()):
         texts = list_texts(translations, row, chrf[row])[:-1]
-        lines += ["", *texts, *(f"- network, {score:.3f}: {text}" for text, score in found)]
+        lines += ["", *texts, *(f"- network, {score:.3f}: {text}" for text, score in hypotheses)]
     return "\n".join(lines) + "\n"
 
 

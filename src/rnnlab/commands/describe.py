@@ -103,31 +103,33 @@ def draw(described: "Description", folder: Path) -> list[Path]:
 
 
 def draw_lengths(described: "Description", folder: Path) -> Path:
-    """See rnnlab.plots.data.lengths."""
+    """See rnnlab.plots.data.draw_length_histograms."""
     from rnnlab.plots import data as data_plots
 
     known = {
-        split: data_plots.Steps(f.lengths, f.original_lengths, f.efficiency, f.random_efficiency)
+        split: data_plots.LengthSummary(
+            f.lengths, f.original_lengths, f.efficiency, f.random_efficiency
+        )
         for split, f in described.splits.items()
     }
-    return data_plots.lengths(known, folder / "lengths.png")
+    return data_plots.draw_length_histograms(known, folder / "lengths.png")
 
 
 def draw_classes(described: "Description", folder: Path) -> Path:
-    """See rnnlab.plots.data.class_balance."""
+    """See rnnlab.plots.data.draw_class_balance."""
     from rnnlab.plots import data as data_plots
 
     counts = {s: f.classes for s, f in described.splits.items() if f.classes is not None}
-    return data_plots.class_balance(counts, described.class_names(), folder / "classes.png")
+    return data_plots.draw_class_balance(counts, described.class_names(), folder / "classes.png")
 
 
 def draw_tokens(described: "Description", folder: Path) -> Path:
-    """See rnnlab.plots.data.token_frequency."""
+    """See rnnlab.plots.data.draw_token_ranks."""
     from rnnlab.plots import data as data_plots
 
     counts = {s: f.tokens for s, f in described.splits.items() if f.tokens is not None}
     names = described.input_names
-    return data_plots.token_frequency(counts, names, 2, folder / "tokens.png")
+    return data_plots.draw_token_ranks(counts, names, 2, folder / "tokens.png")
 
 
 def draw_numbers(described: "Description", folder: Path) -> list[Path]:
@@ -136,15 +138,15 @@ def draw_numbers(described: "Description", folder: Path) -> list[Path]:
 
     names = described.feature_names()
     ranges = {split: facts.inputs for split, facts in described.splits.items()}
-    files = [data_plots.value_ranges(ranges, names, folder / "values.png")]
+    files = [data_plots.draw_value_ranges(ranges, names, folder / "values.png")]
     panels = [
-        data_plots.Series(f"{split} {example.row:,}", example.history(), example.target)
+        data_plots.SeriesExample(f"{split} {example.row:,}", example.history(), example.target)
         for split, facts in described.splits.items()
         for example in facts.examples
         if example.target.ndim == 2
     ]
     if panels:
-        files.append(data_plots.series(panels, names, folder / "series.png"))
+        files.append(data_plots.draw_series_examples(panels, names, folder / "series.png"))
     return files
 
 

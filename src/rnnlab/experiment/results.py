@@ -103,9 +103,9 @@ def draw_internals(parts: RunParts) -> list[Path]:
     """Draw states, gates, attention and gradients; see rnnlab.analysis.internals."""
     from rnnlab.analysis import internals
 
-    batch = parts.data.sample("test", internals.SEQUENCES, internals.STEPS)
+    batch = parts.data.sample("test", internals.NUM_SEQUENCES, internals.NUM_STEPS)
     batch = parts.trainer.precision_plugin.convert_input(batch)
-    return internals.draw(parts.model, batch, parts.data.input_names(), parts.folder.path)
+    return internals.save_internals(parts.model, batch, parts.data.input_names(), parts.folder.path)
 
 
 def draw_learning_curves(

@@ -1,4 +1,4 @@
-"""Metrics of class probabilities; the same for a network and for what it is held against."""
+"""Metrics of class probabilities, for networks and baselines."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ from torchmetrics.utilities import dim_zero_cat
 
 
 def class_metrics(classes: int, positive: int | None = None) -> MetricCollection:
-    """Accuracy, F1, Matthews correlation and area under the ROC curve, over all targets.
+    """Return accuracy, F1, Matthews correlation and area under the ROC curve, over all targets.
 
-    They take probabilities (B, classes) and targets (B,).
+    They compare probabilities (B, classes) and targets (B,).
 
     Args:
-        classes: how many there are.
-        positive: F1 is that of this class; None for the mean of the classes' F1.
+        classes: number of classes.
+        positive: class of F1; None for the mean of the F1 of all classes.
     """
     f1 = MulticlassF1Score(classes, average="macro")
     return MetricCollection(
@@ -40,7 +40,7 @@ class OneClassF1(MulticlassF1Score):  # type: ignore[misc]
     """F1 of one class against the rest.
 
     Args:
-        classes: how many there are.
+        classes: number of classes.
         positive: the class.
     """
 
@@ -55,10 +55,10 @@ class OneClassF1(MulticlassF1Score):  # type: ignore[misc]
 
 
 class DefinedMCC(MulticlassMatthewsCorrCoef):  # type: ignore[misc]
-    """Matthews correlation; zero where all targets, or all predictions, are of one class.
+    """Matthews correlation; zero if all targets or all predictions are of one class.
 
     Args:
-        classes: how many there are.
+        classes: number of classes.
     """
 
     def compute(self) -> Tensor:
@@ -71,12 +71,12 @@ class DefinedMCC(MulticlassMatthewsCorrCoef):  # type: ignore[misc]
 
 
 class PresentAUROC(MulticlassAUROC):  # type: ignore[misc]
-    """Area under the ROC curve of each class against the rest, as a mean of the classes present.
+    """Mean area under the ROC curve of each present class against the rest.
 
-    Not a number where all targets are of one class: nothing can be ranked then.
+    NaN if all targets are of one class, because nothing can be ranked.
 
     Args:
-        classes: how many there are.
+        classes: number of classes.
     """
 
     def __init__(self, classes: int) -> None:
@@ -94,7 +94,7 @@ class PresentAUROC(MulticlassAUROC):  # type: ignore[misc]
 
 
 def class_scores(probabilities: Any, targets: Any, positive: int | None = None) -> dict[str, float]:
-    """The defined ones of `class_metrics`, and the loss: cross entropy in nats, if it is finite.
+    """Return `class_metrics` and the cross entropy in nats, without those that are not finite.
 
     Args:
         probabilities: an array (N, classes).

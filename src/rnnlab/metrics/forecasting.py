@@ -5,16 +5,15 @@ N targets, H steps of the horizon, V variables, Q quantiles.
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics import MeanSquaredError
 
 from rnnlab.metrics.significance import ComparisonTest
+from rnnlab.spec import Array
 
-Array = NDArray[Any]
 BLOCK_SIZE = 1_000_000  # numbers that are measured at once: 8 MB
 FORECAST_METRICS = ("mse", "mae", "smape", "mase")
 
@@ -49,8 +48,8 @@ def errors_by_step(
     error = np.abs(predicted - truth, dtype=np.float64)
     size = np.abs(predicted - origin) + np.abs(truth - origin)
     relative = np.divide(2 * error, size, out=np.zeros_like(error), where=size > 0)
-    scaled = error / naive_errors
-    parts = {"mse": error**2, "mae": error, "smape": relative, "mase": scaled}
+    ratio = error / naive_errors
+    parts = {"mse": error**2, "mae": error, "smape": relative, "mase": ratio}
     return {name: part.mean(axis=(0, 2)) for name, part in parts.items()}
 
 
@@ -59,11 +58,11 @@ class ForecastErrors(NamedTuple):
 
     Attributes:
         by_step: metric -> its value at each step of the horizon, (H,).
-        squared: mean squared error of each target, (N,).
+        squared_errors: mean squared error of each target, (N,).
     """
 
     by_step: dict[str, Array]
-    squared: Array
+    squared_errors: Array
 
 
 def measure_forecast(
@@ -78,14 +77,18 @@ def measure_forecast(
         origin: see errors_by_step, (N, 1, V).
     """
     sums: dict[str, Array] = {}
-    squared = np.empty(len(targets))
+    squared_errors = np.empty(len(targets))
     for rows in iterate_blocks(np.arange(len(targets)), targets[0].size):
         predicted = forecast(rows)
         errors = errors_by_step(predicted, targets[rows], naive_errors[rows], origin[rows])
         for name, steps in errors.items():
             sums[name] = sums.get(name, 0.0) + steps * len(rows)
-        squared[rows] = np.square(predicted - targets[rows], dtype=np.float64).mean(axis=(1, 2))
-    return ForecastErrors({name: total / len(targets) for name, total in sums.items()}, squared)
+        squared_errors[rows] = np.square(predicted - targets[rows], dtype=np.float64).mean(
+            axis=(1, 2)
+        )
+    return ForecastErrors(
+        {name: total / len(targets) for name, total in sums.items()}, squared_errors
+    )
 
 
 class Calibration(NamedTuple):
@@ -159,9 +162,9 @@ def long_run_variance(series: Array, lags: int) -> float:
     This sum can be negative. Falling weights (Newey & West, 1987), with which it cannot, are used
     in that case.
     """
-    centred = series - series.mean()
-    n = len(centred)
-    covariances = np.array([centred[: n - lag] @ centred[lag:] / n for lag in range(lags)])
+    deviations = series - series.mean()
+    n = len(deviations)
+    covariances = np.array([deviations[: n - lag] @ deviations[lag:] / n for lag in range(lags)])
     plain = covariances[0] + 2 * covariances[1:].sum()
     if plain > 0:
         return float(plain)

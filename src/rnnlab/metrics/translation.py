@@ -85,11 +85,13 @@ def exact_match(hypotheses: Sequence[str], references: Sequence[str], lower: boo
     """
     pairs = zip(hypotheses, references, strict=True)
     return float(
-        np.mean([normalize(one, lower) == normalize(other, lower) for one, other in pairs])
+        np.mean(
+            [normalize_spaces(one, lower) == normalize_spaces(other, lower) for one, other in pairs]
+        )
     )
 
 
-def normalize(text: str, lower: bool) -> str:
+def normalize_spaces(text: str, lower: bool) -> str:
     """Return a text with single spaces, in lower case if asked for."""
     text = " ".join(text.split())
     return text.lower() if lower else text

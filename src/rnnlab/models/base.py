@@ -16,7 +16,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.layers.recurrent import LayerFactory, RecurrentState, detached, moved
 from rnnlab.models.scores import Scores
 from rnnlab.spec import Batch
-from rnnlab.tasks import Encoded, Task
+from rnnlab.tasks import Encoding, Task
 
 
 class ScheduleContext(NamedTuple):
@@ -120,13 +120,13 @@ class RecurrentModel(L.LightningModule):
         """
         raise NotImplementedError
 
-    def encode(self, batch: Batch, stage: str = "predict") -> Encoded:
+    def encode(self, batch: Batch, stage: str = "predict") -> Encoding:
         """Encode a batch, starting from the state of the previous one if it continues it."""
         state = self.hidden_states.get(stage) if batch.continues else None
         outputs, after = self(self.task.embed(batch.inputs), batch.lengths, state)  # (B, T, H)
         if self.task.stateful:
             self.hidden_states[stage] = detached(after)
-        return Encoded(outputs, batch.lengths, after)
+        return Encoding(outputs, batch.lengths, after)
 
     def predictions(self, batch: Batch, stage: str = "predict") -> Tensor:
         """Return raw predictions of the task for a batch."""
@@ -231,7 +231,7 @@ class RecurrentModel(L.LightningModule):
         predictions = at_least_float32(self.task.predict(encoding, batch))
         return self.task.decode(predictions, encoding, batch)
 
-    def _score(self, batch: Batch, scores: Scores, stage: str) -> tuple[Encoded, Tensor]:
+    def _score(self, batch: Batch, scores: Scores, stage: str) -> tuple[Encoding, Tensor]:
         encoding = self.encode(batch, stage)
         predictions = at_least_float32(self.task.predict(encoding, batch))
         scores.update(predictions, batch)

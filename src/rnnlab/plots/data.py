@@ -1,4 +1,4 @@
-"""Pictures of a data set. Each function draws one file and returns its path."""
+"""Figures of a data set. Each function draws one file and returns its path."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,34 +10,34 @@ from numpy.typing import NDArray
 from rnnlab.plots.figures import BLUE, GREY, ORANGE, RED, create_figure, save_figure
 
 COLOURS = {"train": BLUE, "val": ORANGE, "test": GREY}
-MANY_CLASSES = 30  # more are drawn without the rest
-MANY_VARIABLES = 4  # of a series
-BINS = 50
+MAX_CLASSES = 30  # the most frequent ones
+MAX_VARIABLES = 4  # of a series
+MAX_BINS = 50
 
 
-class Steps(NamedTuple):
-    """The lengths of one split.
+class LengthSummary(NamedTuple):
+    """The lengths of the sequences of one split.
 
     Attributes:
-        lengths: steps of each sequence as the network reads it, (N,).
-        uncut: before anything was cut, (N,), or None.
+        lengths: steps of each input sequence, (N,).
+        original_lengths: before truncation, (N,); None where nothing is truncated.
         efficiency: valid steps / padded steps of the batches.
         random_efficiency: the same of random batches.
     """
 
     lengths: NDArray[Any]
-    uncut: NDArray[Any] | None
+    original_lengths: NDArray[Any] | None
     efficiency: float
     random_efficiency: float
 
 
-class Series(NamedTuple):
-    """One example of numbers.
+class SeriesExample(NamedTuple):
+    """An example of a series.
 
     Attributes:
         title: of its panel.
-        history: what is read, (L, D).
-        future: what follows, (horizon, variables).
+        history: input values, (L, D).
+        future: target values, (horizon, variables).
     """
 
     title: str
@@ -45,108 +45,116 @@ class Series(NamedTuple):
     future: NDArray[Any]
 
 
-def lengths(splits: Mapping[str, Steps], path: Path) -> Path:
-    """How long the sequences of each split are, and how much of a batch is no padding."""
-    made, axes = create_figure(1, len(splits) + 1, 4 * (len(splits) + 1), 3.6)
+def draw_length_histograms(splits: Mapping[str, LengthSummary], path: Path) -> Path:
+    """Draw the lengths of each split, and the share of valid steps in the batches."""
+    figure, axes = create_figure(1, len(splits) + 1, 4 * (len(splits) + 1), 3.6)
     for axis, (split, steps) in zip(axes.flat, splits.items(), strict=False):
         _histogram(axis, steps)
         axis.set(xlabel="steps", title=f"{split}: {len(steps.lengths):,} sequences")
     axes[0, 0].set_ylabel("sequences")
     _efficiencies(axes[0, -1], splits)
-    return save_figure(made, path)
+    return save_figure(figure, path)
 
 
-def _histogram(axis: Any, steps: Steps) -> None:
-    """Lengths as they are read; behind them those of the uncut ones, without the longest 1%."""
-    whole = steps.lengths if steps.uncut is None else steps.uncut
-    last = max(float(np.percentile(whole, 99)), float(steps.lengths.max()))
-    edges = np.linspace(0, last + 1, min(BINS, int(last) + 1) + 1)
-    if steps.uncut is not None and steps.uncut.max() > steps.lengths.max():
-        axis.hist(steps.uncut, bins=edges, color=GREY, alpha=0.5, label="uncut")
-        axis.axvline(steps.lengths.max(), color=RED, linewidth=1, label="longest that is read")
+def _histogram(axis: Any, steps: LengthSummary) -> None:
+    """Draw the lengths, and behind them the original lengths without the longest 1%."""
+    original = steps.lengths if steps.original_lengths is None else steps.original_lengths
+    last = max(float(np.percentile(original, 99)), float(steps.lengths.max()))
+    edges = np.linspace(0, last + 1, min(MAX_BINS, int(last) + 1) + 1)
+    if original.max() > steps.lengths.max():
+        axis.hist(original, bins=edges, color=GREY, alpha=0.5, label="original")
+        axis.axvline(steps.lengths.max(), color=RED, linewidth=1, label="longest input")
     shorter = steps.lengths[steps.lengths < steps.lengths.max()]
-    axis.hist(shorter if len(shorter) else steps.lengths, bins=edges, color=BLUE, label="read")
-    axis.axvline(np.median(whole), color="black", linestyle=":", linewidth=1, label="median")
+    axis.hist(shorter if len(shorter) else steps.lengths, bins=edges, color=BLUE, label="input")
+    axis.axvline(np.median(original), color="black", linestyle=":", linewidth=1, label="median")
     axis.legend(frameon=False, fontsize=8)
 
 
-def _efficiencies(axis: Any, splits: Mapping[str, Steps]) -> None:
-    places = np.arange(len(splits))
+def _efficiencies(axis: Any, splits: Mapping[str, LengthSummary]) -> None:
+    """Draw the share of valid steps in these batches and in random batches."""
+    positions = np.arange(len(splits))
     sides = {
         "these batches": ([steps.efficiency for steps in splits.values()], BLUE, -0.2),
         "random batches": ([steps.random_efficiency for steps in splits.values()], GREY, 0.2),
     }
     for label, (shares, colour, shift) in sides.items():
-        bars = axis.bar(places + shift, shares, width=0.38, color=colour, label=label)
+        bars = axis.bar(positions + shift, shares, width=0.38, color=colour, label=label)
         axis.bar_label(bars, [f"{share:.0%}" for share in shares], fontsize=8)
-    axis.set_xticks(places, splits)
+    axis.set_xticks(positions, splits)
     axis.set(title="valid steps / padded steps", ylim=(0, 1.25))
     axis.legend(frameon=False, fontsize=8, ncols=2, loc="upper center")
 
 
-def class_balance(splits: Mapping[str, NDArray[Any]], names: Sequence[str], path: Path) -> Path:
-    """The share of each class in each split; of many classes the most frequent ones in training.
+def draw_class_balance(
+    splits: Mapping[str, NDArray[Any]], names: Sequence[str], path: Path
+) -> Path:
+    """Draw the share of each class in each split; of many classes the most frequent ones.
 
     Args:
-        splits: split -> targets of each class, (classes,).
+        splits: split -> number of targets of each class, (classes,); training first.
         names: of the classes.
         path: of the PNG.
     """
     first = next(iter(splits.values()))
-    shown = np.arange(len(names))
-    if len(names) > MANY_CLASSES:
-        shown = np.argsort(-first, kind="stable")[:MANY_CLASSES]
-    made, axes = create_figure(1, 1, 3 + 0.5 * max(len(shown), 4), 4)
+    classes = np.arange(len(names))
+    if len(names) > MAX_CLASSES:
+        classes = np.argsort(-first, kind="stable")[:MAX_CLASSES]
+    figure, axes = create_figure(1, 1, 3 + 0.5 * max(len(classes), 4), 4)
     axis, width = axes[0, 0], 0.8 / len(splits)
     for i, (split, counts) in enumerate(splits.items()):
-        shares = counts[shown] / max(counts.sum(), 1)
-        place = np.arange(len(shown)) + (i - (len(splits) - 1) / 2) * width
-        bars = axis.bar(place, shares, width, color=COLOURS.get(split, GREY), label=split)
-        if len(shown) <= 4:
-            labels = [f"{count:,}" for count in counts[shown]]
+        shares = counts[classes] / max(counts.sum(), 1)
+        positions = np.arange(len(classes)) + (i - (len(splits) - 1) / 2) * width
+        bars = axis.bar(positions, shares, width, color=COLOURS.get(split, GREY), label=split)
+        if len(classes) <= 4:
+            labels = [f"{count:,}" for count in counts[classes]]
             axis.bar_label(bars, labels, fontsize=7, rotation=90, padding=3)
-    rest = f" ({len(shown)} of {len(names)})" if len(shown) < len(names) else ""
-    axis.set_xticks(range(len(shown)), [names[int(i)] for i in shown])
-    axis.tick_params("x", rotation=45 if len(shown) > 8 else 0)
+    rest = f" ({len(classes)} of {len(names)})" if len(classes) < len(names) else ""
+    axis.set_xticks(range(len(classes)), [names[int(i)] for i in classes])
+    axis.tick_params("x", rotation=45 if len(classes) > 8 else 0)
     axis.set(ylabel="share of the targets", title=f"classes{rest}")
     axis.margins(y=0.25)
     axis.legend(frameon=False, ncols=len(splits), loc="upper center", fontsize=8)
-    return save_figure(made, path)
+    return save_figure(figure, path)
 
 
-def token_frequency(
+def draw_token_ranks(
     splits: Mapping[str, NDArray[Any]], names: Sequence[str], special: int, path: Path
 ) -> Path:
-    """How often the tokens are read by their rank, and how many are unknown.
+    """Draw the counts of the tokens by their rank, and the share of unknown tokens.
 
     Args:
-        splits: split -> how often each token is read, (num_tokens,); the first two are padding and
+        splits: split -> occurrences of each token, (num_tokens,); the first two are padding and
             unknown.
         names: of the tokens; may be empty.
-        special: tokens at the beginning that no text is made of.
+        special: number of special tokens at the beginning.
         path: of the PNG.
     """
-    made, axes = create_figure(1, 2, 12, 4.2)
+    figure, axes = create_figure(1, 2, 12, 4.2)
     curve, rates = axes[0]
     for split, counts in splits.items():
-        ranked = np.sort(counts[special:])[::-1]
-        ranked = ranked[ranked > 0]
-        label = f"{split}: {ranked.sum():,} tokens, {len(ranked):,} different"
-        curve.loglog(np.arange(1, len(ranked) + 1), ranked, color=COLOURS.get(split), label=label)
-    _name_some(curve, next(iter(splits.values()))[special:], names[special:])
-    curve.set(xlabel="rank", ylabel="times read", title="token frequency")
+        sorted_counts = np.sort(counts[special:])[::-1]
+        sorted_counts = sorted_counts[sorted_counts > 0]
+        label = f"{split}: {sorted_counts.sum():,} tokens, {len(sorted_counts):,} different"
+        curve.loglog(
+            np.arange(1, len(sorted_counts) + 1),
+            sorted_counts,
+            color=COLOURS.get(split),
+            label=label,
+        )
+    _label_tokens(curve, next(iter(splits.values()))[special:], names[special:])
+    curve.set(xlabel="rank", ylabel="occurrences", title="token frequency")
     curve.legend(frameon=False, fontsize=8, loc="lower left")
     shares = [counts[1] / max(counts.sum(), 1) for counts in splits.values()]
     bars = rates.bar(list(splits), shares, color=[COLOURS.get(split, GREY) for split in splits])
     rates.bar_label(bars, [f"{share:.2%}" for share in shares])
-    rates.set(title="out of vocabulary: read as <unk>", ylabel="share of the tokens")
+    rates.set(title="out of vocabulary: replaced by <unk>", ylabel="share of the tokens")
     rates.margins(y=0.15)
     rates.set_ylim(bottom=0)
-    return save_figure(made, path)
+    return save_figure(figure, path)
 
 
-def _name_some(axis: Any, counts: NDArray[Any], names: Sequence[str]) -> None:
-    """Write the tokens of ranks 1, 10, 100 ... beside the curve."""
+def _label_tokens(axis: Any, counts: NDArray[Any], names: Sequence[str]) -> None:
+    """Label the tokens of ranks 1, 10, 100 ... on the curve."""
     order = np.argsort(-counts, kind="stable")
     ranks = [10**i for i in range(6) if 10**i <= len(order)]
     for rank in ranks:
@@ -161,36 +169,38 @@ def _name_some(axis: Any, counts: NDArray[Any], names: Sequence[str]) -> None:
             )
 
 
-def series(examples: Sequence[Series], names: Sequence[str], path: Path) -> Path:
-    """Some examples as the network reads them, and what follows.
+def draw_series_examples(
+    examples: Sequence[SeriesExample], names: Sequence[str], path: Path
+) -> Path:
+    """Draw the inputs and targets of some examples.
 
     Args:
-        examples: a panel each.
-        names: of the variables that are read.
+        examples: one panel each.
+        names: of the input variables.
         path: of the PNG.
     """
     columns = 3
     rows = -(-len(examples) // columns)
-    made, axes = create_figure(rows, columns, 12, 2.5 * rows)
+    figure, axes = create_figure(rows, columns, 12, 2.5 * rows)
     colours = [BLUE, GREY, RED, "black"]
     for axis, example in zip(axes.flat, examples, strict=False):
         past = np.arange(-len(example.history), 0)
-        shown = zip(range(example.history.shape[1]), names, strict=False)
-        for i, name in list(shown)[:MANY_VARIABLES]:
+        variables = zip(range(example.history.shape[1]), names, strict=False)
+        for i, name in list(variables)[:MAX_VARIABLES]:
             axis.plot(past, example.history[:, i], color=colours[i], linewidth=1, label=name)
         future = example.future[:, 0]
-        axis.plot(range(len(future)), future, color=ORANGE, marker=".", label="to predict")
+        axis.plot(range(len(future)), future, color=ORANGE, marker=".", label="target")
         axis.set_title(example.title, fontsize=9)
     for axis in axes.flat[len(examples) :]:
         axis.set_visible(False)
     axes[0, 0].legend(fontsize=7, loc="upper left", framealpha=0.9)
     for axis in axes[-1]:
         axis.set_xlabel("step from the first target")
-    return save_figure(made, path)
+    return save_figure(figure, path)
 
 
-def value_ranges(splits: Mapping[str, Any], names: Sequence[str], path: Path) -> Path:
-    """Mean and standard deviation of each variable in each split, beside the whole range.
+def draw_value_ranges(splits: Mapping[str, Any], names: Sequence[str], path: Path) -> Path:
+    """Draw mean, standard deviation and range of each variable in each split.
 
     Args:
         splits: split -> mean, std, low and high of each variable, (D,) each.
@@ -199,7 +209,7 @@ def value_ranges(splits: Mapping[str, Any], names: Sequence[str], path: Path) ->
     """
     columns = min(len(names), 4)
     rows = -(-len(names) // columns)
-    made, axes = create_figure(rows, columns, max(3 * columns, 5), 2.6 * rows)
+    figure, axes = create_figure(rows, columns, max(3 * columns, 5), 2.6 * rows)
     for i, (axis, name) in enumerate(zip(axes.flat, names, strict=False)):
         for x, (split, moments) in enumerate(splits.items()):
             colour = COLOURS.get(split, GREY)
@@ -210,5 +220,5 @@ def value_ranges(splits: Mapping[str, Any], names: Sequence[str], path: Path) ->
         axis.margins(x=0.2)
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
-    made.suptitle("mean and standard deviation; behind them the whole range", fontsize=10)
-    return save_figure(made, path)
+    figure.suptitle("mean and standard deviation, and the range", fontsize=10)
+    return save_figure(figure, path)

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rnnlab.plots import figures
 from rnnlab.plots.figures import BLUE, GREY, ORANGE
+from rnnlab.spec import Array
 
 LINE_STYLES = ("--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), (0, (5, 5)))
 FEW_STEPS = 13  # shorter horizons get markers
-
-Array = NDArray[Any]
 
 
 class PredictionInterval(NamedTuple):
@@ -97,27 +95,31 @@ def draw_errors_by_step(
         path: of the PNG.
     """
     figure, axes = figures.create_figure(1, 2, 11, 4)
-    squared = {name: values["mse"] for name, values in metrics.items()}
+    squared_errors = {name: values["mse"] for name, values in metrics.items()}
     if residuals.shape[1] == 1:
-        _draw_error_bars(axes[0, 0], squared)
+        _draw_error_bars(axes[0, 0], squared_errors)
     else:
-        _draw_error_lines(axes[0, 0], squared)
+        _draw_error_lines(axes[0, 0], squared_errors)
     _draw_residuals(axes[0, 1], residuals)
     return figures.save_figure(figure, path)
 
 
-def _draw_error_bars(axis: Any, squared: Mapping[str, Array]) -> None:
+def _draw_error_bars(axis: Any, squared_errors: Mapping[str, Array]) -> None:
     """Draw a bar for each forecast, for a horizon of one step."""
-    colours = [ORANGE if name == "network" else GREY for name in squared]
-    axis.barh(list(squared), [float(values[0]) for values in squared.values()], color=colours)
+    colours = [ORANGE if name == "network" else GREY for name in squared_errors]
+    axis.barh(
+        list(squared_errors),
+        [float(values[0]) for values in squared_errors.values()],
+        color=colours,
+    )
     axis.invert_yaxis()
     axis.set(xlabel="mean squared error", title="error")
 
 
-def _draw_error_lines(axis: Any, squared: Mapping[str, Array]) -> None:
+def _draw_error_lines(axis: Any, squared_errors: Mapping[str, Array]) -> None:
     """Draw a line over the steps of the horizon for each forecast."""
     styles = cycle(LINE_STYLES)
-    for name, values in squared.items():
+    for name, values in squared_errors.items():
         ours = name == "network"
         line = {"color": ORANGE, "linewidth": 2} if ours else {"linestyle": next(styles)}
         axis.plot(np.arange(1, len(values) + 1), values, label=name, **line)

@@ -45,10 +45,10 @@ def draw_token_frequencies(counts: NDArray[Any], unknown: Mapping[str, float], p
     """
     figure, axes = figures.create_figure(1, 2, 11, 4)
     zipf, shares = axes[0]
-    ranked = np.sort(counts[counts > 0])[::-1]
-    zipf.loglog(np.arange(1, len(ranked) + 1), ranked, color=BLUE)
+    sorted_counts = np.sort(counts[counts > 0])[::-1]
+    zipf.loglog(np.arange(1, len(sorted_counts) + 1), sorted_counts, color=BLUE)
     zipf.set(xlabel="rank of the token", ylabel="times in training")
-    zipf.set_title(f"{len(ranked):,} tokens occur {ranked.sum():,} times")
+    zipf.set_title(f"{len(sorted_counts):,} tokens occur {sorted_counts.sum():,} times")
     percent = [100 * share for share in unknown.values()]
     shares.bar_label(shares.bar(list(unknown), percent, color=ORANGE), fmt="%.2f")
     shares.set(ylabel="share of <unk>, %", title="tokens out of the vocabulary")

@@ -1,6 +1,6 @@
 """Tasks: embedding, head, loss, metrics and decoding, one task per file."""
 
-from rnnlab.tasks.base import Encoded, Task
+from rnnlab.tasks.base import Encoding, Task
 from rnnlab.tasks.classification import Classification
 from rnnlab.tasks.forecasting import Forecasting
 from rnnlab.tasks.language_modeling import LanguageModeling
@@ -9,7 +9,7 @@ from rnnlab.tasks.translation import Translation
 
 __all__ = [
     "Classification",
-    "Encoded",
+    "Encoding",
     "Forecasting",
     "LanguageModeling",
     "StepClassification",

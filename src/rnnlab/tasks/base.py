@@ -12,8 +12,8 @@ from rnnlab.layers.recurrent import LayerFactory, RecurrentState
 from rnnlab.spec import Batch, DataSpec
 
 
-class Encoded(NamedTuple):
-    """Result of an architecture for a batch.
+class Encoding(NamedTuple):
+    """Outputs of an architecture for a batch.
 
     Attributes:
         outputs: (B, T, H).
@@ -76,9 +76,9 @@ class Task(nn.Module):
         """Convert outputs of the architecture (B, T, H) to raw predictions."""
         raise NotImplementedError
 
-    def predict(self, encoded: Encoded, batch: Batch) -> Tensor:
+    def predict(self, encoding: Encoding, batch: Batch) -> Tensor:
         """Return raw predictions of a batch; in training they may depend on the targets."""
-        return self.head(encoded.outputs, encoded.lengths)
+        return self.head(encoding.outputs, encoding.lengths)
 
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
         """Return the mean loss of raw predictions over the `num_targets` targets of a batch."""
@@ -97,14 +97,14 @@ class Task(nn.Module):
         """
         raise NotImplementedError
 
-    def decode(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
+    def decode(self, predictions: Tensor, encoding: Encoding, batch: Batch) -> Tensor:
         """Return the answer for each of `batch.rows`, found without the targets.
 
         By default the predictions of `metric_inputs`; a task may also generate a sentence.
         """
         return self.metric_inputs(predictions, batch)[0]
 
-    def attention(self, encoded: Encoded) -> Tensor | None:
+    def attention(self, encoding: Encoding) -> Tensor | None:
         """Return the weight of each step, (B, T); None for a task without attention."""
         return None
 

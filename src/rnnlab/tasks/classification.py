@@ -13,7 +13,7 @@ from rnnlab.layers.pooling import PoolingName
 from rnnlab.layers.recurrent import LayerFactory
 from rnnlab.metrics.classification import class_metrics
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import Encoded, Task
+from rnnlab.tasks.base import Encoding, Task
 from rnnlab.tasks.losses import CLASS_LOSSES, ClassLossName
 
 
@@ -82,8 +82,8 @@ class Classification(Task):
 
     def head(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Convert outputs (B, T, H) to a score for each class (B, classes)."""
-        pooled = self.pooling(outputs, lengths)  # (B, H) or (B, 2H)
-        scores: Tensor = self.classes(self.dropout(pooled))
+        features = self.pooling(outputs, lengths)  # (B, H) or (B, 2H)
+        scores: Tensor = self.classes(self.dropout(features))
         return scores
 
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
@@ -96,12 +96,12 @@ class Classification(Task):
         """Return the probability of each class, (B, classes), and the targets (B,)."""
         return predictions.softmax(dim=1), batch.targets
 
-    def attention(self, encoded: Encoded) -> Tensor | None:
+    def attention(self, encoding: Encoding) -> Tensor | None:
         """Return the weights of `pooling=attention`."""
         pool = self.pooling.pool
         if not isinstance(pool, AttentionPooling):
             return None
-        return pool.weights(encoded.outputs, encoded.lengths)
+        return pool.weights(encoding.outputs, encoding.lengths)
 
     def captions(self, predictions: Tensor, batch: Batch) -> list[str]:
         """Return prediction and label of each sequence."""

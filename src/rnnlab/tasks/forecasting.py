@@ -14,7 +14,7 @@ from rnnlab.layers.pooling import Pooling
 from rnnlab.layers.recurrent import LayerFactory
 from rnnlab.metrics.forecasting import NoiseRatio
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import Encoded, Task
+from rnnlab.tasks.base import Encoding, Task
 from rnnlab.tasks.losses import FORECAST_LOSSES, ForecastLossName
 
 
@@ -135,7 +135,7 @@ class Forecasting(Task):
         """Return the forecasts in the units of the targets, or their medians, and the targets."""
         return self.median(self.to_target_units(predictions, batch)), batch.targets
 
-    def decode(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
+    def decode(self, predictions: Tensor, encoding: Encoding, batch: Batch) -> Tensor:
         """Return forecasts (B, horizon, V), or all quantiles (B, horizon, V, Q)."""
         return self.to_target_units(predictions, batch)
 

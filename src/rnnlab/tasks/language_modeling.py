@@ -12,7 +12,7 @@ from rnnlab.layers.recurrent import LayerFactory, RecurrentState
 from rnnlab.layers.sampling import Step
 from rnnlab.metrics.language_modeling import BitsPerToken, Perplexity
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import Encoded, Task
+from rnnlab.tasks.base import Encoding, Task
 
 
 class LanguageModeling(Task):
@@ -88,12 +88,12 @@ class LanguageModeling(Task):
         features: Tensor = self.projection(self.dropout(outputs))
         return features
 
-    def predict(self, encoded: Encoded, batch: Batch) -> Tensor:
+    def predict(self, encoding: Encoding, batch: Batch) -> Tensor:
         """Return the log probability of each target in nats, (B, T).
 
         The scores of all tokens are not needed for anything else, and never kept together.
         """
-        features = self.features(encoded.outputs).flatten(0, 1)
+        features = self.features(encoding.outputs).flatten(0, 1)
         weight, bias = self.scores.weight, self.scores.bias
         losses = linear_cross_entropy(
             features, weight, bias, batch.targets.flatten(), gradient_dtype=self.gradient_dtype

@@ -1,4 +1,4 @@
-"""Losses to compare, by name. Plain torch.
+"""Losses by name. Plain torch.
 
 N targets; B batch, H horizon, V variables, Q quantiles; C classes.
 """
@@ -20,13 +20,13 @@ ForecastLossName = Literal["mse", "mae", "huber", "quantile"]
 
 
 class PointLoss(nn.Module):
-    """The mean of an error between one value and its truth.
+    """Mean error between predictions and targets.
 
     Args:
-        error: predictions and targets, both (B, H, V), to their mean error.
+        error: function of predictions and targets, both (B, H, V), that returns their mean error.
 
     Attributes:
-        quantiles: of QuantileLoss; here there are none.
+        quantiles: empty; see QuantileLoss.
     """
 
     quantiles: tuple[float, ...] = ()
@@ -40,16 +40,16 @@ class PointLoss(nn.Module):
 
 
 class QuantileLoss(nn.Module):
-    """The pinball loss: max(q e, (q - 1) e) with e = target - prediction (Koenker & Bassett, 1978).
+    """Pinball loss: max(q e, (q - 1) e) with e = target - prediction (Koenker & Bassett, 1978).
 
-    The mean over all quantiles. It is least where a share q of the targets lies below what is
-    predicted; that of q = 0.5 is half of the absolute error.
+    The mean over all quantiles. It is minimal if a share q of the targets is below the prediction;
+    for q = 0.5 it is half of the absolute error.
 
     Args:
         quantiles: q of each prediction, rising, each between 0 and 1.
 
     Raises:
-        ConfigError: they are not, or no interval around the median is among them.
+        ConfigError: the quantiles are not valid; see `check_quantiles`.
     """
 
     def __init__(self, quantiles: Sequence[float]) -> None:
@@ -60,16 +60,16 @@ class QuantileLoss(nn.Module):
         self.register_buffer("levels", torch.tensor(self.quantiles), persistent=False)
 
     def forward(self, predictions: Tensor, targets: Tensor) -> Tensor:
-        """Predictions (B, H, V, Q) and targets (B, H, V) to one number."""
+        """Return the mean loss of predictions (B, H, V, Q) and targets (B, H, V)."""
         errors = targets.unsqueeze(-1) - predictions
         return torch.maximum(self.levels * errors, (self.levels - 1) * errors).mean()
 
 
 def check_quantiles(quantiles: Sequence[float]) -> None:
-    """Whether quantiles make a fan: rising, the median among them, others on both of its sides.
+    """Check that quantiles form prediction intervals around a median.
 
     Raises:
-        ConfigError: they do not.
+        ConfigError: they do not rise, or the median or one of its sides is missing.
     """
     levels = list(quantiles)
     rising = all(low < high for low, high in pairwise(levels))
@@ -92,26 +92,28 @@ FORECAST_LOSSES: dict[
 
 
 # Of classes. Each takes scores (N, C), targets (N,), the share of label smoothing and gamma, and
-# gives the loss of each target in nats, (N,).
+# returns the loss of each target in nats, (N,).
 
 ClassLossName = Literal["cross_entropy", "focal"]
 ClassLoss = Callable[[Tensor, Tensor, float, float], Tensor]
 
 
 def cross_entropies(scores: Tensor, targets: Tensor, smoothing: float, gamma: float) -> Tensor:
-    """-log p of the true class; gamma has no part in it."""
+    """Return -log p of the true class; gamma is not used."""
     return cross_entropy(scores, targets, reduction="none", label_smoothing=smoothing)
 
 
 def focal(scores: Tensor, targets: Tensor, smoothing: float, gamma: float) -> Tensor:
-    """(1 - p)^gamma (-log p), with p of the true class (Lin et al., 2017).
+    """Return (1 - p)^gamma (-log p), with p of the true class (Lin et al., 2017).
 
-    What is already right counts for less (https://arxiv.org/abs/1708.02002); gamma 0 is the cross
-    entropy. With smoothed labels the same factor stands before the smoothed cross entropy.
+    Correct predictions have less weight (https://arxiv.org/abs/1708.02002); gamma 0 is the cross
+    entropy. With smoothed labels the same factor multiplies the smoothed cross entropy.
     """
-    log_right = scores.log_softmax(dim=1).gather(1, targets.unsqueeze(1)).squeeze(1)
-    wrong = (-torch.expm1(log_right)).clamp(min=torch.finfo(scores.dtype).eps)  # 0^x has no slope
-    return wrong**gamma * cross_entropies(scores, targets, smoothing, gamma)
+    log_p = scores.log_softmax(dim=1).gather(1, targets.unsqueeze(1)).squeeze(1)
+    remainder = (-torch.expm1(log_p)).clamp(
+        min=torch.finfo(scores.dtype).eps
+    )  # 0^x has no gradient
+    return remainder**gamma * cross_entropies(scores, targets, smoothing, gamma)
 
 
 CLASS_LOSSES: dict[ClassLossName, ClassLoss] = {"cross_entropy": cross_entropies, "focal": focal}

@@ -9,7 +9,7 @@ from rnnlab.config.types import NonNegativeFloat, PositiveInt, Probability
 from rnnlab.layers import TokenEmbedding
 from rnnlab.layers.recurrent import LayerFactory
 from rnnlab.spec import Batch, DataSpec
-from rnnlab.tasks.base import Encoded, Task
+from rnnlab.tasks.base import Encoding, Task
 from rnnlab.tasks.losses import CLASS_LOSSES, ClassLossName
 
 
@@ -85,7 +85,7 @@ class StepClassification(Task):
         """Return probabilities (B, classes, horizon), as torchmetrics expects, and targets."""
         return predictions.softmax(dim=2).transpose(1, 2), batch.targets
 
-    def decode(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
+    def decode(self, predictions: Tensor, encoding: Encoding, batch: Batch) -> Tensor:
         """Return the probability of each class at each step, (B, horizon, classes)."""
         return predictions.softmax(dim=2)
 

@@ -1,7 +1,7 @@
-"""How many true tokens a decoder reads while it is taught; the others are its own.
+"""Share of true input tokens of a decoder in training; the others are its own predictions.
 
-Scheduled sampling (Bengio et al., 2015, https://arxiv.org/abs/1506.03099): what is read in training
-comes nearer to what is read in use, step by step. p is how far the training is, 0..1.
+Scheduled sampling (Bengio et al., 2015, https://arxiv.org/abs/1506.03099): the inputs in training
+gradually become those at inference. p is the progress of the training, 0..1.
 """
 
 import math
@@ -12,18 +12,18 @@ Decay = Literal["constant", "linear", "inverse_sigmoid"]
 STEEPNESS = 10  # of the inverse sigmoid
 
 
-def constant(p: float) -> float:
-    """At the end from the beginning."""
+def constant_decay(p: float) -> float:
+    """Return 0: the final share from the beginning."""
     return 0.0
 
 
-def linear(p: float) -> float:
-    """1 - p."""
+def linear_decay(p: float) -> float:
+    """Return 1 - p."""
     return 1 - p
 
 
-def inverse_sigmoid(p: float) -> float:
-    """s(p) = 1 / (1 + exp(10 (p - 1/2))), stretched so that it goes from 1 to 0 exactly."""
+def inverse_sigmoid_decay(p: float) -> float:
+    """Return 1 / (1 + exp(10 (p - 1/2))), scaled to fall from exactly 1 to 0."""
     first, last = _sigmoid(0), _sigmoid(1)
     return (_sigmoid(p) - last) / (first - last)
 
@@ -33,21 +33,21 @@ def _sigmoid(p: float) -> float:
 
 
 DECAYS: dict[Decay, Callable[[float], float]] = {
-    "constant": constant,
-    "linear": linear,
-    "inverse_sigmoid": inverse_sigmoid,
+    "constant": constant_decay,
+    "linear": linear_decay,
+    "inverse_sigmoid": inverse_sigmoid_decay,
 }
 
 
 def true_share(decay: Decay, end: float, p: float) -> float:
-    """The share of true tokens: from 1 down to `end`, or `end` all along.
+    """Return the share of true tokens, which falls from 1 to `end`, or is `end` throughout.
 
     >>> true_share("linear", 0.5, 0.5)
     0.75
 
     Args:
         decay: constant | linear | inverse_sigmoid.
-        end: the share when the training is over.
-        p: how far the training is, 0..1.
+        end: the share at the end of the training.
+        p: progress of the training, 0..1.
     """
     return end + (1 - end) * DECAYS[decay](p)

@@ -18,7 +18,7 @@ from rnnlab.layers.recurrent import LayerFactory, RecurrentState
 from rnnlab.layers.search import Hypothesis, beam_search, greedy
 from rnnlab.metrics.translation import SentencePerplexity, TokenAccuracy
 from rnnlab.spec import PADDING_ID, Batch, DataSpec, valid_steps
-from rnnlab.tasks.base import Encoded, Task
+from rnnlab.tasks.base import Encoding, Task
 from rnnlab.tasks.teacher_forcing import Decay, true_share
 
 EXTRA_TOKENS = 10  # that an answer may have beyond the expected length
@@ -129,18 +129,18 @@ class Translation(Task):
         embedded: Tensor = self.embedding(inputs)
         return embedded
 
-    def begin(self, encoded: Encoded) -> tuple[Memory, RecurrentState]:
+    def begin(self, encoding: Encoding) -> tuple[Memory, RecurrentState]:
         """Return the memory of the decoder, and its first state."""
-        outputs, lengths = encoded.outputs, encoded.lengths
+        outputs, lengths = encoding.outputs, encoding.lengths
         valid = valid_steps(lengths, outputs.shape[1])
         return self.decoder.begin(outputs, valid, self.summary(outputs, lengths))
 
-    def predict(self, encoded: Encoded, batch: Batch) -> Tensor:
+    def predict(self, encoding: Encoding, batch: Batch) -> Tensor:
         """Return scores of each target token from the true tokens before it, (B, U, tokens).
 
         In training only a share of the tokens before it may be true; see `teacher_forcing`.
         """
-        memory, state = self.begin(encoded)
+        memory, state = self.begin(encoding)
         share = self.true_share() if self.training else 1.0
         logits: Tensor = self.decoder(shift_right(batch.targets), memory, state, share).logits
         return logits
@@ -175,27 +175,27 @@ class Translation(Task):
         metrics = {"perplexity": SentencePerplexity(), "accuracy": TokenAccuracy()}
         return MetricCollection(metrics, compute_groups=False)
 
-    def decode(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> Tensor:
+    def decode(self, predictions: Tensor, encoding: Encoding, batch: Batch) -> Tensor:
         """Return a sentence for each source, generated without the targets, (B, U)."""
-        best = [answers[0].tokens for answers in self.hypotheses(encoded)]
+        best = [answers[0].tokens for answers in self.hypotheses(encoding)]
         return pad_sequence(best, True, PADDING_ID)
 
-    def hypotheses(self, encoded: Encoded, n_best: int = 1) -> list[list[Hypothesis]]:
+    def hypotheses(self, encoding: Encoding, n_best: int = 1) -> list[list[Hypothesis]]:
         """Return up to `n_best` sentences for each source, the best first; one if greedy."""
         if self.beam_size > 1:
-            return self.search(encoded, self.beam_size, n_best)
-        memory, state = self.begin(encoded)
-        tokens, weights = greedy(self.decoder, memory, state, self.limits(encoded.lengths))
+            return self.search(encoding, self.beam_size, n_best)
+        memory, state = self.begin(encoding)
+        tokens, weights = greedy(self.decoder, memory, state, self.limits(encoding.lengths))
         answers = []
         for i, steps in enumerate((tokens != PADDING_ID).sum(dim=1).tolist()):
             attention = None if weights is None else weights[i, :steps]
             answers.append([Hypothesis(tokens[i, :steps], nan, attention)])
         return answers
 
-    def search(self, encoded: Encoded, beam_size: int, n_best: int = 1) -> list[list[Hypothesis]]:
+    def search(self, encoding: Encoding, beam_size: int, n_best: int = 1) -> list[list[Hypothesis]]:
         """Return the best sentences for each source by beam search, the best first."""
-        memory, state = self.begin(encoded)
-        limits = self.limits(encoded.lengths)
+        memory, state = self.begin(encoding)
+        limits = self.limits(encoding.lengths)
         return beam_search(
             self.decoder, memory, state, limits, beam_size, self.length_penalty, n_best
         )
