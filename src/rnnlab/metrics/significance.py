@@ -1,4 +1,4 @@
-"""Whether one configuration is really better than another, asked with several seeds of each."""
+"""Significance tests, and comparisons of configurations that ran with several seeds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, Literal, NamedTuple
 
-SIGNIFICANCE_LEVEL = 0.05  # a p-value below is taken for a real difference
+SIGNIFICANCE_LEVEL = 0.05  # smaller p-values count as a difference
 NUM_RESAMPLES = 2**16  # choices of signs; with up to 16 pairs these are all
 
 
@@ -35,13 +35,13 @@ class ComparisonTest(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Repeated:
-    """One configuration, run again with several seeds.
+class ConfigurationScores:
+    """Scores of one configuration with several seeds.
 
     Attributes:
         number: of its trial in the search.
         scores: seed -> score.
-        without_score: runs that ended without one.
+        without_score: number of runs that ended without a score.
     """
 
     number: int
@@ -50,7 +50,7 @@ class Repeated:
 
     @property
     def mean(self) -> float:
-        """Mean score; NaN where there is none."""
+        """Mean score; NaN without scores."""
         return fmean(self.scores.values()) if self.scores else math.nan
 
     @property
@@ -61,54 +61,57 @@ class Repeated:
     def __str__(self) -> str:
         spread = "" if self.spread is None else f" ± {self.spread:.2g}"
         seeds = f"{len(self.scores)} seed{'s' * (len(self.scores) != 1)}"
-        lost = f", {self.without_score} without a score" if self.without_score else ""
-        return f"trial {self.number} ({self.mean:.5g}{spread}, {seeds}{lost})"
+        missing = f", {self.without_score} without a score" if self.without_score else ""
+        return f"trial {self.number} ({self.mean:.5g}{spread}, {seeds}{missing})"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Repeated configurations against each other.
+    """Comparison of configurations with several seeds.
 
     Attributes:
         configurations: the best mean first; those without any score last.
-        gain: by how much the winner is better than the runner-up, mean over the seeds that both
-            have; None where there is no such seed.
-        pairs: how many these are.
-        p_value: two-sided, of the sign-flip test; None where there are no pairs.
-        sentence: what can be said, in plain words.
+        gain: difference of the two best configurations, the mean over their common seeds, positive
+            if the first is better; None without common seeds.
+        pairs: number of common seeds.
+        p_value: two-sided, of the sign-flip test; None without common seeds.
+        sentence: the conclusion.
     """
 
-    configurations: tuple[Repeated, ...]
+    configurations: tuple[ConfigurationScores, ...]
     gain: float | None
     pairs: int
     p_value: float | None
     sentence: str
 
 
-def compare_repeats(repeated: Sequence[Repeated], mode: Literal["min", "max"]) -> Comparison:
-    """Rank configurations by their means, and ask whether the first really beats the second.
+def compare_repeats(
+    configurations: Sequence[ConfigurationScores], mode: Literal["min", "max"]
+) -> Comparison:
+    """Rank configurations by their means, and test whether the first is better than the second.
 
-    The two are paired by seed, for a seed gives both the same order of batches: see sign_flip_p.
-    The winner was chosen by the same scores, so with many configurations the p-value flatters it.
+    The two are paired by seed, because a seed gives both the same order of batches; see
+    sign_flip_p. The first was selected by the same scores, so the p-value is too optimistic with
+    many configurations.
 
     Args:
-        repeated: each configuration once.
+        configurations: each configuration once.
         mode: min | max, which scores are better.
     """
     sign = 1 if mode == "max" else -1
-    ranked = tuple(sorted(repeated, key=lambda one: _rank(one, sign)))
-    scored = [one for one in ranked if one.scores]
-    if len(scored) < 2:
-        return Comparison(ranked, None, 0, None, _alone(scored))
-    first, second = scored[:2]
-    shared = sorted(first.scores.keys() & second.scores.keys())
-    gains = [sign * (first.scores[seed] - second.scores[seed]) for seed in shared]
+    ranking = tuple(sorted(configurations, key=lambda one: _rank(one, sign)))
+    candidates = [one for one in ranking if one.scores]
+    if len(candidates) < 2:
+        return Comparison(ranking, None, 0, None, _describe_single(candidates))
+    first, second = candidates[:2]
+    seeds = sorted(first.scores.keys() & second.scores.keys())
+    gains = [sign * (first.scores[seed] - second.scores[seed]) for seed in seeds]
     gain, p_value = (fmean(gains), sign_flip_p(gains)) if gains else (None, None)
-    sentence = _said(first, second, gain, len(gains), p_value)
-    return Comparison(ranked, gain, len(gains), p_value, sentence)
+    sentence = _describe_test(first, second, gain, len(gains), p_value)
+    return Comparison(ranking, gain, len(gains), p_value, sentence)
 
 
-def _rank(one: Repeated, sign: int) -> tuple[bool, float, int]:
+def _rank(one: ConfigurationScores, sign: int) -> tuple[bool, float, int]:
     return (not one.scores, -sign * one.mean if one.scores else 0.0, one.number)
 
 
@@ -131,8 +134,10 @@ def sign_flip_p(differences: Sequence[float]) -> float:
         return 1.0  # both signs are equally far from zero
     scale = float(np.abs(values).sum()) or 1.0
 
-    def rounded_sum(signed: Any, axis: int) -> Any:
-        return np.round((signed / scale).sum(axis=axis), 12)  # equal sums must compare as equal
+    def rounded_sum(differences: Any, axis: int) -> Any:
+        return np.round(
+            (differences / scale).sum(axis=axis), 12
+        )  # equal sums must compare as equal
 
     test = permutation_test(
         (values,), rounded_sum, permutation_type="samples", n_resamples=NUM_RESAMPLES, rng=0
@@ -152,7 +157,7 @@ def sign_test(wins: int, losses: int) -> float:
 
 
 def seeds_needed(level: float = SIGNIFICANCE_LEVEL) -> int:
-    """The fewest pairs whose smallest possible p-value lies below a level.
+    """Return the smallest number of pairs whose p-value can be below a level.
 
     >>> seeds_needed(), 2 / 2**seeds_needed()
     (6, 0.03125)
@@ -160,16 +165,21 @@ def seeds_needed(level: float = SIGNIFICANCE_LEVEL) -> int:
     return math.floor(math.log2(2 / level)) + 1
 
 
-def _alone(scored: Sequence[Repeated]) -> str:
-    if not scored:
+def _describe_single(configurations: Sequence[ConfigurationScores]) -> str:
+    if not configurations:
         return "No repeat has a score yet."
-    return f"Only one configuration has scores of repeats, {scored[0]}: nothing to compare it with."
+    only = configurations[0]
+    return f"Only one configuration has scores of repeats, {only}: nothing to compare it with."
 
 
-def _said(
-    first: Repeated, second: Repeated, gain: float | None, pairs: int, p_value: float | None
+def _describe_test(
+    first: ConfigurationScores,
+    second: ConfigurationScores,
+    gain: float | None,
+    pairs: int,
+    p_value: float | None,
 ) -> str:
-    """What the test says, and what it does not."""
+    """Return the conclusion of the test."""
     head = f"{str(first).capitalize()} has the better mean than {second}"
     if gain is None or p_value is None:
         return f"{head}; they share no seed, so whether it is really better was not tested."
@@ -179,7 +189,7 @@ def _said(
             f"{head}. With {seeds} that tells nothing yet: the smallest p-value that can come out "
             f"is {2 / 2**pairs:.3g}; at least {seeds_needed()} seeds are needed."
         )
-    told = f"the mean difference over {seeds} is {gain:.2g}, p = {p_value:.2g} (sign-flip test)"
+    evidence = f"the mean difference over {seeds} is {gain:.2g}, p = {p_value:.2g} (sign-flip test)"
     if p_value >= SIGNIFICANCE_LEVEL or gain <= 0:
-        return f"{head}, but that may be chance: {told}."
-    return f"{head}, and really beats it: {told}."
+        return f"{head}, but that may be chance: {evidence}."
+    return f"{head}, and really beats it: {evidence}."

@@ -15,7 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from rnnlab.metrics.significance import Repeated, compare_repeats, seeds_needed, sign_flip_p
+from rnnlab.metrics.significance import (
+    ConfigurationScores,
+    compare_repeats,
+    seeds_needed,
+    sign_flip_p,
+)
 from rnnlab.plots.figures import save_figure
 from rnnlab.sweeps.report.importance import setting_importance
 from rnnlab.sweeps.report.page import Page, Section, write_search_page
@@ -423,7 +428,7 @@ def test_nothing_to_compare() -> None:
     assert compare_configurations(a_sweep.repeats_of({})).sentence == "No repeat has a score yet."
     alone = compare_configurations(a_sweep.repeats_of({7: {0: 0.1, 1: 0.3}}))
     assert "nothing to compare it with" in alone.sentence
-    assert math.isnan(compare_repeats([Repeated(1, {})], "min").configurations[0].mean)
+    assert math.isnan(compare_repeats([ConfigurationScores(1, {})], "min").configurations[0].mean)
 
 
 def test_the_end_of_a_search_on_the_terminal(

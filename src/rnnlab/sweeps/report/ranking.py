@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from rnnlab.metrics.significance import Comparison, Repeated, compare_repeats
+from rnnlab.metrics.significance import Comparison, ConfigurationScores, compare_repeats
 
 if TYPE_CHECKING:
     import optuna
@@ -78,5 +78,7 @@ def compare_configurations(repeats: "optuna.Study") -> Comparison:
             seeds[int(seed)] = trial.values[0]
         else:
             failures[int(number)] += 1
-    configurations = [Repeated(number, seeds, failures[number]) for number, seeds in scores.items()]
+    configurations = [
+        ConfigurationScores(number, seeds, failures[number]) for number, seeds in scores.items()
+    ]
     return compare_repeats(configurations, objective_modes(repeats)[0])
