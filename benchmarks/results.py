@@ -31,8 +31,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from rnnlab.report.console import number
-from rnnlab.report.console import table as table_of_run
+from rnnlab.report.console import format_number, print_results
 from rnnlab.report.folder import RunFolder
 
 ROOT = Path(__file__).parents[1]
@@ -124,8 +123,8 @@ def spread(values: list[float]) -> str:
     >>> spread([0.5]), spread([0.4, 0.6])
     ('0.5000', '0.5000 +- 0.1414')
     """
-    mean = number(statistics.mean(values))
-    return mean if len(values) == 1 else f"{mean} +- {number(statistics.stdev(values))}"
+    mean = format_number(statistics.mean(values))
+    return mean if len(values) == 1 else f"{mean} +- {format_number(statistics.stdev(values))}"
 
 
 def table(groups: Iterable[list[Report]]) -> str:
@@ -144,7 +143,7 @@ def example_output(folder: Path) -> str | None:
     run = complete[-1]
     console = Console(file=io.StringIO(), width=88)
     printed_folder = RunFolder(Path("outputs", EXAMPLE, run.path.name))
-    table_of_run(run.read_report(), printed_folder, console)
+    print_results(run.read_report(), printed_folder, console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(f"    {line}".rstrip() for line in text.splitlines())
 

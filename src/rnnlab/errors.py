@@ -1,30 +1,30 @@
-"""What speaks to the user instead of to the developer."""
+"""Errors for the user of the program, as opposed to its developer."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
 
 
 class ConfigError(ValueError):
-    """A setting that cannot work: what was given, why not, what to type instead."""
+    """An invalid setting; the message has its value, the reason, and what to type instead."""
 
 
 class DataError(ValueError):
-    """A file that cannot be used: which file, which row or column, what was found, what to do."""
+    """An invalid file; the message has file, row or column, the value found, and what to do."""
 
 
-class RunStopped(RuntimeError):  # noqa: N818, it is no error
-    """The run was asked to stop, and did so after saving its last checkpoint."""
+class RunStopped(RuntimeError):  # noqa: N818, not an error
+    """A run that stopped on request, after saving its last checkpoint."""
 
 
-class RunPruned(RuntimeError):  # noqa: N818, it is no error
-    """A search gave the run up."""
+class RunPruned(RuntimeError):  # noqa: N818, not an error
+    """A run that a search pruned."""
 
 
-EQUALLY_NEAR = 0.05  # difference of likeness below which both names are offered
+SIMILARITY_MARGIN = 0.05  # both names are suggested below this difference of similarity
 
 
-def did_you_mean(given: str, choices: Iterable[str]) -> str:
-    """A sentence with the nearest valid name and all the choices.
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Return a sentence with the nearest valid name and all choices.
 
     >>> did_you_mean("gur", ["lstm", "gru"])
     'did you mean gru? choices: gru, lstm'
@@ -32,13 +32,13 @@ def did_you_mean(given: str, choices: Iterable[str]) -> str:
     'choices: gru, lstm'
     """
     names = sorted(choices)
-    near = get_close_matches(given, names, n=2, cutoff=0.5)
-    if len(near) == 2 and likeness(given, near[0]) - likeness(given, near[1]) > EQUALLY_NEAR:
+    near = get_close_matches(name, names, n=2, cutoff=0.5)
+    if len(near) == 2 and similarity(name, near[0]) - similarity(name, near[1]) > SIMILARITY_MARGIN:
         near.pop()
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return f"{hint}choices: {', '.join(names)}"
 
 
-def likeness(one: str, other: str) -> float:
-    """How alike two words are, 0..1."""
-    return SequenceMatcher(None, one, other).ratio()
+def similarity(first: str, second: str) -> float:
+    """Return the similarity of two words, 0..1."""
+    return SequenceMatcher(None, first, second).ratio()

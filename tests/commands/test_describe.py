@@ -15,14 +15,14 @@ import torch
 from rnnlab.commands import describe as showing
 from rnnlab.data.description import Description, MomentCounter, format_value, random_efficiency
 from rnnlab.errors import ConfigError
-from rnnlab.report.data_console import page
+from rnnlab.report.data_console import print_description
 from tests.helpers.configs import CONF, ROOT, choices, small
 
 SPLITS = ("train", "val", "test")
 
 
 def described(name: str, folder: Path, **settings: Any) -> Description:
-    data = showing.build(small(name, folder, **settings))
+    data = showing.build_data_set(small(name, folder, **settings))
     data.prepare_data()
     data.setup("fit")
     return data.describe()
@@ -63,7 +63,7 @@ def test_every_data_set_has_a_page_and_pictures(name: str, tmp_path: Path, capsy
     found = described(name, tmp_path)
     folder = tmp_path / "page"
     capsys.readouterr()  # what preparing has said
-    showing.show(name, found, folder)
+    showing.write_description(name, found, folder)
     printed = capsys.readouterr().out
     assert printed.startswith(f"data     {name}: {found.class_name}")
     assert found.provenance.sha256 in printed
@@ -164,7 +164,7 @@ def test_random_batches_are_padded_to_their_longest() -> None:
 
 
 def test_buckets_are_counted_from_the_real_batches(tmp_path: Path) -> None:
-    data = showing.build(small("imdb", tmp_path))
+    data = showing.build_data_set(small("imdb", tmp_path))
     data.prepare_data()
     data.setup("fit")
     shapes = [batch.inputs.numel() for batch in data.val_dataloader()]
@@ -181,7 +181,7 @@ def test_of_a_long_split_every_nth_batch_is_counted(
     assert facts.batches == 28
     assert facts.read_batches == 4
     assert facts.targets == 880
-    page("sine", found.to_dict(), [])
+    print_description("sine", found.to_dict(), [])
     assert "28 of 32 (4 counted)" in capsys.readouterr().out
 
 
@@ -225,7 +225,7 @@ def test_what_is_wrong_is_said_format_value(words: list[str], message: str, tmp_
 def test_settings_are_held_against_the_constructor() -> None:
     _, plain = showing.read_settings(CONF, ["sine", "data.seq_len=-3"])
     with pytest.raises(ConfigError, match=r"data\.seq_len=-3: must be greater"):
-        showing.build(plain)
+        showing.build_data_set(plain)
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:

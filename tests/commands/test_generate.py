@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rnnlab.commands.generate import arguments, main, written
+from rnnlab.commands.generate import generate_texts, main, parse_arguments
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.run import run
 from rnnlab.layers.sampling import SamplingConfig, generate, probabilities
@@ -114,13 +114,13 @@ def test_words_of_the_prompt_that_are_not_known_are_told(
     run_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main([str(run_dir), "--prompt", "zebra wb", "--tokens", "3"])
-    assert "1 of 2 tokens of the prompt are not known" in capsys.readouterr().err
+    assert "1 of 2 tokens of the prompt are not in the vocabulary" in capsys.readouterr().err
 
 
 def test_a_continued_text_is_that_of_one_reading(run_dir: Path) -> None:
     greedy = ["--temperature", "0", "--tokens"]
-    (whole,) = written(arguments([str(run_dir), *greedy, "10"]))
-    (half,) = written(arguments([str(run_dir), *greedy, "5"]))
+    (whole,) = generate_texts(parse_arguments([str(run_dir), *greedy, "10"]))
+    (half,) = generate_texts(parse_arguments([str(run_dir), *greedy, "5"]))
     assert whole.startswith(half)
 
 
@@ -135,9 +135,9 @@ def test_a_continued_text_is_that_of_one_reading(run_dir: Path) -> None:
 )
 def test_numbers_out_of_range_are_refused(words: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        arguments(["folder", *words])
+        parse_arguments(["folder", *words])
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no such checkpoint"):
-        written(arguments([str(tmp_path)]))
+        generate_texts(parse_arguments([str(tmp_path)]))

@@ -9,7 +9,7 @@ import pytest
 
 from rnnlab.callbacks import RunStopped
 from rnnlab.config.messages import (
-    STOPPED,
+    STOP_STATUS,
     USAGE_ERROR,
     check_resume,
     explain,
@@ -240,14 +240,14 @@ def test_a_long_or_bracketed_message_is_printed_as_it_is(
 def test_a_stopped_run_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left, readable_errors():
         raise RunStopped("stopped; to go on: python train.py resume=x")
-    assert left.value.code == STOPPED
+    assert left.value.code == STOP_STATUS
     assert capsys.readouterr().err == "stopped; to go on: python train.py resume=x\n"
 
 
 def test_ctrl_c_before_the_training_is_no_traceback() -> None:
     with pytest.raises(SystemExit) as left, readable_errors():
         raise KeyboardInterrupt
-    assert left.value.code == STOPPED
+    assert left.value.code == STOP_STATUS
 
 
 def test_bugs_come_through() -> None:

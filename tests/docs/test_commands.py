@@ -56,7 +56,7 @@ def test_every_training_command_passes_the_check(command: str, here: Path) -> No
 def test_every_showing_command_shows(command: str, here: Path, capsys) -> None:
     words = words_of(command, SHOW)
     if not any(word.startswith("data.path=") for word in words):
-        showing.build(showing.read_settings(CONF, words)[1])
+        showing.build_data_set(showing.read_settings(CONF, words)[1])
         return
     showing.main(words)
     assert f"data     {words[0]}: " in capsys.readouterr().out

@@ -135,9 +135,9 @@ def test_every_command_on_a_run_has_valid_arguments(command: str) -> None:
     if words == ["--help"]:
         return
     if program_of(command) == "generate":
-        assert generate.arguments(words).run_dir
+        assert generate.parse_arguments(words).run_dir
     elif program_of(command) == "translate":
-        assert translate.parser().parse_args(words).run_dir
+        assert translate.build_parser().parse_args(words).run_dir
     else:
         assert len(words) == 1
 

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     with readable_errors():
         if name in ("-h", "--help"):
-            print(usage())
+            print(list_summaries())
         elif name in COMPLETION:
             complete(rest)
         elif name not in list_commands():
@@ -43,9 +43,9 @@ def list_commands() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith("_"))
 
 
-def usage() -> str:
+def list_summaries() -> str:
     """Return the help text of `rnnlab`."""
-    lines = [f"  {name:<12}{summarize(FOLDER / f'{name}.py')}" for name in list_commands()]
+    lines = [f"  {name:<12}{read_summary(FOLDER / f'{name}.py')}" for name in list_commands()]
     return "\n".join(
         [
             "usage: rnnlab <command> [arguments]",
@@ -57,7 +57,7 @@ def usage() -> str:
     )
 
 
-def summarize(file: Path) -> str:
+def read_summary(file: Path) -> str:
     """Return the first line of a module's docstring, without importing the module."""
     docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
     return docstring.partition("\n")[0]

@@ -36,16 +36,16 @@ def main(arguments: Sequence[str]) -> None:
     """
     conf, rest = split_config_dir(arguments)
     if not rest or {"-h", "--help"} & set(rest):
-        print(usage(conf))
+        print(help_text(conf))
         return
     name, plain = read_settings(conf, rest)
-    data = build(plain)
+    data = build_data_set(plain)
     data.prepare_data()
     data.setup("fit")
-    show(name, data.describe(), Path(plain["output_dir"]) / "data" / name)
+    write_description(name, data.describe(), Path(plain["output_dir"]) / "data" / name)
 
 
-def usage(conf: Path) -> str:
+def help_text(conf: Path) -> str:
     """Return the help text."""
     return f"{__doc__}\nData sets: {', '.join(list_choices(conf, 'data'))}"
 
@@ -62,86 +62,86 @@ def read_settings(conf: Path, arguments: Sequence[str]) -> tuple[str, dict[str, 
     return name, compose(conf, [f"data={name}", f"name={name}", *overrides])
 
 
-def build(plain: dict[str, Any]) -> "DataModule":
-    """The data set; it has read nothing yet.
+def build_data_set(plain: dict[str, Any]) -> "DataModule":
+    """Build the data set; it reads nothing yet.
 
     Raises:
-        ConfigError: what is wrong with the settings, a line each.
+        ConfigError: all invalid settings, one per line.
     """
     from rnnlab.config.schema import parse
-    from rnnlab.experiment import build as make
+    from rnnlab.experiment.build import build_data, quiet_libraries
 
     config = parse(plain)
-    make.quiet_libraries()
-    return make.build_data(config)
+    quiet_libraries()
+    return build_data(config)
 
 
-def show(name: str, described: "Description", folder: Path) -> None:
-    """Print it, and leave pictures and the numbers in a folder."""
-    from rnnlab.report.data_console import page
+def write_description(name: str, description: "Description", folder: Path) -> None:
+    """Print a description, and write its figures and numbers to a folder."""
+    from rnnlab.report.data_console import print_description
     from rnnlab.runtime.files import write_json
 
-    facts = described.to_dict()
+    facts = description.to_dict()
     folder.mkdir(parents=True, exist_ok=True)
-    files = [*draw(described, folder), write_json(folder / "description.json", facts)]
-    page(name, facts, files)
+    files = [*draw_figures(description, folder), write_json(folder / "description.json", facts)]
+    print_description(name, facts, files)
 
 
-def draw(described: "Description", folder: Path) -> list[Path]:
-    """The pictures that make sense for data of this kind."""
-    splits = described.splits
+def draw_figures(description: "Description", folder: Path) -> list[Path]:
+    """Draw the figures for data of this kind."""
+    splits = description.splits
     files = []
     if any(facts.lengths.min() < facts.lengths.max() for facts in splits.values()):
-        files.append(draw_lengths(described, folder))
+        files.append(draw_lengths(description, folder))
     if any(facts.classes is not None for facts in splits.values()):
-        files.append(draw_classes(described, folder))
-    if described.spec.num_tokens:
-        files.append(draw_tokens(described, folder))
+        files.append(draw_classes(description, folder))
+    if description.spec.num_tokens:
+        files.append(draw_tokens(description, folder))
     else:
-        files += draw_numbers(described, folder)
+        files += draw_numbers(description, folder)
     return files
 
 
-def draw_lengths(described: "Description", folder: Path) -> Path:
+def draw_lengths(description: "Description", folder: Path) -> Path:
     """See rnnlab.plots.data.draw_length_histograms."""
     from rnnlab.plots import data as data_plots
 
-    known = {
+    summaries = {
         split: data_plots.LengthSummary(
             f.lengths, f.original_lengths, f.efficiency, f.random_efficiency
         )
-        for split, f in described.splits.items()
+        for split, f in description.splits.items()
     }
-    return data_plots.draw_length_histograms(known, folder / "lengths.png")
+    return data_plots.draw_length_histograms(summaries, folder / "lengths.png")
 
 
-def draw_classes(described: "Description", folder: Path) -> Path:
+def draw_classes(description: "Description", folder: Path) -> Path:
     """See rnnlab.plots.data.draw_class_balance."""
     from rnnlab.plots import data as data_plots
 
-    counts = {s: f.classes for s, f in described.splits.items() if f.classes is not None}
-    return data_plots.draw_class_balance(counts, described.class_names(), folder / "classes.png")
+    counts = {s: f.classes for s, f in description.splits.items() if f.classes is not None}
+    return data_plots.draw_class_balance(counts, description.class_names(), folder / "classes.png")
 
 
-def draw_tokens(described: "Description", folder: Path) -> Path:
+def draw_tokens(description: "Description", folder: Path) -> Path:
     """See rnnlab.plots.data.draw_token_ranks."""
     from rnnlab.plots import data as data_plots
 
-    counts = {s: f.tokens for s, f in described.splits.items() if f.tokens is not None}
-    names = described.input_names
+    counts = {s: f.tokens for s, f in description.splits.items() if f.tokens is not None}
+    names = description.input_names
     return data_plots.draw_token_ranks(counts, names, 2, folder / "tokens.png")
 
 
-def draw_numbers(described: "Description", folder: Path) -> list[Path]:
-    """Some examples, and where the values of each variable lie."""
+def draw_numbers(description: "Description", folder: Path) -> list[Path]:
+    """Draw some examples, and the range of each variable."""
     from rnnlab.plots import data as data_plots
 
-    names = described.feature_names()
-    ranges = {split: facts.inputs for split, facts in described.splits.items()}
+    names = description.feature_names()
+    ranges = {split: facts.inputs for split, facts in description.splits.items()}
     files = [data_plots.draw_value_ranges(ranges, names, folder / "values.png")]
     panels = [
         data_plots.SeriesExample(f"{split} {example.row:,}", example.history(), example.target)
-        for split, facts in described.splits.items()
+        for split, facts in description.splits.items()
         for example in facts.examples
         if example.target.ndim == 2
     ]

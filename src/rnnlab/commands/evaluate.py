@@ -1,8 +1,9 @@
-"""Score the network of a finished run again, and hold the scores against its report.
+"""Score the model of a finished run again, and compare the scores with its report.
 
     rnnlab evaluate outputs/imdb-gru/<run>
 
-Everything is built anew from the run's folder: data, task, architecture, weights.
+Data, task, architecture and weights are rebuilt from the run's folder. The exit status is 1 if a
+score differs.
 """
 
 import argparse
@@ -18,19 +19,19 @@ if TYPE_CHECKING:
     from rnnlab.config.schema import RunConfig
     from rnnlab.data.base import DataModule
 
-TOLERANCE = 1e-6  # relative, beyond which two scores are not the same
+TOLERANCE = 1e-6  # relative difference of equal scores
 DIFFERENT = 1  # exit status
 
 
-def main(words: Sequence[str]) -> None:
-    """Print every score of the test split, then and now; exit with 1 where they differ.
+def main(arguments: Sequence[str]) -> None:
+    """Print the test scores of the report and of this evaluation; exit with 1 if they differ.
 
     Args:
-        words: the command line.
+        arguments: the command line without the program.
 
     Raises:
         ConfigError: there is no finished run.
-        DataError: its data is not what it was.
+        DataError: its data has changed.
     """
     parser = argparse.ArgumentParser(
         prog="rnnlab evaluate",
@@ -38,37 +39,37 @@ def main(words: Sequence[str]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run_dir", type=Path, help="folder of the run")
-    folder = RunFolder(parser.parse_args(words).run_dir)
-    now = evaluate(folder.path)
-    then = {name: folder.read_report()["scores"][name] for name in now}
-    show(then, now)
-    if changed(then, now):
+    folder = RunFolder(parser.parse_args(arguments).run_dir)
+    scores = evaluate(folder.path)
+    reported = {name: folder.read_report()["scores"][name] for name in scores}
+    print_scores(reported, scores)
+    if differing(reported, scores):
         sys.exit(DIFFERENT)
 
 
 def evaluate(run_dir: str | Path) -> dict[str, float]:
-    """The scores of the test split, by the checkpoint that the run was scored with.
+    """Return the scores of the test split, with the checkpoint that the run tested.
 
     Args:
         run_dir: folder of a finished run.
 
     Returns:
-        Scores by name, as report.json has them.
+        Scores by name, as in report.json.
 
     Raises:
         ConfigError: there is no finished run.
-        DataError: its data is not what it was.
+        DataError: its data has changed.
     """
     from rnnlab.experiment.build import build_analysis, build_trainer, quiet_libraries
     from rnnlab.experiment.load import load_model
     from rnnlab.experiment.predictions import collect_test_predictions
     from rnnlab.runtime.precision import choose_matmul_precision
 
-    folder = finished(Path(run_dir))
+    folder = open_finished(Path(run_dir))
     checkpoint = "best" if folder.best.exists() else "last"
     model = load_model(folder.path, checkpoint)
-    config = configured(model.hyper_parameters["config"])
-    data = same_data(config, folder)
+    config = single_process_config(model.hyper_parameters["config"])
+    data = read_same_data(config, folder)
     quiet_libraries()
     trainer = build_trainer(config, folder.path, [], [])
     width = model.output_size // (2 if model.bidirectional else 1)
@@ -81,11 +82,11 @@ def evaluate(run_dir: str | Path) -> dict[str, float]:
     return {name: value for name, value in scores.items() if name in folder.read_report()["scores"]}
 
 
-def finished(path: Path) -> RunFolder:
-    """The folder of a run that was tested.
+def open_finished(path: Path) -> RunFolder:
+    """Return the folder of a run that was tested.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is not.
     """
     folder = RunFolder(path)
     report = folder.read_report()
@@ -97,8 +98,8 @@ def finished(path: Path) -> RunFolder:
     return folder
 
 
-def configured(hyper_parameters: Mapping[str, object]) -> "RunConfig":
-    """The run's config, for one process."""
+def single_process_config(hyper_parameters: Mapping[str, object]) -> "RunConfig":
+    """Return the run's config for one process."""
     from rnnlab.config.schema import parse
 
     config = parse(hyper_parameters)
@@ -106,51 +107,53 @@ def configured(hyper_parameters: Mapping[str, object]) -> "RunConfig":
     return config
 
 
-def same_data(config: "RunConfig", folder: RunFolder) -> "DataModule":
-    """The run's data set, read again.
+def read_same_data(config: "RunConfig", folder: RunFolder) -> "DataModule":
+    """Read the run's data set again.
 
     Raises:
-        DataError: what is there now is not what the run read.
+        DataError: its content has changed.
     """
     from rnnlab.experiment.build import build_data
 
     data = build_data(config)
     data.prepare_data()
     data.setup("fit")
-    then, now = folder.read_report()["data"], data.provenance.plain()
-    if now["sha256"] != then["sha256"]:
+    before, now = folder.read_report()["data"], data.provenance.plain()
+    if now["sha256"] != before["sha256"]:
         raise DataError(
-            f"{folder.path}: the run read {then['source']} with sha256 {then['sha256'][:12]}, but "
-            f"now there is {now['source']} with {now['sha256'][:12]}: bring the old data back"
+            f"{folder.path}: the run read {before['source']} with sha256 {before['sha256'][:12]}, "
+            f"but now there is {now['source']} with {now['sha256'][:12]}: bring the old data back"
         )
     return data
 
 
-def changed(then: Mapping[str, float], now: Mapping[str, float]) -> list[str]:
-    """The scores that are not the same.
+def differing(reported: Mapping[str, float], scores: Mapping[str, float]) -> list[str]:
+    """Return the names of the scores that differ.
 
-    >>> changed({"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 2.1})
+    >>> differing({"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 2.1})
     ['b']
     """
     return [
-        name for name in then if abs(now[name] - then[name]) > TOLERANCE * max(abs(then[name]), 1.0)
+        name
+        for name, value in reported.items()
+        if abs(scores[name] - value) > TOLERANCE * max(abs(value), 1.0)
     ]
 
 
-def show(then: Mapping[str, float], now: Mapping[str, float]) -> None:
-    """A line for each score."""
+def print_scores(reported: Mapping[str, float], scores: Mapping[str, float]) -> None:
+    """Print a table with a row for each score."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table("", "report", "now", "difference")
-    for name in now:
-        values = [f"{value:.8g}" for value in (then[name], now[name], now[name] - then[name])]
-        table.add_row(name, *values)
+    for name, score in scores.items():
+        values = (reported[name], score, score - reported[name])
+        table.add_row(name, *(f"{value:.8g}" for value in values))
     console = Console()
     console.print(table)
-    different = changed(then, now)
-    verdict = f"not the same: {', '.join(different)}" if different else f"the same to {TOLERANCE}"
-    console.print(verdict, highlight=False)
+    names = differing(reported, scores)
+    result = f"not the same: {', '.join(names)}" if names else f"the same to {TOLERANCE}"
+    console.print(result, highlight=False)
 
 
 if __name__ == "__main__":

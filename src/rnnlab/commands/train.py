@@ -38,8 +38,8 @@ def main(arguments: Sequence[str]) -> None:
 
     sys.argv = [sys.argv[0], *overrides]
     try:
-        with shipped_conf(before=conf) as shipped:
-            hydra.main(version_base="1.3", config_path=shipped, config_name="config")(train)()
+        with shipped_conf(before=conf) as directory:
+            hydra.main(version_base="1.3", config_path=directory, config_name="config")(train)()
     finally:
         sys.argv = command_line
 

@@ -1,13 +1,13 @@
-"""Translate with the network of a finished run.
+"""Translate with the model of a finished run.
 
     rnnlab translate outputs/multi30k-lstm/<run> "ein mann schläft auf einem sofa."
     rnnlab translate <run> --input sentences.de > sentences.en
     cat sentences.de | rnnlab translate <run> --beam-size 10 --n-best 3
     rnnlab translate <run> --input test.de --reference test.en > written.en
 
-One translation a line, in the order of the sentences; with --n-best, of each of them the number of
-the sentence, the score and the text, with tabs between. With --reference, BLEU and chrF are printed
-to standard error at the end.
+Prints one translation per line, in the order of the sentences. With --n-best, a line has the number
+of the sentence, the score and the text, separated by tabs. With --reference, BLEU and chrF are
+printed to standard error at the end.
 """
 
 import argparse
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from rnnlab.layers.search import Hypothesis
 
-BATCH = 64  # sentences that are searched together
-AT_ONCE = 1_024  # sentences that are in memory at once
+BATCH_SIZE = 64  # sentences of one beam search
+CHUNK_SIZE = 1_024  # sentences in memory
 
 T = TypeVar("T")
 
@@ -35,8 +35,8 @@ class Candidate(NamedTuple):
     """A translation.
 
     Attributes:
-        text: to be read.
-        score: log-probability divided by the length penalty; the higher, the better.
+        text: the translation as plain text.
+        score: log-probability divided by the length penalty; higher is better.
     """
 
     text: str
@@ -44,7 +44,7 @@ class Candidate(NamedTuple):
 
 
 class Translator:
-    """The network of a run, with its vocabularies: from sentences to sentences.
+    """Translator of sentences: the model of a run with its vocabularies.
 
     >>> Translator("outputs/multi30k-lstm/<run>")(["ein mann schläft."])  # doctest: +SKIP
     [[Candidate(text='a man is sleeping.', score=-1.9)]]
@@ -54,7 +54,7 @@ class Translator:
         checkpoint: best | last.
 
     Raises:
-        ConfigError: there is no such run, or it did not learn to translate.
+        ConfigError: there is no such run, or its task is not translation.
     """
 
     def __init__(self, run_dir: str | Path, checkpoint: str = "best") -> None:
@@ -66,7 +66,7 @@ class Translator:
         from rnnlab.tasks import Translation
 
         self.model = load_model(run_dir, checkpoint)
-        data = build_data(parse(self.model.hyper_parameters["config"]))  # it reads nothing
+        data = build_data(parse(self.model.hyper_parameters["config"]))  # reads no data
         task = self.model.task
         if not isinstance(task, Translation) or not isinstance(data, ParallelTextDataModule):
             raise ConfigError(
@@ -76,19 +76,19 @@ class Translator:
         self.task, self.before = task, data.normalize
         self.language, self.lower = data.languages[1], data.lower
         self.source, self.target = (
-            Vocabulary.load(_there(Path(run_dir) / f"{side}_vocabulary.json"))
+            Vocabulary.load(_require_file(Path(run_dir) / f"{side}_vocabulary.json"))
             for side in ("source", "target")
         )
 
     def __call__(
         self, sentences: Sequence[str], beam_size: int | None = None, n_best: int = 1
     ) -> list[list[Candidate]]:
-        """The best translations of each sentence, the best first.
+        """Return the best translations of each sentence, the best first.
 
         Args:
-            sentences: are read whole, however long; an empty one has an empty translation.
+            sentences: of any length, not truncated; an empty one has an empty translation.
             beam_size: None for that of the run.
-            n_best: so many of each, `beam_size` at most; fewer where fewer were found.
+            n_best: translations of each sentence, at most `beam_size`; the search may find fewer.
         """
         size = beam_size or self.task.beam_size
         if n_best > size:
@@ -98,14 +98,14 @@ class Translator:
             )
         texts = [text.strip() for text in sentences]
         ids = self.source.encode([self.before(text) for text in texts])
-        found = [[Candidate("", 0.0)] for _ in texts]
-        said = [i for i, text in enumerate(texts) if text and ids[i]]
-        order = sorted(said, key=lambda i: len(ids[i]))
-        for rows in pieces(order, BATCH):
+        results = [[Candidate("", 0.0)] for _ in texts]
+        nonempty = [i for i, text in enumerate(texts) if text and ids[i]]
+        order = sorted(nonempty, key=lambda i: len(ids[i]))
+        for rows in chunked(order, BATCH_SIZE):
             best = self._search([ids[i] for i in rows], size, n_best)
-            for i, several in zip(rows, best, strict=True):
-                found[i] = [self._read(one) for one in several]
-        return found
+            for i, hypotheses in zip(rows, best, strict=True):
+                results[i] = [self._decode(hypothesis) for hypothesis in hypotheses]
+        return results
 
     def _search(
         self, sources: Sequence[list[int]], beam_size: int, n_best: int
@@ -115,100 +115,104 @@ class Translator:
         from rnnlab.spec import Batch
 
         lengths = torch.tensor([len(tokens) for tokens in sources])
-        inputs = _padded(sources)
-        nothing = inputs[:, :0]  # targets are not known
-        batch = Batch(inputs, lengths, nothing, torch.arange(len(sources)))
+        inputs = _pad(sources)
+        no_targets = inputs[:, :0]
+        batch = Batch(inputs, lengths, no_targets, torch.arange(len(sources)))
         with torch.inference_mode():
             return self.task.search(self.model.encode(batch), beam_size, n_best)
 
-    def _read(self, one: "Hypothesis") -> Candidate:
-        return Candidate(self.target.decode(one.tokens.tolist()).strip(), one.score)
+    def _decode(self, hypothesis: "Hypothesis") -> Candidate:
+        return Candidate(self.target.decode(hypothesis.tokens.tolist()).strip(), hypothesis.score)
 
 
-def _padded(sources: Sequence[list[int]]) -> "Tensor":
+def _pad(sources: Sequence[list[int]]) -> "Tensor":
     import torch
     from torch.nn.utils.rnn import pad_sequence
 
     return pad_sequence([torch.tensor(tokens) for tokens in sources], batch_first=True)
 
 
-def pieces(members: Iterable[T], size: int) -> Iterator[list[T]]:
-    """So many at a time; only those are asked for.
+def chunked(members: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield lists of at most `size` members; reads no further ahead.
 
-    >>> list(pieces("abcde", 2))
+    >>> list(chunked("abcde", 2))
     [['a', 'b'], ['c', 'd'], ['e']]
     """
-    rest = iter(members)
-    while piece := list(islice(rest, size)):
-        yield piece
+    iterator = iter(members)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
 
 
-def _there(file: Path) -> Path:
+def _require_file(file: Path) -> Path:
     if not file.is_file():
         raise ConfigError(f"{file}: is missing; a run of task=translation leaves it in its folder")
     return file
 
 
-def main(words: Sequence[str]) -> None:
-    """Translate what the command line names, and print it.
+def main(arguments: Sequence[str]) -> None:
+    """Translate the sentences of the command line, a file or standard input, and print the results.
 
     Args:
-        words: the command line, without the program.
+        arguments: the command line without the program.
 
     Raises:
-        ConfigError: there is no such run, or a setting cannot work.
+        ConfigError: there is no such run, or a setting is invalid.
         DataError: the input cannot be read.
     """
-    given = parser().parse_args(words)
-    translator = Translator(given.run_dir, given.checkpoint)
-    asked = sentences(given.sentences, given.input)
-    references = list(_lines(given.reference)) if given.reference else None
-    read: list[str] = []
-    written: list[str] = []
-    for some in pieces(asked, 1 if _typed(given) else AT_ONCE):
-        for candidates in translator(some, given.beam_size, given.n_best):
-            written.append(candidates[0].text)
-            for one in candidates:
-                known = [str(len(written)), f"{one.score:.4f}"] if given.n_best > 1 else []
-                print(*known, one.text, sep="\t", flush=True)
-        read += some
+    options = build_parser().parse_args(arguments)
+    translator = Translator(options.run_dir, options.checkpoint)
+    inputs = read_sentences(options.sentences, options.input)
+    references = list(_lines(options.reference)) if options.reference else None
+    translations: list[str] = []
+    for chunk in chunked(inputs, 1 if _is_interactive(options) else CHUNK_SIZE):
+        for candidates in translator(chunk, options.beam_size, options.n_best):
+            translations.append(candidates[0].text)
+            for candidate in candidates:
+                fields = [str(len(translations)), f"{candidate.score:.4f}"]
+                print(*(fields if options.n_best > 1 else ()), candidate.text, sep="\t", flush=True)
     if references is not None:
-        print(score(translator, references, written), file=sys.stderr)
+        print(describe_quality(translator, references, translations), file=sys.stderr)
 
 
-def score(translator: Translator, references: list[str], written: list[str]) -> str:
-    """Return BLEU and chrF by sacrebleu, computed as after a run.
+def describe_quality(translator: Translator, references: list[str], translations: list[str]) -> str:
+    """Return BLEU and chrF by sacrebleu, as in the report of a run.
 
     Raises:
-        DataError: there are not as many references as sentences.
+        DataError: the numbers of references and sentences differ.
     """
     from rnnlab.metrics.translation import score_translations
 
-    if len(references) != len(written):
+    if len(references) != len(translations):
         raise DataError(
-            f"--reference: has {len(references):,} lines for {len(written):,} sentences; line i of "
-            "one must be the translation of line i of the other"
+            f"--reference: has {len(references):,} lines for {len(translations):,} sentences; line "
+            "i of one must be the translation of line i of the other"
         )
     return "\n".join(
-        score_translations(written, references, translator.language, translator.lower).describe()
+        score_translations(
+            translations, references, translator.language, translator.lower
+        ).describe()
     )
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    made = argparse.ArgumentParser(
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
         prog="rnnlab translate",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("run_dir", help="folder of a finished run of task=translation")
-    made.add_argument("sentences", nargs="*", help="to translate; none to read standard input")
-    made.add_argument("--input", metavar="FILE", help="with a sentence a line, UTF-8")
-    made.add_argument("--reference", metavar="FILE", help="translations by a person, to score ours")
-    made.add_argument("--beam-size", type=_count, help="1 is greedy; that of the run if left out")
-    made.add_argument("--n-best", type=_count, default=1, help="translations of each sentence (1)")
-    made.add_argument("--checkpoint", choices=("best", "last"), default="best", help="(best)")
-    return made
+    parser.add_argument("run_dir", help="folder of a finished run of task=translation")
+    parser.add_argument("sentences", nargs="*", help="to translate; default: standard input")
+    parser.add_argument("--input", metavar="FILE", help="one sentence per line, UTF-8")
+    parser.add_argument(
+        "--reference", metavar="FILE", help="reference translations, to compute BLEU and chrF"
+    )
+    parser.add_argument("--beam-size", type=_count, help="1 is greedy; default: that of the run")
+    parser.add_argument(
+        "--n-best", type=_count, default=1, help="translations of each sentence (1)"
+    )
+    parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="(best)")
+    return parser
 
 
 def _count(text: str) -> int:
@@ -217,22 +221,22 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _typed(given: argparse.Namespace) -> bool:
-    """Whether a person types the sentences, who waits for each translation."""
-    return not given.sentences and given.input is None and sys.stdin.isatty()
+def _is_interactive(options: argparse.Namespace) -> bool:
+    """Return whether a person types the sentences and waits for each translation."""
+    return not options.sentences and options.input is None and sys.stdin.isatty()
 
 
-def sentences(words: Sequence[str], file: str | None) -> Iterator[str]:
-    """Those of the command line, of a file, or of standard input.
+def read_sentences(sentences: Sequence[str], file: str | None) -> Iterator[str]:
+    """Yield the sentences of the command line, of a file, or of standard input.
 
     Raises:
-        ConfigError: of the command line and of a file.
+        ConfigError: both sentences and a file are options.
         DataError: there is no such file, or it is not UTF-8.
     """
-    if words and file is not None:
+    if sentences and file is not None:
         raise ConfigError(f"--input {file}: sentences were given too; leave one of them out")
-    if words:
-        return iter(words)
+    if sentences:
+        return iter(sentences)
     return _lines(file)
 
 

@@ -24,8 +24,8 @@ def compose(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
     from omegaconf import OmegaConf, open_dict, read_write
 
     with (
-        shipped_conf(before=conf) as shipped,
-        hydra.initialize_config_dir(shipped, version_base="1.3"),
+        shipped_conf(before=conf) as directory,
+        hydra.initialize_config_dir(directory, version_base="1.3"),
     ):
         cfg = hydra.compose("config", list(overrides), return_hydra_config=True)
         HydraConfig.instance().set_config(cfg)  # the run's name contains the choices
@@ -52,14 +52,14 @@ def shipped_conf(before: Path) -> Iterator[str]:
             search_path.prepend("user", f"file://{directories[0]}")
 
     directories = search_path(before)
-    shipped = str(directories[-1])
+    primary = str(directories[-1])
     if len(directories) == 1:
-        yield shipped
+        yield primary
         return
     plugins = Plugins.instance()
     plugins.register(UserDirectory)
     try:
-        yield shipped
+        yield primary
     finally:
         plugins.plugin_type_to_subclass_list[SearchPathPlugin].remove(UserDirectory)
 

@@ -1,4 +1,4 @@
-"""Settings by their dotted keys."""
+"""Access to nested settings by dotted keys."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def assign(plain: dict[str, Any], key: str, value: Any) -> None:
 
 
 def flat(plain: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested dictionaries as one, by dotted keys.
+    """Flatten nested dictionaries to one, with dotted keys.
 
     >>> flat({"data": {"seq_len": 5}, "seed": 0})
     {'data.seq_len': 5, 'seed': 0}

@@ -1,4 +1,4 @@
-"""The door's manners: what the user can mend is said in words, not in tracebacks."""
+"""User errors as readable messages instead of tracebacks."""
 
 import os
 import sys
@@ -8,22 +8,22 @@ from typing import Any
 
 from rnnlab.errors import ConfigError, DataError, RunStopped, did_you_mean
 
-USAGE_ERROR, STOPPED = 2, 130
+USAGE_ERROR, STOP_STATUS = 2, 130  # exit status
 
 
 @contextmanager
 def readable_errors() -> Iterator[None]:
-    """Print what the user can mend as one clear message and exit with 2; let bugs through."""
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra's own errors come through to us, too
+    """Print an error of the user as one message and exit with 2; other exceptions pass."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises its errors
     try:
         yield
     except (ConfigError, DataError) as error:
         fail(str(error))
-    except RunStopped as stopped:
-        print(stopped, file=sys.stderr)
-        sys.exit(STOPPED)
+    except RunStopped as error:
+        print(error, file=sys.stderr)
+        sys.exit(STOP_STATUS)
     except KeyboardInterrupt:
-        sys.exit(STOPPED)
+        sys.exit(STOP_STATUS)
     except Exception as error:
         if is_composition_error(error):
             fail(explain(error))
@@ -31,7 +31,7 @@ def readable_errors() -> Iterator[None]:
 
 
 def fail(message: str) -> None:
-    """Print a message to stderr, each line marked as an error, and exit."""
+    """Print a message to stderr with each line marked as an error, and exit."""
     from rich.console import Console
     from rich.text import Text
 
@@ -43,41 +43,41 @@ def fail(message: str) -> None:
 
 
 def check_resume(arguments: Sequence[str]) -> None:
-    """A resumed run takes its settings from its folder.
+    """Check that a resumed run has no other settings: it takes them from its folder.
 
     Args:
-        arguments: the command line, without the program.
+        arguments: the command line without the program.
 
     Raises:
-        ConfigError: another setting was given.
+        ConfigError: there is another setting.
     """
-    given = [word for word in arguments if "=" in word or word.startswith("~")]
-    settings = [word for word in given if not word.startswith(("-", "hydra."))]
-    resumed = [word for word in settings if word.startswith("resume=") and word != "resume=null"]
-    others = [word for word in settings if not word.startswith("resume=")]
-    if resumed and others:
+    overrides = [text for text in arguments if "=" in text or text.startswith("~")]
+    settings = [text for text in overrides if not text.startswith(("-", "hydra."))]
+    resume = [text for text in settings if text.startswith("resume=") and text != "resume=null"]
+    others = [text for text in settings if not text.startswith("resume=")]
+    if resume and others:
         raise ConfigError(
-            f"{resumed[0]} goes on with the settings of that run, so {' '.join(others)} cannot be "
+            f"{resume[0]} goes on with the settings of that run, so {' '.join(others)} cannot be "
             "given too: drop it, or start a new run with it"
         )
 
 
 def is_composition_error(error: Exception) -> bool:
-    """Whether Hydra or OmegaConf refused the command line."""
+    """Return whether Hydra or OmegaConf rejected the command line."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    refused = isinstance(error, HydraException | OmegaConfBaseException)
-    return refused or str(error).startswith("Config group override must be")
+    is_library_error = isinstance(error, HydraException | OmegaConfBaseException)
+    return is_library_error or str(error).startswith("Config group override must be")
 
 
 def explain(error: Exception) -> str:
-    """Hydra's complaint about the command line, with the nearest valid name."""
+    """Return Hydra's message about the command line, with the nearest valid name."""
     from hydra.errors import MissingConfigException
 
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, given = str(error.missing_cfg_file).rpartition("/")
-        return f"{group}={given}: {did_you_mean(given, error.options or [])}"
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        return f"{group}={choice}: {did_you_mean(choice, error.options or [])}"
     cause: Any = error.__cause__
     if getattr(cause, "full_key", None) and getattr(cause, "parent_node", None) is not None:
         return explain_key(str(cause.full_key), str(cause.key), cause.parent_node)
@@ -85,16 +85,16 @@ def explain(error: Exception) -> str:
 
 
 def explain_key(path: str, name: str, parent: Any) -> str:
-    """A setting that is not in the config: misspelt, or one that has to be added with a plus."""
-    listed = [str(member) for member in parent if member not in ("_target_", "hydra")]
-    taken = constructor_names(path, parent)
-    if name in taken:
+    """Explain a key that is not in the config: misspelt, or to be added with a plus."""
+    keys = [str(member) for member in parent if member not in ("_target_", "hydra")]
+    parameters = constructor_names(path, parent)
+    if name in parameters:
         return f"{path}: is a setting, but not one that is listed; add it with +{path}=..."
-    return f"{path}: no such setting; {did_you_mean(name, {*listed, *taken})}"
+    return f"{path}: no such setting; {did_you_mean(name, {*keys, *parameters})}"
 
 
 def constructor_names(path: str, parent: Any) -> list[str]:
-    """What the constructor takes beyond what its YAML file lists."""
+    """Return the parameters of the constructor, also those that its YAML file does not list."""
     from rnnlab.config.schema import TrainerConfig
     from rnnlab.config.signature import RUNTIME, configurable_parameters, locate
 

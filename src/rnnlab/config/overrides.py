@@ -8,8 +8,8 @@ from typing import Any
 
 from rnnlab.errors import ConfigError
 
-BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.-]*")  # strings that need no quotes ...
-RESERVED = {"null", "true", "false", "nan", "inf"}  # ... unless Hydra reads them as other values
+PLAIN_TEXT = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.-]*")  # strings that need no quotes ...
+KEYWORDS = {"null", "true", "false", "nan", "inf"}  # ... unless Hydra reads them as other values
 
 
 def format_override(value: Any) -> str:
@@ -40,7 +40,7 @@ def format_override(value: Any) -> str:
 
 
 def _is_bare(value: str) -> bool:
-    return BARE.fullmatch(value) is not None and value.lower() not in RESERVED
+    return PLAIN_TEXT.fullmatch(value) is not None and value.lower() not in KEYWORDS
 
 
 def _quote(value: str) -> str:

@@ -15,7 +15,7 @@ from rnnlab.config.types import NonNegativeInt, PositiveFloat, PositiveInt
 from rnnlab.errors import ConfigError
 
 Component = dict[str, Any]  # _target_ and the arguments of its constructor
-Share = (
+BatchLimit = (
     Annotated[int, Gt(0)] | Annotated[float, Interval(gt=0, le=1)]
 )  # batches, or part of an epoch
 
@@ -39,11 +39,11 @@ class TrainerConfig:
     gradient_clip_algorithm: Literal["norm", "value"] = "norm"
     accumulate_grad_batches: PositiveInt = 1
     log_every_n_steps: PositiveInt = 25
-    val_check_interval: Share = 1.0
+    val_check_interval: BatchLimit = 1.0
     check_val_every_n_epoch: PositiveInt = 1
-    limit_train_batches: Share | None = None
-    limit_val_batches: Share | None = None
-    limit_test_batches: Share | None = None
+    limit_train_batches: BatchLimit | None = None
+    limit_val_batches: BatchLimit | None = None
+    limit_test_batches: BatchLimit | None = None
     profiler: Literal["simple", "advanced"] | None = None
     detect_anomaly: bool = False
     deterministic: bool = True

@@ -58,7 +58,7 @@ def run(plain: Mapping[str, Any], extra_callbacks: "Sequence[L.Callback]" = ()) 
             finish(parts, test(parts))
     report = folder.read_report()
     if is_first_process():
-        console.table(report, folder)
+        console.print_results(report, folder)
     return Run(folder, report)
 
 

@@ -1,4 +1,4 @@
-"""Where the numbers of a run go while it runs."""
+"""Loggers for metrics.csv and Weights & Biases."""
 
 from rnnlab.loggers.csv import CSVLogger
 from rnnlab.loggers.wandb import WandbLogger

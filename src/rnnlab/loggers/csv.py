@@ -1,4 +1,4 @@
-"""metrics.csv: every number of a run, a row for each time something was logged."""
+"""Logger for metrics.csv: a row for each logged step."""
 
 import csv
 from argparse import Namespace
@@ -10,16 +10,13 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers.logger import Logger
 
-from rnnlab.runtime.files import read_metrics as read_metrics  # others find it here
-from rnnlab.runtime.files import write_atomically
-
-Row = dict[str, Any]
+from rnnlab.runtime.files import read_metrics, write_atomically
 
 
 class CSVLogger(Logger):
-    """Append to metrics.csv in the run's folder; a resumed run goes on where its checkpoint was.
+    """Logger that appends to metrics.csv, also in a resumed run.
 
-    Lightning's logger of this name deletes what an earlier session wrote.
+    Lightning's CSVLogger deletes the file of an earlier session.
 
     Args:
         folder: of the run.
@@ -49,12 +46,12 @@ class CSVLogger(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *rest: Any) -> None:
-        """The config stands in config.yaml already."""
+        """Do nothing: the config is in config.yaml."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Append a row."""
-        row: Row = {"step": step, **metrics}
+        row: dict[str, Any] = {"step": step, **metrics}
         new = [name for name in row if name not in self.columns]
         if new or not self.path.exists():
             rows = read_metrics(self.path)
@@ -66,7 +63,7 @@ class CSVLogger(Logger):
 
     @rank_zero_only
     def rewind(self, step: int) -> None:
-        """Drop the rows behind a step and those of the test: a resumed run writes them again."""
+        """Drop the rows after a step and those of the test: a resumed run writes them again."""
         rows = [
             row
             for row in read_metrics(self.path)
@@ -79,11 +76,11 @@ class CSVLogger(Logger):
 
 
 def is_test(name: str) -> bool:
-    """Whether a column is a score of the test split."""
+    """Return whether a column is a score of the test split."""
     return name.startswith("test/")
 
 
-def write_rows(path: Path, columns: list[str], rows: list[Row]) -> None:
+def write_rows(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
     """Write a table in one step."""
     with write_atomically(path) as file:
         writer = csv.DictWriter(file, columns, restval="")

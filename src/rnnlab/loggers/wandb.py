@@ -1,4 +1,4 @@
-"""One run in Weights & Biases: online where that can be, else on disk, ready for `wandb sync`."""
+"""Logger for Weights & Biases: online if possible, else offline for `wandb sync`."""
 
 import hashlib
 import json
@@ -27,31 +27,31 @@ Mode = Literal["auto", "online", "offline"]
 State = Literal["complete", "pruned", "failed", "stopped"]
 STEP = "trainer/global_step"  # the x axis of every chart
 IMAGES = {".png", ".jpg", ".jpeg"}
-FINISH_SECONDS = 60.0  # how long the end of a run may wait for its last uploads
+FINISH_SECONDS = 60.0  # limit for the last uploads of a run
 
 
 class WandbLogger(Logger):
-    """Metrics, config, scores and plots of one run; only rank zero speaks to W&B.
+    """Logger of metrics, config, scores and plots of one run; only rank zero connects to W&B.
 
-    The W&B run is opened by the first call that needs it and closed by `close` or `finish`, for
-    Lightning finalizes its loggers after every fit and every test. Once it is open, nothing that
-    W&B does stops the training: a lost connection is one line in the log.
+    The first call that needs the W&B run opens it; `close` or `finish` closes it, because Lightning
+    finalizes its loggers after every fit and every test. Errors of an open W&B run do not stop the
+    training: a lost connection is one line in the log.
 
     Args:
-        folder: the run's folder; W&B's own files stand in its subfolder `wandb`.
-        name: shown in W&B; None leaves the choice to W&B.
+        folder: the run's folder; W&B's own files are in its subfolder `wandb`.
+        name: displayed in W&B; None for a name that W&B chooses.
         project: the W&B project.
-        group: runs of one experiment or search are shown together.
+        group: W&B displays the runs of a group together.
         tags: for filtering, at most 64 characters each.
         entity: user or team; None is the account's default.
-        mode: online needs a key and a server that answers; auto goes on offline, and says why, if
-            one of them is missing. WANDB_MODE=offline and WANDB_MODE=disabled have the last word.
-        init_timeout: seconds to wait for the server before the run goes on without it.
-        id: the W&B run id; None takes the folder's name, so that a resumed run goes on in the same
-            W&B run. A search gives each trial its own, for their folders are called alike.
+        mode: online requires a key and a server that answers; auto continues offline, with the
+            reason, if one is missing. WANDB_MODE=offline and WANDB_MODE=disabled take precedence.
+        init_timeout: seconds to wait for the server before continuing offline.
+        id: the W&B run id; None for the name of the folder, so a resumed run continues the same
+            W&B run. A search sets it, because folders of its trials have equal names.
 
     Raises:
-        ConfigError: W&B refuses a name, or mode=online and there is no API key.
+        ConfigError: W&B rejects a name, or mode=online without an API key.
     """
 
     axis = STEP
@@ -82,7 +82,7 @@ class WandbLogger(Logger):
             "entity": entity,
         }
         self._run: Any = None
-        self._closed = False
+        self._is_closed = False
         self._check()
 
     @property
@@ -101,10 +101,10 @@ class WandbLogger(Logger):
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
-        """The `wandb.Run`, opened on first use; one that does nothing on the other ranks.
+        """The `wandb.Run`, opened on first use; a dummy on the other ranks.
 
         Raises:
-            ConfigError: mode=online, and W&B cannot be used.
+            ConfigError: mode=online, and W&B is not available.
         """
         if self._run is None:
             self._run = self._start()
@@ -126,12 +126,12 @@ class WandbLogger(Logger):
 
     @rank_zero_only
     def log_summary(self, scores: Mapping[str, Any]) -> None:
-        """The run's final numbers; until then W&B shows the last value of each metric."""
+        """Log the final scores; until then W&B displays the last value of each metric."""
         self._send(lambda run: run.summary.update(dict(scores)))
 
     @rank_zero_only
     def log_files(self, paths: Sequence[Path]) -> None:
-        """Pictures become `plots/<stem>`; other files are kept in the W&B run as they are.
+        """Log images as `plots/<stem>`, and other files unchanged.
 
         Raises:
             FileNotFoundError: one of them does not exist.
@@ -141,51 +141,51 @@ class WandbLogger(Logger):
         if pictures:
             self._send(lambda run: run.log(_plots(pictures)))
         others = [file for file in files if file not in pictures]
-        self._send(lambda run: [run.save(**self._as_it_is(file)) for file in others])
+        self._send(lambda run: [run.save(**self._save_options(file)) for file in others])
 
     @rank_zero_only
     def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A table of numbers and words, under its name."""
+        """Log a table."""
         self._send(lambda run: run.log({name: _table(columns, rows)}))
 
     @rank_zero_only
     def close(self, scores: Mapping[str, Any], files: Sequence[Path]) -> None:
-        """The end of a run that finished: its scores, its pictures and files, and nothing more."""
+        """Log scores and files of a finished run, and close it."""
         self.log_summary(scores)
         self.log_files(files)
         self.finish("complete")
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Close the W&B run if a fit or a test raised; Lightning calls this after each of them."""
+        """Close the W&B run after a failed fit or test; Lightning calls this after each of them."""
         if status == "failed":
             self.finish(state_after(sys.exc_info()[1]))
 
     @rank_zero_only
     def finish(self, state: State) -> None:
-        """Close the W&B run, if one was opened; what is logged afterwards is dropped.
+        """Close the W&B run if it is open; drop everything logged afterwards.
 
         Args:
-            state: stands in the summary; `failed` also ends the W&B run with exit code 1.
+            state: in the summary; `failed` also ends the W&B run with exit code 1.
         """
         if self._run is not None:
             self.log_summary({"state": state})
             self._send(lambda run: run.finish(exit_code=int(state == "failed")))
-        self._closed = True
+        self._is_closed = True
 
     @rank_zero_only
     def _check(self) -> None:
-        """What can be known before the run starts, so that the error comes before the training."""
+        """Check the settings and the key before the training."""
         self._settings()
-        if _wanted(self._mode) == "online" and (obstacle := _missing_key()):
+        if _effective_mode(self._mode) == "online" and (obstacle := _missing_key()):
             raise self._refusal(obstacle)
 
     def _settings(self, **more: Any) -> Any:
-        """Everything that W&B is told about this run, except what it logs.
+        """Return the settings of the W&B run.
 
-        System metrics and metadata stay on: they cost about 15 ms at the start. `create_new` keeps
-        a run that somebody else left open in this process from taking our metrics. Without links a
-        folder can be moved to another machine before it is sent.
+        System metrics and metadata stay on: they cost about 15 ms at the start. With `create_new`,
+        another open run of this process does not receive our metrics. Without links, a folder can
+        be moved to another machine before `wandb sync`.
         """
         import wandb
 
@@ -196,28 +196,28 @@ class WandbLogger(Logger):
         try:
             return wandb.Settings(**names, **quiet, **whole, **ends, **more)
         except (wandb.errors.UsageError, ValueError) as error:
-            given = ", ".join(f"{key}={value!r}" for key, value in names.items())
-            raise ConfigError(f"logger.wandb: W&B refuses {given}: {_reason(error)}") from error
+            settings = ", ".join(f"{key}={value!r}" for key, value in names.items())
+            raise ConfigError(f"logger.wandb: W&B refuses {settings}: {_reason(error)}") from error
 
     def _start(self) -> Any:
-        """Open the W&B run: disabled, online, or offline with one line that says why."""
+        """Open the W&B run: disabled, online, or offline with a line that gives the reason."""
         import wandb
 
-        wanted = _wanted(self._mode)
-        if wanted == "disabled":
+        mode = _effective_mode(self._mode)
+        if mode == "disabled":
             return wandb.init(mode="disabled", settings=self._settings())
-        if wanted == "offline":
+        if mode == "offline":
             return self._offline("offline, as asked")
         run, obstacle = self._online()
-        if run is None and wanted == "online":
+        if run is None and mode == "online":
             raise self._refusal(obstacle)
         return run or self._offline(f"offline, because {obstacle}", logging.WARNING)
 
     def _online(self) -> tuple[Any, str]:
-        """The run, or None and what stands in the way.
+        """Return the run, or None and the obstacle.
 
-        The server is asked once before W&B is, for where nothing listens W&B keeps trying until its
-        time is over: an offline machine with a key would lose that time in every run.
+        The server is probed first: without one, W&B tries until its timeout, which an offline
+        machine with a key would wait for in every run.
         """
         import wandb
 
@@ -228,17 +228,17 @@ class WandbLogger(Logger):
         try:
             run = wandb.init(mode="online", settings=self._settings(init_timeout=left))
         except wandb.errors.Error as error:
-            _drop_service()  # it would hold the run id of a run that never began
+            _drop_service()  # it would keep the run id of a run that never started
             return None, _reason(error)
         log.info("W&B: %s", run.url)
         return run, ""
 
-    def _offline(self, why: str, level: int = logging.INFO) -> Any:
+    def _offline(self, reason: str, level: int = logging.INFO) -> Any:
         import wandb
 
         _session()
         run = wandb.init(mode="offline", settings=self._settings())
-        log.log(level, "W&B: %s. Send the run later: wandb sync %s", why, run.settings.sync_dir)
+        log.log(level, "W&B: %s. Send the run later: wandb sync %s", reason, run.settings.sync_dir)
         return run
 
     def _refusal(self, obstacle: str) -> ConfigError:
@@ -248,37 +248,37 @@ class WandbLogger(Logger):
         )
 
     def _send(self, message: Callable[[Any], object]) -> None:
-        """Say something to the W&B run; if W&B is gone, say so once and go on without it."""
+        """Send a message to the W&B run; after a lost connection, warn once and drop the rest."""
         import wandb
 
-        if self._closed:
+        if self._is_closed:
             return
         run = self.experiment
         try:
             message(run)
         except (ConnectionError, TimeoutError, wandb.errors.Error) as error:
-            self._closed = True
-            kept = run.settings.sync_dir
-            log.warning("W&B was lost: %s. Send what it has: wandb sync %s", _reason(error), kept)
+            self._is_closed = True
+            folder = run.settings.sync_dir
+            log.warning("W&B was lost: %s. Send what it has: wandb sync %s", _reason(error), folder)
             if isinstance(error, ConnectionError):
                 _drop_service()
 
-    def _as_it_is(self, file: Path) -> dict[str, Any]:
-        """Where a file is kept: below its folder's name, for W&B has a config.yaml of its own."""
+    def _save_options(self, file: Path) -> dict[str, Any]:
+        """Return options that keep a file below its folder's name: W&B has its own config.yaml."""
         inside = file.is_relative_to(self._folder)
         base = self._folder.parent if inside else file.parent.parent
         return {"glob_str": str(file), "base_path": str(base), "policy": "now", "glob": False}
 
 
 def state_after(error: BaseException | None) -> State:
-    """How a run ended that this error ended."""
+    """Return the state of a run that this error ended."""
     if isinstance(error, RunPruned):
         return "pruned"
     return "stopped" if isinstance(error, RunStopped | KeyboardInterrupt) else "failed"
 
 
 def run_id(name: str) -> str:
-    """The W&B run id of a name, made unique again where the name had to be changed.
+    """Return the W&B run id for a name, with a hash if the name has invalid characters.
 
     >>> run_id("2026-01-31_12-00-00-x7")
     '2026-01-31_12-00-00-x7'
@@ -292,10 +292,10 @@ def run_id(name: str) -> str:
 
 
 def _session() -> Any:
-    """The W&B settings of this process, read from the environment by the first call.
+    """Return the W&B settings of this process; the first call reads the environment.
 
-    W&B reports its own errors to its makers unless WANDB_ERROR_REPORTING forbids it; where the key
-    is refused these reports fail, each with an error in our log. So they are off by default.
+    Error reports to W&B are off by default (WANDB_ERROR_REPORTING): with an invalid key they fail,
+    each with an error in our log.
     """
     import wandb
 
@@ -304,23 +304,23 @@ def _session() -> Any:
 
 
 def _drop_service() -> None:
-    """Stop W&B's service process, which may be dead already; the next run gets a new one."""
+    """Stop W&B's service process, which may be dead; the next run starts a new one."""
     import wandb
 
     with suppress(ConnectionError):
         wandb.teardown()
 
 
-def _wanted(mode: Mode) -> str:
-    """The mode that was asked for, unless WANDB_MODE or the command `wandb offline` says less."""
-    said = _session().mode
-    if said == "disabled":
+def _effective_mode(mode: Mode) -> str:
+    """Return the mode of the setting, or a stricter one of WANDB_MODE or `wandb offline`."""
+    session_mode = _session().mode
+    if session_mode == "disabled":
         return "disabled"
-    return "offline" if said in {"offline", "dryrun"} else mode
+    return "offline" if session_mode in {"offline", "dryrun"} else mode
 
 
 def _missing_key() -> str:
-    """Why there is no API key to use; empty if W&B finds one where it looks for it."""
+    """Return why there is no API key; empty if W&B finds one."""
     import wandb
 
     try:
@@ -332,7 +332,7 @@ def _missing_key() -> str:
 
 
 def _no_answer(seconds: float) -> str:
-    """That the W&B server does not answer within this time; empty if it does."""
+    """Return a message if the W&B server does not answer within this time; empty if it does."""
     url = _session().base_url
     query = json.dumps({"query": "{ __typename }"}).encode()
     if not probe(f"{url}/graphql", seconds, query):
@@ -353,5 +353,5 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """The first line of an error, without its full stop."""
+    """Return the first line of an error, without its full stop."""
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

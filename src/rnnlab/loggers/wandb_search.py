@@ -35,7 +35,7 @@ def log_search(
         figures: PNGs of the report.
 
     Returns:
-        Whether there was something new to log.
+        Whether anything new was logged.
 
     Raises:
         ConfigError: as WandbLogger does.

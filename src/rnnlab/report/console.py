@@ -1,4 +1,4 @@
-"""What a run prints: a head of three lines, and one table at its end."""
+"""Console output of a run: a header of three lines, and a table of scores at the end."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from rnnlab.report.folder import RunFolder
 
 
 def header(report: Mapping[str, Any], folder: RunFolder, data: str) -> None:
-    """Say what is going to be trained, on what, and where it is kept."""
+    """Print the run with its folder, the data and the model."""
     console = Console()
     model, device = report["model"], report["device"]
     kind = f"{device['count']} x {device.get('gpu', device['kind'])}"
@@ -25,24 +25,26 @@ def header(report: Mapping[str, Any], folder: RunFolder, data: str) -> None:
         console.print(f"       ({note})", highlight=False, soft_wrap=True)
 
 
-def table(report: Mapping[str, Any], folder: RunFolder, console: Console | None = None) -> None:
-    """Print scores with the baselines below them, and what they cost.
+def print_results(
+    report: Mapping[str, Any], folder: RunFolder, console: Console | None = None
+) -> None:
+    """Print the scores with the baselines below them, and the cost of the run.
 
     Args:
-        report: what report.json holds.
+        report: the content of report.json.
         folder: of the run.
-        console: to print on; the terminal where none is given.
+        console: None for the terminal.
     """
     console = console or Console()
     console.print(scores_table(report))
     for sentence in report.get("findings", []):
         console.print(sentence, highlight=False, soft_wrap=True)
-    for name, line in facts(report, folder).items():
+    for name, line in list_facts(report, folder).items():
         console.print(f"{name:<13}{line}", highlight=False, soft_wrap=True)
 
 
 def scores_table(report: Mapping[str, Any]) -> Table:
-    """A row for the best validation, for the test, and for each baseline on the test split."""
+    """Return a table of the best validation, the test, and each baseline on the test split."""
     scores = report["scores"]
     metrics = dict.fromkeys(name.split("/", 1)[1] for name in scores)
     result = Table(title=f"{report['name']}, seed {report['seed']}", title_justify="left")
@@ -52,14 +54,16 @@ def scores_table(report: Mapping[str, Any]) -> Table:
     rows = {"best val": ("val", scores), "test": ("test", scores)}
     rows |= {name: ("test", members) for name, members in report["baselines"].items()}
     for name, (split, members) in rows.items():
-        result.add_row(name, *(number(members.get(f"{split}/{metric}")) for metric in metrics))
+        result.add_row(
+            name, *(format_number(members.get(f"{split}/{metric}")) for metric in metrics)
+        )
     return result
 
 
-def number(value: float | None) -> str:
-    """Four digits; a dash for none.
+def format_number(value: float | None) -> str:
+    """Format a number with four digits; None is a dash.
 
-    >>> number(0.88124), number(0.00001234), number(None)
+    >>> format_number(0.88124), format_number(0.00001234), format_number(None)
     ('0.8812', '1.23e-05', '-')
     """
     if value is None:
@@ -67,16 +71,16 @@ def number(value: float | None) -> str:
     return f"{value:.4f}" if abs(value) >= 1e-3 or value == 0 else f"{value:.3g}"
 
 
-def facts(report: Mapping[str, Any], folder: RunFolder) -> dict[str, str]:
-    """What the table does not hold, a line each."""
+def list_facts(report: Mapping[str, Any], folder: RunFolder) -> dict[str, str]:
+    """Return the facts below the table, a line each."""
     seconds, speed = report["seconds"], report["speed"]
     targets = report["evaluated_targets"]
-    spent = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+    durations = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
     memory = ", ".join(f"{name} {value:,.0f} MiB" for name, value in report["peak_memory"].items())
     lines = {
         "parameters": f"{report['model']['parameters']:,}",
         "targets": ", ".join(f"{count:,} {split}" for split, count in targets.items()),
-        "seconds": spent,
+        "seconds": durations,
         "speed": speed_line(speed) if speed else "",
         "peak memory": memory,
         "folder": str(folder.path),
@@ -85,6 +89,6 @@ def facts(report: Mapping[str, Any], folder: RunFolder) -> dict[str, str]:
 
 
 def speed_line(speed: Mapping[str, float]) -> str:
-    """How fast it trained: sequences, and the steps in them."""
+    """Return the training speed in sequences and time steps."""
     samples, steps = speed["samples_per_second"], speed["tokens_per_second"]
     return f"{samples:,.0f} samples/s, {steps:,.0f} steps/s in training"

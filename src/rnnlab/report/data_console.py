@@ -1,4 +1,4 @@
-"""What a data set is, on the screen."""
+"""Console output of the description of a data set."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -8,42 +8,44 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-MANY = 24  # rows of classes or variables; the file holds them all
-WIDTH = 100  # in a file or a pipe
+MAX_ROWS = 24  # of classes or variables; the file contains all
+WIDTH = 100  # columns of a file or pipe
 
 Facts = Mapping[str, Any]
-Row = tuple[str, list[str]]
+TableRow = tuple[str, list[str]]
 Cell = Callable[[Facts], str]
 
 
-def page(name: str, facts: Facts, files: Iterable[Path], console: Console | None = None) -> None:
-    """Print what was read, the statistics of each split, examples, and where the pictures are.
+def print_description(
+    name: str, facts: Facts, files: Iterable[Path], console: Console | None = None
+) -> None:
+    """Print the source, the statistics of each split, examples, and the paths of the figures.
 
     Args:
-        name: of the choice, as in data=<name>.
+        name: as in data=<name>.
         facts: a Description as plain values.
-        files: that were written.
-        console: to print on; the terminal where none is given.
+        files: the written files.
+        console: None for the terminal.
     """
     console = console or Console()
     if not console.is_terminal:
         console.width = WIDTH
-    for word, line in head(name, facts).items():
-        console.print(f"{word:<9}{line}", highlight=False, markup=False, soft_wrap=True)
+    for label, line in describe_source(name, facts).items():
+        console.print(f"{label:<9}{line}", highlight=False, markup=False, soft_wrap=True)
     for note in facts["data"]["notes"]:
         console.print(f"         ({note})", highlight=False, markup=False, soft_wrap=True)
-    for table in tables(facts["splits"]):
+    for table in build_tables(facts["splits"]):
         console.print(table)
-    for split, known in facts["splits"].items():
-        for example in known["examples"]:
+    for split, statistics in facts["splits"].items():
+        for example in statistics["examples"]:
             print_example(console, split, example)
     console.print()
     for file in files:
         console.print(f"written  {file}", highlight=False, markup=False, soft_wrap=True)
 
 
-def head(name: str, facts: Facts) -> dict[str, str]:
-    """What it is and where it is from."""
+def describe_source(name: str, facts: Facts) -> dict[str, str]:
+    """Return the name, the source, the hash and the sizes."""
     spec = facts["spec"]
     sizes = ", ".join(
         f"{key} {value:,}" if isinstance(value, int) else f"{key} {value:.4g}"
@@ -59,107 +61,107 @@ def head(name: str, facts: Facts) -> dict[str, str]:
     }
 
 
-def tables(splits: Mapping[str, Facts]) -> list[Table]:
-    """Statistics of the splits side by side, then classes and variables, if there are any."""
-    made = [table("", statistics(splits), splits)]
-    known = next(iter(splits.values()))
-    if "classes" in known:
-        made.append(table("class", shortened(classes(splits)), splits))
+def build_tables(splits: Mapping[str, Facts]) -> list[Table]:
+    """Return tables of statistics, and of classes and variables if the data has them."""
+    tables = [build_table("", statistic_rows(splits), splits)]
+    first = next(iter(splits.values()))
+    if "classes" in first:
+        tables.append(build_table("class", shorten_rows(class_rows(splits)), splits))
     for kind, title in (("inputs", "read"), ("outputs", "to predict")):
-        if kind in known:
-            made.append(table(title, shortened(variables(splits, kind)), splits))
-    return made
+        if kind in first:
+            tables.append(build_table(title, shorten_rows(variable_rows(splits, kind)), splits))
+    return tables
 
 
-def table(title: str, rows: Iterable[Row], splits: Iterable[str]) -> Table:
-    """A row for each fact, a column for each split."""
-    made = Table()
-    made.add_column(title)
+def build_table(title: str, rows: Iterable[TableRow], splits: Iterable[str]) -> Table:
+    """Return a table with a row for each fact and a column for each split."""
+    table = Table()
+    table.add_column(title)
     for split in splits:
-        made.add_column(split, justify="right")
+        table.add_column(split, justify="right")
     for name, cells in rows:
-        made.add_row(escape(name), *cells)
-    return made
+        table.add_row(escape(name), *cells)
+    return table
 
 
-def shortened(rows: list[Row]) -> list[Row]:
-    """The first of them, and how many there are beside."""
-    rest = len(rows) - MANY
-    return rows if rest <= 0 else [*rows[:MANY], (f"and {rest:,} more rows", [])]
+def shorten_rows(rows: list[TableRow]) -> list[TableRow]:
+    """Return the first rows, and one with the number of the others."""
+    rest = len(rows) - MAX_ROWS
+    return rows if rest <= 0 else [*rows[:MAX_ROWS], (f"and {rest:,} more rows", [])]
 
 
-def statistics(splits: Mapping[str, Facts]) -> list[Row]:
-    """Sizes, lengths, batches and tokens."""
-    known = next(iter(splits.values()))
+def statistic_rows(splits: Mapping[str, Facts]) -> list[TableRow]:
+    """Return rows of sizes, lengths, batches and tokens."""
+    first = next(iter(splits.values()))
     rows: dict[str, Cell] = {"targets": lambda facts: f"{facts['targets']:,}"}
-    rows |= lengths("steps", "steps", splits)
-    if "steps_uncut" in known:
-        rows |= lengths("steps, uncut", "steps_uncut", splits)
+    rows |= length_rows("steps", "steps", splits)
+    if "steps_uncut" in first:
+        rows |= length_rows("steps, uncut", "steps_uncut", splits)
         rows["cut"] = lambda facts: f"{facts['cut']:.1%}"
-    rows["batches"] = batches
+    rows["batches"] = format_batches
     if any(facts["steps"]["min"] < facts["steps"]["max"] for facts in splits.values()):
         rows["valid steps / padded"] = lambda facts: f"{facts['efficiency']:.1%}"
         rows["in random batches"] = lambda facts: f"{facts['random_efficiency']:.1%}"
-    if "tokens" in known:
+    if "tokens" in first:
         rows["tokens read"] = lambda facts: f"{facts['tokens']['read']:,}"
         rows["different ones"] = lambda facts: f"{facts['tokens']['distinct']:,}"
         rows["read as <unk>"] = lambda facts: f"{facts['tokens']['unknown']:.2%}"
-    if "target_tokens" in known:
-        rows |= lengths("tokens to say", "target_tokens", splits)
+    if "target_tokens" in first:
+        rows |= length_rows("tokens to say", "target_tokens", splits)
     return [(name, [cell(facts) for facts in splits.values()]) for name, cell in rows.items()]
 
 
-def lengths(title: str, key: str, splits: Mapping[str, Facts]) -> dict[str, Cell]:
-    """One row where all are of one length, else three."""
-    rows: dict[str, Cell] = {title: lambda facts: span(facts[key])}
+def length_rows(title: str, key: str, splits: Mapping[str, Facts]) -> dict[str, Cell]:
+    """Return one row if all lengths are equal, else three."""
+    rows: dict[str, Cell] = {title: lambda facts: format_range(facts[key])}
     if any(facts[key]["min"] < facts[key]["max"] for facts in splits.values()):
-        rows[f"{title}: median, mean"] = lambda facts: middle(facts[key])
-        rows[f"{title}: 90% within"] = lambda facts: inner(facts[key])
+        rows[f"{title}: median, mean"] = lambda facts: format_center(facts[key])
+        rows[f"{title}: 90% within"] = lambda facts: format_inner_range(facts[key])
     return rows
 
 
-def batches(known: Facts) -> str:
-    """How many, of what size; and how many of them were counted, if not all."""
-    text = f"{known['batches']:,} of {known['batch_size']:,}"
-    if known["read_batches"] < known["batches"]:
-        text += f" ({known['read_batches']:,} counted)"
+def format_batches(facts: Facts) -> str:
+    """Return number and size of the batches, and the number of counted ones unless all."""
+    text = f"{facts['batches']:,} of {facts['batch_size']:,}"
+    if facts["read_batches"] < facts["batches"]:
+        text += f" ({facts['read_batches']:,} counted)"
     return text
 
 
-def span(numbers: Mapping[str, float]) -> str:
-    """The smallest and the largest.
+def format_range(numbers: Mapping[str, float]) -> str:
+    """Return the smallest and the largest number.
 
-    >>> span({"min": 50.0, "max": 50.0}), span({"min": 1, "max": 1200})
+    >>> format_range({"min": 50.0, "max": 50.0}), format_range({"min": 1, "max": 1200})
     ('50', '1 .. 1,200')
     """
     low, high = f"{numbers['min']:,.0f}", f"{numbers['max']:,.0f}"
     return low if low == high else f"{low} .. {high}"
 
 
-def middle(numbers: Mapping[str, float]) -> str:
-    """Median and mean."""
+def format_center(numbers: Mapping[str, float]) -> str:
+    """Return median and mean."""
     return f"{numbers['median']:,.0f}, {numbers['mean']:,.1f}"
 
 
-def inner(numbers: Mapping[str, float]) -> str:
-    """From the 5th to the 95th percentile."""
+def format_inner_range(numbers: Mapping[str, float]) -> str:
+    """Return the 5th and the 95th percentile."""
     return f"{numbers['5%']:,.0f} .. {numbers['95%']:,.0f}"
 
 
-def classes(splits: Mapping[str, Facts]) -> list[Row]:
-    """Counts and shares of each class."""
+def class_rows(splits: Mapping[str, Facts]) -> list[TableRow]:
+    """Return a row of counts and shares for each class."""
     counts = [facts["classes"] for facts in splits.values()]
     totals = [max(sum(members.values()), 1) for members in counts]
     pairs = list(zip(counts, totals, strict=True))
     return [(name, [f"{m[name]:,} ({m[name] / n:.1%})" for m, n in pairs]) for name in counts[0]]
 
 
-def variables(splits: Mapping[str, Facts], kind: str) -> list[Row]:
-    """Where the numbers of each variable lie."""
-    known = [facts[kind] for facts in splits.values()]
-    rows: list[Row] = []
-    for name in known[0]:
-        members = [variables[name] for variables in known]
+def variable_rows(splits: Mapping[str, Facts], kind: str) -> list[TableRow]:
+    """Return rows with mean, deviation, range and missing values of each variable."""
+    columns = [facts[kind] for facts in splits.values()]
+    rows: list[TableRow] = []
+    for name in columns[0]:
+        members = [variables[name] for variables in columns]
         rows.append((name, [f"{m['mean']:.3g} +- {m['std']:.3g}" for m in members]))
         rows.append(("  range", [f"{m['low']:.3g} .. {m['high']:.3g}" for m in members]))
         if any(m["missing"] for m in members):
@@ -168,7 +170,7 @@ def variables(splits: Mapping[str, Facts], kind: str) -> list[Row]:
 
 
 def print_example(console: Console, split: str, example: Facts) -> None:
-    """One target with what stands before it."""
+    """Print one target with its inputs."""
     lines = dict(example["shown"])
     if example["read"] not in lines.values():
         lines["read"] = example["read"]

@@ -1,19 +1,19 @@
-"""report.json: scores, and everything that explains them."""
+"""Scores and baselines of a report, from logged values."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Row = Mapping[str, Any]
+Values = Mapping[str, Any]  # logged at one step: name -> number or text
 
 
-def best_row(rows: Sequence[Row], monitor: str, mode: str) -> Row | None:
-    """The row of the best validation; of equal ones the first, as the checkpoint is.
+def best_row(rows: Sequence[Values], monitor: str, mode: str) -> Values | None:
+    """Return the row of the best validation; the first of equal ones, like the checkpoint.
 
     Args:
         rows: of metrics.csv.
         monitor: name of a validation metric.
-        mode: min | max, which of its values are better.
+        mode: min | max; whether lower or higher values are better.
     """
     validations = [row for row in rows if row.get(monitor) and not math.isnan(float(row[monitor]))]
     if not validations:
@@ -22,14 +22,14 @@ def best_row(rows: Sequence[Row], monitor: str, mode: str) -> Row | None:
     return better(validations, key=lambda row: float(row[monitor]))
 
 
-def scores_of(row: Row | None, split: str) -> dict[str, float]:
-    """The scores of one split in a row, without the count of targets and without what is undefined.
+def scores_of(values: Values | None, split: str) -> dict[str, float]:
+    """Return the scores of one split, without the number of targets and without undefined values.
 
-    Such as the area under the ROC curve of targets that are all of one class, which is no number.
+    An example of an undefined value is the area under the ROC curve of targets of one class.
     """
     return {
         name: float(value)
-        for name, value in (row or {}).items()
+        for name, value in (values or {}).items()
         if name.startswith(f"{split}/")
         and value != ""
         and not name.endswith("/targets")
@@ -37,12 +37,12 @@ def scores_of(row: Row | None, split: str) -> dict[str, float]:
     }
 
 
-def place_of(row: Row | None) -> dict[str, int] | None:
-    """Step and epoch of a row; the first epoch is 0."""
-    return {name: int(float(row[name])) for name in ("step", "epoch")} if row else None
+def place_of(values: Values | None) -> dict[str, int] | None:
+    """Return step and epoch of a validation; the first epoch is 0."""
+    return {name: int(float(values[name])) for name in ("step", "epoch")} if values else None
 
 
-def count_targets(scores: Row, split: str) -> int:
+def count_targets(scores: Values, split: str) -> int:
     """Return the number of evaluated targets of a split; 0 without an evaluation."""
     return int(scores.get(f"{split}/targets", 0))
 
@@ -50,7 +50,7 @@ def count_targets(scores: Row, split: str) -> int:
 def flat_baselines(
     baselines: Mapping[str, Mapping[str, Mapping[str, float]]],
 ) -> dict[str, dict[str, float]]:
-    """From split -> baseline -> metric to baseline -> split/metric.
+    """Convert split -> baseline -> metric to baseline -> split/metric.
 
     >>> flat_baselines({"test": {"majority": {"accuracy": 0.5}}})
     {'majority': {'test/accuracy': 0.5}}
@@ -58,6 +58,6 @@ def flat_baselines(
     flat: dict[str, dict[str, float]] = {}
     for split, members in baselines.items():
         for baseline, metrics in members.items():
-            named = {f"{split}/{name}": value for name, value in metrics.items()}
-            flat.setdefault(baseline, {}).update(named)
+            scores = {f"{split}/{name}": value for name, value in metrics.items()}
+            flat.setdefault(baseline, {}).update(scores)
     return flat

@@ -111,7 +111,7 @@ def existing_config(job: Job) -> dict[str, Any]:
 
 def validation_log(job: Job) -> list[dict[str, Any]]:
     """Return the rows of metrics.csv with a validation."""
-    from rnnlab.loggers.csv import read_metrics
+    from rnnlab.runtime.files import read_metrics
 
     metrics = RunFolder(Path(job.folder)).metrics
     return [row for row in read_metrics(metrics) if row.get("val/loss")]
