@@ -101,7 +101,7 @@ def problem(*overrides: str, **changes: Any) -> str:
         # What only the constructor knows.
         ("optimizer.lr=-1", "optimizer: Invalid learning rate: -1"),
         ("+optimizer.betas=[0.9,1.9]", "optimizer: Invalid beta parameter at index 1: 1.9"),
-        ("data.vocab_size=2", "data.vocab_size=2: <pad> and <unk> alone take two"),
+        ("data.vocab_size=2", "data.vocab_size=2: <pad> and <unk> already take two"),
         ("data.source=local", "data.source=local needs data.path=<your file or folder>"),
         ("callbacks.best.mode=up", "callbacks: `mode` can be min, max"),
         ("+trainer.max_time=soon", "trainer: `Timer(duration='soon')` is not a valid duration"),
