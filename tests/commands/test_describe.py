@@ -100,8 +100,8 @@ def test_tokens_classes_and_lengths_by_hand(tmp_path: Path) -> None:
     assert sorted(train.original_lengths.tolist()) == [2, 2, 4]
     assert train.classes is not None
     assert train.classes.tolist() == [2, 1]
-    assert val.unknown == pytest.approx(1 / 2)
-    assert test.unknown == pytest.approx(2 / 3)  # "y x a" are read
+    assert val.unknown_share == pytest.approx(1 / 2)
+    assert test.unknown_share == pytest.approx(2 / 3)  # "y x a" are read
     plain = found.to_dict()["splits"]["train"]
     assert plain["classes"] == {"negative": 2, "positive": 1}
     assert plain["cut"] == pytest.approx(1 / 3)

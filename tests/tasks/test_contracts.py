@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +30,7 @@ from tests.helpers.tagging import PaddedTagging, Tagging, TaggingData
 TASKS = choices("task")
 PREFERRED = ("imdb", "csv_series", "copying", "text_file", "parallel_text")
 NUM_SEQUENCES = 5
+FOLDER = TemporaryDirectory(prefix="rnnlab-contracts-")  # removed at exit
 
 
 class Case(NamedTuple):
@@ -112,8 +113,8 @@ def tagging_case(task: type[Task]) -> Case:
 @cache
 def case_of(task: str) -> Case:
     """Return the case of a task, built once."""
-    folder = Path(gettempdir()) / f"rnnlab-contracts-{task}"
-    folder.mkdir(exist_ok=True)
+    folder = Path(FOLDER.name) / task
+    folder.mkdir()
     return make_case(task, folder)
 
 

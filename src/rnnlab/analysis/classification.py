@@ -74,17 +74,17 @@ def compare_classifiers(
 
 def list_confident_errors(test: TestPredictions, names: tuple[str, ...], count: int = 10) -> str:
     """Return a Markdown page of the errors with the highest probability of the wrong class."""
-    confidence, predicted = test.predictions.max(dim=1)
-    errors = (predicted != test.targets).nonzero().squeeze(1)
+    confidence, predicted_classes = test.predictions.max(dim=1)
+    errors = (predicted_classes != test.targets).nonzero().squeeze(1)
     worst = errors[confidence[errors].argsort(descending=True, stable=True)][:count].tolist()
     lines = [
         "# Most confidently wrong",
         "",
-        f"{len(errors):,} of {len(predicted):,} test targets were predicted wrongly. "
+        f"{len(errors):,} of {len(predicted_classes):,} test targets were predicted wrongly. "
         f"The {len(worst)} with the highest probability of the wrong class:",
     ]
     for rank, i in enumerate(worst, start=1):
-        prediction, label = names[int(predicted[i])], names[int(test.targets[i])]
+        prediction, label = names[int(predicted_classes[i])], names[int(test.targets[i])]
         title = f"## {rank}. predicted {prediction} ({confidence[i]:.1%}), labelled {label}"
         lines += ["", title, "", f"Test item {i}.", "", f"> {test.example(i).get('text', '')}"]
     return "\n".join(lines) + "\n"

@@ -75,10 +75,10 @@ class ErrorTable:
     @classmethod
     def measure(cls, test: TestPredictions) -> "ErrorTable":
         """Return the errors of the predictions, and of the baselines at the same targets."""
-        predicted, context = test.predictions.numpy(), test.evaluation_context
+        forecasts, context = test.predictions.numpy(), test.evaluation_context
         units = context["naive_errors"], context["origin"]
         errors = {
-            "network": measure_forecast(lambda rows: predicted[rows], test.targets.numpy(), *units),
+            "network": measure_forecast(lambda rows: forecasts[rows], test.targets.numpy(), *units),
             **context["baseline_errors"](),
         }
         by_step = {name: forecast.by_step for name, forecast in errors.items()}
@@ -211,9 +211,9 @@ def draw_forecasts(
     task: Forecasting, test: TestPredictions, table: ErrorTable | None
 ) -> AnalysisResult:
     """Prepare the figures: example forecasts, a scatter plot, and the errors of each step."""
-    predicted, targets = task.median(test.predictions).numpy(), test.targets.numpy()
-    points = np.unique(np.linspace(0, predicted[..., 0].size - 1, num=MAX_POINTS, dtype=int))
-    scatter = targets[..., 0].ravel()[points], predicted[..., 0].ravel()[points]
+    forecasts, targets = task.median(test.predictions).numpy(), test.targets.numpy()
+    points = np.unique(np.linspace(0, forecasts[..., 0].size - 1, num=MAX_POINTS, dtype=int))
+    scatter = targets[..., 0].ravel()[points], forecasts[..., 0].ravel()[points]
     figures: dict[str, Callable[[Path], Path]] = {
         "forecasts.png": partial(draw_examples, task, test, table),
         "forecast_errors.png": partial(plots.draw_forecast_scatter, *scatter),
@@ -221,7 +221,7 @@ def draw_forecasts(
     if table is None:
         return AnalysisResult(figures=figures)
     some = slice(None, None, -(-targets.size // MAX_RESIDUALS))
-    residuals = predicted[some] - targets[some]
+    residuals = forecasts[some] - targets[some]
     figures["errors_by_step.png"] = partial(plots.draw_errors_by_step, table.by_step, residuals)
     return AnalysisResult(figures=figures, texts={"errors_by_step.csv": table.to_csv})
 
@@ -230,13 +230,13 @@ def draw_examples(
     task: Forecasting, test: TestPredictions, table: ErrorTable | None, path: Path
 ) -> Path:
     """Draw some forecasts with the targets, prediction intervals and the best baseline."""
-    targets, predicted = test.targets.numpy(), task.median(test.predictions).numpy()
+    targets, forecasts = test.targets.numpy(), task.median(test.predictions).numpy()
     rows = np.linspace(0, len(targets) - 1, num=min(NUM_FORECASTS, len(targets)), dtype=int)
     best = table.best_baseline if table else None
     return plots.draw_forecast_examples(
         [test.example(int(i)) for i in rows],
         targets[rows],
-        predicted[rows],
+        forecasts[rows],
         prediction_intervals(task, test, rows),
         (best, test.evaluation_context["baselines"][best](rows)) if best else None,
         path,
@@ -251,25 +251,25 @@ def prediction_intervals(
     Those of the quantiles; without quantiles two sigma of the noise where it is known, else the
     middle 80% of the errors on the test split.
     """
-    predicted = test.predictions.numpy()[rows, :, 0]  # (examples, H) or (examples, H, Q)
+    forecasts = test.predictions.numpy()[rows, :, 0]  # (examples, H) or (examples, H, Q)
     if task.quantiles:
         return [
             PredictionInterval(
                 f"{task.quantiles[high] - task.quantiles[low]:.0%} interval",
-                predicted[..., low],
-                predicted[..., high],
+                forecasts[..., low],
+                forecasts[..., high],
             )
             for low, high in interval_ends(task.quantiles)
         ]
     if task.spec.noise_variance:
         margin = 2 * task.spec.noise_variance**0.5
         interval = PredictionInterval(
-            "2 sigma of the noise", predicted - margin, predicted + margin
+            "2 sigma of the noise", forecasts - margin, forecasts + margin
         )
         return [interval]
     errors = test.predictions[..., 0].numpy() - test.targets[..., 0].numpy()
     below, above = -np.quantile(errors, [0.9, 0.1], axis=0)
-    return [PredictionInterval("middle 80% of errors", predicted + below, predicted + above)]
+    return [PredictionInterval("middle 80% of errors", forecasts + below, forecasts + above)]
 
 
 def interval_ends(quantiles: Sequence[float]) -> list[tuple[int, int]]:

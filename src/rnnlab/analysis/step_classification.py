@@ -18,24 +18,25 @@ class StepClassificationAnalysis(Analysis):
     def analyze(self, model: RecurrentModel, test: TestPredictions) -> AnalysisResult:
         """See Analysis."""
         names = model.task.spec.label_names
-        predicted = test.predictions.argmax(dim=2)
-        accuracy = (predicted == test.targets).float().mean(dim=0)
-        counts = multiclass_confusion_matrix(predicted, test.targets, len(names))
+        predicted_classes = test.predictions.argmax(dim=2)
+        accuracy = (predicted_classes == test.targets).float().mean(dim=0)
+        counts = multiclass_confusion_matrix(predicted_classes, test.targets, len(names))
         return AnalysisResult(
             figures={
                 "step_accuracy.png": partial(draw_step_accuracy, accuracy.numpy(), 1 / len(names)),
                 "confusion_matrix.png": partial(draw_confusion_matrix, counts.numpy(), names),
             },
-            texts={"examples.md": partial(list_examples, test, predicted, names)},
+            texts={"examples.md": partial(list_examples, test, predicted_classes, names)},
         )
 
 
-def list_examples(test: TestPredictions, predicted: Tensor, names: tuple[str, ...]) -> str:
+def list_examples(test: TestPredictions, predicted_classes: Tensor, names: tuple[str, ...]) -> str:
     """Return a Markdown page of the first sequences with their targets and predictions."""
     lines = ["# The first test sequences", ""]
-    for i in range(min(NUM_LISTED, len(predicted))):
+    for i in range(min(NUM_LISTED, len(predicted_classes))):
         target, prediction = (
-            " ".join(names[int(label)] for label in row) for row in (test.targets[i], predicted[i])
+            " ".join(names[int(label)] for label in row)
+            for row in (test.targets[i], predicted_classes[i])
         )
         mark = "right" if target == prediction else "WRONG"
         lines += [f"{i}. {mark}", f"   - input      `{test.example(i).get('text', '')}`"]

@@ -26,7 +26,7 @@ from rnnlab.tasks import Translation
 NUM_SEARCHED = 4  # test sentences with attention maps and several answers
 NUM_ANSWERS = 3  # for each of them
 NUM_SHOWN = 10  # sentences of each kind on the page
-MAX_BINS = 5  # bars in the figure of BLEU by length
+MAX_LENGTH_BINS = 5  # bars in the figure of BLEU by length
 
 Search = Callable[[], list[list[Hypothesis]]]
 
@@ -125,7 +125,7 @@ class Translations:
             Ranges of words such as "3-8", the BLEU of each, and the number of its sentences.
         """
         words = np.array([len(source.split()) for source in self.sources])
-        shares = np.linspace(0, 1, MAX_BINS + 1)[1:]
+        shares = np.linspace(0, 1, MAX_LENGTH_BINS + 1)[1:]
         longest = np.unique(np.quantile(words, shares, method="inverted_cdf"))  # of each bin
         bins = np.searchsorted(longest, words)
         members = [np.flatnonzero(bins == i) for i in np.unique(bins)]

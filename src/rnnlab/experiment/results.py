@@ -29,7 +29,7 @@ def write_results(
     files = result.save(parts.folder.path) if result else []
     files += draw_internals(parts) if predictions else []
     if rows := read_metrics(parts.folder.metrics):
-        files.append(draw_learning_curves(parts, report, rows))
+        files.append(save_learning_curves(parts, report, rows))
     for logger in parts.trainer.loggers:
         if hasattr(logger, "close"):
             logger.close(report["scores"], files)
@@ -108,7 +108,7 @@ def draw_internals(parts: RunParts) -> list[Path]:
     return internals.save_internals(parts.model, batch, parts.data.input_names(), parts.folder.path)
 
 
-def draw_learning_curves(
+def save_learning_curves(
     parts: RunParts, report: Mapping[str, Any], rows: list[dict[str, Any]]
 ) -> Path:
     """Draw the learning curves, with the first baseline that has the monitored metric."""

@@ -30,7 +30,7 @@ def iterate_blocks(rows: Array, numbers_per_row: int) -> Iterator[Array]:
 
 
 def errors_by_step(
-    predicted: Array, truth: Array, naive_errors: Array, origin: Array
+    forecasts: Array, truth: Array, naive_errors: Array, origin: Array
 ) -> Mapping[str, Array]:
     """Return four mean errors at each step of the horizon, (H,) each.
 
@@ -39,14 +39,14 @@ def errors_by_step(
     training part (Hyndman & Koehler, 2006, https://doi.org/10.1016/j.ijforecast.2006.03.001).
 
     Args:
-        predicted: f, (N, H, V).
+        forecasts: f, (N, H, V).
         truth: y, (N, H, V).
         naive_errors: q, (N, 1, V) or (1, 1, V), in the same units.
         origin: zero of the original units, in the same units, from which smape is measured;
             (N, 1, V) or (1, 1, V).
     """
-    error = np.abs(predicted - truth, dtype=np.float64)
-    size = np.abs(predicted - origin) + np.abs(truth - origin)
+    error = np.abs(forecasts - truth, dtype=np.float64)
+    size = np.abs(forecasts - origin) + np.abs(truth - origin)
     relative = np.divide(2 * error, size, out=np.zeros_like(error), where=size > 0)
     ratio = error / naive_errors
     parts = {"mse": error**2, "mae": error, "smape": relative, "mase": ratio}
@@ -79,11 +79,11 @@ def measure_forecast(
     sums: dict[str, Array] = {}
     squared_errors = np.empty(len(targets))
     for rows in iterate_blocks(np.arange(len(targets)), targets[0].size):
-        predicted = forecast(rows)
-        errors = errors_by_step(predicted, targets[rows], naive_errors[rows], origin[rows])
+        forecasts = forecast(rows)
+        errors = errors_by_step(forecasts, targets[rows], naive_errors[rows], origin[rows])
         for name, steps in errors.items():
             sums[name] = sums.get(name, 0.0) + steps * len(rows)
-        squared_errors[rows] = np.square(predicted - targets[rows], dtype=np.float64).mean(
+        squared_errors[rows] = np.square(forecasts - targets[rows], dtype=np.float64).mean(
             axis=(1, 2)
         )
     return ForecastErrors(
@@ -107,19 +107,19 @@ class Calibration(NamedTuple):
     width: float
 
 
-def calibrate(predicted: Array, truth: Array, quantiles: Sequence[float]) -> Calibration:
+def calibrate(forecasts: Array, truth: Array, quantiles: Sequence[float]) -> Calibration:
     """Compare predicted quantiles with the targets.
 
     Args:
-        predicted: the quantiles, rising, (N, H, V, Q).
+        forecasts: the quantiles, rising, (N, H, V, Q).
         truth: (N, H, V).
         quantiles: q of each, (Q,).
     """
     levels = np.array(quantiles)
     losses, below = np.zeros(len(levels)), np.zeros(len(levels))
     inside = width = 0.0
-    for rows in iterate_blocks(np.arange(len(truth)), predicted[0].size):
-        values, targets = predicted[rows].astype(np.float64), truth[rows, ..., None]
+    for rows in iterate_blocks(np.arange(len(truth)), forecasts[0].size):
+        values, targets = forecasts[rows].astype(np.float64), truth[rows, ..., None]
         error = targets - values
         losses += np.maximum(levels * error, (levels - 1) * error).sum(axis=(0, 1, 2))
         below += (error <= 0).sum(axis=(0, 1, 2))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rnnlab.plots.figures import BLUE, GREY, ORANGE, RED, create_figure, save_figure
 
 COLOURS = {"train": BLUE, "val": ORANGE, "test": GREY}
-MAX_CLASSES = 30  # the most frequent ones
+MAX_DRAWN_CLASSES = 30  # the most frequent ones
 MAX_VARIABLES = 4  # of a series
 MAX_BINS = 50
 
@@ -97,8 +97,8 @@ def draw_class_balance(
     """
     first = next(iter(splits.values()))
     classes = np.arange(len(names))
-    if len(names) > MAX_CLASSES:
-        classes = np.argsort(-first, kind="stable")[:MAX_CLASSES]
+    if len(names) > MAX_DRAWN_CLASSES:
+        classes = np.argsort(-first, kind="stable")[:MAX_DRAWN_CLASSES]
     figure, axes = create_figure(1, 1, 3 + 0.5 * max(len(classes), 4), 4)
     axis, width = axes[0, 0], 0.8 / len(splits)
     for i, (split, counts) in enumerate(splits.items()):

@@ -35,7 +35,7 @@ class PredictionInterval(NamedTuple):
 def draw_forecast_examples(
     examples: Sequence[Mapping[str, Any]],
     truths: Array,
-    predicted: Array,
+    forecasts: Array,
     intervals: Sequence[PredictionInterval],
     baseline: tuple[str, Array] | None,
     path: Path,
@@ -45,7 +45,7 @@ def draw_forecast_examples(
     Args:
         examples: `history`, the input values, (L, V); and perhaps `title`.
         truths: targets, (examples, H, V).
-        predicted: forecasts, (examples, H, V).
+        forecasts: forecasts, (examples, H, V).
         intervals: prediction intervals, the widest first.
         baseline: name and forecasts (examples, H, V) of a baseline.
         path: of the PNG.
@@ -62,7 +62,7 @@ def draw_forecast_examples(
             line = {**markers, "color": GREY, "linestyle": "--"}
             axis.plot(future, baseline[1][i, :, 0], label=baseline[0], **line)
         axis.plot(future, truths[i, :, 0], color=BLUE, label="truth", **markers)
-        axis.plot(future, predicted[i, :, 0], color=ORANGE, label="forecast", **markers)
+        axis.plot(future, forecasts[i, :, 0], color=ORANGE, label="forecast", **markers)
         _draw_intervals(axis, future, intervals, i)
         axis.set_title(example.get("title", ""), fontsize="small")
     handles, names = axes[0, 0].get_legend_handles_labels()
@@ -145,20 +145,20 @@ def _draw_residuals(axis: Any, residuals: Array) -> None:
     axis.legend(frameon=False, fontsize="small")
 
 
-def draw_forecast_scatter(truths: Array, predicted: Array, path: Path) -> Path:
+def draw_forecast_scatter(truths: Array, forecasts: Array, path: Path) -> Path:
     """Draw each forecast against its target, and a histogram of the errors.
 
     Args:
         truths: (N,).
-        predicted: (N,).
+        forecasts: (N,).
         path: of the PNG.
     """
     figure, axes = figures.create_figure(1, 2, 11, 4)
     cloud, histogram = axes[0]
-    cloud.scatter(truths, predicted, s=4, alpha=0.3, color=BLUE, linewidths=0)
+    cloud.scatter(truths, forecasts, s=4, alpha=0.3, color=BLUE, linewidths=0)
     low, high = float(truths.min()), float(truths.max())
     cloud.plot([low, high], [low, high], color=GREY, linewidth=1)
     cloud.set(xlabel="truth", ylabel="forecast", title=f"test: {len(truths):,} forecasts")
-    histogram.hist(predicted - truths, bins=60, color=BLUE)
+    histogram.hist(forecasts - truths, bins=60, color=BLUE)
     histogram.set(xlabel="forecast - truth", title="errors")
     return figures.save_figure(figure, path)

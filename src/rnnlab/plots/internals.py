@@ -14,7 +14,7 @@ MAX_FEATURES = 64  # of a heat map
 DARKEST_SHARE = 4.0  # multiple of an even share of the attention with the darkest shade
 LINE_WIDTH = 140  # characters of a line of words
 MAX_NAMED_STEPS = 60  # with words below a heat map
-MAX_CHARACTERS = 20  # of a word there
+MAX_WORD_LENGTH = 20  # of a word there
 
 
 def draw_state_maps(
@@ -90,7 +90,7 @@ def _name_steps(axis: Any, tokens: Sequence[str], maps: Mapping[str, NDArray[Any
     if len(tokens) == steps <= MAX_NAMED_STEPS:
         upright = max(map(len, tokens)) > 1
         style = {"rotation": 90 if upright else 0, "fontsize": 9, "parse_math": False}
-        axis.set_xticks(range(steps), [token[:MAX_CHARACTERS] for token in tokens], **style)
+        axis.set_xticks(range(steps), [token[:MAX_WORD_LENGTH] for token in tokens], **style)
     else:
         places = np.unique(np.linspace(0, steps - 1, min(steps, 11)).astype(int))
         axis.set_xticks(places, places + 1)

@@ -106,8 +106,8 @@ class Classification(Task):
     def captions(self, predictions: Tensor, batch: Batch) -> list[str]:
         """Return prediction and label of each sequence."""
         names = self.spec.label_names
-        probabilities, predicted = predictions.softmax(dim=1).max(dim=1)
-        rows = zip(predicted, probabilities, batch.targets, strict=True)
+        probabilities, predicted_classes = predictions.softmax(dim=1).max(dim=1)
+        rows = zip(predicted_classes, probabilities, batch.targets, strict=True)
         return [
             f"{names[int(prediction)]} ({float(p):.0%}), labelled {names[int(label)]}"
             for prediction, p, label in rows
