@@ -1,4 +1,4 @@
-# What can be done here: `make`, or `make help`.
+# Development tasks: `make` or `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

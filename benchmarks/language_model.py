@@ -53,7 +53,7 @@ class PlainLoop:
 
     def __init__(self, twin: BareLoop) -> None:
         task, body = twin.model.task, twin.model.body
-        words, size = task.embedding.vectors.weight.shape  # type: ignore[union-attr]
+        words, size = task.embedding.vectors.weight.shape  # type: ignore[union-attr, misc]
         self.clip, self.device = twin.clip, twin.device
         self.model = PlainModel(words, size, twin.model.output_size).to(self.device)
         self.model.embedding.load_state_dict(task.embedding.vectors.state_dict())  # type: ignore

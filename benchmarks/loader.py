@@ -40,7 +40,7 @@ def collate(items: list[Item]) -> Padded:
 def endless(items: list[Item], batch_size: int) -> Iterator[Padded]:
     """Yield random batches of a torch DataLoader, epoch after epoch."""
     generator = torch.Generator().manual_seed(0)
-    loader = DataLoader(
+    loader: DataLoader[Item] = DataLoader(
         items,  # type: ignore[arg-type]  # a list is a dataset
         batch_size,
         shuffle=True,

@@ -16,6 +16,7 @@ from benchmarks.runs import BareLoop, Settings, compose_config, restore_globals
 from rnnlab.data.base import DataModule
 from rnnlab.experiment import run as experiment
 from rnnlab.experiment.build import build_data
+from rnnlab.experiment.parts import RunParts
 from rnnlab.experiment.session import claim_folder
 from rnnlab.spec import Batch
 
@@ -118,7 +119,7 @@ def compare(overrides: tuple[str, ...], steps: int, settings: Settings) -> list[
     return alternate.pairs
 
 
-def show_progress(parts: experiment.Parts) -> None:
+def show_progress(parts: RunParts) -> None:
     """Enable the progress line, which is part of the cost of a run."""
     if "progress" in parts.callbacks:
         parts.callbacks["progress"].console = Console(file=io.StringIO(), force_terminal=True)

@@ -51,7 +51,8 @@ def naive_batches(table: Batch, block: list[Ints], batch_size: int) -> Iterator[
     rows = np.random.default_rng(0).permutation(np.concatenate(block))
     for start in range(0, len(rows), batch_size):
         indices = torch.from_numpy(rows[start : start + batch_size])
-        yield Batch(*(part[indices] for part in table[:4]))
+        inputs, lengths, targets, order = (part[indices] for part in table[:4])
+        yield Batch(inputs, lengths, targets, order)
 
 
 def sides(

@@ -56,7 +56,7 @@ def find_reports(folder: Path) -> dict[str, list[Report]]:
 
 def fit_seconds(report: Report) -> float:
     """Return seconds of the fit; for a resumed run the training time over all sessions."""
-    return max(report["seconds"]["fit"], report["speed"].get("training_seconds", 0.0))
+    return float(max(report["seconds"]["fit"], report["speed"].get("training_seconds", 0.0)))
 
 
 def config_key(path: Path) -> str:
@@ -114,7 +114,7 @@ def commit(git: dict[str, Any]) -> str:
     >>> commit({"commit": "0123456789", "changed": True})
     '01234567+'
     """
-    return git.get("commit", "?")[:8] + ("+" if git.get("changed") else "")
+    return str(git.get("commit", "?"))[:8] + ("+" if git.get("changed") else "")
 
 
 def spread(values: list[float]) -> str:

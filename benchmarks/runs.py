@@ -113,7 +113,8 @@ class BareLoop:
 
     def step(self, batch: Batch) -> int:
         """Run one step of optimizer and schedule; return the number of samples."""
-        batch = Batch(*(part.to(self.device) for part in batch[:4]), *batch[4:])
+        inputs, lengths, targets, rows = (part.to(self.device) for part in batch[:4])
+        batch = Batch(inputs, lengths, targets, rows, *batch[4:])
         loss = self.model.task.loss(self.model.predictions(batch), batch)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.clip:

@@ -12,14 +12,14 @@ __path__.append(str(Path(__file__).parent / "commands"))  # python -m rnnlab.<co
 
 
 def load(run_dir: str | Path, checkpoint: str = "best") -> "RecurrentModel":
-    """The network of a run, ready to be used: on the CPU, in evaluation mode.
+    """Load the model of a run, on the CPU and in evaluation mode.
 
     Args:
         run_dir: folder of the run.
         checkpoint: best | last.
 
     Raises:
-        ConfigError: there is no such checkpoint.
+        ConfigError: there is no such checkpoint, or another version of rnnlab wrote it.
     """
     from rnnlab.experiment.load import load_model
 

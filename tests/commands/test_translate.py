@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_sentence_is_translated_as_in_the_test(folder: Path) -> None:
     model = rnnlab.load(folder)
-    data = build_data(parse(model.hyper_parameters["config"]))
+    data: Any = build_data(parse(model.hyper_parameters["config"]))
     data.setup()
     rows = np.arange(12)
     written = model.predict_step(data.gather("test", rows), 0).tolist()

@@ -12,13 +12,11 @@ from rnnlab.data.datasets.synthetic.adding import (
     make_adding,
 )
 from rnnlab.data.datasets.synthetic.copying import (
-    BLANK_ID,
-    FIRST_ID,
-    GO_ID,
     CopyingDataModule,
     make_copying,
 )
 from rnnlab.data.datasets.synthetic.echo import EchoDataModule, make_echo
+from rnnlab.data.symbols import BLANK_ID, FIRST_ID, GO_ID
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.run import run
 from rnnlab.spec import Batch, DataSpec

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -110,7 +111,7 @@ def checkpoint(run: Path, name: str) -> dict:
     return torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)
 
 
-def assert_equal(one: object, other: object, path: str = "") -> None:
+def assert_equal(one: Any, other: Any, path: str = "") -> None:
     """Bit for bit, through all nested containers."""
     if isinstance(one, torch.Tensor):
         assert torch.equal(one, other), path

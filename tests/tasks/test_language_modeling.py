@@ -24,6 +24,7 @@ from rnnlab.data.datasets.language_modeling.kjv import KJVDataModule
 from rnnlab.data.datasets.language_modeling.ptb import PTBDataModule
 from rnnlab.data.datasets.language_modeling.wikitext2 import WikiText2DataModule
 from rnnlab.data.language_modeling import LanguageModelingDataModule
+from rnnlab.data.sources.packages import package_file
 from rnnlab.data.text.tokenizers import SPECIALS
 from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.errors import ConfigError, DataError
@@ -244,7 +245,7 @@ def test_the_end_of_each_book_is_held_out() -> None:
 
 
 def test_the_bible_is_whole_and_in_its_order(tmp_path: Path) -> None:
-    file = kjv.package_file(kjv.PACKAGE, kjv.FILE)
+    file = package_file(kjv.PACKAGE, kjv.FILE)
     books = kjv.read_books(file)
     assert (len(books), sum(map(len, books))) == (66, 31_102)
     assert books[0][0] == "In the beginning God created the heaven and the earth."

@@ -437,9 +437,10 @@ def test_the_end_of_a_search_on_the_terminal(
     study, folder, _ = reported
     best = best_trial(study)
     assert best is not None
-    console = Console(file=StringIO(), width=60)
+    output = StringIO()
+    console = Console(file=output, width=60)
     print_summary(study, folder, console)
-    lines = console.file.getvalue().splitlines()
+    lines = output.getvalue().splitlines()
     assert lines[0].startswith("trials   ")
     assert "2 diverged, 1 crash" in lines[0]
     assert f"trial {best.number}: val/mse" in lines[1]
@@ -448,6 +449,7 @@ def test_the_end_of_a_search_on_the_terminal(
 
 
 def test_the_end_of_a_search_that_found_nothing(tmp_path: Path) -> None:
-    console = Console(file=StringIO(), width=60)
+    output = StringIO()
+    console = Console(file=output, width=60)
     print_summary(a_sweep.new_study(), tmp_path, console)
-    assert "no trial is complete" in console.file.getvalue()
+    assert "no trial is complete" in output.getvalue()

@@ -11,7 +11,7 @@ from tests.helpers.configs import ROOT
 from tests.helpers.shared_studies import open_shared
 from tests.helpers.sweep_sessions import TINY, journal, trials_of
 
-GRID = {"rate": [1e-3, 1e-2], "size": [2, 3, 4]}
+GRID: dict[str, list[float]] = {"rate": [1e-3, 1e-2], "size": [2, 3, 4]}
 GRID_COMPONENT = {
     "_target_": "rnnlab.sweeps.study.samplers.GridSampler",
     "search_space": GRID,
