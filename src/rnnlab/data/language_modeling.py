@@ -15,12 +15,7 @@ from numpy.typing import NDArray
 from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
 from rnnlab.data.base import SPLITS, Split
 from rnnlab.data.baselines.ngrams import Bigram, count_ids, mean_loss, unigram
-from rnnlab.data.loaders.streams import (
-    EVAL_STEPS,
-    StreamLoader,
-    StreamSize,
-    write_stream,
-)
+from rnnlab.data.loaders.streams import EVAL_STEPS, StreamLoader, StreamSize, write_stream
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.files import check_encoding
 from rnnlab.data.readers.lines import (
@@ -163,7 +158,6 @@ class LanguageModelingDataModule(PreparedDataModule):
     # Preparation: lines become files of ids, once; the text is never in memory as a whole.
 
     def settings(self) -> dict[str, Any]:
-        """See PreparedDataModule."""
         return {
             "version": TOKENIZERS_VERSION,
             "encoding": self.encoding,
@@ -172,7 +166,6 @@ class LanguageModelingDataModule(PreparedDataModule):
         }
 
     def prepare(self, raw: Mapping[str, Lines], folder: Path) -> Prepared:
-        """See PreparedDataModule."""
         with show_progress() as add_step:
             statistics = {split: scan(raw[split], add_step(f"reading {split}")) for split in raw}
             notes = self._reading_notes(raw, statistics)
@@ -246,7 +239,6 @@ class LanguageModelingDataModule(PreparedDataModule):
                 )
 
     def open(self, facts: Mapping[str, Any]) -> None:
-        """See PreparedDataModule."""
         self.vocabulary = Vocabulary.load(self.folder / "vocabulary.json")
         self.ids = {split: RaggedArray.load(self.folder, split).values for split in SPLITS}
         self.sizes, self.unknown = dict(facts["sizes"]), dict(facts["unknown"])
@@ -263,7 +255,6 @@ class LanguageModelingDataModule(PreparedDataModule):
     # For Lightning and the report.
 
     def preview(self) -> DataSpec:
-        """See DataModule."""
         return self._spec(MIN_VOCAB_SIZES[self.tokens])
 
     def lengths(self, split: Split) -> NDArray[Any]:
@@ -333,11 +324,9 @@ class LanguageModelingDataModule(PreparedDataModule):
         return self.vocabulary.display_tokens()
 
     def input_names(self) -> list[str]:
-        """See DataModule."""
         return self._token_names
 
     def output_names(self) -> list[str]:
-        """See DataModule."""
         return self._token_names
 
     def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:

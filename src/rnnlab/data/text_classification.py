@@ -20,11 +20,7 @@ from rnnlab.data.baselines.linear import (
 )
 from rnnlab.data.loaders.splits import split_by_group, stratified_split
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
-from rnnlab.data.readers.class_folders import (
-    find_class_folders,
-    hash_folders,
-    read_class_folders,
-)
+from rnnlab.data.readers.class_folders import find_class_folders, hash_folders, read_class_folders
 from rnnlab.data.readers.files import check_file, file_format
 from rnnlab.data.readers.tables import Delimiter, find_table
 from rnnlab.data.sources.cache import file_sha256, load_or_build
@@ -48,11 +44,7 @@ from rnnlab.data.text.ragged import (
     TruncationConfig,
     save_texts,
 )
-from rnnlab.data.text.tokenizers import (
-    CLASSIFICATION_TOKENIZERS,
-    TOKENIZERS_VERSION,
-    TextTokens,
-)
+from rnnlab.data.text.tokenizers import CLASSIFICATION_TOKENIZERS, TOKENIZERS_VERSION, TextTokens
 from rnnlab.data.text.vocabulary import NUM_CLASSIFICATION_SPECIALS, Vocabulary, encode_splits
 from rnnlab.errors import ConfigError, DataError, did_you_mean
 from rnnlab.metrics.classification import class_scores
@@ -193,7 +185,6 @@ class TextClassificationDataModule(PreparedDataModule):
     # Preparation: texts to arrays, once.
 
     def settings(self) -> dict[str, Any]:
-        """See PreparedDataModule."""
         return {
             "tokens": [TOKENIZERS_VERSION, self.token_kind],
             "columns": asdict(self.columns),
@@ -203,7 +194,6 @@ class TextClassificationDataModule(PreparedDataModule):
         }
 
     def prepare(self, raw: dict[str, LabelledTexts], folder: Path) -> Prepared:
-        """See PreparedDataModule."""
         notes = [note for texts in raw.values() for note in texts.notes]
         parts = {name: drop_empty(check_labels(texts), notes) for name, texts in raw.items()}
         if self.drop_duplicates:
@@ -273,7 +263,6 @@ class TextClassificationDataModule(PreparedDataModule):
             save_texts(folder, split, texts[split])
 
     def open(self, facts: Mapping[str, Any]) -> None:
-        """See PreparedDataModule."""
         folder = self.folder
         self.tokens = {split: RaggedArray.load(folder, split) for split in SPLITS}
         truncation = TruncationConfig(self.vocab_size, self.seq_len, self.head_fraction)
@@ -306,7 +295,6 @@ class TextClassificationDataModule(PreparedDataModule):
     # Interface to Lightning and the report.
 
     def preview(self) -> DataSpec:
-        """See DataModule."""
         positive = None if self.positive_class is None else 1
         return DataSpec(output_size=2, num_tokens=self.vocab_size, positive_class=positive)
 
@@ -376,7 +364,6 @@ class TextClassificationDataModule(PreparedDataModule):
         return self.tokens[split].lengths
 
     def input_names(self) -> list[str]:
-        """See DataModule."""
         return ["<pad>", "<unk>", *self.vocabulary()]
 
     def save_processor(self, folder: Path) -> None:

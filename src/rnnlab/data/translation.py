@@ -18,11 +18,7 @@ from rnnlab.data.loaders.buckets import BatchLoader, ShuffledOrder, SortedOrder
 from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.files import COMPRESSIONS, check_file, file_format
-from rnnlab.data.readers.sentence_pairs import (
-    Pairs,
-    read_aligned_files,
-    read_pair_file,
-)
+from rnnlab.data.readers.sentence_pairs import Pairs, read_aligned_files, read_pair_file
 from rnnlab.data.readers.tables import Delimiter
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.provenance import Provenance, SourceName
@@ -187,7 +183,6 @@ class ParallelTextDataModule(PreparedDataModule):
     # Preparation: pairs become arrays, once.
 
     def settings(self) -> dict[str, Any]:
-        """See PreparedDataModule."""
         return {
             "vocabulary": [TOKENIZERS_VERSION, self.tokens, self.vocab_sizes, self.shared],
             "reading": [self.encoding, self.delimiter, self.lower, self.languages],
@@ -195,7 +190,6 @@ class ParallelTextDataModule(PreparedDataModule):
         }
 
     def prepare(self, raw: Mapping[str, Pairs], folder: Path) -> Prepared:
-        """See PreparedDataModule."""
         from rich.progress import Progress
 
         notes: list[str] = []
@@ -278,7 +272,6 @@ class ParallelTextDataModule(PreparedDataModule):
         return max(1.0, float(np.quantile(target / source, TARGET_RATIO_QUANTILE)))
 
     def open(self, facts: Mapping[str, Any]) -> None:
-        """See PreparedDataModule."""
         folder = self.folder
         self.ids = {
             (s, side): RaggedArray.load(folder, f"{s}.{side}") for s in SPLITS for side in SIDES
@@ -323,7 +316,6 @@ class ParallelTextDataModule(PreparedDataModule):
     # For Lightning and the report.
 
     def preview(self) -> DataSpec:
-        """See DataModule."""
         sizes = self.vocab_sizes
         return DataSpec(sizes["target"], num_tokens=sizes["source"], token_kind=self.tokens)
 
@@ -341,17 +333,14 @@ class ParallelTextDataModule(PreparedDataModule):
         return longer_side
 
     def train_dataloader(self) -> BatchLoader:
-        """See DataModule."""
         widths = self.widths("train")
         order = ShuffledOrder(widths, self.batch_size, self.seed, self.shuffle, self.batch_tokens)
         return self._loader("train", order, training=True)
 
     def val_dataloader(self) -> BatchLoader:
-        """See DataModule."""
         return self._evaluation_loader("val")
 
     def test_dataloader(self) -> BatchLoader:
-        """See DataModule."""
         return self._evaluation_loader("test")
 
     def _evaluation_loader(self, split: Split) -> BatchLoader:
@@ -403,11 +392,9 @@ class ParallelTextDataModule(PreparedDataModule):
         return {"text": source, "reference": target}
 
     def input_names(self) -> list[str]:
-        """See DataModule."""
         return self.vocabularies["source"].display_tokens()
 
     def output_names(self) -> list[str]:
-        """See DataModule."""
         return self.vocabularies["target"].display_tokens()
 
     def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:

@@ -79,9 +79,7 @@ def join_words(words: Iterable[str]) -> str:
 
 
 def count_frequencies(
-    texts: Iterable[str],
-    tokenize: Callable[[str], list[str]],
-    max_tokens: int = MAX_COUNTED_TOKENS,
+    texts: Iterable[str], tokenize: Callable[[str], list[str]], max_tokens: int = MAX_COUNTED_TOKENS
 ) -> Counter[str]:
     """Count the tokens of texts in bounded memory.
 
@@ -167,7 +165,6 @@ class FoldedWords(Tokenizer):
     keeps_line_breaks = False
 
     def tokenize(self, text: str) -> list[str]:
-        """See Tokenizer."""
         return tokenize_words(text)
 
 
@@ -180,7 +177,6 @@ class Shapes(Tokenizer):
     keeps_line_breaks = False
 
     def tokenize(self, text: str) -> list[str]:
-        """See Tokenizer."""
         return tokenize_shapes(text)
 
 
@@ -200,12 +196,10 @@ class Words(Tokenizer):
     spaces: bool = False
 
     def tokenize(self, text: str) -> list[str]:
-        """See Tokenizer."""
         text = text.lower() if self.lower else text
         return text.split() if self.spaces else split_words(text)
 
     def join(self, tokens: Sequence[str]) -> str:
-        """See Tokenizer."""
         return " ".join(tokens) if self.spaces else join_words(tokens)
 
 
@@ -221,11 +215,9 @@ class Characters(Tokenizer):
     lower: bool = False
 
     def tokenize(self, text: str) -> list[str]:
-        """See Tokenizer."""
         return list(text.lower() if self.lower else text)
 
     def join(self, tokens: Sequence[str]) -> str:
-        """See Tokenizer."""
         return "".join("\ufffd" if token == UNKNOWN_TOKEN else token for token in tokens)
 
 
@@ -274,15 +266,12 @@ class BytePairs(Tokenizer):
         return sorted(ids, key=ids.__getitem__)
 
     def tokenize(self, text: str) -> list[str]:
-        """See Tokenizer."""
         return self.tokenize_batch([text])[0]
 
     def tokenize_batch(self, texts: Sequence[str]) -> list[list[str]]:
-        """See Tokenizer."""
         return [encoding.tokens for encoding in self._model.encode_batch(list(texts))]
 
     def join(self, tokens: Sequence[str]) -> str:
-        """See Tokenizer."""
         text: str = self._model.decoder.decode([t for t in tokens if t != UNKNOWN_TOKEN])
         return text
 
@@ -292,7 +281,6 @@ class BytePairs(Tokenizer):
         return text
 
     def state(self) -> dict[str, Any]:
-        """See Tokenizer."""
         return {"lower": self.lower, "model": self._model.to_str()}
 
 

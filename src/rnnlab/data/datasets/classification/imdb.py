@@ -24,12 +24,10 @@ class IMDBDataModule(TextClassificationDataModule):
     available_sources = ("embedded", "hub", "local")
 
     def packaged(self) -> Source:
-        """See PreparedDataModule."""
         note = "only the official training half, split again: not the official test"
         return movie_reviews("imdb", note)
 
     def hub(self) -> Source:
-        """See PreparedDataModule."""
         note = "validation is a random part of training: its score is too high"
         provenance = Provenance("hub", IMDB_HUB_NAME, notes=[note])
         return Source(

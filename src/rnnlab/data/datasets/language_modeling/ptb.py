@@ -22,7 +22,6 @@ class PTBDataModule(LanguageModelingDataModule):
     published_sizes = {"train": 929_589, "val": 73_760, "test": 82_430}  # noqa: RUF012
 
     def hub(self) -> Source:
-        """See PreparedDataModule."""
         return Source(
             Provenance("hub", NAME), lambda: read_hub_lines(NAME, CONFIG, "sentence", PTB_REVISION)
         )

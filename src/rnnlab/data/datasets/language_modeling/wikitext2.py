@@ -22,7 +22,6 @@ class WikiText2DataModule(LanguageModelingDataModule):
     published_sizes = {"train": 2_088_628, "val": 217_646, "test": 245_569}  # noqa: RUF012
 
     def hub(self) -> Source:
-        """See PreparedDataModule."""
         return Source(
             Provenance("hub", f"{NAME} {CONFIG}"), lambda: read_hub_lines(NAME, CONFIG, "text")
         )

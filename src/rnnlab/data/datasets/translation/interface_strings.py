@@ -55,7 +55,6 @@ class InterfaceStringsDataModule(ParallelTextDataModule):
         self.locale = LOCALES.get(language, language).replace("_", "-")
 
     def packaged(self) -> Source:
-        """See PreparedDataModule."""
         distribution = f"jupyterlab-language-pack-{self.locale}"
         files = find_catalogues(distribution, self.locale.replace("-", "_"))
         sha256 = hashlib.sha256("".join(map(file_sha256, files)).encode()).hexdigest()

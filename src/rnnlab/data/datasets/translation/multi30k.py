@@ -63,11 +63,9 @@ class Multi30kDataModule(ParallelTextDataModule):
         self.test_set = test_set
 
     def stems(self) -> dict[Split, tuple[str, ...]]:
-        """See ParallelTextDataModule."""
         return {"train": ("train",), "val": ("val",), "test": (self.test_set, "test")}
 
     def hub(self) -> Source:
-        """See PreparedDataModule."""
         if set(self.languages) != HUB_LANGUAGES or self.test_set != "test_2016_flickr":
             raise ConfigError(
                 f"data.source=hub: {MULTI30K} has German and English with test_2016_flickr, not "

@@ -84,12 +84,10 @@ class NumbersDataModule(ParallelTextDataModule):
         self.largest, self.numbers_seed = largest, numbers_seed
 
     def settings(self) -> dict[str, Any]:
-        """See PreparedDataModule."""
         numbers = [self.largest, self.sizes, self.numbers_seed]
         return {**super().settings(), "numbers": numbers}
 
     def packaged(self) -> Source:
-        """See PreparedDataModule."""
         for language in self.languages:
             spell(0, language)  # raises an error for an unknown language
         provenance = Provenance("embedded", PACKAGE, package_version(PACKAGE))
