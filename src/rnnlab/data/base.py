@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import lightning.pytorch as L
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from rnnlab.data.description import Description, Example, SplitFacts, count_split, middle_sequence
@@ -16,6 +17,14 @@ from rnnlab.spec import Batch, DataSpec
 
 Split = str  # train | val | test
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+def to_batch(
+    inputs: NDArray[Any], lengths: NDArray[Any], targets: NDArray[Any], rows: NDArray[Any]
+) -> Batch:
+    """Return arrays as a batch of tensors, which share their memory."""
+    convert = torch.from_numpy
+    return Batch(convert(inputs), convert(lengths), convert(targets), convert(rows))
 
 
 class DataModule(L.LightningDataModule):

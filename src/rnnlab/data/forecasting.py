@@ -28,7 +28,7 @@ from rnnlab.data.calendar_features import calendar_features, calendar_names, che
 from rnnlab.data.loaders.windows import Windows, first_targets
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.dates import format_date
-from rnnlab.data.readers.files import file_format
+from rnnlab.data.readers.files import check_file, file_format
 from rnnlab.data.readers.series import Series, read_series
 from rnnlab.data.readers.series_rows import DuplicatePolicy, MissingPolicy, SeriesColumns
 from rnnlab.data.readers.tables import Delimiter
@@ -158,7 +158,8 @@ class SeriesDataModule(PreparedDataModule):
 
     def local(self) -> Source:
         """See PreparedDataModule; one file, plain or compressed."""
-        return self.single_file_source(self.read, file_format(self.local_path()))
+        file = check_file(self.local_path())
+        return self.file_source([file], lambda: self.read(file), file_format(file))
 
     def read(self, file: Path) -> tuple[Series, list[str]]:
         """Return the series of the file, and notes on repairs."""
@@ -247,7 +248,7 @@ class SeriesDataModule(PreparedDataModule):
             return series
         short = [series.names[i] for i in np.flatnonzero(~keep)]
         note = f"{len(short)} series too short for all splits were left out: {', '.join(short[:5])}"
-        self.provenance = replace(self.provenance, notes=[*self.provenance.notes, note])
+        self.add_notes(note)
         return series.take(np.flatnonzero(keep))
 
     def check_lengths(self, series: Series, borders: list[Array]) -> None:

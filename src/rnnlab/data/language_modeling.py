@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,9 +28,8 @@ from rnnlab.data.readers.lines import (
     find_text_files,
     with_progress,
 )
-from rnnlab.data.sources.cache import file_sha256
-from rnnlab.data.sources.hub import load_from_hub
-from rnnlab.data.sources.provenance import Provenance, SourceName
+from rnnlab.data.sources.hub import HUB_SPLITS, load_from_hub
+from rnnlab.data.sources.provenance import SourceName
 from rnnlab.data.text.ragged import RaggedArray
 from rnnlab.data.text.tokenizers import SPECIALS, TOKENIZERS_VERSION, TokenKind, build_tokenizer
 from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES, Vocabulary
@@ -81,7 +80,8 @@ class LanguageModelingDataModule(PreparedDataModule):
     A named data set defines where its text comes from.
 
     Args:
-        source: auto | embedded | hub | local.
+        source, batch_size, seed: see PreparedDataModule; `batch_size` is the number of parts of the
+            training text that are read in parallel.
         path: a text file, or a folder with train.txt, valid.txt and test.txt. A missing validation
             or test file is replaced by the end of the training text.
         encoding: of the files.
@@ -92,14 +92,12 @@ class LanguageModelingDataModule(PreparedDataModule):
         vocab_size: maximum number of tokens in the vocabulary, including <pad>, <unk>, <s> and
             <eos>. The most frequent tokens of the training split are kept.
         seq_len: number of tokens that gradients flow back.
-        batch_size: number of parts of the training text that are read in parallel, on each device.
         val_fraction: share of the text for validation if the source has no validation split.
         test_fraction: share of the text for the test if the source has no test split.
         bptt_jitter: maximum number of tokens by which the start of a training window moves in each
             epoch, so that gradients are not always truncated at the same positions. The learning
             rate of a step is proportional to the length of its window (Merity et al., 2018). 0
-            turns it off.
-        seed: seed of the random window starts.
+            turns it off. `seed` is the seed of the shifts.
     """
 
     tasks = ("language_modeling",)
@@ -148,11 +146,10 @@ class LanguageModelingDataModule(PreparedDataModule):
     def local(self) -> Source:
         """See PreparedDataModule; reads "train" and, if present, "val" and "test"."""
         files = find_text_files(self.local_path())
-        sha256 = "+".join(file_sha256(file) for file in files.values())
-        return Source(
-            Provenance("local", str(self.path), sha256=sha256),
+        return self.file_source(
+            files.values(),
             lambda: {split: TextFile(file, self.encoding) for split, file in files.items()},
-            format="+".join(f"{split}{file.suffix}" for split, file in files.items()),
+            "+".join(f"{split}{file.suffix}" for split, file in files.items()),
         )
 
     # Preparation: lines become files of ids, once; the text is never in memory as a whole.
@@ -174,12 +171,8 @@ class LanguageModelingDataModule(PreparedDataModule):
             counting = add_step("counting tokens", total)
             vocabulary = self._fit(with_progress(parts["train"], counting))
             encoding = add_step("encoding", total)
-            streams = {
-                split: write_stream(
-                    folder, split, vocabulary, with_progress(parts[split], encoding)
-                )
-                for split in SPLITS
-            }
+            lines = {split: with_progress(parts[split], encoding) for split in SPLITS}
+            streams = {s: write_stream(folder, s, vocabulary, lines[s]) for s in SPLITS}
         vocabulary.save(folder / "vocabulary.json")
         self._check_sizes(streams, notes)
         sizes = {split: streams[split].tokens for split in SPLITS}
@@ -245,9 +238,7 @@ class LanguageModelingDataModule(PreparedDataModule):
         self.spec = self._spec(len(self.vocabulary))
         if remainder := self.sizes["train"] % self.batch_size:
             streams = f"{self.batch_size:,} streams are not read: {remainder:,}"
-            note = f"training tokens at the end that do not fill {streams}"
-            notes = [*self.provenance.notes, note]
-            self.provenance = replace(self.provenance, notes=notes)
+            self.add_notes(f"training tokens at the end that do not fill {streams}")
 
     def _spec(self, size: int) -> DataSpec:
         return DataSpec(output_size=size, num_tokens=size, token_kind=self.tokens)
@@ -274,10 +265,6 @@ class LanguageModelingDataModule(PreparedDataModule):
 
     def test_dataloader(self) -> StreamLoader:  # type: ignore[override]
         """Return the test text as one stream."""
-        return self._single_stream("test")
-
-    def predict_dataloader(self) -> StreamLoader:  # type: ignore[override]
-        """Return the test text; `Batch.rows` contains the target of each output."""
         return self._single_stream("test")
 
     def sample(self, split: Split, count: int, steps: int) -> Batch:
@@ -368,6 +355,5 @@ def read_hub_lines(
     name: str, config: str, column: str, revision: str | None = None
 ) -> dict[Split, Lines]:
     """Read the three splits of a text on the Hugging Face hub, a line per row."""
-    names = {"train": "train", "val": "validation", "test": "test"}
-    dataset = load_from_hub(name, list(names.values()), config, revision)
-    return {split: TextRows(dataset[hub_split][column]) for split, hub_split in names.items()}
+    dataset = load_from_hub(name, list(HUB_SPLITS.values()), config, revision)
+    return {split: TextRows(dataset[hub_split][column]) for split, hub_split in HUB_SPLITS.items()}

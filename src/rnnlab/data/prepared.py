@@ -2,13 +2,12 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rnnlab.data.base import DataModule
-from rnnlab.data.readers.files import check_file
 from rnnlab.data.sources.cache import file_sha256, is_cached, load_or_build
 from rnnlab.data.sources.hub import hub_is_reachable
 from rnnlab.data.sources.provenance import Provenance, SourceName
@@ -60,9 +59,7 @@ class PreparedDataModule(DataModule):
         source: auto | embedded | hub | local. auto takes your file if `path` is given, else the hub
             if it was read before or can be reached, else the data of an installed package.
         path: of your file or folder.
-        batch_size: see DataModule, as the two below.
-        seed: of the order of the batches.
-        shuffle: draw new batches in each epoch.
+        batch_size, seed, shuffle: see DataModule.
 
     Attributes:
         available_sources: of embedded, hub and local.
@@ -108,11 +105,12 @@ class PreparedDataModule(DataModule):
         """Return the data of the user's own files."""
         raise NotImplementedError
 
-    def single_file_source(self, read: Callable[[Path], Any], format: str = "") -> Source:
-        """Return the user's own file as a source that is read by this function."""
-        file = check_file(self.local_path())
-        provenance = Provenance("local", str(self.path), sha256=file_sha256(file))
-        return Source(provenance, lambda: read(file), format)
+    def file_source(
+        self, files: Iterable[Path], read: Callable[[], Any], format: str = ""
+    ) -> Source:
+        """Return the user's own files as a source that is read by this function."""
+        sha256 = "+".join(map(file_sha256, files))
+        return Source(Provenance("local", str(self.path), sha256=sha256), read, format)
 
     def local_path(self) -> Path:
         """Return the path of the user's own file or folder."""
@@ -179,15 +177,10 @@ class PreparedDataModule(DataModule):
         }
 
     def _build(self, source: Source, folder: Path) -> None:
-        result = self.prepare(source.read(), folder)
-        before = source.provenance
-        provenance = replace(
-            before,
-            version=before.version or result.version,
-            notes=[*before.notes, *result.notes],
-            sizes=result.sizes,
-            sha256=before.sha256 or result.sha256,
-        )
+        result, before = self.prepare(source.read(), folder), source.provenance
+        version, sha256 = before.version or result.version, before.sha256 or result.sha256
+        notes = [*before.notes, *result.notes]
+        provenance = Provenance(before.source, before.name, version, sha256, notes, result.sizes)
         meta = {"provenance": provenance.plain(), "facts": result.facts}
         (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
 
@@ -203,3 +196,7 @@ class PreparedDataModule(DataModule):
             notes = [self._note, *self.provenance.notes]
             self.provenance = replace(self.provenance, notes=notes)
         self.open(meta["facts"])
+
+    def add_notes(self, *notes: str) -> None:
+        """Add notes to the record of the data."""
+        self.provenance = replace(self.provenance, notes=[*self.provenance.notes, *notes])

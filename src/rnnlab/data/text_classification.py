@@ -1,17 +1,16 @@
 """Base class of the text classification data sets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import torch
 from annotated_types import Ge
 from numpy.typing import NDArray
 
 from rnnlab.config.types import Fraction, NonNegativeInt, PositiveInt, Share
-from rnnlab.data.base import SPLITS, Split
+from rnnlab.data.base import SPLITS, Split, to_batch
 from rnnlab.data.baselines.linear import (
     LINEAR_VERSION,
     MAX_LINEAR_CLASSES,
@@ -23,7 +22,7 @@ from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.class_folders import find_class_folders, hash_folders, read_class_folders
 from rnnlab.data.readers.files import check_file, file_format
 from rnnlab.data.readers.tables import Delimiter, find_table
-from rnnlab.data.sources.cache import file_sha256, load_or_build
+from rnnlab.data.sources.cache import load_or_build
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.text.labelled_texts import (
     LabelledTexts,
@@ -56,8 +55,7 @@ class TextClassificationDataModule(PreparedDataModule):
     """Texts with one label each. A named data set adds its sources.
 
     Args:
-        source: auto | embedded | hub | local. auto takes your file if `path` is given, else the hub
-            if it was read before or can be reached, else the data of an installed package.
+        source, batch_size, seed, shuffle: see PreparedDataModule.
         path: a file; or a folder with train.* and test.* (and perhaps val.*), or with a folder of
             .txt files for each class, split (train/<class>/*.txt, test/<class>/*.txt) or not.
         text_column: column with the text.
@@ -74,7 +72,6 @@ class TextClassificationDataModule(PreparedDataModule):
         drop_duplicates: before splitting, drop texts that differ in case and white space only.
         seq_len: longest sequence in tokens; the middle of a longer one is removed.
         head_fraction: share of seq_len for the beginning of a long text.
-        batch_size: texts in a batch, on each device.
         vocab_size: number of tokens including <pad> and <unk>: the most frequent ones of the
             training split.
         val_fraction: share of validation if the source has no such split; with `folds`, of the
@@ -86,8 +83,6 @@ class TextClassificationDataModule(PreparedDataModule):
         fold: index of the test fold, 0..folds - 1; over all folds every text is tested once.
         split_seed: of these splits; the seed of the run does not affect the evaluation targets.
         linear_baseline: fit a linear model on word n-grams as a baseline; needs scikit-learn.
-        seed: of the order of the batches.
-        shuffle: draw new batches in each epoch.
     """
 
     tasks = ("classification",)
@@ -132,8 +127,7 @@ class TextClassificationDataModule(PreparedDataModule):
         self.seq_len, self.head_fraction, self.vocab_size = seq_len, head_fraction, vocab_size
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
         self.stratify, self.folds, self.fold = stratify, folds, fold
-        self.split_seed = split_seed
-        self.linear_baseline = linear_baseline
+        self.split_seed, self.linear_baseline = split_seed, linear_baseline
 
     # Sources; a named data set adds `packaged` and `hub`.
 
@@ -156,11 +150,9 @@ class TextClassificationDataModule(PreparedDataModule):
         )
 
     def _tables(self, files: Mapping[str, Path]) -> Source:
-        sha256 = "+".join(file_sha256(file) for file in files.values())
-        provenance = Provenance("local", str(self.path), sha256=sha256)
-        formats = "+".join(file_format(file) for file in files.values())
-        return Source(
-            provenance, lambda: {s: self.columns.read(f) for s, f in files.items()}, formats
+        formats = "+".join(map(file_format, files.values()))
+        return self.file_source(
+            files.values(), lambda: {s: self.columns.read(f) for s, f in files.items()}, formats
         )
 
     def _local_files(self) -> dict[str, Path]:
@@ -278,8 +270,7 @@ class TextClassificationDataModule(PreparedDataModule):
             positive_class=self._find_positive_class(facts["classes"], names),
         )
         if self.linear_baseline and (reason := explain_missing_baseline(len(names))):
-            notes = [*self.provenance.notes, reason]
-            self.provenance = replace(self.provenance, notes=notes)
+            self.add_notes(reason)
 
     def _find_positive_class(self, labels: Sequence[str], names: Sequence[str]) -> int | None:
         if self.positive_class is None:
@@ -305,12 +296,7 @@ class TextClassificationDataModule(PreparedDataModule):
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
         """Return texts as token ids (B, T), padded to the longest."""
         tokens, lengths = self.inputs[split].gather(rows)
-        return Batch(
-            torch.from_numpy(tokens),
-            torch.from_numpy(lengths),
-            torch.from_numpy(self.labels[split][rows]),
-            torch.from_numpy(rows),
-        )
+        return to_batch(tokens, lengths, self.labels[split][rows], rows)
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
         """Return the scores of the class frequencies of training, and of the linear model."""

@@ -9,11 +9,10 @@ from shutil import copyfile
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
-from rnnlab.data.base import SPLITS, Split
+from rnnlab.data.base import SPLITS, Split, to_batch
 from rnnlab.data.loaders.buckets import BatchLoader, ShuffledOrder, SortedOrder
 from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
@@ -23,7 +22,7 @@ from rnnlab.data.readers.tables import Delimiter
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.text.ragged import RaggedArray, RaggedWriter, TextStore
-from rnnlab.data.text.sentence_pairs import PairStore, PairWriter, split_chunks
+from rnnlab.data.text.sentence_pairs import PairStore, PairWriter
 from rnnlab.data.text.tokenizers import TOKENIZERS_VERSION, TokenKind, build_tokenizer
 from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES, Vocabulary
 from rnnlab.errors import ConfigError, DataError
@@ -45,8 +44,7 @@ class ParallelTextDataModule(PreparedDataModule):
     with a source sentence of validation or test are removed and counted.
 
     Args:
-        source: auto | embedded | hub | local. auto takes your file if `path` is given, else the hub
-            if it was read before or can be reached, else the data of an installed package.
+        source, seed, shuffle: see PreparedDataModule.
         path: a folder with train.<source_language>, train.<target_language> and optionally val.*
             and test.*; or the file of the source sentences; or one file with source, tab, target
             per line.
@@ -71,8 +69,6 @@ class ParallelTextDataModule(PreparedDataModule):
         split_seed: seed of these splits; the seed of the run does not change evaluation targets.
         encoding: of the files.
         delimiter: separator of the cells of a CSV file; None for comma.
-        seed: seed of the order of the batches.
-        shuffle: draw new batches in each epoch.
     """
 
     tasks = ("translation",)
@@ -196,9 +192,7 @@ class ParallelTextDataModule(PreparedDataModule):
         with Progress(transient=True) as progress:
             parts = {part: store_pairs(raw[part], folder, part, notes, progress) for part in raw}
             rows = self._split(parts, notes)
-            owners = {
-                split: split if split in parts else find_largest_part(parts) for split in SPLITS
-            }
+            owners = {s: s if s in parts else find_largest_part(parts) for s in SPLITS}
             for split, members in rows.items():
                 np.save(folder / f"{split}.rows.npy", members)
             self._encode(folder, owners, rows, progress)
@@ -235,7 +229,8 @@ class ParallelTextDataModule(PreparedDataModule):
 
         def read_texts(split: Split, side: str) -> Iterator[list[str]]:
             store = TextStore(folder, f"{owners[split]}.{side}")
-            for members in split_chunks(rows[split], PAIRS_IN_MEMORY):
+            for start in range(0, len(rows[split]), PAIRS_IN_MEMORY):
+                members = rows[split][start : start + PAIRS_IN_MEMORY].tolist()
                 yield [self.normalize(store[row]) for row in members]
 
         vocabularies = self._fit({side: partial(read_texts, "train", side) for side in SIDES})
@@ -354,12 +349,7 @@ class ParallelTextDataModule(PreparedDataModule):
         sources, lengths = self.ids[split, "source"].gather(members, self.seq_len, 1.0)
         target = self.ids[split, "target"]
         targets, _ = target.gather(members, int(target.lengths[members].max()))
-        return Batch(
-            torch.from_numpy(sources).long(),
-            torch.from_numpy(lengths),
-            torch.from_numpy(targets).long(),
-            torch.from_numpy(rows),
-        )
+        return to_batch(sources.astype(np.int64), lengths, targets.astype(np.int64), rows)
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
         """Return the scores of predicting tokens by their frequency in the training split."""
@@ -375,14 +365,10 @@ class ParallelTextDataModule(PreparedDataModule):
         scores = {"loss": loss, "perplexity": float(np.exp(loss)), "accuracy": accuracy}
         return {"token frequency": scores}
 
-    def texts(self, split: Split, side: str) -> TextStore:
-        """Return all texts of the part that contains a split; see `original_texts`."""
-        return TextStore(self.folder, f"{self._owners[split]}.{side}")
-
     def original_texts(self, split: Split, side: str, rows: NDArray[Any]) -> list[str]:
         """Return the original texts of these targets."""
         part_rows = np.load(self.folder / f"{split}.rows.npy", mmap_mode="r")
-        store = self.texts(split, side)
+        store = TextStore(self.folder, f"{self._owners[split]}.{side}")
         return [store[row] for row in part_rows[self.rows[split][rows]].tolist()]
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:

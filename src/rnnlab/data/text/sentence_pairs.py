@@ -2,7 +2,6 @@
 
 import hashlib
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,9 +86,3 @@ def hash_sentence(sentence: str) -> int:
     """Return a 64-bit hash that does not depend on Python's hash seed."""
     raw = hashlib.blake2b(sentence.encode("utf-8", errors="replace"), digest_size=8).digest()
     return int.from_bytes(raw, "little", signed=True)
-
-
-def split_chunks(rows: Ints, size: int) -> Iterator[list[int]]:
-    """Return the rows in lists of at most `size`."""
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size].tolist()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,9 @@ class Vocabulary:
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids up to the first end token, without padding and start."""
-        return self.tokenizer.join([self.tokens[i] for i in strip_specials(ids)])
+        sentence = takewhile(lambda i: i != END_ID, ids)
+        tokens = [self.tokens[i] for i in sentence if i not in (PADDING_ID, START_ID)]
+        return self.tokenizer.join(tokens)
 
     def display_tokens(self) -> list[str]:
         """Return every token in readable form."""
@@ -79,17 +82,6 @@ class Vocabulary:
         if "tokenizer" not in content:
             raise DataError(f"{path}: has the format of an older version of rnnlab; train again")
         return cls(content["tokens"], TOKENIZER_TYPES[content["tokenizer"]](**content["state"]))
-
-
-def strip_specials(ids: Iterable[int]) -> list[int]:
-    """Return the ids up to the first end token, without padding and start."""
-    tokens: list[int] = []
-    for i in ids:
-        if i == END_ID:
-            break
-        if i not in (PADDING_ID, START_ID):
-            tokens.append(i)
-    return tokens
 
 
 def encode_splits(
@@ -117,8 +109,7 @@ def encode_splits(
     }
     counts = np.bincount(raw["train"].values, minlength=len(indices))
     tokens = np.array(list(indices), dtype=object)
-    order = np.lexsort((np.argsort(np.argsort(tokens)), -counts))
-    order = order[: int((counts > 0).sum())]
+    order = np.lexsort((np.argsort(np.argsort(tokens)), -counts))[: int((counts > 0).sum())]
     specials = SPECIALS[:NUM_CLASSIFICATION_SPECIALS]
     ids = np.full(len(tokens), UNKNOWN_ID, dtype=np.int32)
     ids[order] = np.arange(len(specials), len(specials) + len(order))

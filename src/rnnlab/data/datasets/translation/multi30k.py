@@ -6,14 +6,13 @@ from rnnlab.config.types import PositiveInt
 from rnnlab.data.base import Split
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.sentence_pairs import Pairs, pairs_from_lists
-from rnnlab.data.sources.hub import load_from_hub
+from rnnlab.data.sources.hub import HUB_SPLITS, load_from_hub
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import ConfigError
 
 MULTI30K = "bentrevett/multi30k"
 HUB_LANGUAGES = {"de", "en"}
-_HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 Language = Literal["de", "en", "fr", "cs"]
 TestSet = Literal["test_2016_flickr", "test_2017_flickr", "test_2017_mscoco"]
@@ -30,9 +29,7 @@ class Multi30kDataModule(ParallelTextDataModule):
         source_language: de | en | fr | cs.
         target_language: de | en | fr | cs.
         test_set: test_2016_flickr | test_2017_flickr | test_2017_mscoco.
-        vocab_size: see ParallelTextDataModule.
-        lower: see ParallelTextDataModule.
-        settings: see ParallelTextDataModule; `path` is the folder.
+        vocab_size, lower, settings: see ParallelTextDataModule; `path` is the folder.
     """
 
     available_sources = ("hub", "local")
@@ -75,7 +72,7 @@ class Multi30kDataModule(ParallelTextDataModule):
         return Source(Provenance("hub", MULTI30K), self._read_hub)
 
     def _read_hub(self) -> dict[str, Pairs]:
-        dataset = load_from_hub(MULTI30K, list(_HUB_SPLITS.values()))
+        dataset = load_from_hub(MULTI30K, list(HUB_SPLITS.values()))
         source, target = self.languages
         return {
             split: pairs_from_lists(
@@ -83,5 +80,5 @@ class Multi30kDataModule(ParallelTextDataModule):
                 [text.strip() for text in dataset[name][source]],
                 [text.strip() for text in dataset[name][target]],
             )
-            for split, name in _HUB_SPLITS.items()
+            for split, name in HUB_SPLITS.items()
         }

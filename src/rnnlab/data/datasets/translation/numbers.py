@@ -33,10 +33,7 @@ class NumbersDataModule(ParallelTextDataModule):
         num_pairs: number of training pairs.
         num_eval_pairs: number of validation pairs, and of test pairs.
         numbers_seed: seed of the numbers; the seed of the run does not change evaluation targets.
-        tokens: see ParallelTextDataModule.
-        vocab_size: see ParallelTextDataModule.
-        seq_len: see ParallelTextDataModule.
-        settings: see ParallelTextDataModule.
+        tokens, vocab_size, seq_len, settings: see ParallelTextDataModule.
     """
 
     available_sources = ("embedded",)
