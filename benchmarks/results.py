@@ -31,7 +31,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from rnnlab.report.console import format_number, print_results
+from rnnlab.report.console import format_score, print_results
 from rnnlab.report.folder import RunFolder
 
 ROOT = Path(__file__).parents[1]
@@ -123,8 +123,8 @@ def spread(values: list[float]) -> str:
     >>> spread([0.5]), spread([0.4, 0.6])
     ('0.5000', '0.5000 +- 0.1414')
     """
-    mean = format_number(statistics.mean(values))
-    return mean if len(values) == 1 else f"{mean} +- {format_number(statistics.stdev(values))}"
+    mean = format_score(statistics.mean(values))
+    return mean if len(values) == 1 else f"{mean} +- {format_score(statistics.stdev(values))}"
 
 
 def table(groups: Iterable[list[Report]]) -> str:

@@ -83,11 +83,11 @@ def write_description(name: str, description: "Description", folder: Path) -> No
 
     facts = description.to_dict()
     folder.mkdir(parents=True, exist_ok=True)
-    files = [*draw_figures(description, folder), write_json(folder / "description.json", facts)]
+    files = [*draw_description(description, folder), write_json(folder / "description.json", facts)]
     print_description(name, facts, files)
 
 
-def draw_figures(description: "Description", folder: Path) -> list[Path]:
+def draw_description(description: "Description", folder: Path) -> list[Path]:
     """Draw the figures for data of this kind."""
     splits = description.splits
     files = []

@@ -41,9 +41,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("run_dir", type=Path, help="folder of the run")
     folder = RunFolder(parser.parse_args(arguments).run_dir)
     scores = evaluate(folder.path)
-    reported = {name: folder.read_report()["scores"][name] for name in scores}
-    print_scores(reported, scores)
-    if differing(reported, scores):
+    report_scores = {name: folder.read_report()["scores"][name] for name in scores}
+    print_scores(report_scores, scores)
+    if differing(report_scores, scores):
         sys.exit(DIFFERENT)
 
 
@@ -127,7 +127,7 @@ def read_same_data(config: "RunConfig", folder: RunFolder) -> "DataModule":
     return data
 
 
-def differing(reported: Mapping[str, float], scores: Mapping[str, float]) -> list[str]:
+def differing(report_scores: Mapping[str, float], scores: Mapping[str, float]) -> list[str]:
     """Return the names of the scores that differ.
 
     >>> differing({"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 2.1})
@@ -135,23 +135,23 @@ def differing(reported: Mapping[str, float], scores: Mapping[str, float]) -> lis
     """
     return [
         name
-        for name, value in reported.items()
+        for name, value in report_scores.items()
         if abs(scores[name] - value) > TOLERANCE * max(abs(value), 1.0)
     ]
 
 
-def print_scores(reported: Mapping[str, float], scores: Mapping[str, float]) -> None:
+def print_scores(report_scores: Mapping[str, float], scores: Mapping[str, float]) -> None:
     """Print a table with a row for each score."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table("", "report", "now", "difference")
     for name, score in scores.items():
-        values = (reported[name], score, score - reported[name])
+        values = (report_scores[name], score, score - report_scores[name])
         table.add_row(name, *(f"{value:.8g}" for value in values))
     console = Console()
     console.print(table)
-    names = differing(reported, scores)
+    names = differing(report_scores, scores)
     result = f"not the same: {', '.join(names)}" if names else f"the same to {TOLERANCE}"
     console.print(result, highlight=False)
 

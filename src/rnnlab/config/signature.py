@@ -120,9 +120,9 @@ def configurable_parameters(builder: Any, runtime: frozenset[str]) -> tuple[dict
     if (
         open_ended and not is_third_party and inspect.isclass(builder)
     ):  # other arguments go to the base class
-        fixed = runtime | getattr(builder, "fixed_settings", frozenset())
-        inherited, open_ended = configurable_parameters(builder.__bases__[0], fixed)
-        types = {**inherited, **types}
+        excluded_names = runtime | getattr(builder, "fixed_settings", frozenset())
+        base_types, open_ended = configurable_parameters(builder.__bases__[0], excluded_names)
+        types = {**base_types, **types}
     return types, open_ended
 
 

@@ -17,8 +17,8 @@ def collect_test_predictions(model: RecurrentModel, data: DataModule) -> TestPre
 
     Every process of the run must call this.
     """
-    kept: list[Any] = model.test_predictions
-    batches = kept if model.task.stateful else gather_lists(kept)
+    rank_batches: list[Any] = model.test_predictions
+    batches = rank_batches if model.task.stateful else gather_lists(rank_batches)
     columns = zip(*batches, strict=True)
     predictions, targets, index = (concatenate_padded(list(column)) for column in columns)
     model.test_predictions.clear()  # long horizons take hundreds of megabytes

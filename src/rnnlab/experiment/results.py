@@ -91,8 +91,10 @@ def compute_baselines(
 ) -> dict[str, dict[str, float]]:
     """Return the metrics of the baselines on every evaluated split."""
     splits = ("val", "test") if parts.config.test else ("val",)
-    evaluated = splits if parts.config.baselines else ()
-    baselines = summary.flat_baselines({split: parts.data.baselines(split) for split in evaluated})
+    baseline_splits = splits if parts.config.baselines else ()
+    baselines = summary.flat_baselines(
+        {split: parts.data.baselines(split) for split in baseline_splits}
+    )
     if result:
         for name, metrics in summary.flat_baselines({"test": result.baselines}).items():
             baselines.setdefault(name, {}).update(metrics)

@@ -96,10 +96,10 @@ def build(
     keep_freed_memory()
     L.seed_everything(config.seed, workers=True, verbose=False)
     data = builders.build_data(config)
-    started = time.perf_counter()
+    start = time.perf_counter()
     data.prepare_data()
     data.setup("fit")
-    seconds = {"prepare": time.perf_counter() - started}
+    seconds = {"prepare": time.perf_counter() - start}
     model = builders.build_model(config, builders.build_task(config, data.spec))
     model.hyper_parameters = {
         "format_version": FORMAT_VERSION,
@@ -156,19 +156,19 @@ def fit(parts: RunParts) -> None:
     for logger in parts.trainer.loggers:
         if hasattr(logger, "rewind"):
             logger.rewind(step)
-    started = time.perf_counter()
+    start = time.perf_counter()
     parts.trainer.fit(parts.model, parts.data, ckpt_path=last and str(last))
-    parts.seconds["fit"] = time.perf_counter() - started
+    parts.seconds["fit"] = time.perf_counter() - start
 
 
 def test(parts: RunParts) -> dict[str, float]:
     """Score the best checkpoint on the test split, once; empty with test=false."""
     if not parts.config.test:
         return {}
-    started = time.perf_counter()
+    start = time.perf_counter()
     best = str(parts.folder.best) if parts.folder.best.exists() else None
     (scores,) = parts.trainer.test(parts.model, parts.data, ckpt_path=best, verbose=False)
-    parts.seconds["test"] = time.perf_counter() - started
+    parts.seconds["test"] = time.perf_counter() - start
     return dict(scores)
 
 

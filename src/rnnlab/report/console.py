@@ -55,15 +55,15 @@ def scores_table(report: Mapping[str, Any]) -> Table:
     rows |= {name: ("test", members) for name, members in report["baselines"].items()}
     for name, (split, members) in rows.items():
         result.add_row(
-            name, *(format_number(members.get(f"{split}/{metric}")) for metric in metrics)
+            name, *(format_score(members.get(f"{split}/{metric}")) for metric in metrics)
         )
     return result
 
 
-def format_number(value: float | None) -> str:
+def format_score(value: float | None) -> str:
     """Format a number with four digits; None is a dash.
 
-    >>> format_number(0.88124), format_number(0.00001234), format_number(None)
+    >>> format_score(0.88124), format_score(0.00001234), format_score(None)
     ('0.8812', '1.23e-05', '-')
     """
     if value is None:

@@ -113,7 +113,7 @@ def statistic_rows(splits: Mapping[str, Facts]) -> list[TableRow]:
 
 def length_rows(title: str, key: str, splits: Mapping[str, Facts]) -> dict[str, Cell]:
     """Return one row if all lengths are equal, else three."""
-    rows: dict[str, Cell] = {title: lambda facts: format_range(facts[key])}
+    rows: dict[str, Cell] = {title: lambda facts: format_limits(facts[key])}
     if any(facts[key]["min"] < facts[key]["max"] for facts in splits.values()):
         rows[f"{title}: median, mean"] = lambda facts: format_center(facts[key])
         rows[f"{title}: 90% within"] = lambda facts: format_inner_range(facts[key])
@@ -128,10 +128,10 @@ def format_batches(facts: Facts) -> str:
     return text
 
 
-def format_range(numbers: Mapping[str, float]) -> str:
+def format_limits(numbers: Mapping[str, float]) -> str:
     """Return the smallest and the largest number.
 
-    >>> format_range({"min": 50.0, "max": 50.0}), format_range({"min": 1, "max": 1200})
+    >>> format_limits({"min": 50.0, "max": 50.0}), format_limits({"min": 1, "max": 1200})
     ('50', '1 .. 1,200')
     """
     low, high = f"{numbers['min']:,.0f}", f"{numbers['max']:,.0f}"

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from rnnlab.report.console import format_number
+from rnnlab.report.console import format_score
 from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy, trial_state
 from rnnlab.sweeps.workers.messages import TrialResult, first_line, stored_result
 from rnnlab.sweeps.workers.slots import Slot
@@ -59,7 +59,7 @@ class SearchConsole:
         score = result.scores.get("score")
         reason = f"  {first_line(result.message)}" if result.failure else ""
         self.print_line(
-            f"trial {claim.number:>3}  {result.state:<10} {format_number(score):>9}  "
+            f"trial {claim.number:>3}  {result.state:<10} {format_score(score):>9}  "
             f"{result.seconds:6.1f} s  {format_values(claim)}{reason}"
         )
 
@@ -81,7 +81,7 @@ class SearchConsole:
         counts = shared.counts()
         num_results = sum(counts.values()) - counts["running"]
         states = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-        best = format_number(best_score(shared, self.maximize))
+        best = format_score(best_score(shared, self.maximize))
         return (
             f"{self.name}: {num_results} of {shared.n_trials} done ({states or 'none started'}), "
             f"best {best}, {self._format_time_left(shared.n_trials - num_results)}"
@@ -109,7 +109,7 @@ def make_row(shared: SharedStudy, claim: ClaimedTrial, seconds: float) -> list[A
     """Return number, seconds, number of reports, last score and values of a trial."""
     frozen_trial = shared.study.get_trials(deepcopy=False)[claim.number]
     reports, last = frozen_trial.intermediate_values, frozen_trial.last_step
-    score = format_number(None if last is None else reports[last])
+    score = format_score(None if last is None else reports[last])
     values = Text(format_values(claim), overflow="ellipsis", no_wrap=True)
     return [str(claim.number), f"{seconds:.0f}", str(len(reports)), score, values]
 

@@ -136,12 +136,12 @@ def trial_line(search: SearchRecord, trial: TrialRecord) -> str:
 
 def test_split_line(folder: Path) -> str:
     """Return the scores of best/ on the test split; empty before it was tested."""
-    from rnnlab.report.console import format_number
+    from rnnlab.report.console import format_score
     from rnnlab.report.folder import RunFolder
 
     best = RunFolder(folder / "best")
     report = best.read_report()
     scores = {name: v for name, v in report.get("scores", {}).items() if "test/" in name}
-    values = ", ".join(f"{name} {format_number(value)}" for name, value in scores.items())
+    values = ", ".join(f"{name} {format_score(value)}" for name, value in scores.items())
     targets = report.get("evaluated_targets", {}).get("test", 0)
     return f"{values} ({targets:,} targets, read once: {best.path})" if scores else ""
