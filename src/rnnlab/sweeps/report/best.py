@@ -27,11 +27,6 @@ def test_best(spec: "SearchSpec", study: "OpenStudy", run: Callable[[Job], Trial
     No trial reads the test split during a search: after choosing by it, there would be no unbiased
     score left.
 
-    Args:
-        spec: of the search.
-        study: of the search.
-        run: runs a job and returns its result.
-
     Raises:
         ConfigError: the test failed.
     """

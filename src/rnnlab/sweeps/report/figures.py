@@ -20,9 +20,7 @@ class FigureSpec(NamedTuple):
     """Figure that a report may have.
 
     Attributes:
-        title: of its section.
         plot: draws the figure, into the path that follows its arguments.
-        arguments: of `plot`.
         reason: why the figure cannot be drawn; empty if it can.
         remark: text below the title.
     """

@@ -11,6 +11,7 @@ from rnnlab.report.html import render_html
 from rnnlab.runtime.files import write_text
 from rnnlab.sweeps.report.records import SearchRecord
 from rnnlab.sweeps.report.table import column_names, row_values
+from rnnlab.sweeps.space.parsing import format_literal
 
 PAGE_FILE = "report.html"
 FOLD_LENGTH = 8  # a setting with more values than this is folded
@@ -21,7 +22,6 @@ class Section:
     """Section of the page.
 
     Attributes:
-        title: header.
         remark: text above the figure, or why there is none.
         figure: PNG file.
     """
@@ -42,7 +42,6 @@ class Page:
     """Content of the page.
 
     Attributes:
-        search: its trials.
         question: that the search answers; may be empty.
         settings: name -> setting of the search: space, base, monitor, ...
         sections: figures with their remarks.
@@ -94,9 +93,7 @@ def format_text(value: Any) -> str:
         return ", ".join(_pair(k, v) for k, v in items if v is not None and v is not False)
     if isinstance(value, list | tuple):
         return ", ".join(format_text(one) for one in value)
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else format_literal(value)
 
 
 def _pair(key: Any, value: Any) -> str:

@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from rnnlab.metrics.significance import Comparison, ConfigurationScores, compare_repeats
@@ -18,26 +17,14 @@ def best_trial(study: "optuna.Study") -> "FrozenTrial | None":
     With several objectives, the first one decides among the trials of the Pareto front. Ties go to
     the trial with the lowest number.
     """
-    sign = objective_signs(study)[0]
+    sign = -1 if objective_modes(study)[0] == "max" else 1
     front = pareto_front(study)
     return min(front, key=lambda trial: (sign * trial.values[0], trial.number), default=None)
 
 
 def pareto_front(study: "optuna.Study") -> "list[FrozenTrial]":
     """Return the complete, feasible trials that no other trial dominates."""
-    signs, trials = objective_signs(study), feasible_trials(study)
-    costs = [[s * v for s, v in zip(signs, t.values, strict=True)] for t in trials]
-    return [
-        trial
-        for trial, own in zip(trials, costs, strict=True)
-        if not any(_dominates(other, own) for other in costs)
-    ]
-
-
-def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Return whether no cost is higher, and at least one is lower."""
-    pairs = list(zip(one, other, strict=True))
-    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
+    return study.best_trials
 
 
 def feasible_trials(study: "optuna.Study") -> "list[FrozenTrial]":
@@ -53,11 +40,6 @@ def objective_modes(study: "optuna.Study") -> list[Literal["min", "max"]]:
     from optuna.study import StudyDirection
 
     return ["max" if d == StudyDirection.MAXIMIZE else "min" for d in study.directions]
-
-
-def objective_signs(study: "optuna.Study") -> list[int]:
-    """Return the factor that turns each objective into a cost."""
-    return [-1 if mode == "max" else 1 for mode in objective_modes(study)]
 
 
 def compare_configurations(repeats: "optuna.Study") -> Comparison:

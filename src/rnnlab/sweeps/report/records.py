@@ -16,12 +16,7 @@ COSTS = ("seconds", "epochs", "parameters")  # of a trial; each can also be an o
 
 @dataclass(frozen=True)
 class Objective:
-    """Objective of a search.
-
-    Attributes:
-        name: metric or cost, such as val/accuracy.
-        mode: whether lower or higher values are better.
-    """
+    """Objective of a search: a metric or a cost, such as val/accuracy."""
 
     name: str
     mode: Literal["min", "max"]
@@ -33,8 +28,7 @@ class DimensionRecord:
 
     Attributes:
         name: dotted key.
-        low: smallest number; 0 for choices.
-        high: largest number; number of choices - 1 for choices.
+        low, high: ends of the range; 0 and number of choices - 1 for choices.
         log: whether the range is sampled on a logarithmic scale.
         choices: all values; empty for a range of numbers.
     """
@@ -55,8 +49,6 @@ class TrialRecord:
     """One trial.
 
     Attributes:
-        number: number in the search.
-        state: how it ended, or that it has not ended.
         values: one per objective; empty unless the trial is complete.
         score: monitored metric, also of a pruned trial; None if there is none.
         params: values of the searched settings; only those that apply to the trial.
@@ -64,8 +56,6 @@ class TrialRecord:
         epochs: epochs started and validated.
         parameters: number of trainable parameters.
         failure: class of the failure; empty without one.
-        message: error message.
-        attempts: number of attempts.
         command: command line that repeats the trial.
         curve: (epochs trained, monitored metric) of each validation.
     """
@@ -94,7 +84,6 @@ class SearchRecord:
     """Search, at its end or at any time before.
 
     Attributes:
-        name: name of the search.
         monitor: metric by which trials are compared while they run.
         objectives: at least one.
         dimensions: settings varied so far.
@@ -111,7 +100,6 @@ class SearchRecord:
 
     @property
     def complete(self) -> list[TrialRecord]:
-        """Complete trials."""
         return self.select("complete")
 
     @property
@@ -130,8 +118,8 @@ class SearchRecord:
 
     def count_failures(self) -> dict[str, int]:
         """Return the number of trials with each class of failure, the most frequent first."""
-        counts = Counter(trial.failure for trial in self.trials if trial.failure)
-        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+        failures = sorted(trial.failure for trial in self.trials if trial.failure)
+        return dict(Counter(failures).most_common())
 
     def running_best(self, objective: int) -> list[tuple[int, float]]:
         """Return number and value of each complete trial that was better than all before it."""
@@ -159,13 +147,7 @@ def validation_rows(rows: Sequence[Mapping[str, Any]], metric: str) -> list[Mapp
 
 
 def learning_curve(rows: Sequence[Mapping[str, Any]], metric: str, per_epoch: int) -> Curve:
-    """Return (epochs trained, value) of each validation.
-
-    Args:
-        rows: of the validations.
-        metric: logged by each validation.
-        per_epoch: validations in a whole epoch.
-    """
+    """Return (epochs trained, value) of each validation; a whole epoch has `per_epoch` of them."""
     epochs = [int(float(row["epoch"])) for row in rows]
     ranks = [epochs[:i].count(epoch) + 1 for i, epoch in enumerate(epochs)]
     values = [float(row[metric]) for row in rows]

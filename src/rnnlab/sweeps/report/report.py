@@ -29,15 +29,14 @@ TABLE_FILE, FIGURE_FOLDER = "trials.csv", "report"
 def write_report(
     study: "optuna.Study", folder: Path, repeats: "optuna.Study | None" = None
 ) -> list[Path]:
-    """Write table, figures, page and summary of a search; they replace an earlier report.
+    """Write table, figures, page and summary of a search, and return the paths of the files.
+
+    They replace an earlier report.
 
     Args:
         study: of the search; its trials may still run.
         folder: of the search; learning curves are read from trials/<number>/metrics.csv.
         repeats: study of the repeated configurations; see compare_configurations.
-
-    Returns:
-        The files that were written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     search, importance = search_records(study, folder), setting_importance(study)
@@ -66,12 +65,7 @@ def read_snapshot(folder: Path) -> dict[str, Any]:
 
 
 def page_settings(study: "optuna.Study", settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that the page shows.
-
-    Args:
-        study: its definition holds what all trials share.
-        settings: of the search.
-    """
+    """Return the settings that the page shows: of the search, and what all trials share."""
     definition = study.user_attrs.get("definition", {})
     search = {name: settings[name] for name in PAGE_SETTINGS if settings.get(name)}
     goals = {name: definition[name] for name in ("objectives", "seed") if name in definition}

@@ -24,16 +24,13 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
+STATES: dict[str, RecordState] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+STATES |= {"RUNNING": "running", "WAITING": "waiting"}
 SCORE = "score"  # name of the objective that is the monitored metric
 
 
 def search_records(study: "optuna.Study", folder: Path) -> SearchRecord:
-    """Return the records of a search.
-
-    Args:
-        study: of the search.
-        folder: of the search; learning curves are read from trials/<number>/metrics.csv.
-    """
+    """Return the records of a search; learning curves come from the folders of its trials."""
     definition = study.user_attrs.get("definition", {})
     monitor = str(definition.get("monitor", SCORE))
     objectives = read_objectives(study, monitor)
@@ -52,11 +49,11 @@ def search_records(study: "optuna.Study", folder: Path) -> SearchRecord:
 
 def read_objectives(study: "optuna.Study", monitor: str) -> tuple[Objective, ...]:
     """Return the objectives by the names of their metrics; `score` is the monitored one."""
-    names = [
-        monitor if name == SCORE else name.partition(":")[0]
-        for name in study.metric_names or [SCORE]
-    ]
-    return tuple(Objective(n, m) for n, m in zip(names, objective_modes(study), strict=True))
+    metrics = zip(study.metric_names or [SCORE], objective_modes(study), strict=True)
+    return tuple(
+        Objective(monitor if name == SCORE else name.partition(":")[0], mode)
+        for name, mode in metrics
+    )
 
 
 def group_space(definition: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -77,12 +74,7 @@ def group_space(definition: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def trial_record(trial: "FrozenTrial", curve: Curve = ()) -> TrialRecord:
-    """Return the record of a trial.
-
-    Args:
-        trial: of Optuna.
-        curve: (epochs, monitored metric) of each validation.
-    """
+    """Return the record of a trial with its learning curve."""
     result, state = stored_result(trial), record_state(trial)
     return TrialRecord(
         number=trial.number,
@@ -104,14 +96,9 @@ def trial_record(trial: "FrozenTrial", curve: Curve = ()) -> TrialRecord:
 def record_state(trial: "FrozenTrial") -> RecordState:
     """Return how a trial ended, or that it has not ended."""
     is_infeasible = any(value > 0 for value in trial.constraints.values())
-    states: dict[str, RecordState] = {
-        "COMPLETE": "infeasible" if is_infeasible else "complete",
-        "PRUNED": "infeasible" if is_infeasible else "pruned",
-        "FAIL": "failed",
-        "RUNNING": "running",
-        "WAITING": "waiting",
-    }
-    return states[trial.state.name]
+    if is_infeasible and trial.state.name in ("COMPLETE", "PRUNED"):
+        return "infeasible"
+    return STATES[trial.state.name]
 
 
 def monitored_score(trial: "FrozenTrial") -> float | None:

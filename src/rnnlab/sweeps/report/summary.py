@@ -66,10 +66,7 @@ def comparison_entry(comparison: Comparison) -> dict[str, Any]:
         for one in comparison.configurations
     ]
     names = ("gain", "pairs", "p_value", "sentence")
-    return {
-        "configurations": configurations,
-        **{name: getattr(comparison, name) for name in names},
-    }
+    return {"configurations": configurations, **{name: getattr(comparison, name) for name in names}}
 
 
 def finite_or_none(value: float) -> float | None:
@@ -83,14 +80,7 @@ def print_summary(
     console: "Console | None" = None,
     repeats: "optuna.Study | None" = None,
 ) -> None:
-    """Print the outcome of a search: the best trials, how to repeat them, where the report is.
-
-    Args:
-        study: of the search.
-        folder: of the search, where write_report has written its files.
-        console: to print on; None for the terminal.
-        repeats: study of the repeated configurations.
-    """
+    """Print the outcome of a search: the best trials, how to repeat them, where the report is."""
     from rich.console import Console
 
     console = console or Console()

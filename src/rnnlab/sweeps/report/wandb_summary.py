@@ -12,16 +12,13 @@ SHARED_SETTINGS = ("project", "entity", "mode", "init_timeout")  # same for sear
 
 
 def log_outcome(base: Mapping[str, Any], folder: Path, name: str, token: str) -> bool:
-    """Log the report of a search once, whichever session ends it.
+    """Log the report of a search once, whichever session ends it; return whether it was logged.
 
     Args:
         base: config that all trials share.
         folder: of the search, with its report.
         name: of the search; the group of its trials.
         token: distinguishes its study from others of this name.
-
-    Returns:
-        Whether anything was logged.
 
     Raises:
         ConfigError: mode=online, and W&B cannot be used.

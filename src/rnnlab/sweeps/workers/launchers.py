@@ -22,7 +22,6 @@ class ResourceRequest:
         devices: per trial.
         trials_per_gpu: number of trials that share a GPU.
         on_gpu: whether trials may use GPUs.
-        conf: the folder conf/.
         logs: folder for the output of the processes.
     """
 
@@ -104,9 +103,9 @@ def visible_gpus() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
-    with suppress(OSError, subprocess.TimeoutExpired):
-        query = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
-        output = subprocess.run(query, capture_output=True, text=True, timeout=30, check=False)
-        if output.returncode == 0:
-            return output.stdout.split()
+    query = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+    with suppress(OSError, subprocess.SubprocessError):
+        return subprocess.check_output(
+            query, stderr=subprocess.DEVNULL, text=True, timeout=30
+        ).split()
     return []

@@ -36,10 +36,11 @@ class LocalRunner(Runner):
         self.log = log
         self._process: subprocess.Popen[str] | None = None
         self._job: Job | None = None
+        self._first_end: float | None = None  # of a process of a group, in monotonic seconds
 
     def start_worker(self) -> None:
         """Start the lasting process, whose imports take seconds."""
-        self._process = self._popen("rnnlab.sweeps.workers.worker", str(self.conf))
+        self._process = self._popen("rnnlab.sweeps.workers.worker")
 
     def is_ready(self) -> bool:
         return True
@@ -67,16 +68,14 @@ class LocalRunner(Runner):
         job_file.parent.mkdir(parents=True, exist_ok=True)
         write_text(job_file, job.to_line())
         job_file.chmod(0o600)  # the URL of the storage may hold a password
-        self._process = self._popen(
-            "rnnlab.sweeps.workers.group", str(self.conf), str(job_file.resolve())
-        )
-        self._peers = PeerGroup(job)
+        self._process = self._popen("rnnlab.sweeps.workers.group", str(job_file.resolve()))
+        self._first_end = None
 
-    def _popen(self, module: str, *arguments: str) -> "subprocess.Popen[str]":
+    def _popen(self, module: str, *jobs: str) -> "subprocess.Popen[str]":
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("a", encoding="utf-8") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                [sys.executable, "-m", module, str(self.conf), *jobs],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -98,16 +97,20 @@ class LocalRunner(Runner):
         result = load_result(Path(self._job.folder), self._job.attempt)
         code = self._process.returncode
         if self._job.devices > 1:
-            has_ended = self._end_group(result) or has_ended
+            has_ended = self._end_group(self._job, result) or has_ended
         if result and (has_ended or self._job.devices == 1):
             return result
         if has_ended:
             raise WorkerDied("one process ended early" if code is None else describe_exit(code))
         return None
 
-    def _end_group(self, result: TrialResult | None) -> bool:
+    def _end_group(self, job: Job, result: TrialResult | None) -> bool:
         """Kill a group whose processes may wait for one that failed or ended long ago."""
-        if (result is not None and result.failure is not None) or self._peers.is_overdue():
+        now = time.monotonic()
+        if self._first_end is None and has_result(Path(job.folder), job.attempt):
+            self._first_end = now
+        has_failed = result is not None and result.failure is not None
+        if has_failed or now - (self._first_end or now) > PEER_TIMEOUT_SECONDS:
             self.kill()
             return True
         return False
@@ -137,25 +140,6 @@ class LocalRunner(Runner):
             self._process.stdin.close()
         self._process.wait()
         self._process = None
-
-
-class PeerGroup:
-    """Processes that train a trial together, and may wait for one that is gone.
-
-    Args:
-        job: of the processes.
-    """
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self._first_end: float | None = None
-
-    def is_overdue(self) -> bool:
-        """Return whether one process ended so long ago that the others will not end."""
-        now = time.monotonic()
-        if self._first_end is None and has_result(Path(self.job.folder), self.job.attempt):
-            self._first_end = now
-        return self._first_end is not None and now - self._first_end > PEER_TIMEOUT_SECONDS
 
 
 def describe_exit(code: int) -> str:

@@ -80,11 +80,10 @@ class TrialResult:
 
     Attributes:
         attempt: of the job.
-        state: how it ended; a `stopped` trial can be resumed.
+        state: a `stopped` trial can be resumed.
         failure: class of the failure; None without one.
-        message: error message.
         scores: of the best validation, and other scores of the report.
-        oom_overrides: overrides that need less memory, if it ran out and there are any.
+        oom_overrides: need less memory, if it ran out and there are any.
         seconds: training time of all attempts.
         parameters: number of trainable parameters.
         epochs: number of epochs started.
@@ -105,7 +104,7 @@ class TrialResult:
     def write(self, folder: Path, rank: int = 0) -> None:
         """Write the result file of a process in one step."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / result_name(rank), asdict(self))
+        write_json(folder / (f"result.rank{rank}.json" if rank else "result.json"), asdict(self))
 
     @classmethod
     def read(cls, file: Path) -> "TrialResult":
@@ -116,15 +115,6 @@ class TrialResult:
         return cls(**values)
 
 
-def result_name(rank: int) -> str:
-    """Return the name of the result file of a process.
-
-    >>> result_name(0), result_name(1)
-    ('result.json', 'result.rank1.json')
-    """
-    return f"result.rank{rank}.json" if rank else "result.json"
-
-
 def result_files(folder: Path) -> list[Path]:
     """Return the result files of all processes of a trial; rnnlab 0.1 named them verdict*.json."""
     return sorted(file for name in ("result", "verdict") for file in folder.glob(f"{name}*.json"))
@@ -133,20 +123,16 @@ def result_files(folder: Path) -> list[Path]:
 def load_result(folder: Path, attempt: int | None = None) -> TrialResult | None:
     """Return the result of a trial: that of its first process, or of another one that failed.
 
-    Args:
-        folder: of the trial.
-        attempt: number of the attempt; None accepts any final result.
+    With an attempt of None, it must be a final one.
     """
-    results = {file: TrialResult.read(file) for file in result_files(folder)}
-    candidates = [
-        result
-        for file, result in results.items()
-        if (result.failure or ".rank" not in file.name)
-        and (result.attempt == attempt or (attempt is None and result.state in FINAL_STATES))
-    ]
-    return max(
-        candidates, key=lambda r: (r.failure is not None, r.state in FINAL_STATES), default=None
-    )
+    candidates = []
+    for file in result_files(folder):
+        result = TrialResult.read(file)
+        is_final = result.state in FINAL_STATES
+        is_current = is_final if attempt is None else result.attempt == attempt
+        if is_current and (result.failure or ".rank" not in file.name):
+            candidates.append((result.failure is not None, is_final, result))
+    return max(candidates, key=lambda candidate: candidate[:2], default=(None, None, None))[-1]
 
 
 def has_result(folder: Path, attempt: int) -> bool:
@@ -163,9 +149,5 @@ def stored_result(trial: "FrozenTrial") -> Mapping[str, Any]:
 
 
 def first_line(message: str) -> str:
-    """Return the first line of a message.
-
-    >>> first_line("one" + chr(10) + "two")
-    'one'
-    """
+    """Return the first line of a message."""
     return message.strip().partition("\n")[0]

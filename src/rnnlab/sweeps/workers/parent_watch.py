@@ -13,24 +13,16 @@ from typing import TextIO
 
 
 def die_with_parent(on_line: Callable[[str], None] = lambda line: None) -> None:
-    """Start the thread that watches standard input, and return.
-
-    Args:
-        on_line: called in that thread with each line that arrives.
-    """
+    """Start a thread that watches standard input and calls `on_line` with each line."""
     # A copy of the descriptor, so that other readers of standard input take no lines from us.
     pipe = os.fdopen(os.dup(sys.stdin.fileno()), encoding="utf-8")
     threading.Thread(target=_watch, args=(pipe, on_line), daemon=True).start()
 
 
 def _watch(pipe: TextIO, on_line: Callable[[str], None]) -> None:
+    """Wait for the end of the pipe; then kill this process, and the group that it may lead."""
     for line in pipe:
         on_line(line)
-    kill_own_group()
-
-
-def kill_own_group() -> None:
-    """Kill this process, and those it started if it leads a process group."""
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpgrp(), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)

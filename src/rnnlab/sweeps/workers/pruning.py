@@ -20,10 +20,6 @@ class PruningCallback(L.Callback):
     Reports are counted in epochs or samples instead of steps, so that trials with different batch
     sizes are compared after the same amount of data. The first of several processes reports; all
     follow its decision. Reports that the study already has are not repeated after a resume.
-
-    Args:
-        reporting: where to report, and the pruner.
-        monitor: the metric.
     """
 
     def __init__(self, reporting: Reporting, monitor: str) -> None:
@@ -45,9 +41,8 @@ class PruningCallback(L.Callback):
                 f"monitor={self.monitor}: the validation did not log it; it logged "
                 f"{', '.join(names) or 'nothing'}"
             )
-        self._share_decision(
-            trainer, trainer.is_global_zero and self._report(trainer, float(value))
-        )
+        decision = trainer.is_global_zero and self._report(trainer, float(value))
+        self._share_decision(trainer, decision)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Raise after the last checkpoint if the trial was pruned."""

@@ -15,7 +15,7 @@ from rnnlab.config.types import PositiveFloat
 from rnnlab.errors import ConfigError
 from rnnlab.sweeps.workers.launchers import ResourceRequest
 from rnnlab.sweeps.workers.messages import first_line
-from rnnlab.sweeps.workers.ray_runner import Actor, RayRunner, Workplace
+from rnnlab.sweeps.workers.ray_runner import Actor, RayRunner
 
 READY_POLL_SECONDS = 0.02
 PLACE_SECONDS = 120.0  # for the first slot to be given its place
@@ -46,9 +46,8 @@ class RayLauncher:
         """
         with connect_ray(self.address, self._own_cpus(request)) as ray, ExitStack() as stack:
             needs = self.needs(request, ray.cluster_resources().get("GPU", 0))
-            count = count_slots(
-                needs, request.slots, free=ray.available_resources(), nodes=node_resources(ray)
-            )
+            nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+            count = count_slots(needs, request.slots, ray.available_resources(), nodes)
             runners = [self._make_runner(ray, needs, request, index) for index in range(count)]
             for runner in runners:
                 stack.callback(runner.close)
@@ -56,11 +55,7 @@ class RayLauncher:
             yield runners
 
     def needs(self, request: ResourceRequest, gpus: float) -> dict[str, float]:
-        """Return the resources of a slot, in Ray's names.
-
-        Args:
-            request: of the search.
-            gpus: of the cluster.
+        """Return the resources of a slot, in Ray's names; `gpus` is the number in the cluster.
 
         Raises:
             ConfigError: trials of several devices were to share GPUs.
@@ -86,16 +81,11 @@ class RayLauncher:
     ) -> RayRunner:
         threads = os.environ.get("OMP_NUM_THREADS", str(max(1, int(self.cpus))))
         log = request.logs / f"slot{index}-{socket.gethostname()}-{os.getpid()}.log"
-        environment = {"OMP_NUM_THREADS": threads}
-        workplace = Workplace(Path.cwd(), request.conf.resolve(), environment, log)
-
-        def new_actor() -> Any:
-            actor = ray.remote(Actor).options(
-                num_cpus=needs["CPU"], num_gpus=needs.get("GPU", 0), max_restarts=0
-            )
-            return actor.remote(workplace, request.devices == 1)
-
-        return RayRunner(ray, new_actor)
+        resources = {"num_cpus": needs["CPU"], "num_gpus": needs.get("GPU", 0)}
+        actor = ray.remote(Actor).options(**resources, max_restarts=0)
+        conf, environment = request.conf.resolve(), {"OMP_NUM_THREADS": threads}
+        arguments = Path.cwd(), conf, environment, log, request.devices == 1
+        return RayRunner(ray, lambda: actor.remote(*arguments))
 
 
 def wait_for_one(runners: list[RayRunner]) -> None:
@@ -123,7 +113,7 @@ def connect_ray(address: str | None, cpus: int | None) -> Iterator[Any]:
 
     Args:
         address: see RayLauncher.
-        cpus: CPUs of a cluster that is started here; None for those of the machine.
+        cpus: of a cluster that is started here; None for those of the machine.
 
     Raises:
         ConfigError: Ray is not installed, or no cluster answers.
@@ -177,11 +167,6 @@ def check_port(address: str) -> None:
         socket.create_connection((host, int(port)), PORT_TIMEOUT_SECONDS).close()
 
 
-def node_resources(ray: Any) -> list[Mapping[str, float]]:
-    """Return the total resources of each live machine of the cluster."""
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
-
-
 def count_slots(
     needs: Mapping[str, float],
     slots: int | None,
@@ -191,7 +176,7 @@ def count_slots(
     """Return how many slots to request from a cluster.
 
     Args:
-        needs: resources of one slot.
+        needs: of one slot.
         slots: setting of the user; None for as many as are free.
         free: unused resources of the whole cluster.
         nodes: total resources of each machine; a slot lies on one machine.

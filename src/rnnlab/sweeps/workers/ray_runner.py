@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,35 +23,26 @@ RETRY_SECONDS = 5.0  # between two requests for an actor
 PENDING = object()  # answer of an actor that has not answered
 
 
-@dataclass(frozen=True)
-class Workplace:
-    """Paths and variables of a slot's processes; the same on every machine.
-
-    Attributes:
-        folder: working directory of the search; other paths may be relative to it.
-        conf: the folder conf/.
-        environment: variables of the processes, besides those that Ray sets.
-        log: file for their output.
-    """
-
-    folder: Path
-    conf: Path
-    environment: Mapping[str, str]
-    log: Path
-
-
 class Actor:
     """Ray actor with the runner of one slot.
 
     Its methods are called one after another, so each must return soon.
 
     Args:
-        workplace: see Workplace.
+        folder: working directory of the search, the same on every machine.
+        conf, environment, log: see LocalRunner.
         start_worker: start the process of the trials now.
     """
 
-    def __init__(self, workplace: Workplace, start_worker: bool) -> None:
-        missing = [path for path in (workplace.folder, workplace.conf) if not path.exists()]
+    def __init__(
+        self,
+        folder: Path,
+        conf: Path,
+        environment: Mapping[str, str],
+        log: Path,
+        start_worker: bool,
+    ) -> None:
+        missing = [path for path in (folder, conf) if not path.exists()]
         self.refusal: str | None = None
         if missing:
             self.refusal = (
@@ -60,8 +50,8 @@ class Actor:
                 "place on every machine"
             )
         else:
-            os.chdir(workplace.folder)
-            self.runner = LocalRunner(workplace.conf, workplace.environment, workplace.log)
+            os.chdir(folder)
+            self.runner = LocalRunner(conf, environment, log)
             if start_worker:
                 self.runner.start_worker()
 
@@ -70,7 +60,6 @@ class Actor:
         return self.refusal
 
     def start(self, job: Job) -> None:
-        """See Runner."""
         self.runner.start(job)
 
     def poll(self, seconds: float) -> TrialResult | str | None:
@@ -84,21 +73,14 @@ class Actor:
         return result
 
     def stop(self) -> None:
-        """See Runner."""
         self.runner.stop()
 
     def kill(self) -> None:
-        """See Runner."""
         self.runner.kill()
 
 
 class RayRunner(Runner):
-    """Runner of an actor. If its actor dies, it requests a new one.
-
-    Args:
-        ray: the module.
-        new_actor: requests an actor from Ray.
-    """
+    """Runner of an actor. If its actor dies, it requests a new one with `new_actor`."""
 
     def __init__(self, ray: Any, new_actor: Callable[[], Any]) -> None:
         self.refusal: str | None = None

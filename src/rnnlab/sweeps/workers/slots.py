@@ -17,7 +17,6 @@ class TrialEnd:
     """End of a trial in a slot.
 
     Attributes:
-        claim: the trial.
         result: None if the process died without one.
         reason: how the process died, in that case.
         stop_reason: why it was asked to stop; None if it was not.
@@ -32,12 +31,7 @@ class TrialEnd:
 
 
 class Slot:
-    """A runner, and the trial that it runs.
-
-    Args:
-        runner: runs the trials.
-        clock: returns seconds that never go back.
-    """
+    """A runner, and the trial that it runs."""
 
     def __init__(self, runner: Runner, clock: Callable[[], float] = time.monotonic) -> None:
         self.runner = runner
@@ -48,12 +42,10 @@ class Slot:
 
     @property
     def is_busy(self) -> bool:
-        """Whether it runs a trial."""
         return self.claim is not None
 
     @property
     def is_free(self) -> bool:
-        """Whether it can take a trial."""
         return not self.is_busy and self.runner.is_ready()
 
     @property
@@ -63,7 +55,6 @@ class Slot:
         return earlier + self._clock() - self._start_time
 
     def start(self, claim: ClaimedTrial, job: Job) -> None:
-        """Start a trial."""
         self.claim, self.stop_reason = claim, None
         self._start_time = self._clock()
         self.runner.start(job)

@@ -20,12 +20,7 @@ LOCK_TIMEOUT_SECONDS = 30.0  # for the process of an earlier attempt to end
 
 
 def execute_job(job: Job, conf: Path) -> TrialResult:
-    """Run a job, and write its result to the folder, however it ends.
-
-    Args:
-        job: what to run.
-        conf: the folder conf/.
-    """
+    """Run a job, and write its result to the folder, however it ends."""
     folder, rank = Path(job.folder), int(os.environ.get("RANK", 0))
     # For several processes, the head of their group holds the lock.
     with nullcontext() if job.devices > 1 or job.checks else trial_lock(folder):

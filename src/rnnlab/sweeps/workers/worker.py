@@ -10,6 +10,7 @@ import os
 import queue
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,12 @@ def main(conf: Path) -> None:
 
     interrupt_on_sigterm()
     die_with_parent(on_line)
-    import_modules()
-    try:
+    import rnnlab.experiment.build
+    import rnnlab.experiment.run  # noqa: F401, while the search still checks its settings
+
+    with suppress(KeyboardInterrupt):
         while True:
             run_line(jobs.get(), conf)
-    except KeyboardInterrupt:
-        return
 
 
 def run_line(line: str, conf: Path) -> None:
@@ -57,12 +58,6 @@ def interrupt_on_sigterm() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, interrupt)
-
-
-def import_modules() -> None:
-    """Import what every trial needs, while the search still checks its settings."""
-    import rnnlab.experiment.build
-    import rnnlab.experiment.run  # noqa: F401
 
 
 if __name__ == "__main__":

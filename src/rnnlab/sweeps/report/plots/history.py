@@ -9,8 +9,12 @@ from rnnlab.plots.figures import BLUE, GREY, ORANGE, create_figure, save_figure
 from rnnlab.sweeps.report.plots import layout
 from rnnlab.sweeps.report.records import SearchRecord
 
+COMPLETE_MARK = {"color": BLUE, "s": 26, "linewidths": 0, "zorder": 3}
 PRUNED_MARK = {"marker": "v", "facecolors": "none", "edgecolors": GREY, "s": 26, "linewidths": 1}
-FAILED_MARK = {"marker": "x", "color": "black", "s": 28, "linewidths": 1.2}
+FAILURE_MARKS = {
+    "infeasible": layout.INFEASIBLE_MARK,
+    "failed": {"marker": "x", "color": "black", "s": 28, "linewidths": 1.2},
+}
 
 
 def plot_history(search: SearchRecord, path: Path) -> Path:
@@ -33,29 +37,17 @@ def plot_history(search: SearchRecord, path: Path) -> Path:
 def _plot_objective(axis: Any, search: SearchRecord, objective: int) -> None:
     complete = [t for t in search.complete if math.isfinite(t.values[objective])]
     points = [(t.number, t.values[objective]) for t in complete]
-    axis.scatter(
-        *layout.split_coordinates(points),
-        color=BLUE,
-        s=26,
-        linewidths=0,
-        label="complete",
-        zorder=3,
-    )
+    axis.scatter(*layout.split_coordinates(points), label="complete", **COMPLETE_MARK)
     records = search.running_best(objective)
     if records:
         steps = layout.split_coordinates([*records, (search.trials[-1].number, records[-1][1])])
         axis.step(*steps, where="post", color=ORANGE, label="best so far")
-    pruned_points = [
-        (t.number, search.objective_value(t, objective)) for t in search.select("pruned")
-    ]
-    _scatter_pruned(axis, pruned_points)
-    for state, style in (("infeasible", layout.INFEASIBLE_MARK), ("failed", FAILED_MARK)):
-        layout.scatter_at_edge(
-            axis, [t.number for t in search.trials if t.state == state], state, style
-        )
-    layout.scale_y_axis(
-        axis, [value for _, value in [*points, *pruned_points] if value is not None]
-    )
+    pruned = [(t.number, search.objective_value(t, objective)) for t in search.select("pruned")]
+    _scatter_pruned(axis, pruned)
+    for state, style in FAILURE_MARKS.items():
+        numbers = [trial.number for trial in search.trials if trial.state == state]
+        layout.scatter_at_edge(axis, numbers, state, style)
+    layout.scale_y_axis(axis, [value for _, value in [*points, *pruned] if value is not None])
     axis.set_ylabel(layout.objective_label(search.objectives[objective]))
     axis.legend(**layout.LEGEND_ABOVE)
 
@@ -65,6 +57,5 @@ def _scatter_pruned(axis: Any, points: Sequence[tuple[float, float | None]]) -> 
     finite = [(x, y) for x, y in points if y is not None and math.isfinite(y)]
     if finite:
         axis.scatter(*layout.split_coordinates(finite), label="pruned", **PRUNED_MARK)
-    layout.scatter_at_edge(
-        axis, [x for x, y in points if y is None], "" if finite else "pruned", PRUNED_MARK
-    )
+    others = [x for x, y in points if y is None]
+    layout.scatter_at_edge(axis, others, "" if finite else "pruned", PRUNED_MARK)

@@ -8,18 +8,14 @@ import numpy as np
 
 from rnnlab.plots.figures import RED
 from rnnlab.sweeps.report.records import Objective
+from rnnlab.sweeps.space.parsing import format_literal
 
 LOG_SCALE_RATIO = 30.0  # largest / smallest value from which an axis is logarithmic
 MAX_DIMENSIONS = 12  # further dimensions are not drawn
 COLOUR_MAP = "viridis"
 INFEASIBLE_MARK = {"marker": "X", "color": RED, "s": 34, "linewidths": 0}
-LEGEND_ABOVE: dict[str, Any] = {
-    "frameon": False,
-    "fontsize": 8,
-    "loc": "lower center",
-    "bbox_to_anchor": (0.5, 1.0),
-    "ncols": 6,
-}
+LEGEND_ABOVE: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
+LEGEND_ABOVE |= {"frameon": False, "fontsize": 8, "ncols": 6}
 
 
 def scatter_at_edge(
@@ -81,8 +77,5 @@ def line_opacity(lines: int) -> float:
 
 def choice_label(choice: Any) -> str:
     """Return a choice as a short label of an axis."""
-    names = {None: "null", True: "true", False: "false"}
-    if choice is None or isinstance(choice, bool):
-        return names[choice]
-    text = f"{choice:.4g}" if isinstance(choice, float) else str(choice)
+    text = f"{choice:.4g}" if isinstance(choice, float) else format_literal(choice)
     return text if len(text) <= 14 else f"{text[:12]}…"

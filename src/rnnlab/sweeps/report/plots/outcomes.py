@@ -11,12 +11,7 @@ from rnnlab.sweeps.report.records import END_STATES, SearchRecord
 
 
 def plot_importance(shares: Mapping[str, float], path: Path) -> Path:
-    """Plot the importance of each searched setting.
-
-    Args:
-        shares: setting -> share; they sum to 1.
-        path: of the PNG.
-    """
+    """Plot the importance of each searched setting: setting -> share; the shares sum to 1."""
     canvas, axes = create_figure(1, 1, 8, 1.2 + 0.36 * len(shares))
     axis = axes[0, 0]
     items = sorted(shares.items(), key=lambda item: item[1])
@@ -53,13 +48,7 @@ def plot_failures(search: SearchRecord, path: Path) -> Path:
 
 
 def plot_repeats(comparison: Comparison, metric: str, path: Path) -> Path:
-    """Plot every repeated configuration: a dot per seed, mean and standard deviation.
-
-    Args:
-        comparison: the configurations, best first.
-        metric: name of the score.
-        path: of the PNG.
-    """
+    """Plot every repeated configuration: a dot per seed, mean and standard deviation."""
     configurations = [one for one in comparison.configurations if one.scores]
     canvas, axes = create_figure(1, 1, 8, 1.4 + 0.6 * len(configurations))
     axis = axes[0, 0]
@@ -69,11 +58,8 @@ def plot_repeats(comparison: Comparison, metric: str, path: Path) -> Path:
         axis.scatter(scores, [y] * len(scores), color=BLUE, alpha=0.6, s=22)
         name = "mean ± standard deviation" if y == 0 else None
         axis.errorbar(one.mean, y + 0.22, xerr=one.spread or None, label=name, **style)
-    counts = [len(one.scores) for one in configurations]
-    names = [
-        f"trial {one.number}\n{count} seed{'s' * (count != 1)}"
-        for one, count in zip(configurations, counts, strict=True)
-    ]
+    seeds = [f"{len(one.scores)} seed{'s' * (len(one.scores) != 1)}" for one in configurations]
+    names = [f"trial {one.number}\n{s}" for one, s in zip(configurations, seeds, strict=True)]
     axis.set_yticks(range(len(names)), names)
     axis.set_ylim(len(names) - 0.45, -0.45)
     axis.set_xlabel(metric)

@@ -72,9 +72,8 @@ def score_colours(search: SearchRecord) -> Any:
     finite = [t.values[0] for t in search.complete if math.isfinite(t.values[0])] or [0.0, 1.0]
     percentiles = [0, 90] if search.objectives[0].mode == "min" else [10, 100]
     low, high = (float(end) for end in np.percentile(finite, percentiles))
-    return ScalarMappable(
-        (LogNorm if layout.is_wide([low, high]) else Normalize)(low, high), layout.COLOUR_MAP
-    )
+    scale = LogNorm if layout.is_wide([low, high]) else Normalize
+    return ScalarMappable(scale(low, high), layout.COLOUR_MAP)
 
 
 def _plot_trial(

@@ -13,9 +13,8 @@ def plot_pareto(search: SearchRecord, path: Path) -> Path:
     canvas, axes = create_figure(1, 1, 7, 5)
     axis = axes[0, 0]
     others = [t.values for t in search.complete if t.number not in search.best]
-    axis.scatter(
-        *layout.split_coordinates(others), color=GREY, s=26, linewidths=0, label="complete"
-    )
+    mark: dict[str, Any] = {"color": GREY, "s": 26, "linewidths": 0}
+    axis.scatter(*layout.split_coordinates(others), label="complete", **mark)
     _plot_front(axis, search)
     labels = [layout.objective_label(objective) for objective in search.objectives]
     axis.set(xlabel=labels[0], ylabel=labels[1])

@@ -9,9 +9,7 @@ from rnnlab.plots.figures import RED, create_figure, save_figure
 from rnnlab.sweeps.report.plots import layout
 from rnnlab.sweeps.report.records import DimensionRecord, SearchRecord, TrialRecord
 
-FIRST_SETTINGS = (
-    *("optimizer.lr", "data.seq_len", "data.batch_size", "trainer.gradient_clip_val"),
-)
+FIRST_SETTINGS = "optimizer.lr", "data.seq_len", "data.batch_size", "trainer.gradient_clip_val"
 PANELS_PER_ROW = 4
 
 
@@ -41,16 +39,11 @@ def plot_slices(search: SearchRecord, path: Path) -> Path:
 
 def order_dimensions(dimensions: Iterable[DimensionRecord]) -> list[DimensionRecord]:
     """Return FIRST_SETTINGS in their order, then the other dimensions in theirs."""
-
-    def rank(dimension: DimensionRecord) -> int:
-        names = FIRST_SETTINGS
-        return names.index(dimension.name) if dimension.name in names else len(names)
-
-    return sorted(dimensions, key=rank)
+    ranks = {name: rank for rank, name in enumerate(FIRST_SETTINGS)}
+    return sorted(dimensions, key=lambda dimension: ranks.get(dimension.name, len(ranks)))
 
 
 def _plot_slice(axis: Any, search: SearchRecord, dimension: DimensionRecord) -> Any:
-    """Plot one setting against the score."""
     trials = [t for t in search.complete if math.isfinite(t.values[0]) and _has(t, dimension)]
     points = [(dimension.coordinate(t.params[dimension.name]), t.values[0]) for t in trials]
     last = max((trial.number for trial in search.trials), default=0)
@@ -80,7 +73,6 @@ def _has(trial: TrialRecord, dimension: DimensionRecord) -> bool:
 
 
 def _scale_x_axis(axis: Any, dimension: DimensionRecord) -> None:
-    """Scale the horizontal axis to the range of a dimension."""
     axis.set_xlabel(dimension.name, fontsize=9)
     if dimension.choices:
         _show_choices(axis, dimension)
