@@ -23,11 +23,6 @@ class SearchConsole:
 
     The status below the table has the counts, the best score so far and the time left. If the
     output is not a terminal, the status is printed now and then instead.
-
-    Args:
-        name: of the search.
-        maximize: whether greater scores are better.
-        console: to print on; None for the terminal.
     """
 
     def __init__(self, name: str, maximize: bool, console: Console | None = None) -> None:
@@ -50,11 +45,9 @@ class SearchConsole:
             self._live = None
 
     def print_line(self, line: str) -> None:
-        """See SearchView."""
         self.console.print(line, highlight=False, soft_wrap=True)
 
     def print_result(self, claim: ClaimedTrial, result: TrialResult) -> None:
-        """See SearchView."""
         self._num_results += 1
         score = result.scores.get("score")
         reason = f"  {first_line(result.message)}" if result.failure else ""
@@ -64,7 +57,6 @@ class SearchConsole:
         )
 
     def update(self, shared: SharedStudy, slots: Sequence[Slot]) -> None:
-        """See SearchView."""
         now = time.monotonic()
         interval = LIVE_SECONDS if self._live else PLAIN_SECONDS
         if now - self._last_update < interval:
@@ -117,14 +109,9 @@ def make_row(shared: SharedStudy, claim: ClaimedTrial, seconds: float) -> list[A
 def format_values(claim: ClaimedTrial) -> str:
     """Return the searched values of a trial; of a repeat also its original and its seed."""
     attributes = claim.trial.user_attrs
-    values: dict[str, Any] = {
-        name: attributes[name] for name in ("of", "seed") if name in attributes
-    }
-    values |= claim.trial.params
-    return "  ".join(
-        f"{key}={f'{value:.4g}' if isinstance(value, float) else value}"
-        for key, value in values.items()
-    )
+    origin = {name: attributes[name] for name in ("of", "seed") if name in attributes}
+    pairs = (origin | claim.trial.params).items()
+    return "  ".join(f"{k}={f'{v:.4g}' if isinstance(v, float) else v}" for k, v in pairs)
 
 
 def best_score(shared: SharedStudy, maximize: bool) -> float | None:

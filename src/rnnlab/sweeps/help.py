@@ -9,14 +9,12 @@ from rnnlab.sweeps.settings import sweep_names
 
 def sweep_help(root: Path) -> str:
     """Return the help text, with all searches and all choices of the groups."""
-    questions = {
-        name: read_question(root / "sweeps" / f"{name}.yaml") for name in sweep_names(root)
-    }
+    folder = root / "sweeps"
+    questions = {name: read_question(folder / f"{name}.yaml") for name in sweep_names(root)}
     width = max(map(len, questions), default=0)
     searches = "\n".join(f"  {name:<{width}}  {text}" for name, text in questions.items())
-    groups = "\n".join(
-        f"  {group:<8}  {', '.join(group_choices(root / 'sweeps' / group))}" for group in GROUPS
-    )
+    choices = {group: ", ".join(group_choices(folder / group)) for group in GROUPS}
+    groups = "\n".join(f"  {group:<8}  {names}" for group, names in choices.items())
     return HELP.format(searches=searches, groups=groups)
 
 

@@ -4,11 +4,10 @@ import os
 import shlex
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import optuna
 from hydra.utils import instantiate
@@ -19,6 +18,11 @@ from rnnlab.config.compose import compose_checked
 from rnnlab.errors import ConfigError
 from rnnlab.runtime.files import write_text
 from rnnlab.sweeps.console import SearchConsole
+from rnnlab.sweeps.report.best import test_best
+from rnnlab.sweeps.report.ranking import best_trial
+from rnnlab.sweeps.report.report import write_report
+from rnnlab.sweeps.report.summary import print_summary
+from rnnlab.sweeps.report.wandb_summary import log_outcome
 from rnnlab.sweeps.scheduler import Limits, Scheduler, SearchFailed, SearchStopped
 from rnnlab.sweeps.schema import SweepConfig
 from rnnlab.sweeps.settings import read_sweep
@@ -28,7 +32,7 @@ from rnnlab.sweeps.study.repeats import find_repeats, open_repeats
 from rnnlab.sweeps.study.samplers import GridSampler
 from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy
 from rnnlab.sweeps.study.storage import hide_password
-from rnnlab.sweeps.workers.launchers import ResourceRequest
+from rnnlab.sweeps.workers.launchers import Launcher, ResourceRequest
 from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult
 from rnnlab.sweeps.workers.runner import Runner, WorkerDied
 from rnnlab.sweeps.workers.slots import Slot
@@ -73,8 +77,6 @@ def check_any_complete(study: OpenStudy) -> None:
     Raises:
         SearchFailed: no trial is complete.
     """
-    from rnnlab.sweeps.report.ranking import best_trial
-
     if best_trial(study.optuna_study) is None:
         raise SearchFailed(
             f"no trial is complete; see {study.folder / 'trials.csv'} for how each ended and "
@@ -114,25 +116,18 @@ def save_settings(sweep: SweepConfig, folder: Path) -> None:
     write_text(folder / "sweep.yaml", OmegaConf.to_yaml(OmegaConf.create(plain)))
 
 
-@contextmanager
-def start_runners(spec: SearchSpec, study: OpenStudy) -> Iterator[Sequence[Runner]]:
+def start_runners(spec: SearchSpec, study: OpenStudy) -> AbstractContextManager[Sequence[Runner]]:
     """Start the runners of the trials; they end with the context."""
-    launcher: Any = instantiate(dict(spec.sweep.launcher), _convert_="all")
-    with launcher(resource_request(spec, study)) as runners:
-        yield runners
-
-
-def resource_request(spec: SearchSpec, study: OpenStudy) -> ResourceRequest:
-    """Return what the launcher must provide."""
-    slots = spec.sweep.slots
-    return ResourceRequest(
-        slots=slots if isinstance(slots, int) else None,
+    launcher: Launcher = instantiate(dict(spec.sweep.launcher), _convert_="all")
+    request = ResourceRequest(
+        slots=spec.sweep.slots if isinstance(spec.sweep.slots, int) else None,
         devices=spec.devices,
         trials_per_gpu=spec.sweep.trials_per_gpu,
         on_gpu=spec.base["trainer"]["accelerator"] != "cpu",
         conf=spec.conf,
         logs=study.folder / "logs",
     )
+    return launcher(request)
 
 
 def check_corners(spec: SearchSpec, study: OpenStudy, runners: Sequence[Runner]) -> None:
@@ -256,17 +251,12 @@ def repeat_best(
 
 def test_best_trial(spec: SearchSpec, study: OpenStudy, runners: Sequence[Runner]) -> None:
     """Copy the best trial to best/, and evaluate it on the test split, once."""
-    from rnnlab.sweeps.report.best import test_best
-
     if len(spec.sweep.objectives) == 1:
         test_best(spec, study, partial(wait_for_job, runners))
 
 
 def report_search(spec: SearchSpec, study: OpenStudy, repeats: optuna.Study | None = None) -> None:
     """Write the report and print a summary."""
-    from rnnlab.sweeps.report.report import write_report
-    from rnnlab.sweeps.report.summary import print_summary
-
     repeats = repeats or find_repeats(spec, study)
     write_report(study.optuna_study, study.folder, repeats)
     print_summary(study.optuna_study, study.folder, repeats=repeats)
@@ -274,7 +264,5 @@ def report_search(spec: SearchSpec, study: OpenStudy, repeats: optuna.Study | No
 
 def log_to_wandb(spec: SearchSpec, study: OpenStudy) -> None:
     """Log the report to W&B if the trials are logged there."""
-    from rnnlab.sweeps.report import wandb_summary
-
     token = study.optuna_study.user_attrs["token"]
-    wandb_summary.log_outcome(spec.base, study.folder, study.name, token)
+    log_outcome(spec.base, study.folder, study.name, token)

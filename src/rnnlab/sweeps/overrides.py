@@ -27,11 +27,7 @@ class CliOverrides:
 
     @classmethod
     def parse(cls, arguments: Sequence[str], run_keys: set[str]) -> "CliOverrides":
-        """Parse and group the overrides.
-
-        Args:
-            arguments: of the command line.
-            run_keys: first keys of the overrides of train.py.
+        """Parse and group overrides; `run_keys` are the first keys of those of train.py.
 
         Raises:
             ConfigError: invalid overrides, one per line.
@@ -104,10 +100,7 @@ def compatible_points(
 ) -> Iterator[Any]:
     """Yield the enqueued points that are possible after the command line fixed dimensions.
 
-    Args:
-        points: enqueued points of the file.
-        constants: dimensions that have one value now; a point with another value is dropped.
-        removed_keys: dimensions that are no longer in the space; they are removed from the points.
+    A point with another value than one of the constants is dropped.
     """
     for point in points:
         if not isinstance(point, Mapping):

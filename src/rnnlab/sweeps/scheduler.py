@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -9,21 +10,14 @@ from typing import Any, Protocol
 
 from rnnlab.errors import ConfigError, RunStopped
 from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy
-from rnnlab.sweeps.workers.messages import (
-    FINAL_STATES,
-    Job,
-    TrialResult,
-    load_result,
-    stored_result,
-)
+from rnnlab.sweeps.workers import messages
+from rnnlab.sweeps.workers.messages import FINAL_STATES, Job, TrialResult
 from rnnlab.sweeps.workers.slots import Slot, TrialEnd, checkpoint_time
 
 BUSY_SECONDS = 0.02  # between two polls of the slots
 IDLE_SECONDS = 0.2  # the same while other processes do the last trials
 CLAIM_SECONDS = 1.0  # between two attempts to claim a trial if none is left
-MIN_FAILURES = (
-    2  # stop the search if all of at least this many trials have invalid settings or data
-)
+MIN_FAILURES = 2  # the search stops if this many trials, and all, have invalid settings or data
 
 
 class SearchView(Protocol):
@@ -44,7 +38,6 @@ class Limits:
     """Limits after which the search gives up.
 
     Attributes:
-        max_failures: number of failed trials.
         max_attempts: times that the process of a trial may end without a result and without
             progress.
         trial_timeout: seconds of one trial.
@@ -67,16 +60,7 @@ class SearchFailed(ConfigError):  # noqa: N818, it is for the user
 
 @dataclass
 class Scheduler:
-    """Do the trials of a study in some slots.
-
-    Attributes:
-        shared: the study.
-        slots: workers that do one trial at a time.
-        make_job: returns the job of a trial.
-        objective_values: returns the values of the objectives of a complete trial.
-        limits: when to give up.
-        view: output for the user.
-    """
+    """Loop that does the trials of a study in some slots."""
 
     shared: SharedStudy
     slots: Sequence[Slot]
@@ -169,7 +153,7 @@ class Scheduler:
         claim = self.shared.claim()
         if claim is None:
             return False
-        result = load_result(claim.folder)  # its owner died before it stored the result
+        result = messages.load_result(claim.folder)  # its owner died before it stored the result
         if result is not None:
             self._handle_end(slot, TrialEnd(claim, result, "", None, 0.0))
         else:
@@ -242,7 +226,7 @@ class Scheduler:
 
     def _check_failures(self) -> None:
         trials = self.shared.study.get_trials(deepcopy=False)
-        results = [result for trial in trials if (result := stored_result(trial))]
+        results = [result for trial in trials if (result := messages.stored_result(trial))]
         failures = [result for result in results if result["state"] == "failed"]
         if len(failures) == len(results) >= min(MIN_FAILURES, self.shared.n_trials) and all(
             result["failure"] in ("config", "data") for result in failures
@@ -262,9 +246,8 @@ class Scheduler:
         lost_numbers = self.shared.renew()
         for slot in self.slots:
             if slot.claim is not None and slot.claim.number in lost_numbers:
-                self.view.print_line(
-                    f"trial {slot.claim.number}: another process has taken it over"
-                )
+                number = slot.claim.number
+                self.view.print_line(f"trial {number}: another process has taken it over")
                 slot.kill()
 
 
@@ -274,5 +257,5 @@ def count_failures(failures: Sequence[Mapping[str, Any]]) -> str:
     >>> count_failures([{"failure": "crash"}, {"failure": "data"}, {"failure": "crash"}])
     '2 crash, 1 data'
     """
-    names = [str(result["failure"]) for result in failures]
-    return ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names))
+    counts = Counter(str(result["failure"]) for result in failures)
+    return ", ".join(f"{count} {name}" for name, count in counts.items())

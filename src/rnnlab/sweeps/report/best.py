@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from filelock import FileLock
 from omegaconf import OmegaConf
@@ -12,16 +12,14 @@ from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
 from rnnlab.runtime.files import write_json
 from rnnlab.sweeps.report.ranking import best_trial
+from rnnlab.sweeps.study.definition import SearchSpec
+from rnnlab.sweeps.study.open import OpenStudy
 from rnnlab.sweeps.workers.messages import Job, TrialResult, result_files
-
-if TYPE_CHECKING:
-    from rnnlab.sweeps.study.definition import SearchSpec
-    from rnnlab.sweeps.study.open import OpenStudy
 
 ORIGIN_FILE = "trial.json"  # number of the trial, and token of its study
 
 
-def test_best(spec: "SearchSpec", study: "OpenStudy", run: Callable[[Job], TrialResult]) -> None:
+def test_best(spec: SearchSpec, study: OpenStudy, run: Callable[[Job], TrialResult]) -> None:
     """Copy the best trial to best/, and resume the copy, which scores it on the test split.
 
     No trial reads the test split during a search: after choosing by it, there would be no unbiased
@@ -53,7 +51,7 @@ def read_origin(folder: Path) -> Any:
     return OmegaConf.to_container(OmegaConf.load(file)) if file.exists() else None
 
 
-def copy_trial(trial: Path, spec: "SearchSpec") -> Path:
+def copy_trial(trial: Path, spec: SearchSpec) -> Path:
     """Copy the folder of a trial, with settings that test the run, and return the copy.
 
     Raises:

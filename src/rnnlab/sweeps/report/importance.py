@@ -1,12 +1,11 @@
 """Importance of each searched setting."""
 
 import warnings
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import optuna
 
 from rnnlab.sweeps.report.ranking import feasible_trials
-
-if TYPE_CHECKING:
-    import optuna
 
 MIN_TRIALS = 5  # complete trials that an estimate needs
 RELIABLE_TRIALS = 50  # PED-ANOVA looks at the best tenth, and needs 5 trials there
@@ -24,13 +23,13 @@ class Importance(NamedTuple):
     remark: str
 
 
-def setting_importance(study: "optuna.Study") -> Importance:
+def setting_importance(study: optuna.Study) -> Importance:
     """Estimate the importance of each setting with PED-ANOVA.
 
     Watanabe et al., PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary
     Subspaces, IJCAI 2023.
     """
-    from optuna.importance import get_param_importances
+    from optuna.importance import get_param_importances  # imports scipy, which takes a second
 
     trials = feasible_trials(study)
     if len(trials) < MIN_TRIALS:

@@ -2,16 +2,16 @@
 
 import math
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import optuna
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 
 from rnnlab.metrics.significance import Comparison, ConfigurationScores, compare_repeats
 
-if TYPE_CHECKING:
-    import optuna
-    from optuna.trial import FrozenTrial
 
-
-def best_trial(study: "optuna.Study") -> "FrozenTrial | None":
+def best_trial(study: optuna.Study) -> FrozenTrial | None:
     """Return the best complete, feasible trial; None if there is none yet.
 
     With several objectives, the first one decides among the trials of the Pareto front. Ties go to
@@ -22,27 +22,23 @@ def best_trial(study: "optuna.Study") -> "FrozenTrial | None":
     return min(front, key=lambda trial: (sign * trial.values[0], trial.number), default=None)
 
 
-def pareto_front(study: "optuna.Study") -> "list[FrozenTrial]":
+def pareto_front(study: optuna.Study) -> list[FrozenTrial]:
     """Return the complete, feasible trials that no other trial dominates."""
     return study.best_trials
 
 
-def feasible_trials(study: "optuna.Study") -> "list[FrozenTrial]":
+def feasible_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Return the complete trials that violate no constraint."""
-    from optuna.trial import TrialState
-
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return [t for t in trials if all(value <= 0 for value in t.constraints.values())]
 
 
-def objective_modes(study: "optuna.Study") -> list[Literal["min", "max"]]:
+def objective_modes(study: optuna.Study) -> list[Literal["min", "max"]]:
     """Return min or max for each objective."""
-    from optuna.study import StudyDirection
-
     return ["max" if d == StudyDirection.MAXIMIZE else "min" for d in study.directions]
 
 
-def compare_configurations(repeats: "optuna.Study") -> Comparison:
+def compare_configurations(repeats: optuna.Study) -> Comparison:
     """Compare the repeated configurations: mean, spread, and whether the best beats the next.
 
     Args:

@@ -6,8 +6,12 @@ It consists of trials.csv, report/*.png, report.html and summary.json.
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import optuna
+from omegaconf import OmegaConf
+
+from rnnlab.runtime.environment import versions
 from rnnlab.runtime.files import write_json
 from rnnlab.sweeps.report.figures import draw_figures
 from rnnlab.sweeps.report.importance import setting_importance
@@ -17,9 +21,6 @@ from rnnlab.sweeps.report.search_records import group_space, search_records
 from rnnlab.sweeps.report.summary import SUMMARY_FILE, summarize_search
 from rnnlab.sweeps.report.table import write_table
 
-if TYPE_CHECKING:
-    import optuna
-
 PAGE_SETTINGS = (
     *("base", "n_trials", "sampler", "pruner", "budget", "repeats", "enqueue", "warm_start"),
 )
@@ -27,7 +28,7 @@ TABLE_FILE, FIGURE_FOLDER = "trials.csv", "report"
 
 
 def write_report(
-    study: "optuna.Study", folder: Path, repeats: "optuna.Study | None" = None
+    study: optuna.Study, folder: Path, repeats: optuna.Study | None = None
 ) -> list[Path]:
     """Write table, figures, page and summary of a search, and return the paths of the files.
 
@@ -55,8 +56,6 @@ def write_report(
 
 def read_snapshot(folder: Path) -> dict[str, Any]:
     """Return the settings of the search from sweep.yaml; empty without that file."""
-    from omegaconf import OmegaConf
-
     snapshot = folder / "sweep.yaml"
     if not snapshot.exists():
         return {}
@@ -64,7 +63,7 @@ def read_snapshot(folder: Path) -> dict[str, Any]:
     return dict(plain)
 
 
-def page_settings(study: "optuna.Study", settings: Mapping[str, Any]) -> dict[str, Any]:
+def page_settings(study: optuna.Study, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that the page shows: of the search, and what all trials share."""
     definition = study.user_attrs.get("definition", {})
     search = {name: settings[name] for name in PAGE_SETTINGS if settings.get(name)}
@@ -74,12 +73,8 @@ def page_settings(study: "optuna.Study", settings: Mapping[str, Any]) -> dict[st
     return {**search, **monitor, **goals, "space": group_space(definition), **base}
 
 
-def provenance(study: "optuna.Study") -> dict[str, Any]:
+def provenance(study: optuna.Study) -> dict[str, Any]:
     """Return the time of the report, the commit of the search, and versions."""
-    import optuna
-
-    from rnnlab.runtime.environment import versions
-
     git = study.user_attrs.get("git") or {}
     changes = " with changes" if git.get("changed") else ""
     commit = {"commit": f"{git['commit']}{changes}"} if git.get("commit") else {}

@@ -4,8 +4,13 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import optuna
+from optuna import distributions
+from optuna.trial import FrozenTrial
+
+from rnnlab.runtime.files import read_metrics
 from rnnlab.sweeps.report.ranking import best_trial, objective_modes, pareto_front
 from rnnlab.sweeps.report.records import (
     Curve,
@@ -19,17 +24,12 @@ from rnnlab.sweeps.report.records import (
 )
 from rnnlab.sweeps.workers.messages import stored_result
 
-if TYPE_CHECKING:
-    import optuna
-    from optuna.distributions import BaseDistribution
-    from optuna.trial import FrozenTrial
-
 STATES: dict[str, RecordState] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 STATES |= {"RUNNING": "running", "WAITING": "waiting"}
 SCORE = "score"  # name of the objective that is the monitored metric
 
 
-def search_records(study: "optuna.Study", folder: Path) -> SearchRecord:
+def search_records(study: optuna.Study, folder: Path) -> SearchRecord:
     """Return the records of a search; learning curves come from the folders of its trials."""
     definition = study.user_attrs.get("definition", {})
     monitor = str(definition.get("monitor", SCORE))
@@ -47,7 +47,7 @@ def search_records(study: "optuna.Study", folder: Path) -> SearchRecord:
     )
 
 
-def read_objectives(study: "optuna.Study", monitor: str) -> tuple[Objective, ...]:
+def read_objectives(study: optuna.Study, monitor: str) -> tuple[Objective, ...]:
     """Return the objectives by the names of their metrics; `score` is the monitored one."""
     metrics = zip(study.metric_names or [SCORE], objective_modes(study), strict=True)
     return tuple(
@@ -73,7 +73,7 @@ def group_space(definition: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return space
 
 
-def trial_record(trial: "FrozenTrial", curve: Curve = ()) -> TrialRecord:
+def trial_record(trial: FrozenTrial, curve: Curve = ()) -> TrialRecord:
     """Return the record of a trial with its learning curve."""
     result, state = stored_result(trial), record_state(trial)
     return TrialRecord(
@@ -93,7 +93,7 @@ def trial_record(trial: "FrozenTrial", curve: Curve = ()) -> TrialRecord:
     )
 
 
-def record_state(trial: "FrozenTrial") -> RecordState:
+def record_state(trial: FrozenTrial) -> RecordState:
     """Return how a trial ended, or that it has not ended."""
     is_infeasible = any(value > 0 for value in trial.constraints.values())
     if is_infeasible and trial.state.name in ("COMPLETE", "PRUNED"):
@@ -101,7 +101,7 @@ def record_state(trial: "FrozenTrial") -> RecordState:
     return STATES[trial.state.name]
 
 
-def monitored_score(trial: "FrozenTrial") -> float | None:
+def monitored_score(trial: FrozenTrial) -> float | None:
     """Return the monitored metric; for a trial without a score, the last value it reported."""
     score = stored_result(trial).get("score")
     if score is not None:
@@ -110,7 +110,7 @@ def monitored_score(trial: "FrozenTrial") -> float | None:
     return reports[max(reports)] if reports and trial.state.is_finished() else None
 
 
-def trial_command(trial: "FrozenTrial") -> str:
+def trial_command(trial: FrozenTrial) -> str:
     """Return the command line that repeats a trial; empty if the trial has no overrides yet.
 
     It includes the seed and the number of threads, since threads change how sums are rounded.
@@ -124,7 +124,7 @@ def trial_command(trial: "FrozenTrial") -> str:
 
 
 def dimension_records(
-    trials: "Iterable[FrozenTrial]", space: Mapping[str, Any]
+    trials: Iterable[FrozenTrial], space: Mapping[str, Any]
 ) -> list[DimensionRecord]:
     """Return the varied dimensions in the order of the space; a range that grew is joined."""
     records: dict[str, DimensionRecord] = {}
@@ -138,14 +138,13 @@ def dimension_records(
     return [records.pop(name) for name in order] + list(records.values())
 
 
-def dimension_record(name: str, distribution: "BaseDistribution") -> DimensionRecord:
+def dimension_record(name: str, distribution: distributions.BaseDistribution) -> DimensionRecord:
     """Return the record of one of Optuna's distributions."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    if isinstance(distribution, CategoricalDistribution):
+    if isinstance(distribution, distributions.CategoricalDistribution):
         choices = distribution.choices
         return DimensionRecord(name, 0, len(choices) - 1, False, choices)
-    assert isinstance(distribution, FloatDistribution | IntDistribution)  # Optuna has no others
+    numeric = distributions.FloatDistribution | distributions.IntDistribution
+    assert isinstance(distribution, numeric)  # Optuna has no others
     return DimensionRecord(name, distribution.low, distribution.high, distribution.log)
 
 
@@ -154,8 +153,6 @@ def read_curves(folder: Path, numbers: Iterable[int], monitor: str) -> dict[int,
 
     The number of validations per epoch is the largest one of any trial.
     """
-    from rnnlab.runtime.files import read_metrics
-
     tables = {n: read_metrics(folder / "trials" / f"{n:04}" / "metrics.csv") for n in numbers}
     rows = {number: validation_rows(table, monitor) for number, table in tables.items()}
     counts = [Counter(row["epoch"] for row in table) for table in rows.values() if table]

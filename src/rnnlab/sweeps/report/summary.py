@@ -4,18 +4,19 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import optuna
+from rich.console import Console
 
 from rnnlab.metrics.significance import Comparison
+from rnnlab.report.console import format_score
+from rnnlab.report.folder import RunFolder
 from rnnlab.sweeps.report.importance import Importance
 from rnnlab.sweeps.report.page import PAGE_FILE, format_number, format_text
 from rnnlab.sweeps.report.ranking import compare_configurations
 from rnnlab.sweeps.report.records import SearchRecord, TrialRecord
 from rnnlab.sweeps.report.search_records import search_records
-
-if TYPE_CHECKING:
-    import optuna
-    from rich.console import Console
 
 SUMMARY_FILE = "summary.json"
 FRONT_LIMIT = 5  # trials of a Pareto front that the terminal lists
@@ -75,21 +76,19 @@ def finite_or_none(value: float) -> float | None:
 
 
 def print_summary(
-    study: "optuna.Study",
+    study: optuna.Study,
     folder: Path,
-    console: "Console | None" = None,
-    repeats: "optuna.Study | None" = None,
+    console: Console | None = None,
+    repeats: optuna.Study | None = None,
 ) -> None:
     """Print the outcome of a search: the best trials, how to repeat them, where the report is."""
-    from rich.console import Console
-
     console = console or Console()
     for name, line in summary_lines(study, folder, repeats):
         console.print(f"{name:<9}{line}", highlight=False, soft_wrap=True, markup=False)
 
 
 def summary_lines(
-    study: "optuna.Study", folder: Path, repeats: "optuna.Study | None"
+    study: optuna.Study, folder: Path, repeats: optuna.Study | None
 ) -> Iterator[tuple[str, str]]:
     """Yield name and text of each line that print_summary prints."""
     search = search_records(study, folder)
@@ -126,9 +125,6 @@ def trial_line(search: SearchRecord, trial: TrialRecord) -> str:
 
 def test_split_line(folder: Path) -> str:
     """Return the scores of best/ on the test split; empty before it was tested."""
-    from rnnlab.report.console import format_score
-    from rnnlab.report.folder import RunFolder
-
     best = RunFolder(folder / "best")
     report = best.read_report()
     scores = {name: v for name, v in report.get("scores", {}).items() if "test/" in name}

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from rnnlab.sweeps.report.report import FIGURE_FOLDER
 from rnnlab.sweeps.report.summary import SUMMARY_FILE
 
@@ -27,10 +29,7 @@ def log_outcome(base: Mapping[str, Any], folder: Path, name: str, token: str) ->
     settings = next((one for one in loggers if one["_target_"].endswith("WandbLogger")), None)
     if settings is None:
         return False
-
-    from filelock import FileLock
-
-    from rnnlab.loggers.wandb_search import log_search
+    from rnnlab.loggers.wandb_search import log_search  # imports torch
 
     options = {key: settings[key] for key in SHARED_SETTINGS if key in settings}
     identity = {"name": name, "group": name, "id": f"{name}-{token}-search"}

@@ -1,6 +1,7 @@
 """Conditions of dimensions on the values of other dimensions."""
 
 from collections.abc import Callable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from rnnlab.config.overrides import parse_override
@@ -46,12 +47,9 @@ def find_problems(
     distributions: Mapping[str, Distribution],
     names: set[str],
 ) -> list[str]:
-    """Return what is wrong with the conditions of a space, one problem per line.
+    """Return what is wrong with the conditions of the dimensions that could be parsed.
 
-    Args:
-        conditions: of the dimensions that could be parsed.
-        distributions: of the same dimensions.
-        names: keys of all dimensions.
+    `names` are the keys of all dimensions.
     """
     problems = [
         f"space.{key}.when={format_conditions({other: options})}: {problem}"
@@ -102,8 +100,6 @@ def error_message(function: Callable[[Any], Any], value: Any) -> str | None:
 
 def _find_cycle(conditions: Mapping[str, Conditions]) -> list[str]:
     """Return the keys along a cycle, with the first again at the end; empty without a cycle."""
-    from graphlib import CycleError, TopologicalSorter
-
     try:
         TopologicalSorter({key: list(when) for key, when in conditions.items()}).prepare()
     except CycleError as error:

@@ -94,12 +94,8 @@ class Space:
     def suggest(self, trial: "optuna.trial.BaseTrial") -> dict[str, Any]:
         """Draw the values of a trial with the sampler of its study.
 
-        Args:
-            trial: from Optuna's ask, or a FixedTrial.
-
-        Returns:
-            The values of the active dimensions by key, in the order of the dimensions; constants
-            are included.
+        Return the values of the active dimensions by key, in the order of the dimensions; constants
+        are included.
         """
         values: dict[str, Any] = {}
         for key, dimension in self.dimensions.items():
@@ -108,11 +104,7 @@ class Space:
         return values
 
     def to_overrides(self, values: Mapping[str, Any]) -> list[str]:
-        """Return the overrides of train.py that set these values.
-
-        Args:
-            values: by key; as `suggest` returns them, or as Optuna stores them.
-        """
+        """Return the overrides that set values as `suggest` returns, or as Optuna stores them."""
         return [
             f"{key}={format_override(dimension.distribution.from_optuna(values[key]))}"
             for key, dimension in self.dimensions.items()
@@ -142,11 +134,7 @@ class Space:
         return {key: dimension.to_plain() for key, dimension in self.dimensions.items()}
 
     def check(self, values: Mapping[str, Any], label: str) -> None:
-        """Check that a point, complete or not, lies in the space.
-
-        Args:
-            values: by key.
-            label: where the point comes from, for the messages.
+        """Check that a point, complete or not, lies in the space; `label` says where it is from.
 
         Raises:
             ConfigError: an unknown key, a value outside, or a dimension that is not active; one
@@ -217,9 +205,7 @@ class Space:
         for name, dimension in self.dimensions.items():
             if dimension.is_active(corner):
                 ends = [value for k, value in missing if k == name] + dimension.distribution.ends()
-                matches = [
-                    value for value in ends if is_among(value, requirements.get(name, (value,)))
-                ]
+                matches = [v for v in ends if is_among(v, requirements.get(name, (v,)))]
                 corner[name] = (matches or requirements[name])[0]
         return corner
 

@@ -76,7 +76,6 @@ class Range(Distribution):
         return isinstance(self.low, int)
 
     def suggest(self, trial: "optuna.trial.BaseTrial", key: str) -> Number:
-        """See Distribution."""
         if self.is_integer:
             step = int(self.step or 1)
             return trial.suggest_int(key, int(self.low), int(self.high), step=step, log=self.log)
@@ -85,18 +84,15 @@ class Range(Distribution):
         )
 
     def ends(self) -> list[Number]:
-        """See Distribution."""
         return [self.low] if self.low == self.high else [self.low, self.high]
 
     def grid(self) -> list[Number]:
-        """See Distribution."""
         if self.step is None:
             raise ConfigError("has no steps between low and high: give it a step, or choices")
         steps = round((self.high - self.low) / self.step)
         return [self._at(i) for i in range(steps + 1)]
 
     def from_optuna(self, param: Any) -> Number:
-        """See Distribution."""
         if not is_number(param) or not self.low <= param <= self.high:
             raise ConfigError(f"must be {self._describe()}")
         if self.step is None:
@@ -122,7 +118,6 @@ class Range(Distribution):
         return f"{kind} from {self.low} to {self.high}{steps}"
 
     def to_plain(self) -> dict[str, Any]:
-        """See Distribution."""
         return {"low": self.low, "high": self.high, "log": self.log, "step": self.step}
 
 
@@ -137,30 +132,24 @@ class Choices(Distribution):
     values: tuple[Any, ...]
 
     def suggest(self, trial: "optuna.trial.BaseTrial", key: str) -> Any:
-        """See Distribution."""
         return self.from_optuna(trial.suggest_categorical(key, self.grid()))
 
     def ends(self) -> list[Any]:
-        """See Distribution."""
         return list(self.values)
 
     def grid(self) -> list[Any]:
-        """See Distribution."""
         return [to_scalar(value) for value in self.values]
 
     def to_optuna(self, value: Any) -> Any:
-        """See Distribution."""
         return to_scalar(self.from_optuna(value))
 
     def from_optuna(self, param: Any) -> Any:
-        """See Distribution."""
         for value in self.values:
             if is_same(to_scalar(value), to_scalar(param)):
                 return value
         raise ConfigError(f"must be one of {', '.join(map(format_override, self.values))}")
 
     def to_plain(self) -> dict[str, Any]:
-        """See Distribution."""
         return {"choices": list(self.values)}
 
 
@@ -171,25 +160,20 @@ class Constant(Distribution):
     only: Any
 
     def suggest(self, trial: "optuna.trial.BaseTrial", key: str) -> Any:
-        """See Distribution."""
         return self.only
 
     def ends(self) -> list[Any]:
-        """See Distribution."""
         return [self.only]
 
     def grid(self) -> list[Any]:
-        """See Distribution."""
         return [self.only]
 
     def from_optuna(self, param: Any) -> Any:
-        """See Distribution."""
         if not is_same(to_scalar(param), to_scalar(self.only)):
             raise ConfigError(f"must be {format_override(self.only)}, the constant of the space")
         return self.only
 
     def to_plain(self) -> dict[str, Any]:
-        """See Distribution."""
         return {"value": self.only}
 
 

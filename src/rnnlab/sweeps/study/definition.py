@@ -27,9 +27,6 @@ class SearchSpec:
     """A search whose settings are checked and composed.
 
     Attributes:
-        sweep: its settings.
-        conf: the folder conf/.
-        space: the parsed space.
         base: the config that all trials share.
         definition: what a study must agree with to be continued by this search.
     """
@@ -118,14 +115,7 @@ def prepare(sweep: SweepConfig, conf: Path) -> SearchSpec:
 def define_study(
     space: Mapping[str, Any], base: Mapping[str, Any], objectives: Sequence[str], seed: int
 ) -> dict[str, Any]:
-    """Return the definition of a study in JSON types.
-
-    Args:
-        space: in plain form.
-        base: the config that all trials share.
-        objectives: names.
-        seed: of the study.
-    """
+    """Return the definition of a study in JSON types, from its space in plain form."""
     settings = {k: value for k, value in flat(dict(base)).items() if k not in LOCATION_KEYS}
     return {
         "space": flat(dict(space)),
@@ -144,7 +134,5 @@ def find_differences(previous: Mapping[str, Any], current: Mapping[str, Any]) ->
     ['base.a: 1 -> 2', 'base.b: (none) -> 3']
     """
     one, other = flat(dict(previous)), flat(dict(current))
-    keys = sorted(
-        key for key in one.keys() | other.keys() if one.get(key, ...) != other.get(key, ...)
-    )
+    keys = sorted(k for k in one.keys() | other.keys() if one.get(k, ...) != other.get(k, ...))
     return [f"{key}: {one.get(key, '(none)')} -> {other.get(key, '(none)')}" for key in keys]

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 START_TOLERANCE = 2.0  # seconds by which two readings of a process's start may differ
 
 
@@ -33,8 +35,6 @@ class Owner:
 
 def this_process() -> Owner:
     """Return the owner of this process."""
-    import psutil
-
     return Owner(this_host(), os.getpid(), psutil.Process().create_time())
 
 
@@ -90,8 +90,6 @@ class LeaseMonitor:
 
 def is_running(owner: Owner) -> bool:
     """Whether a process of this host is alive; zombies are not."""
-    import psutil
-
     try:
         process = psutil.Process(owner.pid)
         same_start = abs(process.create_time() - owner.start_time) < START_TOLERANCE

@@ -5,9 +5,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState
 
 from rnnlab.errors import ConfigError
 from rnnlab.runtime.environment import git_state
@@ -15,9 +17,6 @@ from rnnlab.sweeps.schema import SweepConfig
 from rnnlab.sweeps.space.dimensions import Space
 from rnnlab.sweeps.study.definition import SearchSpec, find_differences
 from rnnlab.sweeps.study.storage import Lock, open_storage, storage_exists, study_lock
-
-if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
 
 MAX_DIFFERENCES = 12  # in an error message
 
@@ -27,7 +26,6 @@ class OpenStudy:
     """A study that is ready for trials.
 
     Attributes:
-        optuna_study: the study of Optuna.
         url: of its storage.
         lock: under which trials are claimed.
         folder: of the search.
@@ -110,7 +108,7 @@ def _open(spec: SearchSpec, name: str) -> OpenStudy:
     return OpenStudy(optuna_study, url, lock, folder)
 
 
-def _create(storage: "BaseStorage", name: str, spec: SearchSpec) -> optuna.Study:
+def _create(storage: BaseStorage, name: str, spec: SearchSpec) -> optuna.Study:
     directions = spec.directions()
     settings: dict[str, Any] = {"storage": storage, "study_name": name, "directions": directions}
     study = optuna.create_study(**settings, load_if_exists=True)
@@ -166,11 +164,9 @@ def warm_start_points(spec: SearchSpec) -> list[dict[str, Any]]:
         other = optuna.load_study(study_name=name, storage=open_storage(url))
     except KeyError as error:
         raise ConfigError(f"warm_start.study={name}: not in {url}") from error
-    trials = [
-        t for t in other.get_trials(deepcopy=False) if t.values and t.state.name == "COMPLETE"
-    ]
+    trials = other.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     maximize = other.directions[0].name == "MAXIMIZE"
-    trials.sort(key=lambda t: t.values[0], reverse=maximize)
+    trials = sorted(trials, key=lambda trial: trial.values[0], reverse=maximize)
     points = [point for t in trials if (point := _project(spec.space, t.params))]
     return points[: warm_start["best"]]
 

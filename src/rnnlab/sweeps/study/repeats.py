@@ -1,21 +1,18 @@
 """Repeats of the best settings with new seeds: is the best trial better, or was it lucky?"""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import optuna
+from optuna.trial import FrozenTrial
 
+from rnnlab.sweeps.study.definition import SearchSpec
+from rnnlab.sweeps.study.open import OpenStudy
 from rnnlab.sweeps.study.seeds import trial_seed
 from rnnlab.sweeps.study.share import SharedStudy, trial_state
 from rnnlab.sweeps.study.storage import open_storage, study_lock
 
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
 
-    from rnnlab.sweeps.study.definition import SearchSpec
-    from rnnlab.sweeps.study.open import OpenStudy
-
-
-def best_trials(study: optuna.Study, count: int) -> list["FrozenTrial"]:
+def best_trials(study: optuna.Study, count: int) -> list[FrozenTrial]:
     """Return the best complete trials, best first, one for each combination of values."""
     trials = [t for t in study.get_trials(deepcopy=False) if trial_state(t) == "complete"]
     maximize = study.directions[0].name == "MAXIMIZE"
@@ -26,26 +23,23 @@ def best_trials(study: optuna.Study, count: int) -> list["FrozenTrial"]:
     return list(distinct.values())[:count]
 
 
-def select_trials(spec: "SearchSpec", study: "OpenStudy") -> tuple[str, list["FrozenTrial"]]:
+def select_trials(spec: SearchSpec, study: OpenStudy) -> tuple[str, list[FrozenTrial]]:
     """Return the name of the study of the repeats, and the trials that it repeats."""
     best = best_trials(study.optuna_study, spec.sweep.repeat_best)
     numbers = "-".join(str(trial.number) for trial in best)
     return f"{study.name} repeats {numbers} x {spec.sweep.repeats}", best
 
 
-def open_repeats(spec: "SearchSpec", study: "OpenStudy") -> SharedStudy | None:
+def open_repeats(spec: SearchSpec, study: OpenStudy) -> SharedStudy | None:
     """Return the study of the repeats with its trials enqueued; None without a complete trial."""
     name, best = select_trials(spec, study)
     if not best:
         return None
     lock = study_lock(study.url, name)
     with lock():
-        repeat_study = optuna.create_study(
-            storage=open_storage(study.url),
-            study_name=name,
-            directions=spec.directions(),
-            load_if_exists=True,
-        )
+        settings: dict[str, Any] = {"study_name": name, "directions": spec.directions()}
+        storage = open_storage(study.url)
+        repeat_study = optuna.create_study(storage=storage, load_if_exists=True, **settings)
         if "of" not in repeat_study.user_attrs:
             enqueue_repeats(repeat_study, best, spec)
             repeat_study.set_user_attr("of", study.name)
@@ -60,7 +54,7 @@ def open_repeats(spec: "SearchSpec", study: "OpenStudy") -> SharedStudy | None:
     )
 
 
-def find_repeats(spec: "SearchSpec", study: "OpenStudy") -> optuna.Study | None:
+def find_repeats(spec: SearchSpec, study: OpenStudy) -> optuna.Study | None:
     """Return the study of the repeats; None if it was not started."""
     name, _ = select_trials(spec, study)
     storage = open_storage(study.url)
@@ -68,15 +62,11 @@ def find_repeats(spec: "SearchSpec", study: "OpenStudy") -> optuna.Study | None:
     return optuna.load_study(study_name=name, storage=storage) if name in names else None
 
 
-def enqueue_repeats(study: optuna.Study, best: list["FrozenTrial"], spec: "SearchSpec") -> None:
+def enqueue_repeats(study: optuna.Study, best: list[FrozenTrial], spec: SearchSpec) -> None:
     """Enqueue each of the best settings with each seed; shared seeds allow paired comparisons."""
     count = len(study.get_trials(deepcopy=False))
-    repeats = [
-        (trial, trial_seed(spec.sweep.seed, -1 - index))
-        for index in range(spec.sweep.repeats)
-        for trial in best
-    ]
-    for trial, seed in repeats[count:]:
+    seeds = [trial_seed(spec.sweep.seed, -1 - index) for index in range(spec.sweep.repeats)]
+    for trial, seed in [(trial, seed) for seed in seeds for trial in best][count:]:
         attributes: dict[str, Any] = {"of": trial.number, "seed": seed}
         attributes["overrides"] = replace_seed(trial.user_attrs["overrides"], seed)
         study.enqueue_trial({}, user_attrs=attributes)

@@ -3,23 +3,18 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import optuna
+from hydra.utils import instantiate
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
 
 from rnnlab.errors import ConfigError
-
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-    from optuna.trial import FrozenTrial, TrialState
 
 
 class CmaEsSampler(optuna.samplers.CmaEsSampler):
     """Optuna's sampler with an early error if the package `cmaes` is missing.
-
-    Args:
-        seed: of the draws.
-        settings: of optuna.samplers.CmaEsSampler.
 
     Raises:
         ConfigError: the package is not installed.
@@ -39,10 +34,6 @@ class GridSampler(optuna.samplers.GridSampler):
 
     Optuna's own sampler stops `study.optimize` after the last grid point, which raises outside of
     it. Here the search asks `count_trials` when to stop.
-
-    Args:
-        search_space: all values of each dimension.
-        seed: of the order.
     """
 
     def __init__(self, search_space: Mapping[str, Sequence[Any]], seed: int | None = None) -> None:
@@ -52,8 +43,8 @@ class GridSampler(optuna.samplers.GridSampler):
     def after_trial(
         self,
         study: optuna.Study,
-        trial: "FrozenTrial",
-        state: "TrialState",
+        trial: FrozenTrial,
+        state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
         """Do nothing; the search stops by itself."""
@@ -61,9 +52,9 @@ class GridSampler(optuna.samplers.GridSampler):
     def sample_independent(
         self,
         study: optuna.Study,
-        trial: "FrozenTrial",
+        trial: FrozenTrial,
         param_name: str,
-        param_distribution: "BaseDistribution",
+        param_distribution: BaseDistribution,
     ) -> Any:
         """Return the value of the grid point; draw what an enqueued point leaves out."""
         if "grid_id" in trial.system_attrs:
@@ -75,15 +66,11 @@ class GridSampler(optuna.samplers.GridSampler):
 
         Trials of enqueued points and of another grid are counted in addition.
         """
-        others = [
-            trial
-            for trial in study.get_trials(deepcopy=False)
-            if "fixed_params" in trial.system_attrs
-            or not self._same_search_space(
-                trial.system_attrs.get("search_space", self._search_space)
-            )
-        ]
-        return self._n_min_trials + len(others)
+        count = self._n_min_trials
+        for trial in study.get_trials(deepcopy=False):
+            space = trial.system_attrs.get("search_space", self._search_space)
+            count += "fixed_params" in trial.system_attrs or not self._same_search_space(space)
+        return count
 
 
 def make_sampler(
@@ -99,8 +86,6 @@ def make_sampler(
         seed: of this draw; ignored if the component has its own.
         grid: returns all values of each dimension, for samplers that need them.
     """
-    from hydra.utils import instantiate
-
     build = instantiate(dict(component), _partial_=True, _convert_="all")
     parameters = inspect.signature(build.func).parameters
     arguments: dict[str, Any] = {}

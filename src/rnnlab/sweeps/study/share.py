@@ -4,17 +4,13 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from rnnlab.sweeps.study.lease import LeaseMonitor, this_process
+from rnnlab.sweeps.study.lease import LeaseMonitor, Owner, this_process
 from rnnlab.sweeps.study.storage import Lock
 from rnnlab.sweeps.workers.messages import TrialResult, stored_result
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
 
 OPTUNA_STATES = {
     "complete": TrialState.COMPLETE,
@@ -29,9 +25,7 @@ class ClaimedTrial:
     """A trial that this process owns.
 
     Attributes:
-        trial: of Optuna.
         overrides: command line of train.py that repeats it, including its seed.
-        folder: of its run.
         attempt: number of attempts, including this one.
         oom_overrides: overrides that were added because memory ran out.
         seconds: that earlier attempts took.
@@ -52,43 +46,35 @@ class ClaimedTrial:
         return int(self.trial.number)
 
 
+@dataclass(eq=False)
 class SharedStudy:
     """Claim, keep and finish trials: no two processes do the same trial, and none is lost.
 
     A trial belongs to the process that wrote its lease (rnnlab.sweeps.study.lease). Trials are
     claimed and finished under the lock of the study.
 
-    Args:
-        study: of Optuna.
-        lock: see rnnlab.sweeps.study.storage.
+    Attributes:
         n_trials: total number of trials, of all processes.
         folder: of all trials, with a subfolder each.
         suggest: draws the values of a trial and returns its command line; called again for a
             trial whose first owner died before it stored them.
         make_sampler: returns the sampler that draws the trial with this number.
-        lease_seconds: see LeaseMonitor.
+        claims: trials of this process, by number.
     """
 
-    def __init__(
-        self,
-        study: optuna.Study,
-        lock: Lock,
-        n_trials: int,
-        folder: Path,
-        suggest: Callable[[optuna.Trial], list[str]],
-        make_sampler: Callable[[int], optuna.samplers.BaseSampler],
-        lease_seconds: float,
-    ) -> None:
-        self.study = study
-        self.lock = lock
-        self.n_trials = n_trials
-        self.folder = folder
-        self.suggest = suggest
-        self.make_sampler = make_sampler
-        self.monitor = LeaseMonitor(lease_seconds)
-        self.owner = this_process()
-        self.claims: dict[int, ClaimedTrial] = {}
-        self._heartbeat = 0
+    study: optuna.Study
+    lock: Lock
+    n_trials: int
+    folder: Path
+    suggest: Callable[[optuna.Trial], list[str]]
+    make_sampler: Callable[[int], optuna.samplers.BaseSampler]
+    lease_seconds: float
+    owner: Owner = field(init=False, default_factory=this_process)
+    claims: dict[int, ClaimedTrial] = field(init=False, default_factory=dict)
+    _heartbeat: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.monitor = LeaseMonitor(self.lease_seconds)
 
     def claim(self) -> ClaimedTrial | None:
         """Claim a trial whose owner died, or else a new one; None if no trial is left."""
@@ -100,7 +86,7 @@ class SharedStudy:
             count = sum(trial.state != TrialState.WAITING for trial in trials)
             return self._ask() if count < self.n_trials else None
 
-    def _is_abandoned(self, trial: "FrozenTrial") -> bool:
+    def _is_abandoned(self, trial: FrozenTrial) -> bool:
         if trial.state != TrialState.RUNNING or trial.number in self.claims:
             return False
         return self.monitor.is_dead(trial.number, trial.user_attrs.get("lease"))
@@ -111,7 +97,7 @@ class SharedStudy:
         self.study.sampler = self.make_sampler(min(waiting, default=len(trials)))
         return self._add_claim(self.study.ask())
 
-    def _take_over(self, frozen_trial: "FrozenTrial") -> ClaimedTrial:
+    def _take_over(self, frozen_trial: FrozenTrial) -> ClaimedTrial:
         self.study.sampler = self.make_sampler(frozen_trial.number)
         if not frozen_trial.params:  # its owner may have died before the first draw
             self.study.sampler.before_trial(self.study, frozen_trial)
@@ -120,7 +106,7 @@ class SharedStudy:
             self._replay_draws(trial, frozen_trial)
         return self._add_claim(trial)
 
-    def _replay_draws(self, trial: optuna.Trial, frozen_trial: "FrozenTrial") -> None:
+    def _replay_draws(self, trial: optuna.Trial, frozen_trial: FrozenTrial) -> None:
         """Draw what the dead owner had drawn, so that the other values are the same, too."""
         params = {**trial.relative_params, **frozen_trial.system_attrs.get("fixed_params", {})}
         for name, distribution in frozen_trial.distributions.items():
@@ -145,20 +131,17 @@ class SharedStudy:
         return claim
 
     def _write_lease(self, claim: ClaimedTrial) -> None:
-        lease = {**self.owner.to_plain(), "beat": self._heartbeat}
-        claim.trial.set_user_attr("lease", lease)
+        claim.trial.set_user_attr("lease", {**self.owner.to_plain(), "beat": self._heartbeat})
 
     def renew(self) -> list[int]:
         """Renew the leases, so that processes on other machines see that this one is alive.
 
-        Returns:
-            Numbers of the trials that another process has taken over after a missing heartbeat.
+        Return the numbers of the trials that another process has taken over after a missing
+        heartbeat.
         """
         self._heartbeat += 1
         with self.lock():
-            lost_numbers = [
-                number for number, claim in self.claims.items() if not self.is_owner(claim)
-            ]
+            lost_numbers = [n for n, claim in self.claims.items() if not self.is_owner(claim)]
             for number in lost_numbers:
                 del self.claims[number]
             for claim in self.claims.values():
@@ -170,7 +153,7 @@ class SharedStudy:
         lease = self._load(claim).user_attrs.get("lease") or {}
         return all(lease.get(key) == value for key, value in self.owner.to_plain().items())
 
-    def _load(self, claim: ClaimedTrial) -> "FrozenTrial":
+    def _load(self, claim: ClaimedTrial) -> FrozenTrial:
         return self.study.get_trials(deepcopy=False)[claim.number]
 
     def retry(self, claim: ClaimedTrial, oom_overrides: Sequence[str] = ()) -> None:
@@ -198,16 +181,7 @@ class SharedStudy:
     def finish(
         self, claim: ClaimedTrial, result: TrialResult, values: Sequence[float] | None
     ) -> bool:
-        """Store the result of a trial, once.
-
-        Args:
-            claim: the trial.
-            result: a final one.
-            values: of the objectives of a complete trial.
-
-        Returns:
-            Whether this process still owned the trial.
-        """
+        """Store the final result of a trial, once; return whether this process still owned it."""
         with self.lock():
             self.claims.pop(claim.number, None)
             if self._load(claim).state.is_finished() or not self.is_owner(claim):
@@ -237,7 +211,7 @@ class SharedStudy:
         return sum(counts.values()) >= self.n_trials and not counts["running"]
 
 
-def trial_state(trial: "FrozenTrial") -> str:
+def trial_state(trial: FrozenTrial) -> str:
     """Return the state of a trial: `running`, or that of its result."""
     if not trial.state.is_finished():
         return "running"

@@ -10,19 +10,17 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from filelock import FileLock
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.storages.journal._file import BaseJournalFileLock
 
 from rnnlab.errors import ConfigError, did_you_mean
 
-if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
-
-Lock = Callable[[], AbstractContextManager[None]]
+Lock = Callable[[], AbstractContextManager[Any]]
 TABLE_LOCK = "tables"  # name of the lock under which a database is opened
 URL_EXAMPLES = "journal://<file>, sqlite:///<file> or postgresql+psycopg://<user>@<host>/<database>"
 
@@ -48,7 +46,6 @@ class JournalLock(BaseJournalFileLock):
         return True
 
     def release(self) -> None:
-        """Release the lock."""
         self._lock.release()
 
 
@@ -65,26 +62,20 @@ def remove_partial_line(path: Path) -> None:
         file.truncate(file.read().rfind(b"\n") + 1)
 
 
-def open_storage(url: str) -> "BaseStorage":
-    """Return the storage of a URL.
-
-    Args:
-        url: `journal://<file>`, `sqlite:///<file>` or `postgresql+psycopg://...`.
+def open_storage(url: str) -> BaseStorage:
+    """Return the storage of a URL; see URL_EXAMPLES.
 
     Raises:
         ConfigError: the kind is unknown, its driver is missing, or it cannot be used.
     """
-    return _find_backend(url).storage(url)
+    opener, _ = _find_backend(url)
+    return opener(url)
 
 
 def study_lock(url: str, study: str) -> Lock:
-    """Return the lock of a study: a function that returns a context manager.
-
-    Args:
-        url: of the storage.
-        study: its name.
-    """
-    return _find_backend(url).lock(url, study)
+    """Return the lock of a study in a storage: a function that returns a context manager."""
+    _, find_lock = _find_backend(url)
+    return find_lock(url, study)
 
 
 def storage_exists(url: str) -> bool:
@@ -122,58 +113,22 @@ def _file_path(kind: str, location: str) -> Path:
     return Path(location.removeprefix("/") if kind == "sqlite" else location)
 
 
-class _Backend(Protocol):
-    def storage(self, url: str) -> "BaseStorage": ...
-
-    def lock(self, url: str, study: str) -> Lock: ...
-
-
-class _Journal:
-    def storage(self, url: str) -> "BaseStorage":
-        path = storage_file(url)
-        path.touch()
-        return JournalStorage(JournalFileBackend(str(path), JournalLock(path)))
-
-    def lock(self, url: str, study: str) -> Lock:
-        return _file_lock(storage_file(url), study)
+def _open_journal(url: str) -> BaseStorage:
+    path = storage_file(url)
+    path.touch()
+    return JournalStorage(JournalFileBackend(str(path), JournalLock(path)))
 
 
-class _SQLite:
-    def storage(self, url: str) -> "BaseStorage":
-        lock = _file_lock(storage_file(url), TABLE_LOCK)
-        return _open_database(url, lock, connect_args={"timeout": 60})
-
-    def lock(self, url: str, study: str) -> Lock:
-        return _file_lock(storage_file(url), study)
+def _open_sqlite(url: str) -> BaseStorage:
+    return _open_database(url, _file_lock(url, TABLE_LOCK), connect_args={"timeout": 60})
 
 
-class _PostgreSQL:
-    def storage(self, url: str) -> "BaseStorage":
-        return _open_database(url, _advisory_lock(url, TABLE_LOCK), pool_pre_ping=True)
-
-    def lock(self, url: str, study: str) -> Lock:
-        return _advisory_lock(url, study)
+def _open_postgresql(url: str) -> BaseStorage:
+    return _open_database(url, _advisory_lock(url, TABLE_LOCK), pool_pre_ping=True)
 
 
-BACKENDS: dict[str, _Backend] = {
-    "journal": _Journal(),
-    "sqlite": _SQLite(),
-    "postgresql": _PostgreSQL(),
-}
-
-
-def _find_backend(url: str) -> _Backend:
-    scheme = url.partition("://")[0]
-    kind = scheme.partition("+")[0]
-    if "://" not in url or kind not in BACKENDS:
-        hint = did_you_mean(kind, BACKENDS) if "://" in url else f"give {URL_EXAMPLES}"
-        raise ConfigError(f"storage={hide_password(url)}: not a storage; {hint}")
-    return BACKENDS[kind]
-
-
-def _open_database(url: str, lock: Lock, **engine: Any) -> "BaseStorage":
+def _open_database(url: str, lock: Lock, **engine: Any) -> BaseStorage:
     """Open a database under a lock, because two processes would both create its tables."""
-    from optuna.storages import RDBStorage
     from sqlalchemy.exc import SQLAlchemyError
 
     label = hide_password(url)
@@ -190,16 +145,10 @@ def _open_database(url: str, lock: Lock, **engine: Any) -> "BaseStorage":
         raise ConfigError(f"storage={label}: the database cannot be used: {reason}") from error
 
 
-def _file_lock(path: Path, study: str) -> Lock:
+def _file_lock(url: str, study: str) -> Lock:
     name = hashlib.sha256(study.encode()).hexdigest()[:8]
-    lock = FileLock(f"{path}.{name}.lock")
-
-    @contextmanager
-    def hold() -> Iterator[None]:
-        with lock:
-            yield
-
-    return hold
+    lock = FileLock(f"{storage_file(url)}.{name}.lock")
+    return lambda: lock
 
 
 def _advisory_lock(url: str, study: str) -> Lock:
@@ -216,3 +165,20 @@ def _advisory_lock(url: str, study: str) -> Lock:
             yield
 
     return hold
+
+
+Backend = tuple[Callable[[str], BaseStorage], Callable[[str, str], Lock]]
+BACKENDS: dict[str, Backend] = {  # opener of a storage, and lock of a study in it
+    "journal": (_open_journal, _file_lock),
+    "sqlite": (_open_sqlite, _file_lock),
+    "postgresql": (_open_postgresql, _advisory_lock),
+}
+
+
+def _find_backend(url: str) -> Backend:
+    scheme = url.partition("://")[0]
+    kind = scheme.partition("+")[0]
+    if "://" not in url or kind not in BACKENDS:
+        hint = did_you_mean(kind, BACKENDS) if "://" in url else f"give {URL_EXAMPLES}"
+        raise ConfigError(f"storage={hide_password(url)}: not a storage; {hint}")
+    return BACKENDS[kind]
