@@ -39,9 +39,11 @@ class DataModule(L.LightningDataModule):
         tasks: names of the tasks that fit the targets.
         spec: sizes, set by `setup`.
         provenance: source of the data, set by `setup`.
+        batch_tokens: tokens of a batch, instead of `batch_size`; None for batches of that size.
     """
 
     tasks: ClassVar[tuple[str, ...]]
+    batch_tokens: int | None = None
     spec: DataSpec
     provenance: Provenance
 
@@ -56,6 +58,10 @@ class DataModule(L.LightningDataModule):
     def lengths(self, split: Split) -> NDArray[Any]:
         """Return the number of input steps of each target, (N,)."""
         raise NotImplementedError
+
+    def widths(self, split: Split) -> NDArray[Any]:
+        """Return the lengths that batches are built by, (N,)."""
+        return self.lengths(split)
 
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
         """Return a padded batch of some targets."""
@@ -102,7 +108,8 @@ class DataModule(L.LightningDataModule):
     def describe(self) -> Description:
         """Return facts of the data that need no training; see rnnlab.data.description."""
         splits: dict[Split, SplitFacts] = {}
-        for split, loader in self._loaders().items():
+        for split in SPLITS:
+            loader: BatchLoader = getattr(self, f"{split}_dataloader")()
             counter, batches = count_split(loader, self.spec)
             sequences = [middle_sequence(batch, self.spec) for batch in batches]
             splits[split] = counter.facts(
@@ -125,33 +132,30 @@ class DataModule(L.LightningDataModule):
             splits,
         )
 
-    def _loaders(self) -> dict[Split, BatchLoader]:
-        return {
-            "train": self.train_dataloader(),
-            "val": self.val_dataloader(),
-            "test": self.test_dataloader(),
-        }
-
     def save_processor(self, folder: Path) -> None:
         """Write the files that are needed to read new inputs into a run folder."""
 
     def train_dataloader(self) -> BatchLoader:
         """Return random batches of sequences of similar length, in a new order in each epoch."""
-        lengths = self.lengths("train")
-        order = ShuffledOrder(lengths, self.batch_size, self.seed, self.shuffle)
+        widths, seed = self.widths("train"), self.seed
+        order = ShuffledOrder(widths, self.batch_size, seed, self.shuffle, self.batch_tokens)
         return self._loader("train", order, training=True)
 
     def val_dataloader(self) -> BatchLoader:
         """Return batches with every validation target once."""
-        return self._loader("val", SortedOrder(self.lengths("val"), self.batch_size))
+        return self._evaluation_loader("val")
 
     def test_dataloader(self) -> BatchLoader:
         """Return batches with every test target once."""
-        return self._loader("test", SortedOrder(self.lengths("test"), self.batch_size))
+        return self._evaluation_loader("test")
 
     def predict_dataloader(self) -> BatchLoader:
         """Return the test batches; `Batch.rows` is the position of each target."""
         return self.test_dataloader()
+
+    def _evaluation_loader(self, split: Split) -> BatchLoader:
+        order = SortedOrder(self.widths(split), self.batch_size, self.batch_tokens)
+        return self._loader(split, order)
 
     def _loader(
         self, split: Split, order: ShuffledOrder | SortedOrder, training: bool = False

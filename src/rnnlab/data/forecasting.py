@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
-from rnnlab.data.base import SPLITS, Split
+from rnnlab.data.base import SPLITS, Split, to_batch
 from rnnlab.data.baselines.forecasting import (
     Forecast,
     Ridge,
@@ -63,23 +63,13 @@ class SeriesDataModule(PreparedDataModule):
     targets that are evaluated depend on the horizon, not on the length of the input window.
 
     Args:
-        source: see PreparedDataModule.
-        path: see PreparedDataModule.
-        date_column: column of the time stamps; None if the rows are equidistant.
+        source, path, batch_size, seed, shuffle: see PreparedDataModule.
+        date_column, series_column, delimiter, encoding, date_format, missing, missing_values,
+            duplicates: see rnnlab.data.readers.series_rows.SeriesColumns.
         target_columns: columns to forecast; None for all columns of numbers.
         covariate_columns: columns that are read but not forecast.
-        series_column: column with the name of the series of each row; None for one series.
-        delimiter: of CSV and TSV files: comma | semicolon | tab | pipe; None for the usual one of
-            the extension.
-        encoding: of CSV, TSV and JSON files.
-        date_format: as in strptime, such as %d/%m/%Y; None for ISO 8601 and formats that pandas
-            infers.
-        missing: of cells without a number: previous (fill with the previous value) | error.
-        missing_values: numbers that mark a missing value, such as -9999.
-        duplicates: of rows with the same time: error | first | last | keep.
         seq_len: steps of the input window.
         horizon: steps to forecast.
-        batch_size: targets in a batch, on each device.
         transform: what the network reads and forecasts instead of the values: none | last (minus
             the last value of the window) | difference | log_return. Scores are of the values.
         report_in: units of the targets and of all scores: standard (minus the mean and divided by
@@ -91,8 +81,6 @@ class SeriesDataModule(PreparedDataModule):
         ridge_window: steps that the linear baseline reads.
         val_fraction: share of the time for validation.
         test_fraction: share of the time for the test, at the end.
-        seed: of the order of the batches.
-        shuffle: use a new order in each epoch.
 
     Attributes:
         headline_baselines: names of the baselines that the report compares with in words.
@@ -341,13 +329,10 @@ class SeriesDataModule(PreparedDataModule):
             torch.from_numpy(self.input_scale.deviations[series[:, None], variable][:, None]),
             torch.from_numpy(self.targets[first[:, None] - 1, variable][:, None]),
         )
-        return Batch(
-            torch.from_numpy(np.concatenate([inputs, self.covariates[past]], axis=2)),
-            torch.full((len(rows),), self.seq_len),
-            torch.from_numpy(self.target_values(split, rows)),
-            torch.from_numpy(rows),
-            units,
-        )
+        inputs = np.concatenate([inputs, self.covariates[past]], axis=2)
+        lengths = np.full(len(rows), self.seq_len)
+        batch = to_batch(inputs, lengths, self.target_values(split, rows), rows)
+        return batch._replace(units=units)
 
     def target_values(self, split: Split, rows: Array) -> Array:
         """Return the values of some targets, (B, H, V)."""

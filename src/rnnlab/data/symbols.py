@@ -33,7 +33,6 @@ class SymbolsDataModule(GeneratedDataModule):
         """Return the text of a symbol."""
 
     def preview(self) -> DataSpec:
-        """See DataModule."""
         return DataSpec(
             output_size=self.symbols,
             num_tokens=FIRST_ID + self.symbols,
@@ -49,7 +48,6 @@ class SymbolsDataModule(GeneratedDataModule):
         return {"guess": {**guess, "exact_match": exact_match}, "constant": {"accuracy": constant}}
 
     def input_names(self) -> list[str]:
-        """See DataModule."""
         names = {PADDING_ID: "<pad>", UNKNOWN_ID: "<unk>", BLANK_ID: "_", GO_ID: "<go>"}
         return [names[i] for i in range(FIRST_ID)] + list(
             map(self.symbol_name, range(self.symbols))

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt
-from rnnlab.data.base import DataModule, Split
+from rnnlab.data.base import DataModule, Split, to_batch
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.spec import Batch
 
@@ -23,10 +22,8 @@ class GeneratedDataModule(DataModule):
     Args:
         num_train: number of training sequences.
         num_eval: number of validation sequences, and of test sequences.
-        batch_size: sequences in a batch, on each device.
         data_seed: of the sequences, independent of the seed of the run.
-        seed: of the order of the batches.
-        shuffle: use a new order in each epoch.
+        batch_size, seed, shuffle: see DataModule.
 
     Attributes:
         inputs: split -> tokens (N, T) or values (N, T, D), set by `setup`.
@@ -74,14 +71,9 @@ class GeneratedDataModule(DataModule):
         return np.full(count, steps)
 
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
-        """See DataModule."""
         inputs = self.inputs[split][rows]
-        return Batch(
-            torch.from_numpy(inputs),
-            torch.full((len(rows),), inputs.shape[1]),
-            torch.from_numpy(self.targets[split][rows]),
-            torch.from_numpy(rows),
-        )
+        lengths = np.full(len(rows), inputs.shape[1])
+        return to_batch(inputs, lengths, self.targets[split][rows], rows)
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """Return the input sequence of a target."""

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
 from rnnlab.data.base import SPLITS, Split, to_batch
-from rnnlab.data.loaders.buckets import BatchLoader, ShuffledOrder, SortedOrder
 from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.files import COMPRESSIONS, check_file, file_format
@@ -319,29 +318,13 @@ class ParallelTextDataModule(PreparedDataModule):
         return np.minimum(self.ids[split, "source"].lengths[self.rows[split]], self.seq_len)
 
     def widths(self, split: Split) -> NDArray[Any]:
-        """Return the lengths that batches are built by: of the source, or of the longer side."""
+        """Return the length of each source, or of the longer side with `batch_tokens`, (N,)."""
         source = self.lengths(split)
         if self.batch_tokens is None:
             return source
         target = self.ids[split, "target"].lengths[self.rows[split]]
         longer_side: NDArray[Any] = np.maximum(source, target)
         return longer_side
-
-    def train_dataloader(self) -> BatchLoader:
-        widths = self.widths("train")
-        order = ShuffledOrder(widths, self.batch_size, self.seed, self.shuffle, self.batch_tokens)
-        return self._loader("train", order, training=True)
-
-    def val_dataloader(self) -> BatchLoader:
-        return self._evaluation_loader("val")
-
-    def test_dataloader(self) -> BatchLoader:
-        return self._evaluation_loader("test")
-
-    def _evaluation_loader(self, split: Split) -> BatchLoader:
-        return self._loader(
-            split, SortedOrder(self.widths(split), self.batch_size, self.batch_tokens)
-        )
 
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
         """Return sources (B, T) and targets (B, U) as token ids, padded to the longest of each."""

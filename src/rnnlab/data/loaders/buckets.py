@@ -129,7 +129,8 @@ class ResumableLoader(ABC):
     """Base class of the loaders: numbered batches that another loader can continue.
 
     Attributes:
-        epoch: current epoch; 0 if all epochs are the same.
+        order: of the batches.
+        sampler: the order of a training loader; Lightning sets the epoch of this attribute.
         rank: of this process.
         world: number of processes.
     """
@@ -141,10 +142,15 @@ class ResumableLoader(ABC):
         self._position = {"epoch": 0, "batch": 0}
         self._resumes = False
 
+    def _set_order(self, order: Any, training: bool) -> None:
+        self.order = order
+        if training:
+            self.sampler = order
+
     @property
     def epoch(self) -> int:
-        """See the class."""
-        return 0
+        """Current epoch; 0 if all epochs are the same."""
+        return int(getattr(self.order, "epoch", 0))
 
     @abstractmethod
     def __len__(self) -> int:
@@ -186,40 +192,24 @@ class BatchLoader(ResumableLoader):
         order: returns the batches of an epoch.
         gather: returns a batch for the rows of its targets.
         training: complete the last round.
-
-    Attributes:
-        order: the argument.
-        sampler: the order of a training loader; Lightning sets the epoch of this attribute.
     """
 
     def __init__(
-        self,
-        order: ShuffledOrder | SortedOrder,
-        gather: Callable[[Ints], Batch],
-        training: bool,
+        self, order: ShuffledOrder | SortedOrder, gather: Callable[[Ints], Batch], training: bool
     ) -> None:
         super().__init__()
-        self.order = order
-        if training:
-            self.sampler = order
-        self.gather = gather
-        self.training = training
+        self._set_order(order, training)
+        self.gather, self.training = gather, training
         if len(order) < self.world:
             raise DataError(
                 f"{len(order)} batches are too few for {self.world} processes: lower "
                 "data.batch_size, or trainer.devices"
             )
 
-    @property
-    def epoch(self) -> int:
-        """See ResumableLoader."""
-        return getattr(self.order, "epoch", 0)
-
     def __len__(self) -> int:
         spare = self.world - 1 if self.training else self.world - 1 - self.rank
         return (len(self.order) + spare) // self.world
 
     def batches(self) -> Callable[[int], Batch]:
-        """See ResumableLoader."""
         rows = self.order.batches()
         return lambda i: self.gather(rows[(self.rank + i * self.world) % len(rows)])

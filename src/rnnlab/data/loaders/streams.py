@@ -137,10 +137,6 @@ class StreamLoader(ResumableLoader):
         jitter: see StreamOrder. The learning rate of each batch is then proportional to its steps
             (Merity et al., 2018, https://arxiv.org/abs/1708.02182).
         seed: see StreamOrder.
-
-    Attributes:
-        order: of the windows.
-        sampler: the order of a training loader; Lightning sets the epoch of this attribute.
     """
 
     def __init__(
@@ -155,28 +151,20 @@ class StreamLoader(ResumableLoader):
     ) -> None:
         super().__init__()
         self.ids = ids
+        streams = batch_size * (self.world if training else 1)
+        self._set_order(StreamOrder(tokens, streams, seq_len, jitter, seed), training)
         self.first = self.rank * batch_size if training else 0
         self.last = self.first + batch_size
-        streams = batch_size * (self.world if training else 1)
-        self.order = StreamOrder(tokens, streams, seq_len, jitter, seed)
-        if training:
-            self.sampler = self.order
         if not self.order.steps:
             raise DataError(
-                f"{tokens:,} tokens do not fill {self.order.streams:,} streams: lower "
+                f"{tokens:,} tokens do not fill {streams:,} streams: lower "
                 "data.batch_size, or give a longer text"
             )
-
-    @property
-    def epoch(self) -> int:
-        """See ResumableLoader."""
-        return self.order.epoch
 
     def __len__(self) -> int:
         return len(self.order)
 
     def batches(self) -> Callable[[int], Batch]:
-        """See ResumableLoader."""
         return self.window
 
     def window(self, index: int) -> Batch:

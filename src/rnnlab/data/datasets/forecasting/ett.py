@@ -43,7 +43,6 @@ class ETTDataModule(SeriesDataModule):
         self.station = station
 
     def hub(self) -> Source:
-        """See PreparedDataModule."""
         provenance = Provenance("hub", f"{HUB_NAME} {self.station}")
         return Source(provenance, lambda: (self.read_hub(), []), self.station)
 
@@ -68,7 +67,6 @@ class ETTDataModule(SeriesDataModule):
         return Series(values, times, np.array([0, len(values)]), list(COLUMNS), [self.station])
 
     def local(self) -> Source:
-        """See PreparedDataModule."""
         path = self.local_path()
         if not path.is_dir():
             return super().local()

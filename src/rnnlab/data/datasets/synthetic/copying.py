@@ -61,11 +61,9 @@ class CopyingDataModule(SymbolsDataModule):
         self.delay, self.symbols, self.num_targets = delay, symbols, length
 
     def title(self) -> str:
-        """See GeneratedDataModule."""
         return f"copying {self.num_targets} of {self.symbols} symbols over {self.delay} steps"
 
     def draw(self, count: int, random: np.random.Generator) -> tuple[Ints, Ints]:
-        """See GeneratedDataModule."""
         return make_copying(count, self.num_targets, self.delay, self.symbols, random)
 
     def symbol_name(self, number: int) -> str:

@@ -55,13 +55,10 @@ class EchoDataModule(SymbolsDataModule):
         self.symbols, self.num_targets = BITS, steps - delay
 
     def title(self) -> str:
-        """See GeneratedDataModule."""
         return f"echo of bits {self.delay} steps ago, over {self.steps} steps"
 
     def draw(self, count: int, random: np.random.Generator) -> tuple[Ints, Ints]:
-        """See GeneratedDataModule."""
         return make_echo(count, self.steps, self.delay, random)
 
     def symbol_name(self, number: int) -> str:
-        """See SymbolsDataModule."""
         return str(number)

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
-from rnnlab.data.base import DataModule, Split
+from rnnlab.data.base import DataModule, Split, to_batch
 from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import ConfigError
@@ -78,10 +77,8 @@ class SineDataModule(DataModule):
         first_target: first target step in validation and test, and the longest seq_len.
         seq_len: steps of the input window.
         horizon: steps to forecast.
-        batch_size: windows in a batch, on each device.
         data_seed: of the series, independent of the seed of the run.
-        seed: of the order of the batches.
-        shuffle: use a new order in each epoch.
+        batch_size, seed, shuffle: see DataModule.
     """
 
     tasks = ("forecasting",)
@@ -133,12 +130,10 @@ class SineDataModule(DataModule):
         self.data_seed = data_seed
 
     def preview(self) -> DataSpec:
-        """See DataModule."""
         noise: dict[str, Any] = {"noise_variance": self.noise**2} if self.noise else {}
         if self.noise and self.seq_len >= 2 * len(self.frequencies):
-            noise["noise_floor"] = noise_floor(
-                self.seq_len, self.horizon, self.frequencies, self.noise
-            )
+            sizes = self.seq_len, self.horizon
+            noise["noise_floor"] = noise_floor(*sizes, self.frequencies, self.noise)
         return DataSpec(output_size=1, input_size=1, horizon=self.horizon, **noise)
 
     def setup(self, stage: str | None = None) -> None:
@@ -167,13 +162,8 @@ class SineDataModule(DataModule):
 
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
         """Return windows (B, seq_len, 1) and the values that follow (B, horizon, 1)."""
-        windows = self.windows[split]
-        return Batch(
-            torch.from_numpy(windows.inputs(rows, self.seq_len)),
-            torch.full((len(rows),), self.seq_len),
-            torch.from_numpy(windows.targets(rows)),
-            torch.from_numpy(rows),
-        )
+        windows, lengths = self.windows[split], np.full(len(rows), self.seq_len)
+        return to_batch(windows.inputs(rows, self.seq_len), lengths, windows.targets(rows), rows)
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
         """Return the scores of persistence, and the minimum of unbiased linear forecasts."""
@@ -189,7 +179,6 @@ class SineDataModule(DataModule):
         return baselines
 
     def input_names(self) -> tuple[str]:
-        """See DataModule."""
         return ("value",)
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
