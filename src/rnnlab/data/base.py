@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from rnnlab.data.description import Description, Example, SplitFacts, count_split, middle_sequence
-from rnnlab.data.loaders.buckets import BatchLoader, ShuffledOrder, SortedOrder
+from rnnlab.data.loaders.buckets import BatchLoader, ResumableLoader, ShuffledOrder, SortedOrder
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.spec import Batch, DataSpec
 
@@ -109,7 +109,7 @@ class DataModule(L.LightningDataModule):
         """Return facts of the data that need no training; see rnnlab.data.description."""
         splits: dict[Split, SplitFacts] = {}
         for split in SPLITS:
-            loader: BatchLoader = getattr(self, f"{split}_dataloader")()
+            loader: ResumableLoader = getattr(self, f"{split}_dataloader")()
             counter, batches = count_split(loader, self.spec)
             sequences = [middle_sequence(batch, self.spec) for batch in batches]
             splits[split] = counter.facts(
@@ -122,38 +122,31 @@ class DataModule(L.LightningDataModule):
                     for row, inputs, target in sequences
                 ],
             )
-        return Description(
-            type(self).__name__,
-            self.tasks,
-            self.provenance,
-            self.spec,
-            self.input_names(),
-            self.output_names(),
-            splits,
-        )
+        facts = type(self).__name__, self.tasks, self.provenance, self.spec
+        return Description(*facts, self.input_names(), self.output_names(), splits)
 
     def save_processor(self, folder: Path) -> None:
         """Write the files that are needed to read new inputs into a run folder."""
 
-    def train_dataloader(self) -> BatchLoader:
+    def train_dataloader(self) -> ResumableLoader:
         """Return random batches of sequences of similar length, in a new order in each epoch."""
         widths, seed = self.widths("train"), self.seed
         order = ShuffledOrder(widths, self.batch_size, seed, self.shuffle, self.batch_tokens)
         return self._loader("train", order, training=True)
 
-    def val_dataloader(self) -> BatchLoader:
+    def val_dataloader(self) -> ResumableLoader:
         """Return batches with every validation target once."""
         return self._evaluation_loader("val")
 
-    def test_dataloader(self) -> BatchLoader:
+    def test_dataloader(self) -> ResumableLoader:
         """Return batches with every test target once."""
         return self._evaluation_loader("test")
 
-    def predict_dataloader(self) -> BatchLoader:
+    def predict_dataloader(self) -> ResumableLoader:
         """Return the test batches; `Batch.rows` is the position of each target."""
         return self.test_dataloader()
 
-    def _evaluation_loader(self, split: Split) -> BatchLoader:
+    def _evaluation_loader(self, split: Split) -> ResumableLoader:
         order = SortedOrder(self.widths(split), self.batch_size, self.batch_tokens)
         return self._loader(split, order)
 

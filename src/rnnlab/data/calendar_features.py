@@ -17,14 +17,9 @@ CYCLES: Mapping[str, Phase] = {  # seconds since 1970 -> position in the cycle, 
 
 
 def calendar_features(times: NDArray[np.int64], cycles: Sequence[str]) -> NDArray[np.float32]:
-    """Return sine and cosine of the position of each time stamp in each cycle.
+    """Return sine and cosine of the position of each time stamp in each cycle, (N, 2 * cycles).
 
-    Args:
-        times: seconds since 1970, (N,).
-        cycles: of hour | weekday | year.
-
-    Returns:
-        (N, 2 * cycles). They are known in advance, so they leak nothing.
+    The times are seconds since 1970, (N,). The features are known in advance, so they leak nothing.
     """
     angles = [2 * np.pi * CYCLES[name](times) for name in cycles]
     columns = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]

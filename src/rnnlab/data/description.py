@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnnlab.data.loaders.buckets import BatchLoader
+from rnnlab.data.loaders.buckets import ResumableLoader
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.spec import PADDING_ID, UNKNOWN_ID, Batch, DataSpec, Ints, valid_steps
 
@@ -42,15 +42,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Moments:
-    """Summary statistics of each variable, (D,).
-
-    Attributes:
-        mean: of the finite numbers.
-        std: standard deviation.
-        low: minimum.
-        high: maximum.
-        missing: share without a number.
-    """
+    """Statistics of each variable over its finite numbers, (D,), and the share of missing ones."""
 
     mean: NDArray[Any]
     std: NDArray[Any]
@@ -160,15 +152,9 @@ def random_efficiency(lengths: Ints, batch_size: int) -> float:
 
 @dataclass(frozen=True)
 class Description:
-    """Description of a data set.
+    """Description of a data set; see DataModule for the names.
 
     Attributes:
-        class_name: of the data set.
-        tasks: names of the tasks that fit the targets.
-        provenance: source of the data.
-        spec: sizes.
-        input_names: see DataModule.
-        output_names: see DataModule.
         splits: split -> its facts.
         extra: more facts of this data set, one line each.
     """
@@ -305,11 +291,7 @@ def format_numbers(values: NDArray[Any]) -> str:
 
 
 class BatchCounter:
-    """Counter of the batches of one split.
-
-    Args:
-        spec: sizes of the data.
-    """
+    """Counter of the batches of one split."""
 
     def __init__(self, spec: DataSpec) -> None:
         self.spec = spec
@@ -342,11 +324,7 @@ class BatchCounter:
             self.targets.append(targets.ravel())
 
     def facts(self, **more: Any) -> SplitFacts:
-        """Return the facts of the split.
-
-        Args:
-            more: the attributes of SplitFacts up to `examples`.
-        """
+        """Return the facts of the split; `more` has those of SplitFacts up to `examples`."""
         targets = np.concatenate(self.targets) if self.targets else np.empty(0, dtype=np.int64)
         classes = self.spec.output_size
         return SplitFacts(
@@ -379,7 +357,7 @@ def choose_batches(num_batches: int) -> tuple[list[int], int]:
     return sorted(positions), stride
 
 
-def count_split(loader: BatchLoader, spec: DataSpec) -> tuple[BatchCounter, list[Batch]]:
+def count_split(loader: ResumableLoader, spec: DataSpec) -> tuple[BatchCounter, list[Batch]]:
     """Count the batches of a split, and return those that give examples too."""
     counter, batches = BatchCounter(spec), []
     positions, stride = choose_batches(len(loader))

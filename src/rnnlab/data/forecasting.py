@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cached_property, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -124,7 +125,6 @@ class SeriesDataModule(PreparedDataModule):
         shuffle: bool = True,
     ) -> None:
         super().__init__(source, path, batch_size, seed, shuffle)
-        check_series_settings(val_fraction, test_fraction, transform, report_in, target_columns)
         self.columns = SeriesColumns(
             date_column,
             (*target_columns, *(covariate_columns or ())) if target_columns else None,
@@ -143,6 +143,21 @@ class SeriesDataModule(PreparedDataModule):
         self.season, self.ridge_window = season, ridge_window
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
         self._errors: dict[Split, dict[str, ForecastErrors]] = {}
+        self._check_settings()
+
+    def _check_settings(self) -> None:
+        if self.val_fraction + self.test_fraction >= 1:
+            raise ConfigError(
+                f"data.val_fraction={self.val_fraction} and data.test_fraction="
+                f"{self.test_fraction} leave nothing to train on: lower one"
+            )
+        if self.transform == "log_return" and self.report_in == "standard":
+            raise ConfigError(
+                "data.transform=log_return needs the values themselves, which are positive; "
+                "data.report_in=standard makes some negative: choose data.report_in=original"
+            )
+        if self.target_columns is not None and not self.target_columns:
+            raise ConfigError("data.target_columns=[]: name at least one, or null for all columns")
 
     def local(self) -> Source:
         """See PreparedDataModule; one file, plain or compressed."""
@@ -192,15 +207,11 @@ class SeriesDataModule(PreparedDataModule):
         moments = np.load(self.folder / "moments.npy", mmap_mode="r")
         shares = (1 - self.val_fraction - self.test_fraction, 1 - self.test_fraction)
         dates = [moments[round(share * len(moments))] for share in shares]
-        starts, ends = series.offsets[:-1], series.offsets[1:]
+        ranges = list(pairwise(series.offsets))
         borders = [
-            [
-                begin + np.searchsorted(series.times[begin:end], date)
-                for begin, end in zip(starts, ends, strict=True)
-            ]
-            for date in dates
+            [i + np.searchsorted(series.times[i:j], date) for i, j in ranges] for date in dates
         ]
-        return [*map(np.array, borders), ends]
+        return [*map(np.array, borders), series.offsets[1:]]
 
     def open(self, facts: Mapping[str, Any]) -> None:
         """See PreparedDataModule: borders, scales and windows."""
@@ -395,12 +406,8 @@ class SeriesDataModule(PreparedDataModule):
 
     def naive_errors(self) -> Array:
         """Return the mean absolute error of the naive one-step forecast in training, (S, V)."""
-        errors: Array = np.stack(
-            [
-                np.abs(np.diff(self.targets[begin:end], axis=0)).mean(axis=0)
-                for begin, end in zip(self._starts, self._borders[0], strict=True)
-            ]
-        )
+        parts = [self.targets[i:j] for i, j in zip(self._starts, self._borders[0], strict=True)]
+        errors: Array = np.stack([np.abs(np.diff(part, axis=0)).mean(axis=0) for part in parts])
         return np.where(errors > 0, errors, 1.0)
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
@@ -469,29 +476,3 @@ class SeriesDataModule(PreparedDataModule):
             "headline_baselines": [name for name in self.headline_baselines if name in forecasts],
             "series": names[self._series[split][window]],
         }
-
-
-def check_series_settings(
-    val_fraction: float,
-    test_fraction: float,
-    transform: str,
-    report_in: str,
-    target_columns: list[str] | None,
-) -> None:
-    """Check that the settings fit each other.
-
-    Raises:
-        ConfigError: two of them do not.
-    """
-    if val_fraction + test_fraction >= 1:
-        raise ConfigError(
-            f"data.val_fraction={val_fraction} and data.test_fraction={test_fraction} leave "
-            "nothing to train on: lower one"
-        )
-    if transform == "log_return" and report_in == "standard":
-        raise ConfigError(
-            "data.transform=log_return needs the values themselves, which are positive; "
-            "data.report_in=standard makes some negative: choose data.report_in=original"
-        )
-    if target_columns is not None and not target_columns:
-        raise ConfigError("data.target_columns=[]: name at least one, or null for all columns")

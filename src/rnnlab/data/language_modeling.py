@@ -43,13 +43,7 @@ NUM_CONTEXT_TOKENS = 15  # shown before a target
 
 @dataclass(frozen=True)
 class TextStatistics:
-    """Statistics of a text.
-
-    Attributes:
-        characters: number of characters, including line breaks.
-        empty: number of lines without tokens.
-        sha256: checksum of the text.
-    """
+    """Numbers of characters, with line breaks, and of empty lines, and checksum of a text."""
 
     characters: int
     empty: int
@@ -253,26 +247,18 @@ class LanguageModelingDataModule(PreparedDataModule):
         remainder = self.sizes[split] % self.batch_size if split == "train" else 0
         return np.broadcast_to(np.int64(1), (self.sizes[split] - remainder,))
 
-    def train_dataloader(self) -> StreamLoader:  # type: ignore[override]
+    def train_dataloader(self) -> StreamLoader:
         """Return windows of `batch_size` streams; the tokens that do not fill them are not read."""
         ids, tokens = self.ids["train"], self.sizes["train"]
         sizes = self.batch_size, self.seq_len
         return StreamLoader(ids, tokens, *sizes, True, self.bptt_jitter, self.seed)
-
-    def val_dataloader(self) -> StreamLoader:  # type: ignore[override]
-        """Return the validation text as one stream."""
-        return self._single_stream("val")
-
-    def test_dataloader(self) -> StreamLoader:  # type: ignore[override]
-        """Return the test text as one stream."""
-        return self._single_stream("test")
 
     def sample(self, split: Split, count: int, steps: int) -> Batch:
         """See DataModule; returns one sequence, the start of the text."""
         loader = StreamLoader(self.ids[split], self.sizes[split], 1, steps, training=False)
         return loader.window(0)
 
-    def _single_stream(self, split: Split) -> StreamLoader:
+    def _evaluation_loader(self, split: Split) -> StreamLoader:
         return StreamLoader(self.ids[split], self.sizes[split], 1, EVAL_STEPS, training=False)
 
     @cached_property

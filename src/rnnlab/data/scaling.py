@@ -17,23 +17,13 @@ ReportUnits = Literal["standard", "original"]
 
 
 class Standardization(NamedTuple):
-    """Mean and standard deviation of each variable in each series.
-
-    Attributes:
-        means: (S, V).
-        deviations: (S, V), positive.
-    """
+    """Mean and standard deviation, which is positive, of each variable in each series, (S, V)."""
 
     means: Array
     deviations: Array
 
     def apply(self, values: Array, series_index: Array) -> Array:
-        """Return (values - mean) / deviation, (N, V).
-
-        Args:
-            values: (N, V).
-            series_index: series of each step, (N,).
-        """
+        """Return (values - mean) / deviation, (N, V), by the series of each step, (N,)."""
         z_scores: Array = (values - self.means[series_index]) / self.deviations[series_index]
         return z_scores
 
@@ -43,14 +33,9 @@ class Standardization(NamedTuple):
 
 
 def fit_standardization(values: Array, ranges: Sequence[tuple[int, int]]) -> Standardization:
-    """Return the statistics of each series over its own training steps.
+    """Return the statistics of each series over its own training steps, in double precision.
 
-    Args:
-        values: (N, V).
-        ranges: first step and end of training in each series.
-
-    Returns:
-        Statistics in double precision; the deviation of a constant variable is 1.
+    The values are (N, V); the deviation of a constant variable is 1.
     """
     parts = [np.asarray(values[begin:end], dtype=np.float64) for begin, end in ranges]
     means = np.stack([part.mean(axis=0) for part in parts])

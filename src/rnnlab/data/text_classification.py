@@ -58,15 +58,10 @@ class TextClassificationDataModule(PreparedDataModule):
         source, batch_size, seed, shuffle: see PreparedDataModule.
         path: a file; or a folder with train.* and test.* (and perhaps val.*), or with a folder of
             .txt files for each class, split (train/<class>/*.txt, test/<class>/*.txt) or not.
-        text_column: column with the text.
-        label_column: column with the label.
-        group_column: column of a group that must stay in one split, such as the movie; ignored if
-            the table does not have it.
+        text_column, label_column, group_column, encoding, delimiter: see TextColumns.
         class_names: label -> display name.
         positive_class: label or name of the class for F1, such as spam; None for the mean F1 of
             all classes.
-        encoding: of text, CSV, TSV and JSON files.
-        delimiter: of the cells in CSV and TSV files; None for comma and tab.
         tokens: words | shapes | characters. words are lower-case, with ! and ?; shapes adds all
             punctuation, capitals and the lengths of numbers.
         drop_duplicates: before splitting, drop texts that differ in case and white space only.

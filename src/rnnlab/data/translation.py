@@ -28,6 +28,8 @@ from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, Batch, DataSpec
 
 SIDES = ("source", "target")
+FILE_SETTINGS = ("path", "target_path", "encoding", "delimiter")
+SPLIT_SETTINGS = ("val_fraction", "test_fraction", "split_seed")
 PAIRS_IN_MEMORY = 5_000
 # Byte-pair tokens contain the space before a word: with a space before the text, the first word has
 # the same token as elsewhere.
@@ -293,18 +295,17 @@ class ParallelTextDataModule(PreparedDataModule):
                 f"data.seq_len={self.seq_len}: every training pair is longer; the shortest has "
                 f"{longer_side.min()} tokens"
             )
-        notes = list(self.provenance.notes)
+        sizes = {**self.provenance.sizes, "train": len(rows)}
+        self.provenance = replace(self.provenance, sizes=sizes)
         if num_removed := len(source) - len(rows):
-            notes.append(
+            self.add_notes(
                 f"{num_removed:,} training pairs of over {self.seq_len} tokens were left out"
             )
         lengths = np.concatenate([self.ids[split, "source"].lengths for split in SPLITS[1:]])
         if num_truncated := int((lengths > self.seq_len).sum()):
-            notes.append(
+            self.add_notes(
                 f"{num_truncated:,} sources of val and test were cut to {self.seq_len} tokens"
             )
-        sizes = {**self.provenance.sizes, "train": len(rows)}
-        self.provenance = replace(self.provenance, notes=notes, sizes=sizes)
         return rows
 
     # For Lightning and the report.

@@ -47,23 +47,13 @@ def persistence(windows: Windows) -> Forecast:
 
 
 def drift(windows: Windows, slopes: Array) -> Forecast:
-    """Continue from the last value with the mean step of training.
-
-    Args:
-        windows: the targets.
-        slopes: mean step in training, of the series of each target, (M, V).
-    """
+    """Continue from the last value with the mean step of training, `slopes` (M, V)."""
     steps = np.arange(1, windows.horizon + 1)[:, None]  # (H, 1)
     return lambda rows: windows.inputs(rows, 1) + steps * slopes[rows, None]
 
 
 def seasonal_naive(windows: Windows, season: int) -> Forecast:
-    """Repeat the last season.
-
-    Args:
-        windows: the targets; each has at least one season before it.
-        season: steps.
-    """
+    """Repeat the last season, in steps; each target has at least one before it."""
     steps = np.arange(windows.horizon) % season - season
     return lambda rows: windows.values[windows.first[rows, None] + steps]
 
@@ -76,14 +66,9 @@ def constant_forecast(windows: Windows, values: Array) -> Forecast:
 class Ridge:
     """Linear regression from a window to the horizon, in closed form, of each variable alone.
 
-    W = (X'X + c I)^-1 X'Y. X has a column of ones. With `subtract_last`, the last value of the
-    window is subtracted from X and Y.
-
-    Args:
-        seq_len: steps of the window.
-        shared: fit one W for all variables, else one for each.
-        subtract_last: forecast the change from the last value.
-        penalty: c.
+    W = (X'X + c I)^-1 X'Y, with the penalty c. X has a column of ones. With `subtract_last`, the
+    last value of the window is subtracted from X and Y. `shared` fits one W for all variables, else
+    one for each.
     """
 
     def __init__(
@@ -136,13 +121,10 @@ class Ridge:
 
 
 def fit_har(train: Windows) -> Callable[[Windows], Forecast]:
-    """Fit a heterogeneous autoregression of volatility.
+    """Return forecasts by a heterogeneous autoregression of volatility, fitted on these targets.
 
     Corsi, 2009 (https://doi.org/10.1093/jjfinec/nbp001): least squares of each step ahead on the
     last value and its means over 5 and 22 days; the same weights for all series.
-
-    Returns:
-        A function from targets to their forecasts.
     """
     features = _har_features(train, np.arange(len(train)))  # (M, V, 4)
     targets = train.targets(np.arange(len(train))).transpose(0, 2, 1)  # (M, V, H)
@@ -164,10 +146,8 @@ def _har_features(windows: Windows, rows: Ints) -> Array:
 def ewma(windows: Windows, decay: float, history: int) -> Forecast:
     """Forecast the exponentially weighted mean of the last values (RiskMetrics, 1996).
 
-    Args:
-        windows: the targets; each has at least `history` values before it.
-        decay: weight of a value relative to the next one; 0.94 for daily values.
-        history: values that are weighted.
+    `decay` is the weight of a value relative to the next one, 0.94 for daily values; each target
+    has at least `history` values before it.
     """
     weights = decay ** np.arange(history - 1, -1, -1.0)
     weights /= weights.sum()

@@ -33,11 +33,7 @@ def linear_probabilities(
 ) -> dict[str, Array]:
     """Fit on the training split and predict class probabilities for the other splits.
 
-    Args:
-        texts: split -> its texts; must contain "train".
-        labels: classes of the training texts, (N,).
-        num_classes: number of classes.
-        tokenizer: splits a text into words.
+    `texts` contains the texts of each split. `labels` are the classes of the training texts, (N,).
 
     Returns:
         split -> probabilities (N, num_classes), for every split except "train".

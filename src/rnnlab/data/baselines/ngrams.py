@@ -1,7 +1,5 @@
 """Unigram and bigram language models, the baselines of recurrent ones."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,14 +69,8 @@ class Bigram:
 
 def mean_loss(ids: Array, bigram: Bigram) -> float:
     """Return the mean of -ln p over a split, in nats, each token given the previous one."""
-    total = sum(
-        -np.log(bigram.probabilities(before, after)).sum() for before, after in iterate_pairs(ids)
-    )
-    return float(total / (len(ids) - 1))
-
-
-def iterate_pairs(ids: Array) -> Iterator[tuple[Array, Array]]:
-    """Yield blocks of ids and of the ids that follow them."""
+    total = 0.0
     for start in range(0, len(ids) - 1, BLOCK_TOKENS):
         part = np.asarray(ids[start : start + BLOCK_TOKENS + 1])
-        yield part[:-1], part[1:]
+        total -= np.log(bigram.probabilities(part[:-1], part[1:])).sum()
+    return float(total / (len(ids) - 1))

@@ -101,13 +101,7 @@ class ShuffledOrder:
 
 
 class SortedOrder:
-    """Every sequence once, short ones first, with the least padding; for evaluation.
-
-    Args:
-        lengths: steps of each sequence, (N,).
-        batch_size: sequences in a batch; the last one may be smaller.
-        batch_tokens: see batch_starts; replaces `batch_size`.
-    """
+    """Every sequence once, short ones first, with the least padding; for evaluation."""
 
     def __init__(self, lengths: Ints, batch_size: int, batch_tokens: int | None = None) -> None:
         self.rows = np.argsort(lengths, kind="stable")
@@ -186,12 +180,7 @@ class BatchLoader(ResumableLoader):
 
     Under DDP each rank reads every world-th batch. In training all ranks must take the same number
     of steps, so the first batches are read again to complete the last round. In evaluation every
-    target is read exactly once.
-
-    Args:
-        order: returns the batches of an epoch.
-        gather: returns a batch for the rows of its targets.
-        training: complete the last round.
+    target is read exactly once. `gather` returns a batch for the rows of its targets.
     """
 
     def __init__(

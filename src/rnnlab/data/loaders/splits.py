@@ -57,15 +57,7 @@ def stratified_split(
 
     Groups are shuffled and sorted by size, large ones first. Each is assigned to the split that
     lacks most rows with the label of its first row (as in scikit-learn's StratifiedGroupKFold).
-
-    Args:
-        groups: group of each row; rows of a group stay together.
-        labels: of each row.
-        shares: of each split, positive; relative to their sum.
-        seed: of the shuffle, independent of the seed of the run.
-
-    Returns:
-        Sorted rows of each split.
+    The shares are positive and relative to their sum; see split_by_group for the others.
     """
     codes = number_groups(groups)
     kinds = np.unique(np.asarray(labels, dtype=str), return_inverse=True)[1]

@@ -25,12 +25,7 @@ EVAL_STEPS = 256  # tokens of an evaluation window; the state is carried, so seq
 
 @dataclass(frozen=True)
 class StreamSize:
-    """Number of tokens of one split.
-
-    Attributes:
-        tokens: number of targets; the start token is not one.
-        unknown: number of targets that are not in the vocabulary.
-    """
+    """Number of targets of one split, and of those that are not in the vocabulary."""
 
     tokens: int
     unknown: int
@@ -41,11 +36,8 @@ def write_stream(
 ) -> StreamSize:
     """Encode a text block by block into a RaggedArray; its first value is the start token.
 
-    Args:
-        folder: of the files.
-        name: of the array; its `values` are the stream.
-        vocabulary: encodes the lines.
-        lines: as rnnlab.data.readers.lines returns them.
+    The `values` of the array are the stream. The lines are as rnnlab.data.readers.lines returns
+    them.
     """
     tokens = unknown = 0
     writer = RaggedWriter(folder, name, "uint16" if len(vocabulary) <= 1 << 16 else "uint32")
@@ -126,17 +118,15 @@ class StreamLoader(ResumableLoader):
     """Loader of the windows of parallel streams, in order; each one continues the one before.
 
     In training each process has its own streams. In evaluation there is one stream, which every
-    process reads completely, because a state cannot be carried between processes.
+    process reads completely, because a state cannot be carried between processes. With `jitter` the
+    learning rate of each batch is proportional to its steps (Merity et al., 2018,
+    https://arxiv.org/abs/1708.02182).
 
     Args:
         ids: the `values` of an array that `write_stream` wrote.
-        tokens: number of targets.
         batch_size: streams of a batch, of each process.
-        seq_len: steps of a window.
         training: distribute the streams over the processes.
-        jitter: see StreamOrder. The learning rate of each batch is then proportional to its steps
-            (Merity et al., 2018, https://arxiv.org/abs/1708.02182).
-        seed: see StreamOrder.
+        tokens, seq_len, jitter, seed: see StreamOrder.
     """
 
     def __init__(

@@ -65,12 +65,5 @@ def first_targets(
     train, val, test = borders
     begins = {"train": starts + seq_len, "val": train, "test": val}
     ends = {"train": train, "val": val, "test": test}
-    return {
-        split: np.concatenate(
-            [
-                np.arange(begin, end - horizon + 1)
-                for begin, end in zip(begins[split], ends[split], strict=True)
-            ]
-        )
-        for split in begins
-    }
+    ranges = {s: zip(begins[s], ends[s] - horizon + 1, strict=True) for s in begins}
+    return {s: np.concatenate([np.arange(i, j) for i, j in pairs]) for s, pairs in ranges.items()}

@@ -25,9 +25,7 @@ def list_text_files(folder: Path) -> list[Path]:
 def find_class_folders(folder: Path, splits: Sequence[str]) -> dict[str, list[Path]]:
     """Return the class folders of each split, or those of "all" if there are no splits.
 
-    Args:
-        folder: holds <class>/*.txt, or <split>/<class>/*.txt.
-        splits: names of the splits.
+    The folder holds <class>/*.txt, or <split>/<class>/*.txt.
     """
     parts = {name: list_class_folders(folder / name) for name in splits if (folder / name).is_dir()}
     parts = {name: folders for name, folders in parts.items() if folders}

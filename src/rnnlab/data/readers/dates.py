@@ -19,13 +19,10 @@ def parse_dates(
 ) -> NDArray[np.int64]:
     """Return seconds since 1970; dates with a time zone are converted to UTC.
 
-    Args:
-        cells: dates as text, or of a date type.
-        date_format: of text, as in strptime; None for ISO 8601 and formats that pandas infers.
-        locate: names a row in errors.
+    The format of text is as in strptime; None for ISO 8601 and formats that pandas infers.
 
     Raises:
-        DataError: a cell is no date.
+        DataError: a cell is no date; `locate` names its row.
     """
     import pandas as pd
 

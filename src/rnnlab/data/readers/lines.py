@@ -34,11 +34,7 @@ class Lines(ABC):
 
 
 class TextRows(Lines):
-    """Texts of a table, one line each.
-
-    Args:
-        rows: can be iterated over repeatedly; line breaks inside a row become spaces.
-    """
+    """Texts of a table, one line each; line breaks inside a row become spaces."""
 
     def __init__(self, rows: Iterable[str]) -> None:
         super().__init__()
@@ -50,13 +46,7 @@ class TextRows(Lines):
 
 
 class LineRange(Lines):
-    """Lines of a text that begin in a range of characters.
-
-    Args:
-        text: all lines.
-        start: first character of the range.
-        end: end of the range, exclusive; None for the end of the text.
-    """
+    """Lines of a text that begin in the characters `start` to `end` (exclusive; None for all)."""
 
     def __init__(self, text: Lines, start: int, end: int | None) -> None:
         super().__init__()
@@ -76,10 +66,6 @@ class TextFile(Lines):
     """Text file, plain or compressed; see `rnnlab.data.readers.files`.
 
     Line ends of Windows become line breaks and a byte-order mark is dropped; both are counted.
-
-    Args:
-        path: of the file.
-        encoding: such as utf-8 or cp1252.
     """
 
     def __init__(self, path: Path, encoding: str) -> None:

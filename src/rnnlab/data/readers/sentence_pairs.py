@@ -13,12 +13,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Sentences and their translations, read one by one.
-
-    Attributes:
-        name: of the file or files, for errors.
-        read: returns an iterator from the first pair on.
-    """
+    """Pairs of a sentence and its translation; `read` iterates over them from the first one on."""
 
     name: str
     read: Callable[[], Iterator[Pair]]
@@ -64,13 +59,9 @@ def read_pair_file(
 ) -> Pairs:
     """Return the pairs of one file.
 
-    Args:
-        file: a table with a column for each language; or, with the extension .tsv or any other,
-            lines of source, tab, target and columns that are ignored, without quotes. A first line
-            that names the two languages is a header.
-        encoding: of the file.
-        languages: names of the source and the target language.
-        delimiter: of the cells of a CSV file; None for comma.
+    It is a table with a column for each language; or, with the extension .tsv or any other, lines
+    of source, tab, target and columns that are ignored, without quotes. There, a first line that
+    names the two languages is a header.
     """
     if is_table(file) and file_format(file) != ".tsv":
         return Pairs(file.name, lambda: _read_columns(file, encoding, languages, delimiter))

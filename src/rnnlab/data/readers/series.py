@@ -49,11 +49,9 @@ class Series:
 
 
 def join_series(parts: Sequence[tuple[str, Series]], keep_names: bool) -> Series:
-    """Join the series of several files.
+    """Join the series of several files, each with a name.
 
-    Args:
-        parts: a name and the series of each file.
-        keep_names: use the names of the series within the files instead of those of the files.
+    `keep_names` keeps the names of the series within the files instead of those of the files.
     """
     lengths = [np.diff(part.offsets) for _, part in parts]
     return Series(
@@ -66,12 +64,7 @@ def join_series(parts: Sequence[tuple[str, Series]], keep_names: bool) -> Series
 
 
 def read_series(path: Path, columns: SeriesColumns, notes: list[str]) -> Series:
-    """Read the series of a table, plain or compressed.
-
-    Args:
-        path: of the file; see read_rows.
-        columns: see SeriesColumns.
-        notes: receives the repairs, with counts.
+    """Read the series of a table, plain or compressed, and note the repairs, with counts.
 
     Raises:
         DataError: the file cannot be used; names the line.
@@ -88,15 +81,9 @@ def build_series(
     names: list[str],
     notes: list[str],
 ) -> Series:
-    """Sort rows by series and time, and repair duplicates and gaps.
+    """Sort rows by series and time, and repair duplicates and gaps; note the repairs, with counts.
 
-    Args:
-        file: its name, for errors and notes.
-        rows: in the order of the file.
-        columns: see SeriesColumns.
-        numbers: names of the columns of values.
-        names: of the series, by their numbers.
-        notes: receives the repairs, with counts.
+    `numbers` are the names of the columns of values, and `names` those of the series, by number.
     """
     rows = sort_rows(file, rows, notes)
     rows = drop_duplicate_times(file, rows, columns, notes)
@@ -180,15 +167,15 @@ def fill_gaps(
 
 def note_irregular_steps(file: str, times: Array, series: Array) -> list[str]:
     """Return a note on steps that are longer or shorter than the usual one, if there are some."""
-    steps = np.diff(times)[np.diff(series) == 0]
-    if not len(steps):
+    steps, inside = np.diff(times), np.diff(series) == 0
+    if not inside.any():
         return []
-    usual = int(np.median(steps))
-    count = int((steps != usual).sum())
-    if not count:
+    usual = int(np.median(steps[inside]))
+    irregular = np.flatnonzero(inside & (steps != usual))
+    if not len(irregular):
         return []
-    first = int(np.flatnonzero((np.diff(series) == 0) & (np.diff(times) != usual))[0])
     return [
-        f"{count:,} of {len(steps):,} steps of {file} are not the usual {format_duration(usual)} "
-        f"(first after {format_date(times[first])}): rows are taken as equidistant"
+        f"{len(irregular):,} of {inside.sum():,} steps of {file} are not the usual "
+        f"{format_duration(usual)} (first after {format_date(times[irregular[0]])}): "
+        "rows are taken as equidistant"
     ]

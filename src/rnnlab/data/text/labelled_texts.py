@@ -53,9 +53,9 @@ class TextColumns:
     """Columns and format of a table of labelled texts.
 
     Attributes:
-        text: column of the text.
-        label: column of its label.
-        group: column of its group, see LabelledTexts; ignored if the table does not have it.
+        text, label: columns of the text and of its label.
+        group: column of a group that must stay in one split, such as the movie; ignored if the
+            table does not have it.
         encoding: of text, CSV, TSV and JSON files.
         delimiter: of the cells in CSV and TSV files; None for comma and tab.
     """
@@ -79,13 +79,9 @@ class TextColumns:
 def read_hub_texts(
     name: str, splits: Mapping[str, str], text: str = "text", label: str = "label"
 ) -> dict[str, LabelledTexts]:
-    """Return labelled texts of the Hugging Face hub.
+    """Return labelled texts of the Hugging Face hub; a class is read as its number.
 
-    Args:
-        name: of the data set.
-        splits: our name of a split ("all" for data without splits) -> the hub's name.
-        text: column of the text.
-        label: column of the label; a class is read as its number.
+    `splits` maps our name of a split, "all" for data without splits, to the hub's.
     """
     parts = load_from_hub(name, list(splits.values()))
     return {
@@ -174,14 +170,10 @@ Key = Callable[[str], str]
 def remove_leakage(
     splits: dict[str, LabelledTexts], notes: list[str], key: Key = str
 ) -> dict[str, LabelledTexts]:
-    """Drop training and validation texts that are in a later split too.
+    """Drop training and validation texts that are in a later split too, and note their numbers.
 
-    The test split is unchanged: equal texts are dropped from training first, then from validation.
-
-    Args:
-        splits: train, val and test.
-        notes: receives the numbers of dropped texts.
-        key: texts with equal keys are equal.
+    The test split is unchanged: equal texts, or texts with equal keys, are dropped from training
+    first, then from validation.
 
     Raises:
         DataError: a split becomes empty.

@@ -85,13 +85,7 @@ class RaggedArray:
 
 
 class RaggedWriter:
-    """Writes the files of a RaggedArray in parts, of which one at a time is in memory.
-
-    Args:
-        folder: of the files.
-        name: of the array.
-        dtype: of its values.
-    """
+    """Writes the files of a RaggedArray in parts, of which one at a time is in memory."""
 
     def __init__(self, folder: Path, name: str, dtype: DTypeLike = np.int32) -> None:
         self._offsets_path = folder / f"{name}.offsets.npy"
@@ -125,12 +119,7 @@ class RaggedWriter:
 
 
 class TextStore:
-    """Texts on disk, read one by one.
-
-    Args:
-        folder: of the files that TextWriter wrote.
-        name: of the texts.
-    """
+    """Texts on disk that a TextWriter wrote, read one by one."""
 
     def __init__(self, folder: Path, name: str) -> None:
         texts = RaggedArray.load(folder, f"{name}.texts")
@@ -147,39 +136,28 @@ class TextStore:
         return (str(self._bytes[start:end], "utf-8") for start, end in pairwise(self._offsets))
 
 
-class TextWriter:
+class TextWriter(RaggedWriter):
     """Writes texts one by one, for a TextStore."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self._writer = RaggedWriter(folder, f"{name}.texts", np.uint8)
+        super().__init__(folder, f"{name}.texts", np.uint8)
 
-    def write(self, text: str) -> None:
+    def write_text(self, text: str) -> None:
         """Append a text."""
-        raw = text.encode("utf-8", errors="replace")
-        self._writer.write(np.frombuffer(raw, np.uint8))
-
-    def close(self) -> None:
-        """Finish the files."""
-        self._writer.close()
+        self.write(np.frombuffer(text.encode("utf-8", errors="replace"), np.uint8))
 
 
 def save_texts(folder: Path, name: str, texts: Iterable[str]) -> None:
     """Write texts for a TextStore."""
     writer = TextWriter(folder, name)
     for text in texts:
-        writer.write(text)
+        writer.write_text(text)
     writer.close()
 
 
 @dataclass(frozen=True)
 class TruncationConfig:
-    """Limits of vocabulary and length.
-
-    Attributes:
-        vocab_size: larger ids become <unk>.
-        seq_len: see RaggedArray.gather.
-        head_fraction: see RaggedArray.gather.
-    """
+    """Limits of vocabulary (larger ids become <unk>) and length; see RaggedArray.gather."""
 
     vocab_size: int
     seq_len: int
@@ -197,10 +175,6 @@ class PaddedArray:
     All sequences are stored in one padded array, with the smallest integer type that holds their
     ids. A batch of short sequences is taken from a narrower copy. A split that is too large is
     gathered from the flat array instead.
-
-    Args:
-        sequences: of the split.
-        truncation: limits of vocabulary and length.
 
     Attributes:
         lengths: length of each sequence after truncation, (N,).

@@ -18,10 +18,7 @@ MAX_CHARACTERS = 10_000  # longer lines are not sentences
 class PairStore:
     """Sentence pairs that a PairWriter wrote; a TextStore reads their texts.
 
-    Attributes:
-        name: of the source files, for error messages.
-        groups: a number for each source sentence; equal sentences have equal numbers, (N,).
-        sha256: of all pairs.
+    Equal source sentences have equal numbers in `groups`, (N,).
     """
 
     name: str
@@ -32,12 +29,8 @@ class PairStore:
 class PairWriter:
     """Writes the usable pairs of one part, and counts the others.
 
-    Args:
-        folder: of the prepared data.
-        part: name of the texts in the folder.
-        name: of the source files, for error messages.
-        strict: raise an error for an unusable pair instead of dropping it. Evaluation data must not
-            shrink silently.
+    If `strict`, an unusable pair is an error: evaluation data must not shrink silently. `name` is
+    that of the source files, for errors.
     """
 
     def __init__(self, folder: Path, part: str, name: str, strict: bool) -> None:
@@ -64,8 +57,8 @@ class PairWriter:
             if applies:
                 self.drop_counts[reason] += 1
                 return
-        self.sources.write(source)
-        self.targets.write(target)
+        self.sources.write_text(source)
+        self.targets.write_text(target)
         self.groups.append(hash_sentence(source))
         self.digest.update(f"{source}\t{target}\n".encode("utf-8", errors="replace"))
 

@@ -81,14 +81,10 @@ def join_words(words: Iterable[str]) -> str:
 def count_frequencies(
     texts: Iterable[str], tokenize: Callable[[str], list[str]], max_tokens: int = MAX_COUNTED_TOKENS
 ) -> Counter[str]:
-    """Count the tokens of texts in bounded memory.
+    """Count the tokens of texts, which are read once, in bounded memory.
 
-    Args:
-        texts: are read once.
-        tokenize: splits a text into tokens.
-        max_tokens: limit of different tokens in memory. Above it the rarest tokens are dropped:
-            first those that occurred once, then those that occurred twice, and so on, as in
-            word2vec.
+    Above `max_tokens` different tokens the rarest ones are dropped: first those that occurred
+    once, then those that occurred twice, and so on, as in word2vec.
     """
     counts: Counter[str] = Counter()
     threshold = 1
@@ -132,11 +128,8 @@ class Tokenizer(ABC):
     def fit(self, texts: Iterable[str], size: int) -> list[str]:
         """Return the special tokens and the most frequent tokens, in the order of their ids.
 
-        Equally frequent tokens are in alphabetical order.
-
-        Args:
-            texts: of the training split; are read once.
-            size: maximum number of tokens, including the special ones.
+        There are at most `size` tokens, including the special ones. Equally frequent tokens are in
+        alphabetical order. The texts are read once.
 
         Raises:
             DataError: the texts contain no token.
@@ -205,11 +198,7 @@ class Words(Tokenizer):
 
 @dataclass(frozen=True)
 class Characters(Tokenizer):
-    """Single characters.
-
-    Attributes:
-        lower: convert to lower case.
-    """
+    """Single characters, perhaps converted to lower case."""
 
     name = "characters"
     lower: bool = False
@@ -224,11 +213,8 @@ class Characters(Tokenizer):
 class BytePairs(Tokenizer):
     """Byte-pair encoding (Sennrich et al., 2016, https://aclanthology.org/P16-1162), on bytes.
 
-    No text is unknown, and joining the tokens of a text restores it exactly.
-
-    Args:
-        lower: convert to lower case.
-        model: the merges, as the library `tokenizers` serialises them; None before `fit`.
+    No text is unknown, and joining the tokens of a text restores it exactly. `model` contains the
+    merges, as the library `tokenizers` serialises them; None before `fit`.
     """
 
     name = "bpe"
@@ -295,13 +281,7 @@ TOKENIZER_TYPES: dict[str, type[Tokenizer]] = {
 
 
 def build_tokenizer(kind: TokenKind, lower: bool = False, spaces: bool = False) -> Tokenizer:
-    """Return the tokenizer of language modelling and translation.
-
-    Args:
-        kind: words | characters | bpe.
-        lower: convert to lower case.
-        spaces: split words at spaces only.
-    """
+    """Return the tokenizer of language modelling and translation; see Words for the settings."""
     if kind == "words":
         return Words(lower, spaces)
     return Characters(lower) if kind == "characters" else BytePairs(lower)

@@ -21,12 +21,7 @@ MIN_VOCAB_SIZES: dict[TokenKind, int] = {
 
 
 class Vocabulary:
-    """Tokens with ids, and the tokenizer that splits a text into them.
-
-    Args:
-        tokens: all tokens, the special ones first; tokens[i] has the id i.
-        tokenizer: splits a text into tokens.
-    """
+    """Tokens, of which tokens[i] has the id i, and the tokenizer that splits a text into them."""
 
     def __init__(self, tokens: Sequence[str], tokenizer: Tokenizer) -> None:
         self.tokens, self.tokenizer = list(tokens), tokenizer
@@ -92,12 +87,7 @@ def encode_splits(
     """Tokenize all splits once and number the tokens by their frequency in the training split.
 
     Tokens that are not in the training split are <unk> in all splits. `limit_vocabulary` reduces
-    the vocabulary later without tokenizing again.
-
-    Args:
-        texts: split -> its texts; "train" is required.
-        tokenizer: splits a text into tokens.
-        report: called after each text.
+    the vocabulary later without tokenizing again. `report` is called after each text.
 
     Returns:
         The ids of each split, and the vocabulary: padding, unknown, then the tokens by descending

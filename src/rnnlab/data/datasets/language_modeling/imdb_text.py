@@ -44,11 +44,7 @@ class IMDBTextDataModule(LanguageModelingDataModule):
         super().__init__(**settings)
         self.split_seed = split_seed
         self.reviews = IMDBDataModule(
-            source=self.source,
-            path=self.path,
-            text_column=text_column,
-            group_column=group_column,
-            encoding=self.encoding,
+            self.source, self.path, text_column, group_column=group_column, encoding=self.encoding
         )
 
     def packaged(self) -> Source:

@@ -54,12 +54,7 @@ def read_books(file: Path) -> list[list[str]]:
 
 
 def split_books(books: list[list[str]], shares: Mapping[str, float]) -> dict[str, Any]:
-    """Split each book into its start (train), the verses after it (val) and its end (test).
-
-    Args:
-        books: verses of each book.
-        shares: share of "val" and of "test".
-    """
+    """Split each book into its start (train), the verses after it (val) and its end (test)."""
     splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for verses in books:
         test = len(verses) - round(shares["test"] * len(verses))

@@ -16,18 +16,10 @@ CONSTANT_MAE = 1 / 3  # |x + y - 1| has a triangular distribution on [0, 1]
 
 
 def make_adding(count: int, steps: int, random: np.random.Generator) -> tuple[Array, Array]:
-    """Return sequences of (number, marker), and the sum of the two marked numbers.
+    """Return sequences of (number, marker), (N, T, 2), and the sum of two numbers, (N, 1, 1).
 
     The numbers are uniform in [0, 1]; one step of the first half and one of the second half have
-    the marker 1, all others 0.
-
-    Args:
-        count: number of sequences, N.
-        steps: of each sequence, T, at least 2.
-        random: draws the numbers and the positions of the markers.
-
-    Returns:
-        Inputs (N, T, 2) and targets (N, 1, 1).
+    the marker 1, all others 0. The marked numbers are added.
     """
     numbers = random.uniform(size=(count, steps)).astype(np.float32)
     middle, rows = steps // 2, np.arange(count)

@@ -19,15 +19,9 @@ def make_copying(
     >>> inputs.tolist(), targets.tolist()
     ([[10, 9, 2, 2, 3, 2, 2]], [[6, 5]])
 
-    Args:
-        count: sequences, N.
-        length: number of symbols to remember.
-        delay: steps between the last symbol and the first target; the last of them is the marker.
-        symbols: number of different symbols, K.
-        random: draws the symbols, all equally likely.
-
     Returns:
-        Tokens (N, length + delay + length) and classes 0..K-1 of the last `length` steps.
+        Tokens (N, length + delay + length) and classes 0..symbols-1 of the last `length` steps. The
+        marker is the last of the `delay` steps between the symbols and the targets.
     """
     targets = random.integers(0, symbols, (count, length))
     inputs = np.full((count, 2 * length + delay), BLANK_ID)

@@ -19,14 +19,8 @@ def make_echo(count: int, steps: int, delay: int, random: np.random.Generator) -
     >>> (inputs - FIRST_ID).tolist(), targets.tolist()
     ([[1, 1, 1, 0, 0, 0]], [[1, 1, 1, 0]])
 
-    Args:
-        count: sequences, N.
-        steps: of each sequence, T.
-        delay: steps that a bit must be remembered, less than `steps`.
-        random: draws the bits, both equally likely.
-
     Returns:
-        Tokens (N, T) and classes 0 and 1 of the last T - delay steps.
+        Tokens (N, steps) and classes 0 and 1 of the last steps - delay steps.
     """
     bits = random.integers(0, BITS, (count, steps))
     return bits + FIRST_ID, bits[:, : steps - delay]

@@ -12,7 +12,7 @@ from rnnlab.data.readers.sentence_pairs import Pair, Pairs, pairs_from_lists
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, package_version
 from rnnlab.data.sources.provenance import Provenance
-from rnnlab.data.translation import ParallelTextDataModule
+from rnnlab.data.translation import FILE_SETTINGS, ParallelTextDataModule
 from rnnlab.errors import DataError
 
 LOCALES = {"de": "de-DE", "fr": "fr-FR", "es": "es-ES"}
@@ -32,9 +32,7 @@ class InterfaceStringsDataModule(ParallelTextDataModule):
     """
 
     available_sources = ("embedded",)
-    fixed_settings = frozenset(
-        {"path", "target_path", "source_language", "target_language", "encoding", "delimiter"}
-    )
+    fixed_settings = frozenset({*FILE_SETTINGS, "source_language", "target_language"})
 
     def __init__(
         self,

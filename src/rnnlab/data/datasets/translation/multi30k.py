@@ -8,7 +8,7 @@ from rnnlab.data.prepared import Source
 from rnnlab.data.readers.sentence_pairs import Pairs, pairs_from_lists
 from rnnlab.data.sources.hub import HUB_SPLITS, load_from_hub
 from rnnlab.data.sources.provenance import Provenance
-from rnnlab.data.translation import ParallelTextDataModule
+from rnnlab.data.translation import SPLIT_SETTINGS, ParallelTextDataModule
 from rnnlab.errors import ConfigError
 
 MULTI30K = "bentrevett/multi30k"
@@ -33,9 +33,7 @@ class Multi30kDataModule(ParallelTextDataModule):
     """
 
     available_sources = ("hub", "local")
-    fixed_settings = frozenset(
-        {"target_path", "val_fraction", "test_fraction", "split_seed", "delimiter"}
-    )
+    fixed_settings = frozenset({*SPLIT_SETTINGS, "target_path", "delimiter"})
 
     def __init__(
         self,

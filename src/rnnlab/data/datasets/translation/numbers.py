@@ -12,7 +12,7 @@ from rnnlab.data.readers.sentence_pairs import Pair, Pairs
 from rnnlab.data.sources.packages import package_version
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.data.text.tokenizers import TokenKind
-from rnnlab.data.translation import ParallelTextDataModule
+from rnnlab.data.translation import FILE_SETTINGS, SPLIT_SETTINGS, ParallelTextDataModule
 from rnnlab.errors import ConfigError, DataError
 
 DIGITS = "digits"
@@ -37,18 +37,7 @@ class NumbersDataModule(ParallelTextDataModule):
     """
 
     available_sources = ("embedded",)
-    fixed_settings = frozenset(
-        {
-            "path",
-            "target_path",
-            "encoding",
-            "lower",
-            "val_fraction",
-            "test_fraction",
-            "split_seed",
-            "delimiter",
-        }
-    )
+    fixed_settings = frozenset({*FILE_SETTINGS, *SPLIT_SETTINGS, "lower"})
 
     def __init__(
         self,
