@@ -231,7 +231,6 @@ class Description:
         return plain
 
     def _example_to_dict(self, example: Example) -> dict[str, Any]:
-        """Return an example as text."""
         target = example.target
         is_class = not np.issubdtype(target.dtype, np.floating) and self.spec.class_names
         return {
@@ -349,18 +348,12 @@ def target_kind(batch: Batch, spec: DataSpec) -> str:
     return "stream" if batch.rows.ndim == 2 else "sentences"
 
 
-def choose_batches(num_batches: int) -> tuple[list[int], int]:
-    """Return which of the counted batches give examples, and the stride of the counted ones."""
-    stride = -(-num_batches // MAX_BATCHES)
-    count = -(-num_batches // stride)
-    positions = {(2 * i + 1) * count // (2 * SPLIT_EXAMPLES) for i in range(SPLIT_EXAMPLES)}
-    return sorted(positions), stride
-
-
 def count_split(loader: ResumableLoader, spec: DataSpec) -> tuple[BatchCounter, list[Batch]]:
     """Count the batches of a split, and return those that give examples too."""
     counter, batches = BatchCounter(spec), []
-    positions, stride = choose_batches(len(loader))
+    stride = -(-len(loader) // MAX_BATCHES)
+    count = -(-len(loader) // stride)  # of batches that are read
+    positions = {(2 * i + 1) * count // (2 * SPLIT_EXAMPLES) for i in range(SPLIT_EXAMPLES)}
     for i, batch in enumerate(islice(iter(loader), 0, None, stride)):
         counter.add(batch)
         if i in positions:

@@ -189,7 +189,9 @@ class TextClassificationDataModule(PreparedDataModule):
         splits = remove_leakage(
             self._split(parts), notes, normalize_text if self.drop_duplicates else str
         )
-        notes += describe_absent_classes(splits["train"], classes)
+        labels = set(splits["train"].labels)
+        if absent := [label for label in classes if label not in labels]:
+            notes.append(f"no training text has the label {', '.join(absent)}")
         self._save(folder, splits, classes)
         sizes = {split: len(splits[split].texts) for split in SPLITS}
         version = next(iter(raw.values())).version
@@ -351,12 +353,6 @@ class TextClassificationDataModule(PreparedDataModule):
         """Write the vocabulary, one token per line, in the order of their ids."""
         lines = [token.replace("\n", "\\n") for token in self.vocabulary()]
         write_text(folder / "vocabulary.txt", "\n".join(lines))
-
-
-def describe_absent_classes(train: LabelledTexts, classes: Sequence[str]) -> list[str]:
-    """Return a note on the classes without training texts, if there are some."""
-    absent = [label for label in classes if label not in set(train.labels)]
-    return [f"no training text has the label {', '.join(absent)}"] if absent else []
 
 
 def explain_missing_baseline(classes: int) -> str:

@@ -94,5 +94,4 @@ def _read_tab_separated(file: Path, encoding: str, languages: Pair) -> Iterator[
 
 
 def _read_sentences(file: Path, encoding: str) -> Iterator[str]:
-    """Iterate over the lines of a file, stripped of white space."""
     return map(str.strip, read_lines(file, encoding))

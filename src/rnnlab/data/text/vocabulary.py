@@ -94,9 +94,7 @@ def encode_splits(
         frequency; equally frequent tokens are in alphabetical order.
     """
     indices: dict[str, int] = {}
-    raw = {
-        split: _index_texts(members, indices, tokenizer, report) for split, members in texts.items()
-    }
+    raw = {s: _index_texts(members, indices, tokenizer, report) for s, members in texts.items()}
     counts = np.bincount(raw["train"].values, minlength=len(indices))
     tokens = np.array(list(indices), dtype=object)
     order = np.lexsort((np.argsort(np.argsort(tokens)), -counts))[: int((counts > 0).sum())]

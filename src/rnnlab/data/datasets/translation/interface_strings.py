@@ -8,7 +8,7 @@ from typing import Any
 
 from rnnlab.config.types import PositiveInt
 from rnnlab.data.prepared import Source
-from rnnlab.data.readers.sentence_pairs import Pair, Pairs, pairs_from_lists
+from rnnlab.data.readers.sentence_pairs import Pair, Pairs
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, package_version
 from rnnlab.data.sources.provenance import Provenance
@@ -52,29 +52,19 @@ class InterfaceStringsDataModule(ParallelTextDataModule):
 
     def packaged(self) -> Source:
         distribution = f"jupyterlab-language-pack-{self.locale}"
-        files = find_catalogues(distribution, self.locale.replace("-", "_"))
+        folder = f"locale/{self.locale.replace('-', '_')}/LC_MESSAGES"
+        file = package_file(distribution.replace("-", "_"), f"{folder}/jupyterlab.json")
+        files = sorted(file.parent.glob("*.json"))
         sha256 = hashlib.sha256("".join(map(file_sha256, files)).encode()).hexdigest()
         version = package_version(distribution)
         provenance = Provenance("embedded", distribution, version, sha256)
         return Source(provenance, lambda: {"all": read_catalogues(distribution, files)})
 
 
-def find_catalogues(distribution: str, locale: str) -> list[Path]:
-    """Return the catalogues of an installed language pack without importing it.
-
-    Raises:
-        DataError: the pack is not installed.
-    """
-    package = distribution.replace("-", "_")
-    file = package_file(package, f"locale/{locale}/LC_MESSAGES/jupyterlab.json")
-    return sorted(file.parent.glob("*.json"))
-
-
 def read_catalogues(name: str, files: Sequence[Path]) -> Pairs:
     """Return the pairs of all catalogues in order, without repetitions."""
     pairs = dict.fromkeys(pair for file in files for pair in read_catalogue(file))
-    sources, targets = zip(*pairs, strict=True)
-    return pairs_from_lists(name, sources, targets)
+    return Pairs(name, lambda: iter(pairs))
 
 
 def read_catalogue(file: Path) -> Iterator[Pair]:

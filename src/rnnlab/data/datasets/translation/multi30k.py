@@ -71,12 +71,8 @@ class Multi30kDataModule(ParallelTextDataModule):
 
     def _read_hub(self) -> dict[str, Pairs]:
         dataset = load_from_hub(MULTI30K, list(HUB_SPLITS.values()))
-        source, target = self.languages
-        return {
-            split: pairs_from_lists(
-                f"{MULTI30K} {name}",
-                [text.strip() for text in dataset[name][source]],
-                [text.strip() for text in dataset[name][target]],
-            )
-            for split, name in HUB_SPLITS.items()
-        }
+        splits: dict[str, Pairs] = {}
+        for split, name in HUB_SPLITS.items():
+            source, target = ([*map(str.strip, dataset[name][side])] for side in self.languages)
+            splits[split] = pairs_from_lists(f"{MULTI30K} {name}", source, target)
+        return splits

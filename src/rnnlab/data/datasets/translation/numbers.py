@@ -1,7 +1,6 @@
 """Numbers spelled in two languages: an unlimited supply of exact pairs."""
 
 import random
-from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -91,12 +90,8 @@ class NumbersDataModule(ParallelTextDataModule):
 
 def spell_pairs(numbers: list[int], languages: Pair) -> Pairs:
     """Return the numbers spelled in two languages."""
-
-    def read() -> Iterator[Pair]:
-        source, target = languages
-        return ((spell(n, source), spell(n, target)) for n in numbers)
-
-    return Pairs(PACKAGE, read)
+    source, target = languages
+    return Pairs(PACKAGE, lambda: ((spell(n, source), spell(n, target)) for n in numbers))
 
 
 def spell(number: int, language: str) -> str:
