@@ -55,7 +55,7 @@ def ours(data: DataModule) -> Iterator[Batch]:
     """Yield batches of our training loader, epoch after epoch."""
     loader = data.train_dataloader()
     for epoch in count():
-        loader.order.epoch = epoch  # type: ignore[union-attr]
+        loader.order.epoch = epoch
         yield from loader
 
 

@@ -94,7 +94,7 @@ def epochs(data: DataModule) -> Iterator[Batch]:
     """Yield the batches of the training loader, epoch after epoch, as a Trainer reads them."""
     loader = data.train_dataloader()
     for epoch in count():
-        loader.order.epoch = epoch  # type: ignore[union-attr]
+        loader.order.epoch = epoch
         yield from loader
 
 

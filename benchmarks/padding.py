@@ -41,7 +41,7 @@ def blocks_of(data: DataModule) -> Blocks:
     """Yield blocks of the training loader's batches, epoch after epoch."""
     loader = data.train_dataloader()
     for epoch in count():
-        loader.order.epoch = epoch  # type: ignore[union-attr]
+        loader.order.epoch = epoch
         batches = loader.order.batches()
         yield from deal(batches, data.lengths("train"), BATCHES)
 
