@@ -42,10 +42,8 @@ def budget_problems(plain: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(budget, Mapping):
         units = [unit for unit, value in budget.items() if value is not None]
         if len(units) != 1:
-            yield (
-                f"budget={format_literal(budget)}: must be one of epochs, samples and seconds, or "
-                "null"
-            )
+            label = f"budget={format_literal(budget)}"
+            yield f"{label}: must be one of epochs, samples and seconds, or null"
 
 
 def objective_problems(plain: Mapping[str, Any]) -> Iterator[str]:

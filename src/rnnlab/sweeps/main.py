@@ -44,7 +44,7 @@ def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None
     """Read the settings, open the study, run its trials, repeat the best, test it, report.
 
     Args:
-        root: the folder of sweep.py, with conf/ and sweeps/.
+        root: the folder with conf/ and sweeps/.
         arguments: the command line without the program.
         conf: configuration of the runs; None for that of root.
 
@@ -65,9 +65,10 @@ def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None
         save_settings(sweep, study.folder)
         run_trials(spec, study, runners)
         repeats = repeat_best(spec, study, runners)
-        test_best_trial(spec, study, runners)
+        if len(sweep.objectives) == 1:
+            test_best(spec, study, partial(wait_for_job, runners))
         report_search(spec, study, repeats)
-        log_to_wandb(spec, study)
+        log_outcome(spec.base, study.folder, study.name, study.optuna_study.user_attrs["token"])
     check_any_complete(study)
 
 
@@ -206,6 +207,7 @@ def make_job(
     spec: SearchSpec, study: OpenStudy, study_name: str, prunes: bool, claim: ClaimedTrial
 ) -> Job:
     """Return the job of a trial of the study with this name."""
+    name = f"{study_name}-{claim.number}"
     return Job(
         folder=str(claim.folder),
         attempt=claim.attempt,
@@ -214,24 +216,14 @@ def make_job(
         restart=claim.restart,
         reporting=make_reporting(spec.sweep, study, claim) if prunes else None,
         settings=TRIAL_SETTINGS,
-        identity={
-            "id": study.trial_id(claim.number),
-            "group": study.name,
-            "name": f"{study_name}-{claim.number}",
-        },
+        identity={"id": study.trial_id(claim.number), "group": study.name, "name": name},
     )
 
 
 def make_reporting(sweep: SweepConfig, study: OpenStudy, claim: ClaimedTrial) -> Reporting:
     """Return where a trial reports its scores, and the pruner that decides."""
-    return Reporting(
-        study.url,
-        study.name,
-        claim.trial._trial_id,
-        sweep.pruner,
-        sweep.progress["unit"],
-        sweep.progress["every"],
-    )
+    trial_id = claim.trial._trial_id
+    return Reporting(study.url, study.name, trial_id, sweep.pruner, **sweep.progress)
 
 
 def repeat_best(
@@ -249,20 +241,8 @@ def repeat_best(
     return shared.study
 
 
-def test_best_trial(spec: SearchSpec, study: OpenStudy, runners: Sequence[Runner]) -> None:
-    """Copy the best trial to best/, and evaluate it on the test split, once."""
-    if len(spec.sweep.objectives) == 1:
-        test_best(spec, study, partial(wait_for_job, runners))
-
-
 def report_search(spec: SearchSpec, study: OpenStudy, repeats: optuna.Study | None = None) -> None:
     """Write the report and print a summary."""
     repeats = repeats or find_repeats(spec, study)
     write_report(study.optuna_study, study.folder, repeats)
     print_summary(study.optuna_study, study.folder, repeats=repeats)
-
-
-def log_to_wandb(spec: SearchSpec, study: OpenStudy) -> None:
-    """Log the report to W&B if the trials are logged there."""
-    token = study.optuna_study.user_attrs["token"]
-    log_outcome(spec.base, study.folder, study.name, token)

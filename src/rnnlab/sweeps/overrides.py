@@ -44,7 +44,6 @@ class CliOverrides:
         return overrides
 
     def _select_list(self, override: Override, run_keys: set[str]) -> list[Override]:
-        """Return the list to which an override belongs."""
         first = re.split(r"[./@]", override.key)[0]
         if first not in {*SWEEP_KEYS, *run_keys}:
             raise ConfigError(

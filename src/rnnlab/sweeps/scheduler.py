@@ -132,11 +132,9 @@ class Scheduler:
         if self._stop_reason is None:
             self._stop_reason = reason
             count = sum(slot.is_busy for slot in self.slots)
+            action = f"{count} running trials save and stop; interrupt again to stop at once"
             if count:
-                self.view.print_line(
-                    f"{reason}: {count} running trials save and stop; interrupt again to stop at "
-                    "once"
-                )
+                self.view.print_line(f"{reason}: {action}")
         for slot in self.slots:
             slot.stop("search")
 
@@ -176,9 +174,8 @@ class Scheduler:
         if result is None or result.state not in FINAL_STATES:
             self._handle_interruption(slot, end)
         elif result.oom_overrides and not end.claim.oom_overrides:
-            self.view.print_line(
-                f"trial {end.claim.number}: out of memory; trying again with half the batch"
-            )
+            message = "out of memory; trying again with half the batch"
+            self.view.print_line(f"trial {end.claim.number}: {message}")
             self.shared.retry(end.claim, result.oom_overrides)
             slot.start(end.claim, self.make_job(end.claim))
         else:
@@ -189,12 +186,12 @@ class Scheduler:
         claim = end.claim
         if end.stop_reason == "time-out":
             message = f"took longer than trial_timeout={self.limits.trial_timeout:g} s"
-            self._store_result(claim, self._make_failure(claim, "time-out", message))
+            self._store_result(claim, TrialResult(claim.attempt, "failed", "time-out", message))
         elif end.stop_reason or self._stop_reason:
             self.shared.release(claim, end.seconds)
         elif not self._may_retry(claim):
-            reason = f"its process ended {self.limits.max_attempts} times: {end.reason}"
-            self._store_result(claim, self._make_failure(claim, "crash", reason))
+            message = f"its process ended {self.limits.max_attempts} times: {end.reason}"
+            self._store_result(claim, TrialResult(claim.attempt, "failed", "crash", message))
         elif slot.is_free:
             claim.seconds += end.seconds
             self.shared.retry(claim)
@@ -209,9 +206,6 @@ class Scheduler:
         deaths = deaths + 1 if time_saved == previous_time else 1
         self._deaths[claim.number] = (deaths, time_saved)
         return deaths < self.limits.max_attempts
-
-    def _make_failure(self, claim: ClaimedTrial, failure: str, message: str) -> TrialResult:
-        return TrialResult(claim.attempt, "failed", failure, message)
 
     def _store_result(self, claim: ClaimedTrial, result: TrialResult) -> None:
         values = None

@@ -11,8 +11,6 @@ from rnnlab.sweeps.checks import dry_run_components, find_setting_problems
 from rnnlab.sweeps.overrides import CliOverrides
 from rnnlab.sweeps.schema import GROUPS, ReportInterval, SweepConfig, WarmStart
 
-RUN_KEYS = tuple(member.name for member in fields(RunConfig))
-
 
 def read_sweep(root: Path, arguments: Sequence[str]) -> SweepConfig:
     """Return the settings of a search from its file and the command line.
@@ -41,7 +39,7 @@ def sweep_names(root: Path) -> list[str]:
 def run_keys(root: Path) -> set[str]:
     """Return the first keys of the overrides of train.py."""
     groups = {folder.name for folder in (root / "conf").iterdir() if folder.is_dir()}
-    return {*RUN_KEYS, *groups}
+    return groups | {member.name for member in fields(RunConfig)}
 
 
 def split_name(root: Path, arguments: Sequence[str]) -> tuple[str, list[str]]:

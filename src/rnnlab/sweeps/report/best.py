@@ -1,12 +1,11 @@
 """Folder best/: the run of the best trial, the only one scored on the test split."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
-from omegaconf import OmegaConf
 
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
@@ -34,7 +33,9 @@ def test_best(spec: SearchSpec, study: OpenStudy, run: Callable[[Job], TrialResu
     target = study.folder / "best"
     with FileLock(f"{target}.lock"):
         origin = {"number": best.number, "token": study.optuna_study.user_attrs["token"]}
-        if RunFolder(target).config.exists() and origin == read_origin(target):
+        file = target / ORIGIN_FILE
+        is_tested = file.exists() and json.loads(file.read_text(encoding="utf-8")) == origin
+        if is_tested and RunFolder(target).config.exists():
             return
         copy = copy_trial(study.folder / "trials" / f"{best.number:04}", spec)
         result = run(Job(str(copy), 1, devices=spec.devices))
@@ -43,12 +44,6 @@ def test_best(spec: SearchSpec, study: OpenStudy, run: Callable[[Job], TrialResu
         write_json(copy / ORIGIN_FILE, origin)
         shutil.rmtree(target, ignore_errors=True)
         copy.rename(target)
-
-
-def read_origin(folder: Path) -> Any:
-    """Return the origin of a folder best/; None without one."""
-    file = folder / ORIGIN_FILE
-    return OmegaConf.to_container(OmegaConf.load(file)) if file.exists() else None
 
 
 def copy_trial(trial: Path, spec: SearchSpec) -> Path:

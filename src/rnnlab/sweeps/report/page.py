@@ -44,7 +44,6 @@ class Page:
     Attributes:
         question: that the search answers; may be empty.
         settings: name -> setting of the search: space, base, monitor, ...
-        sections: figures with their remarks.
         provenance: name -> time, commit and versions of the report.
     """
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -139,16 +139,3 @@ class SearchRecord:
         if name in COSTS:
             return trial.cost(name)
         return trial.score if name == self.monitor else None
-
-
-def validation_rows(rows: Sequence[Mapping[str, Any]], metric: str) -> list[Mapping[str, Any]]:
-    """Return the rows of metrics.csv that hold a finite value of a metric."""
-    return [row for row in rows if row.get(metric) and math.isfinite(float(row[metric]))]
-
-
-def learning_curve(rows: Sequence[Mapping[str, Any]], metric: str, per_epoch: int) -> Curve:
-    """Return (epochs trained, value) of each validation; a whole epoch has `per_epoch` of them."""
-    epochs = [int(float(row["epoch"])) for row in rows]
-    ranks = [epochs[:i].count(epoch) + 1 for i, epoch in enumerate(epochs)]
-    values = [float(row[metric]) for row in rows]
-    return tuple((e + r / per_epoch, v) for e, r, v in zip(epochs, ranks, values, strict=True))

@@ -1,8 +1,9 @@
 """Read a study, and the folders of its trials, into records."""
 
+import math
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,6 @@ from rnnlab.sweeps.report.records import (
     RecordState,
     SearchRecord,
     TrialRecord,
-    learning_curve,
-    validation_rows,
 )
 from rnnlab.sweeps.workers.messages import stored_result
 
@@ -158,3 +157,16 @@ def read_curves(folder: Path, numbers: Iterable[int], monitor: str) -> dict[int,
     counts = [Counter(row["epoch"] for row in table) for table in rows.values() if table]
     per_epoch = max((max(count.values()) for count in counts), default=1)
     return {number: learning_curve(table, monitor, per_epoch) for number, table in rows.items()}
+
+
+def validation_rows(rows: Sequence[Mapping[str, Any]], metric: str) -> list[Mapping[str, Any]]:
+    """Return the rows of metrics.csv that hold a finite value of a metric."""
+    return [row for row in rows if row.get(metric) and math.isfinite(float(row[metric]))]
+
+
+def learning_curve(rows: Sequence[Mapping[str, Any]], metric: str, per_epoch: int) -> Curve:
+    """Return (epochs trained, value) of each validation; a whole epoch has `per_epoch` of them."""
+    epochs = [int(float(row["epoch"])) for row in rows]
+    ranks = [epochs[:i].count(epoch) + 1 for i, epoch in enumerate(epochs)]
+    values = [float(row[metric]) for row in rows]
+    return tuple((e + r / per_epoch, v) for e, r, v in zip(epochs, ranks, values, strict=True))

@@ -26,7 +26,10 @@ def summarize_search(
     search: SearchRecord, importance: Importance, comparison: Comparison | None
 ) -> dict[str, Any]:
     """Return the content of summary.json."""
-    best = [best_entry(search, trial) for trial in search.best_trials]
+    best = [
+        {**history_entry(search, trial), "params": dict(trial.params), "command": trial.command}
+        for trial in search.best_trials
+    ]
     has_front = len(search.objectives) > 1
     return {
         "name": search.name,
@@ -46,12 +49,6 @@ def history_entry(search: SearchRecord, trial: TrialRecord) -> dict[str, Any]:
     names = [objective.name for objective in search.objectives]
     values = dict(zip(names, map(finite_or_none, trial.values), strict=True))
     return {"number": trial.number, "values": values}
-
-
-def best_entry(search: SearchRecord, trial: TrialRecord) -> dict[str, Any]:
-    """Return the entry of one of the best trials."""
-    entry = history_entry(search, trial)
-    return {**entry, "params": dict(trial.params), "command": trial.command}
 
 
 def comparison_entry(comparison: Comparison) -> dict[str, Any]:

@@ -33,8 +33,7 @@ def parse_conditions(raw: Any) -> dict[str, tuple[Any, ...]]:
 
 def format_conditions(when: Conditions) -> str:
     """Return conditions on one line."""
-    parts = (f"{key}={','.join(map(format_literal, values))}" for key, values in when.items())
-    return " and ".join(parts)
+    return " and ".join(f"{key}={','.join(map(format_literal, v))}" for key, v in when.items())
 
 
 def is_among(value: Any, options: tuple[Any, ...]) -> bool:

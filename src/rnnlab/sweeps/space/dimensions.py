@@ -34,7 +34,6 @@ class Dimension:
 
     Attributes:
         key: Hydra's dotted key, or a group.
-        distribution: its values.
         when: conditions; a trial has this setting only if all of them hold.
     """
 
@@ -49,9 +48,7 @@ class Dimension:
 
     def is_active(self, values: Mapping[str, Any]) -> bool:
         """Whether a trial with these values has this setting."""
-        return all(
-            key in values and is_among(values[key], options) for key, options in self.when.items()
-        )
+        return all(key in values and is_among(values[key], v) for key, v in self.when.items())
 
     def to_plain(self) -> dict[str, Any]:
         """Return the typed spelling in JSON types."""
@@ -63,9 +60,7 @@ class Dimension:
 class Space:
     """The dimensions of a search.
 
-    Attributes:
-        dimensions: by key, in the order in which they are drawn: each after the dimensions that
-            its conditions name.
+    They are in the order in which they are drawn: each after those that its conditions name.
     """
 
     dimensions: Mapping[str, Dimension]

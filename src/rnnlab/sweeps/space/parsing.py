@@ -165,7 +165,6 @@ def _parse_hydra(raw: str) -> Distribution:
 
 
 def _convert_sweep(sweep: Any, raw: str) -> Distribution:
-    """Return the distribution of a sweep that Hydra has parsed."""
     from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
 
     log = "log" in getattr(sweep, "tags", ())

@@ -38,7 +38,6 @@ class OpenStudy:
 
     @property
     def name(self) -> str:
-        """Name of the study."""
         return str(self.optuna_study.study_name)
 
     def trial_id(self, number: int) -> str:
@@ -135,14 +134,9 @@ def _store_definition(spec: SearchSpec, study: optuna.Study, changes: Sequence[s
         earlier = study.user_attrs.get("forced", [])
         study.set_user_attr("forced", [*earlier, {"at": len(study.trials), "changed": changes}])
     else:
-        enqueue_points(spec, study)
+        for point in [*spec.sweep.enqueue, *warm_start_points(spec)]:
+            study.enqueue_trial(spec.space.to_params(point), skip_if_exists=True)
     study.set_user_attr("definition", dict(spec.definition))
-
-
-def enqueue_points(spec: SearchSpec, study: optuna.Study) -> None:
-    """Enqueue the points that the search tries first."""
-    for point in [*spec.sweep.enqueue, *warm_start_points(spec)]:
-        study.enqueue_trial(spec.space.to_params(point), skip_if_exists=True)
 
 
 def warm_start_points(spec: SearchSpec) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 from hydra.utils import instantiate
 from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from rnnlab.errors import ConfigError
 
@@ -40,13 +40,7 @@ class GridSampler(optuna.samplers.GridSampler):
         super().__init__(search_space, seed)
         self._random = optuna.samplers.RandomSampler(seed)
 
-    def after_trial(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        state: TrialState,
-        values: Sequence[float] | None,
-    ) -> None:
+    def after_trial(self, *arguments: Any, **settings: Any) -> None:
         """Do nothing; the search stops by itself."""
 
     def sample_independent(
@@ -91,13 +85,8 @@ def make_sampler(
     arguments: dict[str, Any] = {}
     if "seed" in parameters and "seed" not in component:
         arguments["seed"] = seed
-    if "search_space" not in component and _needs_grid(parameters):
+    space = parameters.get("search_space")
+    if space is not None and space.default is space.empty and space.name not in component:
         arguments["search_space"] = grid()
     sampler: optuna.samplers.BaseSampler = build(**arguments)
     return sampler
-
-
-def _needs_grid(parameters: Mapping[str, inspect.Parameter]) -> bool:
-    """Whether a sampler has a required argument `search_space`."""
-    parameter = parameters.get("search_space")
-    return parameter is not None and parameter.default is parameter.empty

@@ -42,7 +42,6 @@ class ClaimedTrial:
 
     @property
     def number(self) -> int:
-        """Number of the trial in its study."""
         return int(self.trial.number)
 
 

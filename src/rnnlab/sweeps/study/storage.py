@@ -80,8 +80,7 @@ def study_lock(url: str, study: str) -> Lock:
 
 def storage_exists(url: str) -> bool:
     """Whether a storage that is a file exists; a server counts as existing."""
-    kind, _, location = url.partition("://")
-    return kind not in ("journal", "sqlite") or _file_path(kind, location).exists()
+    return not url.startswith(("journal://", "sqlite://")) or _file_path(url).exists()
 
 
 def hide_password(url: str) -> str:
@@ -103,13 +102,13 @@ def storage_file(url: str) -> Path:
     >>> storage_file("journal://study.journal"), storage_file("sqlite:////tmp/study.db")
     (PosixPath('study.journal'), PosixPath('/tmp/study.db'))
     """
-    kind, _, location = url.partition("://")
-    path = _file_path(kind, location)
+    path = _file_path(url)
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def _file_path(kind: str, location: str) -> Path:
+def _file_path(url: str) -> Path:
+    kind, _, location = url.partition("://")
     return Path(location.removeprefix("/") if kind == "sqlite" else location)
 
 

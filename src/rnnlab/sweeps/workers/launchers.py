@@ -84,8 +84,8 @@ def assign_gpus(gpus: Sequence[str], request: ResourceRequest) -> list[list[str]
     Raises:
         ConfigError: there are too few GPUs.
     """
-    ends = range(request.devices, len(gpus) + 1, request.devices)
-    groups = [list(gpus[end - request.devices : end]) for end in ends]
+    count = request.devices
+    groups = [list(gpus[end - count : end]) for end in range(count, len(gpus) + 1, count)]
     places = [group for group in groups for _ in range(request.trials_per_gpu)]
     slots = request.slots or len(places)
     if slots > len(places) or not places:
@@ -105,7 +105,6 @@ def visible_gpus() -> list[str]:
         return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
     query = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
     with suppress(OSError, subprocess.SubprocessError):
-        return subprocess.check_output(
-            query, stderr=subprocess.DEVNULL, text=True, timeout=30
-        ).split()
+        output = subprocess.run(query, capture_output=True, text=True, timeout=30, check=True)
+        return output.stdout.split()
     return []

@@ -20,9 +20,6 @@ class Reporting:
     """Where a running trial reports its scores, and which pruner decides about it.
 
     Attributes:
-        storage: URL.
-        study: name.
-        trial_id: in the storage.
         pruner: component; None if trials are not pruned.
         unit: epochs | samples, in which progress is counted.
         every: units between two reports.
@@ -45,7 +42,6 @@ class Job:
         attempt: number that the result repeats.
         overrides: command line of train.py.
         devices: number of processes that train together.
-        reporting: None if nothing is reported.
         settings: dotted key -> value that the search sets besides the overrides.
         identity: name, group and id of the trial for loggers that take them.
         checks: command lines to check without training; if given, nothing else is done.
@@ -149,5 +145,9 @@ def stored_result(trial: "FrozenTrial") -> Mapping[str, Any]:
 
 
 def first_line(message: str) -> str:
-    """Return the first line of a message."""
+    """Return the first line of a message.
+
+    >>> first_line("one" + chr(10) + "two")
+    'one'
+    """
     return message.strip().partition("\n")[0]

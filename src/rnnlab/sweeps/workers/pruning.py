@@ -83,7 +83,6 @@ class PruningCallback(L.Callback):
         return int(progress / self.reporting.every + 1e-6)
 
     def _stored_reports(self) -> dict[int, float]:
-        """Return the reports of all attempts of the trial."""
         trials = self._trial.study.get_trials(deepcopy=False)
         return trials[self._trial.number].intermediate_values
 

@@ -116,7 +116,6 @@ def _draw_axes(axis: Any, dimensions: Sequence[DimensionRecord]) -> None:
 
 
 def _draw_axis(axis: Any, x: int, dimension: DimensionRecord) -> None:
-    """Draw the axis of one dimension with its ticks."""
     axis.plot([x, x], [0, 1], color="black", linewidth=0.8, zorder=1)
     for coordinate, text in _axis_ticks(dimension):
         height = _relative_height(dimension, coordinate)
