@@ -70,10 +70,7 @@ class DataModule(L.LightningDataModule):
     def sample(self, split: Split, count: int, steps: int) -> Batch:
         """Return a small batch for figures, independent of tuned settings.
 
-        Args:
-            split: train | val | test.
-            count: number of sequences at most.
-            steps: preferred length; the sequences closest to it are candidates.
+        It has `count` sequences at most, with lengths that are closest to `steps`.
         """
         distance = np.abs(self.lengths(split) - steps)
         count = min(count, len(distance))

@@ -420,12 +420,7 @@ class SeriesDataModule(PreparedDataModule):
     def baseline_errors(
         self, split: Split, rows: Array | None = None
     ) -> Mapping[str, ForecastErrors]:
-        """Return the errors of each baseline; those of a whole split are measured once.
-
-        Args:
-            split: train | val | test.
-            rows: the targets; None for all.
-        """
+        """Return the errors of each baseline for some or all targets; a split is measured once."""
         all_rows = np.arange(self.size(split))
         if rows is not None and not np.array_equal(rows, all_rows):
             return self._measure_baselines(split, rows)

@@ -74,8 +74,7 @@ class LanguageModelingDataModule(PreparedDataModule):
     A named data set defines where its text comes from.
 
     Args:
-        source, batch_size, seed: see PreparedDataModule; `batch_size` is the number of parts of the
-            training text that are read in parallel.
+        source: see PreparedDataModule.
         path: a text file, or a folder with train.txt, valid.txt and test.txt. A missing validation
             or test file is replaced by the end of the training text.
         encoding: of the files.
@@ -86,12 +85,14 @@ class LanguageModelingDataModule(PreparedDataModule):
         vocab_size: maximum number of tokens in the vocabulary, including <pad>, <unk>, <s> and
             <eos>. The most frequent tokens of the training split are kept.
         seq_len: number of tokens that gradients flow back.
+        batch_size: number of parts of the training text that are read in parallel, on each device.
         val_fraction: share of the text for validation if the source has no validation split.
         test_fraction: share of the text for the test if the source has no test split.
         bptt_jitter: maximum number of tokens by which the start of a training window moves in each
             epoch, so that gradients are not always truncated at the same positions. The learning
             rate of a step is proportional to the length of its window (Merity et al., 2018). 0
-            turns it off. `seed` is the seed of the shifts.
+            turns it off.
+        seed: of the random window starts.
     """
 
     tasks = ("language_modeling",)

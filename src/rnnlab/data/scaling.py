@@ -70,15 +70,11 @@ def scale_series(
     transform: TransformName,
     report_in: ReportUnits,
 ) -> ScaledSeries:
-    """Scale series with the statistics of their training steps.
+    """Scale targets (N, V) and covariates (N, C) with the statistics of their training steps.
 
-    Args:
-        targets: (N, V), in original units.
-        covariates: (N, C), in original units.
-        offsets: first step of each series, and the end of the last one, (S + 1,).
-        train_ends: end of training in each series, (S,).
-        transform: see SeriesDataModule.
-        report_in: see SeriesDataModule.
+    Both are in original units. `offsets` has the first step of each series and the end of the last
+    one, (S + 1,), and `train_ends` the end of training in each, (S,). See SeriesDataModule for the
+    settings.
     """
     starts = offsets[:-1]
     ranges = list(zip(starts.tolist(), train_ends.tolist(), strict=True))

@@ -19,15 +19,10 @@ MAX_RIDGE_WINDOWS = 200_000  # windows that a ridge regression is fitted on
 
 
 def forecast_targets(forecast: Forecast, windows: Ints, variables: Ints) -> Forecast:
-    """Return the forecasts of targets that are some variables of a window each.
+    """Return the forecasts of targets that are some variables of a window each: (B,) -> (B, H, V).
 
-    Args:
-        forecast: rows of windows (B,) -> all variables (B, H, V').
-        windows: window of each target, (N,).
-        variables: variables of each target, (N, 1, V).
-
-    Returns:
-        Rows of targets (B,) -> (B, H, V).
+    `forecast` returns all variables of windows, (B, H, V'). The targets are given by the window of
+    each, (N,), and its variables, (N, 1, V).
     """
 
     def forecast_rows(rows: Ints) -> Array:
@@ -47,13 +42,13 @@ def persistence(windows: Windows) -> Forecast:
 
 
 def drift(windows: Windows, slopes: Array) -> Forecast:
-    """Continue from the last value with the mean step of training, `slopes` (M, V)."""
+    """Continue from the last value with the mean step of training of each target, (M, V)."""
     steps = np.arange(1, windows.horizon + 1)[:, None]  # (H, 1)
     return lambda rows: windows.inputs(rows, 1) + steps * slopes[rows, None]
 
 
 def seasonal_naive(windows: Windows, season: int) -> Forecast:
-    """Repeat the last season, in steps; each target has at least one before it."""
+    """Repeat the last season, a number of steps; each target has at least one before it."""
     steps = np.arange(windows.horizon) % season - season
     return lambda rows: windows.values[windows.first[rows, None] + steps]
 
@@ -121,7 +116,7 @@ class Ridge:
 
 
 def fit_har(train: Windows) -> Callable[[Windows], Forecast]:
-    """Return forecasts by a heterogeneous autoregression of volatility, fitted on these targets.
+    """Fit a heterogeneous autoregression of volatility, and return its forecasts of any targets.
 
     Corsi, 2009 (https://doi.org/10.1093/jjfinec/nbp001): least squares of each step ahead on the
     last value and its means over 5 and 22 days; the same weights for all series.

@@ -67,11 +67,7 @@ def ngram_indicators(
 
 
 def fit_one_vs_rest(train: Any, labels: NDArray[np.bool_]) -> Callable[[Any], Array]:
-    """Fit one class against all others.
-
-    Args:
-        train: indicators of the training texts, (N, n-grams).
-        labels: whether a training text has the class, (N,).
+    """Fit one class against all others; `labels` is whether a training text has the class, (N,).
 
     Returns:
         A function from indicators (M, n-grams) to the probability of the class, (M,).

@@ -30,12 +30,8 @@ class Bigram:
     p(w | v) = max(c(v, w) - d, 0) / c(v) + d * n(v) / c(v) * q(w), where n(v) is the number of
     different tokens that follow v, and q(w) is the share of the different pairs that end with w.
     The discount d = n1 / (n1 + 2 n2) follows from the numbers of pairs that occur once and twice,
-    so nothing is tuned. All counts are of the training split. q adds one to each token, so that no
-    token is impossible.
-
-    Args:
-        ids: of the training split, beginning with the start token, (N + 1,).
-        size: V, tokens of the vocabulary.
+    so nothing is tuned. All counts are of the training split, whose ids, (N + 1,), begin with the
+    start token. q adds one to each of the V = `size` tokens, so that no token is impossible.
     """
 
     def __init__(self, ids: Array, size: int) -> None:

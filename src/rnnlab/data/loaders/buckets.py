@@ -14,14 +14,10 @@ POOL_BATCHES = 50  # batches that are sorted by length together: little padding,
 
 
 def batch_starts(lengths: Ints, batch_tokens: int) -> Ints:
-    """Split sequences into batches of at most `batch_tokens` tokens, padding included.
+    """Return the first sequence of each batch but the first; lengths ascend, (N,).
 
-    Args:
-        lengths: of the sequences, ascending, (N,).
-        batch_tokens: longest sequence x number of sequences; a longer sequence is a batch alone.
-
-    Returns:
-        First sequence of each batch but the first.
+    A batch has at most `batch_tokens` tokens, padding included: longest sequence x number of
+    sequences. A longer sequence is a batch alone.
 
     >>> batch_starts(np.array([1, 2, 2, 3, 9]), 6)
     array([3, 4])
@@ -48,8 +44,7 @@ class ShuffledOrder:
 
     Args:
         lengths: steps of each sequence, (N,).
-        batch_size: sequences in a batch; the last one may be smaller.
-        seed: of the order.
+        batch_size, seed: sequences in a batch, of which the last may be smaller; seed of the order.
         shuffle: False for the same batches in every epoch.
         batch_tokens: see batch_starts; replaces `batch_size`.
     """
@@ -101,7 +96,7 @@ class ShuffledOrder:
 
 
 class SortedOrder:
-    """Every sequence once, short ones first, with the least padding; for evaluation."""
+    """Every sequence once, short ones first, with the least padding; see ShuffledOrder."""
 
     def __init__(self, lengths: Ints, batch_size: int, batch_tokens: int | None = None) -> None:
         self.rows = np.argsort(lengths, kind="stable")

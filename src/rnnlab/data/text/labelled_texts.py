@@ -23,8 +23,7 @@ class LabelledTexts:
 
     Attributes:
         name: of the file, for errors.
-        texts: (N,).
-        labels: (N,), as in the file.
+        texts, labels: (N,), as in the file.
         groups: (N,), texts of one group stay in one split; or None.
         notes: omissions while reading, with counts.
         version: revision of the hub; empty for files.

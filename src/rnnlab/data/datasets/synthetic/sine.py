@@ -23,18 +23,10 @@ def sine_waves(
     noise: float,
     random: np.random.Generator,
 ) -> Array:
-    """Return x_t = sum_k a_k sin(2 pi f_k t + phase_k) + noise * e_t, with e_t standard normal.
+    """Return x_t = sum_k a_k sin(2 pi f_k t + phase_k) + noise * e_t, (S, N, 1).
 
-    Args:
-        count: number of series, S.
-        steps: of each series, N.
-        frequencies: f_k, in cycles per step.
-        amplitudes: a_k.
-        noise: standard deviation of the noise, sigma.
-        random: draws the phases, uniform for each series and wave, and the noise.
-
-    Returns:
-        (S, N, 1).
+    e_t is standard normal, and the phases are uniform for each series and wave. The frequencies f_k
+    are in cycles per step, a_k are the amplitudes, `count` is S and `steps` is N.
     """
     phases = random.uniform(0, 2 * np.pi, (count, 1, len(frequencies)))
     angles = 2 * np.pi * np.arange(steps)[:, None] * np.array(frequencies) + phases  # (S, N, K)
