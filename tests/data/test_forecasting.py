@@ -367,8 +367,8 @@ def test_baselines_of_a_split_are_fitted_and_measured_once(
     assert calls == {"fit_once": 2, "measure_forecast": len(names)}
     some = data.evaluation_context("test", rows[::2])["baseline_errors"]()
     for name in names:
-        np.testing.assert_array_equal(some[name].squared, errors[name].squared[::2])
-        assert scores[name]["mse"] == pytest.approx(errors[name].squared.mean())
+        np.testing.assert_array_equal(some[name].squared_errors, errors[name].squared_errors[::2])
+        assert scores[name]["mse"] == pytest.approx(errors[name].squared_errors.mean())
 
 
 # Real benchmarks.
