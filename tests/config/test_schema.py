@@ -117,7 +117,7 @@ def test_a_wrong_setting_is_said_in_a_line(word: str, said: str) -> None:
     [
         ("data.seq_len=200", r"data.seq_len=200 is longer than data.first_target=100.*Raise"),
         ("data.horizon=150", r"data.steps=200 leaves no target .*: raise data.steps"),
-        ("data.frequencies=[0.1,0.7]", r"above 0.5 cycles a step"),
+        ("data.frequencies=[0.1,0.7]", r"above 0.5 cycles per step"),
         ("data.frequencies=[0.1,-1]", r"data.frequencies.1=-1: must be greater than 0"),
         ("data.amplitudes=[1,2]", r"data.amplitudes has 2 values, but data.frequencies has 1"),
         ("data.noise=-1", r"data.noise=-1: must be greater than or equal to 0"),
