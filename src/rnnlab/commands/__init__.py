@@ -1,6 +1,7 @@
 """Commands of `rnnlab`: each file of this folder is the command of the same name.
 
-A command has `main(arguments)`; the first line of its docstring appears in `rnnlab --help`.
+A command has `main(arguments)`, which takes the command line after its name; the first line of its
+docstring appears in `rnnlab --help`.
 `python -m rnnlab.<command>` runs the same code.
 """
 
@@ -19,11 +20,7 @@ COMPLETION = ("-sc", "--shell-completion")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run `rnnlab <command> <arguments>`.
-
-    Args:
-        arguments: the command line without the program; None for that of this process.
-    """
+    """Run `rnnlab <arguments>`; None for the command line of this process."""
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     with readable_errors():
         if name in ("-h", "--help"):
@@ -46,15 +43,8 @@ def list_commands() -> list[str]:
 def list_summaries() -> str:
     """Return the help text of `rnnlab`."""
     lines = [f"  {name:<12}{read_summary(FOLDER / f'{name}.py')}" for name in list_commands()]
-    return "\n".join(
-        [
-            "usage: rnnlab <command> [arguments]",
-            "",
-            *lines,
-            "",
-            "rnnlab <command> --help explains one.",
-        ]
-    )
+    usage, hint = "usage: rnnlab <command> [arguments]", "rnnlab <command> --help explains one."
+    return "\n".join([usage, "", *lines, "", hint])
 
 
 def read_summary(file: Path) -> str:

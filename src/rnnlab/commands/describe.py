@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.compose import compose
+from rnnlab.config.messages import readable_errors
 from rnnlab.config.paths import list_choices, split_config_dir
 from rnnlab.errors import ConfigError, did_you_mean
 
@@ -25,18 +26,10 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Prepare a data set and describe it.
-
-    Args:
-        arguments: the command line without the program: a name, then overrides.
-
-    Raises:
-        ConfigError: a setting is invalid.
-        DataError: the data cannot be used.
-    """
+    """Prepare a data set and describe it."""
     conf, rest = split_config_dir(arguments)
     if not rest or {"-h", "--help"} & set(rest):
-        print(help_text(conf))
+        print(f"{__doc__}\nData sets: {', '.join(list_choices(conf, 'data'))}")
         return
     name, plain = read_settings(conf, rest)
     data = build_data_set(plain)
@@ -45,17 +38,8 @@ def main(arguments: Sequence[str]) -> None:
     write_description(name, data.describe(), Path(plain["output_dir"]) / "data" / name)
 
 
-def help_text(conf: Path) -> str:
-    """Return the help text."""
-    return f"{__doc__}\nData sets: {', '.join(list_choices(conf, 'data'))}"
-
-
 def read_settings(conf: Path, arguments: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """Return the name of the data set and the configuration that training would have.
-
-    Raises:
-        ConfigError: the first argument names no data set.
-    """
+    """Return the name of the data set and the configuration that training would have."""
     name, *overrides = arguments
     if name not in (names := list_choices(conf, "data")):
         raise ConfigError(f"data={name}: {did_you_mean(name, names)}")
@@ -63,11 +47,7 @@ def read_settings(conf: Path, arguments: Sequence[str]) -> tuple[str, dict[str, 
 
 
 def build_data_set(plain: dict[str, Any]) -> "DataModule":
-    """Build the data set; it reads nothing yet.
-
-    Raises:
-        ConfigError: all invalid settings, one per line.
-    """
+    """Build the data set; it reads nothing yet."""
     from rnnlab.config.schema import parse
     from rnnlab.experiment.build import build_data, quiet_libraries
 
@@ -89,47 +69,30 @@ def write_description(name: str, description: "Description", folder: Path) -> No
 
 def draw_description(description: "Description", folder: Path) -> list[Path]:
     """Draw the figures for data of this kind."""
-    splits = description.splits
-    files = []
+    from rnnlab.plots import data as data_plots
+
+    splits, files = description.splits, []
     if any(facts.lengths.min() < facts.lengths.max() for facts in splits.values()):
         files.append(draw_lengths(description, folder))
-    if any(facts.classes is not None for facts in splits.values()):
-        files.append(draw_classes(description, folder))
-    if description.spec.num_tokens:
-        files.append(draw_tokens(description, folder))
-    else:
-        files += draw_numbers(description, folder)
-    return files
+    if classes := {s: f.classes for s, f in splits.items() if f.classes is not None}:
+        class_names, file = description.class_names(), folder / "classes.png"
+        files.append(data_plots.draw_class_balance(classes, class_names, file))
+    if not description.spec.num_tokens:
+        return files + draw_numbers(description, folder)
+    tokens = {s: f.tokens for s, f in splits.items() if f.tokens is not None}
+    names = description.input_names
+    return [*files, data_plots.draw_token_ranks(tokens, names, 2, folder / "tokens.png")]
 
 
 def draw_lengths(description: "Description", folder: Path) -> Path:
-    """See rnnlab.plots.data.draw_length_histograms."""
-    from rnnlab.plots import data as data_plots
+    """Draw the lengths, and the padding of the batches."""
+    from rnnlab.plots.data import LengthSummary, draw_length_histograms
 
     summaries = {
-        split: data_plots.LengthSummary(
-            f.lengths, f.original_lengths, f.efficiency, f.random_efficiency
-        )
+        split: LengthSummary(f.lengths, f.original_lengths, f.efficiency, f.random_efficiency)
         for split, f in description.splits.items()
     }
-    return data_plots.draw_length_histograms(summaries, folder / "lengths.png")
-
-
-def draw_classes(description: "Description", folder: Path) -> Path:
-    """See rnnlab.plots.data.draw_class_balance."""
-    from rnnlab.plots import data as data_plots
-
-    counts = {s: f.classes for s, f in description.splits.items() if f.classes is not None}
-    return data_plots.draw_class_balance(counts, description.class_names(), folder / "classes.png")
-
-
-def draw_tokens(description: "Description", folder: Path) -> Path:
-    """See rnnlab.plots.data.draw_token_ranks."""
-    from rnnlab.plots import data as data_plots
-
-    counts = {s: f.tokens for s, f in description.splits.items() if f.tokens is not None}
-    names = description.input_names
-    return data_plots.draw_token_ranks(counts, names, 2, folder / "tokens.png")
+    return draw_length_histograms(summaries, folder / "lengths.png")
 
 
 def draw_numbers(description: "Description", folder: Path) -> list[Path]:
@@ -151,7 +114,5 @@ def draw_numbers(description: "Description", folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    from rnnlab.config.messages import readable_errors
-
     with readable_errors():
         main(sys.argv[1:])

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rnnlab.config.messages import readable_errors
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.report.folder import RunFolder
 
@@ -24,20 +25,9 @@ DIFFERENT = 1  # exit status
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the test scores of the report and of this evaluation; exit with 1 if they differ.
-
-    Args:
-        arguments: the command line without the program.
-
-    Raises:
-        ConfigError: there is no finished run.
-        DataError: its data has changed.
-    """
-    parser = argparse.ArgumentParser(
-        prog="rnnlab evaluate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    """Print the test scores of the report and of this evaluation; exit with 1 if they differ."""
+    parser = argparse.ArgumentParser(prog="rnnlab evaluate", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run_dir", type=Path, help="folder of the run")
     folder = RunFolder(parser.parse_args(arguments).run_dir)
     scores = evaluate(folder.path)
@@ -48,13 +38,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def evaluate(run_dir: str | Path) -> dict[str, float]:
-    """Return the scores of the test split, with the checkpoint that the run tested.
-
-    Args:
-        run_dir: folder of a finished run.
-
-    Returns:
-        Scores by name, as in report.json.
+    """Return the scores of the test split, by their names in report.json.
 
     Raises:
         ConfigError: there is no finished run.
@@ -83,11 +67,7 @@ def evaluate(run_dir: str | Path) -> dict[str, float]:
 
 
 def open_finished(path: Path) -> RunFolder:
-    """Return the folder of a run that was tested.
-
-    Raises:
-        ConfigError: it is not.
-    """
+    """Return the folder of a tested run; raise ConfigError if it is not one."""
     folder = RunFolder(path)
     report = folder.read_report()
     if report.get("status") != "finished":
@@ -108,11 +88,7 @@ def single_process_config(hyper_parameters: Mapping[str, object]) -> "RunConfig"
 
 
 def read_same_data(config: "RunConfig", folder: RunFolder) -> "DataModule":
-    """Read the run's data set again.
-
-    Raises:
-        DataError: its content has changed.
-    """
+    """Read the run's data set again; raise DataError if its content has changed."""
     from rnnlab.experiment.build import build_data
 
     data = build_data(config)
@@ -157,7 +133,5 @@ def print_scores(report_scores: Mapping[str, float], scores: Mapping[str, float]
 
 
 if __name__ == "__main__":
-    from rnnlab.config.messages import readable_errors
-
     with readable_errors():
         main(sys.argv[1:])

@@ -16,11 +16,7 @@ from rnnlab.errors import ConfigError
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line.
-
-    Raises:
-        ConfigError: a number is out of range.
-    """
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="rnnlab generate", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run_dir", type=Path, help="folder of a run with task=language_modeling")
@@ -41,11 +37,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def check_ranges(options: argparse.Namespace) -> None:
-    """Check that the numbers are in range.
-
-    Raises:
-        ConfigError: one is not.
-    """
+    """Raise ConfigError if a number is out of range."""
     problems = {
         "tokens": options.tokens < 1 and "must be at least 1",
         "samples": options.samples < 1 and "must be at least 1",
@@ -63,11 +55,7 @@ def check_ranges(options: argparse.Namespace) -> None:
 
 
 def generate_texts(options: argparse.Namespace) -> list[str]:
-    """Generate texts with the model of a run, each with its prompt.
-
-    Raises:
-        ConfigError: the run did not train a language model.
-    """
+    """Generate texts with the language model of a run, each with its prompt."""
     import torch
 
     from rnnlab import load
@@ -88,12 +76,8 @@ def generate_texts(options: argparse.Namespace) -> list[str]:
     if unknown := prompt.count(UNKNOWN_ID):
         share = f"{unknown} of {len(prompt)} tokens"
         print(f"note: {share} of the prompt are not in the vocabulary: <unk>", file=sys.stderr)
-    config = SamplingConfig(
-        options.temperature,
-        options.top_k,
-        options.top_p,
-        () if options.specials else SPECIAL_TOKENS,
-    )
+    excluded = () if options.specials else SPECIAL_TOKENS
+    config = SamplingConfig(options.temperature, options.top_k, options.top_p, excluded)
     tokens = torch.tensor([[START_ID, *prompt]]).repeat(options.samples, 1)
     step = model.task.stepper(model)
     sequences = generate(step, tokens, options.tokens, config, options.seed).tolist()

@@ -16,14 +16,7 @@ from rnnlab.config.paths import find_root, split_config_dir
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Search, or print the help text.
-
-    Args:
-        arguments: the command line without the program.
-
-    Raises:
-        ConfigError: a setting is invalid.
-    """
+    """Search, or print the help text."""
     conf, overrides = split_config_dir(arguments)
     if {"-h", "--help"} & set(overrides):
         from rnnlab.sweeps.help import sweep_help

@@ -17,15 +17,7 @@ from rnnlab.config.paths import split_config_dir
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Compose the configuration and train.
-
-    Args:
-        arguments: Hydra's command line without the program.
-
-    Raises:
-        ConfigError: a setting is invalid.
-        DataError: the data cannot be used.
-    """
+    """Compose the configuration with Hydra, and train."""
     import hydra
 
     check_resume(arguments)

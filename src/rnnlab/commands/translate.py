@@ -21,8 +21,6 @@ from rnnlab.config.messages import readable_errors
 from rnnlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from rnnlab.layers.search import Hypothesis
 
 BATCH_SIZE = 64  # sentences of one beam search
@@ -35,7 +33,6 @@ class Candidate(NamedTuple):
     """A translation.
 
     Attributes:
-        text: the translation as plain text.
         score: log-probability divided by the length penalty; higher is better.
     """
 
@@ -111,11 +108,12 @@ class Translator:
         self, sources: Sequence[list[int]], beam_size: int, n_best: int
     ) -> "list[list[Hypothesis]]":
         import torch
+        from torch.nn.utils.rnn import pad_sequence
 
         from rnnlab.spec import Batch
 
         lengths = torch.tensor([len(tokens) for tokens in sources])
-        inputs = _pad(sources)
+        inputs = pad_sequence([torch.tensor(tokens) for tokens in sources], batch_first=True)
         no_targets = inputs[:, :0]
         batch = Batch(inputs, lengths, no_targets, torch.arange(len(sources)))
         with torch.inference_mode():
@@ -123,13 +121,6 @@ class Translator:
 
     def _decode(self, hypothesis: "Hypothesis") -> Candidate:
         return Candidate(self.target.decode(hypothesis.tokens.tolist()).strip(), hypothesis.score)
-
-
-def _pad(sources: Sequence[list[int]]) -> "Tensor":
-    import torch
-    from torch.nn.utils.rnn import pad_sequence
-
-    return pad_sequence([torch.tensor(tokens) for tokens in sources], batch_first=True)
 
 
 def chunked(members: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -150,15 +141,7 @@ def _require_file(file: Path) -> Path:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Translate the sentences of the command line, a file or standard input, and print the results.
-
-    Args:
-        arguments: the command line without the program.
-
-    Raises:
-        ConfigError: there is no such run, or a setting is invalid.
-        DataError: the input cannot be read.
-    """
+    """Translate the sentences of the command line, a file or standard input, and print them."""
     options = build_parser().parse_args(arguments)
     translator = Translator(options.run_dir, options.checkpoint)
     inputs = read_sentences(options.sentences, options.input)
@@ -175,11 +158,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def describe_quality(translator: Translator, references: list[str], translations: list[str]) -> str:
-    """Return BLEU and chrF by sacrebleu, as in the report of a run.
-
-    Raises:
-        DataError: the numbers of references and sentences differ.
-    """
+    """Return BLEU and chrF by sacrebleu, as in the report of a run."""
     from rnnlab.metrics.translation import score_translations
 
     if len(references) != len(translations):
@@ -187,20 +166,15 @@ def describe_quality(translator: Translator, references: list[str], translations
             f"--reference: has {len(references):,} lines for {len(translations):,} sentences; line "
             "i of one must be the translation of line i of the other"
         )
-    return "\n".join(
-        score_translations(
-            translations, references, translator.language, translator.lower
-        ).describe()
-    )
+    language, lower = translator.language, translator.lower
+    scores = score_translations(translations, references, language, lower)
+    return "\n".join(scores.describe())
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="rnnlab translate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argparse.ArgumentParser(prog="rnnlab translate", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run_dir", help="folder of a finished run of task=translation")
     parser.add_argument("sentences", nargs="*", help="to translate; default: standard input")
     parser.add_argument("--input", metavar="FILE", help="one sentence per line, UTF-8")
@@ -227,17 +201,10 @@ def _is_interactive(options: argparse.Namespace) -> bool:
 
 
 def read_sentences(sentences: Sequence[str], file: str | None) -> Iterator[str]:
-    """Yield the sentences of the command line, of a file, or of standard input.
-
-    Raises:
-        ConfigError: both sentences and a file are options.
-        DataError: there is no such file, or it is not UTF-8.
-    """
+    """Yield the sentences of the command line, of a file, or of standard input."""
     if sentences and file is not None:
         raise ConfigError(f"--input {file}: sentences were given too; leave one of them out")
-    if sentences:
-        return iter(sentences)
-    return _lines(file)
+    return iter(sentences) if sentences else _lines(file)
 
 
 def _lines(file: str | None) -> Iterator[str]:

@@ -40,9 +40,6 @@ def shipped_conf(before: Path) -> Iterator[str]:
     """Yield the path of the shipped conf/ while Hydra searches another directory before it.
 
     Hydra's own --config-dir is searched after the primary directory, so it cannot replace a file.
-
-    Args:
-        before: a user's directory, or the shipped one.
     """
     from hydra.core.plugins import Plugins
     from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -65,11 +62,7 @@ def shipped_conf(before: Path) -> Iterator[str]:
 
 
 def compose_checked(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
-    """Compose, and name all overrides in the error: they are one command line of many.
-
-    Raises:
-        ConfigError: an override is invalid.
-    """
+    """Compose; the ConfigError names all overrides: they are one command line of many."""
     from rnnlab.config.messages import explain, is_composition_error
 
     try:

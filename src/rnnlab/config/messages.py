@@ -37,20 +37,12 @@ def fail(message: str) -> None:
 
     console = Console(stderr=True)
     for line in message.splitlines():
-        text = Text.assemble(("error ", "bold red"), line)
-        console.print(text, soft_wrap=True)
+        console.print(Text.assemble(("error ", "bold red"), line), soft_wrap=True)
     sys.exit(USAGE_ERROR)
 
 
 def check_resume(arguments: Sequence[str]) -> None:
-    """Check that a resumed run has no other settings: it takes them from its folder.
-
-    Args:
-        arguments: the command line without the program.
-
-    Raises:
-        ConfigError: there is another setting.
-    """
+    """Raise ConfigError if a resumed run has other settings: it takes them from its folder."""
     overrides = [text for text in arguments if "=" in text or text.startswith("~")]
     settings = [text for text in overrides if not text.startswith(("-", "hydra."))]
     resume = [text for text in settings if text.startswith("resume=") and text != "resume=null"]

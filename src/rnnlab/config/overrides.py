@@ -15,12 +15,6 @@ KEYWORDS = {"null", "true", "false", "nan", "inf"}  # ... unless Hydra reads the
 def format_override(value: Any) -> str:
     """Return the text after `key=` that Hydra parses as this value.
 
-    Args:
-        value: None, a boolean, a number, a string, or lists and dictionaries of these.
-
-    Raises:
-        ConfigError: the value has no representation in Hydra's syntax.
-
     >>> format_override([None, 1e-05, "a b", {"deep": True}])
     "[null,1e-05,'a b',{deep:true}]"
     """
@@ -60,7 +54,6 @@ class Override:
     """An override of the command line.
 
     Attributes:
-        text: the override as typed.
         key: a dotted key or a group, without its sign.
         sign: "", "+", "++" or "~".
         value: the value after `=`; Hydra's own object for a sweep; None without a value.
@@ -75,11 +68,7 @@ class Override:
 
 
 def parse_override(text: str) -> Override:
-    """Parse an override with Hydra's parser.
-
-    Raises:
-        ConfigError: the syntax is invalid.
-    """
+    """Parse an override with Hydra's parser."""
     from hydra.errors import HydraException
 
     try:
@@ -90,9 +79,8 @@ def parse_override(text: str) -> Override:
         raise ConfigError(f"{text}: Hydra cannot read it, {reason}") from error
     key = override.get_key_element()
     name = key.lstrip("+~")
-    return Override(
-        text, name, key.removesuffix(name), unquote(value), override.is_sweep_override()
-    )
+    sign, is_sweep = key.removesuffix(name), override.is_sweep_override()
+    return Override(text, name, sign, unquote(value), is_sweep)
 
 
 @cache

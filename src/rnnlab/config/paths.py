@@ -9,11 +9,7 @@ FLAGS = ("--config-dir", "-cd")
 
 
 def find_root() -> Path:
-    """Return the folder that holds conf/ and sweeps/: the checkout, else the installed copy.
-
-    Raises:
-        ConfigError: the installation is incomplete.
-    """
+    """Return the folder that holds conf/ and sweeps/: the checkout, else the installed copy."""
     package = Path(__file__).parents[1]
     candidates = (package.parents[1], package / "shipped")
     for root in candidates:
@@ -25,11 +21,7 @@ def find_root() -> Path:
 
 
 def split_config_dir(arguments: Sequence[str]) -> tuple[Path, list[str]]:
-    """Return the directory of `--config-dir`, or the shipped conf/, and the other arguments.
-
-    Raises:
-        ConfigError: the directory does not exist, or is given twice.
-    """
+    """Return the directory of `--config-dir`, or the shipped conf/, and the other arguments."""
     directories, rest = [], []
     remaining = iter(arguments)
     for argument in remaining:
@@ -46,16 +38,11 @@ def split_config_dir(arguments: Sequence[str]) -> tuple[Path, list[str]]:
 
 
 def search_path(conf: Path) -> list[Path]:
-    """Return all folders that Hydra searches, in order of precedence.
-
-    Args:
-        conf: a user's directory, or the shipped conf/, which always comes last.
-    """
+    """Return the folders that Hydra searches: a user's directory, then the shipped conf/."""
     return list(dict.fromkeys([conf.resolve(), (find_root() / "conf").resolve()]))
 
 
 def list_choices(conf: Path, group: str) -> list[str]:
     """Return the names of the YAML files of a group, such as `model`."""
-    return sorted(
-        {file.stem for folder in search_path(conf) for file in (folder / group).glob("*.yaml")}
-    )
+    files = (file for folder in search_path(conf) for file in (folder / group).glob("*.yaml"))
+    return sorted({file.stem for file in files})

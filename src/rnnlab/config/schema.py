@@ -15,9 +15,8 @@ from rnnlab.config.types import NonNegativeInt, PositiveFloat, PositiveInt
 from rnnlab.errors import ConfigError
 
 Component = dict[str, Any]  # _target_ and the arguments of its constructor
-BatchLimit = (
-    Annotated[int, Gt(0)] | Annotated[float, Interval(gt=0, le=1)]
-)  # batches, or part of an epoch
+# batches, or part of an epoch
+BatchLimit = Annotated[int, Gt(0)] | Annotated[float, Interval(gt=0, le=1)]
 
 COMPONENTS = ("task", "analysis", "data", "model", "optimizer", "scheduler")
 COLLECTIONS = ("callbacks", "logger")

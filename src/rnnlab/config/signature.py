@@ -21,21 +21,11 @@ RUNTIME: dict[str, frozenset[str]] = {
     "pruner": frozenset(),
     "launcher": frozenset(),
 }
-THIRD_PARTY = {
-    "torch",
-    "lightning",
-    "optuna",
-}  # with unreliable type hints; see dry_build
+THIRD_PARTY = {"torch", "lightning", "optuna"}  # with unreliable type hints; see dry_build
 
 
 def component_problems(path: str, component: Mapping[str, Any], section: str) -> list[str]:
-    """Return the problems of one component, checked against the signature of its `_target_`.
-
-    Args:
-        path: its key in the config, such as `model` or `callbacks.best`.
-        component: `_target_` and settings.
-        section: its group.
-    """
+    """Return the problems of one component, checked against the signature of its `_target_`."""
     if "_target_" not in component:
         return [f"{path}._target_: must be given, the class or function to build"]
     target = str(component["_target_"])
@@ -50,11 +40,7 @@ def component_problems(path: str, component: Mapping[str, Any], section: str) ->
 
 
 def locate(target: str) -> Any:
-    """Return the class or function at a dotted path.
-
-    Raises:
-        ImportError: there is none.
-    """
+    """Return the class or function at a dotted path; raise ImportError if there is none."""
     module, _, name = target.rpartition(".")
     if not module:
         raise ImportError("must be a dotted path, such as rnnlab.models.GRU")
@@ -74,12 +60,8 @@ def signature_problems(
 ) -> list[str]:
     """Return the problems of settings for a constructor, one line each.
 
-    Args:
-        path: key of the settings in the config, for the messages.
-        builder: the class or function that takes them.
-        settings: names and values.
-        runtime: parameters that are no settings.
-        label: name of the builder in messages; None for its own name.
+    `path` is the key of the settings in the config, `runtime` has the parameters that are no
+    settings, and `label` is the name of the builder in messages instead of its own.
     """
     from pydantic import ConfigDict, ValidationError, create_model
 
@@ -117,9 +99,8 @@ def configurable_parameters(builder: Any, runtime: frozenset[str]) -> tuple[dict
         for name, p in parameters.items()
         if name not in runtime and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
     }
-    if (
-        open_ended and not is_third_party and inspect.isclass(builder)
-    ):  # other arguments go to the base class
+    if open_ended and not is_third_party and inspect.isclass(builder):
+        # other arguments go to the base class
         excluded_names = runtime | getattr(builder, "fixed_settings", frozenset())
         base_types, open_ended = configurable_parameters(builder.__bases__[0], excluded_names)
         types = {**base_types, **types}

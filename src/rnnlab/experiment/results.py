@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 
 def write_results(
-    parts: RunParts,
-    test_scores: Mapping[str, float],
-    predictions: "TestPredictions | None",
+    parts: RunParts, test_scores: Mapping[str, float], predictions: "TestPredictions | None"
 ) -> None:
     """Write the figures, then the report: a report with status finished is complete.
 

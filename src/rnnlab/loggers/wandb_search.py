@@ -16,10 +16,7 @@ class SearchLogger(WandbLogger):
 
 
 def log_search(
-    folder: Path,
-    settings: Mapping[str, Any],
-    summary: Mapping[str, Any],
-    figures: Sequence[Path],
+    folder: Path, settings: Mapping[str, Any], summary: Mapping[str, Any], figures: Sequence[Path]
 ) -> bool:
     """Log the outcome of a search: history, importance of the settings, figures.
 

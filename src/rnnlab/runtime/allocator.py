@@ -16,10 +16,7 @@ def keep_freed_memory() -> bool:
     """Make the allocator keep freed memory; results do not change.
 
     Does nothing where the C library is not glibc, or where the environment configures it
-    (MALLOC_..._ or GLIBC_TUNABLES; see `man mallopt`).
-
-    Returns:
-        Whether the setting was changed.
+    (MALLOC_..._ or GLIBC_TUNABLES; see `man mallopt`). Returns whether the setting was changed.
     """
     if any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
         return False

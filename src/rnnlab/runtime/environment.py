@@ -9,15 +9,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "rnnlab",
-    "torch",
-    "lightning",
-    "hydra-core",
-    "omegaconf",
-    "torchmetrics",
-    "datasets",
-    "numpy",
-    "wandb",
+    *("rnnlab", "torch", "lightning", "hydra-core", "omegaconf", "torchmetrics", "datasets"),
+    *("numpy", "wandb"),
 )
 
 
@@ -49,11 +42,7 @@ def git_state() -> dict[str, Any]:
 
 
 def device_facts(kind: str) -> dict[str, Any]:
-    """Return facts about the device of the run.
-
-    Args:
-        kind: type of the torch device, cpu or cuda.
-    """
+    """Return facts about the device of the run; `kind` is cpu or cuda."""
     import psutil
     import torch
 

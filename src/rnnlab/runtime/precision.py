@@ -12,15 +12,12 @@ MIN_WIDTH = 192  # below this width the other back end is slower
 
 
 def choose_matmul_precision(setting: str, width: int, device: str) -> str:
-    """Set torch's float32 matrix precision and return it.
+    """Set torch's float32 matrix precision and return it; the same in every run on a machine.
 
     Args:
         setting: auto | highest | high | medium; all but auto are set as they are.
         width: rows of the narrowest large product, the hidden size.
         device: cpu or cuda; on cuda auto stays at highest.
-
-    Returns:
-        highest, high or medium. The same on every run on the same machine.
     """
     precision = setting
     if setting == "auto":
