@@ -11,64 +11,11 @@ TREES = {
     str(file.relative_to(SOURCE)): ast.parse(file.read_text(encoding="utf-8"))
     for file in sorted(SOURCE.rglob("*.py"))
 }
-IRREGULAR = frozenset(
-    [
-        "known",
-        "found",
-        "made",
-        "told",
-        "given",
-        "shown",
-        "drawn",
-        "said",
-        "kept",
-        "built",
-        "seen",
-        "held",
-        "taken",
-        "begun",
-        "gone",
-        "done",
-        "written",
-        "spoken",
-        "sent",
-        "lost",
-        "sought",
-        "heard",
-        "meant",
-        "bound",
-        "grown",
-        "thrown",
-        "spent",
-        "met",
-        "won",
-        "beaten",
-        "broken",
-        "chosen",
-        "frozen",
-        "hidden",
-        "worn",
-        "torn",
-        "paid",
-        "laid",
-        "bent",
-        "dealt",
-        "felt",
-        "fought",
-        "hung",
-        "knelt",
-        "proven",
-        "risen",
-        "shaken",
-        "struck",
-        "sworn",
-        "taught",
-        "thought",
-        "understood",
-        "brought",
-        "caught",
-        "bought",
-    ]
+PARTICIPLE = re.compile(
+    "[a-z]{2,}ed|known|found|made|told|given|shown|drawn|said|kept|built|seen|held|taken|begun|gone|"
+    "done|written|spoken|sent|lost|sought|heard|meant|bound|grown|thrown|spent|met|won|beaten|broken|"
+    "chosen|frozen|hidden|worn|torn|paid|laid|bent|dealt|felt|fought|hung|knelt|proven|risen|shaken|"
+    "struck|sworn|taught|thought|understood|brought|caught|bought"
 )
 NOUNS = frozenset({"seed", "need", "feed", "speed", "embed", "red", "bed", "fed", "led"})
 
@@ -76,9 +23,7 @@ NOUNS = frozenset({"seed", "need", "feed", "speed", "embed", "red", "bed", "fed"
 def is_bare_participle(name: str) -> bool:
     """Return whether a name is one past participle, such as `known` or `cached`."""
     word = name.strip("_").lower()
-    return word not in NOUNS and (
-        word in IRREGULAR or re.fullmatch(r"[a-z]{2,}ed", word) is not None
-    )
+    return word not in NOUNS and PARTICIPLE.fullmatch(word) is not None
 
 
 def assigned_names(tree: ast.Module) -> Iterator[str]:
