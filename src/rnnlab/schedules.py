@@ -24,10 +24,7 @@ def cosine(
 ) -> Schedule:
     """Warm up linearly, then decay to zero by half a cosine (Loshchilov & Hutter, 2017).
 
-    Args:
-        optimizer: its learning rate is the maximum.
-        context: the steps of the run.
-        warmup_fraction: fraction of the steps in which the rate rises.
+    The maximum is the optimizer's learning rate; `warmup_fraction` is of the steps of the run.
     """
     warmup = warmup_fraction * context.total_steps
 
@@ -45,10 +42,7 @@ def one_cycle(
 ) -> Schedule:
     """Rise to the optimizer's learning rate, then fall to almost zero (Smith & Topin, 2018).
 
-    Args:
-        optimizer: its learning rate is the maximum.
-        context: the steps of the run.
-        warmup_fraction: fraction of the steps in which the rate rises.
+    The rate rises in `warmup_fraction` of the steps of the run.
     """
     highest = [group["lr"] for group in optimizer.param_groups]
     steps = context.total_steps + 1  # the rate is computed once more after the last step
@@ -65,13 +59,9 @@ def plateau(
     factor: Fraction = 0.5,
     patience: NonNegativeInt = 1,
 ) -> Schedule:
-    """Lower the rate when the monitored metric stops improving.
+    """Multiply the rate by `factor` after more than `patience` validations without a better value.
 
-    Args:
-        optimizer: its learning rate is the initial one.
-        context: the monitored metric and its mode.
-        factor: multiplies the rate.
-        patience: validations without a better value before the rate is lowered.
+    The value is that of the monitored metric.
     """
     schedule = lr_scheduler.ReduceLROnPlateau(
         optimizer, mode=context.mode, factor=factor, patience=patience
@@ -82,13 +72,7 @@ def plateau(
 def exponential(
     optimizer: Optimizer, context: ScheduleContext, gamma: PositiveFloat = 0.9
 ) -> Schedule:
-    """Multiply the rate by gamma after each epoch.
-
-    Args:
-        optimizer: its learning rate is the initial one.
-        context: not used.
-        gamma: multiplies the rate.
-    """
+    """Multiply the rate by `gamma` after each epoch."""
     return {"scheduler": lr_scheduler.ExponentialLR(optimizer, gamma), "interval": "epoch"}
 
 

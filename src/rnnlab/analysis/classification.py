@@ -21,7 +21,6 @@ class ClassificationAnalysis(Analysis):
     """
 
     def analyze(self, model: RecurrentModel, test: TestPredictions) -> AnalysisResult:
-        """See Analysis."""
         spec = model.task.spec
         names = spec.label_names
         baselines = test.evaluation_context.get("baselines", {})
@@ -34,9 +33,7 @@ class ClassificationAnalysis(Analysis):
         counts = multiclass_confusion_matrix(test.predictions, test.targets, len(names))
         return AnalysisResult(
             statements=statements,
-            figures={
-                "confusion_matrix.png": partial(draw_confusion_matrix, counts.numpy(), names),
-            },
+            figures={"confusion_matrix.png": partial(draw_confusion_matrix, counts.numpy(), names)},
             texts={"most_confidently_wrong.md": partial(list_confident_errors, test, names)},
         )
 

@@ -41,7 +41,6 @@ class ForecastingAnalysis(Analysis):
     score_names = ("smape", "mase")
 
     def analyze(self, model: RecurrentModel, test: TestPredictions) -> AnalysisResult:
-        """See Analysis."""
         task = cast(Forecasting, model.task)
         point = test._replace(predictions=task.median(test.predictions))
         table = ErrorTable.measure(point) if "baselines" in test.evaluation_context else None
@@ -154,10 +153,8 @@ def to_dict(result: ComparisonTest) -> dict[str, float | None]:
 
 def compare_each_series(test: TestPredictions, table: ErrorTable) -> Iterator[str]:
     """Yield on how many of several series the network is better or worse, each tested alone."""
-    owners, references = (
-        test.evaluation_context["series"],
-        test.evaluation_context["headline_baselines"],
-    )
+    context = test.evaluation_context
+    owners, references = context["series"], context["headline_baselines"]
     names = sorted(set(owners))
     if len(names) < 2 or not references:
         return
@@ -188,11 +185,7 @@ def assess_calibration(task: Forecasting, test: TestPredictions) -> AnalysisResu
     nominal = quantiles[-1] - quantiles[0]
     shares = zip(quantiles, calibration.share_below, strict=True)
     return AnalysisResult(
-        scores={
-            "pinball": calibration.pinball,
-            "coverage": calibration.coverage,
-            "width": calibration.width,
-        },
+        scores={name: getattr(calibration, name) for name in ("pinball", "coverage", "width")},
         statements=[
             f"The prediction interval from quantile {quantiles[0]:g} to {quantiles[-1]:g} should "
             f"contain {nominal:.1%} of the targets and contains {calibration.coverage:.1%}; its "
@@ -252,14 +245,12 @@ def prediction_intervals(
     middle 80% of the errors on the test split.
     """
     forecasts = test.predictions.numpy()[rows, :, 0]  # (examples, H) or (examples, H, Q)
-    if task.quantiles:
+    levels = task.quantiles
+    if levels:
+        ends = [(levels[j] - levels[i], i, j) for i, j in interval_ends(levels)]
         return [
-            PredictionInterval(
-                f"{task.quantiles[high] - task.quantiles[low]:.0%} interval",
-                forecasts[..., low],
-                forecasts[..., high],
-            )
-            for low, high in interval_ends(task.quantiles)
+            PredictionInterval(f"{share:.0%} interval", forecasts[..., i], forecasts[..., j])
+            for share, i, j in ends
         ]
     if task.spec.noise_variance:
         margin = 2 * task.spec.noise_variance**0.5

@@ -21,13 +21,7 @@ def save_internals(
 ) -> list[Path]:
     """Save figures of states and gates of one sequence, of attention, and of gradients.
 
-    Uses evaluation mode, so that nothing is random.
-
-    Args:
-        model: trained.
-        batch: some sequences.
-        names: of tokens or features; see DataModule.input_names.
-        folder: of the run.
+    Uses evaluation mode, so that nothing is random. The names are those of DataModule.input_names.
     """
     with evaluation_mode(model):
         batch = model.transfer_batch_to_device(batch, model.device, 0)
@@ -49,11 +43,10 @@ def evaluation_mode(model: RecurrentModel) -> Iterator[None]:
 
 @torch.no_grad()
 def plot_states(model: RecurrentModel, batch: Batch, names: Sequence[str], path: Path) -> Path:
-    """`RecurrentModel.insides` of the longest sequence."""
+    """Draw `RecurrentModel.internals` of the longest sequence."""
     i = int(batch.lengths.argmax())
-    states = {
-        name: values[i].float().cpu().numpy() for name, values in model.internals(batch).items()
-    }
+    internals = model.internals(batch).items()
+    states = {name: values[i].float().cpu().numpy() for name, values in internals}
     tokens, values = select_inputs(batch, i, names)
     return plots.draw_state_maps(states, tokens, values, path)
 
@@ -71,12 +64,9 @@ def plot_attention(
     captions = model.task.captions(model.task.predict(encoding, batch), batch)
     files = []
     for place, weights in places.items():
+        shares = weights.float().cpu().numpy()
         rows = [
-            (
-                captions[i],
-                select_inputs(batch, i, names)[0],
-                weights[i, :length].float().cpu().numpy(),
-            )
+            (captions[i], select_inputs(batch, i, names)[0], shares[i, :length])
             for i, length in enumerate(batch.lengths.tolist())
         ]
         files.append(plots.draw_attention_weights(rows, folder / f"attention_{place}.png"))
@@ -94,12 +84,11 @@ def select_inputs(
 ) -> tuple[list[str], Mapping[str, list[float]]]:
     """Return the tokens of a sequence, or its values by feature; the other is empty."""
     valid = batch.inputs[i, : int(batch.lengths[i])].cpu()
+    labels = dict(enumerate(names))
     if valid.ndim == 1:
-        vocabulary = dict(enumerate(names))
-        return [vocabulary.get(int(token), str(int(token))) for token in valid], {}
-    features = dict(enumerate(names))
+        return [labels.get(token, str(token)) for token in valid.tolist()], {}
     columns = enumerate(valid.T.tolist())
-    return [], {features.get(k, f"feature {k}"): column for k, column in columns}
+    return [], {labels.get(k, f"feature {k}"): column for k, column in columns}
 
 
 def compute_gradient_profile(model: RecurrentModel, batch: Batch) -> dict[str, list[float]]:
@@ -108,9 +97,7 @@ def compute_gradient_profile(model: RecurrentModel, batch: Batch) -> dict[str, l
     With vanishing gradients it falls, and early inputs cannot be learned (Hochreiter, 1991; Bengio
     et al., 1994; Pascanu et al., 2013, https://arxiv.org/abs/1211.5063).
 
-    Args:
-        model: any; its parameters get no gradient.
-        batch: of at least one sequence.
+    The parameters of the model get no gradient.
 
     Returns:
         `loss`: of the task's loss with respect to the inputs of the architecture, the mean of

@@ -27,8 +27,8 @@ class LanguageModelingAnalysis(Analysis):
     """
 
     def analyze(self, model: RecurrentModel, test: TestPredictions) -> AnalysisResult:
-        """See Analysis."""
         context, buckets = test.evaluation_context, loss_by_frequency(test)
+        frequencies = context["counts"], context["unknown"]
         step = cast(LanguageModeling, model.task).stepper(model)
         return AnalysisResult(
             statements=[
@@ -39,9 +39,7 @@ class LanguageModelingAnalysis(Analysis):
             details={"loss_by_frequency": buckets},
             figures={
                 "loss_by_frequency.png": partial(draw_loss_by_frequency, buckets),
-                "token_frequencies.png": partial(
-                    draw_token_frequencies, context["counts"], context["unknown"]
-                ),
+                "token_frequencies.png": partial(draw_token_frequencies, *frequencies),
             },
             texts={
                 "surprisal.html": partial(surprisal_page, test),

@@ -16,7 +16,6 @@ class StepClassificationAnalysis(Analysis):
     """The accuracy of each step, the confusion matrix, and the first test sequences."""
 
     def analyze(self, model: RecurrentModel, test: TestPredictions) -> AnalysisResult:
-        """See Analysis."""
         names = model.task.spec.label_names
         predicted_classes = test.predictions.argmax(dim=2)
         accuracy = (predicted_classes == test.targets).float().mean(dim=0)

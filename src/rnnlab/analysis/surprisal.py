@@ -69,10 +69,9 @@ def select_passages(test: TestPredictions, bits: NDArray[Any]) -> Iterator[Passa
     positions = np.linspace(0, len(tokens), NUM_PASSAGES, endpoint=False)
     starts = {lines[np.searchsorted(lines, position, side="right") - 1] for position in positions}
     darkest = math.log2(len(names))
+    gap = len(test.evaluation_context["separator"])
     for start, following in pairwise([*sorted(starts), len(tokens)]):
-        end = start + passage_length(
-            tokens[start:following], len(test.evaluation_context["separator"])
-        )
+        end = start + passage_length(tokens[start:following], gap)
         members = ((tokens[i], float(bits[i])) for i in range(start, end))
         yield Passage(start, [Token(text, b, min(b / darkest, 1)) for text, b in members])
 

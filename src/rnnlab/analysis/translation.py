@@ -46,12 +46,12 @@ class TranslationAnalysis(Analysis):
     score_names = ("bleu", "chrf", "exact_match")
 
     def analyze(self, model: RecurrentModel, test: TestPredictions) -> AnalysisResult:
-        """See Analysis."""
         task, context = cast(Translation, model.task), test.evaluation_context
         translations = Translations.decode(test)
         ours, copies = translations.score(), translations.score_copied_sources()
         search = cache(partial(search_examples, model, test))
         lowercase = translations.bleu_lowercase()
+        page = partial(write_page, translations, describe_decoding(task), context, search)
         figures: dict[str, Callable[[Path], Path]] = {
             "bleu_by_length.png": partial(plots.draw_bleu_by_length, *translations.bleu_by_length())
         }
@@ -67,11 +67,7 @@ class TranslationAnalysis(Analysis):
                 "decoding": {"beam_size": task.beam_size, "length_penalty": task.length_penalty},
             },
             figures=figures,
-            texts={
-                "translations.md": partial(
-                    write_page, translations, describe_decoding(task), context, search
-                )
-            },
+            texts={"translations.md": page},
         )
 
 
@@ -180,12 +176,9 @@ def search_examples(model: RecurrentModel, test: TestPredictions) -> list[list[H
 
 def draw_example_attention(context: Mapping[str, Any], search: Search, path: Path) -> Path:
     """Draw source tokens, written tokens and attention weights of some test sentences."""
+    sources, targets = context["source_tokens"], context["target_tokens"]
     maps = [
-        (
-            context["source_tokens"](i),
-            context["target_tokens"](best.tokens.tolist()),
-            best.weights.numpy(),
-        )
+        (sources(i), targets(best.tokens.tolist()), best.weights.numpy())
         for i, (best, *_) in enumerate(search())
         if best.weights is not None
     ]
@@ -222,16 +215,10 @@ def list_translations(
     chrf = np.array(translations.sentence_chrf())
     order = np.argsort(-chrf, kind="stable")
     sample = np.random.default_rng(0).permutation(len(chrf))[:count]
-    lines = [
-        "# Translations of the test split",
-        "",
-        f"{len(chrf):,} sentences, decoded {decoding}; chrF of each in brackets.",
-    ]
-    for title, rows in (
-        ("Random", np.sort(sample)),
-        ("Worst", order[::-1][:count]),
-        ("Best", order[:count]),
-    ):
+    summary = f"{len(chrf):,} sentences, decoded {decoding}; chrF of each in brackets."
+    lines = ["# Translations of the test split", "", summary]
+    groups = {"Random": np.sort(sample), "Worst": order[::-1][:count], "Best": order[:count]}
+    for title, rows in groups.items():
         lines += ["", f"## {title}"]
         for row in rows.tolist():
             lines += ["", *list_texts(translations, row, chrf[row])]
@@ -250,8 +237,5 @@ def list_texts(translations: Translations, row: int, chrf: float) -> list[str]:
         "reference": translations.references[row],
         "network": translations.hypotheses[row],
     }
-    return [
-        f"Test sentence {row} ({chrf:.1f})",
-        "",
-        *(f"- {name}: {text}" for name, text in texts.items()),
-    ]
+    items = [f"- {name}: {text}" for name, text in texts.items()]
+    return [f"Test sentence {row} ({chrf:.1f})", "", *items]

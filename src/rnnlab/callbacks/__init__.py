@@ -1,10 +1,6 @@
 """Callbacks of the Trainer: checkpoints, exact resume, progress, throughput, training loss."""
 
-from rnnlab.callbacks.checkpoint import (
-    AtomicCheckpointIO,
-    BestCheckpoint,
-    LastCheckpoint,
-)
+from rnnlab.callbacks.checkpoint import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint
 from rnnlab.callbacks.exact_resume import ExactResume
 from rnnlab.callbacks.progress import Progress
 from rnnlab.callbacks.throughput import Throughput

@@ -46,7 +46,6 @@ class ExactResume(L.Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """See lightning.pytorch.Callback."""
         self._random_state = state_dict
 
     def on_train_batch_start(

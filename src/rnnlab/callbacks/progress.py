@@ -5,15 +5,8 @@ from typing import Any
 
 import lightning.pytorch as L
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import (
-    Progress as Bar,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from rnnlab.spec import Batch
 
@@ -37,7 +30,6 @@ class Progress(L.Callback):
         self._open(trainer)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Open a new bar."""
         self._open(trainer)
 
     def _open(self, trainer: L.Trainer) -> None:
@@ -93,7 +85,6 @@ class Progress(L.Callback):
         self.console.print(line, highlight=False, soft_wrap=True)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        """Close the bar."""
         self._close()
 
     def _close(self) -> None:

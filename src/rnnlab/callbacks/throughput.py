@@ -34,11 +34,9 @@ class Throughput(L.Callback):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """See lightning.pytorch.Callback."""
         return {"samples": self.samples, "tokens": int(self.tokens), "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """See lightning.pytorch.Callback."""
         self.samples, self.tokens = state_dict["samples"], state_dict["tokens"]
         self.seconds = state_dict["seconds"]
 
@@ -47,13 +45,11 @@ class Throughput(L.Callback):
         self._start_time = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock."""
         self._start_time = time.perf_counter()
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, i: int
     ) -> None:
-        """Count a batch."""
         now = time.perf_counter()
         self.seconds += now - self._start_time
         self._start_time = now

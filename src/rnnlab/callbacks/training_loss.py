@@ -23,11 +23,9 @@ class TrainingLoss(L.Callback):
         self._losses: list[Tensor] = []
 
     def state_dict(self) -> dict[str, Any]:
-        """See lightning.pytorch.Callback."""
         return {"losses": torch.stack(self._losses).tolist() if self._losses else []}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """See lightning.pytorch.Callback."""
         self._losses = [torch.tensor(loss) for loss in state_dict["losses"]]
 
     def on_train_batch_end(

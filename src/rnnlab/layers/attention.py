@@ -68,12 +68,10 @@ class AdditiveAttention(Attention):
         self.energy = nn.Linear(memory_size, 1, bias=False)
 
     def keys(self, memory: Tensor) -> Tensor:
-        """See Attention."""
         keys: Tensor = self.memory(memory)
         return keys
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """See Attention."""
         both = torch.tanh(self.query(queries).unsqueeze(2) + keys.unsqueeze(1))  # (B, U, T, H)
         energies: Tensor = self.energy(both).squeeze(3)
         return energies
@@ -95,7 +93,6 @@ class DotAttention(Attention):
             )
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """See Attention."""
         return queries @ keys.transpose(1, 2)
 
 
@@ -107,7 +104,6 @@ class GeneralAttention(Attention):
         self.project = nn.Linear(query_size, memory_size, bias=False)
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """See Attention."""
         products: Tensor = self.project(queries) @ keys.transpose(1, 2)
         return products
 
@@ -124,7 +120,6 @@ class ScaledDotAttention(Attention):
         self.scale = 1 / math.sqrt(memory_size)
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """See Attention."""
         products: Tensor = self.project(queries) @ keys.transpose(1, 2) * self.scale
         return products
 
@@ -164,7 +159,6 @@ class MultiHeadAttention(Attention):
     def forward(
         self, queries: Tensor, memory: Tensor, valid: Tensor, keys: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """See Attention."""
         both = self.keys(memory) if keys is None else keys
         parts = (self.query(queries), *both.chunk(2, dim=2))
         query, key, value = (self._split(part) for part in parts)

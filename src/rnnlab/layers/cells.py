@@ -1,8 +1,9 @@
 """Reference implementations of the recurrent cells, written as the equations of the papers.
 
 The architectures use the fast kernels of torch; tests compare them with these functions in outputs
-and gradients. B batch, D input features, H hidden features. The weights are torch's: `weight_ih`
-(gates * H, D), `weight_hh` (gates * H, H), and a bias of (gates * H) for each of them.
+and gradients. B batch, D input features, H hidden features. A cell maps the input x of a step,
+(B, D), and the hidden state h before it, (B, H), to the state after it. The weights are torch's:
+`weight_ih` (gates * H, D), `weight_hh` (gates * H, H), and a bias of (gates * H) for each of them.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,17 +19,7 @@ Weights = Sequence[Tensor]  # weight_ih, weight_hh, bias_ih, bias_hh
 def rnn_cell(
     x: Tensor, h: Tensor, weights: Weights, activation: Callable[[Tensor], Tensor] = torch.tanh
 ) -> Tensor:
-    """Simple recurrence (Elman, 1990): h' = tanh(W x + U h + b).
-
-    Args:
-        x: input of this step, (B, D).
-        h: hidden state before it, (B, H).
-        weights: see the docstring of this module.
-        activation: torch.tanh or torch.relu.
-
-    Returns:
-        The hidden state after the step, (B, H).
-    """
+    """Simple recurrence (Elman, 1990): h' = tanh(W x + U h + b), or another activation."""
     weight_ih, weight_hh, bias_ih, bias_hh = weights
     return activation(linear(x, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh))
 
@@ -64,13 +55,7 @@ class GRUGates(NamedTuple):
 
 
 def lstm_gates(x: Tensor, h: Tensor, weights: Weights) -> LSTMGates:
-    """Return the gates of an LSTM at one step, or at all steps if the hidden states are given.
-
-    Args:
-        x: inputs, (..., D).
-        h: hidden states before them, (..., H).
-        weights: see lstm_cell.
-    """
+    """Return the gates of an LSTM for inputs (..., D) and hidden states before them (..., H)."""
     weight_ih, weight_hh, bias_ih, bias_hh = weights
     gates = linear(x, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)  # (..., 4H)
     i, f, g, o = gates.chunk(4, dim=-1)
@@ -78,13 +63,7 @@ def lstm_gates(x: Tensor, h: Tensor, weights: Weights) -> LSTMGates:
 
 
 def gru_gates(x: Tensor, h: Tensor, weights: Weights) -> GRUGates:
-    """Return the gates of a GRU at one step, or at all steps if the hidden states are given.
-
-    Args:
-        x: inputs, (..., D).
-        h: hidden states before them, (..., H).
-        weights: see gru_cell.
-    """
+    """Return the gates of a GRU for inputs (..., D) and hidden states before them (..., H)."""
     weight_ih, weight_hh, bias_ih, bias_hh = weights
     x_r, x_z, x_n = linear(x, weight_ih, bias_ih).chunk(3, dim=-1)
     h_r, h_z, h_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)
@@ -100,13 +79,7 @@ def lstm_cell(x: Tensor, state: tuple[Tensor, Tensor], weights: Weights) -> tupl
     c'      = f * c + i * g
     h'      = o * tanh(c')
 
-    Args:
-        x: input of this step, (B, D).
-        state: hidden state h and cell state c before it, each (B, H).
-        weights: see the docstring of this module; the gates are in the order i, f, g, o.
-
-    Returns:
-        h' and c', each (B, H).
+    The state is h and c, each (B, H). The weights hold the gates in the order i, f, g, o.
     """
     h, c = state
     i, f, g, o = lstm_gates(x, h, weights)
@@ -121,13 +94,7 @@ def gru_cell(x: Tensor, h: Tensor, weights: Weights) -> Tensor:
     n    = tanh(W x + b + r * (U h + b'))   candidate; r acts after the product
     h'   = (1 - z) * n + z * h
 
-    Args:
-        x: input of this step, (B, D).
-        h: hidden state before it, (B, H).
-        weights: see the docstring of this module; the gates are in the order r, z, n.
-
-    Returns:
-        h', (B, H).
+    The weights hold the gates in the order r, z, n.
     """
     _, z, n = gru_gates(x, h, weights)
     return (1 - z) * n + z * h

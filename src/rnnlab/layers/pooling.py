@@ -84,13 +84,8 @@ class Pooling(nn.Module):
 
     def __init__(self, name: PoolingName, size: int, bidirectional: bool) -> None:
         super().__init__()
-        last = pool_ends if bidirectional else pool_last
-        poolings: dict[str, Callable[[], Pool]] = {
-            "last": lambda: last,
-            "attention": lambda: AttentionPooling(size),
-            **{key: lambda pool=pool: pool for key, pool in PLAIN.items()},  # type: ignore[misc]
-        }
-        self.pool = poolings[name]()
+        poolings = PLAIN | {"last": pool_ends if bidirectional else pool_last}
+        self.pool = AttentionPooling(size) if name == "attention" else poolings[name]
         self.output_size = 2 * size if name == "mean_max" else size
 
     def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:

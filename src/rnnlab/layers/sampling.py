@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from rnnlab.layers.recurrent import RecurrentState
 
@@ -41,7 +42,7 @@ def probabilities(scores: Tensor, config: SamplingConfig) -> Tensor:
     scores = scores.double()
     scores[:, list(config.suppress_tokens)] = -torch.inf
     if config.temperature == 0:
-        return one_hot(scores.argmax(dim=1), scores)
+        return one_hot(scores.argmax(dim=1), scores.shape[1]).float()
     # Subtract the largest first: dividing by a small temperature would overflow.
     scores = (scores - scores.amax(dim=1, keepdim=True)) / config.temperature
     scores, tokens = scores.sort(dim=1, descending=True, stable=True)
@@ -54,11 +55,6 @@ def probabilities(scores: Tensor, config: SamplingConfig) -> Tensor:
         shares = shares.masked_fill(before >= config.top_p, 0)
         shares = shares / shares.sum(dim=1, keepdim=True)
     return torch.zeros_like(shares).scatter(1, tokens, shares).float()
-
-
-def one_hot(tokens: Tensor, like: Tensor) -> Tensor:
-    """Return 1 at the tokens (N,), else 0, (N, V)."""
-    return torch.zeros(like.shape).scatter(1, tokens.unsqueeze(1).cpu(), 1.0)
 
 
 @torch.no_grad()

@@ -64,11 +64,6 @@ def greedy(
     return torch.cat(tokens, dim=1), torch.cat(weights, dim=1) if weights else None
 
 
-def length_penalty_factor(length: Tensor, alpha: float) -> Tensor:
-    """Return ((5 + length) / 6) ^ alpha (Wu et al., 2016, https://arxiv.org/abs/1609.08144)."""
-    return ((5 + length) / 6) ** alpha
-
-
 @torch.no_grad()
 def beam_search(
     decoder: Decoder,
@@ -244,8 +239,9 @@ class BeamSearch:
         return torch.tensor(thresholds, device=beams.scores.device, dtype=beams.scores.dtype)
 
     def penalty(self, length: Tensor | int) -> Tensor:
-        """Return the divisor of the log-probability of sentences of this length."""
-        return length_penalty_factor(torch.as_tensor(length), self.length_penalty)
+        """Return ((5 + length) / 6)^alpha (Wu et al., 2016, https://arxiv.org/abs/1609.08144)."""
+        factor: Tensor = ((5 + torch.as_tensor(length)) / 6) ** self.length_penalty
+        return factor
 
 
 def append_weights(before: Tensor | None, now: Tensor | None, rows: Tensor) -> Tensor | None:

@@ -49,7 +49,6 @@ class OneClassF1(MulticlassF1Score):  # type: ignore[misc]
         self.positive = positive
 
     def compute(self) -> Tensor:
-        """See torchmetrics.Metric."""
         score: Tensor = super().compute()[self.positive]
         return score
 
@@ -62,7 +61,6 @@ class DefinedMCC(MulticlassMatthewsCorrCoef):  # type: ignore[misc]
     """
 
     def compute(self) -> Tensor:
-        """See torchmetrics.Metric."""
         for axis in (0, 1):
             if int((self.confmat.sum(dim=axis) > 0).sum()) < 2:
                 return torch.zeros((), device=self.confmat.device)
@@ -83,7 +81,6 @@ class PresentAUROC(MulticlassAUROC):  # type: ignore[misc]
         super().__init__(classes, average="none", thresholds=None, validate_args=False)
 
     def compute(self) -> Tensor:
-        """See torchmetrics.Metric."""
         probabilities, targets = dim_zero_cat(self.preds), dim_zero_cat(self.target)
         present = targets.unique().tolist()
         if len(present) < 2:

@@ -83,12 +83,10 @@ def measure_forecast(
         errors = errors_by_step(forecasts, targets[rows], naive_errors[rows], origin[rows])
         for name, steps in errors.items():
             sums[name] = sums.get(name, 0.0) + steps * len(rows)
-        squared_errors[rows] = np.square(forecasts - targets[rows], dtype=np.float64).mean(
-            axis=(1, 2)
-        )
-    return ForecastErrors(
-        {name: total / len(targets) for name, total in sums.items()}, squared_errors
-    )
+        squares = np.square(forecasts - targets[rows], dtype=np.float64)
+        squared_errors[rows] = squares.mean(axis=(1, 2))
+    by_step = {name: total / len(targets) for name, total in sums.items()}
+    return ForecastErrors(by_step, squared_errors)
 
 
 class Calibration(NamedTuple):
@@ -184,6 +182,5 @@ class NoiseRatio(MeanSquaredError):  # type: ignore[misc]  # noqa: N818
         self.variance = variance
 
     def compute(self) -> Tensor:
-        """See torchmetrics.Metric."""
         ratio: Tensor = super().compute() / self.variance
         return ratio

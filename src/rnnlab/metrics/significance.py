@@ -135,9 +135,8 @@ def sign_flip_p(differences: Sequence[float]) -> float:
     scale = float(np.abs(values).sum()) or 1.0
 
     def rounded_sum(differences: Any, axis: int) -> Any:
-        return np.round(
-            (differences / scale).sum(axis=axis), 12
-        )  # equal sums must compare as equal
+        # Equal sums must compare as equal.
+        return np.round((differences / scale).sum(axis=axis), 12)
 
     test = permutation_test(
         (values,), rounded_sum, permutation_type="samples", n_resamples=NUM_RESAMPLES, rng=0

@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
-from torchmetrics import Metric
 
-from rnnlab.metrics.language_modeling import Perplexity
-from rnnlab.spec import PADDING_ID
+from rnnlab.metrics.language_modeling import Perplexity, TokenMean
 
 TOKENIZERS = {"zh": "zh", "ja": "char", "th": "char"}  # languages without spaces between words
 LONGEST_NGRAM = 4  # of BLEU
@@ -83,18 +80,11 @@ def exact_match(hypotheses: Sequence[str], references: Sequence[str], lower: boo
     >>> exact_match(["a  b", "C"], ["a b", "c"]), exact_match(["C"], ["c"], lower=True)
     (0.5, 1.0)
     """
-    pairs = zip(hypotheses, references, strict=True)
-    return float(
-        np.mean(
-            [normalize_spaces(one, lower) == normalize_spaces(other, lower) for one, other in pairs]
-        )
-    )
-
-
-def normalize_spaces(text: str, lower: bool) -> str:
-    """Return a text with single spaces, in lower case if asked for."""
-    text = " ".join(text.split())
-    return text.lower() if lower else text
+    sides = [
+        [text.lower().split() if lower else text.split() for text in texts]
+        for texts in (hypotheses, references)
+    ]
+    return float(np.mean([one == other for one, other in zip(*sides, strict=True)]))
 
 
 def sentence_chrf(
@@ -116,25 +106,10 @@ class SentencePerplexity(Perplexity):
         super().update(tokens[..., 0], targets)
 
 
-class TokenAccuracy(Metric):  # type: ignore[misc]
+class TokenAccuracy(TokenMean):
     """Share of target tokens that were the most probable ones after the true tokens before them."""
 
     higher_is_better = True
-    full_state_update = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        zero = torch.zeros((), dtype=torch.float64)
-        self.add_state("correct", zero.clone(), dist_reduce_fx="sum")
-        self.add_state("count", zero.clone(), dist_reduce_fx="sum")
 
     def update(self, tokens: Tensor, targets: Tensor) -> None:
-        """Add a batch: log probabilities and first choices (B, U, 2), and the targets (B, U)."""
-        valid = targets != PADDING_ID
-        self.correct += tokens[..., 1].double().masked_fill(~valid, 0).sum()
-        self.count += valid.sum()
-
-    def compute(self) -> Tensor:
-        """See torchmetrics.Metric."""
-        share: Tensor = self.correct / self.count
-        return share
+        super().update(tokens[..., 1], targets)

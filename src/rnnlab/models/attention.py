@@ -30,8 +30,6 @@ class AttentionModel(StackedModel):
     architecture is for tasks that read a whole sequence first, and has no state to continue from.
 
     Args:
-        task: see RecurrentModel.
-        optimizer_config: see RecurrentModel.
         layer: see StackedModel.
         attention: additive | dot | scaled_dot | general | multi_head; see rnnlab.layers.attention.
         num_heads: of multi_head; must divide the output features of the stack.
@@ -89,5 +87,4 @@ class AttentionModel(StackedModel):
         return self.look_back(inputs, lengths)[2]
 
     def attention(self, batch: Batch) -> Tensor | None:
-        """See RecurrentModel."""
         return self.attention_weights(self.task.embed(batch.inputs), batch.lengths)

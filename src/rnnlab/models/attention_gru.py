@@ -10,13 +10,7 @@ from rnnlab.tasks import Task
 
 
 class AttentionGRU(AttentionModel):
-    """A GRU whose last output looks back at all of them; see AttentionModel.
-
-    Args:
-        task: see RecurrentModel.
-        optimizer_config: see RecurrentModel.
-        settings: of the attention and of the stack; see AttentionModel and StackedModel.
-    """
+    """A GRU whose last output looks back at all of them; see AttentionModel."""
 
     gates = staticmethod(gru_gates)
 

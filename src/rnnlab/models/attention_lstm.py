@@ -14,8 +14,6 @@ class AttentionLSTM(AttentionModel):
     """An LSTM whose last output looks back at all of them; see AttentionModel.
 
     Args:
-        task: see RecurrentModel.
-        optimizer_config: see RecurrentModel.
         forget_bias: see LSTM.
         settings: of the attention and of the stack; see AttentionModel and StackedModel.
     """
@@ -30,6 +28,5 @@ class AttentionLSTM(AttentionModel):
         forget_bias: float = 1.0,
         **settings: Any,
     ) -> None:
-        super().__init__(
-            task, optimizer_config, partial(lstm_layer, forget_bias=forget_bias), **settings
-        )
+        layer = partial(lstm_layer, forget_bias=forget_bias)
+        super().__init__(task, optimizer_config, layer, **settings)

@@ -244,15 +244,12 @@ class RecurrentModel(L.LightningModule):
         return {name: float(value) for name, value in values.items()}
 
     def configure_optimizers(self) -> Any:
-        assert self.optimizer_config is not None, (
-            "a network without `optimizer_config` cannot be trained"
-        )
-        optimizer = self.optimizer_config.optimizer(parameter_groups(self))
+        config = self.optimizer_config
+        assert config is not None, "a network without `optimizer_config` cannot be trained"
+        optimizer = config.optimizer(parameter_groups(self))
         self.total_steps = int(self.trainer.estimated_stepping_batches)
-        context = ScheduleContext(
-            self.total_steps, self.optimizer_config.monitor, self.optimizer_config.mode
-        )
-        schedule = self.optimizer_config.scheduler(optimizer, context)
+        context = ScheduleContext(self.total_steps, config.monitor, config.mode)
+        schedule = config.scheduler(optimizer, context)
         return {"optimizer": optimizer, "lr_scheduler": schedule} if schedule else optimizer
 
 

@@ -21,13 +21,7 @@ def gru_layer(
 
 
 class GRU(StackedModel):
-    """Gated recurrent unit (Cho et al., 2014, https://arxiv.org/abs/1406.1078).
-
-    Args:
-        task: see RecurrentModel.
-        optimizer_config: see RecurrentModel.
-        settings: of the stack; see StackedModel.
-    """
+    """Gated recurrent unit (Cho et al., 2014, https://arxiv.org/abs/1406.1078)."""
 
     gates = staticmethod(gru_gates)
 

@@ -20,8 +20,6 @@ class Linear(RecurrentModel):
     linear layer. As a language model it is a log-linear bigram.
 
     Args:
-        task: see RecurrentModel.
-        optimizer_config: see RecurrentModel.
         window: inputs per output, the current one last; zeros before the first input. None for 1
             where inputs are tokens, and 96 where they are numbers.
     """

@@ -29,8 +29,6 @@ class LSTM(StackedModel):
     """Long short-term memory (Hochreiter & Schmidhuber, 1997; forget gate: Gers et al., 2000).
 
     Args:
-        task: see RecurrentModel.
-        optimizer_config: see RecurrentModel.
         forget_bias: initial bias of the forget gate; 1 keeps early memory open (Jozefowicz et al.,
             2015).
         settings: of the stack; see StackedModel.
@@ -46,6 +44,5 @@ class LSTM(StackedModel):
         forget_bias: float = 1.0,
         **settings: Any,
     ) -> None:
-        super().__init__(
-            task, optimizer_config, partial(lstm_layer, forget_bias=forget_bias), **settings
-        )
+        layer = partial(lstm_layer, forget_bias=forget_bias)
+        super().__init__(task, optimizer_config, layer, **settings)

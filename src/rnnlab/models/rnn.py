@@ -29,8 +29,6 @@ class RNN(StackedModel):
     """Simple recurrent network (Elman, 1990).
 
     Args:
-        task: see RecurrentModel.
-        optimizer_config: see RecurrentModel.
         nonlinearity: tanh | relu.
         settings: of the stack; see StackedModel.
     """
@@ -43,6 +41,5 @@ class RNN(StackedModel):
         nonlinearity: Literal["tanh", "relu"] = "tanh",
         **settings: Any,
     ) -> None:
-        super().__init__(
-            task, optimizer_config, partial(rnn_layer, nonlinearity=nonlinearity), **settings
-        )
+        layer = partial(rnn_layer, nonlinearity=nonlinearity)
+        super().__init__(task, optimizer_config, layer, **settings)

@@ -9,13 +9,7 @@ from rnnlab.tasks import Task
 
 
 class SegmentGRU(SegmentedModel):
-    """GRU whose steps are segments (SegRNN: Lin et al., 2023, https://arxiv.org/abs/2308.11200).
-
-    Args:
-        task: see RecurrentModel.
-        optimizer_config: see RecurrentModel.
-        settings: of the segments and of the stack; see SegmentedModel.
-    """
+    """GRU whose steps are segments (SegRNN: Lin et al., 2023, https://arxiv.org/abs/2308.11200)."""
 
     def __init__(
         self, task: Task, optimizer_config: OptimizerConfig | None = None, **settings: Any

@@ -13,8 +13,6 @@ class SegmentLSTM(SegmentedModel):
     """LSTM whose steps are segments, beside SegmentGRU.
 
     Args:
-        task: see RecurrentModel.
-        optimizer_config: see RecurrentModel.
         forget_bias: initial bias of the forget gate; see LSTM.
         settings: of the segments and of the stack; see SegmentedModel.
     """
@@ -27,6 +25,5 @@ class SegmentLSTM(SegmentedModel):
         forget_bias: float = 1.0,
         **settings: Any,
     ) -> None:
-        super().__init__(
-            task, optimizer_config, partial(lstm_layer, forget_bias=forget_bias), **settings
-        )
+        layer = partial(lstm_layer, forget_bias=forget_bias)
+        super().__init__(task, optimizer_config, layer, **settings)

@@ -24,8 +24,6 @@ class SegmentedModel(RecurrentModel):
     depends on the whole segment: the architecture is not causal.
 
     Args:
-        task: see RecurrentModel.
-        optimizer_config: see RecurrentModel.
         layer: see RecurrentStack; set by the subclass.
         segment_length: steps of a segment.
         hidden_size: features of an embedded segment, and of the state.
@@ -48,15 +46,12 @@ class SegmentedModel(RecurrentModel):
         check_depth(num_layers, dropout, locked_dropout=False, residual=False)
         self.segment_length = segment_length
         self.embedding = nn.Linear(segment_length * task.input_size, hidden_size)
-        self.body = RecurrentStack(
-            layer, hidden_size, hidden_size, num_layers=num_layers, dropout=dropout
-        )
+        self.body = RecurrentStack(layer, hidden_size, hidden_size, num_layers, dropout=dropout)
         self.build_head(hidden_size, causal=False)
 
     def forward(
         self, inputs: Tensor, lengths: Tensor | None = None, state: RecurrentState | None = None
     ) -> tuple[Tensor, None]:
-        """See RecurrentModel."""
         if state is not None:
             raise ValueError(
                 "segments end where a sequence ends, no state continues: pass state=None"

@@ -24,16 +24,10 @@ class InitializedLayerFactory(Protocol):
     ) -> RecurrentModule: ...
 
 
-class NamedGates(Protocol):
-    """Gates by name, each (..., H)."""
-
-    def _asdict(self) -> dict[str, Tensor]: ...
-
-
 class GateFunction(Protocol):
-    """Computes gates from inputs (..., D) and the hidden states before them (..., H)."""
+    """Maps inputs (..., D) and hidden states before them (..., H) to a named tuple of (..., H)."""
 
-    def __call__(self, x: Tensor, h: Tensor, weights: Weights) -> NamedGates: ...
+    def __call__(self, x: Tensor, h: Tensor, weights: Weights) -> Any: ...
 
 
 class StackedModel(RecurrentModel):
@@ -43,8 +37,6 @@ class StackedModel(RecurrentModel):
     includes the parameters of this class (rnnlab.config.signature.configurable_parameters).
 
     Args:
-        task: see RecurrentModel.
-        optimizer_config: see RecurrentModel.
         layer: builds one layer; set by the subclass.
         hidden_size: features of the state of each direction.
         num_layers: layers on top of each other.
@@ -114,7 +106,6 @@ class StackedModel(RecurrentModel):
     def forward(
         self, inputs: Tensor, lengths: Tensor | None = None, state: RecurrentState | None = None
     ) -> tuple[Tensor, RecurrentState | None]:
-        """See RecurrentModel."""
         outputs: tuple[Tensor, RecurrentState] = self.body(inputs, lengths, state)
         return outputs
 
@@ -122,9 +113,7 @@ class StackedModel(RecurrentModel):
         """Return the hidden state and the gates of the last layer, forward direction."""
         cell = self.body.forwards[-1].get_submodule("cell")
         calls: list[tuple[Tensor, Any, Tensor]] = []
-        hook = cell.register_forward_hook(
-            lambda _, arguments, result: calls.append((*arguments, result[0]))
-        )
+        hook = cell.register_forward_hook(lambda _, inputs, out: calls.append((*inputs, out[0])))
         self(self.task.embed(batch.inputs), batch.lengths)
         hook.remove()
         inputs, state, outputs = calls[0]

@@ -12,13 +12,7 @@ from rnnlab.plots.figures import BLUE, ORANGE
 
 
 def draw_confusion_matrix(counts: NDArray[Any], names: Sequence[str], path: Path) -> Path:
-    """Draw how often each labelled class (row) was predicted as each class (column).
-
-    Args:
-        counts: (classes, classes).
-        names: of the classes.
-        path: of the PNG.
-    """
+    """Draw how often each class (row of `counts`) was predicted as each class (column)."""
     size = 3.2 + 0.5 * len(names)
     figure, axes = figures.create_figure(1, 1, size + 1, size)
     axis = axes[0, 0]
@@ -35,13 +29,7 @@ def draw_confusion_matrix(counts: NDArray[Any], names: Sequence[str], path: Path
 
 
 def draw_step_accuracy(accuracy: NDArray[Any], chance: float, path: Path) -> Path:
-    """Draw the test accuracy of each step.
-
-    Args:
-        accuracy: (steps,), 0..1.
-        chance: accuracy of a random guess.
-        path: of the PNG.
-    """
+    """Draw the test accuracy of each step, (steps,), 0..1, and that of a random guess."""
     figure, axes = figures.create_figure(1, 1, 7, 4)
     axis = axes[0, 0]
     axis.bar(range(1, len(accuracy) + 1), accuracy, color=BLUE)

@@ -90,10 +90,7 @@ def draw_class_balance(
 ) -> Path:
     """Draw the share of each class in each split; of many classes the most frequent ones.
 
-    Args:
-        splits: split -> number of targets of each class, (classes,); training first.
-        names: of the classes.
-        path: of the PNG.
+    `splits` holds the number of targets of each class, (classes,); training comes first.
     """
     first = next(iter(splits.values()))
     classes = np.arange(len(names))
@@ -135,12 +132,8 @@ def draw_token_ranks(
         sorted_counts = np.sort(counts[special:])[::-1]
         sorted_counts = sorted_counts[sorted_counts > 0]
         label = f"{split}: {sorted_counts.sum():,} tokens, {len(sorted_counts):,} different"
-        curve.loglog(
-            np.arange(1, len(sorted_counts) + 1),
-            sorted_counts,
-            color=COLOURS.get(split),
-            label=label,
-        )
+        ranks = np.arange(1, len(sorted_counts) + 1)
+        curve.loglog(ranks, sorted_counts, color=COLOURS.get(split), label=label)
     _label_tokens(curve, next(iter(splits.values()))[special:], names[special:])
     curve.set(xlabel="rank", ylabel="occurrences", title="token frequency")
     curve.legend(frameon=False, fontsize=8, loc="lower left")
@@ -156,29 +149,17 @@ def draw_token_ranks(
 def _label_tokens(axis: Any, counts: NDArray[Any], names: Sequence[str]) -> None:
     """Label the tokens of ranks 1, 10, 100 ... on the curve."""
     order = np.argsort(-counts, kind="stable")
-    ranks = [10**i for i in range(6) if 10**i <= len(order)]
-    for rank in ranks:
+    style: dict[str, Any] = {"xytext": (4, 6), "textcoords": "offset points", "fontsize": 8}
+    for rank in [10**i for i in range(6) if 10**i <= len(order)]:
         token = int(order[rank - 1])
         if token < len(names) and counts[token]:
-            axis.annotate(
-                names[token].replace("$", r"\$"),
-                (rank, counts[token]),
-                xytext=(4, 6),
-                textcoords="offset points",
-                fontsize=8,
-            )
+            axis.annotate(names[token].replace("$", r"\$"), (rank, counts[token]), **style)
 
 
 def draw_series_examples(
     examples: Sequence[SeriesExample], names: Sequence[str], path: Path
 ) -> Path:
-    """Draw the inputs and targets of some examples.
-
-    Args:
-        examples: one panel each.
-        names: of the input variables.
-        path: of the PNG.
-    """
+    """Draw the inputs, with their names, and targets of some examples in a panel each."""
     columns = 3
     rows = -(-len(examples) // columns)
     figure, axes = create_figure(rows, columns, 12, 2.5 * rows)
@@ -202,10 +183,7 @@ def draw_series_examples(
 def draw_value_ranges(splits: Mapping[str, Any], names: Sequence[str], path: Path) -> Path:
     """Draw mean, standard deviation and range of each variable in each split.
 
-    Args:
-        splits: split -> mean, std, low and high of each variable, (D,) each.
-        names: of the variables.
-        path: of the PNG.
+    `splits` holds mean, std, low and high of each variable, (D,) each.
     """
     columns = min(len(names), 4)
     rows = -(-len(names) // columns)

@@ -89,10 +89,8 @@ def draw_errors_by_step(
 ) -> Path:
     """Draw the squared error of each forecast by step, and the distribution of the residuals.
 
-    Args:
-        metrics: name of a forecast -> metric -> value at each step, (H,); with `network`.
-        residuals: forecast - truth of the network, (N, H, V).
-        path: of the PNG.
+    `metrics` holds the values of each forecast at each step, (H,), also of `network`, and
+    `residuals` forecast - truth of the network, (N, H, V).
     """
     figure, axes = figures.create_figure(1, 2, 11, 4)
     squared_errors = {name: values["mse"] for name, values in metrics.items()}
@@ -107,11 +105,8 @@ def draw_errors_by_step(
 def _draw_error_bars(axis: Any, squared_errors: Mapping[str, Array]) -> None:
     """Draw a bar for each forecast, for a horizon of one step."""
     colours = [ORANGE if name == "network" else GREY for name in squared_errors]
-    axis.barh(
-        list(squared_errors),
-        [float(values[0]) for values in squared_errors.values()],
-        color=colours,
-    )
+    errors = [float(values[0]) for values in squared_errors.values()]
+    axis.barh(list(squared_errors), errors, color=colours)
     axis.invert_yaxis()
     axis.set(xlabel="mean squared error", title="error")
 
@@ -146,13 +141,7 @@ def _draw_residuals(axis: Any, residuals: Array) -> None:
 
 
 def draw_forecast_scatter(truths: Array, forecasts: Array, path: Path) -> Path:
-    """Draw each forecast against its target, and a histogram of the errors.
-
-    Args:
-        truths: (N,).
-        forecasts: (N,).
-        path: of the PNG.
-    """
+    """Draw each forecast (N,) against its target, and a histogram of the errors."""
     figure, axes = figures.create_figure(1, 2, 11, 4)
     cloud, histogram = axes[0]
     cloud.scatter(truths, forecasts, s=4, alpha=0.3, color=BLUE, linewidths=0)

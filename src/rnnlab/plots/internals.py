@@ -102,9 +102,7 @@ def draw_attention_weights(
 ) -> Path:
     """Draw the weight of each step: shaded words, or a heat map for series.
 
-    Args:
-        rows: a caption, words (none for series) and weights (steps,) of each sequence.
-        path: of the PNG.
+    Each row holds a caption, words (none for series) and weights (steps,) of a sequence.
     """
     return _draw_words(rows, path) if rows[0][1] else _draw_strips(rows, path)
 
@@ -182,9 +180,7 @@ def _draw_strips(rows: Sequence[tuple[str, Sequence[str], NDArray[Any]]], path: 
 def draw_gradient_profile(profile: Mapping[str, Sequence[float]], path: Path) -> Path:
     """Draw the norm of gradients at each step on a logarithmic scale, the last step on the right.
 
-    Args:
-        profile: output of the gradient -> its norm 0, 1, 2 ... steps before the last one.
-        path: of the PNG.
+    `profile` holds the norms of the gradient of each output 0, 1, 2 ... steps before the last one.
     """
     figure, axes = figures.create_figure(1, 1, 7, 4)
     axis = axes[0, 0]

@@ -14,9 +14,7 @@ from rnnlab.plots.figures import BLUE, GREY, ORANGE
 def draw_loss_by_frequency(buckets: Sequence[Mapping[str, Any]], path: Path) -> Path:
     """Draw the mean loss of rare and frequent tokens, and their shares of the test tokens.
 
-    Args:
-        buckets: each with `times` (its name), `loss` in nats and `share` of the test tokens.
-        path: of the PNG.
+    A bucket has `times` (its name), `loss` in nats and `share` of the test tokens.
     """
     figure, axes = figures.create_figure(1, 2, 11, 4)
     names = [bucket["times"] for bucket in buckets]
@@ -36,13 +34,7 @@ def draw_loss_by_frequency(buckets: Sequence[Mapping[str, Any]], path: Path) -> 
 
 
 def draw_token_frequencies(counts: NDArray[Any], unknown: Mapping[str, float], path: Path) -> Path:
-    """Draw the training counts of the tokens by rank, and the share of <unk> in each split.
-
-    Args:
-        counts: occurrences in the training split, (V,).
-        unknown: split -> share of its tokens that are <unk>.
-        path: of the PNG.
-    """
+    """Draw the training counts of the tokens (V,) by rank, and the share of <unk> in each split."""
     figure, axes = figures.create_figure(1, 2, 11, 4)
     zipf, shares = axes[0]
     sorted_counts = np.sort(counts[counts > 0])[::-1]

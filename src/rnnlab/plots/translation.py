@@ -15,9 +15,7 @@ def draw_attention_maps(
 ) -> Path:
     """Draw the attention to each source token (column) at each written token (row).
 
-    Args:
-        maps: source tokens, target tokens and weights (targets, sources) of each sentence.
-        path: of the PNG.
+    A map holds source tokens, target tokens and weights (targets, sources) of a sentence.
     """
     columns = min(2, len(maps))
     rows = -(-len(maps) // columns)
@@ -39,22 +37,15 @@ def draw_attention_maps(
 def draw_bleu_by_length(
     names: Sequence[str], scores: Sequence[float], counts: Sequence[int], path: Path
 ) -> Path:
-    """Draw corpus BLEU by length of the source.
+    """Draw corpus BLEU, 0..100, by length of the source.
 
-    Args:
-        names: range of words of the sources in each bar, such as 3-8.
-        scores: BLEU, 0..100.
-        counts: number of sentences in each bar.
-        path: of the PNG.
+    `names` are ranges of words such as 3-8, `counts` the number of sentences in each.
     """
     figure, axes = figures.create_figure(1, 1, 7, 4)
     axis = axes[0, 0]
     bars = axis.bar(names, scores, color=BLUE)
     axis.bar_label(bars, [f"{score:.1f}\n{n:,}" for score, n in zip(scores, counts, strict=True)])
     axis.margins(y=0.15)
-    axis.set(
-        xlabel="words of the source (number of sentences above the bars)",
-        ylabel="BLEU",
-        title=f"test: {sum(counts):,} sentences",
-    )
+    xlabel = "words of the source (number of sentences above the bars)"
+    axis.set(xlabel=xlabel, ylabel="BLEU", title=f"test: {sum(counts):,} sentences")
     return figures.save_figure(figure, path)

@@ -42,6 +42,7 @@ class Task(nn.Module):
         causal: an output must not depend on later inputs.
         stateful: sequences continue from batch to batch; every process evaluates all of them.
         spec: sizes of the data.
+        embedding: converts inputs to features of steps.
         input_size: D, the features of a step that enter the architecture.
         progress: progress of the training, from 0 before the first step to nearly 1 at the last;
             the model updates it.
@@ -52,6 +53,7 @@ class Task(nn.Module):
     causal: ClassVar[bool] = False
     stateful: ClassVar[bool] = False
     spec: DataSpec
+    embedding: nn.Module
     input_size: int
     progress: float = 0.0
 
@@ -69,8 +71,9 @@ class Task(nn.Module):
         raise NotImplementedError
 
     def embed(self, inputs: Tensor) -> Tensor:
-        """Convert the inputs of a batch to features of steps, (B, T, D)."""
-        raise NotImplementedError
+        """Convert the inputs of a batch, tokens (B, T) or values, to features (B, T, D)."""
+        features: Tensor = self.embedding(inputs)
+        return features
 
     def head(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Convert outputs of the architecture (B, T, H) to raw predictions."""

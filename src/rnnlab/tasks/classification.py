@@ -71,14 +71,8 @@ class Classification(Task):
     def build(
         self, output_size: int, bidirectional: bool, layer: LayerFactory | None = None
     ) -> None:
-        """See Task."""
         self.pooling = Pooling(self.pooling_name, output_size, bidirectional)
         self.classes = nn.Linear(self.pooling.output_size, self.spec.output_size)
-
-    def embed(self, inputs: Tensor) -> Tensor:
-        """Convert tokens (B, T) to vectors (B, T, D)."""
-        embedded: Tensor = self.embedding(inputs)
-        return embedded
 
     def head(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Convert outputs (B, T, H) to a score for each class (B, classes)."""

@@ -90,7 +90,7 @@ class Forecasting(Task):
         self.input_size = int(spec.input_size or 0)
         self.dropout = nn.Dropout(head_dropout)
         self.criterion = FORECAST_LOSSES[loss](huber_delta, quantiles)
-        self.quantiles = self.criterion.quantiles
+        self.quantiles: tuple[float, ...] = getattr(self.criterion, "quantiles", ())
         if self.quantiles and TRANSFORMS[spec.transform].accumulates and spec.horizon > 1:
             raise ConfigError(
                 f"task.loss={loss}: with data.transform={spec.transform} and data.horizon="
@@ -101,7 +101,6 @@ class Forecasting(Task):
     def build(
         self, output_size: int, bidirectional: bool, layer: LayerFactory | None = None
     ) -> None:
-        """See Task."""
         self.pooling = Pooling("last", output_size, bidirectional)
         levels = [len(self.quantiles)] if self.quantiles else []
         self.shape = (self.spec.horizon, self.spec.output_size, *levels)

@@ -37,6 +37,7 @@ class LanguageModeling(Task):
 
     name = "language_modeling"
     metric_names = ("loss", "perplexity", "bits_per_character")
+    embedding: TokenEmbedding
     causal = True
     stateful = True
 
@@ -64,7 +65,6 @@ class LanguageModeling(Task):
     def build(
         self, output_size: int, bidirectional: bool, layer: LayerFactory | None = None
     ) -> None:
-        """See Task."""
         fits = output_size == self.input_size or not self.tie_weights
         size = output_size if fits else self.input_size
         self.projection = nn.Identity() if fits else nn.Linear(output_size, size, bias=False)
@@ -72,11 +72,6 @@ class LanguageModeling(Task):
         nn.init.zeros_(self.scores.bias)
         if self.tie_weights:
             self.scores.weight = self.embedding.vectors.weight
-
-    def embed(self, inputs: Tensor) -> Tensor:
-        """Convert tokens (B, T) to vectors (B, T, D)."""
-        embedded: Tensor = self.embedding(inputs)
-        return embedded
 
     def head(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Convert outputs (B, T, H) to a score for each next token (B, T, V)."""

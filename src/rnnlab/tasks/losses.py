@@ -4,39 +4,18 @@ N targets; B batch, H horizon, V variables, Q quantiles; C classes.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, huber_loss, l1_loss, mse_loss
+from torch.nn.functional import cross_entropy
 
 from rnnlab.errors import ConfigError
 
 # Of a forecast.
 
 ForecastLossName = Literal["mse", "mae", "huber", "quantile"]
-
-
-class PointLoss(nn.Module):
-    """Mean error between predictions and targets.
-
-    Args:
-        error: function of predictions and targets, both (B, H, V), that returns their mean error.
-
-    Attributes:
-        quantiles: empty; see QuantileLoss.
-    """
-
-    quantiles: tuple[float, ...] = ()
-
-    def __init__(self, error: Callable[[Tensor, Tensor], Tensor]) -> None:
-        super().__init__()
-        self.error = error
-
-    def forward(self, predictions: Tensor, targets: Tensor) -> Tensor:
-        return self.error(predictions, targets)
 
 
 class QuantileLoss(nn.Module):
@@ -81,12 +60,11 @@ def check_quantiles(quantiles: Sequence[float]) -> None:
         )
 
 
-FORECAST_LOSSES: dict[
-    ForecastLossName, Callable[[float, Sequence[float]], PointLoss | QuantileLoss]
-] = {  # of the delta of Huber's loss, and of quantiles
-    "mse": lambda delta, quantiles: PointLoss(mse_loss),
-    "mae": lambda delta, quantiles: PointLoss(l1_loss),
-    "huber": lambda delta, quantiles: PointLoss(partial(huber_loss, delta=delta)),
+ForecastLoss = Callable[[float, Sequence[float]], nn.Module]  # of Huber's delta, and of quantiles
+FORECAST_LOSSES: dict[ForecastLossName, ForecastLoss] = {
+    "mse": lambda delta, quantiles: nn.MSELoss(),
+    "mae": lambda delta, quantiles: nn.L1Loss(),
+    "huber": lambda delta, quantiles: nn.HuberLoss(delta=delta),
     "quantile": lambda delta, quantiles: QuantileLoss(quantiles),
 }
 
@@ -110,9 +88,8 @@ def focal(scores: Tensor, targets: Tensor, smoothing: float, gamma: float) -> Te
     entropy. With smoothed labels the same factor multiplies the smoothed cross entropy.
     """
     log_p = scores.log_softmax(dim=1).gather(1, targets.unsqueeze(1)).squeeze(1)
-    remainder = (-torch.expm1(log_p)).clamp(
-        min=torch.finfo(scores.dtype).eps
-    )  # 0^x has no gradient
+    smallest = torch.finfo(scores.dtype).eps  # 0^x has no gradient
+    remainder = (-torch.expm1(log_p)).clamp(min=smallest)
     return remainder**gamma * cross_entropies(scores, targets, smoothing, gamma)
 
 

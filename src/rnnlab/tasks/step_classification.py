@@ -62,13 +62,7 @@ class StepClassification(Task):
     def build(
         self, output_size: int, bidirectional: bool, layer: LayerFactory | None = None
     ) -> None:
-        """See Task."""
         self.classes = nn.Linear(output_size, self.spec.output_size)
-
-    def embed(self, inputs: Tensor) -> Tensor:
-        """Convert tokens (B, T) to vectors (B, T, D)."""
-        embedded: Tensor = self.embedding(inputs)
-        return embedded
 
     def head(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Convert outputs (B, T, H) to scores of the classes at each step (B, horizon, classes)."""

@@ -12,16 +12,6 @@ Decay = Literal["constant", "linear", "inverse_sigmoid"]
 STEEPNESS = 10  # of the inverse sigmoid
 
 
-def constant_decay(p: float) -> float:
-    """Return 0: the final share from the beginning."""
-    return 0.0
-
-
-def linear_decay(p: float) -> float:
-    """Return 1 - p."""
-    return 1 - p
-
-
 def inverse_sigmoid_decay(p: float) -> float:
     """Return 1 / (1 + exp(10 (p - 1/2))), scaled to fall from exactly 1 to 0."""
     first, last = _sigmoid(0), _sigmoid(1)
@@ -33,8 +23,8 @@ def _sigmoid(p: float) -> float:
 
 
 DECAYS: dict[Decay, Callable[[float], float]] = {
-    "constant": constant_decay,
-    "linear": linear_decay,
+    "constant": lambda p: 0.0,  # the final share from the beginning
+    "linear": lambda p: 1 - p,
     "inverse_sigmoid": inverse_sigmoid_decay,
 }
 

@@ -1,5 +1,6 @@
 """Task: a sentence from another sentence, by encoder and decoder, with or without attention."""
 
+from functools import partial
 from math import nan
 from typing import Literal
 
@@ -84,50 +85,39 @@ class Translation(Task):
     ) -> None:
         super().__init__()
         self.spec = spec
-        self.input_size = embedding_size
-        self.hidden_size, self.num_layers = hidden_size, num_layers
+        self.input_size, self.hidden_size = embedding_size, hidden_size
         self.attention_type = None if attention == "none" else ATTENTION[attention]
-        self.input_feeding = input_feeding
         self.teacher_forcing, self.teacher_forcing_decay = teacher_forcing, teacher_forcing_decay
-        self.tie_weights = tie_weights
-        self.word_dropout, self.embedding_dropout = word_dropout, embedding_dropout
-        self.dropout = dropout
         self.label_smoothing = label_smoothing
         self.beam_size, self.length_penalty = beam_size, length_penalty
         self.embedding = TokenEmbedding(
             int(spec.num_tokens or 0), embedding_size, word_dropout, embedding_dropout
         )
+        self.decoder_factory = partial(
+            Decoder,
+            num_tokens=spec.output_size,
+            embedding_size=embedding_size,
+            num_layers=num_layers,
+            attention=self.attention_type,
+            input_feeding=input_feeding,
+            word_dropout=word_dropout,
+            embedding_dropout=embedding_dropout,
+            dropout=dropout,
+            tie_weights=tie_weights,
+        )
 
     def build(
         self, output_size: int, bidirectional: bool, layer: LayerFactory | None = None
     ) -> None:
-        """See Task."""
         if layer is None:
             raise ConfigError(
                 "task=translation: this architecture gives no layer to build a decoder from; "
                 "choose one that passes `layer` to `complete`, such as model=rnn, lstm or gru"
             )
-        hidden_size = self.hidden_size or output_size
         self.summary = Pooling("last", output_size, bidirectional)
-        self.decoder = Decoder(
-            layer,
-            self.spec.output_size,
-            self.input_size,
-            output_size,
-            hidden_size,
-            self.num_layers,
-            self.attention_type,
-            self.input_feeding,
-            self.word_dropout,
-            self.embedding_dropout,
-            self.dropout,
-            self.tie_weights,
+        self.decoder = self.decoder_factory(
+            layer, memory_size=output_size, hidden_size=self.hidden_size or output_size
         )
-
-    def embed(self, inputs: Tensor) -> Tensor:
-        """Convert source tokens (B, T) to vectors (B, T, D)."""
-        embedded: Tensor = self.embedding(inputs)
-        return embedded
 
     def begin(self, encoding: Encoding) -> tuple[Memory, RecurrentState]:
         """Return the memory of the decoder, and its first state."""
