@@ -74,10 +74,6 @@ class Analysis:
         """Analyze the predictions of the test split.
 
         Called after the test, with the weights that were tested. Must leave the network and all
-        random states as they are.
-
-        Args:
-            model: the network; `model.task.spec` holds the sizes and names of the data.
-            test: its predictions.
+        random states as they are. `model.task.spec` holds the sizes and names of the data.
         """
         raise NotImplementedError

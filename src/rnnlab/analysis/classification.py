@@ -43,12 +43,8 @@ def compare_classifiers(
 ) -> str:
     """Return a sentence on whether the network is significantly better than a baseline.
 
-    Args:
-        baseline: its name.
-        ours: probabilities of the network, (N, classes).
-        theirs: probabilities of the baseline, (N, classes).
-        targets: (N,).
-        positive: see rnnlab.metrics.classification.class_metrics.
+    `ours` and `theirs` are the probabilities of both, (N, classes), `targets` is (N,); for
+    `positive` see rnnlab.metrics.classification.class_metrics.
     """
     scores = [class_scores(probabilities, targets, positive) for probabilities in (ours, theirs)]
     figures = ", ".join(
@@ -74,12 +70,11 @@ def list_confident_errors(test: TestPredictions, names: tuple[str, ...], count: 
     confidence, predicted_classes = test.predictions.max(dim=1)
     errors = (predicted_classes != test.targets).nonzero().squeeze(1)
     worst = errors[confidence[errors].argsort(descending=True, stable=True)][:count].tolist()
-    lines = [
-        "# Most confidently wrong",
-        "",
+    summary = (
         f"{len(errors):,} of {len(predicted_classes):,} test targets were predicted wrongly. "
-        f"The {len(worst)} with the highest probability of the wrong class:",
-    ]
+        f"The {len(worst)} with the highest probability of the wrong class:"
+    )
+    lines = ["# Most confidently wrong", "", summary]
     for rank, i in enumerate(worst, start=1):
         prediction, label = names[int(predicted_classes[i])], names[int(test.targets[i])]
         title = f"## {rank}. predicted {prediction} ({confidence[i]:.1%}), labelled {label}"

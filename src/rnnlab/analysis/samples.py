@@ -25,11 +25,7 @@ def generate_samples(model: RecurrentModel, step: Step, decode: Decode) -> str:
     """Return texts without a prompt, sampled in several ways, as a Markdown page.
 
     The same weights give the same page. The mode of the network and all random states are kept.
-
-    Args:
-        model: the network.
-        step: see rnnlab.layers.sampling.generate.
-        decode: converts ids to a text, up to the first <eos>.
+    `step` is that of rnnlab.layers.sampling.generate; `decode` stops at the first <eos>.
     """
     training = model.training
     model.eval()

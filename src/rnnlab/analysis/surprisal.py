@@ -46,9 +46,7 @@ class Passage(NamedTuple):
 def surprisal_page(test: TestPredictions) -> str:
     """Return passages of the test text and its least expected tokens as an HTML page.
 
-    Args:
-        test: log probabilities of the targets in nats, (N,), with the evaluation
-            context that LanguageModelingAnalysis reads.
+    The predictions are log probabilities of the targets in nats, (N,).
     """
     bits = -test.predictions.double().numpy() / math.log(2)
     return render_html(

@@ -69,15 +69,11 @@ def linear_cross_entropy(
     """
     device = features.device.type
     inputs = [part for part in (features, weight, bias) if part is not None]
+    gradients = torch.is_grad_enabled() and any(part.requires_grad for part in inputs)
     autocast = torch.is_autocast_enabled(device)
     dtype = torch.get_autocast_dtype(device) if autocast else features.dtype
-    setting = _Setting(
-        ignore_index,
-        chunk_size or fast_chunk_size(len(features), len(weight), device),
-        dtype,
-        torch.is_grad_enabled() and any(part.requires_grad for part in inputs),
-        gradient_dtype or dtype,
-    )
+    size = chunk_size or fast_chunk_size(len(features), len(weight), device)
+    setting = _Setting(ignore_index, size, dtype, gradients, gradient_dtype or dtype)
     with torch.autocast(device, enabled=False):
         losses: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
             features, weight, bias, targets, setting

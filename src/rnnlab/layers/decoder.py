@@ -145,13 +145,7 @@ class Decoder(nn.Module):
     def begin(
         self, outputs: Tensor, valid: Tensor, summary: Tensor
     ) -> tuple[Memory, RecurrentState]:
-        """Return the memory and the first state.
-
-        Args:
-            outputs: of the encoder, (B, T, H).
-            valid: which of them belong to the source, (B, T).
-            summary: of the whole source, (B, H).
-        """
+        """Return the memory and the first state; see Memory, and a summary (B, H) of the source."""
         keys = self.attention.keys(outputs) if self.attention is not None else None
         feedback = None
         if self.input_feeding:

@@ -113,9 +113,8 @@ class RecurrentLayer(nn.Module):
         self.cell = cell
         self.output_size = projection_size or cell.hidden_size
         kind: dict[str, Any] = {"dtype": next(cell.parameters()).dtype}
-        self.project = (
-            nn.Linear(cell.hidden_size, projection_size, **kind) if projection_size else None
-        )
+        sizes = (cell.hidden_size, self.output_size)
+        self.project = nn.Linear(*sizes, **kind) if projection_size else None
         self.normalize = nn.LayerNorm(self.output_size, **kind) if layer_norm else None
         self.weight_drop = weight_drop
         self.start = LearnedState(cell) if learned_state else None

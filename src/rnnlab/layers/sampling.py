@@ -24,7 +24,7 @@ class SamplingConfig(NamedTuple):
         top_k: sample from this many of the most probable tokens (Fan et al., 2018); None for all.
         top_p: sample from the smallest set of tokens with this total probability (nucleus sampling,
             Holtzman et al., 2020, https://arxiv.org/abs/1904.09751); None for all.
-        never: token ids that are never sampled.
+        suppress_tokens: token ids that are never sampled.
     """
 
     temperature: float = 1.0

@@ -39,11 +39,8 @@ def greedy(
 ) -> tuple[Tensor, Tensor | None]:
     """Take the most probable token at each step, until every sentence has ended.
 
-    Args:
-        decoder: predicts the next token.
-        memory: the encoded source.
-        state: the first state, from `Decoder.begin`.
-        limits: maximum number of tokens of each sentence, including its end token, (B,).
+    Memory and first state are those of `Decoder.begin`; `limits` (B,) are the maximum numbers of
+    tokens of the sentences, including their end tokens.
 
     Returns:
         Tokens (B, U), with padding after each end token, and the attention weights (B, U, T).

@@ -37,12 +37,7 @@ def class_metrics(classes: int, positive: int | None = None) -> MetricCollection
 
 
 class OneClassF1(MulticlassF1Score):  # type: ignore[misc]
-    """F1 of one class against the rest.
-
-    Args:
-        classes: number of classes.
-        positive: the class.
-    """
+    """F1 of the class `positive` against the rest."""
 
     def __init__(self, classes: int, positive: int) -> None:
         super().__init__(classes, average="none")
@@ -54,11 +49,7 @@ class OneClassF1(MulticlassF1Score):  # type: ignore[misc]
 
 
 class DefinedMCC(MulticlassMatthewsCorrCoef):  # type: ignore[misc]
-    """Matthews correlation; zero if all targets or all predictions are of one class.
-
-    Args:
-        classes: number of classes.
-    """
+    """Matthews correlation; zero if all targets or all predictions are of one class."""
 
     def compute(self) -> Tensor:
         for axis in (0, 1):
@@ -72,9 +63,6 @@ class PresentAUROC(MulticlassAUROC):  # type: ignore[misc]
     """Mean area under the ROC curve of each present class against the rest.
 
     NaN if all targets are of one class, because nothing can be ranked.
-
-    Args:
-        classes: number of classes.
     """
 
     def __init__(self, classes: int) -> None:
@@ -93,10 +81,7 @@ class PresentAUROC(MulticlassAUROC):  # type: ignore[misc]
 def class_scores(probabilities: Any, targets: Any, positive: int | None = None) -> dict[str, float]:
     """Return `class_metrics` and the cross entropy in nats, without those that are not finite.
 
-    Args:
-        probabilities: an array (N, classes).
-        targets: an array of classes (N,).
-        positive: see class_metrics.
+    The arrays are probabilities (N, classes) and targets (N,); `positive` is that of class_metrics.
 
     >>> class_scores([[0.9, 0.1], [0.2, 0.8]], [0, 1])["accuracy"]
     1.0

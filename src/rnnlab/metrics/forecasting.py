@@ -68,13 +68,9 @@ class ForecastErrors(NamedTuple):
 def measure_forecast(
     forecast: Callable[[Array], Array], targets: Array, naive_errors: Array, origin: Array
 ) -> ForecastErrors:
-    """Return the errors of a forecast.
+    """Return the errors of a forecast: a function from positions of targets (B,) to (B, H, V).
 
-    Args:
-        forecast: positions of targets (B,) -> (B, H, V).
-        targets: (N, H, V).
-        naive_errors: see errors_by_step, (N, 1, V).
-        origin: see errors_by_step, (N, 1, V).
+    `targets` is (N, H, V); for the rest, (N, 1, V), see errors_by_step.
     """
     sums: dict[str, Array] = {}
     squared_errors = np.empty(len(targets))
@@ -106,13 +102,7 @@ class Calibration(NamedTuple):
 
 
 def calibrate(forecasts: Array, truth: Array, quantiles: Sequence[float]) -> Calibration:
-    """Compare predicted quantiles with the targets.
-
-    Args:
-        forecasts: the quantiles, rising, (N, H, V, Q).
-        truth: (N, H, V).
-        quantiles: q of each, (Q,).
-    """
+    """Compare predicted quantiles (N, H, V, Q), rising, with the targets (N, H, V)."""
     levels = np.array(quantiles)
     losses, below = np.zeros(len(levels)), np.zeros(len(levels))
     inside = width = 0.0
@@ -135,10 +125,7 @@ def compare_forecasts(errors: Array, others: Array, horizon: int) -> ComparisonT
     standard error, times sqrt((n + 1 - 2H + H (H - 1) / n) / n), is compared with Student's t with
     n - 1 degrees of freedom, two-sided (https://doi.org/10.1016/S0169-2070(96)00719-4).
 
-    Args:
-        errors: mean squared error at each point in time, (n,), in order.
-        others: of the other forecast, (n,).
-        horizon: H.
+    `errors` and `others` are the mean squared errors of the two at each point in time, (n,).
     """
     from scipy.stats import t
 
@@ -171,11 +158,7 @@ def long_run_variance(series: Array, lags: int) -> float:
 
 
 class NoiseRatio(MeanSquaredError):  # type: ignore[misc]  # noqa: N818
-    """Mean squared error / variance of the noise; no forecast can be better than 1.
-
-    Args:
-        variance: of the noise in the targets.
-    """
+    """Mean squared error / variance of the noise; no forecast can be better than 1."""
 
     def __init__(self, variance: float) -> None:
         super().__init__()

@@ -178,7 +178,6 @@ def _describe_test(
     pairs: int,
     p_value: float | None,
 ) -> str:
-    """Return the conclusion of the test."""
     head = f"{str(first).capitalize()} has the better mean than {second}"
     if gain is None or p_value is None:
         return f"{head}; they share no seed, so whether it is really better was not tested."

@@ -38,11 +38,7 @@ def score_translations(
 ) -> TranslationScores:
     """Return BLEU, chrF and the share of hypotheses that equal their reference.
 
-    Args:
-        hypotheses: translations of a system.
-        references: one for each.
-        language: of the references; selects BLEU's tokenizer.
-        lower: ignore case.
+    The language of the references selects BLEU's tokenizer; `lower` ignores case.
     """
     from sacrebleu.metrics import CHRF
 
@@ -62,10 +58,7 @@ def corpus_score(metric: Any, hypotheses: Sequence[str], references: Sequence[st
 
 
 def bleu_metric(references: Sequence[str], language: str = "", lower: bool = False) -> Any:
-    """Return sacrebleu's BLEU for a language.
-
-    BLEU of characters where no reference has the four words that BLEU needs.
-    """
+    """Return sacrebleu's BLEU; of characters where no reference has the four words it needs."""
     from sacrebleu.metrics import BLEU
 
     tokenizer = TOKENIZERS.get(language, "13a")

@@ -78,12 +78,7 @@ class AttentionModel(StackedModel):
         return outputs, context, weights.squeeze(1)
 
     def attention_weights(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return the attention to each step, (B, T): sums to one, zero on padding.
-
-        Args:
-            inputs: see RecurrentModel.forward; tokens are embedded by `task.embed` first.
-            lengths: see RecurrentModel.forward.
-        """
+        """Return the attention to each step, (B, T): sums to one, zero on padding."""
         return self.look_back(inputs, lengths)[2]
 
     def attention(self, batch: Batch) -> Tensor | None:

@@ -96,12 +96,8 @@ class StackedModel(RecurrentModel):
             projection_size=projection_size,
             learned_state=learned_state,
         )
-        self.build_head(
-            self.body.output_size,
-            bidirectional and not self.mixes_steps,
-            make,
-            causal=not self.mixes_steps,
-        )
+        causal = not self.mixes_steps
+        self.build_head(self.body.output_size, bidirectional and causal, make, causal=causal)
 
     def forward(
         self, inputs: Tensor, lengths: Tensor | None = None, state: RecurrentState | None = None

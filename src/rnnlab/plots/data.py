@@ -71,7 +71,6 @@ def _histogram(axis: Any, steps: LengthSummary) -> None:
 
 
 def _efficiencies(axis: Any, splits: Mapping[str, LengthSummary]) -> None:
-    """Draw the share of valid steps in these batches and in random batches."""
     positions = np.arange(len(splits))
     sides = {
         "these batches": ([steps.efficiency for steps in splits.values()], BLUE, -0.2),

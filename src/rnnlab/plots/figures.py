@@ -11,11 +11,7 @@ BLUE, ORANGE, GREY, RED = "#2f6db5", "#e08a1e", "#8a8f98", "#c0392b"
 def create_figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
     """Return a figure and its axes (rows, columns); needs no screen and no global state.
 
-    Args:
-        rows: of axes.
-        columns: of axes.
-        width: in inches.
-        height: in inches.
+    Width and height are in inches.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

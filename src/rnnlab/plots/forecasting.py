@@ -103,7 +103,6 @@ def draw_errors_by_step(
 
 
 def _draw_error_bars(axis: Any, squared_errors: Mapping[str, Array]) -> None:
-    """Draw a bar for each forecast, for a horizon of one step."""
     colours = [ORANGE if name == "network" else GREY for name in squared_errors]
     errors = [float(values[0]) for values in squared_errors.values()]
     axis.barh(list(squared_errors), errors, color=colours)
@@ -112,7 +111,6 @@ def _draw_error_bars(axis: Any, squared_errors: Mapping[str, Array]) -> None:
 
 
 def _draw_error_lines(axis: Any, squared_errors: Mapping[str, Array]) -> None:
-    """Draw a line over the steps of the horizon for each forecast."""
     styles = cycle(LINE_STYLES)
     for name, values in squared_errors.items():
         ours = name == "network"

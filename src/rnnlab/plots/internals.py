@@ -75,7 +75,6 @@ def _heat_map(figure: Any, axis: Any, name: str, rows: NDArray[Any]) -> None:
 
 
 def _draw_series(axis: Any, series: Mapping[str, Sequence[float]]) -> None:
-    """Draw the inputs of the first features."""
     colours = (BLUE, ORANGE, GREY, RED)
     for (name, values), colour in zip(series.items(), colours, strict=False):
         axis.plot(values, label=name, linewidth=1, color=colour)

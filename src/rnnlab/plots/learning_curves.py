@@ -40,6 +40,5 @@ def draw_learning_curves(
 
 
 def _points(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], list[float]]:
-    """Return steps and values of one metric."""
     points = [(int(row["step"]), float(row[name])) for row in rows if row.get(name)]
     return [step for step, _ in points], [value for _, value in points]

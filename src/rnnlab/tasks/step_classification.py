@@ -86,10 +86,6 @@ class StepClassification(Task):
     def metrics(self) -> MetricCollection:
         """Return accuracy over all steps, and the share of sequences without any error."""
         classes = self.spec.output_size
-        return MetricCollection(
-            {
-                "accuracy": MulticlassAccuracy(classes, average="micro"),
-                "exact_match": MulticlassExactMatch(classes),
-            },
-            compute_groups=False,
-        )
+        accuracy = MulticlassAccuracy(classes, average="micro")
+        metrics = {"accuracy": accuracy, "exact_match": MulticlassExactMatch(classes)}
+        return MetricCollection(metrics, compute_groups=False)

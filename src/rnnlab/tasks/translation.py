@@ -141,12 +141,9 @@ class Translation(Task):
 
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
         """Return cross entropy in nats per target token; smoothed in training only."""
-        return cross_entropy(
-            predictions.flatten(0, 1),
-            batch.targets.flatten(),
-            ignore_index=PADDING_ID,
-            label_smoothing=self.label_smoothing if self.training else 0.0,
-        )
+        scores, targets = predictions.flatten(0, 1), batch.targets.flatten()
+        smoothing = self.label_smoothing if self.training else 0.0
+        return cross_entropy(scores, targets, ignore_index=PADDING_ID, label_smoothing=smoothing)
 
     def num_targets(self, batch: Batch) -> Tensor:
         """Return the number of target tokens, with the ends."""
@@ -154,9 +151,8 @@ class Translation(Task):
 
     def metric_inputs(self, predictions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return (B, U, 2) and the targets: log probabilities, and 1 for first choices."""
-        surprisal = cross_entropy(
-            predictions.flatten(0, 1), batch.targets.flatten(), reduction="none"
-        )
+        scores, targets = predictions.flatten(0, 1), batch.targets.flatten()
+        surprisal = cross_entropy(scores, targets, reduction="none")
         correct = (predictions.argmax(dim=2) == batch.targets).to(surprisal.dtype)
         return torch.stack([-surprisal.view_as(batch.targets), correct], dim=2), batch.targets
 
@@ -184,11 +180,8 @@ class Translation(Task):
 
     def search(self, encoding: Encoding, beam_size: int, n_best: int = 1) -> list[list[Hypothesis]]:
         """Return the best sentences for each source by beam search, the best first."""
-        memory, state = self.begin(encoding)
-        limits = self.limits(encoding.lengths)
-        return beam_search(
-            self.decoder, memory, state, limits, beam_size, self.length_penalty, n_best
-        )
+        start, limits = self.begin(encoding), self.limits(encoding.lengths)
+        return beam_search(self.decoder, *start, limits, beam_size, self.length_penalty, n_best)
 
     def limits(self, lengths: Tensor) -> Tensor:
         """Return the maximum number of tokens of the answer to a source, (B,)."""
