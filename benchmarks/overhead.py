@@ -16,8 +16,7 @@ from benchmarks.runs import BareLoop, Settings, compose_config, restore_globals
 from rnnlab.data.base import DataModule
 from rnnlab.experiment import run as experiment
 from rnnlab.experiment.build import build_data
-from rnnlab.experiment.parts import RunParts
-from rnnlab.experiment.session import claim_folder
+from rnnlab.experiment.session import RunParts, claim_folder
 from rnnlab.spec import Batch
 
 IMDB_STEPS, SINE_STEPS = 8, 25  # in a block; metrics are logged every 25 steps

@@ -15,7 +15,6 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
 from omegaconf import OmegaConf
 
@@ -72,17 +71,8 @@ def build_model(config: RunConfig, task: Task) -> RecurrentModel:
     return model
 
 
-def instantiate_callbacks(section: Mapping[str, Any], folder: Path) -> dict[str, L.Callback]:
-    """Build the callbacks that are not switched off, by their names in the config."""
-    return _instantiate_in_folder(section, folder)
-
-
-def instantiate_loggers(section: Mapping[str, Any], folder: Path) -> dict[str, Logger]:
-    """Build the loggers that are not switched off, by their names in the config."""
-    return _instantiate_in_folder(section, folder)
-
-
-def _instantiate_in_folder(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def build_members(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Build the callbacks or loggers that are not switched off, by their names in the config."""
     members = {}
     for name, component in section.items():
         if component is None:
@@ -126,11 +116,7 @@ def build_profiler(name: str | None, folder: Path) -> Any:
 
 
 def dry_build(config: RunConfig) -> None:
-    """Build everything once on preview sizes: invalid settings fail before data is read.
-
-    Raises:
-        ConfigError: a constructor refused its settings.
-    """
+    """Build everything once on preview sizes: invalid settings fail before data is read."""
     check_precision(config)
     with torch.random.fork_rng(devices=[]):
         data = _try("data", partial(build_data, config))
@@ -145,8 +131,8 @@ def dry_build(config: RunConfig) -> None:
         _try("scheduler", partial(partial_from(config.scheduler), optimizer, context))
         quiet_libraries()
         output_dir = Path(config.output_dir)
-        callbacks = _try("callbacks", partial(instantiate_callbacks, config.callbacks, output_dir))
-        loggers = _try("logger", partial(instantiate_loggers, config.logger, output_dir))
+        callbacks = _try("callbacks", partial(build_members, config.callbacks, output_dir))
+        loggers = _try("logger", partial(build_members, config.logger, output_dir))
         members = list(callbacks.values()), list(loggers.values())
         _try("trainer", partial(build_trainer, config, output_dir, *members))
 
@@ -178,11 +164,7 @@ def check_pairs(config: RunConfig, data: DataModule) -> None:
 
 
 def check_precision(config: RunConfig) -> None:
-    """Check that task and optimizer work in the precision of the run.
-
-    Raises:
-        ConfigError: they do not.
-    """
+    """Raise ConfigError if task or optimizer do not work in the precision of the run."""
     trainer, fused = config.trainer, config.optimizer.get("fused")
     if trainer.precision == "16-mixed" and trainer.gradient_clip_val and fused:
         raise ConfigError(
@@ -198,11 +180,7 @@ def check_precision(config: RunConfig) -> None:
 
 
 def check_device(trainer: TrainerConfig) -> None:
-    """Check that this machine has the requested devices.
-
-    Raises:
-        ConfigError: it has not.
-    """
+    """Raise ConfigError if this machine does not have the requested devices."""
     if is_multirun() and trainer.devices * trainer.num_nodes > 1:
         raise ConfigError(
             f"-m with trainer.devices={trainer.devices}: each process that DDP starts would run "

@@ -1,4 +1,4 @@
-"""Models and scores from the checkpoints of a run folder."""
+"""Models and other content of the checkpoints of a run folder."""
 
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,7 @@ def load_model(run_dir: str | Path, checkpoint: str = "best") -> RecurrentModel:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint; it is plain data.
-
-    Raises:
-        ConfigError: there is no such file, or this version of rnnlab did not write it.
-    """
+    """Read a checkpoint, plain data; raise ConfigError if this version of rnnlab cannot."""
     if not path.is_file():
         raise ConfigError(f"{path}: there is no such checkpoint; give the folder of a run")
     content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -40,13 +36,3 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: was not written by a run of rnnlab")
     folder.check_format(content["hyper_parameters"].get("format_version", 1))
     return content
-
-
-def read_validation_scores(checkpoint: Path) -> dict[str, float]:
-    """Return the scores, step and epoch of the last validation before a checkpoint was written."""
-    return dict(read_checkpoint(checkpoint)["validation_scores"])
-
-
-def read_global_step(checkpoint: Path) -> int:
-    """Return the optimizer step at which a checkpoint was written."""
-    return int(read_checkpoint(checkpoint)["global_step"])

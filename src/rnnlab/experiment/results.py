@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.experiment.parts import RunParts
+from rnnlab.experiment.session import RunParts
 from rnnlab.report import summary
 from rnnlab.runtime.files import read_metrics
 
@@ -17,10 +17,7 @@ def write_results(
 ) -> None:
     """Write the figures, then the report: a report with status finished is complete.
 
-    Args:
-        parts: the trained and tested run.
-        test_scores: what the Trainer returned for the test split; empty without a test.
-        predictions: None without a test.
+    Without a test, there are no test scores and no predictions.
     """
     result = analyze_predictions(parts, predictions) if predictions else None
     report = make_report(parts, test_scores, result)
@@ -77,10 +74,10 @@ def tested_validation(parts: RunParts) -> dict[str, float]:
     Without a best checkpoint (callbacks.best=null) the last weights were tested. Empty if the run
     ended before its first validation.
     """
-    from rnnlab.experiment.load import read_validation_scores
+    from rnnlab.experiment.load import read_checkpoint
 
     if parts.folder.best.exists():
-        return read_validation_scores(parts.folder.best)
+        return dict(read_checkpoint(parts.folder.best)["validation_scores"])
     return parts.model.validation_scores
 
 
@@ -89,10 +86,8 @@ def compute_baselines(
 ) -> dict[str, dict[str, float]]:
     """Return the metrics of the baselines on every evaluated split."""
     splits = ("val", "test") if parts.config.test else ("val",)
-    baseline_splits = splits if parts.config.baselines else ()
-    baselines = summary.flat_baselines(
-        {split: parts.data.baselines(split) for split in baseline_splits}
-    )
+    by_split = {s: parts.data.baselines(s) for s in splits} if parts.config.baselines else {}
+    baselines = summary.flat_baselines(by_split)
     if result:
         for name, metrics in summary.flat_baselines({"test": result.baselines}).items():
             baselines.setdefault(name, {}).update(metrics)
@@ -114,12 +109,8 @@ def save_learning_curves(
     """Draw the learning curves, with the first baseline that has the monitored metric."""
     from rnnlab.plots import learning_curves as plots
 
-    monitor = parts.config.monitor
-    baselines = [
-        (name, scores[monitor]) for name, scores in report["baselines"].items() if monitor in scores
-    ]
+    monitor, baselines = parts.config.monitor, report["baselines"].items()
+    values = ((name, scores[monitor]) for name, scores in baselines if monitor in scores)
     step = report["best"] and report["best"]["step"]
     picture = parts.folder.path / "learning_curves.png"
-    return plots.draw_learning_curves(
-        rows, monitor, step, baselines[0] if baselines else None, picture
-    )
+    return plots.draw_learning_curves(rows, monitor, step, next(values, None), picture)

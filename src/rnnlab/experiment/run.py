@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.schema import RunConfig, parse
-from rnnlab.experiment.parts import RunParts
-from rnnlab.experiment.session import claim_folder, record_status
+from rnnlab.experiment.session import RunParts, claim_folder, record_status
 from rnnlab.report import console
 from rnnlab.report.folder import FORMAT_VERSION, RunFolder, open_folder
 from rnnlab.runtime.distributed import is_first_process, share_folder
@@ -19,12 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run.
-
-    Attributes:
-        folder: the run's folder.
-        report: the content of report.json.
-    """
+    """A finished run, with the content of its report.json."""
 
     folder: RunFolder
     report: dict[str, Any]
@@ -66,9 +60,6 @@ def check(plain: Mapping[str, Any]) -> RunConfig:
     """Return the config as a RunConfig after building every part without data.
 
     A resumed run takes the config that it was started with.
-
-    Raises:
-        ConfigError: all problems, one per line.
     """
     if plain.get("resume"):
         path = str(plain["resume"])
@@ -106,11 +97,10 @@ def build(
         "config": asdict(config),
         "spec": asdict(data.spec),
     }
-    callbacks = builders.instantiate_callbacks(config.callbacks, folder.path)
-    loggers = builders.instantiate_loggers(config.logger, folder.path)
-    trainer = builders.build_trainer(
-        config, folder.path, [*callbacks.values(), *extra_callbacks], list(loggers.values())
-    )
+    callbacks = builders.build_members(config.callbacks, folder.path)
+    loggers = list(builders.build_members(config.logger, folder.path).values())
+    all_callbacks = [*callbacks.values(), *extra_callbacks]
+    trainer = builders.build_trainer(config, folder.path, all_callbacks, loggers)
     device = trainer.strategy.root_device.type
     width = model.output_size // (2 if model.bidirectional else 1)
     choose_matmul_precision(config.matmul_precision, width, device)
@@ -149,10 +139,10 @@ def announce(parts: RunParts) -> None:
 
 def fit(parts: RunParts) -> None:
     """Train, from the last checkpoint if there is one."""
-    from rnnlab.experiment.load import read_global_step
+    from rnnlab.experiment.load import read_checkpoint
 
     last = parts.folder.last if parts.folder.last.exists() else None
-    step = read_global_step(last) if last else 0
+    step = read_checkpoint(last)["global_step"] if last else 0
     for logger in parts.trainer.loggers:
         if hasattr(logger, "rewind"):
             logger.rewind(step)

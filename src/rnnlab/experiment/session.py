@@ -1,25 +1,46 @@
-"""The folder of a run, claimed by its processes, and the status that its report keeps."""
+"""One run in progress: its folder, its objects, and the status that its report keeps."""
 
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.schema import RunConfig
 from rnnlab.errors import ConfigError, RunPruned, RunStopped
 from rnnlab.report.folder import RunFolder, new_folder, open_folder
 from rnnlab.runtime.distributed import RUN_DIR, is_first_process, world_size
 
+if TYPE_CHECKING:
+    import lightning.pytorch as L
+
+    from rnnlab.data.base import DataModule
+    from rnnlab.models import RecurrentModel
+
 FOLDER_TIMEOUT_SECONDS = 60.0  # for the folder that rank 0 makes
 
 
-def claim_folder(config: RunConfig) -> RunFolder:
-    """Return the run's folder, the same for all its processes: a new one, or the one to resume.
+@dataclass(frozen=True)
+class RunParts:
+    """The objects that a run consists of, passed from stage to stage.
 
-    Raises:
-        ConfigError: the folder cannot be made or used, or the processes do not share one.
+    Attributes:
+        callbacks: by their names in the config.
+        seconds: duration of each finished stage, by name.
     """
+
+    config: RunConfig
+    folder: RunFolder
+    data: "DataModule"
+    model: "RecurrentModel"
+    trainer: "L.Trainer"
+    callbacks: dict[str, Any]
+    seconds: dict[str, float]
+
+
+def claim_folder(config: RunConfig) -> RunFolder:
+    """Return the run's folder, the same for all its processes: a new one, or the one to resume."""
     if config.resume:
         return open_folder(config.resume)
     first = is_first_process()

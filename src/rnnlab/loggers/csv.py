@@ -30,18 +30,15 @@ class CSVLogger(Logger):
 
     @property
     def name(self) -> str:
-        """See Logger."""
         return self.path.parent.parent.name
 
     @property
     def version(self) -> str:
-        """See Logger."""
         return self.path.parent.name
 
     @property
     @rank_zero_experiment
     def experiment(self) -> "CSVLogger":
-        """See Logger."""
         return self
 
     @rank_zero_only
@@ -64,20 +61,16 @@ class CSVLogger(Logger):
     @rank_zero_only
     def rewind(self, step: int) -> None:
         """Drop the rows after a step and those of the test: a resumed run writes them again."""
+        test_columns = [name for name in self.columns if name.startswith("test/")]
         rows = [
             row
             for row in read_metrics(self.path)
-            if int(row["step"]) <= step and not any(row[name] for name in row if is_test(name))
+            if int(row["step"]) <= step and not any(row[name] for name in test_columns)
         ]
         if rows:
             write_rows(self.path, self.columns, rows)
         else:
             self.path.unlink(missing_ok=True)
-
-
-def is_test(name: str) -> bool:
-    """Return whether a column is a score of the test split."""
-    return name.startswith("test/")
 
 
 def write_rows(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:

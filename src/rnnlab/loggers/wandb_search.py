@@ -26,16 +26,12 @@ def log_search(
 
     Args:
         folder: of the search.
-        settings: of WandbLogger: project, entity, mode, group, id. Without an id, the run is named
-            after the folder.
+        settings: of WandbLogger. Without an id, the W&B run is named after the folder.
         summary: content of summary.json; see rnnlab.sweeps.report.summary.
         figures: PNGs of the report.
 
     Returns:
         Whether anything new was logged.
-
-    Raises:
-        ConfigError: as WandbLogger does.
     """
     marker = folder / "wandb" / "logged.json"
     previous = json.loads(marker.read_text(encoding="utf-8")) if marker.exists() else {"trials": []}

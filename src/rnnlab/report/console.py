@@ -28,13 +28,7 @@ def header(report: Mapping[str, Any], folder: RunFolder, data: str) -> None:
 def print_results(
     report: Mapping[str, Any], folder: RunFolder, console: Console | None = None
 ) -> None:
-    """Print the scores with the baselines below them, and the cost of the run.
-
-    Args:
-        report: the content of report.json.
-        folder: of the run.
-        console: None for the terminal.
-    """
+    """Print the scores with the baselines below them, and the cost of the run."""
     console = console or Console()
     console.print(scores_table(report))
     for sentence in report.get("findings", []):
@@ -54,9 +48,8 @@ def scores_table(report: Mapping[str, Any]) -> Table:
     rows = {"best val": ("val", scores), "test": ("test", scores)}
     rows |= {name: ("test", members) for name, members in report["baselines"].items()}
     for name, (split, members) in rows.items():
-        result.add_row(
-            name, *(format_score(members.get(f"{split}/{metric}")) for metric in metrics)
-        )
+        values = (members.get(f"{split}/{metric}") for metric in metrics)
+        result.add_row(name, *map(format_score, values))
     return result
 
 
@@ -73,14 +66,12 @@ def format_score(value: float | None) -> str:
 
 def list_facts(report: Mapping[str, Any], folder: RunFolder) -> dict[str, str]:
     """Return the facts below the table, a line each."""
-    seconds, speed = report["seconds"], report["speed"]
-    targets = report["evaluated_targets"]
-    durations = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+    speed, targets = report["speed"], report["evaluated_targets"]
     memory = ", ".join(f"{name} {value:,.0f} MiB" for name, value in report["peak_memory"].items())
     lines = {
         "parameters": f"{report['model']['parameters']:,}",
         "targets": ", ".join(f"{count:,} {split}" for split, count in targets.items()),
-        "seconds": durations,
+        "seconds": ", ".join(f"{name} {value:.1f}" for name, value in report["seconds"].items()),
         "speed": speed_line(speed) if speed else "",
         "peak memory": memory,
         "folder": str(folder.path),

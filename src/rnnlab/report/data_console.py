@@ -21,11 +21,7 @@ def print_description(
 ) -> None:
     """Print the source, the statistics of each split, examples, and the paths of the figures.
 
-    Args:
-        name: as in data=<name>.
-        facts: a Description as plain values.
-        files: the written files.
-        console: None for the terminal.
+    `facts` is a Description as plain values.
     """
     console = console or Console()
     if not console.is_terminal:

@@ -19,13 +19,9 @@ FORMAT_VERSION = 2  # of config.yaml, report.json and checkpoints; 1 had other c
 
 @dataclass(frozen=True)
 class RunFolder:
-    """One run on disk.
+    """One run on disk."""
 
-    Attributes:
-        path: outputs/<name>/<time>-<id>.
-    """
-
-    path: Path
+    path: Path  # outputs/<name>/<time>-<id>
 
     @property
     def config(self) -> Path:
@@ -53,11 +49,7 @@ class RunFolder:
         return self.path / "checkpoints" / "last.ckpt"
 
     def read_config(self) -> dict[str, Any]:
-        """Return the config that the run was started with, as plain values.
-
-        Raises:
-            ConfigError: another version of rnnlab wrote the run.
-        """
+        """Return the config that the run was started with, as plain values."""
         plain: Any = OmegaConf.to_container(OmegaConf.load(self.config))
         self.check_format(plain.pop("format_version", 1))
         return dict(plain)
@@ -68,11 +60,7 @@ class RunFolder:
         write_text(self.config, OmegaConf.to_yaml(OmegaConf.create(content)))
 
     def check_format(self, version: int) -> None:
-        """Check the format version of a file of this run.
-
-        Raises:
-            ConfigError: this version of rnnlab cannot read it.
-        """
+        """Raise ConfigError if this version of rnnlab cannot read the run."""
         if version == FORMAT_VERSION:
             return
         commit = self.read_report().get("git", {}).get("commit", "")
@@ -97,13 +85,7 @@ class RunFolder:
 def new_folder(
     output_dir: str, name: str, run_dir: str | None, plain: Mapping[str, Any]
 ) -> RunFolder:
-    """Make a run's folder and write its config.
-
-    Args:
-        output_dir: folder of all runs.
-        name: the run's name, a folder in output_dir.
-        run_dir: this folder instead; it must not contain a run.
-        plain: the resolved config.
+    """Make a run's folder, `run_dir` or one in output_dir/name, and write its config.
 
     Raises:
         ConfigError: the folder cannot be made or written, or contains a run.
@@ -127,11 +109,7 @@ def new_folder(
 
 
 def open_folder(path: str) -> RunFolder:
-    """Return the folder of a run that was started before.
-
-    Raises:
-        ConfigError: it contains no run, or cannot be written.
-    """
+    """Return the folder of a run that was started before; raise ConfigError if it cannot go on."""
     folder = RunFolder(Path(path))
     if not folder.config.is_file():
         raise ConfigError(f"resume={path}: no run is there (no config.yaml); give a run's folder")

@@ -22,11 +22,5 @@ def template_environment(folder: Path) -> Any:
 
 
 def render_html(template: str, folder: Path = TEMPLATES, **values: Any) -> str:
-    """Return a page.
-
-    Args:
-        template: name of the file.
-        folder: of the template.
-        values: names that the template uses.
-    """
+    """Return the page of a template file, with the values that it uses."""
     return str(template_environment(folder).get_template(template).render(values))

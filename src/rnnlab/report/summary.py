@@ -8,13 +8,7 @@ Values = Mapping[str, Any]  # logged at one step: name -> number or text
 
 
 def best_row(rows: Sequence[Values], monitor: str, mode: str) -> Values | None:
-    """Return the row of the best validation; the first of equal ones, like the checkpoint.
-
-    Args:
-        rows: of metrics.csv.
-        monitor: name of a validation metric.
-        mode: min | max; whether lower or higher values are better.
-    """
+    """Return the row of the best validation; the first of equal ones, like the checkpoint."""
     validations = [row for row in rows if row.get(monitor) and not math.isnan(float(row[monitor]))]
     if not validations:
         return None
