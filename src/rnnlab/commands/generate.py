@@ -38,14 +38,13 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 def check_ranges(options: argparse.Namespace) -> None:
     """Raise ConfigError if a number is out of range."""
+    top_k, top_p = options.top_k, options.top_p
     problems = {
         "tokens": options.tokens < 1 and "must be at least 1",
         "samples": options.samples < 1 and "must be at least 1",
         "temperature": options.temperature < 0 and "must be 0 (greedy) or more",
-        "top-k": options.top_k is not None and options.top_k < 1 and "must be at least 1",
-        "top-p": options.top_p is not None
-        and not 0 < options.top_p <= 1
-        and "must be more than 0 and at most 1",
+        "top-k": top_k is not None and top_k < 1 and "must be at least 1",
+        "top-p": top_p is not None and not 0 < top_p <= 1 and "must be more than 0 and at most 1",
         "seed": options.seed < 0 and "must be 0 or more",
     }
     for name, reason in problems.items():

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rnnlab.config.messages import explain, is_composition_error
 from rnnlab.config.paths import search_path
 from rnnlab.errors import ConfigError
 
@@ -63,8 +64,6 @@ def shipped_conf(before: Path) -> Iterator[str]:
 
 def compose_checked(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
     """Compose; the ConfigError names all overrides: they are one command line of many."""
-    from rnnlab.config.messages import explain, is_composition_error
-
     try:
         return compose(conf, overrides)
     except Exception as error:

@@ -61,7 +61,7 @@ def make_report(
         "findings": list(result.statements) if result else [],
         "details": dict(result.details) if result else {},
         "evaluated_targets": targets,
-        "best": summary.place_of(validation),
+        "best": {key: int(validation[key]) for key in ("step", "epoch")} if validation else None,
         "seconds": {name: round(value, 2) for name, value in parts.seconds.items()},
         "speed": throughput.speed() if throughput else {},
         "peak_memory": peak_memory_mb(parts.trainer.strategy.root_device.type),

@@ -17,9 +17,6 @@ class CSVLogger(Logger):
     """Logger that appends to metrics.csv, also in a resumed run.
 
     Lightning's CSVLogger deletes the file of an earlier session.
-
-    Args:
-        folder: of the run.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -136,17 +136,23 @@ class WandbLogger(Logger):
         Raises:
             FileNotFoundError: one of them does not exist.
         """
+        import wandb
+
         files = [Path(path).resolve(strict=True) for path in paths]
         pictures = [file for file in files if file.suffix.lower() in IMAGES]
         if pictures:
-            self._send(lambda run: run.log(_plots(pictures)))
+            images = {f"plots/{file.stem}": str(file) for file in pictures}
+            self._send(lambda run: run.log({k: wandb.Image(file) for k, file in images.items()}))
         others = [file for file in files if file not in pictures]
         self._send(lambda run: [run.save(**self._save_options(file)) for file in others])
 
     @rank_zero_only
     def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Log a table."""
-        self._send(lambda run: run.log({name: _table(columns, rows)}))
+        import wandb
+
+        data = [list(row) for row in rows]
+        self._send(lambda run: run.log({name: wandb.Table(columns=list(columns), data=data)}))
 
     @rank_zero_only
     def close(self, scores: Mapping[str, Any], files: Sequence[Path]) -> None:
@@ -338,18 +344,6 @@ def _no_answer(seconds: float) -> str:
     if not probe(f"{url}/graphql", seconds, query):
         return ""
     return f"{url} does not answer (asked for at most {seconds:g} s)"
-
-
-def _plots(pictures: Sequence[Path]) -> dict[str, Any]:
-    import wandb
-
-    return {f"plots/{file.stem}": wandb.Image(str(file)) for file in pictures}
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
-    import wandb
-
-    return wandb.Table(columns=list(columns), data=[list(row) for row in rows])
 
 
 def _reason(error: Exception) -> str:

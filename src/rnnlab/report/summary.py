@@ -31,11 +31,6 @@ def scores_of(values: Values | None, split: str) -> dict[str, float]:
     }
 
 
-def place_of(values: Values | None) -> dict[str, int] | None:
-    """Return step and epoch of a validation; the first epoch is 0."""
-    return {name: int(float(values[name])) for name in ("step", "epoch")} if values else None
-
-
 def count_targets(scores: Values, split: str) -> int:
     """Return the number of evaluated targets of a split; 0 without an evaluation."""
     return int(scores.get(f"{split}/targets", 0))
