@@ -204,13 +204,9 @@ def list_translations(
     answers: Mapping[int, Sequence[tuple[str, float]]] | None = None,
     count: int = NUM_SHOWN,
 ) -> str:
-    """Return random, the worst and the best translations as a Markdown page.
+    """Return random, the worst and the best translations, `count` of each, as a Markdown page.
 
-    Args:
-        translations: of the test split.
-        decoding: how the hypotheses were found, in words.
-        answers: several answers with their scores, for some sentences by their positions.
-        count: sentences of each kind.
+    `answers` holds several answers with their scores, for some sentences by their positions.
     """
     chrf = np.array(translations.sentence_chrf())
     order = np.argsort(-chrf, kind="stable")

@@ -35,13 +35,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """checkpoints/best.ckpt: the weights with the best monitored metric so far.
-
-    Args:
-        folder: of the run.
-        monitor: name of a validation metric.
-        mode: min | max, the better values of the metric.
-    """
+    """checkpoints/best.ckpt: the weights with the best monitored validation metric so far."""
 
     def __init__(self, folder: Path, monitor: str, mode: str) -> None:
         super().__init__(

@@ -13,7 +13,13 @@ from torch.nn.functional import linear
 
 from rnnlab.layers.attention import Attention
 from rnnlab.layers.embedding import TokenEmbedding
-from rnnlab.layers.recurrent import LayerFactory, RecurrentStack, RecurrentState, each_part
+from rnnlab.layers.recurrent import (
+    LayerFactory,
+    RecurrentStack,
+    RecurrentState,
+    each_part,
+    list_parts,
+)
 from rnnlab.spec import PADDING_ID, START_ID
 
 
@@ -61,13 +67,8 @@ class Bridge(nn.Module):
     def __init__(self, summary_size: int, like: RecurrentState) -> None:
         super().__init__()
         self._like = like
-        self.sizes: list[int] = []
-        each_part(like, self._count)
+        self.sizes = [part[0, 0].numel() for part in list_parts(like)]
         self.project = nn.Linear(summary_size, sum(self.sizes))
-
-    def _count(self, part: Tensor) -> Tensor:
-        self.sizes.append(part[0, 0].numel())
-        return part
 
     def forward(self, summary: Tensor) -> RecurrentState:
         """Map a summary (B, summary_size) to a state whose parts are (1, B, ...)."""

@@ -150,15 +150,11 @@ class LearnedState(nn.Module):
 
     def __init__(self, cell: RecurrentModule) -> None:
         super().__init__()
-        self.parts = nn.ParameterList()  # vectors (H,): h, or h and c; not decayed, like biases
         assert isinstance(cell, nn.Module)
         with torch.no_grad():
-            _, after = cell(next(cell.parameters()).new_zeros(1, 1, cell.input_size))
-        self._like = each_part(after, self._add)
-
-    def _add(self, part: Tensor) -> Tensor:
-        self.parts.append(nn.Parameter(torch.zeros_like(part[0, 0])))
-        return part
+            _, self._like = cell(next(cell.parameters()).new_zeros(1, 1, cell.input_size))
+        vectors = (nn.Parameter(torch.zeros_like(part[0, 0])) for part in list_parts(self._like))
+        self.parts = nn.ParameterList(vectors)  # (H,): h, or h and c; not decayed, like biases
 
     def forward(self, batch_size: int, state: Any) -> Any:
         """Return the learned state for a batch; a state that is passed in stays as it is."""
@@ -265,21 +261,18 @@ class RecurrentStack(nn.Module):
         return reverse_valid_steps(outputs, lengths)
 
 
-def detached(state: Any) -> Any:
-    """Return the state without its graph."""
-    return each_part(state, lambda part: part.detach())
-
-
-def moved(state: Any, device: torch.device) -> Any:
-    """Return the state on another device."""
-    return each_part(state, lambda part: part.to(device))
-
-
 def each_part(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """Apply a function to every tensor of a state, in order, and return the new state."""
     if isinstance(state, Tensor):
         return change(state)
     return None if state is None else type(state)(each_part(part, change) for part in state)
+
+
+def list_parts(state: Any) -> list[Tensor]:
+    """Return the tensors of a state, in order."""
+    if isinstance(state, Tensor):
+        return [state]
+    return [tensor for part in state or () for tensor in list_parts(part)]
 
 
 def uniform(block: Tensor) -> Tensor:
@@ -304,9 +297,7 @@ def initialize_recurrent(cell: RecurrentModule, recurrent_init: RecurrentInit) -
     https://arxiv.org/abs/1312.6120); so does the identity, which goes with a simple network of
     rectified units (Le et al., 2015, https://arxiv.org/abs/1504.00941).
 
-    Args:
-        cell: a RecurrentModule that names its recurrent matrices, (gates * H, H) each.
-        recurrent_init: orthogonal | identity | xavier (Glorot & Bengio, 2010) | uniform.
+    The cell names these matrices, (gates * H, H) each. Xavier: Glorot & Bengio, 2010.
     """
     assert isinstance(cell, nn.Module)
     for name in recurrent_weights(cell):

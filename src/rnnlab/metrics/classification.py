@@ -18,11 +18,8 @@ from torchmetrics.utilities import dim_zero_cat
 def class_metrics(classes: int, positive: int | None = None) -> MetricCollection:
     """Return accuracy, F1, Matthews correlation and area under the ROC curve, over all targets.
 
-    They compare probabilities (B, classes) and targets (B,).
-
-    Args:
-        classes: number of classes.
-        positive: class of F1; None for the mean of the F1 of all classes.
+    They compare probabilities (B, classes) and targets (B,). `positive` is the class of F1; None
+    for the mean of the F1 of all classes.
     """
     f1 = MulticlassF1Score(classes, average="macro")
     return MetricCollection(

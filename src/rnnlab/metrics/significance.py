@@ -93,10 +93,6 @@ def compare_repeats(
     The two are paired by seed, because a seed gives both the same order of batches; see
     sign_flip_p. The first was selected by the same scores, so the p-value is too optimistic with
     many configurations.
-
-    Args:
-        configurations: each configuration once.
-        mode: min | max, which scores are better.
     """
     sign = 1 if mode == "max" else -1
     ranking = tuple(sorted(configurations, key=lambda one: _rank(one, sign)))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from rnnlab.errors import ConfigError
-from rnnlab.layers.recurrent import LayerFactory, RecurrentState, detached, moved
+from rnnlab.layers.recurrent import LayerFactory, RecurrentState, each_part
 from rnnlab.models.scores import Scores
 from rnnlab.spec import Batch
 from rnnlab.tasks import Encoding, Task
@@ -125,7 +125,7 @@ class RecurrentModel(L.LightningModule):
         state = self.hidden_states.get(stage) if batch.continues else None
         outputs, after = self(self.task.embed(batch.inputs), batch.lengths, state)  # (B, T, H)
         if self.task.stateful:
-            self.hidden_states[stage] = detached(after)
+            self.hidden_states[stage] = each_part(after, Tensor.detach)
         return Encoding(outputs, batch.lengths, after)
 
     def predictions(self, batch: Batch, stage: str = "predict") -> Tensor:
@@ -203,7 +203,7 @@ class RecurrentModel(L.LightningModule):
         """Restore the state."""
         self.validation_scores = checkpoint["validation_scores"]
         state = checkpoint.get("hidden_state")
-        self.hidden_states["train"] = state and moved(state, self.device)
+        self.hidden_states["train"] = each_part(state, lambda part: part.to(self.device))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._score(batch, self.val_scores, "val")

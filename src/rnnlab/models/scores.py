@@ -43,11 +43,8 @@ class Scores(nn.Module):
 
     def compute(self) -> dict[str, Tensor]:
         """Return all scores as `split/name` and reset them."""
-        values = {
-            "loss": self.loss.compute(),
-            **self.metrics.compute(),
-            "targets": self.targets.compute(),
-        }
+        values = {"loss": self.loss.compute(), **self.metrics.compute()}
+        values["targets"] = self.targets.compute()
         for metric in (self.loss, self.targets, self.metrics):
             metric.reset()
         return {f"{self.split}/{name}": value.float() for name, value in values.items()}

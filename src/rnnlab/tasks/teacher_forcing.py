@@ -34,10 +34,5 @@ def true_share(decay: Decay, end: float, p: float) -> float:
 
     >>> true_share("linear", 0.5, 0.5)
     0.75
-
-    Args:
-        decay: constant | linear | inverse_sigmoid.
-        end: the share at the end of the training.
-        p: progress of the training, 0..1.
     """
     return end + (1 - end) * DECAYS[decay](p)
