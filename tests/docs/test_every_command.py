@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import DictConfig, OmegaConf
 
 from rnnlab.commands import generate, list_commands, translate
 from rnnlab.config.paths import split_config_dir
@@ -63,6 +64,14 @@ def named(program: str, commands: Sequence[str] = COMMANDS) -> list[str]:
 TRAINING = [c for c in named("train") if not {"resume=", "-sc", "--help"} & set(c.split()[2:])]
 TRAINING = [c for c in TRAINING if "resume=" not in c and "-sc" not in c and "--help" not in c]
 SEARCHES = [c for c in named("sweep") if "--help" not in c]
+
+
+def is_local(command: str) -> bool:
+    """Return whether a search needs no server, no GPU and no earlier search.
+
+    tests/sweeps/test_header_commands.py runs the commands of the YAML files.
+    """
+    return not re.search("postgresql|ray|trainer=(gpu|ddp)|report=true", command)
 
 
 @pytest.fixture(autouse=True)
@@ -148,14 +157,57 @@ def test_every_described_data_set_exists(command: str) -> None:
     assert name in choices("data") or name == "PLACEHOLDER"
 
 
+def data_choice(command: str) -> str:
+    """Return the choice of conf/data that a command makes, by itself or by its experiment."""
+    overrides = [word for word in words_of(command) if word.startswith(("data=", "experiment="))]
+    group, _, choice = (
+        first_of_each(["-m", *overrides])[0].partition("=") if overrides else ("", "", "imdb")
+    )
+    if group != "experiment":
+        return choice
+    defaults = OmegaConf.load(CONF / "experiment" / f"{choice}.yaml").defaults
+    groups = {
+        key: value
+        for default in defaults
+        if isinstance(default, DictConfig)
+        for key, value in default.items()
+    }
+    inherited = [
+        default for default in defaults if isinstance(default, str) and default != "_self_"
+    ]
+    return str(
+        groups.get("override /data") or data_choice(f"python train.py experiment={inherited[0]}")
+    )
+
+
+def name_as_typed(settings: dict[str, Any]) -> None:
+    """Give the columns of a small file, or the endings of its files, the names of a command."""
+    path = Path(settings.get("path") or "")
+    if path.suffix == ".csv":
+        targets = settings.get("target_columns") or ["one"]
+        columns = {"date": settings.get("date_column"), "one": targets[0]}
+        columns |= {"text": settings.get("text_column"), "label": settings.get("label_column")}
+        header, _, rest = path.read_text().partition("\n")
+        typed = [columns.get(name) or name for name in header.split(",")]
+        lines = [",".join(typed), *rest.splitlines()]
+        if series := settings.get("series_column"):
+            lines = [f"{lines[0]},{series}", *(f"{line},a" for line in lines[1:])]
+        path.write_text("\n".join(lines) + "\n")
+    if settings.get("target_language") == "fr":
+        for file in path.glob("*.de"):
+            file.rename(file.with_suffix(".fr"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [c for c in TRAINING if not REFUSED & set(words_of(c))])
-def test_every_training_command_trains(command: str, tmp_path: Path) -> None:
+def test_every_training_command_trains(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "logger=wandb" not in command:  # which uploads figures; they take longer than these runs
+        monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
     plain = one_process(composed(command))
-    name = re.search(r"datasets\.\w+\.(\w+)\.", plain["data"]["_target_"])
-    assert name
-    data = next(n for n in SMALL if n in plain["name"]) if name[1] not in SMALL else name[1]
-    plain["data"] |= SMALL[data](tmp_path)
+    plain["data"] |= SMALL[data_choice(command)](tmp_path)
+    name_as_typed(plain["data"])
     plain["model"] |= {"hidden_size": 8} if "hidden_size" in plain["model"] else {}
     limits = dict.fromkeys(("limit_train_batches", "limit_val_batches", "limit_test_batches"), 1)
     plain["trainer"] |= {**limits, "max_epochs": 1, "accelerator": "cpu", "precision": "32-true"}
@@ -163,17 +215,19 @@ def test_every_training_command_trains(command: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", named("sweep", HEADERS))
-def test_every_search_of_a_header_searches(command: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [c for c in SEARCHES if c not in HEADERS and is_local(c)])
+def test_every_search_of_a_page_searches(command: str, tmp_path: Path) -> None:
     from rnnlab.sweeps.main import main
     from rnnlab.sweeps.settings import read_sweep
 
-    words = [word for word in words_of(command) if "PLACEHOLDER" not in word]
+    conf, words = split_config_dir(words_of(command))
     sweep = read_sweep(ROOT, words)
     data = next(w for w in sweep.base if w.startswith("data=")).removeprefix("data=")
     settings = {**SMALL[data](tmp_path), "batch_size": 4}
-    searched = {key.lstrip("+") for key in sweep.space}
-    small = [f"++data.{k}={v}" for k, v in settings.items() if f"data.{k}" not in searched]
+    fixed = {f"data.{key}": settings[key] for key in settings if f"data.{key}" not in sweep.space}
+    if "data.seq_len" in sweep.space:  # its windows need the steps of the data set
+        fixed = {key: fixed[key] for key in fixed.keys() - {"data.steps", "data.first_target"}}
     limits = [f"++trainer.limit_{split}_batches=1" for split in ("train", "val", "test")]
-    main(ROOT, [*words, *small, *limits, "trainer=cpu", "n_trials=1", "slots=1", "repeats=0"])
+    small = [*(f"++{key}={value}" for key, value in fixed.items()), *limits, "trainer=cpu"]
+    main(ROOT, [*words, *small, "n_trials=1", "slots=1", "repeats=0"], conf)
     assert list(tmp_path.rglob("outputs/sweeps/*/report.html"))
