@@ -186,6 +186,7 @@ def name_as_typed(settings: dict[str, Any]) -> None:
     if path.suffix == ".csv":
         targets = settings.get("target_columns") or ["one"]
         columns = {"date": settings.get("date_column"), "one": targets[0]}
+        columns |= {"two": next(iter(settings.get("covariate_columns") or []), None)}
         columns |= {"text": settings.get("text_column"), "label": settings.get("label_column")}
         header, _, rest = path.read_text().partition("\n")
         typed = [columns.get(name) or name for name in header.split(",")]
