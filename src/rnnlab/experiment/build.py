@@ -71,7 +71,7 @@ def build_model(config: RunConfig, task: Task) -> RecurrentModel:
     return model
 
 
-def build_members(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def instantiate_components(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Build the callbacks or loggers that are not switched off, by their names in the config."""
     members = {}
     for name, component in section.items():
@@ -131,8 +131,8 @@ def dry_build(config: RunConfig) -> None:
         _try("scheduler", partial(partial_from(config.scheduler), optimizer, context))
         quiet_libraries()
         output_dir = Path(config.output_dir)
-        callbacks = _try("callbacks", partial(build_members, config.callbacks, output_dir))
-        loggers = _try("logger", partial(build_members, config.logger, output_dir))
+        callbacks = _try("callbacks", partial(instantiate_components, config.callbacks, output_dir))
+        loggers = _try("logger", partial(instantiate_components, config.logger, output_dir))
         members = list(callbacks.values()), list(loggers.values())
         _try("trainer", partial(build_trainer, config, output_dir, *members))
 

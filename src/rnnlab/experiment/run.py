@@ -97,8 +97,8 @@ def build(
         "config": asdict(config),
         "spec": asdict(data.spec),
     }
-    callbacks = builders.build_members(config.callbacks, folder.path)
-    loggers = list(builders.build_members(config.logger, folder.path).values())
+    callbacks = builders.instantiate_components(config.callbacks, folder.path)
+    loggers = list(builders.instantiate_components(config.logger, folder.path).values())
     all_callbacks = [*callbacks.values(), *extra_callbacks]
     trainer = builders.build_trainer(config, folder.path, all_callbacks, loggers)
     device = trainer.strategy.root_device.type
