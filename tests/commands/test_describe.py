@@ -196,6 +196,7 @@ def test_long_texts_and_arrays_are_shortened() -> None:
 # The door.
 
 
+@pytest.mark.slow
 def test_the_door_shows_and_trains_nothing(tmp_path: Path) -> None:
     words = ("data.num_series=4", "data.num_eval_series=2", "data.noise=0.2", "output_dir=here")
     process = door(tmp_path, "sine", *words)
@@ -206,6 +207,7 @@ def test_the_door_shows_and_trains_nothing(tmp_path: Path) -> None:
     assert written == [f"here/data/sine/{name}" for name in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -228,6 +230,7 @@ def test_settings_are_held_against_the_constructor() -> None:
         showing.build_data_set(plain)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     process = door(tmp_path, "imdb", "data.path=nowhere.csv")
     assert process.returncode == 2

@@ -133,6 +133,7 @@ def test_bash_completes_after_the_documented_line(tmp_path: Path) -> None:
     assert process.stdout.splitlines()[-1] == "model=gru"
 
 
+@pytest.mark.slow
 def test_train_takes_a_users_directory(tmp_path: Path) -> None:
     (tmp_path / "own" / "model").mkdir(parents=True)
     (tmp_path / "own" / "model" / "mine.yaml").write_text("defaults: [gru]\nnum_layers: 2\n")

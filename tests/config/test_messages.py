@@ -82,12 +82,14 @@ def test_a_misspelt_choice_is_one_line_and_leaves_nothing(tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_what_the_run_itself_refuses_is_as_short(tmp_path: Path) -> None:
     (line,) = errors(train(tmp_path, "data=sine", "monitor=val/mes"))
     assert line.startswith("monitor=val/mes: task=forecasting does not log it; did you mean")
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_data_that_cannot_be_read_is_as_short(tmp_path: Path) -> None:
     process = train(tmp_path, "data=imdb", "data.path=nowhere.csv", "run_dir=here")
     (line,) = errors(process)
@@ -104,6 +106,7 @@ def test_a_resumed_run_takes_no_other_setting(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_run_leaves_one_folder_and_prints_its_scores(tmp_path: Path) -> None:
     words = ["data=sine", "data.num_series=8", "model.hidden_size=8", "debug=fast"]
     process = train(tmp_path, *words, "name=mine")

@@ -378,6 +378,7 @@ def judged(data: SeriesDataModule) -> dict[str, dict[str, float]]:
     return data.baselines("test")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transform", ["last"])
 def test_ett_has_the_published_baselines(shared_data: Path, transform: str) -> None:
     plain = compose("data=ett", f"data.path={shared_data / 'ett'}")
@@ -547,6 +548,7 @@ def test_a_run_says_in_words_what_may_be_claimed(tmp_path: Path) -> None:
     assert np.mean(steps) == pytest.approx(report["scores"]["test/mse"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_what_is_measured_of_the_whole_equals_what_is_measured_in_batches(tmp_path: Path) -> None:
     plain = small("csv_series", tmp_path)
     plain["trainer"] |= {"max_epochs": 1}

@@ -27,6 +27,7 @@ def scores(data: str, folder: Path, precision: str, *overrides: str) -> dict[str
     return run(small(data, folder, *words)).report["scores"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", ONE_OF_EACH_TASK)
 def test_the_precision_of_trainer_gpu_trains_and_tests(data: str, tmp_path: Path) -> None:
     mixed = scores(data, tmp_path / "mixed", "bf16-mixed")

@@ -333,6 +333,7 @@ def test_the_validation_scores_of_the_report_are_those_of_the_tested_checkpoint(
     assert stored["val/targets"] == finished.report["evaluated_targets"]["val"]
 
 
+@pytest.mark.slow
 def test_a_run_without_loggers_can_be_resumed(tmp_path: Path) -> None:
     settings = (*SETTINGS, "logger.csv=null")
     whole = run(small("sine", tmp_path / "whole", *settings))
@@ -425,6 +426,7 @@ def assert_as_if_never_stopped(resumed: Run, whole: Run) -> None:
     assert resumed.report["best"] == whole.report["best"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("action", "hook", "step"),
     [
@@ -462,6 +464,7 @@ def test_signals_are_given_back_after_a_run(tmp_path: Path, step: int) -> None:
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hook", "step", "saves"),
     [

@@ -13,6 +13,7 @@ from tests.helpers.extend_page import load_settings
 TABLE = "+logger.table._target_=lightning.pytorch.loggers.CSVLogger"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", [None, "elsewhere"])
 def test_a_logger_of_lightning_writes_below_the_run_or_where_its_save_dir_says(
     folder: str | None, tmp_path: Path
@@ -28,6 +29,7 @@ def test_a_logger_of_lightning_writes_below_the_run_or_where_its_save_dir_says(
     assert (table.parent / "hparams.yaml").exists()
 
 
+@pytest.mark.slow
 def test_the_logger_of_the_page_is_a_yaml_alone(tmp_path: Path) -> None:
     config = small("sine", tmp_path, "trainer.max_epochs=1")
     settings = load_settings("conf/logger/sessions.yaml")
@@ -36,6 +38,7 @@ def test_the_logger_of_the_page_is_a_yaml_alone(tmp_path: Path) -> None:
     assert list(result.folder.path.glob("sessions/version_*/metrics.csv"))
 
 
+@pytest.mark.slow
 def test_a_run_without_our_csv_logger_has_the_same_scores(tmp_path: Path) -> None:
     words = ["trainer.max_epochs=1", TABLE]
     reports = [run(small("sine", tmp_path, *words, *more)) for more in ([], ["logger.csv=null"])]

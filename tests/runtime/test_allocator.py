@@ -40,6 +40,7 @@ def told(**environment: str) -> list[int]:
     return [int(word) for word in answer.stdout.split()]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library is not glibc")
 def test_a_block_that_is_asked_for_again_takes_no_new_pages() -> None:
     done, faults, given_back = told()
@@ -48,6 +49,7 @@ def test_a_block_that_is_asked_for_again_takes_no_new_pages() -> None:
     assert given_back > 16 << 20
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library is not glibc")
 def test_what_the_environment_says_stands() -> None:
     done, faults, _ = told(MALLOC_MMAP_THRESHOLD_="131072")

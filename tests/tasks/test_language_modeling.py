@@ -366,6 +366,7 @@ def test_an_epoch_begins_without_a_state_and_goes_on_with_one(text: Path, tmp_pa
     assert undisturbed == losses[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tokens", "vocab_size"), [("words", 30), ("characters", 50), ("bpe", 270)]
 )

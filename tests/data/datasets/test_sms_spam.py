@@ -193,6 +193,7 @@ def test_a_hub_without_the_data_set_says_so(tmp_path):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_ends_the_run_in_words(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"http://127.0.0.1:{mute.getsockname()[1]}"

@@ -114,6 +114,7 @@ def test_a_long_line_without_a_space_is_cut_and_counted(tmp_path: Path) -> None:
     assert describe_repairs("a", lines)[0].startswith("a: 3 cuts in a line without a space")
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0\ufeff"))))
 def test_every_text_comes_back(rows: list[str]) -> None:

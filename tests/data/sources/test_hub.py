@@ -113,6 +113,7 @@ def test_the_probe_asks_the_hub_that_is_used(online, monkeypatch, endpoint, addr
 # Loading, bounded.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["closed", "mute"])
 def test_a_hub_that_is_not_there_is_said_within_five_seconds(server, request):
     request.getfixturevalue(server)

@@ -195,6 +195,7 @@ def test_half_the_batch_twice_is_a_step_of_as_many_samples(tmp_path: Path) -> No
     assert halved.scores["score"] == pytest.approx(whole.scores["score"], rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_stopped_trial_goes_on_and_ends_as_one_that_was_let_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
