@@ -102,6 +102,12 @@ def test_train_py_imports_only_the_package() -> None:
     assert set(imports(ROOT / "train.py")) <= {"sys", *FILES}
 
 
+def test_test_modules_do_not_import_each_other() -> None:
+    for file in (ROOT / "tests").rglob("*.py"):
+        modules = [name for name in imports(file) if name.startswith("tests.")]
+        assert all(name.startswith("tests.helpers") for name in modules), f"{file}: {modules}"
+
+
 def test_a_folder_has_at_most_fourteen_files() -> None:
     for folder in {file.parent for file in FILES.values()}:
         files = [file.name for file in folder.glob("*.py") if file.name != "__init__.py"]

@@ -2,8 +2,10 @@
 
 import json
 import struct
+import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +49,38 @@ def records(path: Path) -> Iterator[Record]:
 def items(updates: Any) -> dict[str, Any]:
     """The keys and values of a config, history or summary record."""
     return {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in updates}
+
+
+def files_of(folder: Path) -> list[Path]:
+    return sorted((folder / "wandb").glob("offline-run-*/*.wandb"))
+
+
+def read_run(folder: Path) -> list[Record]:
+    """All records of the folder's one run; W&B's service writes the last ones after `finish`."""
+    (file,) = files_of(folder)
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        with suppress(ValueError):
+            content = list(records(file))
+            if content and content[-1].HasField("exit"):
+                return content
+        time.sleep(0.01)
+    raise AssertionError(f"{file} has no end")
+
+
+def records_of_kind(content: list[Record], kind: str) -> list[dict]:
+    """What the records of a kind (config, history, summary) say, each as a dictionary."""
+    some = [getattr(record, kind) for record in content if record.HasField(kind)]
+    return [items(one.item if kind == "history" else one.update) for one in some]
+
+
+def merged(dicts: list[dict]) -> dict:
+    return {key: value for one in dicts for key, value in one.items()}
+
+
+def save_picture(path: Path) -> Path:
+    import matplotlib.image
+    import numpy as np
+
+    matplotlib.image.imsave(path, np.zeros((3, 5)))
+    return path

@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,12 +15,23 @@ import torch
 import wandb
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.demos.boring_classes import BoringModel
-from wandb.proto.wandb_internal_pb2 import Record
 
 from rnnlab.callbacks import RunStopped
 from rnnlab.errors import ConfigError, RunPruned
 from rnnlab.loggers.wandb import WandbLogger, run_id
-from tests.helpers.wandb_file import BLOCK, FIRST, LAST, MIDDLE, chunks, items, records
+from tests.helpers.wandb_file import (
+    BLOCK,
+    FIRST,
+    LAST,
+    MIDDLE,
+    chunks,
+    files_of,
+    merged,
+    read_run,
+    records,
+    records_of_kind,
+    save_picture,
+)
 
 KEY = "0" * 40
 
@@ -33,61 +43,13 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def own_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """W&B as in a fresh process of a user who has no key; it reads the environment only once."""
-    wandb.teardown()
-    for name in [name for name in os.environ if name.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "config"))
-    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
-    yield monkeypatch
-    wandb.teardown()
-
-
 def with_key(environment: pytest.MonkeyPatch, port: int) -> None:
     environment.setenv("WANDB_API_KEY", KEY)
     environment.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{port}")
 
 
-def files_of(folder: Path) -> list[Path]:
-    return sorted((folder / "wandb").glob("offline-run-*/*.wandb"))
-
-
-def read(folder: Path) -> list[Record]:
-    """All records of the folder's one run; W&B's service writes the last ones after `finish`."""
-    (file,) = files_of(folder)
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        with suppress(ValueError):
-            found = list(records(file))
-            if found and found[-1].HasField("exit"):
-                return found
-        time.sleep(0.01)
-    raise AssertionError(f"{file} has no end")
-
-
-def written(found: list[Record], kind: str) -> list[dict]:
-    """What the records of a kind (config, history, summary) say, each as a dictionary."""
-    some = [getattr(record, kind) for record in found if record.HasField(kind)]
-    return [items(one.item if kind == "history" else one.update) for one in some]
-
-
-def merged(dicts: list[dict]) -> dict:
-    return {key: value for one in dicts for key, value in one.items()}
-
-
 def say(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [line.getMessage() for line in caplog.records if line.name == "rnnlab.loggers.wandb"]
-
-
-def picture(path: Path) -> Path:
-    import matplotlib.image
-    import numpy as np
-
-    matplotlib.image.imsave(path, np.zeros((3, 5)))
-    return path
 
 
 def test_an_offline_run_is_written_whole(folder: Path) -> None:
@@ -98,16 +60,18 @@ def test_an_offline_run_is_written_whole(folder: Path) -> None:
     logger.log_metrics({"val/accuracy": 0.75}, step=20)
     report = folder / "config.yaml"
     report.write_text("seed: 0")
-    logger.close({"test/accuracy": 0.8, "val/accuracy": 0.9}, [picture(folder / "a.png"), report])
-    found = read(folder)
+    logger.close(
+        {"test/accuracy": 0.8, "val/accuracy": 0.9}, [save_picture(folder / "a.png"), report]
+    )
+    found = read_run(folder)
 
     (run,) = (record.run for record in found if record.HasField("run"))
     assert (run.display_name, run.project, run.run_group) == ("run 1", "rnnlab", "g")
     assert (list(run.tags), run.run_id, run.resume) == (["a", "b"], folder.name, True)
-    told = merged(written(found, "config"))
+    told = merged(records_of_kind(found, "config"))
     assert {key: told[key] for key in config} == config
 
-    first, second, third = written(found, "history")
+    first, second, third = records_of_kind(found, "history")
     assert (first["train/loss"], first["epoch"], first["trainer/global_step"]) == (0.5, 0, 10)
     assert (second["val/accuracy"], second["trainer/global_step"]) == (0.75, 20)
     assert (third["plots/a/_type"], third["plots/a/width"]) == ("image-file", 5)
@@ -115,7 +79,7 @@ def test_an_offline_run_is_written_whole(folder: Path) -> None:
     media = folder / "wandb" / files_of(folder)[0].parent.name / "files"
     assert (media / third["plots/a/path"]).read_bytes() == (folder / "a.png").read_bytes()
 
-    summary = merged(written(found, "summary"))
+    summary = merged(records_of_kind(found, "summary"))
     assert summary["test/accuracy"] == 0.8
     assert summary["val/accuracy"] == 0.9, "the best, as the report has it, not the last"
     assert (summary["train/loss"], summary["state"]) == (0.5, "complete")
@@ -130,11 +94,11 @@ def test_every_chart_is_drawn_over_the_global_step(folder: Path) -> None:
     logger.log_metrics({"train/loss": 0.5}, step=10)
     logger.log_metrics({"no/step": 1.0})
     logger.finish("complete")
-    found = read(folder)
+    found = read_run(folder)
     (axis, others) = (record.metric for record in found if record.HasField("metric"))
     assert axis.name == others.step_metric == "trainer/global_step"
     assert others.glob_name == "*"
-    assert written(found, "history")[1]["trainer/global_step"] == 10
+    assert records_of_kind(found, "history")[1]["trainer/global_step"] == 10
 
 
 @pytest.mark.parametrize(
@@ -145,10 +109,10 @@ def test_how_a_run_ended_is_told(folder: Path, state: str, code: int) -> None:
     logger.log_metrics({"train/loss": 0.5}, step=1)
     logger.finish(state)
     logger.log_metrics({"train/loss": 0.1}, step=2)  # dropped
-    found = read(folder)
-    assert merged(written(found, "summary"))["state"] == state
+    found = read_run(folder)
+    assert merged(records_of_kind(found, "summary"))["state"] == state
     assert [record.exit.exit_code for record in found if record.HasField("exit")] == [code]
-    assert len(written(found, "history")) == 1
+    assert len(records_of_kind(found, "history")) == 1
 
 
 def test_a_run_that_logged_nothing_leaves_nothing(folder: Path) -> None:
@@ -186,7 +150,7 @@ def test_fit_and_test_are_one_wandb_run(folder: Path) -> None:
     trainer.fit(model)
     trainer.test(model, verbose=False)
     logger.close({}, [])
-    rows = written(read(folder), "history")
+    rows = records_of_kind(read_run(folder), "history")
     assert [row["train/loss"] for row in rows if "train/loss" in row] == [0.5, 0.5]
     assert [row["test/loss"] for row in rows if "test/loss" in row] == [0.25]
 
@@ -199,7 +163,7 @@ def test_a_fit_that_raises_closes_the_wandb_run(folder: Path, error: Exception, 
     logger = WandbLogger(folder, mode="offline")
     with pytest.raises(type(error)):
         trainer_with(logger).fit(Raises(error))
-    assert merged(written(read(folder), "summary"))["state"] == state
+    assert merged(records_of_kind(read_run(folder), "summary"))["state"] == state
 
 
 def test_a_resumed_run_is_the_same_wandb_run(folder: Path) -> None:
@@ -229,7 +193,7 @@ def test_an_id_of_ones_own_takes_the_place_of_the_folders_name(
     logger = WandbLogger(folder, id=id, mode="offline")
     logger.log_metrics({"train/loss": 0.5}, step=1)
     logger.finish("complete")
-    (run,) = (record.run for record in read(folder) if record.HasField("run"))
+    (run,) = (record.run for record in read_run(folder) if record.HasField("run"))
     assert run.run_id == logger.version == taken
 
 
@@ -288,7 +252,7 @@ def test_wandb_mode_offline_has_the_last_word(
     logger = WandbLogger(folder, mode=mode)
     logger.log_metrics({"train/loss": 0.5}, step=1)
     logger.finish("complete")
-    assert len(read(folder)) > 1
+    assert len(read_run(folder)) > 1
 
 
 def test_wandb_mode_disabled_writes_nothing(folder: Path, own_wandb: pytest.MonkeyPatch) -> None:
@@ -296,7 +260,7 @@ def test_wandb_mode_disabled_writes_nothing(folder: Path, own_wandb: pytest.Monk
     logger = WandbLogger(folder, mode="online")
     logger.log_hyperparams({"seed": 0})
     logger.log_metrics({"train/loss": 0.5}, step=1)
-    logger.close({"test/loss": 0.5}, [picture(folder / "a.png")])
+    logger.close({"test/loss": 0.5}, [save_picture(folder / "a.png")])
     assert not (folder / "wandb").exists()
 
 
@@ -362,7 +326,7 @@ def test_a_server_that_cannot_be_used_is_given_up_in_time(
     (line,) = say(caplog)
     assert "offline, because" in line
     assert reason in line
-    assert written(read(folder), "history")[0]["train/loss"] == 0.5
+    assert records_of_kind(read_run(folder), "history")[0]["train/loss"] == 0.5
 
 
 def test_online_without_a_server_is_a_config_error(
@@ -391,7 +355,7 @@ def test_training_goes_on_when_the_wandb_service_dies(
     following = WandbLogger(folder.parent / "next", mode="offline")
     following.log_metrics({"train/loss": 0.25}, step=1)
     following.finish("complete")
-    assert written(read(folder.parent / "next"), "history")[0]["train/loss"] == 0.25
+    assert records_of_kind(read_run(folder.parent / "next"), "history")[0]["train/loss"] == 0.25
 
 
 def test_a_run_left_open_by_somebody_else_does_not_take_our_metrics(
@@ -402,7 +366,7 @@ def test_a_run_left_open_by_somebody_else_does_not_take_our_metrics(
     logger.log_metrics({"train/loss": 0.5}, step=1)
     logger.finish("complete")
     other.finish()
-    assert len(written(read(folder), "history")) == 1
+    assert len(records_of_kind(read_run(folder), "history")) == 1
 
 
 def test_other_ranks_are_silent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -429,18 +393,18 @@ def test_the_reader_joins_records_larger_than_a_block(folder: Path) -> None:
     logger = WandbLogger(folder, mode="offline")
     logger.log_hyperparams(config)
     logger.finish("complete")
-    found = read(folder)
+    found = read_run(folder)
     data = files_of(folder)[0].read_bytes()
     assert len(data) > 3 * BLOCK
     assert {FIRST, MIDDLE, LAST} <= {kind for kind, _ in chunks(data)}
-    assert merged(written(found, "config"))["numbers"] == config["numbers"]
+    assert merged(records_of_kind(found, "config"))["numbers"] == config["numbers"]
 
 
 def test_the_reader_sees_a_flipped_bit(folder: Path) -> None:
     logger = WandbLogger(folder, mode="offline")
     logger.log_metrics({"train/loss": 0.5}, step=1)
     logger.finish("complete")
-    found = read(folder)
+    found = read_run(folder)
     (file,) = files_of(folder)
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1

@@ -6,9 +6,15 @@ import pytest
 from rnnlab.loggers.wandb_search import history_rows, log_search
 from rnnlab.runtime.files import write_json
 from rnnlab.sweeps.report.wandb_summary import log_outcome
-from tests.helpers.wandb_file import items, records
-from tests.loggers.test_wandb import files_of, merged, picture, read, written
-from tests.loggers.test_wandb import own_wandb as own_wandb  # a fixture
+from tests.helpers.wandb_file import (
+    files_of,
+    items,
+    merged,
+    read_run,
+    records,
+    records_of_kind,
+    save_picture,
+)
 
 OFFLINE = {"project": "lab", "entity": None, "mode": "offline", "group": "sine", "id": "sine-0-end"}
 
@@ -36,22 +42,22 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_search_is_one_run_in_the_group_of_its_trials(folder: Path) -> None:
-    shown = picture(folder / "history.png")
+    shown = save_picture(folder / "history.png")
     assert log_search(folder, OFFLINE, a_summary([0.5, 0.25, 0.75]), [shown])
-    found = read(folder)
+    found = read_run(folder)
     (run,) = (record.run for record in found if record.HasField("run"))
     assert (run.run_id, run.run_group, run.project) == ("sine-0-end", "sine", "lab")
     assert run.display_name == "sine_gru"
 
-    rows = [row for row in written(found, "history") if "search/val/mse" in row]
+    rows = [row for row in records_of_kind(found, "history") if "search/val/mse" in row]
     told = [(row["trial"], row["search/val/mse"], row["search/best val/mse"]) for row in rows]
     assert told == [(0, 0.5, 0.5), (1, 0.25, 0.25), (2, 0.75, 0.25)]
-    everything = merged(written(found, "history"))
+    everything = merged(records_of_kind(found, "history"))
     assert everything["plots/history/_type"] == "image-file"
     assert everything["search/importance/_type"] == "table-file"
     assert (everything["search/importance/nrows"], everything["search/importance/ncols"]) == (2, 2)
 
-    summary = merged(written(found, "summary"))
+    summary = merged(records_of_kind(found, "summary"))
     assert (summary["best/number"], summary["best/val/mse"]) == (1, 0.25)
     assert summary["best/command"] == "python train.py data=sine"
     assert (summary["trials/pruned"], summary["failures/diverged"]) == (2, 1)
@@ -77,7 +83,7 @@ def test_the_second_end_of_a_search_logs_what_is_new_alone(folder: Path) -> None
 def test_a_search_without_a_complete_trial_is_logged_too(folder: Path) -> None:
     empty = {"history": [], "best": None, "importance": {"shares": {}, "remark": "too few"}}
     assert log_search(folder, OFFLINE, {**a_summary([1.0]), **empty}, [])
-    assert merged(written(read(folder), "summary"))["failures/diverged"] == 1
+    assert merged(records_of_kind(read_run(folder), "summary"))["failures/diverged"] == 1
     assert not log_search(folder, OFFLINE, {**a_summary([1.0]), **empty}, [])
 
 
@@ -106,7 +112,7 @@ def test_the_best_so_far_follows_the_mode_of_each_objective() -> None:
 
 def test_a_search_is_logged_where_its_trials_are(folder: Path) -> None:
     (folder / "report").mkdir()
-    picture(folder / "report" / "history.png")
+    save_picture(folder / "report" / "history.png")
     write_json(folder / "summary.json", a_summary([0.5, 0.25]))
     csv = {"_target_": "rnnlab.loggers.CSVLogger"}
     assert not log_outcome({"logger": {"csv": csv}}, folder, "sine", "abc")
@@ -117,7 +123,7 @@ def test_a_search_is_logged_where_its_trials_are(folder: Path) -> None:
     base = {"logger": {"csv": csv, "none": None, "wandb": {**wandb, **own}}}
     assert log_outcome(base, folder, "sine", "abc")
     assert not log_outcome(base, folder, "sine", "abc")
-    found = read(folder)
+    found = read_run(folder)
     (run,) = (record.run for record in found if record.HasField("run"))
     assert (run.run_id, run.run_group, run.project) == ("sine-abc-search", "sine", "lab")
-    assert "plots/history/_type" in merged(written(found, "history"))
+    assert "plots/history/_type" in merged(records_of_kind(found, "history"))
