@@ -215,7 +215,9 @@ def test_the_door_shows_and_trains_nothing(tmp_path: Path) -> None:
         (["sine", "data.seq_le=3"], r"data\.seq_le: no such setting; did you mean seq_len\?"),
     ],
 )
-def test_what_is_wrong_is_said_format_value(words: list[str], message: str, tmp_path: Path) -> None:
+def test_an_invalid_argument_is_one_clear_line(
+    words: list[str], message: str, tmp_path: Path
+) -> None:
     process = door(tmp_path, *words)
     assert process.returncode == 2
     assert not process.stdout

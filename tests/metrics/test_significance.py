@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from rnnlab.metrics.significance import sign_flip_p, sign_test
+from rnnlab.metrics.significance import NUM_RESAMPLES, sign_flip_p, sign_test
 
 
 @pytest.mark.parametrize(
@@ -31,5 +31,9 @@ def test_equal_sums_are_equal_despite_rounding():
 
 def test_many_pairs_are_sampled_reproducibly():
     values = np.random.default_rng(0).normal(0.6, 1, 24)
+    halves = [np.array(list(product([1, -1], repeat=12))) @ values[i : i + 12] for i in (0, 12)]
+    sums = np.abs(halves[0][:, None] + halves[1])  # of all 2 ** 24 signs
+    exact = np.mean(sums >= abs(values.sum()) - 1e-9)
     assert sign_flip_p(values) == sign_flip_p(values)
-    assert sign_flip_p(values) == pytest.approx(0.0178, abs=0.02)
+    error = (exact * (1 - exact) / NUM_RESAMPLES) ** 0.5
+    assert sign_flip_p(values) == pytest.approx(exact, abs=4 * error)
