@@ -178,7 +178,7 @@ def test_several_series_are_split_at_the_same_dates(tmp_path: Path) -> None:
         moments = {
             int(t) for t in data.evaluation_context(split, np.arange(data.size(split)))["times"]
         }
-        assert min(moments) == int(np.datetime64(f"2020-01-01T{hour}:00:00").astype(int))
+        assert min(moments) == int(np.datetime64(f"2020-01-01T{hour}:00:00", "us").astype(int))
     assert data.size("val") == 2 * (12 - 2)
 
 
@@ -218,7 +218,7 @@ def test_covariates_are_read_but_not_forecast(tmp_path: Path) -> None:
 
 
 def test_the_calendar_says_where_in_the_day_the_week_and_the_year_a_step_stands() -> None:
-    times = np.array(["2024-01-01T00:00", "2024-01-01T06:00"], dtype="datetime64[s]").astype(int)
+    times = np.array(["2024-01-01T00:00", "2024-01-01T06:00"], dtype="datetime64[us]").astype(int)
     features = calendar_features(times, ["hour", "weekday"])
     np.testing.assert_allclose(features[:, :2], [[0, 1], [1, 0]], atol=1e-6)
     assert features[0, 2:].tolist() == [0, 1]  # a Monday
@@ -228,6 +228,11 @@ def test_the_calendar_says_where_in_the_day_the_week_and_the_year_a_step_stands(
 def test_an_unknown_part_of_the_calendar_is_refused() -> None:
     with pytest.raises(ConfigError, match="did you mean weekday"):
         CsvSeriesDataModule(path="a.csv", calendar=["weekdays"])
+
+
+def test_a_calendar_needs_dates() -> None:
+    with pytest.raises(ConfigError, match=r"\[weekday,hour\] needs dates.*data.calendar=\[\]"):
+        CsvSeriesDataModule(path="a.csv", date_column=None, calendar=["weekday", "hour"])
 
 
 # Units: what the network says is turned back.

@@ -5,21 +5,22 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnlab.data.readers.dates import DAY
 from rnnlab.errors import ConfigError, did_you_mean
 
-DAY_SECONDS = 86_400
 Phase = Callable[[NDArray[np.int64]], NDArray[np.float64]]
-CYCLES: Mapping[str, Phase] = {  # seconds since 1970 -> position in the cycle, 0..1
-    "hour": lambda times: (times % DAY_SECONDS) / DAY_SECONDS,
-    "weekday": lambda times: ((times // DAY_SECONDS + 3) % 7) / 7,  # 1970-01-01 was a Thursday
-    "year": lambda times: (times / DAY_SECONDS / 365.2425) % 1,
+CYCLES: Mapping[str, Phase] = {  # microseconds since 1970 -> position in the cycle, 0..1
+    "hour": lambda times: (times % DAY) / DAY,
+    "weekday": lambda times: ((times // DAY + 3) % 7) / 7,  # 1970-01-01 was a Thursday
+    "year": lambda times: (times / DAY / 365.2425) % 1,
 }
 
 
 def calendar_features(times: NDArray[np.int64], cycles: Sequence[str]) -> NDArray[np.float32]:
     """Return sine and cosine of the position of each time stamp in each cycle, (N, 2 * cycles).
 
-    The times are seconds since 1970, (N,). The features are known in advance, so they leak nothing.
+    The times are microseconds since 1970 in the wall clock of the file, (N,). The features are
+    known in advance, so they leak nothing.
     """
     angles = [2 * np.pi * CYCLES[name](times) for name in cycles]
     columns = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]

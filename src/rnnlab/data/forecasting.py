@@ -28,7 +28,7 @@ from rnnlab.data.baselines.forecasting import (
 from rnnlab.data.calendar_features import calendar_features, calendar_names, check_calendar
 from rnnlab.data.loaders.windows import Windows, first_targets
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
-from rnnlab.data.readers.dates import format_date
+from rnnlab.data.readers.dates import format_time
 from rnnlab.data.readers.files import check_file, file_format
 from rnnlab.data.readers.series import Series, read_series
 from rnnlab.data.readers.series_rows import DuplicatePolicy, MissingPolicy, SeriesColumns
@@ -93,7 +93,7 @@ class SeriesDataModule(PreparedDataModule):
     """
 
     tasks = ("forecasting",)
-    version = 2
+    version = 3
     headline_baselines: tuple[str, ...] = ("persistence", "seasonal naive")
 
     def __init__(
@@ -156,6 +156,11 @@ class SeriesDataModule(PreparedDataModule):
                 "data.transform=log_return needs the values themselves, which are positive; "
                 "data.report_in=standard makes some negative: choose data.report_in=original"
             )
+        if self.calendar and self.columns.date is None:
+            raise ConfigError(
+                f"data.calendar=[{','.join(self.calendar)}] needs dates, but data.date_column is "
+                "null: name the column of the dates, or set data.calendar=[]"
+            )
         if self.target_columns is not None and not self.target_columns:
             raise ConfigError("data.target_columns=[]: name at least one, or null for all columns")
 
@@ -180,18 +185,20 @@ class SeriesDataModule(PreparedDataModule):
         series, notes = raw
         np.save(folder / "values.npy", series.values)
         np.save(folder / "times.npy", series.times)
+        np.save(folder / "local_times.npy", series.local_times)
         np.save(folder / "moments.npy", np.unique(series.times))  # of all series together
         np.save(folder / "offsets.npy", series.offsets)
         digest = hashlib.sha256(np.ascontiguousarray(series.values).tobytes()).hexdigest()
-        return Prepared({}, notes, {"columns": series.columns, "names": series.names}, digest)
+        facts = {name: getattr(series, name) for name in ("columns", "names", "time_kind")}
+        return Prepared({}, notes, facts, digest)
 
     def load(self, facts: Mapping[str, Any]) -> Series:
         """Return the prepared series."""
-        values, times, offsets = (
+        values, times, local_times, offsets = (
             np.load(self.folder / f"{name}.npy", mmap_mode="r")
-            for name in ("values", "times", "offsets")
+            for name in ("values", "times", "local_times", "offsets")
         )
-        return Series(values, times, np.array(offsets), facts["columns"], facts["names"])
+        return Series(values, times, local_times, np.array(offsets), **facts)
 
     def select_variables(self, series: Series) -> SeriesVariables:
         """Return the target variables and the covariates."""
@@ -222,7 +229,7 @@ class SeriesDataModule(PreparedDataModule):
         units = self.scale(variables, series.offsets, borders[0])
         self.targets, self.inputs = units.targets, units.inputs
         self.report_scale, self.input_scale = units.report_scale, units.input_scale
-        calendar = calendar_features(np.asarray(series.times), self.calendar)
+        calendar = calendar_features(np.asarray(series.local_times), self.calendar)
         self.covariates = np.concatenate([units.covariates, calendar], axis=1)
         offset = int(self.transform in ("difference", "log_return"))  # they need a previous step
         first = first_targets(starts + offset, borders, self.seq_len, self.horizon)
@@ -230,7 +237,8 @@ class SeriesDataModule(PreparedDataModule):
         self._series = {s: np.searchsorted(series.offsets, first[s], "right") - 1 for s in SPLITS}
         self.history = int((borders[0] - starts).min())
         self._starts, self._borders = starts, borders
-        self.times, self.series_names = series.times, series.names
+        self.times, self.local_times = series.times, series.local_times
+        self.time_kind, self.series_names = series.time_kind, series.names
         self.variables, self.covariate_names = variables.names, variables.covariate_names
         self._set_spec()
 
@@ -357,8 +365,8 @@ class SeriesDataModule(PreparedDataModule):
         (window,), variable = self.locate(np.array([index]))
         windows, name = self.windows[split], self.series_names[self._series[split][window]]
         history = windows.inputs(np.array([window]), self.seq_len)[0][:, variable[0]]
-        date = format_date(self.times[windows.first[window]])
-        title = f"{self.variables[variable[0, 0]]} of {name}, from {date}"
+        start = format_time(self.local_times[windows.first[window]], self.time_kind)
+        title = f"{self.variables[variable[0, 0]]} of {name}, from {start}"
         return {"history": history, "title": title}
 
     # Baselines.
@@ -448,7 +456,7 @@ class SeriesDataModule(PreparedDataModule):
 
         Returns:
             naive_errors, origin: see errors_by_step, (N, 1, V).
-            times: seconds since 1970 of the first step of each target, (N,).
+            times: microseconds since 1970 of the first step of each target, (N,).
             baselines: name -> a function from positions in `rows` to forecasts (B, H, V).
             baseline_errors: a function without arguments to the errors of each baseline by name.
             headline_baselines: names of those that the report compares with in words.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnlab.data.readers.dates import format_date
+from rnnlab.data.readers.dates import format_time
 from rnnlab.data.readers.series import Series, read_series
 from rnnlab.data.readers.series_rows import SeriesColumns
 from rnnlab.errors import ConfigError, DataError
@@ -38,7 +38,7 @@ def test_a_clean_file_is_read_as_it_is(read) -> None:
     series, notes = read([HEADER, *rows()])
     assert series.columns == ["price", "volume"]
     assert series.values[:3].tolist() == [[0.5, 0], [1.5, 10], [2.5, 20]]
-    assert format_date(series.times[1]) == "2020-01-02 00:00:00"
+    assert format_time(series.times[1]) == "2020-01-02 00:00:00"
     assert series.offsets.tolist() == [0, 10]
     assert notes == []
 
@@ -202,7 +202,7 @@ def test_irregular_steps_are_reported(read) -> None:
 def test_dates_are_read_as_they_are_said_to_be(read) -> None:
     lines = ["date,price", "02/01/2020,1", "13/01/2020,2"]
     series, _ = read(lines, date_format="%d/%m/%Y")
-    assert format_date(series.times[0]) == "2020-01-02 00:00:00"
+    assert format_time(series.times[0]) == "2020-01-02 00:00:00"
 
 
 def test_series_in_one_file_are_told_apart(read) -> None:
@@ -286,7 +286,7 @@ def test_typed_dates_and_nullable_numbers(tmp_path: Path, extension: str, zone: 
     path = write(table, tmp_path / f"a.{extension}")
     series = read_series(path, SeriesColumns(series="name"), [])
     hour = 6 if zone is None else 5  # dates with a time zone become UTC
-    assert format_date(series.times[0]) == f"2020-01-01 0{hour}:00:00"
+    assert format_time(series.times[0]) == f"2020-01-01 0{hour}:00:00"
     assert series.values[:3, 1].tolist() == [1, 1, 3]
 
 

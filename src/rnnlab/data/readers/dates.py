@@ -1,7 +1,7 @@
-"""Dates of time series as seconds since 1970, and back as text."""
+"""Dates of time series as microseconds since 1970, and back as text."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,16 @@ from rnnlab.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+SECOND = 1_000_000  # microseconds
+DAY = 86_400 * SECOND
+TimeKind = Literal["calendar", "steps"]  # dates, or the number of a step
 MAX_EXCERPT = 60  # characters of a cell or line in an error
 
 
 def parse_dates(
     cells: "pd.Series[Any]", date_format: str | None, locate: Callable[[int], str]
 ) -> NDArray[np.int64]:
-    """Return seconds since 1970; dates with a time zone are converted to UTC.
+    """Return microseconds since 1970; dates with a time zone are converted to UTC.
 
     The format of text is as in strptime; None for ISO 8601 and formats that pandas infers.
 
@@ -35,30 +38,35 @@ def parse_dates(
             f"{f' like {date_format}' if date_format else ''}. Correct it, or give the format of "
             "the dates, such as data.date_format=%d/%m/%Y"
         )
-    naive = dates.dt.tz_localize(None).to_numpy(dtype="datetime64[s]")
-    seconds: NDArray[np.int64] = naive.astype(np.int64)
-    return seconds
+    naive = dates.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    times: NDArray[np.int64] = naive.astype(np.int64)
+    return times
 
 
-def format_date(seconds: int) -> str:
-    """Return a time as text.
+def format_time(time: int, kind: TimeKind = "calendar") -> str:
+    """Return a time as text: a date, or the number of a step.
 
-    >>> format_date(86400)
-    '1970-01-02 00:00:00'
+    >>> format_time(86_400_000_000), format_time(500_000), format_time(7, "steps")
+    ('1970-01-02 00:00:00', '1970-01-01 00:00:00.5', 'step 7')
     """
-    return str(np.datetime64(int(seconds), "s")).replace("T", " ")
+    if kind == "steps":
+        return f"step {int(time):,}"
+    text = str(np.datetime64(int(time), "us")).replace("T", " ")
+    whole, _, fraction = text.partition(".")
+    return f"{whole}.{fraction.rstrip('0')}" if fraction.strip("0") else whole
 
 
-def format_duration(seconds: int) -> str:
+def format_duration(microseconds: int) -> str:
     """Return a duration in the largest unit that divides it.
 
-    >>> format_duration(600), format_duration(86400)
-    ('10 min', '1 d')
+    >>> format_duration(600 * SECOND), format_duration(DAY), format_duration(100_000)
+    ('10 min', '1 d', '100 ms')
     """
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+    units = {"d": DAY, "h": 3600 * SECOND, "min": 60 * SECOND, "s": SECOND, "ms": 1000}
+    for unit, size in units.items():
+        if microseconds and microseconds % size == 0:
+            return f"{microseconds // size:,} {unit}"
+    return f"{microseconds:,} us"
 
 
 def excerpt(text: str) -> str:

@@ -4,13 +4,13 @@ N rows or steps, D columns of numbers, S series.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from rnnlab.data.readers.dates import format_date, format_duration
+from rnnlab.data.readers.dates import TimeKind, format_duration, format_time
 from rnnlab.data.readers.series_rows import SeriesColumns, SeriesRows, read_rows
 from rnnlab.errors import DataError
 from rnnlab.spec import Array
@@ -22,17 +22,22 @@ class Series:
 
     Attributes:
         values: (N, D), float64.
-        times: seconds since 1970, (N,); the number of the row if there are no dates.
+        times: microseconds since 1970, in UTC where the file has a time zone, (N,); without dates
+            the number of the step.
+        local_times: the same in the wall clock of the file, (N,).
         offsets: first step of each series, and the end of the last one, (S + 1,).
         columns: names of the columns, D.
         names: of the series, S.
+        time_kind: calendar | steps; the times of steps are numbers, not dates.
     """
 
     values: Array
     times: Array
+    local_times: Array
     offsets: Array
     columns: list[str]
     names: list[str]
+    time_kind: TimeKind = "calendar"
 
     def column(self, *names: str) -> Array:
         """Return the values of some columns, (N, names)."""
@@ -45,21 +50,37 @@ class Series:
         rows = np.concatenate([np.arange(i, j) for i, j in zip(begins, ends, strict=True)])
         offsets = np.concatenate([[0], np.cumsum(ends - begins)])
         names = [self.names[i] for i in indices]
-        return Series(self.values[rows], self.times[rows], offsets, self.columns, names)
+        return replace(self.take_rows(rows, offsets), names=names)
+
+    def take_rows(self, rows: Array, offsets: Array) -> "Series":
+        """Return some rows of all series, whose borders become `offsets`."""
+        values, times, local_times = self.values[rows], self.times[rows], self.local_times[rows]
+        return replace(self, values=values, times=times, local_times=local_times, offsets=offsets)
 
 
 def join_series(parts: Sequence[tuple[str, Series]], keep_names: bool) -> Series:
     """Join the series of several files, each with a name.
 
     `keep_names` keeps the names of the series within the files instead of those of the files.
+
+    Raises:
+        DataError: one file has dates, and another one the numbers of steps.
     """
+    kinds = {part.time_kind: file for file, part in parts}
+    if len(kinds) > 1:
+        raise DataError(
+            f"{kinds['calendar']} has dates, but {kinds['steps']} has numbers of steps: give all "
+            "files the same kind of times"
+        )
     lengths = [np.diff(part.offsets) for _, part in parts]
     return Series(
         np.concatenate([part.values for _, part in parts]),
         np.concatenate([part.times for _, part in parts]),
+        np.concatenate([part.local_times for _, part in parts]),
         np.concatenate([[0], np.cumsum(np.concatenate(lengths))]),
         parts[0][1].columns,
         [name for file, part in parts for name in (part.names if keep_names else [file])],
+        parts[0][1].time_kind,
     )
 
 
@@ -92,12 +113,18 @@ def build_series(
     if not complete.all():
         count = (~complete).sum()
         notes.append(f"{count:,} rows of {file} without a previous value were left out")
-    series, times, values = rows.take(complete)
-    codes, starts = np.unique(series, return_index=True)
+    rows = rows.take(complete)
+    codes, starts = np.unique(rows.series, return_index=True)
     if columns.date:
-        notes += note_irregular_steps(file, times, series)
+        notes += note_irregular_steps(file, rows)
     return Series(
-        values, times, np.append(starts, len(times)), numbers, [names[code] for code in codes]
+        rows.values,
+        rows.times,
+        rows.local_times,
+        np.append(starts, len(rows.times)),
+        numbers,
+        [names[code] for code in codes],
+        rows.time_kind,
     )
 
 
@@ -123,7 +150,7 @@ def drop_duplicate_times(
     duplicate = (np.diff(rows.times) == 0) & (np.diff(rows.series) == 0)
     if not duplicate.any():
         return rows
-    first = format_date(rows.times[1:][duplicate][0])
+    first = format_time(rows.local_times[1:][duplicate][0], rows.time_kind)
     message = f"{duplicate.sum():,} rows of {file} have the time of another one (first: {first})"
     if columns.duplicates == "error":
         raise DataError(
@@ -154,7 +181,7 @@ def fill_gaps(
     if empty:
         raise DataError(f"{file}: the column {empty[0]!r} contains no number; leave it out")
     if columns.missing == "error":
-        first = format_date(rows.times[missing.any(axis=1)][0])
+        first = format_time(rows.local_times[missing.any(axis=1)][0], rows.time_kind)
         raise DataError(
             f"{file}: missing values ({summary}; first: {first}). Complete them, or choose "
             "data.missing=previous"
@@ -165,9 +192,9 @@ def fill_gaps(
     return values
 
 
-def note_irregular_steps(file: str, times: Array, series: Array) -> list[str]:
+def note_irregular_steps(file: str, rows: SeriesRows) -> list[str]:
     """Return a note on steps that are longer or shorter than the usual one, if there are some."""
-    steps, inside = np.diff(times), np.diff(series) == 0
+    steps, inside = np.diff(rows.times), np.diff(rows.series) == 0
     if not inside.any():
         return []
     usual = int(np.median(steps[inside]))
@@ -176,6 +203,6 @@ def note_irregular_steps(file: str, times: Array, series: Array) -> list[str]:
         return []
     return [
         f"{len(irregular):,} of {inside.sum():,} steps of {file} are not the usual "
-        f"{format_duration(usual)} (first after {format_date(times[irregular[0]])}): "
+        f"{format_duration(usual)} (first after {format_time(rows.local_times[irregular[0]])}): "
         "rows are taken as equidistant"
     ]

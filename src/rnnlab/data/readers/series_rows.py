@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from rnnlab.data.readers.dates import excerpt, parse_dates
+from rnnlab.data.readers.dates import TimeKind, excerpt, parse_dates
 from rnnlab.data.readers.files import check_file, open_text
 from rnnlab.data.readers.tables import (
     DELIMITERS,
@@ -90,17 +90,20 @@ class SeriesRows(NamedTuple):
 
     Attributes:
         series: number of the series of each row, (N,).
-        times: seconds since 1970, (N,); 0 without dates.
+        times, local_times, time_kind: see Series; 0 without dates.
         values: (N, D); NaN where there is no number.
     """
 
     series: Array
     times: Array
+    local_times: Array
     values: Array
+    time_kind: TimeKind = "calendar"
 
     def take(self, rows: Array) -> "SeriesRows":
         """Return some rows."""
-        return SeriesRows(self.series[rows], self.times[rows], self.values[rows])
+        series, values = self.series[rows], self.values[rows]
+        return SeriesRows(series, self.times[rows], self.local_times[rows], values, self.time_kind)
 
 
 def read_rows(
@@ -125,11 +128,15 @@ def read_rows(
         pieces = [convert(frame, columns, numbers, names, lambda row: row_name(path, row))]
     else:
         numbers, pieces = _read_delimited(path, columns, names, notes)
-    series, times, values = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+    fields = list(zip(*pieces, strict=True))[:4]
+    series, times, local_times, values = (np.concatenate(parts) for parts in fields)
     if not len(values):
         raise DataError(f"{path}: has a header but no rows")
-    times = times if columns.date else np.arange(len(times))
-    return SeriesRows(series, times, values), numbers, list(names) or [path.name]
+    rows = SeriesRows(series, times, local_times, values)
+    if not columns.date:
+        steps = np.arange(len(times))
+        rows = rows._replace(times=steps, local_times=steps, time_kind="steps")
+    return rows, numbers, list(names) or [path.name]
 
 
 def _read_delimited(
@@ -239,7 +246,7 @@ def convert(
             dates = _to_text(dates)
         times = parse_dates(dates, columns.date_format, locate)
     values = [_to_numbers(frame[name], columns.missing_values, locate) for name in numbers]
-    return SeriesRows(series, times, np.column_stack(values))
+    return SeriesRows(series, times, times, np.column_stack(values))
 
 
 def _to_text(cells: "pd.Series[Any]") -> "pd.Series[Any]":

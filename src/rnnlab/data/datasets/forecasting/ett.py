@@ -6,6 +6,7 @@ import numpy as np
 
 from rnnlab.data.forecasting import SeriesDataModule
 from rnnlab.data.prepared import Source
+from rnnlab.data.readers.dates import SECOND
 from rnnlab.data.readers.files import file_format
 from rnnlab.data.readers.series import Series
 from rnnlab.data.readers.tables import find_table
@@ -60,11 +61,12 @@ class ETTDataModule(SeriesDataModule):
                 f"{HUB_NAME}: expected {len(COLUMNS)} columns of one length, found "
                 f"{[len(column) for column in columns]}; set data.path to the file of the authors"
             )
-        step = {"h": 3600, "m": 900}[self.station[3]]
-        start = int(np.datetime64(row["start"], "s").astype(np.int64))
+        step = {"h": 3600, "m": 900}[self.station[3]] * SECOND
+        start = int(np.datetime64(row["start"], "us").astype(np.int64))
         values = np.array(columns, dtype=np.float64).T
         times = start + step * np.arange(len(values))
-        return Series(values, times, np.array([0, len(values)]), list(COLUMNS), [self.station])
+        offsets = np.array([0, len(values)])
+        return Series(values, times, times, offsets, list(COLUMNS), [self.station])
 
     def local(self) -> Source:
         path = self.local_path()

@@ -14,7 +14,7 @@ from rnnlab.data.baselines.forecasting import Forecast, constant_forecast, ewma,
 from rnnlab.data.forecasting import SeriesDataModule, SeriesVariables
 from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.prepared import Prepared, Source
-from rnnlab.data.readers.dates import format_date
+from rnnlab.data.readers.dates import format_time
 from rnnlab.data.readers.files import COMPRESSIONS, file_format
 from rnnlab.data.readers.series import Series, join_series, read_series
 from rnnlab.data.readers.tables import TABLE_READERS, is_table
@@ -112,11 +112,11 @@ class StocksDataModule(SeriesDataModule):
         series, notes = raw
         high, low, close, volume = series.values.T
         if (close <= 0).any():
-            day = format_date(series.times[close <= 0][0])
+            day = format_time(series.local_times[close <= 0][0], series.time_kind)
             raise DataError(f"{self.path or PACKAGE}: a closing price of {day} is not positive")
         invalid = (high <= 0) | (low <= 0)
         if invalid.any():
-            day = format_date(series.times[invalid][0])
+            day = format_time(series.local_times[invalid][0], series.time_kind)
             notes = [*notes, f"{invalid.sum():,} highs or lows of 0 read as the close ({day} ...)"]
             high, low = np.where(high > 0, high, close), np.where(low > 0, low, close)
         starts = series.offsets[:-1]
@@ -132,8 +132,7 @@ class StocksDataModule(SeriesDataModule):
         has_return[starts] = False  # the first day
         offsets = series.offsets - np.arange(len(series.offsets))
         columns = ["return", "range", "turnover", "price"]
-        times = series.times[has_return]
-        features = Series(values[has_return], times, offsets, columns, series.names)
+        features = replace(series, values=values, columns=columns).take_rows(has_return, offsets)
         return super().prepare((features, notes), folder)
 
     def select_variables(self, series: Series) -> SeriesVariables:
