@@ -13,6 +13,7 @@ import torch
 from rnnlab.config.schema import parse
 from rnnlab.data import forecasting, scaling
 from rnnlab.data.base import SPLITS
+from rnnlab.data.baselines import series as series_baselines
 from rnnlab.data.baselines.forecasting import Ridge, drift, ewma, persistence, seasonal_naive
 from rnnlab.data.calendar_features import calendar_features
 from rnnlab.data.datasets.forecasting import ett
@@ -97,7 +98,7 @@ def the_ridge_sees_training_alone(folder: Path) -> None:
     forecasts = []
     for file in (path, late):
         data = made(file)
-        ridge = data.baseline_forecasts("val")["ridge"]
+        ridge = data.series_baselines.forecasts("val")["ridge"]
         forecasts.append(ridge(rows))
     np.testing.assert_allclose(forecasts[0], forecasts[1], rtol=1e-4)
 
@@ -132,7 +133,7 @@ def leaking_ridge(monkeypatch: pytest.MonkeyPatch) -> None:
         found = first_targets(starts, borders, seq_len, horizon)
         return {**found, "train": np.concatenate(list(found.values()))}
 
-    monkeypatch.setattr(forecasting, "first_targets", leak)
+    monkeypatch.setattr(series_baselines, "first_targets", leak)
 
 
 LEAKS = {
@@ -331,11 +332,11 @@ def test_the_baselines_of_a_target_forecast_its_own_variables(
     """In any order, each target's forecast is the one of its window, variable by variable."""
     data = made(walks_file(tmp_path), channels=channels)
     rows = np.random.default_rng(0).permutation(data.size("test"))
-    window, variables = data.locate(rows)
+    window, variables = data.splits.locate(rows)
     for name, forecast in data.evaluation_context("test", rows)["baselines"].items():
         found = forecast(np.arange(len(rows)))
         for i in range(0, len(rows), 7):
-            whole = data.baseline_forecasts("test")[name](window[i : i + 1])[0]  # (H, V)
+            whole = data.series_baselines.forecasts("test")[name](window[i : i + 1])[0]  # (H, V)
             wanted = whole[:, np.broadcast_to(variables, (len(rows), variables.shape[1]))[i]]
             np.testing.assert_allclose(found[i], wanted)
 
@@ -361,12 +362,12 @@ def test_baselines_of_a_split_are_fitted_and_measured_once(
         return counted
 
     monkeypatch.setattr(Ridge, "fit_once", count("fit_once", Ridge.fit_once))
-    measure = count("measure_forecast", vars(forecasting)["measure_forecast"])
-    monkeypatch.setattr(forecasting, "measure_forecast", measure)
+    measure = count("measure_forecast", vars(series_baselines)["measure_forecast"])
+    monkeypatch.setattr(series_baselines, "measure_forecast", measure)
     data = made(walks_file(tmp_path), channels=channels)
     rows = np.arange(data.size("test"))
     for _ in range(2):  # the scores, and the analysis of the whole split
-        scores, names = data.baselines("test"), data.baseline_forecasts("test").keys()
+        scores, names = data.baselines("test"), data.series_baselines.forecasts("test").keys()
         errors = data.evaluation_context("test", rows)["baseline_errors"]()
         assert errors.keys() == scores.keys() == names
     assert calls == {"fit_once": 2, "measure_forecast": len(names)}

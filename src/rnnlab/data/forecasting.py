@@ -6,7 +6,6 @@ S series, N steps of all of them, V target variables, D features of a step, H ho
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -17,14 +16,7 @@ from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
 from rnnlab.data.base import SPLITS, Split, to_batch
-from rnnlab.data.baselines.forecasting import (
-    Forecast,
-    Ridge,
-    drift,
-    forecast_targets,
-    persistence,
-    seasonal_naive,
-)
+from rnnlab.data.baselines.series import SeriesBaselines, SeriesSplits
 from rnnlab.data.calendar_features import calendar_features, calendar_names, check_calendar
 from rnnlab.data.loaders.windows import Windows, first_targets
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
@@ -36,7 +28,6 @@ from rnnlab.data.readers.tables import Delimiter
 from rnnlab.data.scaling import ReportUnits, ScaledSeries, TransformName, scale_series
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.metrics.forecasting import ForecastErrors, measure_forecast
 from rnnlab.spec import Array, Batch, DataSpec, Units
 
 
@@ -84,17 +75,16 @@ class SeriesDataModule(PreparedDataModule):
         test_fraction: share of the time for the test, at the end.
 
     Attributes:
-        headline_baselines: names of the baselines that the report compares with in words.
         targets: values in the units of the report, (N, V), set by `setup` like the following ones.
         inputs: the same values in the units of the network, (N, V).
         covariates: of each step, calendar included, (N, C).
         variables: names of the target variables, V.
-        history: training steps of the shortest series.
+        splits: windows of each split, for the baselines.
+        series_baselines: see SeriesBaselines.
     """
 
     tasks = ("forecasting",)
     version = 3
-    headline_baselines: tuple[str, ...] = ("persistence", "seasonal naive")
 
     def __init__(
         self,
@@ -142,7 +132,6 @@ class SeriesDataModule(PreparedDataModule):
         self.calendar = check_calendar(calendar or [])
         self.season, self.ridge_window = season, ridge_window
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
-        self._errors: dict[Split, dict[str, ForecastErrors]] = {}
         self._check_settings()
 
     def _check_settings(self) -> None:
@@ -234,9 +223,11 @@ class SeriesDataModule(PreparedDataModule):
         offset = int(self.transform in ("difference", "log_return"))  # they need a previous step
         first = first_targets(starts + offset, borders, self.seq_len, self.horizon)
         self.windows = {s: Windows(self.targets, first[s], self.horizon) for s in SPLITS}
-        self._series = {s: np.searchsorted(series.offsets, first[s], "right") - 1 for s in SPLITS}
-        self.history = int((borders[0] - starts).min())
-        self._starts, self._borders = starts, borders
+        owners = {s: np.searchsorted(series.offsets, first[s], "right") - 1 for s in SPLITS}
+        origin = -units.report_scale.means / units.report_scale.deviations
+        independent = self.channels == "independent"
+        self.splits = SeriesSplits(self.windows, owners, starts, borders, origin, independent)
+        self.series_baselines = self.make_baselines(self.splits)
         self.times, self.local_times = series.times, series.local_times
         self.time_kind, self.series_names = series.time_kind, series.names
         self.variables, self.covariate_names = variables.names, variables.covariate_names
@@ -321,24 +312,16 @@ class SeriesDataModule(PreparedDataModule):
 
     def size(self, split: Split) -> int:
         """Return the number of targets: windows, times variables if these are independent."""
-        per_window = len(self.variables) if self.channels == "independent" else 1
-        return len(self.windows[split]) * per_window
+        return self.splits.size(split)
 
     def lengths(self, split: Split) -> NDArray[Any]:
         """See DataModule; every window has seq_len steps, (M,)."""
         return np.full(self.size(split), self.seq_len)
 
-    def locate(self, rows: Array) -> tuple[Array, Array]:
-        """Return the window of each target, (B,), and its variables, (B, 1) or all, (1, V)."""
-        count = len(self.variables)
-        if self.channels == "independent":
-            return rows // count, (rows % count)[:, None]
-        return rows, np.arange(count)[None]
-
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
         """Return windows (B, seq_len, D), the values that follow (B, H, V), and their units."""
-        window, variable = self.locate(rows)
-        first, series = self.windows[split].first[window], self._series[split][window]
+        window, variable = self.splits.locate(rows)
+        first, series = self.windows[split].first[window], self.splits.series[split][window]
         past = first[:, None] + np.arange(-self.seq_len, 0)  # (B, L)
         inputs = self.inputs[past[:, :, None], variable[:, None]]  # (B, L, V)
         if self.transform == "last":
@@ -350,20 +333,13 @@ class SeriesDataModule(PreparedDataModule):
         )
         inputs = np.concatenate([inputs, self.covariates[past]], axis=2)
         lengths = np.full(len(rows), self.seq_len)
-        batch = to_batch(inputs, lengths, self.target_values(split, rows), rows)
+        batch = to_batch(inputs, lengths, self.splits.targets(split, rows), rows)
         return batch._replace(units=units)
-
-    def target_values(self, split: Split, rows: Array) -> Array:
-        """Return the values of some targets, (B, H, V)."""
-        window, variable = self.locate(rows)
-        future = self.windows[split].first[window][:, None] + np.arange(self.horizon)
-        values: Array = self.targets[future[:, :, None], variable[:, None]]
-        return values
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """Return the values before a target, (seq_len, V), and a title."""
-        (window,), variable = self.locate(np.array([index]))
-        windows, name = self.windows[split], self.series_names[self._series[split][window]]
+        (window,), variable = self.splits.locate(np.array([index]))
+        windows, name = self.windows[split], self.series_names[self.splits.series[split][window]]
         history = windows.inputs(np.array([window]), self.seq_len)[0][:, variable[0]]
         start = format_time(self.local_times[windows.first[window]], self.time_kind)
         title = f"{self.variables[variable[0, 0]]} of {name}, from {start}"
@@ -371,111 +347,28 @@ class SeriesDataModule(PreparedDataModule):
 
     # Baselines.
 
-    def baseline_forecasts(self, split: Split) -> dict[str, Forecast]:
-        """Return the forecasts of the baselines by name: windows (B,) -> (B, H, V)."""
-        windows = self.windows[split]
-        forecasts = {
-            "persistence": persistence(windows),
-            "drift": drift(windows, self.slopes()[self._series[split]]),
-        }
-        if self.season and self.season <= self.history:
-            forecasts["seasonal naive"] = seasonal_naive(windows, self.season)
-        ridges = {name: ridge.forecast(windows) for name, ridge in self.ridges.items()}
-        return {**forecasts, **ridges}
-
-    def train_windows(self, seq_len: int) -> Windows:
-        """Return all training targets with `seq_len` steps before them."""
-        first = first_targets(self._starts, self._borders, seq_len, self.horizon)["train"]
-        return Windows(self.targets, first, self.horizon)
-
-    def slopes(self) -> Array:
-        """Return the mean step of each series in training, (S, V)."""
-        ends, starts = self._borders[0] - 1, self._starts
-        steps = (self.targets[ends] - self.targets[starts]) / (ends - starts)[:, None]
-        return np.asarray(steps)
-
-    @cached_property
-    def ridges(self) -> dict[str, Ridge]:
-        """Ridge regressions on the window, fitted once: one for all variables, one for each."""
-        seq_len = min(self.ridge_window, self.history // 2)
-        train = self.train_windows(seq_len)
-        shared = {"ridge": True}
-        if len(self.variables) > 1:
-            shared["ridge of each variable"] = False
-        key = {
-            "fitted on": hashlib.sha256(np.ascontiguousarray(self.targets).tobytes()).hexdigest(),
-            "borders": [part.tolist() for part in self._borders],
-            "horizon": self.horizon,
-        }
-        return {
-            name: Ridge(seq_len, flag, self.transform == "last").fit_once(train, key)
-            for name, flag in shared.items()
-        }
-
-    def naive_errors(self) -> Array:
-        """Return the mean absolute error of the naive one-step forecast in training, (S, V)."""
-        parts = [self.targets[i:j] for i, j in zip(self._starts, self._borders[0], strict=True)]
-        errors: Array = np.stack([np.abs(np.diff(part, axis=0)).mean(axis=0) for part in parts])
-        return np.where(errors > 0, errors, 1.0)
+    def make_baselines(self, splits: SeriesSplits) -> SeriesBaselines:
+        """Return the baselines of this data set."""
+        return SeriesBaselines(
+            splits, self.season, self.ridge_window, subtract_last=self.transform == "last"
+        )
 
     def baselines(self, split: Split) -> dict[str, dict[str, float]]:
         """Return the mean squared and absolute error of each baseline."""
-        return {
-            name: {metric: float(np.mean(errors.by_step[metric])) for metric in ("mse", "mae")}
-            for name, errors in self.baseline_errors(split).items()
-        }
-
-    def baseline_errors(
-        self, split: Split, rows: Array | None = None
-    ) -> Mapping[str, ForecastErrors]:
-        """Return the errors of each baseline for some or all targets; a split is measured once."""
-        all_rows = np.arange(self.size(split))
-        if rows is not None and not np.array_equal(rows, all_rows):
-            return self._measure_baselines(split, rows)
-        if split not in self._errors:
-            self._errors[split] = self._measure_baselines(split, all_rows)
-        return self._errors[split]
-
-    def _measure_baselines(self, split: Split, rows: Array) -> dict[str, ForecastErrors]:
-        context = self.evaluation_context(split, rows)
-        targets = self.target_values(split, rows)
-        units = context["naive_errors"], context["origin"]
-        return {
-            name: measure_forecast(forecast, targets, *units)
-            for name, forecast in context["baselines"].items()
-        }
-
-    def error_units(self, split: Split, windows: Array) -> tuple[Array, Array]:
-        """Return the naive errors and the original zero for some windows, (B, 1, V) each."""
-        series = self._series[split][windows]
-        origin = -self.report_scale.means / self.report_scale.deviations
-        return self.naive_errors()[series][:, None], origin[series][:, None]
+        return self.series_baselines.scores(split)
 
     def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """Return what the analysis of forecasts of these targets needs.
 
         Returns:
-            naive_errors, origin: see errors_by_step, (N, 1, V).
             times: microseconds since 1970 of the first step of each target, (N,).
-            baselines: name -> a function from positions in `rows` to forecasts (B, H, V).
-            baseline_errors: a function without arguments to the errors of each baseline by name.
-            headline_baselines: names of those that the report compares with in words.
             series: name of the series of each target, (N,).
+            others: see SeriesBaselines.evaluation_context.
         """
-        window, variable = self.locate(rows)
-        naive_errors, origin = self.error_units(split, window)
-        variables = np.broadcast_to(variable, (len(rows), variable.shape[1]))[:, None]  # (N, 1, V)
-        forecasts = self.baseline_forecasts(split)
+        window, _ = self.splits.locate(rows)
         names = np.array(self.series_names, dtype=object)
         return {
-            "naive_errors": np.take_along_axis(naive_errors, variables, axis=2),
-            "origin": np.take_along_axis(origin, variables, axis=2),
             "times": np.asarray(self.times)[self.windows[split].first[window]],
-            "baselines": {
-                name: forecast_targets(forecast, window, variables)
-                for name, forecast in forecasts.items()
-            },
-            "baseline_errors": partial(self.baseline_errors, split, rows),
-            "headline_baselines": [name for name in self.headline_baselines if name in forecasts],
-            "series": names[self._series[split][window]],
+            "series": names[self.splits.series[split][window]],
+            **self.series_baselines.evaluation_context(split, rows),
         }

@@ -1,16 +1,15 @@
 """Daily stocks: returns, volatility or prices."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rnnlab.data.base import Split
 from rnnlab.data.baselines.forecasting import Forecast, constant_forecast, ewma, fit_har
+from rnnlab.data.baselines.series import SeriesBaselines, SeriesSplits
 from rnnlab.data.forecasting import SeriesDataModule, SeriesVariables
 from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.prepared import Prepared, Source
@@ -23,6 +22,7 @@ from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, packaged_source
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.spec import Array
 
 PACKAGE, FILE = "bokeh_sampledata", "_data/stocks.csv.gz"
 EWMA_DECAY, EWMA_DAYS = (0.94, 150)  # RiskMetrics, 1996; 0.94^150 = 0.01%
@@ -143,36 +143,53 @@ class StocksDataModule(SeriesDataModule):
             name, covariates, targets = "|return|", ["return", *covariates], np.abs(targets)
         return SeriesVariables(targets, [name], series.column(*covariates), covariates)
 
-    # Baselines.
+    def make_baselines(self, splits: SeriesSplits) -> SeriesBaselines:
+        """See SeriesDataModule."""
+        make = STOCK_BASELINES[self.forecast]
+        return make(splits, self.season, self.ridge_window, self.transform == "last")
 
-    @property
-    def headline_baselines(self) -> tuple[str, ...]:  # type: ignore[override]
-        special = {"return": "random walk", "volatility": "HAR", "price": "persistence"}
-        return (special[self.forecast], "seasonal naive")
 
-    def baseline_forecasts(self, split: Split) -> dict[str, Forecast]:
-        """See SeriesDataModule; with the usual forecasts of returns and of volatility."""
-        windows = self.windows[split]
-        forecasts = super().baseline_forecasts(split)
-        if self.forecast == "return":
-            zeros = np.zeros((len(windows), 1), dtype=np.float32)
-            return {"random walk": constant_forecast(windows, zeros), **forecasts}
-        if self.forecast == "volatility" and self.history > EWMA_DAYS:
-            special = {"HAR": self.har(windows), "EWMA": ewma(windows, EWMA_DECAY, EWMA_DAYS)}
-            return {**special, **forecasts}
-        return forecasts
+class ReturnBaselines(SeriesBaselines):
+    """Also the random walk of prices, whose returns are zero."""
+
+    headline = ("random walk", "seasonal naive")
+
+    def forecasts(self, split: str) -> dict[str, Forecast]:
+        """See SeriesBaselines."""
+        windows = self.splits.windows[split]
+        zeros = np.zeros((len(windows), 1), dtype=np.float32)
+        return {"random walk": constant_forecast(windows, zeros), **super().forecasts(split)}
+
+    def naive_errors(self) -> Array:
+        """See SeriesBaselines; the naive forecast of a return is an unchanged price."""
+        return np.stack([np.abs(part).mean(axis=0) for part in self.splits.train_parts()])
+
+
+class VolatilityBaselines(SeriesBaselines):
+    """Also the usual forecasts of volatility, HAR and EWMA."""
+
+    headline = ("HAR", "seasonal naive")
+
+    def forecasts(self, split: str) -> dict[str, Forecast]:
+        """See SeriesBaselines."""
+        forecasts = super().forecasts(split)
+        if self.splits.history <= EWMA_DAYS:
+            return forecasts
+        windows = self.splits.windows[split]
+        special = {"HAR": self.har(windows), "EWMA": ewma(windows, EWMA_DECAY, EWMA_DAYS)}
+        return {**special, **forecasts}
 
     @cached_property
     def har(self) -> Callable[[Windows], Forecast]:
         """Heterogeneous autoregression, fitted once; see fit_har."""
-        return fit_har(self.train_windows(22))
+        return fit_har(self.splits.train_windows(22))
 
-    def naive_errors(self) -> NDArray[Any]:
-        """See SeriesDataModule; the naive forecast of a return is an unchanged price."""
-        if self.forecast != "return":
-            return super().naive_errors()
-        ranges = zip(self._starts, self._borders[0], strict=True)
-        return np.stack([np.abs(self.targets[begin:end]).mean(axis=0) for begin, end in ranges])
+
+STOCK_BASELINES: Mapping[StockVariable, type[SeriesBaselines]] = {
+    "return": ReturnBaselines,
+    "volatility": VolatilityBaselines,
+    "price": SeriesBaselines,
+}
 
 
 def ticker(file: Path) -> str:
