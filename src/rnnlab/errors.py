@@ -12,6 +12,10 @@ class DataError(ValueError):
     """An invalid file; the message has file, row or column, the value found, and what to do."""
 
 
+class DivergedError(RuntimeError):
+    """The training loss is not finite; the message names the settings that help."""
+
+
 class RunStopped(RuntimeError):  # noqa: N818, not an error
     """A run that stopped on request, after saving its last checkpoint."""
 

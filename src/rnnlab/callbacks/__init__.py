@@ -4,8 +4,8 @@ from rnnlab.callbacks.checkpoint import AtomicCheckpointIO, BestCheckpoint, Last
 from rnnlab.callbacks.exact_resume import ExactResume
 from rnnlab.callbacks.progress import Progress
 from rnnlab.callbacks.throughput import Throughput
-from rnnlab.callbacks.training_loss import DivergedError, TrainingLoss
-from rnnlab.errors import RunStopped
+from rnnlab.callbacks.training_loss import TrainingLoss
+from rnnlab.errors import DivergedError, RunStopped
 
 __all__ = [
     "AtomicCheckpointIO",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rnnlab.errors import ConfigError, DataError, RunStopped, did_you_mean
+from rnnlab.errors import ConfigError, DataError, DivergedError, RunStopped, did_you_mean
 
 USAGE_ERROR, STOP_STATUS = 2, 130  # exit status
 
@@ -17,7 +17,7 @@ def readable_errors() -> Iterator[None]:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises its errors
     try:
         yield
-    except (ConfigError, DataError) as error:
+    except (ConfigError, DataError, DivergedError) as error:
         fail(str(error))
     except RunStopped as error:
         print(error, file=sys.stderr)

@@ -17,6 +17,8 @@ def draw_learning_curves(
 ) -> Path:
     """Draw the training and validation loss, and the monitored metric, over steps.
 
+    The training loss is the mean of each epoch; a thin line shows the steps between.
+
     Args:
         rows: logged metrics, each with its `step`; see metrics.csv.
         metric: name of the monitored metric, such as val/accuracy.
@@ -26,8 +28,9 @@ def draw_learning_curves(
     """
     figure, axes = figures.create_figure(1, 2, 11, 4)
     losses, scores = axes[0]
-    for name, colour, marker in (("train/loss", GREY, ""), ("val/loss", BLUE, "o")):
-        losses.plot(*_points(rows, name), color=colour, marker=marker, label=name)
+    losses.plot(*_points(rows, "train/loss_step"), color=GREY, linewidth=0.8, alpha=0.5)
+    for name, colour in (("train/loss", GREY), ("val/loss", BLUE)):
+        losses.plot(*_points(rows, name), color=colour, marker="o", label=name)
     scores.plot(*_points(rows, metric), color=BLUE, marker="o", label=metric)
     if baseline:
         scores.axhline(baseline[1], color=ORANGE, linestyle="--", label=f"{baseline[0]} baseline")
