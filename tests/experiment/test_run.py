@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 import rnnlab
 from rnnlab.callbacks import DivergedError, RunStopped
 from rnnlab.commands.evaluate import evaluate
+from rnnlab.config.messages import readable_errors
 from rnnlab.data.base import DataModule
 from rnnlab.data.datasets.synthetic.sine import SineDataModule
 from rnnlab.errors import ConfigError
@@ -397,6 +398,19 @@ def test_a_run_that_diverges_between_two_logs_says_so_too(tmp_path: Path) -> Non
     plain = small("sine", tmp_path, *words, "trainer.log_every_n_steps=1000")
     with pytest.raises(DivergedError):
         run(plain)
+
+
+def test_a_run_whose_last_step_diverges_ends_with_a_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("optimizer=sgd", "optimizer.lr=1e30", "trainer.gradient_clip_val=null")
+    limits = ("trainer.max_epochs=1", "trainer.limit_train_batches=1")
+    with pytest.raises(SystemExit) as end, readable_errors():
+        run(small("sine", tmp_path, *words, *limits))
+    assert end.value.code == 2
+    message = capsys.readouterr().err
+    assert "error val/loss is inf at step 1: lower optimizer.lr" in message
+    assert "Traceback" not in message
 
 
 def stop(plain: dict[str, Any]) -> RunFolder:

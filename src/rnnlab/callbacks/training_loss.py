@@ -75,23 +75,20 @@ class TrainingLoss(L.Callback):
         trainer.callback_metrics["train/loss"] = torch.tensor(loss, dtype=torch.float64)
         self._epoch, self._interval = LossSum(), LossSum()
 
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Check the loss: the last step before it may have made the weights infinite."""
+        loss = float(trainer.callback_metrics.get("val/loss", 0.0))
+        check_finite("val/loss", loss, trainer.global_step)
+
     def _is_step(self, trainer: L.Trainer, batch_idx: int) -> bool:
         return (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
 
     def _log(self, trainer: L.Trainer, name: str, loss_sum: LossSum) -> float:
-        """Log a mean over all processes and return it.
-
-        Raises:
-            DivergedError: it is not finite.
-        """
+        """Log a mean over all processes and return it."""
         self._read_batches()
         sums = gather_lists([loss_sum])
         loss = sum(one.loss for one in sums) / sum(one.targets for one in sums)
-        if not math.isfinite(loss):
-            raise DivergedError(
-                f"train/loss is {loss} at step {trainer.global_step}: lower optimizer.lr, or set "
-                "trainer.gradient_clip_val (1.0 is a good start)"
-            )
+        check_finite("train/loss", loss, trainer.global_step)
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         for logger in trainer.loggers:
             values = {name: loss, "train/lr": rate, "epoch": trainer.current_epoch}
@@ -106,6 +103,19 @@ class TrainingLoss(L.Callback):
             self._interval.add(loss, targets)
         self._losses.clear()
         self._counts.clear()
+
+
+def check_finite(name: str, loss: float, step: int) -> None:
+    """Check a loss.
+
+    Raises:
+        DivergedError: it is not finite.
+    """
+    if not math.isfinite(loss):
+        raise DivergedError(
+            f"{name} is {loss} at step {step}: lower optimizer.lr, or set "
+            "trainer.gradient_clip_val (1.0 is a good start)"
+        )
 
 
 def read_values(values: Sequence[Tensor | int]) -> list[float]:
