@@ -87,7 +87,7 @@ class TrainingLoss(L.Callback):
         """Log a mean over all processes and return it."""
         self._read_batches()
         sums = gather_lists([loss_sum])
-        loss = sum(one.loss for one in sums) / sum(one.targets for one in sums)
+        loss: float = sum(one.loss for one in sums) / sum(one.targets for one in sums)
         check_finite("train/loss", loss, trainer.global_step)
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         for logger in trainer.loggers:
