@@ -107,7 +107,7 @@ def leaking_scale(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         scaling,
         "fit_standardization",
-        lambda values, _: fit_standardization(values, [(0, len(values))]),
+        lambda values, observed, _: fit_standardization(values, observed, [(0, len(values))]),
     )
 
 
@@ -332,7 +332,7 @@ def test_the_baselines_of_a_target_forecast_its_own_variables(
     """In any order, each target's forecast is the one of its window, variable by variable."""
     data = made(walks_file(tmp_path), channels=channels)
     rows = np.random.default_rng(0).permutation(data.size("test"))
-    window, variables = data.splits.locate(rows)
+    window, variables = data.splits.locate("test", rows)
     for name, forecast in data.evaluation_context("test", rows)["baselines"].items():
         found = forecast(np.arange(len(rows)))
         for i in range(0, len(rows), 7):

@@ -33,8 +33,9 @@ LEVELS = (0.1, 0.5, 0.9)
 
 
 def forecast_loss(name: ForecastLossName, predictions: Tensor, targets: Tensor) -> Tensor:
-    loss: Tensor = FORECAST_LOSSES[name](1.5, LEVELS)(predictions, targets)
-    return loss
+    losses: Tensor = FORECAST_LOSSES[name](1.5, LEVELS)(predictions, targets)
+    assert losses.shape == targets.shape
+    return losses.mean()
 
 
 def test_every_name_has_its_loss() -> None:
@@ -77,7 +78,8 @@ def test_the_pinball_loss_is_least_at_the_quantile(values: list[int], level: flo
     best = np.quantile(values, level, method="inverted_cdf")
 
     def cost(guess: float) -> float:
-        return float(loss(torch.full((len(values), 1), guess, dtype=torch.float64), targets))
+        guesses = torch.full((len(values), 1), guess, dtype=torch.float64)
+        return float(loss(guesses, targets).mean())
 
     assert cost(best) <= min(cost(guess) for guess in range(-51, 52)) + 1e-12
 
@@ -89,7 +91,7 @@ def test_gradients_of_a_forecast_loss_are_those_of_its_formula(name: ForecastLos
     predictions = 2 * torch.randn(shape, dtype=torch.float64, requires_grad=True)
     targets = torch.randn(4, 3, 2, dtype=torch.float64)
     loss = FORECAST_LOSSES[name](1.5, LEVELS).double()
-    assert torch.autograd.gradcheck(lambda given: loss(given, targets), predictions)
+    assert torch.autograd.gradcheck(lambda given: loss(given, targets).mean(), predictions)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +165,7 @@ def test_calibration_by_hand() -> None:
         for q, f in zip(LEVELS, (0.5, 1.5, 2.5), strict=True)
     ]
     assert found.pinball == pytest.approx(sum(losses) / 12)
-    torch_loss = QuantileLoss(LEVELS).double()(torch.tensor(quantiles.copy()), torch.tensor(truth))
+    torch_loss = QuantileLoss(LEVELS).double()(torch.tensor(quantiles), torch.tensor(truth)).mean()
     assert found.pinball == pytest.approx(float(torch_loss))
 
 

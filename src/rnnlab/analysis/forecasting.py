@@ -205,7 +205,8 @@ def draw_forecasts(
 ) -> AnalysisResult:
     """Prepare the figures: example forecasts, a scatter plot, and the errors of each step."""
     forecasts, targets = task.median(test.predictions).numpy(), test.targets.numpy()
-    points = np.unique(np.linspace(0, forecasts[..., 0].size - 1, num=MAX_POINTS, dtype=int))
+    (observed,) = np.nonzero(~np.isnan(targets[..., 0].ravel()))
+    points = observed[np.unique(np.linspace(0, len(observed) - 1, num=MAX_POINTS, dtype=int))]
     scatter = targets[..., 0].ravel()[points], forecasts[..., 0].ravel()[points]
     figures: dict[str, Callable[[Path], Path]] = {
         "forecasts.png": partial(draw_examples, task, test, table),
@@ -259,7 +260,7 @@ def prediction_intervals(
         )
         return [interval]
     errors = test.predictions[..., 0].numpy() - test.targets[..., 0].numpy()
-    below, above = -np.quantile(errors, [0.9, 0.1], axis=0)
+    below, above = -np.nanquantile(errors, [0.9, 0.1], axis=0)
     return [PredictionInterval("middle 80% of errors", forecasts + below, forecasts + above)]
 
 

@@ -35,13 +35,15 @@ class SeriesVariables(NamedTuple):
     """The forecast variables and the covariates, in the units of the file.
 
     Attributes:
-        targets: (N, V).
+        targets: (N, V); a gap has the previous value.
+        observed: False where a target has no value, (N, V).
         names: of the target variables, V.
         covariates: (N, C).
         covariate_names: C.
     """
 
     targets: Array
+    observed: Array
     names: list[str]
     covariates: Array
     covariate_names: list[str]
@@ -75,7 +77,9 @@ class SeriesDataModule(PreparedDataModule):
         test_fraction: share of the time for the test, at the end.
 
     Attributes:
-        targets: values in the units of the report, (N, V), set by `setup` like the following ones.
+        targets: values in the units of the report, (N, V), float64, a gap filled; set by `setup`
+            like the following ones.
+        observed: False where the file has no value, (N, V); such a value is never a target.
         inputs: the same values in the units of the network, (N, V).
         covariates: of each step, calendar included, (N, C).
         variables: names of the target variables, V.
@@ -84,7 +88,7 @@ class SeriesDataModule(PreparedDataModule):
     """
 
     tasks = ("forecasting",)
-    version = 3
+    version = 4
 
     def __init__(
         self,
@@ -173,6 +177,7 @@ class SeriesDataModule(PreparedDataModule):
         """See PreparedDataModule; the raw data is a Series and notes on repairs."""
         series, notes = raw
         np.save(folder / "values.npy", series.values)
+        np.save(folder / "observed.npy", series.observed)
         np.save(folder / "times.npy", series.times)
         np.save(folder / "local_times.npy", series.local_times)
         np.save(folder / "moments.npy", np.unique(series.times))  # of all series together
@@ -183,17 +188,16 @@ class SeriesDataModule(PreparedDataModule):
 
     def load(self, facts: Mapping[str, Any]) -> Series:
         """Return the prepared series."""
-        values, times, local_times, offsets = (
-            np.load(self.folder / f"{name}.npy", mmap_mode="r")
-            for name in ("values", "times", "local_times", "offsets")
-        )
-        return Series(values, times, local_times, np.array(offsets), **facts)
+        names = ("values", "observed", "times", "local_times")
+        arrays = {name: np.load(self.folder / f"{name}.npy", mmap_mode="r") for name in names}
+        return Series(**arrays, offsets=np.load(self.folder / "offsets.npy"), **facts)
 
     def select_variables(self, series: Series) -> SeriesVariables:
         """Return the target variables and the covariates."""
         names = self.target_columns or series.columns
         others = [name for name in series.columns if name not in names]
-        return SeriesVariables(series.column(*names), list(names), series.column(*others), others)
+        targets, observed = series.column(*names), series.is_observed(*names)
+        return SeriesVariables(targets, observed, list(names), series.column(*others), others)
 
     def find_borders(self, series: Series) -> list[Array]:
         """Return the ends of training, validation and test in each series, (S,) each.
@@ -216,22 +220,49 @@ class SeriesDataModule(PreparedDataModule):
         starts, borders = series.offsets[:-1], self.find_borders(series)
         self.check_lengths(series, borders)
         units = self.scale(variables, series.offsets, borders[0])
-        self.targets, self.inputs = units.targets, units.inputs
+        self.targets, self.inputs, self.observed = units.targets, units.inputs, variables.observed
+        self.variables, self.covariate_names = variables.names, variables.covariate_names
         self.report_scale, self.input_scale = units.report_scale, units.input_scale
         calendar = calendar_features(np.asarray(series.local_times), self.calendar)
         self.covariates = np.concatenate([units.covariates, calendar], axis=1)
         offset = int(self.transform in ("difference", "log_return"))  # they need a previous step
         first = first_targets(starts + offset, borders, self.seq_len, self.horizon)
-        self.windows = {s: Windows(self.targets, first[s], self.horizon) for s in SPLITS}
-        owners = {s: np.searchsorted(series.offsets, first[s], "right") - 1 for s in SPLITS}
+        self.windows = {s: self.observed_windows(s, first[s]) for s in SPLITS}
+        owners = {
+            s: np.searchsorted(series.offsets, windows.first, "right") - 1
+            for s, windows in self.windows.items()
+        }
         origin = -units.report_scale.means / units.report_scale.deviations
         independent = self.channels == "independent"
         self.splits = SeriesSplits(self.windows, owners, starts, borders, origin, independent)
         self.series_baselines = self.make_baselines(self.splits)
         self.times, self.local_times = series.times, series.local_times
         self.time_kind, self.series_names = series.time_kind, series.names
-        self.variables, self.covariate_names = variables.names, variables.covariate_names
         self._set_spec()
+
+    def observed_windows(self, split: Split, first: Array) -> Windows:
+        """Return the windows from these first steps on that have an observed target value.
+
+        Raises:
+            DataError: there is none.
+        """
+        gaps = None if self.observed.all() else self.observed
+        windows = Windows(self.targets, first, self.horizon, gaps)
+        observed: Array = windows.count_observed().max(axis=1) > 0
+        if not observed.any():
+            raise DataError(
+                f"{self.path or type(self).__name__}: the file has no value of "
+                f"{', '.join(self.variables)} in the {split} split. Change data.val_fraction or "
+                "data.test_fraction, or choose other data.target_columns"
+            )
+        cells = self.observed[windows.covered_steps()]
+        if not cells.all():
+            self.add_notes(
+                f"{split}: {(~cells).sum():,} of {cells.size:,} target values are missing in the "
+                f"file and are not scored; {(~observed).sum():,} of {len(observed):,} windows "
+                "without any target value were left out"
+            )
+        return windows.take(observed)
 
     def drop_short_series(self, series: Series) -> Series:
         """Return the series with targets in all three splits, independent of `seq_len`.
@@ -280,8 +311,15 @@ class SeriesDataModule(PreparedDataModule):
                 f"{self.path or type(self).__name__}: data.transform=log_return needs positive "
                 f"values, but the least is {targets.min():g}; choose data.transform=difference"
             )
-        covariates, transform = variables.covariates, self.transform
-        return scale_series(targets, covariates, offsets, train_ends, transform, self.report_in)
+        return scale_series(
+            targets,
+            variables.observed,
+            variables.covariates,
+            offsets,
+            train_ends,
+            self.transform,
+            self.report_in,
+        )
 
     def _set_spec(self) -> None:
         sizes = {split: self.size(split) for split in SPLITS}
@@ -311,7 +349,7 @@ class SeriesDataModule(PreparedDataModule):
         return [*names, *self.covariate_names, *calendar_names(self.calendar)]
 
     def size(self, split: Split) -> int:
-        """Return the number of targets: windows, times variables if these are independent."""
+        """Return the number of targets: windows, or their variables if these are independent."""
         return self.splits.size(split)
 
     def lengths(self, split: Split) -> NDArray[Any]:
@@ -320,7 +358,7 @@ class SeriesDataModule(PreparedDataModule):
 
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
         """Return windows (B, seq_len, D), the values that follow (B, H, V), and their units."""
-        window, variable = self.splits.locate(rows)
+        window, variable = self.splits.locate(split, rows)
         first, series = self.windows[split].first[window], self.splits.series[split][window]
         past = first[:, None] + np.arange(-self.seq_len, 0)  # (B, L)
         inputs = self.inputs[past[:, :, None], variable[:, None]]  # (B, L, V)
@@ -331,14 +369,14 @@ class SeriesDataModule(PreparedDataModule):
             torch.from_numpy(self.input_scale.deviations[series[:, None], variable][:, None]),
             torch.from_numpy(self.targets[first[:, None] - 1, variable][:, None]),
         )
-        inputs = np.concatenate([inputs, self.covariates[past]], axis=2)
+        inputs = np.concatenate([inputs, self.covariates[past]], axis=2).astype(np.float32)
         lengths = np.full(len(rows), self.seq_len)
         batch = to_batch(inputs, lengths, self.splits.targets(split, rows), rows)
         return batch._replace(units=units)
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """Return the values before a target, (seq_len, V), and a title."""
-        (window,), variable = self.splits.locate(np.array([index]))
+        (window,), variable = self.splits.locate(split, np.array([index]))
         windows, name = self.windows[split], self.series_names[self.splits.series[split][window]]
         history = windows.inputs(np.array([window]), self.seq_len)[0][:, variable[0]]
         start = format_time(self.local_times[windows.first[window]], self.time_kind)
@@ -365,7 +403,7 @@ class SeriesDataModule(PreparedDataModule):
             series: name of the series of each target, (N,).
             others: see SeriesBaselines.evaluation_context.
         """
-        window, _ = self.splits.locate(rows)
+        window, _ = self.splits.locate(split, rows)
         names = np.array(self.series_names, dtype=object)
         return {
             "times": np.asarray(self.times)[self.windows[split].first[window]],

@@ -5,7 +5,7 @@ S series one after the other, N steps in all, V target variables, C covariates.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,25 +27,30 @@ class Standardization(NamedTuple):
         z_scores: Array = (values - self.means[series_index]) / self.deviations[series_index]
         return z_scores
 
-    def astype(self, dtype: Any) -> "Standardization":
-        """Return the same statistics in another precision."""
-        return Standardization(self.means.astype(dtype), self.deviations.astype(dtype))
 
+def fit_standardization(
+    values: Array, observed: Array, ranges: Sequence[tuple[int, int]]
+) -> Standardization:
+    """Return the statistics of each series over the observed values of its own training steps.
 
-def fit_standardization(values: Array, ranges: Sequence[tuple[int, int]]) -> Standardization:
-    """Return the statistics of each series over its own training steps, in double precision.
-
-    The values are (N, V); the deviation of a constant variable is 1.
+    The values and whether they are observed are (N, V); the deviation of a constant variable is 1.
+    A variable without an observed value has the statistics of its first value.
     """
-    parts = [np.asarray(values[begin:end], dtype=np.float64) for begin, end in ranges]
-    means = np.stack([part.mean(axis=0) for part in parts])
-    deviations = np.stack([part.std(axis=0) for part in parts])
-    return Standardization(means, np.where(deviations > 1e-12, deviations, 1.0))
+    means, deviations = [], []
+    for begin, end in ranges:
+        mask = observed[begin:end].copy()
+        mask[0] |= ~mask.any(axis=0)
+        origin = np.asarray(values[begin], dtype=np.float64)  # keeps sums of large values exact
+        part = values[begin:end] - origin
+        means.append(origin + part.mean(axis=0, where=mask))
+        deviations.append(part.std(axis=0, where=mask))
+    spread = np.stack(deviations)
+    return Standardization(np.stack(means), np.where(spread > 0, spread, 1.0))
 
 
 @dataclass(frozen=True)
 class ScaledSeries:
-    """Series in the units of the reports and in those of the network, in single precision.
+    """Series in the units of the reports and in those of the network, all in double precision.
 
     Attributes:
         targets: values in reported units, (N, V).
@@ -64,6 +69,7 @@ class ScaledSeries:
 
 def scale_series(
     targets: Array,
+    observed: Array,
     covariates: Array,
     offsets: Array,
     train_ends: Array,
@@ -72,31 +78,27 @@ def scale_series(
 ) -> ScaledSeries:
     """Scale targets (N, V) and covariates (N, C) with the statistics of their training steps.
 
-    Both are in original units. `offsets` has the first step of each series and the end of the last
-    one, (S + 1,), and `train_ends` the end of training in each, (S,). See SeriesDataModule for the
-    settings.
+    Both are in original units. `observed` is False where a target is missing, (N, V). `offsets` has
+    the first step of each series and the end of the last one, (S + 1,), and `train_ends` the end of
+    training in each, (S,). See SeriesDataModule for the settings.
     """
     starts = offsets[:-1]
     ranges = list(zip(starts.tolist(), train_ends.tolist(), strict=True))
     index = np.repeat(np.arange(len(starts)), np.diff(offsets))
-    report_scale = fit_standardization(targets, ranges)
+    report_scale = fit_standardization(targets, observed, ranges)
     if report_in == "standard":
         targets = report_scale.apply(targets, index)
     else:
         zeros = np.zeros_like(report_scale.means)
         report_scale = Standardization(zeros, np.ones_like(zeros))
     inputs = TRANSFORM_INPUTS[transform](targets, starts)
-    input_scale = fit_standardization(inputs, ranges)
-    if transform == "last":
+    input_scale = fit_standardization(inputs, observed, ranges)
+    inputs = input_scale.apply(inputs, index)
+    if transform == "last":  # differences of two values, whose means cancel
         input_scale = input_scale._replace(means=np.zeros_like(input_scale.means))
-    covariates = fit_standardization(covariates, ranges).apply(covariates, index)
-    return ScaledSeries(
-        targets.astype(np.float32),
-        input_scale.apply(inputs, index).astype(np.float32),
-        covariates.astype(np.float32),
-        report_scale,
-        input_scale.astype(np.float32),
-    )
+    all_observed = np.ones(covariates.shape, dtype=bool)
+    covariates = fit_standardization(covariates, all_observed, ranges).apply(covariates, index)
+    return ScaledSeries(targets, inputs, covariates, report_scale, input_scale)
 
 
 # Transforms of the values that a network reads; rnnlab.tasks.forecasting has the inverses.

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
-from torchmetrics import MeanSquaredError
+from torchmetrics import Metric
 
 from rnnlab.metrics.significance import ComparisonTest
 from rnnlab.spec import Array
@@ -40,7 +41,7 @@ def errors_by_step(
 
     Args:
         forecasts: f, (N, H, V).
-        truth: y, (N, H, V).
+        truth: y, (N, H, V); NaN where it was not observed, which does not count.
         naive_errors: q, (N, 1, V) or (1, 1, V), in the same units.
         origin: zero of the original units, in the same units, from which smape is measured;
             (N, 1, V) or (1, 1, V).
@@ -50,7 +51,8 @@ def errors_by_step(
     relative = np.divide(2 * error, size, out=np.zeros_like(error), where=size > 0)
     ratio = error / naive_errors
     parts = {"mse": error**2, "mae": error, "smape": relative, "mase": ratio}
-    return {name: part.mean(axis=(0, 2)) for name, part in parts.items()}
+    count = (~np.isnan(truth)).sum(axis=(0, 2))
+    return {name: np.nansum(part, axis=(0, 2)) / count for name, part in parts.items()}
 
 
 class ForecastErrors(NamedTuple):
@@ -77,11 +79,13 @@ def measure_forecast(
     for rows in iterate_blocks(np.arange(len(targets)), targets[0].size):
         forecasts = forecast(rows)
         errors = errors_by_step(forecasts, targets[rows], naive_errors[rows], origin[rows])
+        observed = (~np.isnan(targets[rows])).sum(axis=(0, 2))
         for name, steps in errors.items():
-            sums[name] = sums.get(name, 0.0) + steps * len(rows)
+            sums[name] = sums.get(name, 0.0) + np.nan_to_num(steps) * observed
         squares = np.square(forecasts - targets[rows], dtype=np.float64)
-        squared_errors[rows] = squares.mean(axis=(1, 2))
-    by_step = {name: total / len(targets) for name, total in sums.items()}
+        squared_errors[rows] = np.nanmean(squares, axis=(1, 2))
+    counts = (~np.isnan(targets)).sum(axis=(0, 2))
+    by_step = {name: total / counts for name, total in sums.items()}
     return ForecastErrors(by_step, squared_errors)
 
 
@@ -157,7 +161,50 @@ def long_run_variance(series: Array, lags: int) -> float:
     return float(covariances[0] + 2 * (weights * covariances)[1:].sum())
 
 
-class NoiseRatio(MeanSquaredError):  # type: ignore[misc]  # noqa: N818
+class SquaredError(Metric):  # type: ignore[misc]
+    """Mean squared error over all observed values, in double precision.
+
+    A target that is NaN was not observed and does not count.
+    """
+
+    higher_is_better = False
+    is_differentiable = False
+    full_state_update = False
+    plot_lower_bound = 0.0
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        zero = torch.tensor(0.0, dtype=torch.float64)
+        self.add_state("total", zero, dist_reduce_fx="sum")
+        self.add_state("count", zero.clone(), dist_reduce_fx="sum")
+
+    def measure(self, errors: Tensor) -> Tensor:
+        """Return what is averaged, from forecast - target."""
+        return errors.square()
+
+    def update(self, forecasts: Tensor, targets: Tensor) -> None:
+        """Add forecasts and targets of the same shape."""
+        errors = self.measure(forecasts.double() - targets)
+        observed = ~targets.isnan()
+        self.total += torch.where(observed, errors, 0.0).sum()
+        self.count += observed.sum()
+
+    def compute(self) -> Tensor:
+        """Return the mean; NaN without an observed value."""
+        return self.total / self.count
+
+
+class AbsoluteError(SquaredError):
+    """Mean absolute error over all observed values; see SquaredError."""
+
+    def measure(self, errors: Tensor) -> Tensor:
+        """See SquaredError."""
+        return errors.abs()
+
+
+class NoiseRatio(SquaredError):  # noqa: N818
     """Mean squared error / variance of the noise; no forecast can be better than 1."""
 
     def __init__(self, variance: float) -> None:
@@ -165,5 +212,5 @@ class NoiseRatio(MeanSquaredError):  # type: ignore[misc]  # noqa: N818
         self.variance = variance
 
     def compute(self) -> Tensor:
-        ratio: Tensor = super().compute() / self.variance
-        return ratio
+        """See SquaredError."""
+        return super().compute() / self.variance

@@ -126,13 +126,13 @@ def _draw_residuals(axis: Any, residuals: Array) -> None:
     horizon = residuals.shape[1]
     steps, marker = np.arange(1, horizon + 1), "o" if horizon == 1 else ""
     for low, high, alpha in ((0.05, 0.95, 0.15), (0.25, 0.75, 0.35)):
-        ends = np.quantile(residuals, [low, high], axis=(0, 2))
+        ends = np.nanquantile(residuals, [low, high], axis=(0, 2))
         label = f"middle {high - low:.0%}"
         if horizon == 1:
             axis.vlines(steps, *ends, color=BLUE, alpha=2 * alpha, linewidth=20, label=label)
         else:
             axis.fill_between(steps, *ends, color=BLUE, alpha=alpha, linewidth=0, label=label)
-    axis.plot(steps, residuals.mean(axis=(0, 2)), color=BLUE, marker=marker, label="mean")
+    axis.plot(steps, np.nanmean(residuals, axis=(0, 2)), color=BLUE, marker=marker, label="mean")
     axis.axhline(0, color=GREY, linewidth=0.8)
     axis.set(xlabel="step of the horizon", ylabel="forecast - truth", title="residuals by step")
     axis.legend(frameon=False, fontsize="small")

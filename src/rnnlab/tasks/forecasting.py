@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
+from torchmetrics import MetricCollection
 
 from rnnlab.config.types import PositiveFloat, Probability, Share
 from rnnlab.errors import ConfigError
 from rnnlab.layers.pooling import Pooling
 from rnnlab.layers.recurrent import LayerFactory
-from rnnlab.metrics.forecasting import NoiseRatio
+from rnnlab.metrics.forecasting import AbsoluteError, NoiseRatio, SquaredError
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks.base import Encoding, Task
 from rnnlab.tasks.losses import FORECAST_LOSSES, ForecastLossName
@@ -117,18 +117,28 @@ class Forecasting(Task):
         return values.reshape(-1, *self.shape)
 
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Return the loss of the scaled and transformed values."""
-        targets = batch.targets
-        if batch.units is not None:
-            location, scale, anchor = batch.units
-            apply = TRANSFORMS[self.spec.transform].apply
-            targets = (apply(batch.targets, anchor) - location) / scale
-        loss: Tensor = self.criterion(predictions, targets)
-        return loss
+        """Return the loss of the scaled and transformed values.
 
-    def num_targets(self, batch: Batch) -> int:
-        """Return the number of windows; all have the same number of values."""
-        return len(batch.targets)
+        The mean over the windows of the mean over the observed values of each.
+        """
+        targets = self._scale(batch)
+        observed = ~targets.isnan()  # (B, horizon, V)
+        dtype = torch.promote_types(predictions.dtype, torch.float32)
+        losses = self.criterion(predictions, targets.nan_to_num().to(dtype))
+        sums = torch.where(observed, losses, 0.0).sum(dim=(1, 2))
+        means: Tensor = sums / observed.sum(dim=(1, 2)).clamp(min=1)
+        return means.sum() / self.num_targets(batch).clamp(min=1)
+
+    def _scale(self, batch: Batch) -> Tensor:
+        """Return the targets as the network forecasts them, (B, horizon, V)."""
+        if batch.units is None:
+            return batch.targets
+        location, scale, anchor = batch.units
+        return (TRANSFORMS[self.spec.transform].apply(batch.targets, anchor) - location) / scale
+
+    def num_targets(self, batch: Batch) -> Tensor:
+        """Return the number of windows with an observed value."""
+        return (~batch.targets.isnan()).any(dim=2).any(dim=1).sum()
 
     def metric_inputs(self, predictions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the forecasts in the units of the targets, or their medians, and the targets."""
@@ -154,7 +164,8 @@ class Forecasting(Task):
         return torch.stack([self._invert(level, batch) for level in levels], dim=-1)
 
     def _invert(self, values: Tensor, batch: Batch) -> Tensor:
-        """Return scaled and transformed values in the units of the targets."""
+        """Return scaled and transformed values in the units of the targets, float64."""
+        values = values.to(torch.float64)
         if batch.units is None:
             return values
         location, scale, anchor = batch.units
@@ -162,7 +173,7 @@ class Forecasting(Task):
 
     def metrics(self) -> MetricCollection:
         """Return squared and absolute error, and the noise ratio where the noise is known."""
-        metrics: dict[str, Any] = {"mse": MeanSquaredError(), "mae": MeanAbsoluteError()}
+        metrics: dict[str, Any] = {"mse": SquaredError(), "mae": AbsoluteError()}
         if self.spec.noise_variance:
             metrics["noise_ratio"] = NoiseRatio(self.spec.noise_variance)
         return MetricCollection(metrics, compute_groups=False)

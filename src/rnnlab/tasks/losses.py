@@ -21,8 +21,8 @@ ForecastLossName = Literal["mse", "mae", "huber", "quantile"]
 class QuantileLoss(nn.Module):
     """Pinball loss: max(q e, (q - 1) e) with e = target - prediction (Koenker & Bassett, 1978).
 
-    The mean over all quantiles. It is minimal if a share q of the targets is below the prediction;
-    for q = 0.5 it is half of the absolute error.
+    The mean over the quantiles of each target. It is minimal if a share q of the targets is below
+    the prediction; for q = 0.5 it is half of the absolute error.
 
     Args:
         quantiles: q of each prediction, rising, each between 0 and 1.
@@ -39,9 +39,9 @@ class QuantileLoss(nn.Module):
         self.register_buffer("levels", torch.tensor(self.quantiles), persistent=False)
 
     def forward(self, predictions: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean loss of predictions (B, H, V, Q) and targets (B, H, V)."""
+        """Return the loss of each target (B, H, V), from predictions (B, H, V, Q)."""
         errors = targets.unsqueeze(-1) - predictions
-        return torch.maximum(self.levels * errors, (self.levels - 1) * errors).mean()
+        return torch.maximum(self.levels * errors, (self.levels - 1) * errors).mean(dim=-1)
 
 
 def check_quantiles(quantiles: Sequence[float]) -> None:
@@ -60,11 +60,12 @@ def check_quantiles(quantiles: Sequence[float]) -> None:
         )
 
 
-ForecastLoss = Callable[[float, Sequence[float]], nn.Module]  # of Huber's delta, and of quantiles
+# Of Huber's delta, and of quantiles. The module returns the loss of each target, (B, H, V).
+ForecastLoss = Callable[[float, Sequence[float]], nn.Module]
 FORECAST_LOSSES: dict[ForecastLossName, ForecastLoss] = {
-    "mse": lambda delta, quantiles: nn.MSELoss(),
-    "mae": lambda delta, quantiles: nn.L1Loss(),
-    "huber": lambda delta, quantiles: nn.HuberLoss(delta=delta),
+    "mse": lambda delta, quantiles: nn.MSELoss(reduction="none"),
+    "mae": lambda delta, quantiles: nn.L1Loss(reduction="none"),
+    "huber": lambda delta, quantiles: nn.HuberLoss(delta=delta, reduction="none"),
     "quantile": lambda delta, quantiles: QuantileLoss(quantiles),
 }
 

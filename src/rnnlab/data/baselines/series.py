@@ -50,6 +50,11 @@ class SeriesSplits:
         return self.windows["train"].values
 
     @property
+    def observed(self) -> Array | None:
+        """False where the file has no value, (steps, V); None if there are no gaps."""
+        return self.windows["train"].observed
+
+    @property
     def horizon(self) -> int:
         """Steps of a target."""
         return self.windows["train"].horizon
@@ -59,29 +64,37 @@ class SeriesSplits:
         """Training steps of the shortest series."""
         return int((self.borders[0] - self.starts).min())
 
-    def size(self, split: str) -> int:
-        """Return the number of targets: windows, times variables if these are independent."""
-        per_window = self.values.shape[1] if self.independent else 1
-        return len(self.windows[split]) * per_window
+    @cached_property
+    def variable_targets(self) -> Mapping[str, Ints]:
+        """Split -> window * V + variable of each pair with an observed value, (N,)."""
+        counts = {split: windows.count_observed() for split, windows in self.windows.items()}
+        return {split: np.flatnonzero(count) for split, count in counts.items()}
 
-    def locate(self, rows: Ints) -> tuple[Ints, Ints]:
+    def size(self, split: str) -> int:
+        """Return the number of targets: windows, or their variables if these are independent."""
+        return len((self.variable_targets if self.independent else self.windows)[split])
+
+    def locate(self, split: str, rows: Ints) -> tuple[Ints, Ints]:
         """Return the window of each target, (B,), and its variables, (B, 1) or all, (1, V)."""
         count = self.values.shape[1]
         if self.independent:
+            rows = self.variable_targets[split][rows]
             return rows // count, (rows % count)[:, None]
         return rows, np.arange(count)[None]
 
     def targets(self, split: str, rows: Ints) -> Array:
-        """Return the values of some targets, (B, H, V)."""
-        window, variable = self.locate(rows)
+        """Return the values of some targets, (B, H, V); NaN where the file has no value."""
+        window, variable = self.locate(split, rows)
         future = self.windows[split].first[window][:, None] + np.arange(self.horizon)
-        values: Array = self.values[future[:, :, None], variable[:, None]]
-        return values
+        steps = future[:, :, None], variable[:, None]
+        values: Array = self.values[steps]
+        return values if self.observed is None else np.where(self.observed[steps], values, np.nan)
 
     def train_windows(self, seq_len: int) -> Windows:
-        """Return all training targets with `seq_len` steps before them."""
+        """Return the training targets without gaps with `seq_len` steps before them."""
         first = first_targets(self.starts, self.borders, seq_len, self.horizon)["train"]
-        return Windows(self.values, first, self.horizon)
+        windows = Windows(self.values, first, self.horizon, self.observed)
+        return windows.take((windows.count_observed() == self.horizon).all(axis=1))
 
     def train_parts(self) -> list[Array]:
         """Return the training steps of each series, (steps, V) each."""
@@ -157,7 +170,7 @@ class SeriesBaselines:
 
     def error_units(self, split: str, rows: Ints) -> tuple[Array, Array]:
         """Return the naive errors and the original zero of some targets, (B, 1, V) each."""
-        window, variable = self.splits.locate(rows)
+        window, variable = self.splits.locate(split, rows)
         series = self.splits.series[split][window][:, None, None]
         units = self.naive_errors(), self.splits.origin
         naive_errors, origin = (unit[series, variable[:, None]] for unit in units)
@@ -165,7 +178,7 @@ class SeriesBaselines:
 
     def target_forecasts(self, split: str, rows: Ints) -> dict[str, Forecast]:
         """Return the forecasts of some targets by name: positions in `rows` -> (B, H, V)."""
-        window, variable = self.splits.locate(rows)
+        window, variable = self.splits.locate(split, rows)
         variables = np.broadcast_to(variable, (len(rows), variable.shape[1]))[:, None]  # (N, 1, V)
         return {
             name: forecast_targets(forecast, window, variables)

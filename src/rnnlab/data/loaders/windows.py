@@ -18,14 +18,16 @@ class Windows:
     `first` alone defines the targets, so they do not depend on the length of the input window.
 
     Attributes:
-        values: of the target variables, (N, V).
+        values: of the target variables, (N, V); a gap has the previous value.
         first: first step of each target, (M,).
         horizon: steps of a target.
+        observed: False where the data has no value, (N, V); None if there are no gaps.
     """
 
     values: Array
     first: Ints
     horizon: int
+    observed: Array | None = None
 
     @classmethod
     def all_of(cls, values: Array, first_target: int, horizon: int) -> "Windows":
@@ -44,9 +46,33 @@ class Windows:
         return values
 
     def targets(self, rows: Ints) -> Array:
-        """Return the values of each target, (B, horizon, V)."""
-        values: Array = self.values[self.first[rows, None] + np.arange(self.horizon)]
-        return values
+        """Return the values of each target, (B, horizon, V); NaN where there was no value."""
+        steps = self.first[rows, None] + np.arange(self.horizon)
+        if self.observed is None:
+            values: Array = self.values[steps]
+            return values
+        return np.where(self.observed[steps], self.values[steps], np.nan)
+
+    def count_observed(self) -> Ints:
+        """Return the number of observed values of each target and variable, (M, V)."""
+        if self.observed is None:
+            return np.full((len(self), self.values.shape[1]), self.horizon)
+        counts = np.zeros((len(self.values) + 1, self.values.shape[1]), dtype=np.int64)
+        np.cumsum(self.observed, axis=0, out=counts[1:])
+        observed: Ints = counts[self.first + self.horizon] - counts[self.first]
+        return observed
+
+    def covered_steps(self) -> Array:
+        """Return True for the steps of at least one target, (N,)."""
+        changes = np.zeros(len(self.values) + 1, dtype=np.int64)
+        np.add.at(changes, self.first, 1)
+        np.add.at(changes, self.first + self.horizon, -1)
+        covered: Array = np.cumsum(changes)[:-1] > 0
+        return covered
+
+    def take(self, rows: Array) -> "Windows":
+        """Return some of the targets."""
+        return Windows(self.values, self.first[rows], self.horizon, self.observed)
 
 
 def first_targets(

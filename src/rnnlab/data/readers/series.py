@@ -21,7 +21,8 @@ class Series:
     """Several series, one after the other, each in the order of time.
 
     Attributes:
-        values: (N, D), float64.
+        values: (N, D), float64; a gap has the previous value of its series.
+        observed: False where the file has no value, (N, D).
         times: microseconds since 1970, in UTC where the file has a time zone, (N,); without dates
             the number of the step.
         local_times: the same in the wall clock of the file, (N,).
@@ -32,12 +33,18 @@ class Series:
     """
 
     values: Array
+    observed: Array
     times: Array
     local_times: Array
     offsets: Array
     columns: list[str]
     names: list[str]
     time_kind: TimeKind = "calendar"
+
+    def is_observed(self, *names: str) -> Array:
+        """Return False where the file has no value in these columns, (N, names)."""
+        flags: Array = np.asarray(self.observed)[:, [self.columns.index(name) for name in names]]
+        return flags
 
     def column(self, *names: str) -> Array:
         """Return the values of some columns, (N, names)."""
@@ -54,8 +61,9 @@ class Series:
 
     def take_rows(self, rows: Array, offsets: Array) -> "Series":
         """Return some rows of all series, whose borders become `offsets`."""
-        values, times, local_times = self.values[rows], self.times[rows], self.local_times[rows]
-        return replace(self, values=values, times=times, local_times=local_times, offsets=offsets)
+        names = ("values", "observed", "times", "local_times")
+        parts = {name: getattr(self, name)[rows] for name in names}
+        return replace(self, **parts, offsets=offsets)
 
 
 def join_series(parts: Sequence[tuple[str, Series]], keep_names: bool) -> Series:
@@ -75,6 +83,7 @@ def join_series(parts: Sequence[tuple[str, Series]], keep_names: bool) -> Series
     lengths = [np.diff(part.offsets) for _, part in parts]
     return Series(
         np.concatenate([part.values for _, part in parts]),
+        np.concatenate([part.observed for _, part in parts]),
         np.concatenate([part.times for _, part in parts]),
         np.concatenate([part.local_times for _, part in parts]),
         np.concatenate([[0], np.cumsum(np.concatenate(lengths))]),
@@ -108,6 +117,7 @@ def build_series(
     """
     rows = sort_rows(file, rows, notes)
     rows = drop_duplicate_times(file, rows, columns, notes)
+    observed = ~np.isnan(rows.values)
     rows = rows._replace(values=fill_gaps(file, rows, columns, numbers, notes))
     complete = np.asarray(~np.isnan(rows.values).any(axis=1))
     if not complete.all():
@@ -119,6 +129,7 @@ def build_series(
         notes += note_irregular_steps(file, rows)
     return Series(
         rows.values,
+        observed[complete],
         rows.times,
         rows.local_times,
         np.append(starts, len(rows.times)),

@@ -65,8 +65,8 @@ class ETTDataModule(SeriesDataModule):
         start = int(np.datetime64(row["start"], "us").astype(np.int64))
         values = np.array(columns, dtype=np.float64).T
         times = start + step * np.arange(len(values))
-        offsets = np.array([0, len(values)])
-        return Series(values, times, times, offsets, list(COLUMNS), [self.station])
+        observed, offsets = np.isfinite(values), np.array([0, len(values)])
+        return Series(values, observed, times, times, offsets, list(COLUMNS), [self.station])
 
     def local(self) -> Source:
         path = self.local_path()

@@ -132,8 +132,10 @@ class StocksDataModule(SeriesDataModule):
         has_return[starts] = False  # the first day
         offsets = series.offsets - np.arange(len(series.offsets))
         columns = ["return", "range", "turnover", "price"]
-        features = replace(series, values=values, columns=columns).take_rows(has_return, offsets)
-        return super().prepare((features, notes), folder)
+        features = replace(
+            series, values=values, observed=observed_features(series.observed), columns=columns
+        )
+        return super().prepare((features.take_rows(has_return, offsets), notes), folder)
 
     def select_variables(self, series: Series) -> SeriesVariables:
         name: str = self.forecast
@@ -141,7 +143,8 @@ class StocksDataModule(SeriesDataModule):
         targets = series.column("return" if name == "volatility" else name)
         if name == "volatility":
             name, covariates, targets = "|return|", ["return", *covariates], np.abs(targets)
-        return SeriesVariables(targets, [name], series.column(*covariates), covariates)
+        observed = series.is_observed("price" if name == "price" else "return")
+        return SeriesVariables(targets, observed, [name], series.column(*covariates), covariates)
 
     def make_baselines(self, splits: SeriesSplits) -> SeriesBaselines:
         """See SeriesDataModule."""
@@ -190,6 +193,16 @@ STOCK_BASELINES: Mapping[StockVariable, type[SeriesBaselines]] = {
     "volatility": VolatilityBaselines,
     "price": SeriesBaselines,
 }
+
+
+def observed_features(observed: Array) -> Array:
+    """Return which returns, ranges, turnovers and prices need no filled value, (N, 4).
+
+    `observed` is that of high, low, close and volume, (N, 4). A return needs the previous day too.
+    """
+    high, low, close, volume = observed.T
+    changes = [np.append(False, days[:-1]) & days for days in (close, volume)]
+    return np.column_stack([changes[0], high & low, changes[1], close])
 
 
 def ticker(file: Path) -> str:
