@@ -5,6 +5,7 @@ import json
 import math
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -23,6 +24,7 @@ from rnnlab.config.messages import readable_errors
 from rnnlab.data.base import DataModule
 from rnnlab.data.datasets.synthetic.sine import SineDataModule
 from rnnlab.errors import ConfigError
+from rnnlab.experiment import run as experiment
 from rnnlab.experiment.build import build_data, build_task
 from rnnlab.experiment.run import Run, check, run
 from rnnlab.experiment.session import claim_folder
@@ -193,9 +195,52 @@ def test_the_report_says_what_was_reached_and_how(finished: Run) -> None:
     assert len(report["git"].get("commit", "0" * 40)) == 40
     assert report["device"]["kind"] == "cpu"
     assert report["device"]["count"] == 1
-    assert report["seconds"].keys() == {"prepare", "fit", "test"}
+    assert report["seconds"].keys() == {"start", "prepare", "fit", "test", "report", "baselines"}
     assert report["speed"]["samples_per_second"] > 0
     assert report["peak_memory"]["process"] > 0
+
+
+def test_the_seconds_of_the_stages_are_the_time_that_the_user_waited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("check", "test", "finish"):
+        slow = slow_down(getattr(experiment, name), 0.2)
+        monkeypatch.setattr(experiment, name, slow)
+    monkeypatch.setattr(SineDataModule, "setup", slow_down(SineDataModule.setup, 0.3))
+    monkeypatch.setattr(SineDataModule, "baselines", slow_down(SineDataModule.baselines, 0.1))
+    begin = time.time()
+    done = experiment.run(small("sine", tmp_path, "debug=fast"), start=begin - 100)
+    waited = 100 + time.time() - begin
+    seconds = done.report["seconds"]
+    total = sum(seconds.values())
+    # What follows the report is printed in milliseconds; 3 s are for a machine that is busy.
+    assert waited - 3 < total <= waited
+    least = {"start": 100.2, "prepare": 0.3, "fit": 0, "test": 0.5, "baselines": 0.2, "report": 0.2}
+    assert seconds.keys() == least.keys()
+    for name, value in least.items():
+        assert seconds[name] >= value, name
+    assert f"in all {total:.1f}" in capsys.readouterr().out
+
+
+def slow_down(function: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+    def slow(*arguments: Any, **settings: Any) -> Any:
+        time.sleep(seconds)
+        return function(*arguments, **settings)
+
+    return slow
+
+
+def test_the_seconds_of_a_resumed_run_contain_its_earlier_sessions(
+    finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [*SETTINGS, "callbacks.last.every_n_steps=4"]
+    with monkeypatch.context() as patch:
+        patch.setattr(SineDataModule, "setup", slow_down(SineDataModule.setup, 1.0))
+        plain = small("sine", tmp_path, *words, *at("on_train_batch_start", "kill", 13))
+        folder = kill(plain, tmp_path)
+    seconds = run(compose(f"resume={folder.path}")).report["seconds"]
+    assert seconds["earlier sessions"] > 1.0
+    assert "earlier sessions" not in finished.report["seconds"]
 
 
 def test_the_config_of_a_run_is_whole(finished: Run) -> None:

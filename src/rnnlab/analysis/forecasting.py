@@ -110,7 +110,7 @@ class ErrorTable:
     def to_dict(self) -> dict[str, Any]:
         """Return `by_step` as plain values, for report.json."""
         return {
-            name: {key: [round(float(v), 6) for v in steps] for key, steps in metrics.items()}
+            name: {key: [float(v) for v in steps] for key, steps in metrics.items()}
             for name, metrics in self.by_step.items()
         }
 
@@ -194,7 +194,7 @@ def assess_calibration(task: Forecasting, test: TestPredictions) -> AnalysisResu
         details={
             "quantiles": {
                 "nominal_coverage": nominal,
-                "share_below": {f"{q:g}": round(float(share), 6) for q, share in shares},
+                "share_below": {f"{q:g}": float(share) for q, share in shares},
             }
         },
     )

@@ -1,6 +1,7 @@
-"""Callbacks of the Trainer: checkpoints, exact resume, progress, throughput, training loss."""
+"""Callbacks of the Trainer: checkpoints, exact resume, time, progress, throughput, loss."""
 
 from rnnlab.callbacks.checkpoint import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint
+from rnnlab.callbacks.elapsed_time import ElapsedTime
 from rnnlab.callbacks.exact_resume import ExactResume
 from rnnlab.callbacks.progress import Progress
 from rnnlab.callbacks.throughput import Throughput
@@ -11,6 +12,7 @@ __all__ = [
     "AtomicCheckpointIO",
     "BestCheckpoint",
     "DivergedError",
+    "ElapsedTime",
     "ExactResume",
     "LastCheckpoint",
     "Progress",

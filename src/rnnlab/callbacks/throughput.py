@@ -28,9 +28,9 @@ class Throughput(L.Callback):
         """Return means over the run; padding does not count as tokens."""
         seconds = max(self.seconds, 1e-9)
         return {
-            "samples_per_second": round(self.samples / seconds, 1),
-            "tokens_per_second": round(int(self.tokens) / seconds, 1),
-            "training_seconds": round(self.seconds, 2),
+            "samples_per_second": self.samples / seconds,
+            "tokens_per_second": int(self.tokens) / seconds,
+            "training_seconds": self.seconds,
         }
 
     def state_dict(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 from rnnlab.config.compose import shipped_conf
 from rnnlab.config.messages import check_resume, readable_errors
 from rnnlab.config.paths import split_config_dir
+from rnnlab.runtime.clock import process_start
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -23,10 +24,11 @@ def main(arguments: Sequence[str]) -> None:
     check_resume(arguments)
     conf, overrides = split_config_dir(arguments)
     command_line = sys.argv
+    starts = iter([process_start()])  # the user waits for the imports of the first run only
 
     def train(config: Any) -> float:
         sys.argv = command_line  # Lightning starts the processes of DDP with it
-        return train_config(config)
+        return train_config(config, next(starts, None))
 
     sys.argv = [sys.argv[0], *overrides]
     try:
@@ -36,15 +38,20 @@ def main(arguments: Sequence[str]) -> None:
         sys.argv = command_line
 
 
-def train_config(config: Any) -> float:
-    """Run one composed configuration and return the monitored metric of the best checkpoint."""
+def train_config(config: Any, start: float | None = None) -> float:
+    """Run one composed configuration and return the monitored metric of the best checkpoint.
+
+    Args:
+        config: of Hydra.
+        start: see rnnlab.experiment.run.run.
+    """
     with readable_errors():
         from omegaconf import OmegaConf
 
         from rnnlab.experiment.run import run
 
         plain: Any = OmegaConf.to_container(config, resolve=True)
-        return run(plain).score
+        return run(plain, start=start).score
 
 
 if __name__ == "__main__":

@@ -20,7 +20,10 @@ def write_results(
     Without a test, there are no test scores and no predictions.
     """
     result = analyze_predictions(parts, predictions) if predictions else None
-    report = make_report(parts, test_scores, result)
+    parts.clock.end_stage("report")
+    baselines = compute_baselines(parts, result)
+    parts.clock.end_stage("baselines")
+    report = make_report(parts, test_scores, baselines, result)
     files = result.save(parts.folder.path) if result else []
     files += draw_internals(parts) if predictions else []
     if rows := read_metrics(parts.folder.metrics):
@@ -28,7 +31,8 @@ def write_results(
     for logger in parts.trainer.loggers:
         if hasattr(logger, "close"):
             logger.close(report["scores"], files)
-    parts.folder.write_report(report)
+    parts.clock.end_stage("report")
+    parts.folder.write_report({**report, "seconds": parts.clock.seconds})
 
 
 def analyze_predictions(parts: RunParts, predictions: "TestPredictions") -> "AnalysisResult | None":
@@ -40,7 +44,10 @@ def analyze_predictions(parts: RunParts, predictions: "TestPredictions") -> "Ana
 
 
 def make_report(
-    parts: RunParts, test_scores: Mapping[str, float], result: "AnalysisResult | None"
+    parts: RunParts,
+    test_scores: Mapping[str, float],
+    baselines: Mapping[str, Mapping[str, float]],
+    result: "AnalysisResult | None",
 ) -> dict[str, Any]:
     """Return the report of a run that was trained and tested."""
     from rnnlab.runtime.environment import peak_memory_mb
@@ -57,12 +64,11 @@ def make_report(
         **parts.folder.read_report(),
         "status": "finished",
         "scores": scores,
-        "baselines": compute_baselines(parts, result),
+        "baselines": baselines,
         "findings": list(result.statements) if result else [],
         "details": dict(result.details) if result else {},
         "evaluated_targets": targets,
         "best": {key: int(validation[key]) for key in ("step", "epoch")} if validation else None,
-        "seconds": {name: round(value, 2) for name, value in parts.seconds.items()},
         "speed": throughput.speed() if throughput else {},
         "peak_memory": peak_memory_mb(parts.trainer.strategy.root_device.type),
     }

@@ -1,7 +1,6 @@
 """One run, from its configuration to its report. Heavy packages are imported when needed."""
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from rnnlab.config.schema import RunConfig, parse
 from rnnlab.experiment.session import RunParts, claim_folder, record_status
 from rnnlab.report import console
 from rnnlab.report.folder import FORMAT_VERSION, RunFolder, open_folder
+from rnnlab.runtime.clock import StageClock
 from rnnlab.runtime.distributed import is_first_process, share_folder
 
 if TYPE_CHECKING:
@@ -29,12 +29,17 @@ class Run:
         return float(self.report["scores"].get(self.report["monitor"], math.nan))
 
 
-def run(plain: Mapping[str, Any], extra_callbacks: "Sequence[L.Callback]" = ()) -> Run:
+def run(
+    plain: Mapping[str, Any],
+    extra_callbacks: "Sequence[L.Callback]" = (),
+    start: float | None = None,
+) -> Run:
     """Check -> folder -> data, task, model, trainer -> fit -> test -> report.
 
     Args:
         plain: a resolved config as plain values; see conf/config.yaml.
         extra_callbacks: callbacks of the caller, in addition to those of the config.
+        start: when the user began to wait, in seconds since 1970; None for now.
 
     Raises:
         ConfigError: a setting is invalid; raised before any data is read.
@@ -43,11 +48,12 @@ def run(plain: Mapping[str, Any], extra_callbacks: "Sequence[L.Callback]" = ()) 
         RunPruned: a callback of the caller pruned the run.
         DivergedError: the loss is not finite.
     """
+    clock = StageClock(start)
     config = check(plain)
     folder = claim_folder(config)
     if folder.read_report().get("status") != "finished":
         with record_status(folder), share_folder(folder.path):
-            parts = build(config, folder, extra_callbacks)
+            parts = build(config, folder, clock, extra_callbacks)
             fit(parts)
             finish(parts, test(parts))
     report = folder.read_report()
@@ -74,11 +80,15 @@ def check(plain: Mapping[str, Any]) -> RunConfig:
 
 
 def build(
-    config: RunConfig, folder: RunFolder, extra_callbacks: "Sequence[L.Callback]" = ()
+    config: RunConfig,
+    folder: RunFolder,
+    clock: StageClock,
+    extra_callbacks: "Sequence[L.Callback]" = (),
 ) -> RunParts:
     """Seed, read the data, and build task, model and trainer."""
     import lightning.pytorch as L
 
+    from rnnlab.callbacks import ElapsedTime
     from rnnlab.experiment import build as builders
     from rnnlab.runtime.allocator import keep_freed_memory
     from rnnlab.runtime.precision import choose_matmul_precision
@@ -87,10 +97,10 @@ def build(
     keep_freed_memory()
     L.seed_everything(config.seed, workers=True, verbose=False)
     data = builders.build_data(config)
-    start = time.perf_counter()
+    clock.end_stage("start")
     data.prepare_data()
     data.setup("fit")
-    seconds = {"prepare": time.perf_counter() - start}
+    clock.end_stage("prepare")
     model = builders.build_model(config, builders.build_task(config, data.spec))
     model.hyper_parameters = {
         "format_version": FORMAT_VERSION,
@@ -99,13 +109,14 @@ def build(
     }
     callbacks = builders.instantiate_components(config.callbacks, folder.path)
     loggers = list(builders.instantiate_components(config.logger, folder.path).values())
-    all_callbacks = [*callbacks.values(), *extra_callbacks]
+    all_callbacks = [*callbacks.values(), *extra_callbacks, ElapsedTime(clock)]
     trainer = builders.build_trainer(config, folder.path, all_callbacks, loggers)
     device = trainer.strategy.root_device.type
     width = model.output_size // (2 if model.bidirectional else 1)
     choose_matmul_precision(config.matmul_precision, width, device)
-    parts = RunParts(config, folder, data, model, trainer, callbacks, seconds)
+    parts = RunParts(config, folder, data, model, trainer, callbacks, clock)
     announce(parts)
+    clock.end_stage("start")
     return parts
 
 
@@ -142,23 +153,22 @@ def fit(parts: RunParts) -> None:
     from rnnlab.experiment.load import read_checkpoint
 
     last = parts.folder.last if parts.folder.last.exists() else None
-    step = read_checkpoint(last)["global_step"] if last else 0
+    checkpoint = read_checkpoint(last) if last else {}
+    parts.clock.add_earlier(checkpoint.get("seconds", 0.0))
     for logger in parts.trainer.loggers:
         if hasattr(logger, "rewind"):
-            logger.rewind(step)
-    start = time.perf_counter()
+            logger.rewind(checkpoint.get("global_step", 0))
     parts.trainer.fit(parts.model, parts.data, ckpt_path=last and str(last))
-    parts.seconds["fit"] = time.perf_counter() - start
+    parts.clock.end_stage("fit")
 
 
 def test(parts: RunParts) -> dict[str, float]:
     """Score the best checkpoint on the test split, once; empty with test=false."""
     if not parts.config.test:
         return {}
-    start = time.perf_counter()
     best = str(parts.folder.best) if parts.folder.best.exists() else None
     (scores,) = parts.trainer.test(parts.model, parts.data, ckpt_path=best, verbose=False)
-    parts.seconds["test"] = time.perf_counter() - start
+    parts.clock.end_stage("test")
     return dict(scores)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rnnlab.config.schema import RunConfig
 from rnnlab.errors import ConfigError, RunPruned, RunStopped
 from rnnlab.report.folder import RunFolder, new_folder, open_folder
+from rnnlab.runtime.clock import StageClock
 from rnnlab.runtime.distributed import RUN_DIR, is_first_process, world_size
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class RunParts:
 
     Attributes:
         callbacks: by their names in the config.
-        seconds: duration of each finished stage, by name.
+        clock: wall time of each stage.
     """
 
     config: RunConfig
@@ -36,7 +37,7 @@ class RunParts:
     model: "RecurrentModel"
     trainer: "L.Trainer"
     callbacks: dict[str, Any]
-    seconds: dict[str, float]
+    clock: StageClock
 
 
 def claim_folder(config: RunConfig) -> RunFolder:

@@ -47,4 +47,4 @@ class Scores(nn.Module):
         values["targets"] = self.targets.compute()
         for metric in (self.loss, self.targets, self.metrics):
             metric.reset()
-        return {f"{self.split}/{name}": value.float() for name, value in values.items()}
+        return {f"{self.split}/{name}": value for name, value in values.items()}

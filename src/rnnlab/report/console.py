@@ -71,12 +71,22 @@ def list_facts(report: Mapping[str, Any], folder: RunFolder) -> dict[str, str]:
     lines = {
         "parameters": f"{report['model']['parameters']:,}",
         "targets": ", ".join(f"{count:,} {split}" for split, count in targets.items()),
-        "seconds": ", ".join(f"{name} {value:.1f}" for name, value in report["seconds"].items()),
+        "seconds": seconds_line(report["seconds"]),
         "speed": speed_line(speed) if speed else "",
         "peak memory": memory,
         "folder": str(folder.path),
     }
     return {name: line for name, line in lines.items() if line}
+
+
+def seconds_line(seconds: Mapping[str, float]) -> str:
+    """Return the wall time of each stage, and of all.
+
+    >>> seconds_line({"fit": 20.0, "test": 1.5})
+    'fit 20.0, test 1.5, in all 21.5'
+    """
+    stages = {**seconds, "in all": sum(seconds.values())}
+    return ", ".join(f"{name} {value:.1f}" for name, value in stages.items())
 
 
 def speed_line(speed: Mapping[str, float]) -> str:

@@ -63,7 +63,7 @@ def peak_memory_mb(kind: str) -> dict[str, float]:
     import torch
 
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    peak = {"process": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)}
+    peak = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit}
     if kind == "cuda":
-        peak["gpu"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
+        peak["gpu"] = torch.cuda.max_memory_allocated() / 2**20
     return peak
