@@ -17,6 +17,7 @@ from rnnlab.data.base import DataModule
 from rnnlab.experiment import run as experiment
 from rnnlab.experiment.build import build_data
 from rnnlab.experiment.session import RunParts, claim_folder
+from rnnlab.runtime.clock import StageClock
 from rnnlab.spec import Batch
 
 IMDB_STEPS, SINE_STEPS = 8, 25  # in a block; metrics are logged every 25 steps
@@ -101,7 +102,7 @@ def compare(overrides: tuple[str, ...], steps: int, settings: Settings) -> list[
     """Return seconds of blocks of steps, in the Trainer of a complete run and in the bare loop."""
     with TemporaryDirectory() as folder:
         config = compose_config(*overrides, f"output_dir={folder}", "trainer.limit_val_batches=1")
-        parts = experiment.build(config, claim_folder(config))
+        parts = experiment.build(config, claim_folder(config), StageClock())
         show_progress(parts)
         twin = build_data(config)
         twin.setup("fit")
