@@ -119,9 +119,10 @@ def differing(report_scores: Mapping[str, float], scores: Mapping[str, float]) -
 def print_scores(report_scores: Mapping[str, float], scores: Mapping[str, float]) -> None:
     """Print a table with a row for each score."""
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table("", "report", "now", "difference")
+    from rnnlab.report.tables import NumberTable
+
+    table = NumberTable(["", "report", "now", "difference"])
     for name, score in scores.items():
         values = (report_scores[name], score, score - report_scores[name])
         table.add_row(name, *(f"{value:.8g}" for value in values))

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from rnnlab.report.folder import RunFolder
+from rnnlab.report.tables import NumberTable
 
 
 def header(report: Mapping[str, Any], folder: RunFolder, data: str) -> None:
@@ -37,14 +37,11 @@ def print_results(
         console.print(f"{name:<13}{line}", highlight=False, soft_wrap=True)
 
 
-def scores_table(report: Mapping[str, Any]) -> Table:
+def scores_table(report: Mapping[str, Any]) -> NumberTable:
     """Return a table of the best validation, the test, and each baseline on the test split."""
     scores = report["scores"]
     metrics = dict.fromkeys(name.split("/", 1)[1] for name in scores)
-    result = Table(title=f"{report['name']}, seed {report['seed']}", title_justify="left")
-    result.add_column("")
-    for metric in metrics:
-        result.add_column(metric, justify="right")
+    result = NumberTable(["", *metrics], title=f"{report['name']}, seed {report['seed']}")
     rows = {"best val": ("val", scores), "test": ("test", scores)}
     rows |= {name: ("test", members) for name, members in report["baselines"].items()}
     for name, (split, members) in rows.items():
@@ -54,14 +51,16 @@ def scores_table(report: Mapping[str, Any]) -> Table:
 
 
 def format_score(value: float | None) -> str:
-    """Format a number with four digits; None is a dash.
+    """Format a number with four digits after the point; None is a dash.
 
-    >>> format_score(0.88124), format_score(0.00001234), format_score(None)
-    ('0.8812', '1.23e-05', '-')
+    >>> format_score(0.88124), format_score(0.00001234), format_score(4.56e12), format_score(None)
+    ('0.8812', '1.23e-05', '4.5600e+12', '-')
     """
     if value is None:
         return "-"
-    return f"{value:.4f}" if abs(value) >= 1e-3 or value == 0 else f"{value:.3g}"
+    if value == 0 or 1e-3 <= abs(value) < 1e6:
+        return f"{value:.4f}"
+    return f"{value:.3g}" if abs(value) < 1 else f"{value:.4e}"
 
 
 def list_facts(report: Mapping[str, Any], folder: RunFolder) -> dict[str, str]:

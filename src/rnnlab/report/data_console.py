@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+
+from rnnlab.report.tables import NumberTable
 
 MAX_ROWS = 24  # of classes or variables; the file contains all
 WIDTH = 100  # columns of a file or pipe
@@ -57,7 +57,7 @@ def describe_source(name: str, facts: Facts) -> dict[str, str]:
     }
 
 
-def build_tables(splits: Mapping[str, Facts]) -> list[Table]:
+def build_tables(splits: Mapping[str, Facts]) -> list[NumberTable]:
     """Return tables of statistics, and of classes and variables if the data has them."""
     tables = [build_table("", statistic_rows(splits), splits)]
     first = next(iter(splits.values()))
@@ -69,14 +69,11 @@ def build_tables(splits: Mapping[str, Facts]) -> list[Table]:
     return tables
 
 
-def build_table(title: str, rows: Iterable[TableRow], splits: Iterable[str]) -> Table:
+def build_table(title: str, rows: Iterable[TableRow], splits: Iterable[str]) -> NumberTable:
     """Return a table with a row for each fact and a column for each split."""
-    table = Table()
-    table.add_column(title)
-    for split in splits:
-        table.add_column(split, justify="right")
+    table = NumberTable([title, *splits])
     for name, cells in rows:
-        table.add_row(escape(name), *cells)
+        table.add_row(name, *cells)
     return table
 
 

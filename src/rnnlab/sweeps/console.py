@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -15,6 +14,7 @@ from rnnlab.sweeps.workers.messages import TrialResult, first_line, stored_resul
 from rnnlab.sweeps.workers.slots import Slot
 
 LIVE_SECONDS = 0.5  # between two updates of the live table
+WIDE_COLUMNS = 80  # from this width on, the values are beside the numbers
 PLAIN_SECONDS = 30.0  # between two status lines if the output is not a terminal
 
 
@@ -63,7 +63,7 @@ class SearchConsole:
             return
         is_first, self._last_update = self._last_update == 0.0, now
         if self._live is not None:
-            table = make_table(shared, slots)
+            table = make_table(shared, slots, self.console.width)
             self._live.update(Group(table, self.format_status(shared)), refresh=True)
         elif not is_first:
             self.print_line(self.format_status(shared))
@@ -86,24 +86,33 @@ class SearchConsole:
         return f"about {format_seconds(seconds * num_trials)} left"
 
 
-def make_table(shared: SharedStudy, slots: Sequence[Slot]) -> Table:
-    """Return a table with a row for each trial that runs in a slot."""
+def make_table(shared: SharedStudy, slots: Sequence[Slot], width: int) -> Group:
+    """Return a table with a row for each trial that runs in a slot.
+
+    The values of a trial are wrapped, in a narrow terminal below the table; numbers are never cut.
+    """
     table = Table(box=None, pad_edge=False)
-    for column in ("slot", "trial", "seconds", "reports", "last", "values"):
-        table.add_column(column, justify="left" if column == "values" else "right")
+    is_wide = width >= WIDE_COLUMNS
+    for column in ("slot", "trial", "seconds", "reports", "last"):
+        table.add_column(column, justify="right", no_wrap=True)
+    if is_wide:
+        table.add_column("values", overflow="fold")
+    texts = []
     for index, slot in enumerate(slots):
         if slot.claim is not None:
-            table.add_row(str(index), *make_row(shared, slot.claim, slot.seconds))
-    return table
+            values = Text(format_values(slot.claim))
+            numbers = [str(index), *make_row(shared, slot.claim, slot.seconds)]
+            table.add_row(*numbers, *([values] if is_wide else []))
+            texts.append(Text(f"trial {slot.claim.number}  ") + values)
+    return Group(table, *([] if is_wide else texts))
 
 
-def make_row(shared: SharedStudy, claim: ClaimedTrial, seconds: float) -> list[Any]:
-    """Return number, seconds, number of reports, last score and values of a trial."""
+def make_row(shared: SharedStudy, claim: ClaimedTrial, seconds: float) -> list[str]:
+    """Return number, seconds, number of reports and last score of a trial."""
     frozen_trial = shared.study.get_trials(deepcopy=False)[claim.number]
     reports, last = frozen_trial.intermediate_values, frozen_trial.last_step
     score = format_score(None if last is None else reports[last])
-    values = Text(format_values(claim), overflow="ellipsis", no_wrap=True)
-    return [str(claim.number), f"{seconds:.0f}", str(len(reports)), score, values]
+    return [str(claim.number), f"{seconds:.0f}", str(len(reports)), score]
 
 
 def format_values(claim: ClaimedTrial) -> str:
