@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnlab.config.command_line import split_flags
 from rnnlab.config.compose import compose
 from rnnlab.config.messages import readable_errors
 from rnnlab.config.paths import list_choices, split_config_dir
@@ -23,6 +24,8 @@ from rnnlab.errors import ConfigError, did_you_mean
 if TYPE_CHECKING:
     from rnnlab.data.base import DataModule
     from rnnlab.data.description import Description
+
+NO_FLAGS = frozenset[str]()
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -40,7 +43,10 @@ def main(arguments: Sequence[str]) -> None:
 
 def read_settings(conf: Path, arguments: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """Return the name of the data set and the configuration that training would have."""
-    name, *overrides = arguments
+    name, overrides = (
+        arguments[0].removeprefix("data="),
+        split_flags(conf, arguments[1:], NO_FLAGS)[1],
+    )
     if name not in (names := list_choices(conf, "data")):
         raise ConfigError(f"data={name}: {did_you_mean(name, names)}")
     return name, compose(conf, [f"data={name}", f"name={name}", *overrides])

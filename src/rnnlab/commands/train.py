@@ -9,12 +9,18 @@ conf/ and takes precedence over them. The run itself is rnnlab.experiment.run.ru
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from rnnlab.config.compose import shipped_conf
+from rnnlab.config.command_line import has_multirun, split_flags
+from rnnlab.config.compose import complete_overrides, shipped_conf
+from rnnlab.config.jobs import complete_jobs
 from rnnlab.config.messages import check_resume, readable_errors
 from rnnlab.config.paths import split_config_dir
 from rnnlab.runtime.clock import process_start
+
+HELP_FLAGS = frozenset({"--help", "-h", "--hydra-help", "--version"})
+COMPLETION_FLAGS = frozenset({"--shell-completion", "-sc"})
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -22,7 +28,9 @@ def main(arguments: Sequence[str]) -> None:
     import hydra
 
     check_resume(arguments)
-    conf, overrides = split_config_dir(arguments)
+    conf, words = split_config_dir(arguments)
+    if not COMPLETION_FLAGS & set(words):
+        words = complete_words(conf, words)
     command_line = sys.argv
     starts = iter([process_start()])  # the user waits for the imports of the first run only
 
@@ -30,12 +38,21 @@ def main(arguments: Sequence[str]) -> None:
         sys.argv = command_line  # Lightning starts the processes of DDP with it
         return train_config(config, next(starts, None))
 
-    sys.argv = [sys.argv[0], *overrides]
+    sys.argv = [sys.argv[0], *words]
     try:
         with shipped_conf(before=conf) as directory:
             hydra.main(version_base="1.3", config_path=directory, config_name="config")(train)()
     finally:
         sys.argv = command_line
+
+
+def complete_words(conf: Path, words: Sequence[str]) -> list[str]:
+    """Return a command line that Hydra reads, after checking that it can be composed."""
+    flags, overrides = split_flags(conf, words)
+    if HELP_FLAGS & set(flags) and not overrides:
+        return [*flags]
+    complete = complete_jobs if has_multirun(flags) else complete_overrides
+    return [*flags, *complete(conf, overrides)]
 
 
 def train_config(config: Any, start: float | None = None) -> float:

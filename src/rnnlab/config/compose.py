@@ -1,13 +1,18 @@
 """Composition of the configuration of a run from command-line overrides."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rnnlab.config.messages import explain, is_composition_error
+from rnnlab.config.messages import explain, is_composition_error, unlisted_key
+from rnnlab.config.overrides import Override, parse_override
 from rnnlab.config.paths import search_path
+from rnnlab.config.quoting import type_as_text
 from rnnlab.errors import ConfigError
+
+OPTIONAL_GROUPS = ("experiment", "debug", "logger", "callbacks")  # null: none of the choices
 
 
 def compose(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
@@ -15,9 +20,11 @@ def compose(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
 
     Args:
         conf: the shipped conf/, or a user's directory, which takes precedence over it.
-        overrides: `key=value`, in Hydra's syntax.
+        overrides: `key=value`, as a user types them: texts that Hydra cannot read are quoted, and
+            settings of a constructor that its YAML file does not list need no plus.
 
     Raises:
+        ConfigError: an override cannot be read, or has several values.
         HydraException, OmegaConfBaseException: an override is invalid; see messages.explain.
     """
     import hydra
@@ -28,12 +35,93 @@ def compose(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
         shipped_conf(before=conf) as directory,
         hydra.initialize_config_dir(directory, version_base="1.3"),
     ):
-        cfg = hydra.compose("config", list(overrides), return_hydra_config=True)
+        cfg, _ = compose_texts([single_value(override) for override in overrides])
         HydraConfig.instance().set_config(cfg)  # the run's name contains the choices
         with read_write(cfg), open_dict(cfg):
             del cfg["hydra"]
         plain: Any = OmegaConf.to_container(cfg, resolve=True)
     return dict(plain)
+
+
+def complete_overrides(conf: Path, overrides: Sequence[str]) -> list[str]:
+    """Return the overrides with which Hydra itself composes what compose returns.
+
+    Raises:
+        ConfigError, HydraException, OmegaConfBaseException: see compose.
+    """
+    import hydra
+
+    texts = [single_value(override) for override in overrides]
+    with (
+        shipped_conf(before=conf) as directory,
+        hydra.initialize_config_dir(directory, version_base="1.3"),
+    ):
+        return compose_texts(texts)[1]
+
+
+def compose_texts(texts: list[str]) -> tuple[Any, list[str]]:
+    """Return Hydra's config of overrides, and these overrides; its directory is initialized.
+
+    A setting of a constructor that its YAML file does not list is added with a plus.
+
+    Raises:
+        HydraException, OmegaConfBaseException: see compose.
+    """
+    import hydra
+    from hydra.errors import ConfigCompositionException
+
+    try:
+        return hydra.compose("config", texts, return_hydra_config=True), texts
+    except ConfigCompositionException as error:
+        key = unlisted_key(error)
+        forced = [force(text) if sets(text, key) else text for text in texts]
+        if key is None or forced == texts:
+            raise
+    return compose_texts(forced)
+
+
+def sets(text: str, key: str | None) -> bool:
+    """Return whether an override sets a key, or a part of its value."""
+    name = text.partition("=")[0].lstrip("+")
+    return key is not None and (name == key or name.startswith(f"{key}."))
+
+
+def force(text: str) -> str:
+    """Return an override that adds its key, or replaces the value.
+
+    >>> force("+data.encoding=cp1252")
+    '++data.encoding=cp1252'
+    """
+    return text if text.startswith("~") else f"++{text.lstrip('+')}"
+
+
+def single_value(text: str) -> str:
+    """Return an override as Hydra reads it; a plus accepts a setting that is listed.
+
+    Raises:
+        ConfigError: it cannot be read, or has several values.
+    """
+    override = parse_override(text)
+    if override.is_sweep:
+        raise ConfigError(explain_sweep(text))
+    if override.key in OPTIONAL_GROUPS and override.value is None:
+        return f"~{override.key}"
+    return force(override.text) if is_addition(override) else override.text
+
+
+def is_addition(override: Override) -> bool:
+    """Return whether an override adds a setting, and no choice of a group."""
+    return override.sign == "+" and "." in override.key and not set(override.key) & set("/@")
+
+
+def explain_sweep(text: str) -> str:
+    """Return what to type instead of several values."""
+    key, _, value = text.partition("=")
+    one_text = f"; for one text, type {type_as_text(key, value)}" if "." in key else ""
+    return (
+        f"{text}: several values, but this is one run; to train with each, add -m: python train.py "
+        f"-m {shlex.quote(text)}{one_text}"
+    )
 
 
 @contextmanager

@@ -4,8 +4,10 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any
 
+from rnnlab.config.suggestions import NEAR, setting_names, suggest_settings
 from rnnlab.errors import ConfigError, DataError, DivergedError, RunStopped, did_you_mean
 
 USAGE_ERROR, STOP_STATUS = 2, 130  # exit status
@@ -14,7 +16,7 @@ USAGE_ERROR, STOP_STATUS = 2, 130  # exit status
 @contextmanager
 def readable_errors() -> Iterator[None]:
     """Print an error of the user as one message and exit with 2; other exceptions pass."""
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises its errors
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors, whatever the user's shell says
     try:
         yield
     except (ConfigError, DataError, DivergedError) as error:
@@ -76,22 +78,35 @@ def explain(error: Exception) -> str:
     return str(error).split("\n")[0] + (f" ({cause})" if cause else "")
 
 
+def unlisted_key(error: Exception) -> str | None:
+    """Return the key that a composition lacks, if the constructor of its section accepts it."""
+    cause: Any = error.__cause__
+    path, parent = getattr(cause, "full_key", None), getattr(cause, "parent_node", None)
+    if not path or parent is None:
+        return None
+    return str(path) if str(cause.key) in constructor_names(str(path), parent) else None
+
+
 def explain_key(path: str, name: str, parent: Any) -> str:
-    """Explain a key that is not in the config: misspelt, or to be added with a plus."""
+    """Explain a key that neither the config nor the constructor has."""
     keys = [str(member) for member in parent if member not in ("_target_", "hydra")]
-    parameters = constructor_names(path, parent)
-    if name in parameters:
-        return f"{path}: is a setting, but not one that is listed; add it with +{path}=..."
-    return f"{path}: no such setting; {did_you_mean(name, {*keys, *parameters})}"
+    names = {*keys, *constructor_names(path, parent)}
+    near = get_close_matches(name, names, n=1, cutoff=NEAR)
+    if not near and (others := suggest_settings(name, setting_names(parent._get_root()))):
+        return f"{path}: no such setting; did you mean {' or '.join(others)}?"
+    if not names:
+        return f"{path}: no such setting; {path.rpartition('.')[0]} has none"
+    return f"{path}: no such setting; {did_you_mean(name, names)}"
 
 
 def constructor_names(path: str, parent: Any) -> list[str]:
     """Return the parameters of the constructor, also those that its YAML file does not list."""
-    from rnnlab.config.schema import TrainerConfig
+    from rnnlab.config.schema import RunConfig, TrainerConfig
     from rnnlab.config.signature import RUNTIME, configurable_parameters, locate
 
-    section = path.split(".")[0]
-    target: Any = TrainerConfig if section == "trainer" else parent.get("_target_")
+    section, dot, _ = path.partition(".")
+    sections: dict[str, Any] = {"": RunConfig, "trainer": TrainerConfig}
+    target: Any = sections.get(section if dot else "") or parent.get("_target_")
     if target is None:
         return []
     builder = locate(target) if isinstance(target, str) else target

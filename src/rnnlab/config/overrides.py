@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
+from rnnlab.config.quoting import override_parser, quote, quote_override, type_as_text
 from rnnlab.errors import ConfigError
 
 PLAIN_TEXT = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.-]*")  # strings that need no quotes ...
@@ -25,7 +25,7 @@ def format_override(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, str):
-        return value if _is_bare(value) else _quote(value)
+        return value if _is_bare(value) else quote(value)
     if isinstance(value, list | tuple):
         return f"[{','.join(format_override(member) for member in value)}]"
     if isinstance(value, Mapping):
@@ -35,12 +35,6 @@ def format_override(value: Any) -> str:
 
 def _is_bare(value: str) -> bool:
     return PLAIN_TEXT.fullmatch(value) is not None and value.lower() not in KEYWORDS
-
-
-def _quote(value: str) -> str:
-    from hydra.core.override_parser.types import Quote, QuotedString
-
-    return QuotedString(value, Quote.single).with_quotes()
 
 
 def _name(key: Any) -> str:
@@ -54,6 +48,7 @@ class Override:
     """An override of the command line.
 
     Attributes:
+        text: as Hydra reads it; see quote_override.
         key: a dotted key or a group, without its sign.
         sign: "", "+", "++" or "~".
         value: the value after `=`; Hydra's own object for a sweep; None without a value.
@@ -68,26 +63,23 @@ class Override:
 
 
 def parse_override(text: str) -> Override:
-    """Parse an override with Hydra's parser."""
+    """Parse an override with Hydra's parser, after quoting the texts that it cannot read."""
     from hydra.errors import HydraException
 
+    typed, text = text, quote_override(text)
     try:
-        override: Any = _parser().parse_override(text)
+        override: Any = override_parser().parse_override(text)
         value = override.value()
     except (HydraException, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise ConfigError(f"{text}: Hydra cannot read it, {reason}") from error
+        hint = (
+            f"; if it is a text, type {type_as_text(*typed.split('=', 1))}" if "=" in typed else ""
+        )
+        raise ConfigError(f"{typed}: Hydra cannot read it, {reason}{hint}") from error
     key = override.get_key_element()
     name = key.lstrip("+~")
     sign, is_sweep = key.removesuffix(name), override.is_sweep_override()
     return Override(text, name, sign, unquote(value), is_sweep)
-
-
-@cache
-def _parser() -> Any:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    return OverridesParser.create()
 
 
 def unquote(value: Any) -> Any:

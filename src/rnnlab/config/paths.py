@@ -46,3 +46,9 @@ def list_choices(conf: Path, group: str) -> list[str]:
     """Return the names of the YAML files of a group, such as `model`."""
     files = (file for folder in search_path(conf) for file in (folder / group).glob("*.yaml"))
     return sorted({file.stem for file in files})
+
+
+def list_groups(conf: Path) -> list[str]:
+    """Return the groups of choices, such as `model`."""
+    folders = (folder for parent in search_path(conf) for folder in parent.iterdir())
+    return sorted({folder.name for folder in folders if any(folder.glob("*.yaml"))})

@@ -1,0 +1,64 @@
+"""Overrides with several values: one run after the other (`train.py -m`)."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rnnlab.config.compose import complete_overrides, force
+from rnnlab.config.overrides import Override, format_override, parse_override, unquote
+from rnnlab.config.paths import list_choices
+from rnnlab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Glob
+
+
+def complete_jobs(conf: Path, overrides: Sequence[str]) -> list[str]:
+    """Return overrides that Hydra can compose, after composing a run with each choice of a group.
+
+    A setting that one of these runs adds is added in all of them.
+
+    Raises:
+        ConfigError, HydraException, OmegaConfBaseException: see compose.
+    """
+    parsed = [parse_override(text) for text in overrides]
+    jobs = product(*(list_values(conf, override) for override in parsed))
+    texts = {text for job in jobs for text in complete_overrides(conf, job)}
+    keys = {text.partition("=")[0] for text in texts if text.startswith("++")}
+    return [force(o.text) if f"++{o.key}" in keys else o.text for o in parsed]
+
+
+def list_values(conf: Path, override: Override) -> list[str]:
+    """Return an override for each choice of a group; for a setting, one with its first value.
+
+    Raises:
+        ConfigError: the values cannot be listed.
+    """
+    from hydra.core.override_parser.types import ChoiceSweep, Glob, RangeSweep
+
+    sweep, name = override.value, f"{override.sign}{override.key}"
+    if not override.is_sweep:
+        return [override.text]
+    if isinstance(sweep, Glob):
+        return [
+            f"{name}={choice}"
+            for choice in list_choices(conf, override.key)
+            if matches(sweep, choice)
+        ]
+    if isinstance(sweep, RangeSweep):
+        return [f"{name}={format_override(value)}" for value in list(sweep.range())[:1]]
+    if not isinstance(sweep, ChoiceSweep):
+        raise ConfigError(
+            f"{override.text}: only a search draws from an interval; give the values, or use "
+            f"python sweep.py"
+        )
+    values = [f"{name}={format_override(unquote(value))}" for value in sweep.list]
+    return values[:1] if "." in override.key else values
+
+
+def matches(pattern: "Glob", choice: str) -> bool:
+    """Return whether Hydra's pattern includes a choice."""
+    included = any(fnmatch(choice, include) for include in pattern.include)
+    return included and not any(fnmatch(choice, exclude) for exclude in pattern.exclude)
