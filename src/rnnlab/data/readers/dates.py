@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SECOND = 1_000_000  # microseconds
-DAY = 86_400 * SECOND
+MINUTE = 60 * SECOND
+HOUR = 3600 * SECOND
+DAY = 24 * HOUR
 TimeKind = Literal["calendar", "steps"]  # dates, or the number of a step
 MAX_EXCERPT = 60  # characters of a cell or line in an error
 
@@ -62,7 +64,7 @@ def format_duration(microseconds: int) -> str:
     >>> format_duration(600 * SECOND), format_duration(DAY), format_duration(100_000)
     ('10 min', '1 d', '100 ms')
     """
-    units = {"d": DAY, "h": 3600 * SECOND, "min": 60 * SECOND, "s": SECOND, "ms": 1000}
+    units = {"d": DAY, "h": HOUR, "min": MINUTE, "s": SECOND, "ms": 1000}
     for unit, size in units.items():
         if microseconds and microseconds % size == 0:
             return f"{microseconds // size:,} {unit}"

@@ -1,0 +1,1 @@
+"""Formats of dates: which cells they fit, and the conversion with array operations."""
