@@ -59,7 +59,7 @@ class SeriesDataModule(PreparedDataModule):
     Args:
         source, path, batch_size, seed, shuffle: see PreparedDataModule.
         date_column, series_column, delimiter, encoding, date_format, missing, missing_values,
-            duplicates: see rnnlab.data.readers.series_rows.SeriesColumns.
+            duplicates, date_columns, day_first: see rnnlab.data.readers.series_rows.SeriesColumns.
         target_columns: columns to forecast; None for all columns of numbers.
         covariate_columns: columns that are read but not forecast.
         seq_len: steps of the input window.
@@ -104,6 +104,8 @@ class SeriesDataModule(PreparedDataModule):
         missing: MissingPolicy = "previous",
         missing_values: list[float] | None = None,
         duplicates: DuplicatePolicy = "error",
+        date_columns: list[str] | None = None,
+        day_first: bool | None = None,
         seq_len: PositiveInt = 96,
         horizon: PositiveInt = 24,
         batch_size: PositiveInt = 64,
@@ -129,6 +131,8 @@ class SeriesDataModule(PreparedDataModule):
             tuple(missing_values or ()),
             missing,
             duplicates,
+            tuple(date_columns or ()),
+            day_first,
         )
         self.target_columns, self.covariate_columns = target_columns, covariate_columns
         self.seq_len, self.horizon = seq_len, horizon
@@ -149,7 +153,7 @@ class SeriesDataModule(PreparedDataModule):
                 "data.transform=log_return needs the values themselves, which are positive; "
                 "data.report_in=standard makes some negative: choose data.report_in=original"
             )
-        if self.calendar and self.columns.date is None:
+        if self.calendar and not self.columns.dates:
             raise ConfigError(
                 f"data.calendar=[{','.join(self.calendar)}] needs dates, but data.date_column is "
                 "null: name the column of the dates, or set data.calendar=[]"

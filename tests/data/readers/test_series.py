@@ -297,7 +297,7 @@ def test_typed_dates_and_nullable_numbers(tmp_path: Path, extension: str, zone: 
         ({"price": [1, 2, "two", 4, 5, 6]}, r"row 3, column 'price': 'two' is not a number"),
         ({"volume": [True] * 6}, r"row 1, column 'volume': 'True' is not a number"),
         ({"date": ["2020-01-01", "soon", *["2020-01-03"] * 4]}, "row 2, column 'date': 'soon' is"),
-        ({"date": [1.5e9] * 6}, "row 1, column 'date': '1500000000"),
+        ({"date": [0.5] * 6}, "row 1, column 'date': '0.5' is a number"),
         ({"date": ["2020-01-01"] * 6}, r"data.duplicates=first"),
     ],
 )

@@ -8,15 +8,15 @@ N cells of a piece of the table, W bytes each.
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rnnlab.data.readers.date_formats.fields import MONTHS, ParsedDates
+from rnnlab.data.readers.date_formats.fields import MONTH_NAMES, ParsedDates
 from rnnlab.data.readers.date_formats.formats import DateFormat, compile_format, find_layouts
-from rnnlab.data.readers.date_formats.numbers import UNITS, NumberFormat, possible_units
+from rnnlab.data.readers.date_formats.numbers import NUMBER_UNITS, NumberFormat, possible_units
 from rnnlab.data.readers.dates import DAY, HOUR, MINUTE, TimeKind, excerpt, format_time
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import Array
@@ -27,6 +27,21 @@ if TYPE_CHECKING:
 CellFormat = DateFormat | NumberFormat
 MAX_WIDTH = 64  # characters of a date; a longer cell fits no format
 TWO_DIGIT_SPAN = 60 * 365 * DAY  # a file that spans more has years of both centuries
+PARTS: Mapping[str, str] = {  # name of a column with a part of a date -> directive
+    name: directive
+    for directive, names in {
+        "%Y": "year yyyy yr jahr",
+        "%m": "month mm mon mo mnth monat",
+        "%d": "day dd dy mday day_of_month tag",
+        "%j": "doy day_of_year dayofyear yday",
+        "%q": "quarter qtr",
+        "%V": "week",
+        "%H": "hour hh hr stunde",
+        "%M": "minute min",
+        "%S": "second sec",
+    }.items()
+    for name in names.split()
+}
 MAX_READINGS = 4  # that an error shows
 DIGIT_TO_ZERO = bytes(ord("0") if chr(byte).isdigit() else byte for byte in range(256))
 
@@ -102,15 +117,15 @@ class Reading:
         if not self.format.has_year:
             month = np.datetime64(time, "us").astype("datetime64[M]").astype(int) % 12
             day = np.datetime64(time, "us").astype(object).day
-            return f"{day} {MONTHS.split()[month].capitalize()} without a year"
+            return f"{day} {MONTH_NAMES.split()[month].capitalize()} without a year"
         return format_time(time).removesuffix(" 00:00:00")
 
 
 class DateColumn:
-    """Dates of one or several columns of a table.
+    """Dates of one column of a table, or of several that form them together.
 
     Args:
-        name: of the column, for errors.
+        columns: their names.
         date_format, day_first: see rnnlab.data.readers.series_rows.SeriesColumns.
 
     Raises:
@@ -118,46 +133,53 @@ class DateColumn:
     """
 
     def __init__(
-        self, name: str, date_format: str | None = None, day_first: bool | None = None
+        self,
+        columns: Sequence[str],
+        date_format: str | None = None,
+        day_first: bool | None = None,
     ) -> None:
         if date_format and day_first is not None:
             raise ConfigError(
                 f"data.date_format={date_format} has the order of day and month: drop "
                 "data.day_first"
             )
-        self.name, self.date_format, self.day_first = name, date_format, day_first
+        date_format = date_format or format_of_parts(columns)
+        self.columns, self.name = list(columns), ", ".join(columns)
+        self.date_format, self.day_first = date_format, day_first
         self.fixed = None if date_format is None else _fixed_format(date_format)
         self.readings: list[Reading] | None = None
-        self.failures: list[str] = []
+        self.failures: list[tuple[int, str, Reading]] = []  # row, description
         self.examples: dict[tuple[str, str], tuple[str, int, int]] = {}  # place, part and row
         self.first, self.count = "", 0
         self._typed: list[TimeAxis] = []
 
-    def add(self, cells: "pd.Series[Any]", locate: Callable[[int], str]) -> None:
-        """Read the next cells, text or typed; `locate` names a row of them.
+    def add(self, frame: "pd.DataFrame", locate: Callable[[int], str]) -> None:
+        """Read the cells of the next rows, text or typed; `locate` names one of them.
 
         Raises:
             DataError: a cell fits no format that all cells before it fit.
         """
         import pandas as pd
 
-        if pd.api.types.is_datetime64_any_dtype(cells):
+        cells = frame[self.columns[0]]
+        if cells.empty:
+            return
+        if len(self.columns) == 1 and pd.api.types.is_datetime64_any_dtype(cells):
             self._typed.append(_read_typed(cells, lambda row: self._place(locate, row)))
             return
-        dates = split_shapes(to_date_texts(cells))
-        if not len(dates.texts):
-            return
+        dates = split_shapes(join_texts([to_date_texts(frame[name]) for name in self.columns]))
         if self.readings is None:
             self.readings = self._first_readings(dates.shapes[0][0])
             self.first = f"{self._place(locate, 0)}: {excerpt(dates.texts[0])}"
-        rows = [reading.parse(dates) for reading in self.readings]
-        fits = [row is None for row in rows]
-        if not any(fits):
-            self._reject(dates, rows, locate)
-        for reading, row in zip(self.readings, rows, strict=True):
+        for reading in list(self.readings):
+            row = reading.parse(dates)
             if row is not None:
-                self._add_failure(reading, row, dates, locate)
-        self.readings = [self.readings[i] for i in np.flatnonzero(fits)]
+                self.readings.remove(reading)
+                self.failures.append(
+                    (self.count + row, self._describe(dates, row, locate), reading)
+                )
+        if not self.readings:
+            self._reject(self._describe(dates, 0, locate))
         self._add_examples(dates, locate)
         self.count += len(dates.texts)
 
@@ -174,28 +196,22 @@ class DateColumn:
     def _place(self, locate: Callable[[int], str], row: int) -> str:
         return f"{locate(row)}, column {self.name!r}"
 
-    def _add_failure(
-        self, reading: Reading, row: int, dates: DateCells, locate: Callable[[int], str]
-    ) -> None:
-        if self.count + row:  # the first row excludes many formats
-            place, text = self._place(locate, row), excerpt(dates.texts[row])
-            self.failures.append(f"{place}: {text} is not a date like {reading.name}")
+    def _describe(self, dates: DateCells, row: int, locate: Callable[[int], str]) -> str:
+        return f"{self._place(locate, row)}: {excerpt(dates.texts[row])} is not a date"
 
-    def _reject(
-        self, dates: DateCells, rows: list[int | None], locate: Callable[[int], str]
-    ) -> None:
-        """Raise an error about the row that the format with the most rows does not fit."""
-        last = max(range(len(rows)), key=lambda i: rows[i] or 0, default=None)
-        row = 0 if last is None else rows[last] or 0
-        name = self.date_format or ""
-        if self.readings and last is not None and self.count + row:
-            name = self.readings[last].name
-        like = f" like {name}" if name else ""
-        others = [text for text in self.failures if not text.endswith(f" like {name}")]
-        also = f" (and {others[-1]})" if others else ""
+    def _reject(self, first: str) -> None:
+        """Raise an error about the row at which the format that fits the most rows fails.
+
+        `first` describes the first row, which is wrong if no format fits any row.
+        """
+        message = f"{first} like {self.date_format}" if self.date_format else first
+        failures = sorted((each for each in self.failures if each[0]), key=lambda each: each[0])
+        if failures:
+            message = f"{failures[-1][1]} like {failures[-1][2].name}"
+            others = [each for each in failures if each[0] < failures[-1][0]]
+            message += f" (and {others[-1][1]} like {others[-1][2].name})" if others else ""
         raise DataError(
-            f"{self._place(locate, row)}: {excerpt(str(dates.texts[row]))} is not a date{like}"
-            f"{also}. Correct it, or give the format of the dates, such as "
+            f"{message}. Correct it, or give the format of the dates, such as "
             "data.date_format=%d/%m/%Y"
         )
 
@@ -267,17 +283,24 @@ class DateColumn:
         units = [reading.format.text or "steps"] if self.fixed or prefix else []
         units = units or possible_units(whole, part)
         if len(units) != 1:
-            names = [name for name in UNITS if name != "steps" or not part.any()]
+            names = [name for name in NUMBER_UNITS if name != "steps" or not part.any()]
             settings = [f"data.date_format={name}" for name in units or names]
             raise DataError(
                 f"{self.first} is a number: is it a date or a step? Choose one of "
                 f"{', '.join(settings)}; or set data.date_column=null if the rows are equidistant"
             )
-        times = UNITS[units[0]](whole, part)
+        times = NUMBER_UNITS[units[0]](whole, part)
         if units[0] == "steps":
             return TimeAxis(times, times, "steps")
         notes.append(_note_format(self.name, units[0], times))
         return TimeAxis(times, times, "calendar")
+
+
+def open_dates(
+    columns: Sequence[str], date_format: str | None, day_first: bool | None
+) -> DateColumn | None:
+    """Return the dates of some columns; None if there are no columns."""
+    return DateColumn(columns, date_format, day_first) if columns else None
 
 
 def split_shapes(texts: Array) -> DateCells:
@@ -321,6 +344,33 @@ def to_date_texts(cells: "pd.Series[Any]") -> Array:
     return texts
 
 
+def join_texts(columns: Sequence[Array]) -> Array:
+    """Return the texts of several columns, joined by spaces; a midnight before a time is dropped.
+
+    >>> join_texts([np.array(["2020-01-01 00:00:00"], object), np.array(["17:24"], object)])
+    array(['2020-01-01 17:24'], dtype=object)
+    """
+    first, *others = columns
+    if others and all(text.endswith(" 00:00:00") for text in first):
+        first = np.array([text.removesuffix(" 00:00:00") for text in first], dtype=object)
+    for texts in others:
+        first = first + " " + texts
+    return first
+
+
+def format_of_parts(columns: Sequence[str]) -> str | None:
+    """Return the format of several columns whose names are parts of a date; None if one is not.
+
+    >>> format_of_parts(["year", "Month", "hour"])
+    '%Y %m %H'
+    """
+    directives = [PARTS.get(name.strip().lower()) for name in columns]
+    if len(columns) < 2 or None in directives:
+        return None
+    text = " ".join(map(str, directives))
+    return text.replace("%Y", "%G") if "%V" in text else text
+
+
 def _read_typed(cells: "pd.Series[Any]", name_place: Callable[[int], str]) -> TimeAxis:
     """Return the times of typed dates, which may have a time zone.
 
@@ -338,7 +388,7 @@ def _read_typed(cells: "pd.Series[Any]", name_place: Callable[[int], str]) -> Ti
 
 
 def _fixed_format(text: str) -> CellFormat:
-    return NumberFormat(text) if text in UNITS else compile_format(text)
+    return NumberFormat(text) if text in NUMBER_UNITS else compile_format(text)
 
 
 def _texts(pair: tuple[Reading, Reading]) -> tuple[str, str]:

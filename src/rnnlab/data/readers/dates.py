@@ -1,15 +1,8 @@
-"""Dates of time series as microseconds since 1970, and back as text."""
+"""Units of time, and times and parts of a file as text."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-
-from rnnlab.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SECOND = 1_000_000  # microseconds
 MINUTE = 60 * SECOND
@@ -17,32 +10,6 @@ HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 TimeKind = Literal["calendar", "steps"]  # dates, or the number of a step
 MAX_EXCERPT = 60  # characters of a cell or line in an error
-
-
-def parse_dates(
-    cells: "pd.Series[Any]", date_format: str | None, locate: Callable[[int], str]
-) -> NDArray[np.int64]:
-    """Return microseconds since 1970; dates with a time zone are converted to UTC.
-
-    The format of text is as in strptime; None for ISO 8601 and formats that pandas infers.
-
-    Raises:
-        DataError: a cell is no date; `locate` names its row.
-    """
-    import pandas as pd
-
-    dates = pd.to_datetime(cells, format=date_format, errors="coerce", utc=True)
-    invalid = np.flatnonzero(dates.isna())
-    if len(invalid):
-        row = int(invalid[0])
-        raise DataError(
-            f"{locate(row)}, column {cells.name!r}: {excerpt(str(cells.iloc[row]))} is not a date"
-            f"{f' like {date_format}' if date_format else ''}. Correct it, or give the format of "
-            "the dates, such as data.date_format=%d/%m/%Y"
-        )
-    naive = dates.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
-    times: NDArray[np.int64] = naive.astype(np.int64)
-    return times
 
 
 def format_time(time: int, kind: TimeKind = "calendar") -> str:

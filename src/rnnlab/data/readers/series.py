@@ -125,7 +125,7 @@ def build_series(
         notes.append(f"{count:,} rows of {file} without a previous value were left out")
     rows = rows.take(complete)
     codes, starts = np.unique(rows.series, return_index=True)
-    if columns.date:
+    if columns.dates:
         notes += note_irregular_steps(file, rows)
     return Series(
         rows.values,

@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from rnnlab.data.readers.dates import TimeKind, excerpt, parse_dates
+from rnnlab.data.readers.date_column import DateColumn, TimeAxis, open_dates
+from rnnlab.data.readers.dates import TimeKind, excerpt
 from rnnlab.data.readers.files import check_file, open_text
 from rnnlab.data.readers.tables import (
     DELIMITERS,
@@ -47,12 +48,16 @@ class SeriesColumns:
         delimiter: of CSV and TSV files: comma | semicolon | tab | pipe; None for the usual one of
             the extension.
         encoding: of CSV, TSV and JSON files.
-        date_format: as in strptime, such as %d/%m/%Y; None for ISO 8601 and formats that pandas
-            infers.
+        date_format: as in strptime, such as %d/%m/%Y, and %q for quarters; or of numbers: epoch_s |
+            epoch_ms | epoch_us | epoch_ns | excel | mjd | steps. None for the only format that
+            fits all rows.
         missing_values: numbers that mark a missing value, such as -9999.
         missing: previous fills a missing value with the previous one of its series; error rejects
             it.
         duplicates: rows of one series with the same time: error | first | last | keep.
+        date_columns: several columns that form the time stamp together, such as (date, time) or
+            (year, month, day, hour), instead of `date`.
+        day_first: whether 01/02/2020 is February 1; None if the rows decide.
     """
 
     date: str | None = "date"
@@ -64,6 +69,13 @@ class SeriesColumns:
     missing_values: tuple[float, ...] = ()
     missing: MissingPolicy = "previous"
     duplicates: DuplicatePolicy = "error"
+    date_columns: tuple[str, ...] = ()
+    day_first: bool | None = None
+
+    @property
+    def dates(self) -> tuple[str, ...]:
+        """Return the columns that form the time stamp; none if the rows are equidistant."""
+        return self.date_columns or ((self.date,) if self.date else ())
 
     def select(self, path: Path, header: Sequence[str]) -> list[str]:
         """Return the columns of numbers; check that all columns exist, each once.
@@ -71,13 +83,13 @@ class SeriesColumns:
         Raises:
             DataError: one does not.
         """
-        names = self.values or [name for name in header if name not in (self.date, self.series)]
-        for column in (self.date, self.series, *names):
+        names = self.values or [name for name in header if name not in (*self.dates, self.series)]
+        for column in (*self.dates, self.series, *names):
             if column is not None and column not in header:
                 raise DataError(
                     f"{path}: there is no column {column!r}; {did_you_mean(column, header)}. Name "
-                    "the right ones with data.date_column, data.target_columns and "
-                    "data.series_column"
+                    "the right ones with data.date_column (or data.date_columns), "
+                    "data.target_columns and data.series_column"
                 )
         duplicates = sorted({name for name in header if header.count(name) > 1})
         if duplicates:
@@ -85,25 +97,36 @@ class SeriesColumns:
         return list(names)
 
 
-class SeriesRows(NamedTuple):
-    """Rows of a table of series, in the order of the file.
+class RowValues(NamedTuple):
+    """Rows of a table of series without their times, in the order of the file.
 
     Attributes:
         series: number of the series of each row, (N,).
-        times, local_times, time_kind: see Series; 0 without dates.
         values: (N, D); NaN where there is no number.
     """
 
     series: Array
+    values: Array
+
+
+class SeriesRows(NamedTuple):
+    """Rows of a table of series.
+
+    Attributes:
+        series, values: see RowValues.
+        times, local_times, time_kind: see Series.
+    """
+
+    series: Array
+    values: Array
     times: Array
     local_times: Array
-    values: Array
     time_kind: TimeKind = "calendar"
 
     def take(self, rows: Array) -> "SeriesRows":
         """Return some rows."""
         series, values = self.series[rows], self.values[rows]
-        return SeriesRows(series, self.times[rows], self.local_times[rows], values, self.time_kind)
+        return SeriesRows(series, values, self.times[rows], self.local_times[rows], self.time_kind)
 
 
 def read_rows(
@@ -121,30 +144,32 @@ def read_rows(
     """
     check_file(path)
     names: dict[str, int] = {}
+    dates = open_dates(columns.dates, columns.date_format, columns.day_first)
     if is_table(path) and not is_delimited(path):
         frame = load_frame(path, columns.encoding)
         frame.columns = frame.columns.map(str)
         numbers = columns.select(path, list(frame.columns))
-        pieces = [convert(frame, columns, numbers, names, lambda row: row_name(path, row))]
+        pieces = [convert(frame, columns, numbers, names, dates, lambda row: row_name(path, row))]
     else:
-        numbers, pieces = _read_delimited(path, columns, names, notes)
-    fields = list(zip(*pieces, strict=True))[:4]
-    series, times, local_times, values = (np.concatenate(parts) for parts in fields)
+        numbers, pieces = _read_delimited(path, columns, names, dates, notes)
+    series, values = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
     if not len(values):
         raise DataError(f"{path}: has a header but no rows")
-    rows = SeriesRows(series, times, local_times, values)
-    if not columns.date:
-        steps = np.arange(len(times))
-        rows = rows._replace(times=steps, local_times=steps, time_kind="steps")
-    return rows, numbers, list(names) or [path.name]
+    steps = np.arange(len(values))
+    axis = dates.finish(notes) if dates else TimeAxis(steps, steps, "steps")
+    return SeriesRows(series, values, *axis), numbers, list(names) or [path.name]
 
 
 def _read_delimited(
-    path: Path, columns: SeriesColumns, names: dict[str, int], notes: list[str]
-) -> tuple[list[str], list[SeriesRows]]:
+    path: Path,
+    columns: SeriesColumns,
+    names: dict[str, int],
+    dates: DateColumn | None,
+    notes: list[str],
+) -> tuple[list[str], list[RowValues]]:
     """Read a CSV or TSV file: names of the columns of numbers, and pieces of its rows."""
     sign = DELIMITERS[columns.delimiter or default_delimiter(path)]
-    check_delimiter(path, columns.date or "", columns.encoding, sign)
+    check_delimiter(path, (*columns.dates, "")[0], columns.encoding, sign)
     _, header = next(csv_rows(path, columns.encoding, sign))
     header = [name.strip() for name in header]
     numbers = columns.select(path, header)
@@ -152,7 +177,7 @@ def _read_delimited(
     if blank:
         notes.append(f"{len(blank):,} empty lines of {path.name} were left out")
     frames = _read_frames(path, columns, numbers, sign)
-    return numbers, list(_convert_pieces(path, columns, numbers, names, frames, blank))
+    return numbers, list(_convert_pieces(path, columns, numbers, names, dates, frames, blank))
 
 
 def check_widths(path: Path, encoding: str, sign: str, width: int) -> list[int]:
@@ -181,7 +206,7 @@ def _read_frames(
     path: Path, columns: SeriesColumns, numbers: Sequence[str], sign: str
 ) -> Iterator[pd.DataFrame]:
     """Yield pieces of the table, all cells as text."""
-    names = [name for name in (columns.date, columns.series) if name] + list(numbers)
+    names = [name for name in (*columns.dates, columns.series) if name] + list(numbers)
     cells: dict[str, Any] = {"dtype": str, "na_filter": False, "skipinitialspace": True}
     with open_text(path, columns.encoding, newline="") as stream:
         try:
@@ -197,9 +222,10 @@ def _convert_pieces(
     columns: SeriesColumns,
     numbers: Sequence[str],
     names: dict[str, int],
+    dates: DateColumn | None,
     frames: Iterator[pd.DataFrame],
     blank: Sequence[int],
-) -> Iterator[SeriesRows]:
+) -> Iterator[RowValues]:
     """Yield the rows of each piece, with a progress bar."""
     from rich.progress import Progress, TextColumn
 
@@ -216,7 +242,7 @@ def _convert_pieces(
     with Progress(column, transient=True) as bar:
         task = bar.add_task("")
         for frame in frames:
-            yield convert(frame, columns, numbers, names, name_line)
+            yield convert(frame, columns, numbers, names, dates, name_line)
             count += len(frame)
             bar.advance(task, len(frame))
 
@@ -226,9 +252,10 @@ def convert(
     columns: SeriesColumns,
     numbers: Sequence[str],
     names: dict[str, int],
+    dates: DateColumn | None,
     locate: Locate,
-) -> SeriesRows:
-    """Convert the cells of a table, text or typed.
+) -> RowValues:
+    """Convert the cells of a table, text or typed; `dates` receives the time stamps.
 
     `names` has the number of each series by its name, and receives new names. `locate` names a row
     in errors.
@@ -236,17 +263,14 @@ def convert(
     Raises:
         DataError: a cell is not a date or not a number.
     """
-    series = times = np.zeros(len(frame), dtype=np.int64)
+    series = np.zeros(len(frame), dtype=np.int64)
     if columns.series:
         labels = _to_text(frame[columns.series])
         series = labels.map(lambda name: names.setdefault(name, len(names))).to_numpy(np.int64)
-    if columns.date:
-        dates = frame[columns.date]
-        if not pd.api.types.is_datetime64_any_dtype(dates):
-            dates = _to_text(dates)
-        times = parse_dates(dates, columns.date_format, locate)
+    if dates:
+        dates.add(frame[list(columns.dates)], locate)
     values = [_to_numbers(frame[name], columns.missing_values, locate) for name in numbers]
-    return SeriesRows(series, times, times, np.column_stack(values))
+    return RowValues(series, np.column_stack(values))
 
 
 def _to_text(cells: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -222,7 +222,9 @@ def _read_json(path: Path, encoding: str, lines: bool = False) -> "pd.DataFrame"
     import pandas as pd
 
     with open_text(path, encoding) as stream:
-        return pd.read_json(stream, lines=lines, dtype=False, precise_float=True)
+        return pd.read_json(
+            stream, lines=lines, dtype=False, precise_float=True, convert_dates=False
+        )
 
 
 def _read_binary(path: Path, function: str) -> "pd.DataFrame":

@@ -6,8 +6,9 @@ import pandas as pd
 
 from rnnlab.data.forecasting import SeriesDataModule
 from rnnlab.data.prepared import Source
+from rnnlab.data.readers.date_column import DateColumn
 from rnnlab.data.readers.series import Series, build_series
-from rnnlab.data.readers.series_rows import SeriesColumns, convert
+from rnnlab.data.readers.series_rows import SeriesColumns, SeriesRows, convert
 from rnnlab.data.readers.tables import row_name
 from rnnlab.data.sources.packages import package_file, packaged_source
 
@@ -37,5 +38,7 @@ class WeatherDataModule(SeriesDataModule):
             "time_hour", VARIABLES, "origin", missing=self.columns.missing, duplicates="first"
         )
         names: dict[str, int] = {}
-        rows = convert(frame, columns, VARIABLES, names, lambda row: row_name(file, row))
+        dates = DateColumn(columns.dates)
+        values = convert(frame, columns, VARIABLES, names, dates, lambda row: row_name(file, row))
+        rows = SeriesRows(values.series, values.values, *dates.finish(notes))
         return build_series(file.name, rows, columns, list(VARIABLES), list(names), notes), notes

@@ -11,8 +11,10 @@ import numpy as np
 from rnnlab.data.readers.dates import DAY, HOUR, MINUTE, SECOND
 from rnnlab.spec import Array
 
-MONTHS = "january february march april may june july august september october november december"
-WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday"
+MONTH_NAMES = (
+    "january february march april may june july august september october november december"
+)
+WEEKDAY_NAMES = "monday tuesday wednesday thursday friday saturday sunday"
 TWO_DIGIT_PIVOT = 69  # as in POSIX: 69 is 1969, and 68 is 2068
 LEAP_YEAR = 2000  # stands for the year of a date without one
 
@@ -69,13 +71,13 @@ class CellFields:
         convert = next((parts[name] for name in parts if self.has(name)), self._month_days)
         days, valid = convert(np.where(in_range, year, LEAP_YEAR))
         if self.has("a"):
-            valid = valid & ((days + 3) % 7 == self.name("a", WEEKDAYS))
+            valid = valid & ((days + 3) % 7 == self.name("a", WEEKDAY_NAMES))
         return days, valid & in_range
 
     def _month_days(self, year: Array) -> tuple[Array, Array]:
         month = self.number("m", default=1)
         if self.has("b"):
-            month = np.full_like(month, self.name("b", MONTHS) + 1)
+            month = np.full_like(month, self.name("b", MONTH_NAMES) + 1)
         if self.has("q"):
             month = 3 * self.number("q") - 2
         day, valid = self.number("d", default=1), (month >= 1) & (month <= 12)

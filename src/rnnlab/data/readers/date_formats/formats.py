@@ -13,19 +13,23 @@ from functools import lru_cache
 from itertools import product
 
 from rnnlab.data.readers.date_formats.fields import (
-    MONTHS,
-    WEEKDAYS,
+    MONTH_NAMES,
+    WEEKDAY_NAMES,
     CellFields,
     ParsedDates,
     group,
 )
-from rnnlab.data.readers.date_formats.numbers import UNITS
+from rnnlab.data.readers.date_formats.numbers import NUMBER_UNITS
 from rnnlab.data.readers.dates import DAY
 from rnnlab.errors import ConfigError
 from rnnlab.spec import Array
 
+COMPLETE_DATES = [  # directives of years, months, days, quarters and weeks
+    *(year + rest for year in "Yy" for rest in ("", "m", "b", "q", "j", "md", "bd")),
+    *("G", "GV", "GVu"),
+]
 ALIASES = {"%F": "%Y-%m-%d", "%T": "%H:%M:%S", "%R": "%H:%M", "%D": "%m/%d/%y", "%h": "%b"}
-DIGITS = {  # directive -> its least and most digits
+DIGIT_DIRECTIVES = {  # directive -> its least and most digits
     **dict.fromkeys("mdHMSV", (1, 2)),
     **{"Y": (4, 4), "G": (4, 4), "y": (2, 2), "j": (1, 3), "q": (1, 1), "u": (1, 1), "f": (1, 9)},
 }
@@ -37,16 +41,16 @@ def _names(words: str) -> str:
     return "|".join(f"{word[:3]}(?:{word[3:]})?" for word in words.split())
 
 
-WORDS = {
-    "b": _names(MONTHS).replace("sep(?:tember)?", "sep(?:t(?:ember)?)?"),
-    "a": _names(WEEKDAYS),
+WORD_DIRECTIVES = {
+    "b": _names(MONTH_NAMES).replace("sep(?:tember)?", "sep(?:t(?:ember)?)?"),
+    "a": _names(WEEKDAY_NAMES),
     "p": r"[ap]\.?m\.?",
     "z": r"z|utc|gmt|[+-]00(?::?00)?",
 }
 CLOCK = (  # time of day: 1:30, 01:30:00.5, 01.30.00, T0130, 1:30 pm, 01
     r"(?!0{1,2}\.00(?!\.))(?=0{1,2}(?!0)|0000(?:00)?(?!0))(?P<H>0{1,2})"
     r"(?:(?P<sign>[:.]?)(?P<M>00)(?:(?P=sign)(?P<S>00)(?:[.,](?P<f>0{1,9}))?)?)?"
-    rf"(?: ?(?P<p>{WORDS['p']}))?(?: ?(?P<z>{WORDS['z']}))?"
+    rf"(?: ?(?P<p>{WORD_DIRECTIVES['p']}))?(?: ?(?P<z>{WORD_DIRECTIVES['z']}))?"
 )
 INTERVAL_END = "(?P<end> +- +[^ ].*)?"  # the dates of intervals are their starts
 NUMERIC_DATES = [("%Y", "%m", "%d"), ("%d", "%m", "%Y"), ("%m", "%d", "%Y")]
@@ -65,6 +69,7 @@ LAYOUTS = [  # that cells without data.date_format may have, as in strptime; %q 
     *(date + clock for date, clock in product(("%Y%m%d", "%y%m%d"), ("", "%H%M", "%H%M%S"))),
     *("".join(date) + clock for date in NUMERIC_DATES[1:] for clock in ("", "%H%M", "%H%M%S")),
     *("".join(date) + clock for date in SHORT_DATES[:2] for clock in ("", "%H%M", "%H%M%S")),
+    *("%d-%b %Y", "%b-%d %Y", "%Y %b-%d", "%Y %d-%b"),  # of two columns
     *("%Y", "%Y%m", "%Y%m%d%H", "%YM%m", "%Y%j", "%Y-%j", "%Y/%j", "%Y %j"),
     *("%G-W%V-%u", "%G-W%V", "%GW%V%u", "%GW%V", "%G W%V", "%G/W%V", "W%V %G", "W%V-%G"),
     *("%YQ%q", "%Y-Q%q", "%Y Q%q", "%Y:Q%q", "%Y.Q%q", "%Y/Q%q", "%Y_Q%q"),
@@ -139,10 +144,12 @@ def compile_format(text: str) -> DateFormat:
     try:
         pattern = re.compile(rf"\s*{_translate(_expand(text))}{INTERVAL_END}\s*", re.IGNORECASE)
     except (KeyError, re.error) as error:
-        directives = ", ".join(f"%{name}" for name in (*DIGITS, "b", "B", "a", "A", "p", "z"))
+        directives = ", ".join(
+            f"%{name}" for name in (*DIGIT_DIRECTIVES, "b", "B", "a", "A", "p", "z")
+        )
         raise ConfigError(
             f"data.date_format={text}: each part of the format is one of {directives}, once; or "
-            f"the format is one of {', '.join(UNITS)}"
+            f"the format is one of {', '.join(NUMBER_UNITS)}"
         ) from error
     date = DateFormat(_expand(text), pattern)
     if "%I" in text and "%p" not in text:
@@ -151,6 +158,12 @@ def compile_format(text: str) -> DateFormat:
         raise ConfigError(
             f"data.date_format={text}: a date needs a year, %Y or %y. If another column has it, "
             "name both with data.date_columns=[year,day]"
+        )
+    parts = {name for name in "mbqjdVuYyG" if name in pattern.groupindex}
+    if "".join(sorted(parts, key="YyGbmqjdVu".index)) not in COMPLETE_DATES:
+        raise ConfigError(
+            f"data.date_format={text}: the parts of the date are not a year, month, day, quarter "
+            "or week, such as %Y-%m-%d, %Y-%m, %Y-%j, %YQ%q or %G-W%V-%u"
         )
     return date
 
@@ -162,7 +175,7 @@ def find_layouts() -> list[DateFormat]:
     for text in LAYOUTS:
         pattern = _translate(text).replace("<j>0{1,3}", "<j>000")
         if re.search("%[YyG].*%[dju]|%[dj].*%[Yy]", text) and "%H" not in text:
-            weekday = rf"(?:(?P<a>{WORDS['a']})\.?,? +)?"
+            weekday = rf"(?:(?P<a>{WORD_DIRECTIVES['a']})\.?,? +)?"
             pattern = rf"{weekday}{pattern}(?:(?:T|,? +|[;_]|:(?=00:)){CLOCK}{INTERVAL_END})?"
         compiled = re.compile(rf"\s*{pattern}\s*", re.IGNORECASE)
         formats.append(DateFormat(text, compiled, AUTOMATIC_YEARS))
@@ -192,10 +205,10 @@ def _translate_tokens(tokens: list[str]) -> Iterator[str]:
         if not token.startswith("%") or token == "%%":
             literal = re.sub(r"\d", "0", token.replace("%%", "%"))
             yield re.sub(r"(\\ )+", r"\\s+", re.escape(literal))
-        elif name in WORDS:
-            yield f"(?P<{name}>{WORDS[name]})"
+        elif name in WORD_DIRECTIVES:
+            yield f"(?P<{name}>{WORD_DIRECTIVES[name]})"
         else:
-            least, most = DIGITS[name]
+            least, most = DIGIT_DIRECTIVES[name]
             adjacent = _is_number(previous) or _is_number(following)
             yield f"(?P<{name}>0{{{most if adjacent and name != 'f' else least},{most}}})"
             if name == "S" and "%f" not in tokens:
@@ -204,4 +217,4 @@ def _translate_tokens(tokens: list[str]) -> Iterator[str]:
 
 def _is_number(token: str) -> bool:
     """Return whether a token is a directive of digits, next to which others have a fixed width."""
-    return token.startswith("%") and token[1:] in DIGITS.keys() - {"f"} | {"I"}
+    return token.startswith("%") and token[1:] in DIGIT_DIRECTIVES.keys() - {"f"} | {"I"}

@@ -16,7 +16,9 @@ from rnnlab.spec import Array
 FRACTION_DIGITS = 9  # of a number behind the point; further ones are shorter than a microsecond
 EXCEL_START = -25_569 * DAY  # 1899-12-30, day 0 of Excel
 MJD_START = -40_587 * DAY  # 1858-11-17, day 0 of the modified Julian date
-UNITS: Mapping[str, Callable[[Array, Array], Array]] = {  # whole part, fraction in 1e-9 -> times
+NUMBER_UNITS: Mapping[
+    str, Callable[[Array, Array], Array]
+] = {  # whole part, fraction in 1e-9 -> times
     "epoch_s": lambda whole, part: whole * SECOND + part // 1000,
     "epoch_ms": lambda whole, part: whole * 1000 + part // 1_000_000,
     "epoch_us": lambda whole, part: whole,
@@ -45,7 +47,7 @@ class NumberFormat:
     """Numbers of one unit.
 
     Attributes:
-        text: one of UNITS; empty if it follows from the range.
+        text: one of NUMBER_UNITS; empty if it follows from the range.
         pattern: of the shapes of cells; a prefix such as d_ is the same in all cells of a column.
     """
 
