@@ -18,7 +18,9 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 
 from rnnlab.callbacks import RunStopped
 from rnnlab.errors import ConfigError, RunPruned
+from rnnlab.experiment.run import run
 from rnnlab.loggers.wandb import WandbLogger, run_id
+from tests.helpers.configs import small
 from tests.helpers.wandb_file import (
     BLOCK,
     FIRST,
@@ -115,6 +117,10 @@ def test_how_a_run_ended_is_told(folder: Path, state: str, code: int) -> None:
     assert len(records_of_kind(found, "history")) == 1
 
 
+def save_picture_of(figure: object, path: Path) -> Path:
+    return save_picture(path)
+
+
 def test_a_run_that_logged_nothing_leaves_nothing(folder: Path) -> None:
     WandbLogger(folder, mode="offline").finish("failed")
     assert not (folder / "wandb").exists()
@@ -164,6 +170,27 @@ def test_a_fit_that_raises_closes_the_wandb_run(folder: Path, error: Exception, 
     with pytest.raises(type(error)):
         trainer_with(logger).fit(Raises(error))
     assert merged(records_of_kind(read_run(folder), "summary"))["state"] == state
+
+
+def test_the_summary_of_a_run_has_what_its_report_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnnlab.plots.figures.save_figure", save_picture_of)
+    words = ("logger=wandb", "logger.wandb.mode=offline", "trainer.max_epochs=1")
+    done = run(small("sine", tmp_path, *words))
+    report, summary = done.report, merged(records_of_kind(read_run(done.folder.path), "summary"))
+    assert summary["parameters"] == report["model"]["parameters"] > 0
+    assert summary["commit"].rstrip("+") == report["git"].get("commit", "")
+    assert summary["best/epoch"] == report["best"]["epoch"] == 0
+    for name, score in report["scores"].items():
+        assert summary[name] == summary[f"best/{name}"] == score
+    assert report["baselines"].keys() == {"persistence", "noise floor"}
+    for name, scores in report["baselines"].items():
+        for metric, score in scores.items():
+            assert summary[f"baselines/{name}/{metric}"] == score
+    stages = {name for name in summary if name.startswith("seconds/")}
+    assert stages == {f"seconds/{name}" for name in [*report["seconds"], "total"]}
+    assert 0 < summary["seconds/fit"] == report["seconds"]["fit"] < summary["seconds/total"]
 
 
 def test_a_resumed_run_is_the_same_wandb_run(folder: Path) -> None:

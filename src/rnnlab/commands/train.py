@@ -14,9 +14,10 @@ from typing import Any
 
 from rnnlab.config.command_line import has_multirun, split_flags
 from rnnlab.config.compose import complete_overrides, shipped_conf
-from rnnlab.config.jobs import complete_jobs
+from rnnlab.config.jobs import complete_jobs, job_variant
 from rnnlab.config.messages import check_resume, readable_errors
 from rnnlab.config.paths import split_config_dir
+from rnnlab.config.quoting import quote_resume
 from rnnlab.runtime.clock import process_start
 
 HELP_FLAGS = frozenset({"--help", "-h", "--hydra-help", "--version"})
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str]) -> None:
     import hydra
 
     check_resume(arguments)
-    conf, words = split_config_dir(arguments)
+    conf, words = split_config_dir([quote_resume(word) for word in arguments])
     if not COMPLETION_FLAGS & set(words):
         words = complete_words(conf, words)
     command_line = sys.argv
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str]) -> None:
 
     def train(config: Any) -> float:
         sys.argv = command_line  # Lightning starts the processes of DDP with it
+        config.variant = job_variant(words) or config.variant
         return train_config(config, next(starts, None))
 
     sys.argv = [sys.argv[0], *words]

@@ -62,3 +62,29 @@ def matches(pattern: "Glob", choice: str) -> bool:
     """Return whether Hydra's pattern includes a choice."""
     included = any(fnmatch(choice, include) for include in pattern.include)
     return included and not any(fnmatch(choice, exclude) for exclude in pattern.exclude)
+
+
+def job_variant(arguments: Sequence[str]) -> str | None:
+    """Return the settings in which this run of -m differs from the others; None for a single run.
+
+    Args:
+        arguments: the command line, with several values of some settings.
+
+    Returns:
+        Such as `model=gru,seed=1`.
+    """
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    hydra = HydraConfig.get()
+    if hydra.mode != RunMode.MULTIRUN:
+        return None
+    overrides = [parse_override(text) for text in arguments if is_override(text)]
+    keys = {override.key for override in overrides if override.is_sweep}
+    job = [text.lstrip("+~") for text in hydra.overrides.task]
+    return ",".join(text for text in job if text.partition("=")[0] in keys) or None
+
+
+def is_override(text: str) -> bool:
+    """Return whether a word of the command line is an override that may have several values."""
+    return "=" in text and not text.startswith(("-", "hydra."))

@@ -39,6 +39,18 @@ def quote(value: str) -> str:
     return QuotedString(value, Quote.single).with_quotes()
 
 
+def quote_resume(text: str) -> str:
+    """Quote the folder in resume=<folder>: the name of a run of -m contains `=` and commas.
+
+    >>> quote_resume("resume=outputs/sine-gru/x-model=gru,seed=1")
+    "resume='outputs/sine-gru/x-model=gru,seed=1'"
+    """
+    key, _, path = text.partition("=")
+    if key != "resume" or path == "null" or path[:1] in ("'", '"'):
+        return text
+    return f"resume={quote(path)}"
+
+
 def type_as_text(key: str, value: str) -> str:
     """Return what to type in a shell so that a setting is one text, whatever its characters.
 

@@ -64,6 +64,7 @@ class RunConfig:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     callbacks: dict[str, Component | None] = field(default_factory=dict)
     logger: dict[str, Component | None] = field(default_factory=dict)
+    variant: str = ""
     seed: NonNegativeInt = 0
     output_dir: str = "outputs"
     run_dir: str | None = None

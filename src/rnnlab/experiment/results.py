@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnlab.experiment.session import RunParts
+from rnnlab.plots.figures import caption
 from rnnlab.report import summary
 from rnnlab.runtime.files import read_metrics
 
@@ -24,15 +25,18 @@ def write_results(
     baselines = compute_baselines(parts, result)
     parts.clock.end_stage("baselines")
     report = make_report(parts, test_scores, baselines, result)
-    files = result.save(parts.folder.path) if result else []
-    files += draw_internals(parts) if predictions else []
-    if rows := read_metrics(parts.folder.metrics):
-        files.append(save_learning_curves(parts, report, rows))
+    with caption(summary.run_label(report)):
+        files = result.save(parts.folder.path) if result else []
+        files += draw_internals(parts) if predictions else []
+        if rows := read_metrics(parts.folder.metrics):
+            files.append(save_learning_curves(parts, report, rows))
+    parts.clock.end_stage("report")
+    report["seconds"] = parts.clock.seconds
     for logger in parts.trainer.loggers:
         if hasattr(logger, "close"):
-            logger.close(report["scores"], files)
+            logger.close(summary.flat_report(report), files)
     parts.clock.end_stage("report")
-    parts.folder.write_report({**report, "seconds": parts.clock.seconds})
+    parts.folder.write_report(report)
 
 
 def analyze_predictions(parts: RunParts, predictions: "TestPredictions") -> "AnalysisResult | None":

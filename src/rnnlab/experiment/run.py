@@ -133,6 +133,7 @@ def announce(parts: RunParts) -> None:
         "format_version": FORMAT_VERSION,
         "status": "running",
         "name": parts.config.name,
+        "variant": parts.config.variant,
         "seed": parts.config.seed,
         "monitor": parts.config.monitor,
         "model": {"class": type(parts.model).__name__, "parameters": parameters},

@@ -53,7 +53,7 @@ def claim_folder(config: RunConfig) -> RunFolder:
         )
     if not first:
         return wait_for_folder(str(path))
-    return new_folder(config.output_dir, config.name, config.run_dir, asdict(config))
+    return new_folder(asdict(config))
 
 
 def wait_for_folder(path: str) -> RunFolder:

@@ -2,10 +2,26 @@
 
 import uuid
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 BLUE, ORANGE, GREY, RED = "#2f6db5", "#e08a1e", "#8a8f98", "#c0392b"
+
+
+CAPTION: ContextVar[str] = ContextVar("CAPTION", default="")  # below each figure
+
+
+@contextmanager
+def caption(text: str) -> Iterator[None]:
+    """Write a text below the figures that are saved within, such as the name of the run."""
+    token = CAPTION.set(text)
+    try:
+        yield
+    finally:
+        CAPTION.reset(token)
 
 
 def create_figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
@@ -26,6 +42,8 @@ def create_figure(rows: int, columns: int, width: float, height: float) -> tuple
 
 def save_figure(figure: Any, path: Path) -> Path:
     """Write a PNG atomically and return its path. Characters missing from the font become boxes."""
+    if text := CAPTION.get():
+        figure.supxlabel(text.replace("$", r"\$"), fontsize=8, color=GREY, x=0.99, ha="right")
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from rnnlab.report.folder import RunFolder
+from rnnlab.report.summary import run_label
 from rnnlab.report.tables import NumberTable
 
 
@@ -15,7 +16,7 @@ def header(report: Mapping[str, Any], folder: RunFolder, data: str) -> None:
     model, device = report["model"], report["device"]
     kind = f"{device['count']} x {device.get('gpu', device['kind'])}"
     lines = {
-        "run": f"{report['name']}, seed {report['seed']}: {folder.path}",
+        "run": f"{run_label(report)}: {folder.path}",
         "data": data,
         "model": f"{model['class']}, {model['parameters']:,} parameters, on {kind}",
     }
@@ -41,7 +42,7 @@ def scores_table(report: Mapping[str, Any]) -> NumberTable:
     """Return a table of the best validation, the test, and each baseline on the test split."""
     scores = report["scores"]
     metrics = dict.fromkeys(name.split("/", 1)[1] for name in scores)
-    result = NumberTable(["", *metrics], title=f"{report['name']}, seed {report['seed']}")
+    result = NumberTable(["", *metrics], title=run_label(report))
     rows = {"best val": ("val", scores), "test": ("test", scores)}
     rows |= {name: ("test", members) for name, members in report["baselines"].items()}
     for name, (split, members) in rows.items():

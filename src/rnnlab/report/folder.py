@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from omegaconf import OmegaConf
 from rnnlab.errors import ConfigError
 from rnnlab.runtime.files import write_json, write_text
 
+MAX_VARIANT = 120  # characters of a variant in the name of a folder
 FORMAT_VERSION = 2  # of config.yaml, report.json and checkpoints; 1 had other class names
 
 
@@ -82,16 +84,21 @@ class RunFolder:
         write_json(self.report, report)
 
 
-def new_folder(
-    output_dir: str, name: str, run_dir: str | None, plain: Mapping[str, Any]
-) -> RunFolder:
+def new_folder(plain: Mapping[str, Any]) -> RunFolder:
     """Make a run's folder, `run_dir` or one in output_dir/name, and write its config.
+
+    Args:
+        plain: the config; a variant other than the seed becomes part of the folder's name.
 
     Raises:
         ConfigError: the folder cannot be made or written, or contains a run.
     """
     stamp = f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(3)}"
-    path = Path(run_dir) if run_dir else Path(output_dir) / name / stamp
+    variant = plain["variant"]
+    if variant not in ("", f"seed {plain['seed']}"):
+        stamp += "-" + re.sub(r"[^\w=,.+-]+", "_", variant)[:MAX_VARIANT]
+    run_dir = plain["run_dir"]
+    path = Path(run_dir) if run_dir else Path(plain["output_dir"]) / plain["name"] / stamp
     folder = RunFolder(path)
     if folder.config.exists():
         raise ConfigError(

@@ -7,6 +7,32 @@ from typing import Any
 Values = Mapping[str, Any]  # logged at one step: name -> number or text
 
 
+def run_label(report: Mapping[str, Any]) -> str:
+    """Return the name of a run, and what distinguishes it from others of this name.
+
+    >>> run_label({"name": "sine-gru", "seed": 0, "variant": "model=gru,seed=1"})
+    'sine-gru, model=gru,seed=1'
+    """
+    variant = report.get("variant") or f"seed {report['seed']}"
+    return f"{report['name']}, {variant}"
+
+
+def flat_report(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the results of a report by flat names, for the summary of a logger."""
+    commit = report["git"].get("commit", "")
+    groups = {
+        "best": {**(report["best"] or {}), **report["scores"]},
+        "seconds": {**report["seconds"], "total": sum(report["seconds"].values())},
+        **{f"baselines/{name}": scores for name, scores in report["baselines"].items()},
+    }
+    return {
+        **report["scores"],
+        "parameters": report["model"]["parameters"],
+        "commit": commit + ("+" if report["git"].get("changed") else ""),
+        **{f"{group}/{k}": value for group, part in groups.items() for k, value in part.items()},
+    }
+
+
 def best_row(rows: Sequence[Values], monitor: str, mode: str) -> Values | None:
     """Return the row of the best validation; the first of equal ones, like the checkpoint."""
     validations = [row for row in rows if row.get(monitor) and not math.isnan(float(row[monitor]))]

@@ -19,7 +19,8 @@ from rnnlab.sweeps.study.seeds import derive_seed, trial_seed
 from rnnlab.sweeps.workers.messages import TrialResult
 
 MINIMIZE = ("seconds", "parameters")
-LOCATION_KEYS = ("output_dir", "run_dir", "resume", "test", "baselines")  # no effect on a score
+# Settings without an effect on a score.
+LOCATION_KEYS = ("output_dir", "run_dir", "resume", "variant", "test", "baselines")
 
 
 @dataclass(frozen=True)
