@@ -3,19 +3,19 @@
 N steps, M targets, B of them in a batch, H steps of the horizon, V variables.
 """
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from rnnlab.data.loaders.windows import Windows
-from rnnlab.data.sources.cache import load_or_build
-from rnnlab.metrics.forecasting import iterate_blocks
 from rnnlab.spec import Array, Ints
 
 Forecast = Callable[[Ints], Array]  # rows of targets (B,) -> (B, H, V)
-MAX_RIDGE_WINDOWS = 200_000  # windows that a ridge regression is fitted on
+NO_COMPLETE_TARGET = "no training target has all its values in the file"
+
+
+class BaselineError(ValueError):
+    """A baseline cannot be computed; the message is the reason."""
 
 
 def forecast_targets(forecast: Forecast, windows: Ints, variables: Ints) -> Forecast:
@@ -58,84 +58,39 @@ def constant_forecast(windows: Windows, values: Array) -> Forecast:
     return lambda rows: np.repeat(values[rows, None], windows.horizon, axis=1)
 
 
-class Ridge:
-    """Linear regression from a window to the horizon, in closed form, of each variable alone.
-
-    W = (X'X + c I)^-1 X'Y, with the penalty c. X has a column of ones. With `subtract_last`, the
-    last value of the window is subtracted from X and Y. `shared` fits one W for all variables, else
-    one for each.
-    """
-
-    def __init__(
-        self, seq_len: int, shared: bool, subtract_last: bool, penalty: float = 1.0
-    ) -> None:
-        self.seq_len, self.shared = seq_len, shared
-        self.subtract_last, self.penalty = subtract_last, penalty
-        self.weights: Array = np.empty(0)  # (V, seq_len + 1, H)
-
-    def fit(self, train: Windows) -> "Ridge":
-        """Fit on the training targets, or on evenly spaced ones if there are too many."""
-        sample = np.arange(len(train))[:: -(-len(train) // MAX_RIDGE_WINDOWS)]
-        variables, width = train.values.shape[1], self.seq_len + 1
-        squares = np.zeros((variables, width, width))
-        products = np.zeros((variables, width, train.horizon))
-        for rows in iterate_blocks(sample, variables * max(width, train.horizon)):
-            inputs, last = self._inputs(train, rows)  # (V, B, seq_len + 1), (V, B, 1)
-            targets = train.targets(rows).transpose(2, 0, 1) - last  # (V, B, H)
-            squares += inputs.transpose(0, 2, 1) @ inputs
-            products += inputs.transpose(0, 2, 1) @ targets
-        if self.shared:
-            squares, products = squares.sum(0, keepdims=True), products.sum(0, keepdims=True)
-        self.weights = np.linalg.solve(squares + self.penalty * np.eye(width), products)
-        return self
-
-    def fit_once(self, train: Windows, key: Mapping[str, Any]) -> "Ridge":
-        """Fit, or load the weights from the cache if they were fitted before for the same key."""
-        settings = [self.seq_len, self.shared, self.subtract_last, self.penalty]
-        folder = load_or_build({"ridge": settings, **key}, lambda folder: self._save(train, folder))
-        self.weights = np.load(folder / "weights.npy")
-        return self
-
-    def _save(self, train: Windows, folder: Path) -> None:
-        np.save(folder / "weights.npy", self.fit(train).weights)
-
-    def forecast(self, windows: Windows) -> Forecast:
-        """Return the forecasts of these targets."""
-
-        def forecast_rows(rows: Ints) -> Array:
-            inputs, last = self._inputs(windows, rows)
-            forecasts: Array = (inputs @ self.weights + last).transpose(1, 2, 0)  # (B, H, V)
-            return forecasts
-
-        return forecast_rows
-
-    def _inputs(self, windows: Windows, rows: Ints) -> tuple[Array, Array]:
-        values = windows.inputs(rows, self.seq_len).transpose(2, 0, 1).astype(np.float64)
-        last = values[:, :, -1:] * self.subtract_last  # (V, B, 1)
-        return np.concatenate([values - last, np.ones_like(last)], axis=2), last
-
-
 def fit_har(train: Windows) -> Callable[[Windows], Forecast]:
     """Fit a heterogeneous autoregression of volatility, and return its forecasts of any targets.
 
     Corsi, 2009 (https://doi.org/10.1093/jjfinec/nbp001): least squares of each step ahead on the
-    last value and its means over 5 and 22 days; the same weights for all series.
+    last value and its means over 5 and 22 days; the same weights for all series. Features and
+    targets are centred and divided by one scale, so the unit of the values has no effect.
+
+    Raises:
+        BaselineError: no training target is completely observed.
     """
-    features = _har_features(train, np.arange(len(train)))  # (M, V, 4)
+    features = _har_features(train, np.arange(len(train)))  # (M, V, 3)
     targets = train.targets(np.arange(len(train))).transpose(0, 2, 1)  # (M, V, H)
-    flat = features.reshape(-1, features.shape[2]), targets.reshape(-1, targets.shape[2])
-    weights = np.linalg.lstsq(*flat, rcond=None)[0]  # (4, H)
+    complete = ~np.isnan(targets).any(axis=2)
+    if not complete.any():
+        raise BaselineError(NO_COMPLETE_TARGET)
+    inputs, outputs = features[complete], targets[complete]
+    input_mean, output_mean = inputs.mean(axis=0), outputs.mean(axis=0)
+    scale = (inputs - input_mean).std() or 1.0
+    weights = np.linalg.lstsq((inputs - input_mean) / scale, (outputs - output_mean) / scale)[0]
 
     def forecast(windows: Windows) -> Forecast:
-        return lambda rows: (_har_features(windows, rows) @ weights).transpose(0, 2, 1)
+        def forecast_rows(rows: Ints) -> Array:
+            changes = (_har_features(windows, rows) - input_mean) @ weights  # (B, V, H)
+            return (changes + output_mean).transpose(0, 2, 1)
+
+        return forecast_rows
 
     return forecast
 
 
 def _har_features(windows: Windows, rows: Ints) -> Array:
     month = windows.inputs(rows, 22).transpose(0, 2, 1).astype(np.float64)  # (B, V, 22)
-    means = [month[..., -days:].mean(axis=2) for days in (1, 5, 22)]
-    return np.stack([*means, np.ones_like(means[0])], axis=2)
+    return np.stack([month[..., -days:].mean(axis=2) for days in (1, 5, 22)], axis=2)
 
 
 def ewma(windows: Windows, decay: float, history: int) -> Forecast:
