@@ -69,11 +69,14 @@ class Units(NamedTuple):
         location: mean of the forecast variables, (B, 1, variables).
         scale: their standard deviation, (B, 1, variables).
         anchor: the last input value, in the units of the targets, (B, 1, variables).
+        error_scale: divides errors before a mean over several variables of different units, (B, 1,
+            variables); NaN for a variable that does not count in it. None for 1.
     """
 
     location: Tensor
     scale: Tensor
     anchor: Tensor
+    error_scale: Tensor | None = None
 
 
 class Batch(NamedTuple):

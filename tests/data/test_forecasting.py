@@ -259,7 +259,7 @@ def test_a_perfect_forecast_is_perfect_in_the_reported_units(
     task = Forecasting(data.spec)
     batch = whole(data, "test")
     assert batch.units is not None
-    location, scale, anchor = batch.units
+    location, scale, anchor = batch.units[:3]
     perfect = (TRANSFORMS[transform].apply(batch.targets, anchor) - location) / scale
     torch.testing.assert_close(
         task.metric_inputs(perfect, batch)[0], batch.targets, rtol=1e-4, atol=1e-4

@@ -291,7 +291,7 @@ def persistence(case: Case, batch: Batch) -> Tensor:
     context: Any = case.data.evaluation_context("test", rows)
     forecast = torch.as_tensor(context["baselines"]["persistence"](np.arange(len(rows))))
     assert batch.units is not None
-    location, scale, anchor = batch.units
+    location, scale, anchor = batch.units[:3]
     transform = TRANSFORMS[case.model.task.spec.transform]
     return (transform.apply(forecast.double(), anchor) - location) / scale
 

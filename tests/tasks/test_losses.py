@@ -142,7 +142,7 @@ def test_an_interval_in_target_units_covers_the_same_share(transform: str) -> No
     torch.manual_seed(0)
     task, batch = interval_task(transform), batch_of(5 + torch.rand(200, 1, 1))
     assert batch.units is not None
-    location, scale, anchor = batch.units
+    location, scale, anchor = batch.units[:3]
     wanted = (TRANSFORMS[transform].apply(batch.targets, anchor) - location) / scale
     levels = torch.quantile(wanted.flatten(), torch.tensor(LEVELS)).expand(200, 1, 1, 3)
     encoding = Encoding(torch.zeros(200, 1, 1), batch.lengths)

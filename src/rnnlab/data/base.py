@@ -78,9 +78,25 @@ class DataModule(L.LightningDataModule):
         rows = candidates[np.linspace(0, len(candidates) - 1, count).astype(int)]
         return self.gather(split, rows)
 
-    def baselines(self, split: Split) -> dict[str, dict[str, float]]:
-        """Return the scores of predictions without a network: baseline -> metric -> value."""
+    def baselines(
+        self, split: Split, rows: NDArray[Any] | None = None
+    ) -> dict[str, dict[str, float]]:
+        """Return the scores of predictions without a network: baseline -> metric -> value.
+
+        `rows` are the targets that are scored; None for all of the split.
+        """
         raise NotImplementedError
+
+    def baseline_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
+        """Return what the analysis needs to compare with baselines, by name; may fit them.
+
+        Not called with baselines=false.
+        """
+        return {}
+
+    def missing_baselines(self) -> Mapping[str, str]:
+        """Return the reason why a baseline cannot be computed, by its name; after `baselines`."""
+        return {}
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """Return the context of a target by name, to show it beside a prediction."""

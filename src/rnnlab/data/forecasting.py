@@ -25,7 +25,13 @@ from rnnlab.data.readers.files import check_file, file_format
 from rnnlab.data.readers.series import Series, read_series
 from rnnlab.data.readers.series_rows import DuplicatePolicy, MissingPolicy, SeriesColumns
 from rnnlab.data.readers.tables import Delimiter
-from rnnlab.data.scaling import ReportUnits, ScaledSeries, TransformName, scale_series
+from rnnlab.data.scaling import (
+    ReportUnits,
+    ScaledSeries,
+    TransformName,
+    scale_series,
+    variable_deviations,
+)
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import Array, Batch, DataSpec, Units
@@ -68,6 +74,9 @@ class SeriesDataModule(PreparedDataModule):
             the last value of the window) | difference | log_return. Scores are of the values.
         report_in: units of the targets and of all scores: standard (minus the mean and divided by
             the standard deviation of each variable in training) | original.
+        column_units: different | same, of several target columns with report_in=original. If they
+            are different, the mean squared and absolute errors over all columns are of errors that
+            are divided by the standard deviation of their column in training.
         channels: joint (one network reads and forecasts all variables together) | independent (each
             variable is a series of its own, all forecast by one network).
         calendar: calendar features of each input step: of hour, weekday, year.
@@ -111,6 +120,7 @@ class SeriesDataModule(PreparedDataModule):
         batch_size: PositiveInt = 64,
         transform: TransformName = "last",
         report_in: ReportUnits = "standard",
+        column_units: Literal["different", "same"] = "different",
         channels: Literal["joint", "independent"] = "joint",
         calendar: list[str] | None = None,
         season: PositiveInt | None = None,
@@ -137,6 +147,7 @@ class SeriesDataModule(PreparedDataModule):
         self.target_columns, self.covariate_columns = target_columns, covariate_columns
         self.seq_len, self.horizon = seq_len, horizon
         self.transform, self.report_in, self.channels = transform, report_in, channels
+        self.column_units = column_units
         self.calendar = check_calendar(calendar or [])
         self.season, self.ridge_window = season, ridge_window
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
@@ -238,7 +249,10 @@ class SeriesDataModule(PreparedDataModule):
         }
         origin = -units.report_scale.means / units.report_scale.deviations
         independent = self.channels == "independent"
-        self.splits = SeriesSplits(self.windows, owners, starts, borders, origin, independent)
+        scale = self.error_scale(list(zip(starts.tolist(), borders[0].tolist(), strict=True)))
+        self.splits = SeriesSplits(
+            self.windows, owners, starts, borders, origin, scale, independent
+        )
         self.series_baselines = self.make_baselines(self.splits)
         self.times, self.local_times = series.times, series.local_times
         self.time_kind, self.series_names = series.time_kind, series.names
@@ -325,6 +339,24 @@ class SeriesDataModule(PreparedDataModule):
             self.report_in,
         )
 
+    def error_scale(self, ranges: list[tuple[int, int]]) -> Array:
+        """Return what divides the errors of each variable before a mean over all of them, (V,).
+
+        `ranges` are the training steps of each series.
+        """
+        count = len(self.variables)
+        if count == 1 or self.report_in == "standard" or self.column_units == "same":
+            return np.ones(count)
+        scale = variable_deviations(self.targets, self.observed, ranges)
+        constant = [self.variables[i] for i in np.flatnonzero(np.isnan(scale))]
+        without = f"; without {', '.join(constant)}, constant in training" if constant else ""
+        self.add_notes(
+            f"mse and mae are means over {count} columns, of errors divided by the standard "
+            f"deviation of their column in training{without}. If all columns have the same unit: "
+            "data.column_units=same"
+        )
+        return scale
+
     def _set_spec(self) -> None:
         sizes = {split: self.size(split) for split in SPLITS}
         self.provenance = replace(self.provenance, sizes=sizes)
@@ -372,6 +404,7 @@ class SeriesDataModule(PreparedDataModule):
             torch.from_numpy(self.input_scale.means[series[:, None], variable][:, None]),
             torch.from_numpy(self.input_scale.deviations[series[:, None], variable][:, None]),
             torch.from_numpy(self.targets[first[:, None] - 1, variable][:, None]),
+            torch.from_numpy(self.splits.error_scale[variable][:, None]),
         )
         inputs = np.concatenate([inputs, self.covariates[past]], axis=2).astype(np.float32)
         lengths = np.full(len(rows), self.seq_len)
@@ -395,9 +428,11 @@ class SeriesDataModule(PreparedDataModule):
             splits, self.season, self.ridge_window, subtract_last=self.transform == "last"
         )
 
-    def baselines(self, split: Split) -> dict[str, dict[str, float]]:
+    def baselines(
+        self, split: Split, rows: NDArray[Any] | None = None
+    ) -> dict[str, dict[str, float]]:
         """Return the mean squared and absolute error of each baseline."""
-        return self.series_baselines.scores(split)
+        return self.series_baselines.scores(split, rows)
 
     def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """Return what the analysis of forecasts of these targets needs.
@@ -405,12 +440,24 @@ class SeriesDataModule(PreparedDataModule):
         Returns:
             times: microseconds since 1970 of the first step of each target, (N,).
             series: name of the series of each target, (N,).
-            others: see SeriesBaselines.evaluation_context.
+            variables: name of each variable.
+            variable: position in `variables` of each target and its forecasts, (N, V).
+            units: see ErrorUnits.
         """
-        window, _ = self.splits.locate(split, rows)
+        window, variable = self.splits.locate(split, rows)
         names = np.array(self.series_names, dtype=object)
         return {
             "times": np.asarray(self.times)[self.windows[split].first[window]],
             "series": names[self.splits.series[split][window]],
-            **self.series_baselines.evaluation_context(split, rows),
+            "variables": list(self.variables),
+            "variable": np.broadcast_to(variable, (len(rows), variable.shape[1])),
+            "units": self.series_baselines.error_units(split, rows),
         }
+
+    def baseline_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
+        """See SeriesBaselines.evaluation_context."""
+        return self.series_baselines.evaluation_context(split, rows)
+
+    def missing_baselines(self) -> Mapping[str, str]:
+        """See DataModule."""
+        return self.series_baselines.missing

@@ -48,6 +48,20 @@ def fit_standardization(
     return Standardization(np.stack(means), np.where(spread > 0, spread, 1.0))
 
 
+def variable_deviations(
+    values: Array, observed: Array, ranges: Sequence[tuple[int, int]]
+) -> NDArray[np.float64]:
+    """Return the standard deviation of each variable over the training steps of all series, (V,).
+
+    NaN for a variable that is constant there, unless all are: they have 1 then.
+    """
+    rows = np.concatenate([np.arange(begin, end) for begin, end in ranges])
+    (scale,) = fit_standardization(values[rows], observed[rows], [(0, len(rows))]).deviations
+    parts = zip(values[rows].T, observed[rows].T, strict=True)
+    constant = np.array([len(np.unique(part[mask])) < 2 for part, mask in parts])
+    return np.where(constant & ~constant.all(), np.nan, np.where(constant, 1.0, scale))
+
+
 @dataclass(frozen=True)
 class ScaledSeries:
     """Series in the units of the reports and in those of the network, all in double precision.

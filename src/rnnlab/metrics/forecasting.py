@@ -4,7 +4,9 @@ N targets, H steps of the horizon, V variables, Q quantiles.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -30,63 +32,144 @@ def iterate_blocks(rows: Array, numbers_per_row: int) -> Iterator[Array]:
         yield rows[start : start + size]
 
 
-def errors_by_step(
-    forecasts: Array, truth: Array, naive_errors: Array, origin: Array
-) -> Mapping[str, Array]:
-    """Return four mean errors at each step of the horizon, (H,) each.
-
-    mse = mean (f - y)^2, mae = mean |f - y|, smape = mean 2 |f - y| / (|f| + |y|) (Makridakis,
-    1993), mase = mean |f - y| / q, with q the mean absolute error of the naive forecast in the
-    training part (Hyndman & Koehler, 2006, https://doi.org/10.1016/j.ijforecast.2006.03.001).
-
-    Args:
-        forecasts: f, (N, H, V).
-        truth: y, (N, H, V); NaN where it was not observed, which does not count.
-        naive_errors: q, (N, 1, V) or (1, 1, V), in the same units.
-        origin: zero of the original units, in the same units, from which smape is measured;
-            (N, 1, V) or (1, 1, V).
-    """
-    error = np.abs(forecasts - truth, dtype=np.float64)
-    size = np.abs(forecasts - origin) + np.abs(truth - origin)
-    relative = np.divide(2 * error, size, out=np.zeros_like(error), where=size > 0)
-    ratio = error / naive_errors
-    parts = {"mse": error**2, "mae": error, "smape": relative, "mase": ratio}
-    count = (~np.isnan(truth)).sum(axis=(0, 2))
-    return {name: np.nansum(part, axis=(0, 2)) / count for name, part in parts.items()}
-
-
-class ForecastErrors(NamedTuple):
-    """Errors of a forecast of N targets.
+class ErrorUnits(NamedTuple):
+    """Units of the errors of some targets, (N, 1, V) each.
 
     Attributes:
-        by_step: metric -> its value at each step of the horizon, (H,).
-        squared_errors: mean squared error of each target, (N,).
+        naive_errors: mean absolute error of the naive forecast in the training part, in the units
+            of the targets; 0 or NaN where MASE is undefined.
+        origin: zero of the original units, in the units of the targets.
+        scale: divides errors before a mean over several variables; NaN for a variable that has no
+            scale and does not count in such a mean.
     """
 
+    naive_errors: Array
+    origin: Array
+    scale: Array
+
+    def take(self, rows: Array) -> "ErrorUnits":
+        """Return the units of some targets."""
+        return ErrorUnits(*(part[rows] for part in self))
+
+    def powers_of_scale(self) -> dict[str, Array]:
+        """Return what divides each metric before a mean over several variables, (N, 1, V)."""
+        ones = np.ones_like(self.scale)
+        return {"mse": self.scale**2, "mae": self.scale, "smape": ones, "mase": ones}
+
+
+def forecast_errors(forecasts: Array, truth: Array, units: ErrorUnits) -> dict[str, Array]:
+    """Return the errors of each value in double precision, metric -> (N, H, V).
+
+    mse = (f - y)^2, mae = |f - y|, smape = 2 |f - y| / (|f| + |y|) (Makridakis, 1993), and mase =
+    |f - y| / q, with q the mean absolute error of the naive forecast in the training part (Hyndman
+    & Koehler, 2006, https://doi.org/10.1016/j.ijforecast.2006.03.001). smape is at most 2: it is 2
+    where one of f and y is 0, and 0 where both are.
+
+    `forecasts` is f and `truth` is y, (N, H, V); `units` has q, and the zero of smape.
+    """
+    error = np.abs(np.subtract(forecasts, truth, dtype=np.float64))
+    size = np.abs(forecasts - units.origin) + np.abs(truth - units.origin)
+    relative = np.divide(2 * error, size, out=np.zeros_like(error), where=size != 0)
+    with np.errstate(divide="ignore", invalid="ignore"):  # series without a naive error
+        ratio = error / units.naive_errors
+    return {"mse": error**2, "mae": error, "smape": relative, "mase": ratio}
+
+
+@dataclass(frozen=True)
+class ForecastErrors:
+    """Errors of a forecast of N targets. Values that are missing in the file do not count.
+
+    Attributes:
+        sums: metric -> sum over the steps of each target and variable, in the units of the
+            targets, (N, V).
+        counts: metric -> number of values in each of these sums, (N, V).
+        scaled_sums, scaled_counts: the same in the units of a mean over several variables.
+        by_step: metric -> its mean at each step of the horizon, (H,), in these units; NaN where it
+            is undefined.
+    """
+
+    sums: dict[str, Array]
+    counts: dict[str, Array]
+    scaled_sums: dict[str, Array]
+    scaled_counts: dict[str, Array]
     by_step: dict[str, Array]
-    squared_errors: Array
+
+    @cached_property
+    def squared_errors(self) -> Array:
+        """Mean squared error of each target, (N,); NaN where it is undefined."""
+        sums, counts = self.scaled_sums["mse"], self.scaled_counts["mse"]
+        return divide(sums.sum(axis=1), counts.sum(axis=1))
+
+    @cached_property
+    def means(self) -> dict[str, float]:
+        """Metric -> its mean over all values; NaN where it is undefined."""
+        pairs = zip(self.scaled_sums.items(), self.scaled_counts.values(), strict=True)
+        return {name: float(divide(sums.sum(), counts.sum())) for (name, sums), counts in pairs}
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all forecasts were finite."""
+        return all(np.isfinite(sums).all() for sums in self.sums.values())
+
+    def group_means(self, groups: Array, count: int) -> dict[str, Array]:
+        """Return the mean of each metric in each group, in the units of the targets, (count,).
+
+        `groups` is the group of each target and variable, (N, V), 0 .. count - 1.
+        """
+        total = partial(np.bincount, groups.ravel(), minlength=count)
+        return {
+            name: divide(total(weights=sums.ravel()), total(weights=self.counts[name].ravel()))
+            for name, sums in self.sums.items()
+        }
+
+
+def divide(totals: Array, counts: Array) -> Array:
+    """Return totals / counts; NaN where nothing was counted."""
+    return np.where(counts > 0, totals / np.maximum(counts, 1), np.nan)
 
 
 def measure_forecast(
-    forecast: Callable[[Array], Array], targets: Array, naive_errors: Array, origin: Array
+    forecast: Callable[[Array], Array], targets: Array, units: ErrorUnits
 ) -> ForecastErrors:
     """Return the errors of a forecast: a function from positions of targets (B,) to (B, H, V).
 
-    `targets` is (N, H, V); for the rest, (N, 1, V), see errors_by_step.
+    `targets` is (N, H, V), NaN where a value is missing. A forecast that is not finite there makes
+    the errors of its target NaN.
     """
-    sums: dict[str, Array] = {}
-    squared_errors = np.empty(len(targets))
-    for rows in iterate_blocks(np.arange(len(targets)), targets[0].size):
-        forecasts = forecast(rows)
-        errors = errors_by_step(forecasts, targets[rows], naive_errors[rows], origin[rows])
-        observed = (~np.isnan(targets[rows])).sum(axis=(0, 2))
-        for name, steps in errors.items():
-            sums[name] = sums.get(name, 0.0) + np.nan_to_num(steps) * observed
-        squares = np.square(forecasts - targets[rows], dtype=np.float64)
-        squared_errors[rows] = np.nanmean(squares, axis=(1, 2))
-    counts = (~np.isnan(targets)).sum(axis=(0, 2))
-    by_step = {name: total / counts for name, total in sums.items()}
-    return ForecastErrors(by_step, squared_errors)
+    blocks = [
+        sum_errors(forecast(rows), targets[rows], units.take(rows))
+        for rows in iterate_blocks(np.arange(len(targets)), targets[0].size)
+    ]
+    sums, counts, scaled_sums, scaled_counts, step_sums, step_counts = (
+        {name: [part[name] for part in parts] for name in FORECAST_METRICS}
+        for parts in zip(*blocks, strict=True)
+    )
+    targetwise = [
+        {name: np.concatenate(parts) for name, parts in members.items()}
+        for members in (sums, counts, scaled_sums, scaled_counts)
+    ]
+    by_step = {
+        name: divide(np.sum(step_sums[name], axis=0), np.sum(step_counts[name], axis=0))
+        for name in FORECAST_METRICS
+    }
+    return ForecastErrors(*targetwise, by_step)
+
+
+def sum_errors(forecasts: Array, truth: Array, units: ErrorUnits) -> list[dict[str, Array]]:
+    """Return the sums and counts of ForecastErrors for some targets, then those of the steps."""
+    errors, powers = forecast_errors(forecasts, truth, units), units.powers_of_scale()
+    observed = ~np.isnan(truth)
+    results: list[dict[str, Array]] = [{} for _ in range(6)]
+    for name, values in errors.items():
+        counted = observed & (units.naive_errors > 0) if name == "mase" else observed
+        scaled = counted & np.isfinite(powers[name])
+        kept = np.where(counted, values, 0.0), np.where(scaled, values / powers[name], 0.0)
+        arrays = [kept[0], counted, kept[1], scaled]
+        totals = [array.sum(axis=1) for array in arrays]  # (N, V)
+        totals += [array.sum(axis=(0, 2)) for array in arrays[2:]]  # (H,)
+        for result, total in zip(results, totals, strict=True):
+            result[name] = total
+    return results
 
 
 class Calibration(NamedTuple):
@@ -106,18 +189,22 @@ class Calibration(NamedTuple):
 
 
 def calibrate(forecasts: Array, truth: Array, quantiles: Sequence[float]) -> Calibration:
-    """Compare predicted quantiles (N, H, V, Q), rising, with the targets (N, H, V)."""
+    """Compare predicted quantiles (N, H, V, Q), rising, with the targets (N, H, V).
+
+    Targets that are NaN are missing and do not count.
+    """
     levels = np.array(quantiles)
     losses, below = np.zeros(len(levels)), np.zeros(len(levels))
     inside = width = 0.0
     for rows in iterate_blocks(np.arange(len(truth)), forecasts[0].size):
-        values, targets = forecasts[rows].astype(np.float64), truth[rows, ..., None]
-        error = targets - values
-        losses += np.maximum(levels * error, (levels - 1) * error).sum(axis=(0, 1, 2))
-        below += (error <= 0).sum(axis=(0, 1, 2))
-        inside += ((error[..., 0] >= 0) & (error[..., -1] <= 0)).sum()
-        width += (values[..., -1] - values[..., 0]).sum()
-    count = truth.size
+        observed = ~np.isnan(truth[rows])
+        values = forecasts[rows][observed].astype(np.float64)  # (values, Q)
+        error = truth[rows][observed][:, None] - values
+        losses += np.maximum(levels * error, (levels - 1) * error).sum(axis=0)
+        below += (error <= 0).sum(axis=0)
+        inside += ((error[:, 0] >= 0) & (error[:, -1] <= 0)).sum()
+        width += (values[:, -1] - values[:, 0]).sum()
+    count = int((~np.isnan(truth)).sum())
     return Calibration(float(losses.mean() / count), below / count, inside / count, width / count)
 
 

@@ -133,7 +133,7 @@ class Forecasting(Task):
         """Return the targets as the network forecasts them, (B, horizon, V)."""
         if batch.units is None:
             return batch.targets
-        location, scale, anchor = batch.units
+        location, scale, anchor = batch.units[:3]
         return (TRANSFORMS[self.spec.transform].apply(batch.targets, anchor) - location) / scale
 
     def num_targets(self, batch: Batch) -> Tensor:
@@ -141,8 +141,15 @@ class Forecasting(Task):
         return (~batch.targets.isnan()).any(dim=2).any(dim=1).sum()
 
     def metric_inputs(self, predictions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the forecasts in the units of the targets, or their medians, and the targets."""
-        return self.median(self.to_target_units(predictions, batch)), batch.targets
+        """Return the forecasts (or their medians) and the targets, both in the units of errors.
+
+        These are the units of the targets, except for several variables of different units; see
+        rnnlab.spec.Units.error_scale.
+        """
+        forecasts, targets = self.median(self.to_target_units(predictions, batch)), batch.targets
+        if batch.units is None or batch.units.error_scale is None:
+            return forecasts, targets
+        return forecasts / batch.units.error_scale, targets / batch.units.error_scale
 
     def decode(self, predictions: Tensor, encoding: Encoding, batch: Batch) -> Tensor:
         """Return forecasts (B, horizon, V), or all quantiles (B, horizon, V, Q)."""
@@ -168,7 +175,7 @@ class Forecasting(Task):
         values = values.to(torch.float64)
         if batch.units is None:
             return values
-        location, scale, anchor = batch.units
+        location, scale, anchor = batch.units[:3]
         return TRANSFORMS[self.spec.transform].invert(values * scale + location, anchor)
 
     def metrics(self) -> MetricCollection:

@@ -11,6 +11,7 @@ import numpy as np
 
 from rnnlab.data.baselines.forecasting import NO_COMPLETE_TARGET, BaselineError, Forecast
 from rnnlab.data.loaders.windows import Windows
+from rnnlab.data.scaling import Standardization
 from rnnlab.data.sources.cache import load_or_build
 from rnnlab.metrics.forecasting import iterate_blocks
 from rnnlab.spec import Array, Ints
@@ -19,18 +20,6 @@ RIDGE_VERSION = 2  # increase it when the weights change
 MAX_RIDGE_WINDOWS = 200_000  # windows that a ridge regression is fitted on
 MAX_LEFT_OUT = 20_000  # targets, evenly spaced, whose leave-one-out error chooses the penalty
 PENALTIES = 10.0 ** np.arange(-8, 2)  # relative to the mean square of the centred inputs
-
-
-class SeriesScale(NamedTuple):
-    """Mean and standard deviation, which is positive, of each variable of some targets.
-
-    Attributes:
-        mean: (M, V).
-        deviation: (M, V).
-    """
-
-    mean: Array
-    deviation: Array
 
 
 class Moments(NamedTuple):
@@ -87,44 +76,49 @@ class Ridge:
         self.subtract_last, self.penalties = subtract_last, penalties
         self.maps: list[LinearMap] = []  # one, or V
 
-    def fit(self, train: Windows, scale: SeriesScale) -> "Ridge":
+    def fit(self, train: Windows, scale: Standardization) -> "Ridge":
         """Fit on the complete training targets, or on evenly spaced ones if there are too many.
+
+        `scale` is that of each of these targets, (M, V).
 
         Raises:
             BaselineError: a variable has no complete target.
         """
-        sample = np.arange(len(train))[:: -(-len(train) // MAX_RIDGE_WINDOWS) or 1]
-        groups = [np.arange(train.values.shape[1])]
-        if not self.shared:
-            groups = [variables[None] for variables in groups[0]]
-        self.maps = [self._fit_group(train, scale, sample, variables) for variables in groups]
+        variables = range(train.values.shape[1])
+        groups = [slice(None)] if self.shared else [slice(v, v + 1) for v in variables]
+        self.maps = [
+            self._fit_group(
+                train.take_variables(group), Standardization(*(part[:, group] for part in scale))
+            )
+            for group in groups
+        ]
         return self
 
-    def _fit_group(
-        self, train: Windows, scale: SeriesScale, sample: Ints, variables: Ints
-    ) -> LinearMap:
-        moments = sum_moments(self._pairs(train, scale, sample, variables))
-        left_out = sample[:: -(-len(sample) * len(variables) // MAX_LEFT_OUT)]
-        solver = RidgeSolver(moments)
+    def _fit_group(self, train: Windows, scale: Standardization) -> LinearMap:
+        variables = train.values.shape[1]
+        sample = np.arange(len(train))[:: -(-len(train) // MAX_RIDGE_WINDOWS)]
+        left_out = sample[:: -(-len(sample) * variables // MAX_LEFT_OUT)]
+        solver = RidgeSolver(sum_moments(self._pairs(train, scale, sample)))
         errors = np.zeros(len(self.penalties))
-        for inputs, outputs in self._pairs(train, scale, left_out, variables):
+        for inputs, outputs in self._pairs(train, scale, left_out):
             errors += [solver.left_out_error(inputs, outputs, p) for p in self.penalties]
         best = np.flatnonzero(errors <= errors.min() * (1 + 1e-9))[-1]  # of equal ones the largest
         return solver.solve(float(self.penalties[best]))
 
     def _pairs(
-        self, train: Windows, scale: SeriesScale, rows: Ints, variables: Ints
+        self, train: Windows, scale: Standardization, rows: Ints
     ) -> Iterator[tuple[Array, Array]]:
         """Yield inputs (B, L) and outputs (B, H) of complete targets, block by block."""
-        for block in iterate_blocks(rows, len(variables) * max(self.seq_len, train.horizon)):
+        width = max(self.seq_len, train.horizon) * train.values.shape[1]
+        for block in iterate_blocks(rows, width):
             inputs, last = self._inputs(train, scale, block)
             mean, deviation = (part[block][:, None] for part in scale)
             outputs = (train.targets(block) - mean) / deviation - last  # (B, H, V)
-            flat = [flatten_variables(part[..., variables]) for part in (inputs, outputs)]
+            flat = flatten_variables(inputs), flatten_variables(outputs)
             complete = ~np.isnan(flat[1]).any(axis=1)
             yield flat[0][complete], flat[1][complete]
 
-    def fit_once(self, train: Windows, scale: SeriesScale, key: Mapping[str, Any]) -> "Ridge":
+    def fit_once(self, train: Windows, scale: Standardization, key: Mapping[str, Any]) -> "Ridge":
         """Fit, or load the weights from the cache if they were fitted before for the same key."""
         settings = [self.seq_len, self.shared, self.subtract_last, self.penalties.tolist()]
         key = {"ridge": settings, "version": RIDGE_VERSION, **key}
@@ -133,13 +127,13 @@ class Ridge:
         self.maps = [LinearMap(*members) for members in zip(*parts, strict=True)]
         return self
 
-    def _save(self, train: Windows, scale: SeriesScale, folder: Path) -> None:
+    def _save(self, train: Windows, scale: Standardization, folder: Path) -> None:
         for name, members in zip(
             LinearMap._fields, zip(*self.fit(train, scale).maps, strict=True), strict=True
         ):
             np.save(folder / f"{name}.npy", np.stack(members))
 
-    def forecast(self, windows: Windows, scale: SeriesScale) -> Forecast:
+    def forecast(self, windows: Windows, scale: Standardization) -> Forecast:
         """Return the forecasts of these targets; `scale` is that of each of them."""
         weights, intercepts = (np.stack(part) for part in list(zip(*self.maps, strict=True))[:2])
 
@@ -152,7 +146,7 @@ class Ridge:
 
         return forecast_rows
 
-    def _inputs(self, windows: Windows, scale: SeriesScale, rows: Ints) -> tuple[Array, Array]:
+    def _inputs(self, windows: Windows, scale: Standardization, rows: Ints) -> tuple[Array, Array]:
         mean, deviation = (part[rows][:, None] for part in scale)
         values = (windows.inputs(rows, self.seq_len) - mean) / deviation  # (B, L, V)
         last = values[:, -1:] * self.subtract_last

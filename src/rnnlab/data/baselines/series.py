@@ -4,7 +4,7 @@ S series, M windows of a split, N targets, H steps of the horizon, V variables.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 
 from rnnlab.data.baselines.forecasting import (
+    BaselineError,
     Forecast,
-    Ridge,
     drift,
     forecast_targets,
     persistence,
     seasonal_naive,
 )
+from rnnlab.data.baselines.ridge import Ridge
 from rnnlab.data.loaders.windows import Windows, first_targets
-from rnnlab.metrics.forecasting import ForecastErrors, measure_forecast
+from rnnlab.data.scaling import Standardization, fit_standardization
+from rnnlab.metrics.forecasting import ErrorUnits, ForecastErrors, divide, measure_forecast
 from rnnlab.spec import Array, Ints
 
 
@@ -34,6 +36,7 @@ class SeriesSplits:
         starts: first step of each series, (S,).
         borders: end of training, of validation and of the test in each series, (S,) each.
         origin: zero of the original units, in reported units, (S, V).
+        error_scale: see ErrorUnits, (V,).
         independent: each variable of a window is a target of its own.
     """
 
@@ -42,6 +45,7 @@ class SeriesSplits:
     starts: Ints
     borders: Sequence[Ints]
     origin: Array
+    error_scale: Array
     independent: bool
 
     @property
@@ -91,15 +95,40 @@ class SeriesSplits:
         return values if self.observed is None else np.where(self.observed[steps], values, np.nan)
 
     def train_windows(self, seq_len: int) -> Windows:
-        """Return the training targets without gaps with `seq_len` steps before them."""
+        """Return the training targets with an observed value, and `seq_len` steps before them."""
         first = first_targets(self.starts, self.borders, seq_len, self.horizon)["train"]
         windows = Windows(self.values, first, self.horizon, self.observed)
-        return windows.take((windows.count_observed() == self.horizon).all(axis=1))
+        return windows.take(windows.count_observed().any(axis=1))
 
-    def train_parts(self) -> list[Array]:
-        """Return the training steps of each series, (steps, V) each."""
+    def train_parts(self) -> list[tuple[Array, Array]]:
+        """Return the training steps of each series, and whether they are observed, (steps, V)."""
+        observed = np.ones_like(self.values, bool) if self.observed is None else self.observed
         ranges = zip(self.starts, self.borders[0], strict=True)
-        return [self.values[begin:end] for begin, end in ranges]
+        return [(self.values[begin:end], observed[begin:end]) for begin, end in ranges]
+
+    @cached_property
+    def scale(self) -> Standardization:
+        """Mean and standard deviation of each series in training, (S, V)."""
+        observed = np.ones_like(self.values, bool) if self.observed is None else self.observed
+        ranges = list(zip(self.starts.tolist(), self.borders[0].tolist(), strict=True))
+        return fit_standardization(self.values, observed, ranges)
+
+    def scale_of(self, windows: Windows) -> Standardization:
+        """Return the statistics of the series of each window, (M, V)."""
+        series = np.searchsorted(self.starts, windows.first, "right") - 1
+        return Standardization(*(part[series] for part in self.scale))
+
+    def digest(self) -> str:
+        """Return a hash of everything that a fit in training depends on."""
+        parts = [
+            self.values,
+            *self.borders,
+            self.starts,
+            *([] if self.observed is None else [self.observed]),
+        ]
+        return hashlib.sha256(
+            b"".join(np.ascontiguousarray(p).tobytes() for p in parts)
+        ).hexdigest()
 
 
 class SeriesBaselines:
@@ -113,6 +142,7 @@ class SeriesBaselines:
 
     Attributes:
         headline: names of the baselines that the report compares with in words.
+        missing: name of a baseline that cannot be computed -> the reason.
     """
 
     headline: tuple[str, ...] = ("persistence", "seasonal naive")
@@ -122,19 +152,49 @@ class SeriesBaselines:
     ) -> None:
         self.splits, self.season = splits, season
         self.ridge_window, self.subtract_last = ridge_window, subtract_last
+        self.missing: dict[str, str] = {}
         self._errors: dict[str, dict[str, ForecastErrors]] = {}
 
-    def forecasts(self, split: str) -> dict[str, Forecast]:
-        """Return the forecasts of the baselines by name: windows (B,) -> (B, H, V)."""
-        windows, series = self.splits.windows[split], self.splits.series[split]
-        forecasts = {
-            "persistence": persistence(windows),
-            "drift": drift(windows, self.slopes()[series]),
+    def methods(self) -> dict[str, Callable[[str], Forecast]]:
+        """Return the baselines: name -> a function from a split to its forecasts.
+
+        A function raises BaselineError if the baseline cannot be computed.
+        """
+        windows, several = self.splits.windows, self.splits.values.shape[1] > 1
+        methods: dict[str, Callable[[str], Forecast]] = {
+            "persistence": lambda split: persistence(windows[split]),
+            "drift": lambda split: drift(windows[split], self.slopes()[self.splits.series[split]]),
         }
-        if self.season and self.season <= self.splits.history:
-            forecasts["seasonal naive"] = seasonal_naive(windows, self.season)
-        ridges = {name: ridge.forecast(windows) for name, ridge in self.ridges.items()}
-        return {**forecasts, **ridges}
+        if self.season:
+            methods["seasonal naive"] = partial(self.repeat_season, self.season)
+        methods["ridge"] = lambda split: self.forecast_linearly(split, self.ridge)
+        if several:
+            methods["ridge of each variable"] = lambda split: self.forecast_linearly(
+                split, self.ridge_of_each_variable
+            )
+        return methods
+
+    def forecasts(self, split: str) -> dict[str, Forecast]:
+        """Return the forecasts of the baselines by name: windows (B,) -> (B, H, V).
+
+        The reason why a baseline cannot be computed is in `missing`.
+        """
+        forecasts = {}
+        for name, method in self.methods().items():
+            try:
+                forecasts[name] = method(split)
+            except BaselineError as error:
+                self.missing[name] = str(error)
+        return forecasts
+
+    def repeat_season(self, season: int, split: str) -> Forecast:
+        """Return the forecasts of the last season."""
+        if season > self.splits.history:
+            raise BaselineError(
+                f"data.season={season} is longer than the {self.splits.history:,} training steps of "
+                "the shortest series"
+            )
+        return seasonal_naive(self.splits.windows[split], season)
 
     def slopes(self) -> Array:
         """Return the mean step of each series in training, (S, V)."""
@@ -144,37 +204,49 @@ class SeriesBaselines:
         return np.asarray(steps)
 
     @cached_property
-    def ridges(self) -> dict[str, Ridge]:
-        """Ridge regressions on the window, fitted once: one for all variables, one for each."""
+    def ridge(self) -> Ridge:
+        """Ridge regression on the window with the same weights for all variables, fitted once."""
+        return self._fit_ridge(shared=True)
+
+    @cached_property
+    def ridge_of_each_variable(self) -> Ridge:
+        """Ridge regressions on the window, one for each variable, fitted once."""
+        return self._fit_ridge(shared=False)
+
+    def _fit_ridge(self, shared: bool) -> Ridge:
         splits = self.splits
         seq_len = min(self.ridge_window, splits.history // 2)
         train = splits.train_windows(seq_len)
-        shared = {"ridge": True}
-        if splits.values.shape[1] > 1:
-            shared["ridge of each variable"] = False
-        key = {
-            "fitted on": hashlib.sha256(np.ascontiguousarray(splits.values).tobytes()).hexdigest(),
-            "borders": [part.tolist() for part in splits.borders],
-            "horizon": splits.horizon,
-        }
-        return {
-            name: Ridge(seq_len, flag, self.subtract_last).fit_once(train, key)
-            for name, flag in shared.items()
-        }
+        if not len(train):
+            raise BaselineError("the training part is too short")
+        key = {"fitted on": splits.digest(), "horizon": splits.horizon}
+        ridge = Ridge(seq_len, shared, self.subtract_last)
+        return ridge.fit_once(train, splits.scale_of(train), key)
+
+    def forecast_linearly(self, split: str, ridge: Ridge) -> Forecast:
+        """Return the forecasts of a ridge regression."""
+        windows = self.splits.windows[split]
+        return ridge.forecast(windows, self.splits.scale_of(windows))
 
     def naive_errors(self) -> Array:
-        """Return the mean absolute error of the naive one-step forecast in training, (S, V)."""
-        parts = self.splits.train_parts()
-        errors: Array = np.stack([np.abs(np.diff(part, axis=0)).mean(axis=0) for part in parts])
-        return np.where(errors > 0, errors, 1.0)
+        """Return the mean absolute error of the naive one-step forecast in training, (S, V).
 
-    def error_units(self, split: str, rows: Ints) -> tuple[Array, Array]:
-        """Return the naive errors and the original zero of some targets, (B, 1, V) each."""
+        It is 0 for a series that is constant, and NaN for one with less than two values.
+        """
+        errors = []
+        for values, observed in self.splits.train_parts():
+            follows = np.logical_or.accumulate(observed)[:-1] & observed[1:]
+            changes = np.abs(np.diff(values, axis=0))  # a gap has the value before it
+            errors.append(divide(np.where(follows, changes, 0.0).sum(axis=0), follows.sum(axis=0)))
+        return np.stack(errors)
+
+    def error_units(self, split: str, rows: Ints) -> ErrorUnits:
+        """Return the units of the errors of some targets."""
         window, variable = self.splits.locate(split, rows)
         series = self.splits.series[split][window][:, None, None]
-        units = self.naive_errors(), self.splits.origin
-        naive_errors, origin = (unit[series, variable[:, None]] for unit in units)
-        return naive_errors, origin
+        scale = np.broadcast_to(self.splits.error_scale, self.splits.origin.shape)
+        units = self.naive_errors(), self.splits.origin, scale
+        return ErrorUnits(*(unit[series, variable[:, None]] for unit in units))
 
     def target_forecasts(self, split: str, rows: Ints) -> dict[str, Forecast]:
         """Return the forecasts of some targets by name: positions in `rows` -> (B, H, V)."""
@@ -185,11 +257,11 @@ class SeriesBaselines:
             for name, forecast in self.forecasts(split).items()
         }
 
-    def scores(self, split: str) -> dict[str, dict[str, float]]:
-        """Return the mean squared and absolute error of each baseline."""
+    def scores(self, split: str, rows: Ints | None = None) -> dict[str, dict[str, float]]:
+        """Return the mean squared and absolute error of each baseline, of all or some targets."""
         return {
-            name: {metric: float(np.mean(errors.by_step[metric])) for metric in ("mse", "mae")}
-            for name, errors in self.errors(split).items()
+            name: {metric: errors.means[metric] for metric in ("mse", "mae")}
+            for name, errors in self.errors(split, rows).items()
         }
 
     def errors(self, split: str, rows: Ints | None = None) -> Mapping[str, ForecastErrors]:
@@ -203,25 +275,24 @@ class SeriesBaselines:
 
     def _measure(self, split: str, rows: Ints) -> dict[str, ForecastErrors]:
         targets, units = self.splits.targets(split, rows), self.error_units(split, rows)
-        return {
-            name: measure_forecast(forecast, targets, *units)
+        errors = {
+            name: measure_forecast(forecast, targets, units)
             for name, forecast in self.target_forecasts(split, rows).items()
         }
+        infinite = [name for name in errors if not errors[name].is_finite]
+        self.missing |= dict.fromkeys(infinite, "a forecast is not finite")
+        return {name: errors[name] for name in errors if name not in infinite}
 
     def evaluation_context(self, split: str, rows: Ints) -> dict[str, Any]:
-        """Return what the analysis of forecasts of these targets compares them with.
+        """Return the forecasts that the analysis of these targets compares with.
 
         Returns:
-            naive_errors, origin: see errors_by_step, (N, 1, V).
             baselines: name -> a function from positions in `rows` to forecasts (B, H, V).
             baseline_errors: a function without arguments to the errors of each baseline by name.
             headline_baselines: names of those that the report compares with in words.
         """
-        naive_errors, origin = self.error_units(split, rows)
         forecasts = self.target_forecasts(split, rows)
         return {
-            "naive_errors": naive_errors,
-            "origin": origin,
             "baselines": forecasts,
             "baseline_errors": partial(self.errors, split, rows),
             "headline_baselines": [name for name in self.headline if name in forecasts],

@@ -74,6 +74,11 @@ class Windows:
         """Return some of the targets."""
         return Windows(self.values, self.first[rows], self.horizon, self.observed)
 
+    def take_variables(self, variables: slice) -> "Windows":
+        """Return the targets of some variables."""
+        observed = None if self.observed is None else self.observed[:, variables]
+        return Windows(self.values[:, variables], self.first, self.horizon, observed)
+
 
 def first_targets(
     starts: Ints, borders: Sequence[Ints], seq_len: int, horizon: int

@@ -8,7 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rnnlab.data.baselines.forecasting import Forecast, constant_forecast, ewma, fit_har
+from rnnlab.data.baselines.forecasting import (
+    BaselineError,
+    Forecast,
+    constant_forecast,
+    ewma,
+    fit_har,
+)
 from rnnlab.data.baselines.series import SeriesBaselines, SeriesSplits
 from rnnlab.data.forecasting import SeriesDataModule, SeriesVariables
 from rnnlab.data.loaders.windows import Windows
@@ -22,6 +28,7 @@ from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, packaged_source
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.metrics.forecasting import divide
 from rnnlab.spec import Array
 
 PACKAGE, FILE = "bokeh_sampledata", "_data/stocks.csv.gz"
@@ -157,15 +164,20 @@ class ReturnBaselines(SeriesBaselines):
 
     headline = ("random walk", "seasonal naive")
 
-    def forecasts(self, split: str) -> dict[str, Forecast]:
+    def methods(self) -> dict[str, Callable[[str], Forecast]]:
         """See SeriesBaselines."""
+        return {"random walk": self.repeat_price, **super().methods()}
+
+    def repeat_price(self, split: str) -> Forecast:
+        """Return forecasts of zero."""
         windows = self.splits.windows[split]
-        zeros = np.zeros((len(windows), 1), dtype=np.float32)
-        return {"random walk": constant_forecast(windows, zeros), **super().forecasts(split)}
+        return constant_forecast(windows, np.zeros((len(windows), 1)))
 
     def naive_errors(self) -> Array:
         """See SeriesBaselines; the naive forecast of a return is an unchanged price."""
-        return np.stack([np.abs(part).mean(axis=0) for part in self.splits.train_parts()])
+        parts = self.splits.train_parts()
+        sizes = [np.where(observed, np.abs(part), 0.0).sum(axis=0) for part, observed in parts]
+        return divide(np.stack(sizes), np.stack([observed.sum(axis=0) for _, observed in parts]))
 
 
 class VolatilityBaselines(SeriesBaselines):
@@ -173,14 +185,26 @@ class VolatilityBaselines(SeriesBaselines):
 
     headline = ("HAR", "seasonal naive")
 
-    def forecasts(self, split: str) -> dict[str, Forecast]:
+    def methods(self) -> dict[str, Callable[[str], Forecast]]:
         """See SeriesBaselines."""
-        forecasts = super().forecasts(split)
+        return {"HAR": self.autoregress, "EWMA": self.average, **super().methods()}
+
+    def autoregress(self, split: str) -> Forecast:
+        """Return the forecasts of the heterogeneous autoregression."""
+        self._check_history()
+        return self.har(self.splits.windows[split])
+
+    def average(self, split: str) -> Forecast:
+        """Return the exponentially weighted means."""
+        self._check_history()
+        return ewma(self.splits.windows[split], EWMA_DECAY, EWMA_DAYS)
+
+    def _check_history(self) -> None:
         if self.splits.history <= EWMA_DAYS:
-            return forecasts
-        windows = self.splits.windows[split]
-        special = {"HAR": self.har(windows), "EWMA": ewma(windows, EWMA_DECAY, EWMA_DAYS)}
-        return {**special, **forecasts}
+            raise BaselineError(
+                f"it needs more than {EWMA_DAYS} training steps; the shortest series has "
+                f"{self.splits.history:,}"
+            )
 
     @cached_property
     def har(self) -> Callable[[Windows], Forecast]:
