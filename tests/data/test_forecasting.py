@@ -14,7 +14,8 @@ from rnnlab.config.schema import parse
 from rnnlab.data import forecasting, scaling
 from rnnlab.data.base import SPLITS
 from rnnlab.data.baselines import series as series_baselines
-from rnnlab.data.baselines.forecasting import Ridge, drift, ewma, persistence, seasonal_naive
+from rnnlab.data.baselines.forecasting import drift, ewma, persistence, seasonal_naive
+from rnnlab.data.baselines.ridge import Ridge
 from rnnlab.data.calendar_features import calendar_features
 from rnnlab.data.datasets.forecasting import ett
 from rnnlab.data.datasets.forecasting.csv_series import CsvSeriesDataModule
@@ -22,7 +23,7 @@ from rnnlab.data.datasets.forecasting.stocks import StocksDataModule
 from rnnlab.data.forecasting import SeriesDataModule
 from rnnlab.data.loaders.windows import Windows, first_targets
 from rnnlab.data.readers import series as series_files
-from rnnlab.data.scaling import fit_standardization
+from rnnlab.data.scaling import Standardization, fit_standardization
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.build import build_data, build_task
 from rnnlab.experiment.run import run
@@ -262,8 +263,9 @@ def test_a_perfect_forecast_is_perfect_in_the_reported_units(
     location, scale, anchor = batch.units[:3]
     perfect = (TRANSFORMS[transform].apply(batch.targets, anchor) - location) / scale
     torch.testing.assert_close(
-        task.metric_inputs(perfect, batch)[0], batch.targets, rtol=1e-4, atol=1e-4
+        task.to_target_units(perfect, batch), batch.targets, rtol=1e-4, atol=1e-4
     )
+    torch.testing.assert_close(*task.metric_inputs(perfect, batch), rtol=1e-4, atol=1e-4)
     assert task.loss(perfect, batch) < 1e-8
     if report_in == "original":
         last = float(path.read_text().splitlines()[-1].split(",")[1])
@@ -312,6 +314,14 @@ def test_baselines_by_hand() -> None:
     assert ewma(windows, 0.5, 2)(rows)[0, :, 0].tolist() == pytest.approx([(16 + 2 * 18) / 3] * 4)
 
 
+def scale_of(windows: Windows) -> Standardization:
+    """Mean and deviation of the first 200 steps, for every window."""
+    values = windows.values[:200]
+    return Standardization(
+        *(np.tile(part, (len(windows), 1)) for part in (values.mean(axis=0), values.std(axis=0)))
+    )
+
+
 @pytest.mark.parametrize("subtract_last", [True, False])
 @pytest.mark.parametrize("shared", [True, False])
 def test_the_ridge_finds_what_is_linear(shared: bool, subtract_last: bool) -> None:
@@ -320,9 +330,10 @@ def test_the_ridge_finds_what_is_linear(shared: bool, subtract_last: bool) -> No
         values[t] = 1.5 * values[t - 1] - 0.6 * values[t - 2] + 0.1 * values[t - 3]
     train = Windows(values, np.arange(5, 200), 2)
     test = Windows(values, np.arange(200, 390), 2)
-    ridge = Ridge(4, shared, subtract_last, penalty=1e-9).fit(train)
+    ridge = Ridge(4, shared, subtract_last).fit(train, scale_of(train))
     rows = np.arange(len(test))
-    np.testing.assert_allclose(ridge.forecast(test)(rows), test.targets(rows), atol=1e-4)
+    forecasts = ridge.forecast(test, scale_of(test))(rows)
+    np.testing.assert_allclose(forecasts, test.targets(rows), atol=1e-4)
 
 
 @pytest.mark.parametrize("channels", ["joint", "independent"])
@@ -333,7 +344,7 @@ def test_the_baselines_of_a_target_forecast_its_own_variables(
     data = made(walks_file(tmp_path), channels=channels)
     rows = np.random.default_rng(0).permutation(data.size("test"))
     window, variables = data.splits.locate("test", rows)
-    for name, forecast in data.evaluation_context("test", rows)["baselines"].items():
+    for name, forecast in data.baseline_context("test", rows)["baselines"].items():
         found = forecast(np.arange(len(rows)))
         for i in range(0, len(rows), 7):
             whole = data.series_baselines.forecasts("test")[name](window[i : i + 1])[0]  # (H, V)
@@ -368,10 +379,10 @@ def test_baselines_of_a_split_are_fitted_and_measured_once(
     rows = np.arange(data.size("test"))
     for _ in range(2):  # the scores, and the analysis of the whole split
         scores, names = data.baselines("test"), data.series_baselines.forecasts("test").keys()
-        errors = data.evaluation_context("test", rows)["baseline_errors"]()
+        errors = data.baseline_context("test", rows)["baseline_errors"]()
         assert errors.keys() == scores.keys() == names
     assert calls == {"fit_once": 2, "measure_forecast": len(names)}
-    some = data.evaluation_context("test", rows[::2])["baseline_errors"]()
+    some = data.baseline_context("test", rows[::2])["baseline_errors"]()
     for name in names:
         np.testing.assert_array_equal(some[name].squared_errors, errors[name].squared_errors[::2])
         assert scores[name]["mse"] == pytest.approx(errors[name].squared_errors.mean())

@@ -81,7 +81,8 @@ def test_baselines_are_scored_on_observed_values(tmp_path: Path) -> None:
     for i in range(1, len(values)):
         previous[i] = previous[i - 1] if np.isnan(values[i]) else values[i]
     errors = [values[f + h] - previous[f - 1] for f in range(80, 99) for h in range(2)]
-    by_step = data.series_baselines.errors("test")["persistence"].by_step
+    rows = np.arange(data.size("test"))
+    by_step = data.series_baselines.errors("test", rows)["persistence"].by_step
     assert np.isfinite(list(data.baselines("test")["ridge"].values())).all()
     np.testing.assert_allclose(by_step["mse"][0], np.nanmean(np.square(errors[0::2])))
     np.testing.assert_allclose(by_step["mae"][1], np.nanmean(np.abs(errors[1::2])))

@@ -297,7 +297,7 @@ def test_the_linear_baseline_is_fitted_once(crowded, monkeypatch):
     again = opened(crowded)
     assert (again.baselines("val"), again.baselines("test")) == first
     rows = np.array([3, 1])
-    probabilities = again.evaluation_context("test", rows)["baselines"]
+    probabilities = again.baseline_context("test", rows)["baselines"]
     assert (
         probabilities["linear"].tolist()
         == again.baseline_probabilities("test")["linear"][rows].tolist()
@@ -310,9 +310,10 @@ def test_without_scikit_learn_one_note_says_how_to_get_it(crowded, monkeypatch):
         importlib.util, "find_spec", lambda name, *rest: None if name == "sklearn" else real(name)
     )
     data = opened(crowded)
-    assert data.provenance.notes == [
-        "no linear baseline without scikit-learn: pip install 'rnnlab[linear]'"
-    ]
+    reasons = {"linear": "it needs scikit-learn: pip install 'rnnlab[linear]'"}
+    assert data.missing_baselines() == reasons
+    assert data.provenance.notes == []
+    assert data.describe().extra == {"missing": f"baseline linear: {reasons['linear']}"}
     assert set(data.baselines("test")) == {"majority"}
-    assert data.evaluation_context("test", np.arange(2)) == {"baselines": {}}
-    assert opened(crowded, linear_baseline=False).provenance.notes == []
+    assert data.baseline_context("test", np.arange(2)) == {"baselines": {}}
+    assert opened(crowded, linear_baseline=False).missing_baselines() == {}

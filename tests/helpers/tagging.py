@@ -11,6 +11,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from rnnlab.analysis import Analysis, AnalysisResult, TestPredictions
 from rnnlab.config.types import PositiveInt
+from rnnlab.data.base import ALL_ROWS, Rows
 from rnnlab.data.synthetic import GeneratedDataModule
 from rnnlab.layers import TokenEmbedding
 from rnnlab.layers.recurrent import LayerFactory
@@ -145,6 +146,6 @@ class TaggingData(GeneratedDataModule):
         targets = torch.from_numpy(self.targets[split][rows])[:, :steps]
         return Batch(inputs, lengths, targets, torch.from_numpy(rows))
 
-    def baselines(self, split: str) -> dict[str, dict[str, float]]:
+    def baselines(self, split: str, rows: Rows = ALL_ROWS) -> dict[str, dict[str, float]]:
         """Return the accuracy of a guess."""
         return {"guess": {"accuracy": 1 / NUM_TAGS}}

@@ -1,20 +1,37 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnlab.metrics.forecasting import compare_forecasts, errors_by_step, long_run_variance
+from rnnlab.metrics.forecasting import (
+    ErrorUnits,
+    ForecastErrors,
+    compare_forecasts,
+    long_run_variance,
+    measure_forecast,
+)
 from rnnlab.metrics.significance import ComparisonTest
 
 ONE = np.ones((1, 1, 1))
 
 
+def measure(
+    forecast: Any, truth: Any, naive_error: Any = 1.0, origin: float = 0.0, scale: Any = 1.0
+) -> ForecastErrors:
+    """Errors of one forecast; each unit is a number, or one for each variable."""
+    forecasts, truths = np.asarray(forecast, dtype=float), np.asarray(truth, dtype=float)
+    shape = (len(truths), 1, truths.shape[2])
+    units = ErrorUnits(*(np.broadcast_to(unit, shape) for unit in (naive_error, origin, scale)))
+    return measure_forecast(lambda rows: forecasts[rows], truths, units)
+
+
 def test_four_errors_by_hand() -> None:
     truth = np.array([[[1.0], [2.0]], [[3.0], [-4.0]]])  # (N=2, H=2, V=1)
     forecast = np.array([[[2.0], [2.0]], [[1.0], [4.0]]])
-    found = errors_by_step(forecast, truth, 2 * ONE, 0 * ONE)
+    found = measure(forecast, truth, 2).by_step
     assert found["mse"].tolist() == [(1 + 4) / 2, (0 + 64) / 2]
     assert found["mae"].tolist() == [(1 + 2) / 2, (0 + 8) / 2]
     assert found["smape"].tolist() == [(2 * 1 / 3 + 2 * 2 / 4) / 2, (0 + 2 * 8 / 8) / 2]
@@ -22,13 +39,59 @@ def test_four_errors_by_hand() -> None:
 
 
 def test_smape_is_measured_from_the_zero_of_the_original_units() -> None:
-    original = errors_by_step(12 * ONE, 10 * ONE, ONE, 0 * ONE)["smape"]
-    scaled = errors_by_step((12 - 7) / 2 * ONE, (10 - 7) / 2 * ONE, ONE, -7 / 2 * ONE)["smape"]
+    original = measure(12 * ONE, 10 * ONE).by_step["smape"]
+    scaled = measure((12 - 7) / 2 * ONE, (10 - 7) / 2 * ONE, origin=-7 / 2).by_step["smape"]
     np.testing.assert_allclose(original, scaled)
 
 
-def test_two_equal_zeros_are_no_error() -> None:
-    assert errors_by_step(0 * ONE, 0 * ONE, ONE, 0 * ONE)["smape"].tolist() == [0.0]
+@pytest.mark.parametrize(("forecast", "truth", "smape"), [(0, 0, 0), (0, 5, 2), (5, 0, 2)])
+def test_smape_with_zeros(forecast: float, truth: float, smape: float) -> None:
+    assert measure(forecast * ONE, truth * ONE).by_step["smape"].tolist() == [smape]
+
+
+def test_missing_targets_do_not_count() -> None:
+    truth = np.array([[[1.0], [np.nan]], [[np.nan], [np.nan]], [[2.0], [5.0]]])
+    errors = measure(np.zeros_like(truth), truth)
+    assert errors.by_step["mse"].tolist() == [(1 + 4) / 2, 25]
+    assert errors.means["mse"] == (1 + 4 + 25) / 3
+    assert errors.means["mae"] == (1 + 2 + 5) / 3
+    np.testing.assert_array_equal(errors.squared_errors, [1, np.nan, (4 + 25) / 2])
+    nothing = measure(ONE, np.nan * ONE)
+    assert math.isnan(nothing.means["mse"])
+    assert nothing.is_finite
+
+
+def test_a_forecast_that_is_not_finite_is_never_taken_for_a_missing_target() -> None:
+    for value in (np.nan, np.inf):
+        errors = measure(value * ONE, ONE)
+        assert not errors.is_finite
+        assert not np.isfinite(errors.means["mse"])
+    assert measure(np.nan * ONE, np.nan * ONE).is_finite  # nothing was to be forecast
+
+
+@pytest.mark.parametrize("undefined", [0.0, np.nan])
+def test_mase_leaves_out_what_has_no_naive_error(undefined: float) -> None:
+    truth, forecast = np.array([[[0.0, 0.0]]]), np.array([[[3.0, 1000.0]]])
+    errors = measure(forecast, truth, [2.0, undefined])
+    assert errors.means["mase"] == 3 / 2
+    assert errors.means["mae"] == (3 + 1000) / 2
+    assert math.isnan(measure(forecast, truth, undefined).means["mase"])
+
+
+def test_a_mean_over_columns_of_different_units_is_of_scaled_errors() -> None:
+    truth, forecast = np.zeros((1, 1, 3)), np.array([[[3.0, 4000.0, 7.0]]])
+    errors = measure(forecast, truth, scale=[1.0, 1000.0, np.nan])  # the third has no scale
+    assert errors.means["mse"] == (3**2 + 4**2) / 2
+    assert errors.means["mae"] == (3 + 4) / 2
+    assert errors.squared_errors.tolist() == [(3**2 + 4**2) / 2]
+    columns = errors.group_means(np.arange(3)[None], 3)
+    assert columns["mse"].tolist() == [3**2, 4000**2, 7**2]
+
+
+def test_errors_are_measured_in_double_precision() -> None:
+    """Differences of a thousandth at 123,456,789 are exact to nine digits."""
+    truth = 123_456_789 + np.arange(4.0)[:, None, None] / 1000
+    assert measure(truth + 0.001, truth).means["mae"] == pytest.approx(0.001, rel=1e-4)
 
 
 def test_one_step_ahead_the_test_is_a_t_test_of_the_difference() -> None:

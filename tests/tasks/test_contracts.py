@@ -282,13 +282,13 @@ def one_hot(classes: Tensor, count: int) -> Tensor:
 
 
 def linear_model(case: Case, batch: Batch) -> Tensor:
-    context: Any = case.data.evaluation_context("test", batch.rows.numpy())
+    context: Any = case.data.baseline_context("test", batch.rows.numpy())
     return torch.from_numpy(context["baselines"]["linear"]).log()
 
 
 def persistence(case: Case, batch: Batch) -> Tensor:
     rows = batch.rows.numpy()
-    context: Any = case.data.evaluation_context("test", rows)
+    context: Any = case.data.baseline_context("test", rows)
     forecast = torch.as_tensor(context["baselines"]["persistence"](np.arange(len(rows))))
     assert batch.units is not None
     location, scale, anchor = batch.units[:3]

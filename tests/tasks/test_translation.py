@@ -319,6 +319,7 @@ def context_of(references: list[str]) -> dict[str, Any]:
         "target_tokens": lambda ids: [str(i) for i in ids if i != PADDING_ID],
         "language": "de",
         "lower": False,
+        "baselines": {"copy the source": ["x"] * len(references)},
     }
 
 
@@ -330,6 +331,8 @@ def test_predicted_ids_are_scored_as_texts() -> None:
     assert result.scores.keys() == set(TranslationAnalysis.score_names)
     assert any("BLEU" in line and "version:" in line for line in result.statements)
     assert result.baselines["copy the source"]["exact_match"] == 0
+    del test.evaluation_context["baselines"]  # type: ignore[attr-defined]
+    assert TranslationAnalysis().analyze(network("gru"), test).baselines == {}
 
 
 def test_several_answers_to_the_first_sentences_are_written(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ class AnalysisResult:
         baselines: additional metrics of the baselines: baseline -> metric -> value.
         statements: conclusions, a sentence each.
         details: plain values for report.json, such as a metric at each step of a horizon.
+        tables: title -> rows of a short table for the screen: column -> value, None if undefined.
         figures: file name -> function that draws the figure to a path.
         texts: file name -> function that returns the content of the file.
     """
@@ -52,6 +53,7 @@ class AnalysisResult:
     baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     statements: Sequence[str] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     figures: Mapping[str, Callable[[Path], Path]] = field(default_factory=dict)
     texts: Mapping[str, Callable[[], str]] = field(default_factory=dict)
 

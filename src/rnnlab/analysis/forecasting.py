@@ -3,21 +3,24 @@
 N targets, H steps of the horizon, V variables, Q quantiles.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from rnnlab.analysis.base import Analysis, AnalysisResult, TestPredictions
-from rnnlab.metrics.forecasting import (
-    FORECAST_METRICS,
-    calibrate,
-    compare_forecasts,
-    measure_forecast,
+from rnnlab.analysis.forecast_errors import (
+    ErrorGroups,
+    ErrorTable,
+    count_undefined_mase,
+    explain_undefined_mase,
+    nest_rows,
+    summarize_columns,
+    to_csv,
 )
+from rnnlab.metrics.forecasting import calibrate, compare_forecasts
 from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL, ComparisonTest
 from rnnlab.models import RecurrentModel
 from rnnlab.plots import forecasting as plots
@@ -31,11 +34,12 @@ MAX_POINTS = 20_000  # of the scatter plot
 
 
 class ForecastingAnalysis(Analysis):
-    """Errors of each step of the horizon, tests against each baseline, and calibration.
+    """Errors of each step, column and series, tests against each baseline, and calibration.
 
-    Reads `naive_errors`, `origin`, `times`, `series`, `baselines`, `baseline_errors` and
-    `headline_baselines` from the evaluation context; see SeriesDataModule.evaluation_context in
-    rnnlab.data.forecasting. Generated series have no such values and are not compared.
+    Reads `times`, `series`, `variables`, `variable` and `units` from the evaluation context; see
+    SeriesDataModule.evaluation_context in rnnlab.data.forecasting. Compares with `baselines`,
+    `baseline_errors` and `headline_baselines`, if they are there; see SeriesBaselines. Generated
+    series have no such values.
     """
 
     score_names = ("smape", "mase")
@@ -43,84 +47,46 @@ class ForecastingAnalysis(Analysis):
     def analyze(self, model: RecurrentModel, test: TestPredictions) -> AnalysisResult:
         task = cast(Forecasting, model.task)
         point = test._replace(predictions=task.median(test.predictions))
-        table = ErrorTable.measure(point) if "baselines" in test.evaluation_context else None
+        table = ErrorTable.measure(point) if "units" in test.evaluation_context else None
         parts = [draw_forecasts(task, test, table)]
-        parts += [compare_with_baselines(point, table)] if table else []
+        parts += [measure_parts(point, table)] if table else []
+        parts += [compare_with_baselines(point, table)] if table and table.baselines else []
         parts += [assess_calibration(task, test)] if task.quantiles else []
         return AnalysisResult(
             scores={name: value for part in parts for name, value in part.scores.items()},
-            baselines=parts[1].baselines if table else {},
+            baselines={name: value for part in parts for name, value in part.baselines.items()},
             statements=[sentence for part in parts for sentence in part.statements],
             details={name: value for part in parts for name, value in part.details.items()},
+            tables={name: rows for part in parts for name, rows in part.tables.items()},
             figures={name: draw for part in parts for name, draw in part.figures.items()},
             texts={name: make for part in parts for name, make in part.texts.items()},
         )
 
 
-@dataclass(frozen=True)
-class ErrorTable:
-    """Errors of the network and of every baseline at the same targets.
-
-    Attributes:
-        by_step: name -> metric -> its value at each step of the horizon, (H,).
-        squared_errors: name -> squared error of each target, (N,).
-        over_time: name -> mean squared error at each point in time, (n,), over all series.
-    """
-
-    by_step: Mapping[str, Mapping[str, Array]]
-    squared_errors: Mapping[str, Array]
-    over_time: Mapping[str, Array]
-
-    @classmethod
-    def measure(cls, test: TestPredictions) -> "ErrorTable":
-        """Return the errors of the predictions, and of the baselines at the same targets."""
-        forecasts, context = test.predictions.numpy(), test.evaluation_context
-        units = context["naive_errors"], context["origin"]
-        errors = {
-            "network": measure_forecast(lambda rows: forecasts[rows], test.targets.numpy(), *units),
-            **context["baseline_errors"](),
-        }
-        by_step = {name: forecast.by_step for name, forecast in errors.items()}
-        squared_errors = {name: forecast.squared_errors for name, forecast in errors.items()}
-        _, moment = np.unique(context["times"], return_inverse=True)
-        over_time = {
-            name: np.bincount(moment, targets) / np.bincount(moment)
-            for name, targets in squared_errors.items()
-        }
-        return cls(by_step, squared_errors, over_time)
-
-    @property
-    def baselines(self) -> list[str]:
-        """Names of the baselines."""
-        return [name for name in self.by_step if name != "network"]
-
-    @property
-    def best_baseline(self) -> str:
-        """The baseline with the lowest squared error."""
-        return min(self.baselines, key=self.mse)
-
-    def mse(self, name: str) -> float:
-        """Return the mean squared error of one forecast."""
-        return float(self.by_step[name]["mse"].mean())
-
-    def means(self, name: str) -> dict[str, float]:
-        """Return each metric of one forecast, the mean over the horizon."""
-        return {metric: float(steps.mean()) for metric, steps in self.by_step[name].items()}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return `by_step` as plain values, for report.json."""
-        return {
-            name: {key: [float(v) for v in steps] for key, steps in metrics.items()}
-            for name, metrics in self.by_step.items()
-        }
-
-    def to_csv(self) -> str:
-        """Return `by_step` as a table in CSV, a row for each forecast and step."""
-        lines = [",".join(["forecast", "step", *FORECAST_METRICS])]
-        for name, metrics in self.by_step.items():
-            for step, values in enumerate(zip(*metrics.values(), strict=True), start=1):
-                lines.append(",".join([name, str(step), *(f"{value:.6g}" for value in values)]))
-        return "\n".join(lines) + "\n"
+def measure_parts(test: TestPredictions, table: ErrorTable) -> AnalysisResult:
+    """Return the errors of each step, and those of each column and each series."""
+    groups = ErrorGroups.of(test.evaluation_context)
+    rows, several = groups.measure(table.errors), len(groups.columns) > 1
+    texts: dict[str, Callable[[], str]] = {
+        "errors_by_step.csv": table.to_csv,
+        "errors_by_series.csv": partial(to_csv, rows),
+    }
+    network = table.errors["network"].means
+    return AnalysisResult(
+        scores={
+            name: network[name]
+            for name in ForecastingAnalysis.score_names
+            if np.isfinite(network[name])
+        },
+        statements=[*explain_undefined_mase(test.evaluation_context)],
+        details={
+            "by_step": table.to_dict(),
+            "by_series": nest_rows(rows),
+            "mase": count_undefined_mase(test.evaluation_context),
+        },
+        tables={"errors of each column": summarize_columns(rows)} if several else {},
+        texts=texts,
+    )
 
 
 def compare_with_baselines(test: TestPredictions, table: ErrorTable) -> AnalysisResult:
@@ -130,20 +96,22 @@ def compare_with_baselines(test: TestPredictions, table: ErrorTable) -> Analysis
         name: compare_forecasts(table.over_time["network"], table.over_time[name], horizon)
         for name in table.baselines
     }
-    network, references = table.means("network"), test.evaluation_context["headline_baselines"]
+    references = headlines(test, table)
     return AnalysisResult(
-        scores={name: network[name] for name in ForecastingAnalysis.score_names},
         baselines={name: table.means(name) for name in table.baselines},
         statements=[
             *(tests[name].describe(name) for name in references),
             *compare_each_series(test, table),
             *warn_of_best_baseline(table),
         ],
-        details={
-            "against": {name: to_dict(result) for name, result in tests.items()},
-            "by_step": table.to_dict(),
-        },
+        details={"against": {name: to_dict(result) for name, result in tests.items()}},
     )
+
+
+def headlines(test: TestPredictions, table: ErrorTable) -> list[str]:
+    """Return the baselines that the report compares with in words."""
+    names: list[str] = test.evaluation_context["headline_baselines"]
+    return [name for name in names if name in table.baselines]
 
 
 def to_dict(result: ComparisonTest) -> dict[str, float | None]:
@@ -154,11 +122,11 @@ def to_dict(result: ComparisonTest) -> dict[str, float | None]:
 def compare_each_series(test: TestPredictions, table: ErrorTable) -> Iterator[str]:
     """Yield on how many of several series the network is better or worse, each tested alone."""
     context = test.evaluation_context
-    owners, references = context["series"], context["headline_baselines"]
+    owners, references = context["series"], headlines(test, table)
     names = sorted(set(owners))
     if len(names) < 2 or not references:
         return
-    network, baseline = table.squared_errors["network"], table.squared_errors[references[0]]
+    network, baseline = (table.errors[name].squared_errors for name in ("network", references[0]))
     tests = [
         compare_forecasts(network[owners == name], baseline[owners == name], test.targets.shape[1])
         for name in names
@@ -174,14 +142,17 @@ def compare_each_series(test: TestPredictions, table: ErrorTable) -> Iterator[st
 def warn_of_best_baseline(table: ErrorTable) -> Iterator[str]:
     """Yield a warning where a baseline has the lowest squared error."""
     best = table.best_baseline
-    if table.mse(best) <= table.mse("network"):
+    if best and table.mse(best) <= table.mse("network"):
         yield f"The lowest squared error is that of a baseline: {best}."
 
 
 def assess_calibration(task: Forecasting, test: TestPredictions) -> AnalysisResult:
     """Compare the quantiles with the targets."""
     quantiles = task.quantiles
-    calibration = calibrate(test.predictions.numpy(), test.targets.numpy(), quantiles)
+    forecasts, targets = test.predictions.numpy(), test.targets.numpy()
+    if units := test.evaluation_context.get("units"):
+        forecasts, targets = forecasts / units.scale[..., None], targets / units.scale
+    calibration = calibrate(forecasts, targets, quantiles)
     nominal = quantiles[-1] - quantiles[0]
     shares = zip(quantiles, calibration.share_below, strict=True)
     return AnalysisResult(

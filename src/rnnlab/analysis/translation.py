@@ -41,6 +41,7 @@ class TranslationAnalysis(Analysis):
         target_tokens: converts target ids to the display form of each token.
         language: of the references.
         lower: the vocabulary is in lower case, so case is ignored.
+        baselines: name of a baseline -> its translations, (N,); absent without baselines.
     """
 
     score_names = ("bleu", "chrf", "exact_match")
@@ -48,7 +49,7 @@ class TranslationAnalysis(Analysis):
     def analyze(self, model: RecurrentModel, test: TestPredictions) -> AnalysisResult:
         task, context = cast(Translation, model.task), test.evaluation_context
         translations = Translations.decode(test)
-        ours, copies = translations.score(), translations.score_copied_sources()
+        ours = translations.score()
         search = cache(partial(search_examples, model, test))
         lowercase = translations.bleu_lowercase()
         page = partial(write_page, translations, describe_decoding(task), context, search)
@@ -59,7 +60,10 @@ class TranslationAnalysis(Analysis):
             figures["attention.png"] = partial(draw_example_attention, context, search)
         return AnalysisResult(
             scores=ours.scores,
-            baselines={"copy the source": copies.scores},
+            baselines={
+                name: translations.score_texts(texts).scores
+                for name, texts in context.get("baselines", {}).items()
+            },
             statements=describe_scores(ours, lowercase, translations.lower),
             details={
                 "signatures": ours.signatures,
@@ -99,11 +103,11 @@ class Translations:
 
     def score(self) -> TranslationScores:
         """Return the scores of the hypotheses."""
-        return score_translations(self.hypotheses, self.references, self.language, self.lower)
+        return self.score_texts(self.hypotheses)
 
-    def score_copied_sources(self) -> TranslationScores:
-        """Return the scores of a system that returns each source unchanged."""
-        return score_translations(self.sources, self.references, self.language, self.lower)
+    def score_texts(self, texts: Sequence[str]) -> TranslationScores:
+        """Return the scores of other translations of the same sources."""
+        return score_translations(texts, self.references, self.language, self.lower)
 
     def bleu_lowercase(self) -> float:
         """Return BLEU without case, as older papers report it."""

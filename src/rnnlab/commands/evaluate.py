@@ -61,7 +61,7 @@ def evaluate(run_dir: str | Path) -> dict[str, float]:
     choose_matmul_precision(config.matmul_precision, width, device)
     scores: dict[str, float] = dict(*trainer.test(model, data, verbose=False))
     if analysis := build_analysis(config):
-        result = analysis.analyze(model, collect_test_predictions(model, data))
+        result = analysis.analyze(model, collect_test_predictions(model, data, baselines=False))
         scores |= {f"test/{name}": float(value) for name, value in result.scores.items()}
     return {name: value for name, value in scores.items() if name in folder.read_report()["scores"]}
 

@@ -17,6 +17,8 @@ from rnnlab.spec import Batch, DataSpec
 
 Split = str  # train | val | test
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+Rows = NDArray[Any] | slice  # positions of targets in a split
+ALL_ROWS = slice(None)
 
 
 def to_batch(
@@ -78,12 +80,10 @@ class DataModule(L.LightningDataModule):
         rows = candidates[np.linspace(0, len(candidates) - 1, count).astype(int)]
         return self.gather(split, rows)
 
-    def baselines(
-        self, split: Split, rows: NDArray[Any] | None = None
-    ) -> dict[str, dict[str, float]]:
+    def baselines(self, split: Split, rows: Rows = ALL_ROWS) -> dict[str, dict[str, float]]:
         """Return the scores of predictions without a network: baseline -> metric -> value.
 
-        `rows` are the targets that are scored; None for all of the split.
+        `rows` are the positions of the targets that are scored.
         """
         raise NotImplementedError
 
@@ -95,7 +95,10 @@ class DataModule(L.LightningDataModule):
         return {}
 
     def missing_baselines(self) -> Mapping[str, str]:
-        """Return the reason why a baseline cannot be computed, by its name; after `baselines`."""
+        """Return the reason why a baseline cannot be computed, by its name.
+
+        Some reasons are known before the baselines are computed, all of them after it.
+        """
         return {}
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
@@ -136,7 +139,10 @@ class DataModule(L.LightningDataModule):
                 ],
             )
         facts = type(self).__name__, self.tasks, self.provenance, self.spec
-        return Description(*facts, self.input_names(), self.output_names(), splits)
+        names = self.input_names(), self.output_names()
+        missing = [f"{name}: {reason}" for name, reason in self.missing_baselines().items()]
+        extra = {"missing": f"baseline {'; '.join(missing)}"} if missing else {}
+        return Description(*facts, *names, splits, extra)
 
     def save_processor(self, folder: Path) -> None:
         """Write the files that are needed to read new inputs into a run folder."""

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
-from rnnlab.data.base import SPLITS, Split, to_batch
+from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split, to_batch
 from rnnlab.data.baselines.series import SeriesBaselines, SeriesSplits
 from rnnlab.data.calendar_features import calendar_features, calendar_names, check_calendar
 from rnnlab.data.loaders.windows import Windows, first_targets
@@ -428,11 +428,9 @@ class SeriesDataModule(PreparedDataModule):
             splits, self.season, self.ridge_window, subtract_last=self.transform == "last"
         )
 
-    def baselines(
-        self, split: Split, rows: NDArray[Any] | None = None
-    ) -> dict[str, dict[str, float]]:
+    def baselines(self, split: Split, rows: Rows = ALL_ROWS) -> dict[str, dict[str, float]]:
         """Return the mean squared and absolute error of each baseline."""
-        return self.series_baselines.scores(split, rows)
+        return self.series_baselines.scores(split, np.arange(self.size(split))[rows])
 
     def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """Return what the analysis of forecasts of these targets needs.

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
-from rnnlab.data.base import SPLITS, Split
+from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split
 from rnnlab.data.baselines.ngrams import Bigram, count_ids, mean_loss, unigram
 from rnnlab.data.loaders.streams import EVAL_STEPS, StreamLoader, StreamSize, write_stream
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
@@ -271,11 +271,16 @@ class LanguageModelingDataModule(PreparedDataModule):
     def _bigram(self) -> Bigram:
         return Bigram(self.ids["train"], len(self.vocabulary))
 
-    def baselines(self, split: Split) -> dict[str, dict[str, float]]:
-        """Return the scores of a bigram and a unigram model; see rnnlab.data.baselines.ngrams."""
-        shares = count_ids(self.ids[split][1:], len(self.vocabulary)) / self.sizes[split]
+    def baselines(self, split: Split, rows: Rows = ALL_ROWS) -> dict[str, dict[str, float]]:
+        """Return the scores of a bigram and a unigram model; see rnnlab.data.baselines.ngrams.
+
+        An evaluation reads the text from its beginning, so `rows` are the first tokens.
+        """
+        tokens = len(np.arange(self.sizes[split])[rows])
+        ids = self.ids[split][: tokens + 1]
+        shares = count_ids(ids[1:], len(self.vocabulary)) / tokens
         losses = {
-            "bigram": mean_loss(self.ids[split], self._bigram),
+            "bigram": mean_loss(ids, self._bigram),
             "unigram": float(-(shares * unigram(self.counts)).sum()),
         }
         return {name: self._scores(loss) for name, loss in losses.items()}

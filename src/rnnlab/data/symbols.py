@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from rnnlab.data.base import Split
+from rnnlab.data.base import ALL_ROWS, Rows, Split
 from rnnlab.data.synthetic import GeneratedDataModule
 from rnnlab.spec import PADDING_ID, UNKNOWN_ID, DataSpec
 
@@ -40,9 +40,9 @@ class SymbolsDataModule(GeneratedDataModule):
             class_names=tuple(map(self.symbol_name, range(self.symbols))),
         )
 
-    def baselines(self, split: Split) -> dict[str, dict[str, float]]:
+    def baselines(self, split: Split, rows: Rows = ALL_ROWS) -> dict[str, dict[str, float]]:
         """Return the scores of a uniform guess, and of always predicting the first symbol."""
-        constant = float((self.targets[split] == 0).mean())
+        constant = float((self.targets[split][rows] == 0).mean())
         guess = {"loss": math.log(self.symbols), "accuracy": 1 / self.symbols}
         exact_match = float(self.symbols) ** -self.num_targets
         return {"guess": {**guess, "exact_match": exact_match}, "constant": {"accuracy": constant}}

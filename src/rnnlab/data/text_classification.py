@@ -10,7 +10,7 @@ from annotated_types import Ge
 from numpy.typing import NDArray
 
 from rnnlab.config.types import Fraction, NonNegativeInt, PositiveInt, Share
-from rnnlab.data.base import SPLITS, Split, to_batch
+from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split, to_batch
 from rnnlab.data.baselines.linear import (
     LINEAR_VERSION,
     MAX_LINEAR_CLASSES,
@@ -266,8 +266,6 @@ class TextClassificationDataModule(PreparedDataModule):
             class_counts=tuple(counts.tolist()),
             positive_class=self._find_positive_class(facts["classes"], names),
         )
-        if self.linear_baseline and (reason := explain_missing_baseline(len(names))):
-            self.add_notes(reason)
 
     def _find_positive_class(self, labels: Sequence[str], names: Sequence[str]) -> int | None:
         if self.positive_class is None:
@@ -295,13 +293,14 @@ class TextClassificationDataModule(PreparedDataModule):
         tokens, lengths = self.inputs[split].gather(rows)
         return to_batch(tokens, lengths, self.labels[split][rows], rows)
 
-    def baselines(self, split: Split) -> dict[str, dict[str, float]]:
+    def baselines(self, split: Split, rows: Rows = ALL_ROWS) -> dict[str, dict[str, float]]:
         """Return the scores of the class frequencies of training, and of the linear model."""
         frequencies = np.array(self.spec.class_counts) / sum(self.spec.class_counts)
-        targets = self.labels[split]
+        targets = self.labels[split][rows]
+        linear = self.baseline_probabilities(split).items()
         probabilities = {
             "majority": np.tile(frequencies, (len(targets), 1)),
-            **self.baseline_probabilities(split),
+            **{name: values[rows] for name, values in linear},
         }
         positive = self.spec.positive_class
         return {name: class_scores(p, targets, positive) for name, p in probabilities.items()}
@@ -328,7 +327,12 @@ class TextClassificationDataModule(PreparedDataModule):
         for split, probabilities in result.items():
             np.save(folder / f"{split}.npy", probabilities)
 
-    def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
+    def missing_baselines(self) -> Mapping[str, str]:
+        """See DataModule."""
+        reason = explain_missing_baseline(self.spec.output_size)
+        return {"linear": reason} if self.linear_baseline and reason else {}
+
+    def baseline_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """Return `baselines`: the probabilities of the linear model for these texts."""
         baselines = self.baseline_probabilities(split)
         return {"baselines": {name: values[rows] for name, values in baselines.items()}}
@@ -358,7 +362,7 @@ class TextClassificationDataModule(PreparedDataModule):
 def explain_missing_baseline(classes: int) -> str:
     """Return why there is no linear baseline; empty if there is one."""
     if not linear_is_installed():
-        return "no linear baseline without scikit-learn: pip install 'rnnlab[linear]'"
+        return "it needs scikit-learn: pip install 'rnnlab[linear]'"
     if classes > MAX_LINEAR_CLASSES:
-        return f"no linear baseline for more than {MAX_LINEAR_CLASSES} classes"
+        return f"{classes} classes are more than {MAX_LINEAR_CLASSES}"
     return ""

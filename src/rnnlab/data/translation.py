@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
-from rnnlab.data.base import SPLITS, Split, to_batch
+from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split, to_batch
 from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.files import COMPRESSIONS, check_file, file_format
@@ -331,16 +331,16 @@ class ParallelTextDataModule(PreparedDataModule):
         """Return sources (B, T) and targets (B, U) as token ids, padded to the longest of each."""
         members = self.rows[split][rows]
         sources, lengths = self.ids[split, "source"].gather(members, self.seq_len, 1.0)
-        target = self.ids[split, "target"]
-        targets, _ = target.gather(members, int(target.lengths[members].max()))
+        targets = self.target_tokens(split, rows)
         return to_batch(sources.astype(np.int64), lengths, targets.astype(np.int64), rows)
 
-    def baselines(self, split: Split) -> dict[str, dict[str, float]]:
+    def baselines(self, split: Split, rows: Rows = ALL_ROWS) -> dict[str, dict[str, float]]:
         """Return the scores of predicting tokens by their frequency in the training split."""
         size = self.spec.output_size
         counts = np.bincount(self.ids["train", "target"].values, minlength=size) + 1.0
         counts[[PADDING_ID, START_ID]] = 0
-        targets = np.bincount(self.ids[split, "target"].values, minlength=size)
+        tokens = self.target_tokens(split, rows)
+        targets = np.bincount(tokens[tokens != PADDING_ID], minlength=size)
         with np.errstate(divide="ignore"):
             surprisal = -np.log(counts / counts.sum())
         present = targets > 0
@@ -348,6 +348,11 @@ class ParallelTextDataModule(PreparedDataModule):
         accuracy = float(targets[counts.argmax()] / targets.sum())
         scores = {"loss": loss, "perplexity": float(np.exp(loss)), "accuracy": accuracy}
         return {"token frequency": scores}
+
+    def target_tokens(self, split: Split, rows: Rows) -> NDArray[Any]:
+        """Return the tokens of some targets, (B, U), padded to the longest of them."""
+        members, target = self.rows[split][rows], self.ids[split, "target"]
+        return target.gather(members, int(target.lengths[members].max()))[0]
 
     def original_texts(self, split: Split, side: str, rows: NDArray[Any]) -> list[str]:
         """Return the original texts of these targets."""
@@ -386,6 +391,10 @@ class ParallelTextDataModule(PreparedDataModule):
             "language": self.languages[1],
             "lower": self.lower,
         }
+
+    def baseline_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
+        """Return `baselines`: the sources, of a system that copies them."""
+        return {"baselines": {"copy the source": self.original_texts(split, "source", rows)}}
 
     def save_processor(self, folder: Path) -> None:
         """Copy both vocabularies."""

@@ -8,14 +8,21 @@ from torch.nn.functional import pad
 
 from rnnlab.analysis import TestPredictions
 from rnnlab.data.base import DataModule
+from rnnlab.errors import DivergedError
 from rnnlab.models import RecurrentModel
 from rnnlab.runtime.distributed import gather_lists
 
 
-def collect_test_predictions(model: RecurrentModel, data: DataModule) -> TestPredictions:
+def collect_test_predictions(
+    model: RecurrentModel, data: DataModule, baselines: bool
+) -> TestPredictions:
     """Take the predictions that the model kept during the test, and sort them by row.
 
-    Every process of the run must call this.
+    Every process of the run must call this. With `baselines` the context contains what the
+    analysis needs to compare with them.
+
+    Raises:
+        DivergedError: a prediction is not finite.
     """
     rank_batches: list[Any] = model.test_predictions
     batches = rank_batches if model.task.stateful else gather_lists(rank_batches)
@@ -25,14 +32,32 @@ def collect_test_predictions(model: RecurrentModel, data: DataModule) -> TestPre
     del batches
     order = index.argsort()
     rows = index[order].numpy()
+    check_finite(predictions)
+    context = {**data.evaluation_context("test", rows)}
+    context |= data.baseline_context("test", rows) if baselines else {}
     return TestPredictions(
         predictions[order],
         targets[order],
         example=lambda i: data.example("test", int(rows[i])),
-        evaluation_context=data.evaluation_context("test", rows),
+        evaluation_context=context,
         lengths=torch.as_tensor(data.lengths("test")[rows]),
         batch=None if model.task.stateful else lambda i: data.gather("test", rows[list(i)]),
     )
+
+
+def check_finite(predictions: Tensor) -> None:
+    """Check the predictions of a test.
+
+    Raises:
+        DivergedError: one is not finite.
+    """
+    finite = predictions.isfinite().reshape(len(predictions), -1).all(dim=1)
+    if not finite.all():
+        raise DivergedError(
+            f"{int((~finite).sum()):,} of {len(finite):,} test predictions are not finite, so they "
+            "have no score: lower optimizer.lr, or set trainer.gradient_clip_val (1.0 is a good "
+            "start)"
+        )
 
 
 def concatenate_padded(batches: list[Tensor]) -> Tensor:

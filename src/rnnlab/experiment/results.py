@@ -11,6 +11,8 @@ from rnnlab.runtime.files import read_metrics
 
 if TYPE_CHECKING:
     from rnnlab.analysis import AnalysisResult, TestPredictions
+    from rnnlab.data.base import Rows
+    from rnnlab.data.loaders.buckets import ResumableLoader
 
 
 def write_results(
@@ -69,7 +71,9 @@ def make_report(
         "status": "finished",
         "scores": scores,
         "baselines": baselines,
+        "missing_baselines": dict(parts.data.missing_baselines() if parts.config.baselines else {}),
         "findings": list(result.statements) if result else [],
+        "tables": dict(result.tables) if result else {},
         "details": dict(result.details) if result else {},
         "evaluated_targets": targets,
         "best": {key: int(validation[key]) for key in ("step", "epoch")} if validation else None,
@@ -96,12 +100,26 @@ def compute_baselines(
 ) -> dict[str, dict[str, float]]:
     """Return the metrics of the baselines on every evaluated split."""
     splits = ("val", "test") if parts.config.test else ("val",)
-    by_split = {s: parts.data.baselines(s) for s in splits} if parts.config.baselines else {}
-    baselines = summary.flat_baselines(by_split)
+    if not parts.config.baselines:
+        return {}
+    baselines = summary.flat_baselines(
+        {split: parts.data.baselines(split, evaluated_rows(parts, split)) for split in splits}
+    )
     if result:
         for name, metrics in summary.flat_baselines({"test": result.baselines}).items():
             baselines.setdefault(name, {}).update(metrics)
     return baselines
+
+
+def evaluated_rows(parts: RunParts, split: str) -> "Rows":
+    """Return the positions of the targets of a split that the network was scored on."""
+    from rnnlab.data.base import ALL_ROWS
+
+    limit = getattr(parts.config.trainer, f"limit_{split}_batches")
+    if limit is None:
+        return ALL_ROWS
+    loader: ResumableLoader = getattr(parts.data, f"{split}_dataloader")()
+    return loader.target_rows(limit)
 
 
 def draw_internals(parts: RunParts) -> list[Path]:

@@ -178,7 +178,10 @@ def finish(parts: RunParts, test_scores: Mapping[str, float]) -> None:
     from rnnlab.experiment.predictions import collect_test_predictions
     from rnnlab.experiment.results import write_results
 
-    predictions = collect_test_predictions(parts.model, parts.data) if parts.config.test else None
+    config = parts.config
+    predictions = (
+        collect_test_predictions(parts.model, parts.data, config.baselines) if config.test else None
+    )
     if parts.trainer.is_global_zero:
         write_results(parts, test_scores, predictions)
     parts.trainer.strategy.barrier()

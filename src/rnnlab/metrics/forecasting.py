@@ -69,8 +69,8 @@ def forecast_errors(forecasts: Array, truth: Array, units: ErrorUnits) -> dict[s
     """
     error = np.abs(np.subtract(forecasts, truth, dtype=np.float64))
     size = np.abs(forecasts - units.origin) + np.abs(truth - units.origin)
-    relative = np.divide(2 * error, size, out=np.zeros_like(error), where=size != 0)
-    with np.errstate(divide="ignore", invalid="ignore"):  # series without a naive error
+    with np.errstate(divide="ignore", invalid="ignore"):  # infinite, or without a naive error
+        relative = np.divide(2 * error, size, out=np.zeros_like(error), where=size != 0)
         ratio = error / units.naive_errors
     return {"mse": error**2, "mae": error, "smape": relative, "mase": ratio}
 
@@ -152,7 +152,7 @@ def measure_forecast(
         name: divide(np.sum(step_sums[name], axis=0), np.sum(step_counts[name], axis=0))
         for name in FORECAST_METRICS
     }
-    return ForecastErrors(*targetwise, by_step)
+    return ForecastErrors(targetwise[0], targetwise[1], targetwise[2], targetwise[3], by_step)
 
 
 def sum_errors(forecasts: Array, truth: Array, units: ErrorUnits) -> list[dict[str, Array]]:

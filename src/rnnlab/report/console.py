@@ -1,6 +1,6 @@
 """Console output of a run: a header of three lines, and a table of scores at the end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -32,6 +32,10 @@ def print_results(
     """Print the scores with the baselines below them, and the cost of the run."""
     console = console or Console()
     console.print(scores_table(report))
+    for title, rows in report.get("tables", {}).items():
+        console.print(plain_table(title, rows))
+    for name, reason in report.get("missing_baselines", {}).items():
+        console.print(f"no baseline {name}: {reason}", highlight=False, soft_wrap=True)
     for sentence in report.get("findings", []):
         console.print(sentence, highlight=False, soft_wrap=True)
     for name, line in list_facts(report, folder).items():
@@ -48,6 +52,15 @@ def scores_table(report: Mapping[str, Any]) -> NumberTable:
     for name, (split, members) in rows.items():
         values = (members.get(f"{split}/{metric}") for metric in metrics)
         result.add_row(name, *map(format_score, values))
+    return result
+
+
+def plain_table(title: str, rows: Sequence[Mapping[str, Any]]) -> NumberTable:
+    """Return a table of rows with the same keys; what is undefined is a dash."""
+    result = NumberTable([*rows[0]], title=title)
+    for row in rows:
+        cells = (v if isinstance(v, str) else format_score(v) for v in row.values())
+        result.add_row(*cells)
     return result
 
 

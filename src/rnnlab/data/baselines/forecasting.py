@@ -81,7 +81,8 @@ def fit_har(train: Windows) -> Callable[[Windows], Forecast]:
     def forecast(windows: Windows) -> Forecast:
         def forecast_rows(rows: Ints) -> Array:
             changes = (_har_features(windows, rows) - input_mean) @ weights  # (B, V, H)
-            return (changes + output_mean).transpose(0, 2, 1)
+            forecasts: Array = (changes + output_mean).transpose(0, 2, 1)
+            return forecasts
 
         return forecast_rows
 

@@ -26,14 +26,14 @@ class Moments(NamedTuple):
     """Sums over the training targets of one regression.
 
     Attributes:
-        count: number of targets.
+        targets: their number.
         inputs: mean input, (L,).
         outputs: mean output, (H,).
         squares: X'X of the centred inputs, (L, L).
         products: X'Y of the centred inputs and outputs, (L, H).
     """
 
-    count: int
+    targets: int
     inputs: Array
     outputs: Array
     squares: Array
@@ -199,7 +199,7 @@ class RidgeSolver:
         shrinkage = self.shrinkage(penalty)
         coordinates = (inputs - self.moments.inputs) @ self.basis  # (B, L)
         forecasts = coordinates @ (shrinkage[:, None] * self.products) + self.moments.outputs
-        leverage = 1 / self.moments.count + coordinates**2 @ shrinkage  # (B,)
+        leverage = 1 / self.moments.targets + coordinates**2 @ shrinkage  # (B,)
         residuals = (outputs - forecasts) / (1 - leverage).clip(min=1e-12)[:, None]
         return float(np.square(residuals).sum())
 

@@ -4,7 +4,7 @@ S series, M windows of a split, N targets, H steps of the horizon, V variables.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -98,7 +98,7 @@ class SeriesSplits:
         """Return the training targets with an observed value, and `seq_len` steps before them."""
         first = first_targets(self.starts, self.borders, seq_len, self.horizon)["train"]
         windows = Windows(self.values, first, self.horizon, self.observed)
-        return windows.take(windows.count_observed().any(axis=1))
+        return windows.take(np.flatnonzero(windows.count_observed().any(axis=1)))
 
     def train_parts(self) -> list[tuple[Array, Array]]:
         """Return the training steps of each series, and whether they are observed, (steps, V)."""
@@ -152,8 +152,17 @@ class SeriesBaselines:
     ) -> None:
         self.splits, self.season = splits, season
         self.ridge_window, self.subtract_last = ridge_window, subtract_last
-        self.missing: dict[str, str] = {}
-        self._errors: dict[str, dict[str, ForecastErrors]] = {}
+        self.missing = dict(self.check())
+        self._errors: dict[str, tuple[Ints, dict[str, ForecastErrors]]] = {}
+
+    def check(self) -> Iterator[tuple[str, str]]:
+        """Yield name and reason of each baseline that the sizes of the data rule out."""
+        if self.season and self.season > self.splits.history:
+            yield (
+                "seasonal naive",
+                f"data.season={self.season} is longer than the {self.splits.history:,} training "
+                "steps of the shortest series",
+            )
 
     def methods(self) -> dict[str, Callable[[str], Forecast]]:
         """Return the baselines: name -> a function from a split to its forecasts.
@@ -165,8 +174,8 @@ class SeriesBaselines:
             "persistence": lambda split: persistence(windows[split]),
             "drift": lambda split: drift(windows[split], self.slopes()[self.splits.series[split]]),
         }
-        if self.season:
-            methods["seasonal naive"] = partial(self.repeat_season, self.season)
+        if season := self.season:
+            methods["seasonal naive"] = lambda split: seasonal_naive(windows[split], season)
         methods["ridge"] = lambda split: self.forecast_linearly(split, self.ridge)
         if several:
             methods["ridge of each variable"] = lambda split: self.forecast_linearly(
@@ -181,20 +190,13 @@ class SeriesBaselines:
         """
         forecasts = {}
         for name, method in self.methods().items():
+            if name in self.missing:
+                continue
             try:
                 forecasts[name] = method(split)
             except BaselineError as error:
                 self.missing[name] = str(error)
         return forecasts
-
-    def repeat_season(self, season: int, split: str) -> Forecast:
-        """Return the forecasts of the last season."""
-        if season > self.splits.history:
-            raise BaselineError(
-                f"data.season={season} is longer than the {self.splits.history:,} training steps of "
-                "the shortest series"
-            )
-        return seasonal_naive(self.splits.windows[split], season)
 
     def slopes(self) -> Array:
         """Return the mean step of each series in training, (S, V)."""
@@ -257,21 +259,19 @@ class SeriesBaselines:
             for name, forecast in self.forecasts(split).items()
         }
 
-    def scores(self, split: str, rows: Ints | None = None) -> dict[str, dict[str, float]]:
-        """Return the mean squared and absolute error of each baseline, of all or some targets."""
+    def scores(self, split: str, rows: Ints) -> dict[str, dict[str, float]]:
+        """Return the mean squared and absolute error of each baseline for some targets."""
         return {
             name: {metric: errors.means[metric] for metric in ("mse", "mae")}
             for name, errors in self.errors(split, rows).items()
         }
 
-    def errors(self, split: str, rows: Ints | None = None) -> Mapping[str, ForecastErrors]:
-        """Return the errors of each baseline for some or all targets; a split is measured once."""
-        all_rows = np.arange(self.splits.size(split))
-        if rows is not None and not np.array_equal(rows, all_rows):
-            return self._measure(split, rows)
-        if split not in self._errors:
-            self._errors[split] = self._measure(split, all_rows)
-        return self._errors[split]
+    def errors(self, split: str, rows: Ints) -> Mapping[str, ForecastErrors]:
+        """Return the errors of each baseline for some targets; the same ones are measured once."""
+        measured = self._errors.get(split)
+        if measured is None or not np.array_equal(measured[0], rows):
+            measured = self._errors[split] = rows, self._measure(split, rows)
+        return measured[1]
 
     def _measure(self, split: str, rows: Ints) -> dict[str, ForecastErrors]:
         targets, units = self.splits.targets(split, rows), self.error_units(split, rows)

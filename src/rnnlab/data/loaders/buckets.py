@@ -33,6 +33,17 @@ def batch_starts(lengths: Ints, batch_tokens: int) -> Ints:
     return np.array(starts[:-1], dtype=np.int64)
 
 
+def limit_batches(count: int, limit: float | None) -> int:
+    """Return how many of `count` batches the Trainer reads with this limit.
+
+    >>> limit_batches(10, None), limit_batches(10, 4), limit_batches(10, 0.25)
+    (10, 4, 2)
+    """
+    if limit is None:
+        return count
+    return min(count, limit) if isinstance(limit, int) else int(count * limit)
+
+
 class ShuffledOrder:
     """Random batches of sequences of similar length; a function of (seed, epoch).
 
@@ -149,6 +160,13 @@ class ResumableLoader(ABC):
     def batches(self) -> Callable[[int], Batch]:
         """Return a function that makes the i-th batch of the current epoch."""
 
+    @abstractmethod
+    def target_rows(self, limit: float | None) -> Ints:
+        """Return the rows of the targets that all processes evaluate, in ascending order.
+
+        `limit` is the number of batches of a process, or a share of them; see limit_batches.
+        """
+
     def __iter__(self) -> Iterator[Batch]:
         make, count, epoch = self.batches(), len(self), self.epoch
         # A loaded position is used once, and only in its own epoch.
@@ -197,3 +215,10 @@ class BatchLoader(ResumableLoader):
     def batches(self) -> Callable[[int], Batch]:
         rows = self.order.batches()
         return lambda i: self.gather(rows[(self.rank + i * self.world) % len(rows)])
+
+    def target_rows(self, limit: float | None) -> Ints:
+        """See ResumableLoader."""
+        batches = self.order.batches()
+        ranks = [batches[rank :: self.world] for rank in range(self.world)]
+        rows = [rank[: limit_batches(len(rank), limit)] for rank in ranks]
+        return np.sort(np.concatenate([batch for rank in rows for batch in rank]))

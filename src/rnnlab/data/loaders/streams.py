@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rnnlab.data.loaders.buckets import ResumableLoader
+from rnnlab.data.loaders.buckets import ResumableLoader, limit_batches
 from rnnlab.data.text.ragged import RaggedWriter
 from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.errors import DataError
@@ -156,6 +156,10 @@ class StreamLoader(ResumableLoader):
 
     def batches(self) -> Callable[[int], Batch]:
         return self.window
+
+    def target_rows(self, limit: float | None) -> Ints:
+        """See ResumableLoader; an evaluation has one stream."""
+        return np.arange(self.order.start(limit_batches(len(self), limit)))
 
     def window(self, index: int) -> Batch:
         """Return the ids of a window (B, T), and the next id of each (B, T)."""

@@ -1,6 +1,6 @@
 """Daily stocks: returns, volatility or prices."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 
 from rnnlab.data.baselines.forecasting import (
-    BaselineError,
     Forecast,
     constant_forecast,
     ewma,
@@ -185,26 +184,24 @@ class VolatilityBaselines(SeriesBaselines):
 
     headline = ("HAR", "seasonal naive")
 
-    def methods(self) -> dict[str, Callable[[str], Forecast]]:
+    def check(self) -> Iterator[tuple[str, str]]:
         """See SeriesBaselines."""
-        return {"HAR": self.autoregress, "EWMA": self.average, **super().methods()}
-
-    def autoregress(self, split: str) -> Forecast:
-        """Return the forecasts of the heterogeneous autoregression."""
-        self._check_history()
-        return self.har(self.splits.windows[split])
-
-    def average(self, split: str) -> Forecast:
-        """Return the exponentially weighted means."""
-        self._check_history()
-        return ewma(self.splits.windows[split], EWMA_DECAY, EWMA_DAYS)
-
-    def _check_history(self) -> None:
+        yield from super().check()
         if self.splits.history <= EWMA_DAYS:
-            raise BaselineError(
-                f"it needs more than {EWMA_DAYS} training steps; the shortest series has "
+            reason = (
+                f"it needs more than {EWMA_DAYS} training steps, and the shortest series has "
                 f"{self.splits.history:,}"
             )
+            yield from (("HAR", reason), ("EWMA", reason))
+
+    def methods(self) -> dict[str, Callable[[str], Forecast]]:
+        """See SeriesBaselines."""
+        windows = self.splits.windows
+        return {
+            "HAR": lambda split: self.har(windows[split]),
+            "EWMA": lambda split: ewma(windows[split], EWMA_DECAY, EWMA_DAYS),
+            **super().methods(),
+        }
 
     @cached_property
     def har(self) -> Callable[[Windows], Forecast]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from rnnlab.config.types import PositiveInt
-from rnnlab.data.base import Split
+from rnnlab.data.base import ALL_ROWS, Rows, Split
 from rnnlab.data.synthetic import GeneratedDataModule
 from rnnlab.errors import ConfigError
 from rnnlab.spec import Array, DataSpec
@@ -62,8 +62,8 @@ class AddingDataModule(GeneratedDataModule):
     def input_names(self) -> tuple[str, str]:
         return ("number", "marker")
 
-    def baselines(self, split: Split) -> dict[str, dict[str, float]]:
+    def baselines(self, split: Split, rows: Rows = ALL_ROWS) -> dict[str, dict[str, float]]:
         """Return the scores of the constant prediction of the mean."""
-        errors = self.targets[split] - CONSTANT
+        errors = self.targets[split][rows].astype(np.float64) - CONSTANT
         scores = {"mse": np.square(errors).mean(), "mae": np.abs(errors).mean()}
         return {"constant": {name: float(score) for name, score in scores.items()}}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
-from rnnlab.data.base import DataModule, Split, to_batch
+from rnnlab.data.base import ALL_ROWS, DataModule, Rows, Split, to_batch
 from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import ConfigError
@@ -157,11 +157,11 @@ class SineDataModule(DataModule):
         windows, lengths = self.windows[split], np.full(len(rows), self.seq_len)
         return to_batch(windows.inputs(rows, self.seq_len), lengths, windows.targets(rows), rows)
 
-    def baselines(self, split: Split) -> dict[str, dict[str, float]]:
+    def baselines(self, split: Split, rows: Rows = ALL_ROWS) -> dict[str, dict[str, float]]:
         """Return the scores of persistence, and the minimum of unbiased linear forecasts."""
         windows = self.windows[split]
-        rows = np.arange(len(windows))
-        errors = windows.targets(rows) - windows.inputs(rows, 1)
+        rows = np.arange(len(windows))[rows]
+        errors = windows.targets(rows).astype(np.float64) - windows.inputs(rows, 1)
         scores = {"mse": float(np.square(errors).mean()), "mae": float(np.abs(errors).mean())}
         baselines = {"persistence": scores}
         if variance := self.spec.noise_variance:
