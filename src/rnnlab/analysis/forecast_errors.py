@@ -61,10 +61,10 @@ class ErrorTable:
         return {name: self._average_moments(errors) for name, errors in self.errors.items()}
 
     def _average_moments(self, errors: ForecastErrors) -> Array:
-        defined = errors.scaled_counts["mse"].any(axis=1)
-        values = np.where(defined, errors.squared_errors, 0.0)
-        means = divide(np.bincount(self.moments, values), np.bincount(self.moments, defined))
-        return means[np.bincount(self.moments, defined) > 0]
+        weights = errors.scaled_counts["mse"].any(axis=1)
+        values = np.where(weights, errors.squared_errors, 0.0)
+        means = divide(np.bincount(self.moments, values), np.bincount(self.moments, weights))
+        return means[np.bincount(self.moments, weights) > 0]
 
     @property
     def baselines(self) -> list[str]:
@@ -185,12 +185,12 @@ def nest_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     A series of that name is distinguished by its position: the rows of all series come first.
     """
-    nested: dict[str, Any] = {}
+    tree: dict[str, Any] = {}
     for row in rows:
-        series = nested.setdefault(row["series"] or "all series", {})
+        series = tree.setdefault(row["series"] or "all series", {})
         metrics = {metric: row[metric] for metric in ("values", *FORECAST_METRICS)}
         series.setdefault(row["column"], {}).setdefault(row["forecast"], metrics)
-    return nested
+    return tree
 
 
 def summarize_columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -221,8 +221,8 @@ def undefined_mase(context: Mapping[str, Any]) -> tuple[list[str], int]:
     if len(groups.columns) > 1:
         columns = np.array(groups.columns, dtype=object)[groups.column_index]
         names = columns if len(groups.series) == 1 else columns + " of " + names
-    undefined = ~(units.naive_errors[:, 0] > 0)
-    return sorted(set(names[undefined])), len(set(names.ravel()))
+    constant = ~(units.naive_errors[:, 0] > 0)
+    return sorted(set(names[constant])), len(set(names.ravel()))
 
 
 def count_undefined_mase(context: Mapping[str, Any]) -> dict[str, Any]:

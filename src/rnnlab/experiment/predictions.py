@@ -32,7 +32,7 @@ def collect_test_predictions(
     del batches
     order = index.argsort()
     rows = index[order].numpy()
-    check_finite(predictions)
+    check_predictions(predictions)
     context = {**data.evaluation_context("test", rows)}
     context |= data.baseline_context("test", rows) if baselines else {}
     return TestPredictions(
@@ -45,7 +45,7 @@ def collect_test_predictions(
     )
 
 
-def check_finite(predictions: Tensor) -> None:
+def check_predictions(predictions: Tensor) -> None:
     """Check the predictions of a test.
 
     Raises:

@@ -124,7 +124,7 @@ class ForecastErrors:
 
 
 def divide(totals: Array, counts: Array) -> Array:
-    """Return totals / counts; NaN where nothing was counted."""
+    """Return totals / counts; NaN where nothing was valid."""
     return np.where(counts > 0, totals / np.maximum(counts, 1), np.nan)
 
 
@@ -161,10 +161,10 @@ def sum_errors(forecasts: Array, truth: Array, units: ErrorUnits) -> list[dict[s
     observed = ~np.isnan(truth)
     results: list[dict[str, Array]] = [{} for _ in range(6)]
     for name, values in errors.items():
-        counted = observed & (units.naive_errors > 0) if name == "mase" else observed
-        scaled = counted & np.isfinite(powers[name])
-        kept = np.where(counted, values, 0.0), np.where(scaled, values / powers[name], 0.0)
-        arrays = [kept[0], counted, kept[1], scaled]
+        valid = observed & (units.naive_errors > 0) if name == "mase" else observed
+        scalable = valid & np.isfinite(powers[name])
+        plain = np.where(valid, values, 0.0)
+        arrays = [plain, valid, np.where(scalable, values / powers[name], 0.0), scalable]
         totals = [array.sum(axis=1) for array in arrays]  # (N, V)
         totals += [array.sum(axis=(0, 2)) for array in arrays[2:]]  # (H,)
         for result, total in zip(results, totals, strict=True):

@@ -22,7 +22,7 @@ MAX_LEFT_OUT = 20_000  # targets, evenly spaced, whose leave-one-out error choos
 PENALTIES = 10.0 ** np.arange(-8, 2)  # relative to the mean square of the centred inputs
 
 
-class Moments(NamedTuple):
+class RidgeMoments(NamedTuple):
     """Sums over the training targets of one regression.
 
     Attributes:
@@ -158,7 +158,7 @@ def flatten_variables(values: Array) -> Array:
     return values.transpose(0, 2, 1).reshape(-1, values.shape[1])
 
 
-def sum_moments(pairs: Iterator[tuple[Array, Array]]) -> Moments:
+def sum_moments(pairs: Iterator[tuple[Array, Array]]) -> RidgeMoments:
     """Return the moments of inputs (B, L) and outputs (B, H), block by block.
 
     Raises:
@@ -174,7 +174,9 @@ def sum_moments(pairs: Iterator[tuple[Array, Array]]) -> Moments:
         raise BaselineError(NO_COMPLETE_TARGET)
     means = sums / count
     products = products - count * np.outer(means[:width], means)
-    return Moments(count, means[:width], means[width:], products[:, :width], products[:, width:])
+    return RidgeMoments(
+        count, means[:width], means[width:], products[:, :width], products[:, width:]
+    )
 
 
 class RidgeSolver:
@@ -184,7 +186,7 @@ class RidgeSolver:
     square, so that the system is never singular; inputs that never change have weights of zero.
     """
 
-    def __init__(self, moments: Moments) -> None:
+    def __init__(self, moments: RidgeMoments) -> None:
         self.moments = moments
         squares, self.basis = np.linalg.eigh(moments.squares)
         self.squares = squares.clip(min=0)  # (L,)

@@ -268,10 +268,10 @@ class SeriesBaselines:
 
     def errors(self, split: str, rows: Ints) -> Mapping[str, ForecastErrors]:
         """Return the errors of each baseline for some targets; the same ones are measured once."""
-        measured = self._errors.get(split)
-        if measured is None or not np.array_equal(measured[0], rows):
-            measured = self._errors[split] = rows, self._measure(split, rows)
-        return measured[1]
+        entry = self._errors.get(split)
+        if entry is None or not np.array_equal(entry[0], rows):
+            entry = self._errors[split] = rows, self._measure(split, rows)
+        return entry[1]
 
     def _measure(self, split: str, rows: Ints) -> dict[str, ForecastErrors]:
         targets, units = self.splits.targets(split, rows), self.error_units(split, rows)
