@@ -137,7 +137,7 @@ LINES = "".join(f"text {chr(97 + i)},{i % 2}\n" for i in range(26))
         (f"text,label\n{LINES}x,NaN\n", "row 27: the label is 'NaN'"),
         (f"text,label\n{LINES}x\n", "line 28: 1 cells, but the header has 2"),
         (f"text,stars\n{LINES}", "no column 'label'; .*choices: stars, text"),
-        (f'text,label\n{LINES}"x,1\n', "the quote that is opened in line 28 is never closed"),
+        (f'text,label\n{LINES}"x,1\n', "quotation mark that opens in line 28 is never closed"),
         ("text,label\na,1\nb,1\nc,1\n", "all labels are '1'; two are needed"),
         ("text,label\n" + "caf\u00e9,1\n", "is not utf-8"),
     ],

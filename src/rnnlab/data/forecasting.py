@@ -20,11 +20,12 @@ from rnnlab.data.baselines.series import SeriesBaselines, SeriesSplits
 from rnnlab.data.calendar_features import calendar_features, calendar_names, check_calendar
 from rnnlab.data.loaders.windows import Windows, first_targets
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
+from rnnlab.data.readers.cells import Decimal, Thousands
 from rnnlab.data.readers.dates import format_time
+from rnnlab.data.readers.delimited import Delimiter, Quoting
 from rnnlab.data.readers.files import check_file, file_format
 from rnnlab.data.readers.series import Series, read_series
 from rnnlab.data.readers.series_rows import DuplicatePolicy, MissingPolicy, SeriesColumns
-from rnnlab.data.readers.tables import Delimiter
 from rnnlab.data.scaling import (
     ReportUnits,
     ScaledSeries,
@@ -65,7 +66,8 @@ class SeriesDataModule(PreparedDataModule):
     Args:
         source, path, batch_size, seed, shuffle: see PreparedDataModule.
         date_column, series_column, delimiter, encoding, date_format, missing, missing_values,
-            duplicates, date_columns, day_first: see rnnlab.data.readers.series_rows.SeriesColumns.
+            duplicates, date_columns, day_first, quoting, header, decimal, thousands, strip_signs:
+            see rnnlab.data.readers.series_rows.SeriesColumns.
         target_columns: columns to forecast; None for all columns of numbers.
         covariate_columns: columns that are read but not forecast.
         seq_len: steps of the input window.
@@ -111,10 +113,15 @@ class SeriesDataModule(PreparedDataModule):
         encoding: str = "utf-8",
         date_format: str | None = None,
         missing: MissingPolicy = "previous",
-        missing_values: list[float] | None = None,
+        missing_values: list[float | str] | None = None,
         duplicates: DuplicatePolicy = "error",
         date_columns: list[str] | None = None,
         day_first: bool | None = None,
+        quoting: Quoting = "auto",
+        header: bool | None = None,
+        decimal: Decimal | None = None,
+        thousands: Thousands | None = None,
+        strip_signs: bool = False,
         seq_len: PositiveInt = 96,
         horizon: PositiveInt = 24,
         batch_size: PositiveInt = 64,
@@ -143,6 +150,11 @@ class SeriesDataModule(PreparedDataModule):
             duplicates,
             tuple(date_columns or ()),
             day_first,
+            quoting,
+            header,
+            decimal,
+            thousands,
+            strip_signs,
         )
         self.target_columns, self.covariate_columns = target_columns, covariate_columns
         self.seq_len, self.horizon = seq_len, horizon
@@ -238,11 +250,6 @@ class SeriesDataModule(PreparedDataModule):
         self.targets, self.inputs, self.observed = units.targets, units.inputs, variables.observed
         self.variables, self.covariate_names = variables.names, variables.covariate_names
         self.report_scale, self.input_scale = units.report_scale, units.input_scale
-        if self.calendar and series.time_kind == "steps":
-            raise DataError(
-                f"{self.path}: data.calendar=[{','.join(self.calendar)}] needs dates, but the file "
-                "has numbers of steps: set data.calendar=[]"
-            )
         calendar = calendar_features(np.asarray(series.local_times), self.calendar)
         self.covariates = np.concatenate([units.covariates, calendar], axis=1)
         offset = int(self.transform in ("difference", "log_return"))  # they need a previous step

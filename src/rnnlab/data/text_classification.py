@@ -20,8 +20,9 @@ from rnnlab.data.baselines.linear import (
 from rnnlab.data.loaders.splits import split_by_group, stratified_split
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.class_folders import find_class_folders, hash_folders, read_class_folders
+from rnnlab.data.readers.delimited import Delimiter, Quoting
 from rnnlab.data.readers.files import check_file, file_format
-from rnnlab.data.readers.tables import Delimiter, find_table
+from rnnlab.data.readers.tables import find_table
 from rnnlab.data.sources.cache import load_or_build
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.text.labelled_texts import (
@@ -58,7 +59,8 @@ class TextClassificationDataModule(PreparedDataModule):
         source, batch_size, seed, shuffle: see PreparedDataModule.
         path: a file; or a folder with train.* and test.* (and perhaps val.*), or with a folder of
             .txt files for each class, split (train/<class>/*.txt, test/<class>/*.txt) or not.
-        text_column, label_column, group_column, encoding, delimiter: see TextColumns.
+        text_column, label_column, group_column, encoding, delimiter, quoting, header: see
+            TextColumns.
         class_names: label -> display name.
         positive_class: label or name of the class for F1, such as spam; None for the mean F1 of
             all classes.
@@ -94,6 +96,8 @@ class TextClassificationDataModule(PreparedDataModule):
         positive_class: str | None = None,
         encoding: str = "utf-8",
         delimiter: Delimiter | None = None,
+        quoting: Quoting = "auto",
+        header: bool | None = None,
         tokens: TextTokens = "words",
         drop_duplicates: bool = False,
         seq_len: PositiveInt = 400,
@@ -116,7 +120,9 @@ class TextClassificationDataModule(PreparedDataModule):
         if fold >= (folds or 1):
             choices = f"0..{folds - 1}" if folds else "0 without data.folds"
             raise ConfigError(f"data.fold={fold}: must be {choices}")
-        self.columns = TextColumns(text_column, label_column, group_column, encoding, delimiter)
+        self.columns = TextColumns(
+            text_column, label_column, group_column, encoding, delimiter, quoting, header
+        )
         self.class_names, self.positive_class = dict(class_names or {}), positive_class
         self.token_kind, self.drop_duplicates = tokens, drop_duplicates
         self.seq_len, self.head_fraction, self.vocab_size = seq_len, head_fraction, vocab_size

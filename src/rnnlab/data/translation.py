@@ -1,7 +1,7 @@
 """Data sets for translation: aligned sentences become batches of tokens."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -15,9 +15,9 @@ from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
 from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split, to_batch
 from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
+from rnnlab.data.readers.delimited import Delimiter, Quoting, TableFormat
 from rnnlab.data.readers.files import COMPRESSIONS, check_file, file_format
 from rnnlab.data.readers.sentence_pairs import Pairs, read_aligned_files, read_pair_file
-from rnnlab.data.readers.tables import Delimiter
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.text.ragged import RaggedArray, RaggedWriter, TextStore
@@ -28,7 +28,7 @@ from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, Batch, DataSpec
 
 SIDES = ("source", "target")
-FILE_SETTINGS = ("path", "target_path", "encoding", "delimiter")
+FILE_SETTINGS = ("path", "target_path", "encoding", "delimiter", "quoting")
 SPLIT_SETTINGS = ("val_fraction", "test_fraction", "split_seed")
 PAIRS_IN_MEMORY = 5_000
 # Byte-pair tokens contain the space before a word: with a space before the text, the first word has
@@ -70,6 +70,8 @@ class ParallelTextDataModule(PreparedDataModule):
         split_seed: seed of these splits; the seed of the run does not change evaluation targets.
         encoding: of the files.
         delimiter: separator of the cells of a CSV file; None for comma.
+        quoting: see rnnlab.data.readers.delimited.TableFormat; in a .tsv file quotation marks are
+            characters unless it is standard.
     """
 
     tasks = ("translation",)
@@ -95,6 +97,7 @@ class ParallelTextDataModule(PreparedDataModule):
         split_seed: NonNegativeInt = 0,
         encoding: str = "utf-8",
         delimiter: Delimiter | None = None,
+        quoting: Quoting = "auto",
         seed: NonNegativeInt = 0,
         shuffle: bool = True,
     ) -> None:
@@ -122,7 +125,8 @@ class ParallelTextDataModule(PreparedDataModule):
         self.tokens, self.shared, self.lower = tokens, shared_vocabulary, lower
         self.seq_len, self.batch_tokens = seq_len, batch_tokens
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
-        self.split_seed, self.encoding, self.delimiter = split_seed, encoding, delimiter
+        self.split_seed, self.encoding = split_seed, encoding
+        self.table_format = TableFormat(encoding, delimiter, quoting)
 
     # Sources; a named data set adds `packaged` and `hub`.
 
@@ -144,7 +148,7 @@ class ParallelTextDataModule(PreparedDataModule):
 
     def _read_pairs(self, source: Path, target: Path | None = None) -> Pairs:
         if target is None:
-            return read_pair_file(source, self.encoding, self.languages, self.delimiter)
+            return read_pair_file(source, self.languages, self.table_format)
         return read_aligned_files(source, target, self.encoding)
 
     def _local_files(self) -> dict[str, list[Path]]:
@@ -182,7 +186,7 @@ class ParallelTextDataModule(PreparedDataModule):
     def settings(self) -> dict[str, Any]:
         return {
             "vocabulary": [TOKENIZERS_VERSION, self.tokens, self.vocab_sizes, self.shared],
-            "reading": [self.encoding, self.delimiter, self.lower, self.languages],
+            "reading": [asdict(self.table_format), self.lower, self.languages],
             "splits": [self.val_fraction, self.test_fraction, self.split_seed],
         }
 

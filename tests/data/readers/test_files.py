@@ -15,6 +15,7 @@ import pytest
 from rnnlab.data.datasets.classification.sms_spam import read_collection
 from rnnlab.data.readers import files
 from rnnlab.data.readers.class_folders import read_class_folders
+from rnnlab.data.readers.delimited import TableFormat
 from rnnlab.data.readers.files import file_format, open_bytes, open_text, read_lines, read_text
 from rnnlab.data.readers.lines import TextFile
 from rnnlab.data.readers.sentence_pairs import read_aligned_files, read_pair_file
@@ -32,7 +33,11 @@ MESSAGES = f"ham\t{WORD}\nspam\tb\n"
 
 
 def pairs(path: Path, encoding: str) -> object:
-    return list(read_pair_file(path, encoding, ("en", "de")).read())
+    return list(read_pair_file(path, ("en", "de"), TableFormat(encoding)).read())
+
+
+def table(path: Path, encoding: str) -> object:
+    return read_table(path, ["text"], (), TableFormat(encoding)).to_dict()
 
 
 def series(path: Path, encoding: str) -> object:
@@ -46,7 +51,11 @@ def class_folder(path: Path, encoding: str) -> object:
 
 Reader = Callable[[Path, str], object]
 READERS: dict[str, tuple[str, str, Reader]] = {  # extension, content, reader
-    "table": (".csv", TABLE, lambda path, e: read_table(path, ["text"], encoding=e).to_dict()),
+    "table": (
+        ".csv",
+        TABLE,
+        lambda path, e: read_table(path, ["text"], (), TableFormat(e)).to_dict(),
+    ),
     "lines": (".txt", PLAIN, lambda path, e: list(TextFile(path, e))),
     "pairs": (".tsv", PAIRS, pairs),
     "aligned": (".de", PLAIN, lambda path, e: list(read_aligned_files(path, path, e).read())),

@@ -80,7 +80,12 @@ def open_text(
         stream.has_mark = bool(mark)
         try:
             yield stream
-        except UnicodeDecodeError as error:
+        except (DataError, UnicodeDecodeError) as error:
+            if path.suffix.lower() in COMPRESSIONS:  # its checksum tells whether it is damaged
+                while file.read(CHUNK_BYTES):
+                    pass
+            if isinstance(error, DataError):
+                raise
             raise encoding_error(path, encoding) from error
 
 

@@ -5,36 +5,38 @@ CSV and TSV files are read in pieces, so that their text is never in memory as a
 N rows, D columns of numbers.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from rnnlab.data.readers.date_column import DateColumn, TimeAxis, open_dates
-from rnnlab.data.readers.dates import TimeKind, excerpt
-from rnnlab.data.readers.files import check_file, open_text
-from rnnlab.data.readers.tables import (
-    DELIMITERS,
-    Delimiter,
-    check_delimiter,
-    csv_rows,
-    default_delimiter,
-    is_delimited,
-    is_missing,
-    is_table,
-    load_frame,
-    row_name,
+from rnnlab.data.readers.cells import (
+    EMPTY,
+    INFINITIES,
+    Cells,
+    Decimal,
+    InvalidCell,
+    NumberColumn,
+    NumberStyle,
+    Thousands,
+    cell_texts,
 )
-from rnnlab.errors import DataError, did_you_mean
+from rnnlab.data.readers.date_column import TimeAxis, open_dates
+from rnnlab.data.readers.dates import TimeKind, excerpt
+from rnnlab.data.readers.delimited import Delimiter, Quoting, TableFormat
+from rnnlab.data.readers.tables import Table, describe_missing_header, find_column, open_table
+from rnnlab.errors import DataError
 from rnnlab.spec import Array
 
-Locate = Callable[[int], str]  # row, counted from 0 -> its name in errors
-CHUNK_ROWS = 200_000
 DuplicatePolicy = Literal["error", "first", "last", "keep"]
 MissingPolicy = Literal["previous", "error"]
+NAMES = "data.date_column (or data.date_columns), data.target_columns and data.series_column"
+PANDAS_INDEX = re.compile(r"Unnamed: \d+(_level_\d+)?")  # header of an index without a name
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,16 @@ class SeriesColumns:
         date_format: as in strptime, such as %d/%m/%Y, and %q for quarters; or of numbers: epoch_s |
             epoch_ms | epoch_us | epoch_ns | excel | mjd | steps. None for the only format that
             fits all rows.
-        missing_values: numbers that mark a missing value, such as -9999.
+        missing_values: numbers and words that mark a missing value, such as -9999, besides those
+            of rnnlab.data.readers.cells.MISSING_NUMBERS.
         missing: previous fills a missing value with the previous one of its series; error rejects
             it.
         duplicates: rows of one series with the same time: error | first | last | keep.
         date_columns: several columns that form the time stamp together, such as (date, time) or
             (year, month, day, hour), instead of `date`.
         day_first: whether 01/02/2020 is February 1; None if the rows decide.
+        quoting, header: see rnnlab.data.readers.delimited.TableFormat.
+        decimal, thousands, strip_signs: see rnnlab.data.readers.cells.NumberStyle.
     """
 
     date: str | None = "date"
@@ -66,54 +71,79 @@ class SeriesColumns:
     delimiter: Delimiter | None = None
     encoding: str = "utf-8"
     date_format: str | None = None
-    missing_values: tuple[float, ...] = ()
+    missing_values: tuple[float | str, ...] = ()
     missing: MissingPolicy = "previous"
     duplicates: DuplicatePolicy = "error"
     date_columns: tuple[str, ...] = ()
     day_first: bool | None = None
+    quoting: Quoting = "auto"
+    header: bool | None = None
+    decimal: Decimal | None = None
+    thousands: Thousands | None = None
+    strip_signs: bool = False
 
     @property
     def dates(self) -> tuple[str, ...]:
         """Return the columns that form the time stamp; none if the rows are equidistant."""
         return self.date_columns or ((self.date,) if self.date else ())
 
-    def select(self, path: Path, header: Sequence[str]) -> list[str]:
-        """Return the columns of numbers; check that all columns exist, each once.
+    @property
+    def table_format(self) -> TableFormat:
+        """How the table is written."""
+        return TableFormat(self.encoding, self.delimiter, self.quoting, self.header, True)
+
+    @property
+    def number_style(self) -> NumberStyle:
+        """How its numbers are written."""
+        return NumberStyle(self.decimal, self.thousands, self.strip_signs, self.missing_values)
+
+    def select(self, table: Table) -> "ColumnPlaces":
+        """Return the places of the columns; check that all columns exist, each once.
 
         Raises:
-            DataError: one does not.
+            DataError: one does not, or the table has no header.
         """
-        names = self.values or [name for name in header if name not in (*self.dates, self.series)]
-        for column in (*self.dates, self.series, *names):
-            if column is not None and column not in header:
-                raise DataError(
-                    f"{path}: there is no column {column!r}; {did_you_mean(column, header)}. Name "
-                    "the right ones with data.date_column (or data.date_columns), "
-                    "data.target_columns and data.series_column"
-                )
-        duplicates = sorted({name for name in header if header.count(name) > 1})
-        if duplicates:
-            raise DataError(f"{path}, line 1: there are two columns {duplicates[0]!r}; rename one")
-        return list(names)
+        table.check_delimiter((*self.dates, "")[0])
+        others = [*self.dates, *((self.series,) if self.series else ())]
+        if not others and not self.values and table.looks_like_values:
+            raise DataError(
+                f"{table.path}, line 1: is it a header{describe_missing_header(table)}; "
+                "data.header=true takes it for names"
+            )
+        places = {name: find_column(table, name, NAMES) for name in (*others, *(self.values or ()))}
+        other_places = {places[name] for name in others}
+        numbers = [place for place in range(table.width) if place not in other_places]
+        if self.values:
+            numbers = [places[name] for name in self.values]
+        dates = [places[name] for name in self.dates]
+        return ColumnPlaces(dates, places.get(self.series or ""), numbers)
 
 
-class RowValues(NamedTuple):
-    """Rows of a table of series without their times, in the order of the file.
+class ColumnPlaces(NamedTuple):
+    """Places of the columns in a table, counted from 0.
+
+    Attributes:
+        dates: of the columns that form the time stamp.
+        series: None if the table has one series.
+        numbers: of the columns of numbers; candidates if these are not named.
+    """
+
+    dates: list[int]
+    series: int | None
+    numbers: list[int]
+
+    @property
+    def all(self) -> list[int]:
+        """Places of all columns, in this order."""
+        return [*self.dates, *(() if self.series is None else (self.series,)), *self.numbers]
+
+
+class SeriesRows(NamedTuple):
+    """Rows of a table of series, in the order of the file.
 
     Attributes:
         series: number of the series of each row, (N,).
         values: (N, D); NaN where there is no number.
-    """
-
-    series: Array
-    values: Array
-
-
-class SeriesRows(NamedTuple):
-    """Rows of a table of series.
-
-    Attributes:
-        series, values: see RowValues.
         times, local_times, time_kind: see Series.
     """
 
@@ -132,9 +162,7 @@ class SeriesRows(NamedTuple):
 def read_rows(
     path: Path, columns: SeriesColumns, notes: list[str]
 ) -> tuple[SeriesRows, list[str], list[str]]:
-    """Read and check a table, plain or compressed; note the number of empty lines.
-
-    Extensions that are not in rnnlab.data.readers.tables, such as .txt, are read as CSV.
+    """Read and check a table, plain or compressed; note what was left out, with counts.
 
     Returns:
         The rows, the names of the columns of numbers, and the names of the series.
@@ -142,157 +170,136 @@ def read_rows(
     Raises:
         DataError: a row cannot be used; names its line.
     """
-    check_file(path)
-    names: dict[str, int] = {}
-    dates = open_dates(columns.dates, columns.date_format, columns.day_first)
-    if is_table(path) and not is_delimited(path):
-        frame = load_frame(path, columns.encoding)
-        frame.columns = frame.columns.map(str)
-        numbers = columns.select(path, list(frame.columns))
-        pieces = [convert(frame, columns, numbers, names, dates, lambda row: row_name(path, row))]
-    else:
-        numbers, pieces = _read_delimited(path, columns, names, dates, notes)
-    series, values = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
-    if not len(values):
-        raise DataError(f"{path}: has a header but no rows")
-    steps = np.arange(len(values))
-    axis = dates.finish(notes) if dates else TimeAxis(steps, steps, "steps")
-    return SeriesRows(series, values, *axis), numbers, list(names) or [path.name]
+    table = open_table(path, columns.table_format)
+    rows = _RowReader(table, columns)
+    for start, piece in _read_pieces(table, rows.places.all):
+        rows.add(start, piece)
+    result, numbers = rows.finish(notes)
+    return result, numbers, list(rows.names) or [path.name]
 
 
-def _read_delimited(
-    path: Path,
-    columns: SeriesColumns,
-    names: dict[str, int],
-    dates: DateColumn | None,
-    notes: list[str],
-) -> tuple[list[str], list[RowValues]]:
-    """Read a CSV or TSV file: names of the columns of numbers, and pieces of its rows."""
-    sign = DELIMITERS[columns.delimiter or default_delimiter(path)]
-    check_delimiter(path, (*columns.dates, "")[0], columns.encoding, sign)
-    _, header = next(csv_rows(path, columns.encoding, sign))
-    header = [name.strip() for name in header]
-    numbers = columns.select(path, header)
-    blank = check_widths(path, columns.encoding, sign, len(header))
-    if blank:
-        notes.append(f"{len(blank):,} empty lines of {path.name} were left out")
-    frames = _read_frames(path, columns, numbers, sign)
-    return numbers, list(_convert_pieces(path, columns, numbers, names, dates, frames, blank))
-
-
-def check_widths(path: Path, encoding: str, sign: str, width: int) -> list[int]:
-    """Return the numbers of the empty lines; check that the other rows have `width` cells.
-
-    Raises:
-        DataError: one has not.
-    """
-    blank: list[int] = []
-    with open_text(path, encoding) as lines:
-        for number, line in enumerate(lines, start=1):
-            cells = line.count(sign) + 1
-            if cells == width and width > 1:
-                continue
-            if not line.strip():
-                blank.append(number)
-            elif cells != width and '"' not in line:  # a quoted cell may contain separators
-                raise DataError(
-                    f"{path}, line {number:,}: {cells} cells, but the header has {width}: "
-                    f"{excerpt(line)}. Complete the row or remove it"
-                )
-    return blank
-
-
-def _read_frames(
-    path: Path, columns: SeriesColumns, numbers: Sequence[str], sign: str
-) -> Iterator[pd.DataFrame]:
-    """Yield pieces of the table, all cells as text."""
-    names = [name for name in (*columns.dates, columns.series) if name] + list(numbers)
-    cells: dict[str, Any] = {"dtype": str, "na_filter": False, "skipinitialspace": True}
-    with open_text(path, columns.encoding, newline="") as stream:
-        try:
-            yield from pd.read_csv(stream, sep=sign, usecols=names, chunksize=CHUNK_ROWS, **cells)
-        except (pd.errors.ParserError, ValueError) as error:
-            if isinstance(error, (DataError, UnicodeError)):
-                raise
-            raise DataError(f"{path}: cannot be read as a table: {str(error).strip()}") from error
-
-
-def _convert_pieces(
-    path: Path,
-    columns: SeriesColumns,
-    numbers: Sequence[str],
-    names: dict[str, int],
-    dates: DateColumn | None,
-    frames: Iterator[pd.DataFrame],
-    blank: Sequence[int],
-) -> Iterator[RowValues]:
-    """Yield the rows of each piece, with a progress bar."""
+def _read_pieces(table: Table, places: Sequence[int]) -> Iterator[tuple[int, list[Cells]]]:
+    """Yield the cells of each piece with the number of its first row, with a progress bar."""
     from rich.progress import Progress, TextColumn
 
-    count = 0  # rows of the pieces before
-
-    def name_line(row: int) -> str:
-        """Return the name of a row by its line; the header and empty lines count too."""
-        line = count + row + 2
-        for number in blank:
-            line += number <= line
-        return f"{path}, line {line:,}"
-
+    start = 0
     column = TextColumn("reading {task.completed:,.0f} rows")
     with Progress(column, transient=True) as bar:
         task = bar.add_task("")
-        for frame in frames:
-            yield convert(frame, columns, numbers, names, dates, name_line)
-            count += len(frame)
-            bar.advance(task, len(frame))
+        for piece in table.pieces(places):
+            yield start, piece
+            start += len(piece[0])
+            bar.advance(task, len(piece[0]))
 
 
-def convert(
-    frame: pd.DataFrame,
-    columns: SeriesColumns,
-    numbers: Sequence[str],
-    names: dict[str, int],
-    dates: DateColumn | None,
-    locate: Locate,
-) -> RowValues:
-    """Convert the cells of a table, text or typed; `dates` receives the time stamps.
+class _RowReader:
+    """Rows of a table, which are added in pieces.
 
-    `names` has the number of each series by its name, and receives new names. `locate` names a row
-    in errors.
-
-    Raises:
-        DataError: a cell is not a date or not a number.
+    Attributes:
+        places: of the columns.
+        names: number of each series by its name.
     """
-    series = np.zeros(len(frame), dtype=np.int64)
-    if columns.series:
-        labels = _to_text(frame[columns.series])
-        series = labels.map(lambda name: names.setdefault(name, len(names))).to_numpy(np.int64)
-    if dates:
-        dates.add(frame[list(columns.dates)], locate)
-    values = [_to_numbers(frame[name], columns.missing_values, locate) for name in numbers]
-    return RowValues(series, np.column_stack(values))
+
+    def __init__(self, table: Table, columns: SeriesColumns) -> None:
+        self.table, self.columns = table, columns
+        self.places = columns.select(table)
+        self.names: dict[str, int] = {}
+        self._dates = open_dates(columns.dates, columns.date_format, columns.day_first)
+        self._series = list[Array]()
+        self._numbers = [
+            NumberColumn(table.header[place], columns.number_style) for place in self.places.numbers
+        ]
+
+    def add(self, start: int, piece: Sequence[Cells]) -> None:
+        """Append a piece of the columns, whose first row has the number `start`.
+
+        Raises:
+            DataError: a cell is not a date or not a number.
+        """
+        cells = iter(piece)
+        if self._dates:
+            dates = pd.DataFrame({name: next(cells) for name in self.columns.dates})
+            self._dates.add(dates, lambda row: self.table.name_row(start + row))
+        series = np.zeros(len(piece[0]), dtype=np.int64)
+        if self.places.series is not None:
+            labels = cell_texts(next(cells))
+            codes = [self.names.setdefault(name, len(self.names)) for name in labels]
+            series = np.array(codes, dtype=np.int64)
+        self._series.append(series)
+        for number, numbers in zip(self._numbers, cells, strict=True):
+            number.add(numbers)
+            if self.columns.values and number.invalid:
+                raise self._invalid(number, number.invalid)
+
+    def finish(self, notes: list[str]) -> tuple[SeriesRows, list[str]]:
+        """Return all rows and the names of the columns of numbers, and note what was left out.
+
+        Raises:
+            DataError: there are no rows, or a column is neither numbers nor text.
+        """
+        if not self._series:
+            raise DataError(f"{self.table.path}: has a header but no rows")
+        notes += self.table.repairs
+        numbers = self._numbers if self.columns.values else self._choose_numbers(notes)
+        for number in numbers:
+            if problem := number.find_problem():
+                raise self._invalid(number, problem)
+        notes += _describe_missing(self.table.path.name, numbers)
+        values = np.column_stack([number.values for number in numbers])
+        steps = np.arange(len(values))
+        axis = self._dates.finish(notes) if self._dates else TimeAxis(steps, steps, "steps")
+        rows = SeriesRows(np.concatenate(self._series), values, *axis)
+        return rows, [number.name for number in numbers]
+
+    def _choose_numbers(self, notes: list[str]) -> list[NumberColumn]:
+        """Return the columns of numbers of a table whose columns are not named in the settings.
+
+        Raises:
+            DataError: there are none; or a column of numbers has no name.
+        """
+        numbers, reasons = list[NumberColumn](), dict[str, list[str]]()
+        for place, number in zip(self.places.numbers, self._numbers, strict=True):
+            if reason := self._find_omission(place, number):
+                reasons.setdefault(reason, []).append(number.name)
+            else:
+                numbers.append(number)
+        file = self.table.path.name
+        notes += [
+            f"{reason} of {file} were left out: {', '.join(names)}"
+            for reason, names in reasons.items()
+        ]
+        if not numbers:
+            raise DataError(f"{self.table.path}: there is no column of numbers to forecast")
+        for number in numbers:
+            find_column(self.table, number.name, NAMES)  # two columns may have one name
+        return numbers
+
+    def _find_omission(self, place: int, number: NumberColumn) -> str:
+        """Return why a column is not one of the numbers; empty if it is."""
+        if number.is_text:
+            return "columns of text"
+        if place not in self.table.nameless and not PANDAS_INDEX.fullmatch(number.name):
+            return ""
+        if number.invalid is None:
+            if np.isnan(number.values).all():
+                return "empty columns without a name"
+            if place == 0 and (number.values % 1 == 0).all():
+                return "row numbers without a name"
+        raise DataError(
+            f"{self.table.path}, line 1: column {place + 1} has no name, but it has numbers. Name "
+            "it, or choose the columns with data.target_columns"
+        )
+
+    def _invalid(self, number: NumberColumn, cell: InvalidCell) -> DataError:
+        return DataError(
+            f"{self.table.name_row(cell.row)}, column {number.name!r}: {excerpt(cell.text)} "
+            f"{cell.reason}"
+        )
 
 
-def _to_text(cells: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return all cells as text; a missing one is empty."""
-    if pd.api.types.is_string_dtype(cells.dtype) and cells.dtype != object:
-        return cells
-    return cells.astype(object).where(cells.notna(), "").map(str)
-
-
-def _to_numbers(cells: "pd.Series[Any]", missing_values: Sequence[float], locate: Locate) -> Array:
-    """Return the cells as float64; NaN where there is no number."""
-    if not pd.api.types.is_any_real_numeric_dtype(cells):
-        cells = _to_text(cells)
-    numbers: Array = pd.to_numeric(cells, errors="coerce").to_numpy(
-        dtype=np.float64, na_value=np.nan, copy=True
-    )
-    if not pd.api.types.is_any_real_numeric_dtype(cells):
-        for row in np.flatnonzero(np.isnan(numbers)):
-            if not is_missing(cells.iloc[row]):
-                raise DataError(
-                    f"{locate(int(row))}, column {cells.name!r}: {excerpt(cells.iloc[row])} is not "
-                    "a number. Correct it, or leave the cell empty"
-                )
-    numbers[~np.isfinite(numbers) | np.isin(numbers, missing_values)] = np.nan
-    return numbers
+def _describe_missing(file: str, numbers: Sequence[NumberColumn]) -> list[str]:
+    """Return a note on the words that are read as missing values, beside the usual ones."""
+    words = sum((number.missing for number in numbers), Counter[str]())
+    words = Counter({w: n for w, n in words.items() if w.lower() not in EMPTY | INFINITIES})
+    counts = ", ".join(f"{word} {count:,}" for word, count in words.most_common())
+    return [f"cells of {file} read as missing values: {counts}"] if words else []

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.data.readers.tables import Delimiter, is_missing, read_table, row_name
+from rnnlab.data.readers.cells import is_missing
+from rnnlab.data.readers.delimited import Delimiter, Quoting, TableFormat
+from rnnlab.data.readers.tables import read_table, row_name
 from rnnlab.data.sources.hub import find_revision, load_from_hub
 from rnnlab.errors import DataError
 
@@ -57,6 +59,7 @@ class TextColumns:
             table does not have it.
         encoding: of text, CSV, TSV and JSON files.
         delimiter: of the cells in CSV and TSV files; None for comma and tab.
+        quoting, header: see rnnlab.data.readers.delimited.TableFormat.
     """
 
     text: str = "text"
@@ -64,12 +67,15 @@ class TextColumns:
     group: str | None = None
     encoding: str = "utf-8"
     delimiter: Delimiter | None = None
+    quoting: Quoting = "auto"
+    header: bool | None = None
 
     def read(self, file: Path) -> LabelledTexts:
         """Read a table; see `rnnlab.data.readers.tables.read_table` for errors."""
         optional, notes = [self.group] if self.group else [], list[str]()
         names = [self.text, self.label]
-        table = read_table(file, names, optional, self.encoding, self.delimiter, notes)
+        table_format = TableFormat(self.encoding, self.delimiter, self.quoting, self.header)
+        table = read_table(file, names, optional, table_format, notes)
         groups = table[self.group].tolist() if self.group in table.columns else None
         texts, labels = table[self.text].tolist(), table[self.label].tolist()
         return LabelledTexts(file.name, texts, labels, groups, tuple(notes))

