@@ -41,14 +41,15 @@ def problem(*words: str, sweep: str = "sine_gru") -> str:
     return line
 
 
-def own(folder: Path, text: str) -> SweepConfig:
-    """A search of the user's, beside the shared groups."""
+def own(folder: Path, text: str, *words: str) -> SweepConfig:
+    """A search of the user's, beside the shared groups and searches."""
     for shared in ("conf", "sweeps/sampler", "sweeps/pruner", "sweeps/launcher"):
         (folder / shared).parent.mkdir(exist_ok=True)
         (folder / shared).symlink_to(ROOT / shared)
-    (folder / "sweeps" / "default.yaml").symlink_to(ROOT / "sweeps" / "default.yaml")
+    for file in (ROOT / "sweeps").glob("*.yaml"):
+        (folder / "sweeps" / file.name).symlink_to(file)
     (folder / "sweeps" / "mine.yaml").write_text(text)
-    return read_sweep(folder, ["sweep=mine"])
+    return read_sweep(folder, ["sweep=mine", *words])
 
 
 # The searches of the package.
@@ -335,6 +336,53 @@ def test_a_file_can_choose_its_sampler_and_needs_little_else(tmp_path: Path) -> 
     config = own(tmp_path, MINE)
     assert config.sampler["_target_"] == "optuna.samplers.RandomSampler"
     assert (config.name, config.n_trials, config.objectives) == ("mine", 20, ["score"])
+
+
+HEIR = """\
+defaults:
+  - imdb_gru
+{override}
+  - _self_
+question: Is another pruner better?
+"""
+
+
+def heir(group: str, choice: str) -> str:
+    """A file that inherits the space of imdb_gru and its settings of the median pruner."""
+    return HEIR.format(override=f"  - override {group}: {choice}")
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("pruner", group_choices(ROOT / "sweeps" / "pruner"))
+def test_a_file_that_inherits_another_can_override_its_pruner(pruner: str, tmp_path: Path) -> None:
+    bounds = ["pruner.upper=1.0"] if pruner == "threshold" else []
+    config = own(tmp_path, heir("pruner", pruner), *bounds)
+    shipped = ROOT / "sweeps" / "pruner" / f"{pruner}.yaml"
+    steps = {"n_warmup_steps": 2} if pruner == "median" else {}  # of imdb_gru
+    expected: Any = OmegaConf.to_container(OmegaConf.load(shipped))
+    assert config.pruner == expected | steps | ({"upper": 1.0} if bounds else {})
+    assert config.space.keys() == read(sweep="imdb_gru").space.keys()
+
+
+def test_settings_of_the_own_choice_of_a_file_stay(tmp_path: Path) -> None:
+    text = heir("pruner", "asha") + "pruner:\n  reduction_factor: 3\n"
+    assert own(tmp_path, text).pruner["reduction_factor"] == 3
+    (tmp_path / "sweeps" / "mine.yaml").write_text(text)
+    back = read_sweep(tmp_path, ["sweep=mine", "pruner=median", "pruner.n_startup_trials=3"])
+    assert back.pruner["n_warmup_steps"] == 2
+    assert back.pruner["n_startup_trials"] == 3
+    assert "reduction_factor" not in back.pruner
+
+
+@pytest.mark.parametrize("sampler", group_choices(ROOT / "sweeps" / "sampler"))
+def test_a_file_that_inherits_another_can_override_its_sampler(
+    sampler: str, tmp_path: Path
+) -> None:
+    grid = ["optimizer.lr=1,2", "trainer.gradient_clip_val=1,2", "data.batch_size=8,16"]
+    config = own(tmp_path, heir("sampler", sampler), *(grid if sampler == "grid" else []))
+    shipped = OmegaConf.load(ROOT / "sweeps" / "sampler" / f"{sampler}.yaml")
+    assert config.sampler.keys() == shipped.keys()
+    assert config.sampler["_target_"] == shipped._target_
 
 
 def test_all_problems_of_a_file_are_reported_at_once(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.config.command_line import split_flags
+from rnnlab.config.command_line import NO_FLAGS, split_flags
 from rnnlab.config.compose import compose
 from rnnlab.config.messages import readable_errors
 from rnnlab.config.paths import list_choices, split_config_dir
@@ -24,8 +24,6 @@ from rnnlab.errors import ConfigError, did_you_mean
 if TYPE_CHECKING:
     from rnnlab.data.base import DataModule
     from rnnlab.data.description import Description
-
-NO_FLAGS = frozenset[str]()
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ VALUE_FLAGS = frozenset(  # the next word is their value
     {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"}
     | {"--info", "-i", "--experimental-rerun"}
 )
+NO_FLAGS = frozenset[str]()
 MULTIRUN = frozenset({"--multirun", "-m"})
 
 

@@ -71,7 +71,7 @@ def parse_override(text: str) -> Override:
         override: Any = override_parser().parse_override(text)
         value = override.value()
     except (HydraException, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].partition(" expecting {")[0]
         hint = (
             f"; if it is a text, type {type_as_text(*typed.split('=', 1))}" if "=" in typed else ""
         )

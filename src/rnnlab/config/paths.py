@@ -37,6 +37,12 @@ def split_config_dir(arguments: Sequence[str]) -> tuple[Path, list[str]]:
     return Path(directories[0]).resolve(), rest
 
 
+def config_dir_flag(conf: Path) -> list[str]:
+    """Return the words of a command line that choose a user's directory; none for conf/."""
+    is_shipped = conf.resolve() == (find_root() / "conf").resolve()
+    return [] if is_shipped else [FLAGS[0], str(conf)]
+
+
 def search_path(conf: Path) -> list[Path]:
     """Return the folders that Hydra searches: a user's directory, then the shipped conf/."""
     return list(dict.fromkeys([conf.resolve(), (find_root() / "conf").resolve()]))

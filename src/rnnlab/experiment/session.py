@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from rnnlab.config.program import format_command, text_override
 from rnnlab.config.schema import RunConfig
 from rnnlab.errors import ConfigError, RunPruned, RunStopped
 from rnnlab.report.folder import RunFolder, new_folder, open_folder
@@ -74,7 +75,8 @@ def record_status(folder: RunFolder) -> Iterator[None]:
         yield
     except (RunStopped, KeyboardInterrupt, SystemExit):  # Lightning turns the second into the third
         folder.write_report({**folder.read_report(), "status": "stopped"})
-        raise RunStopped(f"stopped; to go on: python train.py resume={folder.path}") from None
+        command = format_command("train", [text_override("resume", str(folder.path))])
+        raise RunStopped(f"stopped; to go on: {command}") from None
     except RunPruned:
         folder.write_report({**folder.read_report(), "status": "pruned"})
         raise

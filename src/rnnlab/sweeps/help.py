@@ -34,6 +34,8 @@ def read_question(file: Path) -> str:
 HELP = """\
 Search for the hyper-parameters of a run. After an interruption, the same command continues.
 
+  python sweep.py data=sine model=gru,lstm model.hidden_size=8,64   each combination once
+  python sweep.py data=sine 'optimizer.lr=interval(1e-4,1e-1)'      20 trials of the sampler
   python sweep.py sweep=sine_gru                              run sweeps/sine_gru.yaml
   python sweep.py sweep=sine_gru n_trials=100 slots=2         change settings of the search
   python sweep.py sweep=sine_gru sampler=random pruner=none   choose another sampler and pruner
@@ -61,5 +63,14 @@ Settings of the search (key=value); sweeps/default.yaml explains all of them:
   name, seed, output_dir   of the search; its runs have their own
 
 Every other override is one of train.py: several values make it a dimension of the space, a single
-value applies to all runs. ~space.<key> removes a dimension.
+value applies to all runs. ~space.<key> removes a dimension. Several values are typed as
+
+  a,b,c                          these values
+  range(16,80,16)                16, 32, 48 and 64, without the end
+  interval(0.1,0.5)              a real number; int(interval(1,4)): an integer
+  tag(log,interval(1e-4,1e-1))   on a logarithmic scale
+  {{low: 1e-4, high: 0.1, log: true}}   the same, as in a file
+
+Without sweep=<name>, these values are the whole space. Up to 50 combinations are all tried
+(sampler=grid pruner=none); a larger or continuous space has the settings of sweeps/default.yaml.
 """

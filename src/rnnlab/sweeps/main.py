@@ -1,7 +1,6 @@
 """A search, from the command line to its report."""
 
 import os
-import shlex
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +14,8 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from rnnlab.config.compose import compose_checked
+from rnnlab.config.paths import config_dir_flag
+from rnnlab.config.program import format_command
 from rnnlab.errors import ConfigError
 from rnnlab.runtime.files import write_text
 from rnnlab.sweeps.console import SearchConsole
@@ -52,13 +53,17 @@ def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None
         ConfigError: a setting cannot work, or too many trials failed.
         RunStopped: the search was asked to stop; the same command continues it.
     """
-    sweep = read_sweep(root, arguments)
-    spec = prepare(sweep, conf or root / "conf")
+    conf = conf or root / "conf"
+    sweep = read_sweep(root, arguments, conf)
+    spec = prepare(sweep, conf)
     study = open_study(spec)
     if sweep.report:
         report_search(spec, study)
         return
-    with explain_interruption(arguments), start_runners(spec, study) as runners:
+    with (
+        explain_interruption([*config_dir_flag(spec.conf), *arguments]),
+        start_runners(spec, study) as runners,
+    ):
         print_header(spec, study, len(runners))
         check_corners(spec, study, runners)
         start_study(spec, study)
@@ -91,7 +96,7 @@ def explain_interruption(arguments: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except (SearchStopped, KeyboardInterrupt) as error:  # the second: outside of the scheduler
-        command = shlex.join(["python", "sweep.py", *arguments])
+        command = format_command("sweep", arguments)
         raise SearchStopped(f"{str(error) or 'stopped'}; to continue: {command}") from None
 
 

@@ -3,11 +3,17 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
+from rnnlab.config.command_line import base_settings
 from rnnlab.config.overrides import Override, parse_override
+from rnnlab.config.suggestions import NEAR, suggest_settings
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.sweeps.schema import GROUPS, SWEEP_KEYS
+from rnnlab.sweeps.space.conditions import error_message
+from rnnlab.sweeps.space.dimensions import parse_dimension
 from rnnlab.sweeps.space.editing import fix_dimension, raw_conditions, remove_dimension
 
 
@@ -26,8 +32,13 @@ class CliOverrides:
     base: list[Override]
 
     @classmethod
-    def parse(cls, arguments: Sequence[str], run_keys: set[str]) -> "CliOverrides":
-        """Parse and group overrides; `run_keys` are the first keys of those of train.py.
+    def parse(cls, arguments: Sequence[str], run_keys: set[str], conf: Path) -> "CliOverrides":
+        """Parse and group overrides.
+
+        Args:
+            arguments: key=value, as a user types them.
+            run_keys: first keys of the overrides of train.py.
+            conf: directory of the configuration of runs, for suggestions.
 
         Raises:
             ConfigError: invalid overrides, one per line.
@@ -36,21 +47,24 @@ class CliOverrides:
         for argument in arguments:
             try:
                 override = parse_override(argument)
-                overrides._select_list(override, run_keys).append(override)
+                overrides._select_list(override, run_keys, conf).append(override)
             except ConfigError as error:
                 problems.append(str(error))
         if problems:
             raise ConfigError("\n".join(problems))
         return overrides
 
-    def _select_list(self, override: Override, run_keys: set[str]) -> list[Override]:
-        first = re.split(r"[./@]", override.key)[0]
-        if first not in {*SWEEP_KEYS, *run_keys}:
+    def _select_list(self, override: Override, run_keys: set[str], conf: Path) -> list[Override]:
+        first, keys = re.split(r"[./@]", override.key)[0], {*SWEEP_KEYS, *run_keys}
+        if first not in keys:
+            names = [] if get_close_matches(first, keys, cutoff=NEAR) else base_settings(conf)
+            others = " or ".join(suggest_settings(first, names))
+            hint = f"did you mean {others}?" if others else did_you_mean(first, keys)
             raise ConfigError(
-                f"{override.text}: {first} is no setting of a search, nor of a run; "
-                f"{did_you_mean(first, {*SWEEP_KEYS, *run_keys})}"
+                f"{override.text}: {first} is no setting of a search, nor of a run; {hint}"
             )
-        if override.key.startswith("space.") or (override.is_sweep and first not in SWEEP_KEYS):
+        is_dimension = override.is_sweep or is_distribution(override.value)
+        if override.key.startswith("space.") or (is_dimension and first not in SWEEP_KEYS):
             return self.space
         if first not in SWEEP_KEYS:
             return self.base
@@ -73,7 +87,10 @@ class CliOverrides:
                 yield f"++{override.text.lstrip('+')}"
 
     def apply(self, plain: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings of the search with the overrides of its space and its runs."""
+        """Return the settings of the search with the overrides of its space and its runs.
+
+        Points that the file enqueues are dropped if they lie outside of a dimension that is typed.
+        """
         raw_space = plain.get("space")
         if not isinstance(raw_space, Mapping):
             return plain  # find_setting_problems reports it
@@ -91,7 +108,15 @@ class CliOverrides:
             space, constants[key] = fix_dimension(space, key, override.value), override.value
         removed_keys = original.keys() - space.keys()
         points = list(compatible_points(plain.get("enqueue") or [], constants, removed_keys))
+        if "enqueue" not in {override.key for override in self.search}:
+            typed = {override.key.removeprefix("space.") for override in self.space}
+            points = [point for point in points if is_inside(point, space, typed)]
         return {**plain, "space": space, "base": base, "enqueue": points}
+
+
+def is_distribution(value: Any) -> bool:
+    """Return whether a value is a range or choices in the spelling of YAML."""
+    return isinstance(value, Mapping) and ({"low", "high"} <= value.keys() or "choices" in value)
 
 
 def compatible_points(
@@ -106,6 +131,20 @@ def compatible_points(
             yield point  # find_setting_problems reports it
         elif all(point.get(key, value) == value for key, value in constants.items()):
             yield {key: value for key, value in point.items() if key not in removed_keys}
+
+
+def is_inside(point: Any, space: Mapping[str, Any], keys: Set[str]) -> bool:
+    """Return whether the values of a point for some dimensions lie in these; True if invalid."""
+    if not isinstance(point, Mapping):
+        return True  # find_setting_problems reports it
+    for key in point.keys() & keys & space.keys():
+        try:
+            distribution = parse_dimension(key, space[key]).distribution
+        except ConfigError:
+            continue  # reported too
+        if error_message(distribution.from_optuna, point[key]):
+            return False
+    return True
 
 
 def add_dimension(space: dict[str, Any], override: Override) -> dict[str, Any]:

@@ -5,14 +5,18 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from rnnlab.config.command_line import NO_FLAGS, split_flags
+from rnnlab.config.overrides import parse_override
+from rnnlab.config.paths import list_groups
 from rnnlab.config.schema import RunConfig
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.sweeps.checks import dry_run_components, find_setting_problems
 from rnnlab.sweeps.overrides import CliOverrides
 from rnnlab.sweeps.schema import GROUPS, ReportInterval, SweepConfig, WarmStart
+from rnnlab.sweeps.typed_search import DEFAULT, default_study, derive_name
 
 
-def read_sweep(root: Path, arguments: Sequence[str]) -> SweepConfig:
+def read_sweep(root: Path, arguments: Sequence[str], conf: Path | None = None) -> SweepConfig:
     """Return the settings of a search from its file and the command line.
 
     Args:
@@ -20,41 +24,56 @@ def read_sweep(root: Path, arguments: Sequence[str]) -> SweepConfig:
         arguments: `sweep=<name>` and overrides. An override whose first key is one of SweepConfig
             changes the search; any other changes the runs: one with several values is a dimension
             of the space, one with a single value is added to `base` and removes its dimension.
+            Without `sweep=<name>`, the search consists of these dimensions.
+        conf: configuration of the runs; None for that of root.
 
     Raises:
         ConfigError: all problems, one per line.
     """
-    name, rest = split_name(root, arguments)
-    overrides = CliOverrides.parse(rest, run_keys(root))
-    plain = compose_sweep(root / "sweeps", name, list(overrides.to_hydra()))
-    plain["name"] = plain.get("name") or name
-    return parse_sweep(overrides.apply(plain))
+    conf = conf or root / "conf"
+    name, rest = split_name(root, split_flags(conf, arguments, NO_FLAGS)[1])
+    overrides = CliOverrides.parse(rest, run_keys(conf), conf)
+    words = list(overrides.to_hydra())
+    if name == DEFAULT and not overrides.space:
+        raise ConfigError(explain_missing_name(root))
+    if name == DEFAULT:
+        words = [*default_study(overrides), *words]
+    plain = overrides.apply(compose_sweep(root / "sweeps", name, words))
+    if not plain.get("name"):
+        plain["name"] = name if name != DEFAULT else derive_name(conf, plain)
+    return parse_sweep(plain)
 
 
 def sweep_names(root: Path) -> list[str]:
     """Return the names of all searches."""
-    return sorted(file.stem for file in (root / "sweeps").glob("*.yaml") if file.stem != "default")
+    return sorted(file.stem for file in (root / "sweeps").glob("*.yaml") if file.stem != DEFAULT)
 
 
-def run_keys(root: Path) -> set[str]:
+def run_keys(conf: Path) -> set[str]:
     """Return the first keys of the overrides of train.py."""
-    groups = {folder.name for folder in (root / "conf").iterdir() if folder.is_dir()}
-    return groups | {member.name for member in fields(RunConfig)}
+    return {*list_groups(conf), *(member.name for member in fields(RunConfig))}
 
 
 def split_name(root: Path, arguments: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the name of the search and the other arguments.
+    """Return the name of the search, or that of the default settings, and the other arguments.
 
     Raises:
-        ConfigError: there is no such search, or not exactly one is named.
+        ConfigError: there is no such search, or several are named.
     """
     names = [word.removeprefix("sweep=") for word in arguments if word.startswith("sweep=")]
-    choices = sweep_names(root)
-    if len(names) != 1:
-        raise ConfigError(f"sweep=<name> must be given once; choices: {', '.join(choices)}")
-    if names[0] not in choices:
+    if len(names) > 1:
+        raise ConfigError(explain_missing_name(root))
+    if names and names[0] not in (choices := sweep_names(root)):
         raise ConfigError(f"sweep={names[0]}: {did_you_mean(names[0], choices)}")
-    return names[0], [word for word in arguments if not word.startswith("sweep=")]
+    return "".join(names) or DEFAULT, [w for w in arguments if not w.startswith("sweep=")]
+
+
+def explain_missing_name(root: Path) -> str:
+    """Return what to type for a search."""
+    return (
+        f"sweep=<name> must be given once; choices: {', '.join(sweep_names(root))}; or give "
+        "several values of a setting, such as model.hidden_size=8,64"
+    )
 
 
 def compose_sweep(folder: Path, name: str, overrides: Sequence[str]) -> dict[str, Any]:
@@ -70,11 +89,13 @@ def compose_sweep(folder: Path, name: str, overrides: Sequence[str]) -> dict[str
 
     try:
         with hydra.initialize_config_dir(str(folder.resolve()), version_base="1.3"):
-            cfg = hydra.compose(name, list(overrides))
+            cfg = hydra.compose(name, list(overrides), return_hydra_config=True)
+            choices = dict(cfg.hydra.runtime.choices)
             OmegaConf.set_struct(cfg, False)
-            for group, choice in changed_choices(name, overrides):
-                settings = [item for item in overrides if item.lstrip("+~").startswith(f"{group}.")]
-                cfg[group] = hydra.compose(f"{group}/{choice}", settings)[group]
+            del cfg["hydra"]
+            for group in GROUPS:
+                if choices.get(group) and group in cfg:
+                    cfg[group] = compose_group(folder, name, group, choices[group], overrides)
         plain: Any = OmegaConf.to_container(cfg, resolve=True)
     except Exception as error:
         if is_composition_error(error):
@@ -83,18 +104,48 @@ def compose_sweep(folder: Path, name: str, overrides: Sequence[str]) -> dict[str
     return {str(key): value for key, value in plain.items()}
 
 
-def changed_choices(name: str, overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield the groups for which the command line names another choice than the file.
+def compose_group(
+    folder: Path, name: str, group: str, choice: str, overrides: Sequence[str]
+) -> Any:
+    """Return a choice of a group with its settings in the files of a search and in overrides.
 
-    The settings that the file gives for its own choice do not apply to the other one.
+    A file that a search inherits may have settings of another choice; they are dropped.
     """
     import hydra
+    from omegaconf import OmegaConf
 
-    pairs = [item.partition("=")[::2] for item in overrides]
-    choices = {group: choice for group, choice in pairs if group in GROUPS}
-    if choices:
-        original = hydra.compose(name, return_hydra_config=True).hydra.runtime.choices
-        yield from (pair for pair in choices.items() if original.get(pair[0]) != pair[1])
+    component = hydra.compose(f"{group}/{choice}")[group]
+    OmegaConf.set_struct(component, False)
+    for file in inherited_files(folder, name):
+        settings: Any = OmegaConf.load(folder / f"{file}.yaml").get(group)
+        if settings and file_choice(file, group) == choice:
+            component = OmegaConf.merge(component, settings)
+    for override in map(parse_override, overrides):
+        section, dot, key = override.key.partition(".")
+        if dot and section == group:
+            OmegaConf.update(component, key, override.value, force_add=True)
+    return component
+
+
+def inherited_files(folder: Path, name: str) -> Iterator[str]:
+    """Yield the searches that a file inherits and its own name, in the order of their effect."""
+    from omegaconf import OmegaConf
+
+    cfg: Any = OmegaConf.load(folder / f"{name}.yaml")
+    parents = [entry for entry in cfg.get("defaults", []) if isinstance(entry, str)]
+    for entry in parents if "_self_" in parents else [*parents, "_self_"]:
+        if entry == "_self_":
+            yield name
+        else:
+            yield from inherited_files(folder, entry.lstrip("/"))
+
+
+def file_choice(name: str, group: str) -> str | None:
+    """Return the choice of a group in a file without overrides; Hydra is initialized."""
+    import hydra
+
+    choice = hydra.compose(name, return_hydra_config=True).hydra.runtime.choices.get(group)
+    return None if choice is None else str(choice)
 
 
 def parse_sweep(plain: Mapping[str, Any]) -> SweepConfig:

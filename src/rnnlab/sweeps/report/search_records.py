@@ -1,7 +1,6 @@
 """Read a study, and the folders of its trials, into records."""
 
 import math
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import optuna
 from optuna import distributions
 from optuna.trial import FrozenTrial
 
+from rnnlab.config.program import format_command
 from rnnlab.runtime.files import read_metrics
 from rnnlab.sweeps.report.ranking import best_trial, objective_modes, pareto_front
 from rnnlab.sweeps.report.records import (
@@ -36,12 +36,13 @@ def search_records(study: optuna.Study, folder: Path) -> SearchRecord:
     trials = study.get_trials(deepcopy=False)
     curves = read_curves(folder, [trial.number for trial in trials], monitor)
     best = pareto_front(study) if len(objectives) > 1 else [best_trial(study)]
+    flags = study.user_attrs.get("flags", ())
     return SearchRecord(
         name=folder.name,
         monitor=monitor,
         objectives=objectives,
         dimensions=tuple(dimension_records(trials, group_space(definition))),
-        trials=tuple(trial_record(trial, curves.get(trial.number, ())) for trial in trials),
+        trials=tuple(trial_record(trial, curves.get(trial.number, ()), flags) for trial in trials),
         best=tuple(trial.number for trial in best if trial),
     )
 
@@ -72,8 +73,8 @@ def group_space(definition: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return space
 
 
-def trial_record(trial: FrozenTrial, curve: Curve = ()) -> TrialRecord:
-    """Return the record of a trial with its learning curve."""
+def trial_record(trial: FrozenTrial, curve: Curve = (), flags: Sequence[str] = ()) -> TrialRecord:
+    """Return the record of a trial with its learning curve; `flags`: see trial_command."""
     result, state = stored_result(trial), record_state(trial)
     return TrialRecord(
         number=trial.number,
@@ -87,7 +88,7 @@ def trial_record(trial: FrozenTrial, curve: Curve = ()) -> TrialRecord:
         failure=str(result.get("failure") or ""),
         message=str(result.get("message") or ""),
         attempts=int(trial.user_attrs.get("attempts", 0)),
-        command=trial_command(trial),
+        command=trial_command(trial, flags),
         curve=curve,
     )
 
@@ -109,17 +110,18 @@ def monitored_score(trial: FrozenTrial) -> float | None:
     return reports[max(reports)] if reports and trial.state.is_finished() else None
 
 
-def trial_command(trial: FrozenTrial) -> str:
+def trial_command(trial: FrozenTrial, flags: Sequence[str] = ()) -> str:
     """Return the command line that repeats a trial; empty if the trial has no overrides yet.
 
     It includes the seed and the number of threads, since threads change how sums are rounded.
+    `flags` precede the overrides, such as --config-dir.
     """
     overrides = trial.user_attrs.get("overrides")
     if not overrides:
         return ""
     threads = stored_result(trial).get("threads")
     environment = [f"OMP_NUM_THREADS={threads}"] if threads else []
-    return " ".join([*environment, shlex.join(["python", "train.py", *map(str, overrides)])])
+    return " ".join([*environment, format_command("train", [*flags, *map(str, overrides)])])
 
 
 def dimension_records(

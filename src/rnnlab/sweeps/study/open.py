@@ -11,6 +11,7 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
+from rnnlab.config.paths import config_dir_flag
 from rnnlab.errors import ConfigError
 from rnnlab.runtime.environment import git_state
 from rnnlab.sweeps.schema import SweepConfig
@@ -130,6 +131,7 @@ def _store_definition(spec: SearchSpec, study: optuna.Study, changes: Sequence[s
         study.set_user_attr("token", secrets.token_hex(3))
         study.set_metric_names(spec.sweep.objectives)
     study.set_user_attr("git", git_state())
+    study.set_user_attr("flags", config_dir_flag(spec.conf))
     if changes:
         earlier = study.user_attrs.get("forced", [])
         study.set_user_attr("forced", [*earlier, {"at": len(study.trials), "changed": changes}])

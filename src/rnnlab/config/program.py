@@ -1,0 +1,33 @@
+"""Commands that a user can type again, with the program of this process."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rnnlab.config.overrides import format_override, parse_override
+from rnnlab.errors import ConfigError
+
+
+def format_command(name: str, arguments: Sequence[str]) -> str:
+    """Return a command line of train or sweep, quoted for a shell.
+
+    The installed program is `rnnlab <name>`, the script of a checkout `python <name>.py`.
+    """
+    is_installed = Path(sys.argv[0]).stem == "rnnlab"
+    program = ["rnnlab", name] if is_installed else ["python", f"{name}.py"]
+    return shlex.join([*program, *arguments])
+
+
+def text_override(key: str, value: str) -> str:
+    """Return the override that sets a text, with quotes of Hydra only where they are needed.
+
+    >>> print(text_override("resume", "my (1) runs"), text_override("resume", "a,b"))
+    resume=my (1) runs resume='a,b'
+    """
+    typed = f"{key}={value}"
+    try:
+        is_same = parse_override(typed).value == value
+    except ConfigError:
+        is_same = False
+    return typed if is_same else f"{key}={format_override(value)}"
