@@ -117,7 +117,8 @@ def compose_group(
     component = hydra.compose(f"{group}/{choice}")[group]
     OmegaConf.set_struct(component, False)
     for file in inherited_files(folder, name):
-        settings: Any = OmegaConf.load(folder / f"{file}.yaml").get(group)
+        content: Any = OmegaConf.load(folder / f"{file}.yaml")
+        settings = content.get(group)
         if settings and file_choice(file, group) == choice:
             component = OmegaConf.merge(component, settings)
     for override in map(parse_override, overrides):
