@@ -237,6 +237,24 @@ def test_a_calendar_needs_dates() -> None:
         CsvSeriesDataModule(path="a.csv", date_column=None, calendar=["weekday", "hour"])
 
 
+def test_a_calendar_needs_dates_and_not_steps(tmp_path: Path) -> None:
+    file = tmp_path / "steps.csv"
+    file.write_text("\n".join(["date,value", *(f"{i},{i % 7}" for i in range(100))]))
+    data = made(file)
+    assert data.example("val", 0)["title"] == "value of steps.csv, from step 70"
+    with pytest.raises(DataError, match=r"numbers of steps: set data.calendar=\[\]"):
+        made(file, calendar=["hour"])
+
+
+def test_the_calendar_follows_the_clock_of_the_file(tmp_path: Path) -> None:
+    rows = [f"2020-01-01T{h:02d}:00+05:00,{h}" for h in range(24)]
+    rows += [f"2020-01-02T{h:02d}:00+05:00,{h}" for h in range(24)]
+    file = tmp_path / "zone.csv"
+    file.write_text("\n".join(["date,value", *rows]))
+    data = made(file, calendar=["hour"], seq_len=2, horizon=1)
+    np.testing.assert_allclose(data.covariates[6], [1, 0], atol=1e-6)  # 6:00
+
+
 # Units: what the network says is turned back.
 
 

@@ -250,6 +250,11 @@ class SeriesDataModule(PreparedDataModule):
         self.targets, self.inputs, self.observed = units.targets, units.inputs, variables.observed
         self.variables, self.covariate_names = variables.names, variables.covariate_names
         self.report_scale, self.input_scale = units.report_scale, units.input_scale
+        if self.calendar and series.time_kind == "steps":
+            raise DataError(
+                f"{self.path}: data.calendar=[{','.join(self.calendar)}] needs dates, but the file "
+                "has numbers of steps: set data.calendar=[]"
+            )
         calendar = calendar_features(np.asarray(series.local_times), self.calendar)
         self.covariates = np.concatenate([units.covariates, calendar], axis=1)
         offset = int(self.transform in ("difference", "log_return"))  # they need a previous step

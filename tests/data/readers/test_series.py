@@ -205,6 +205,36 @@ def test_dates_are_read_as_they_are_said_to_be(read) -> None:
     assert format_time(series.times[0]) == "2020-01-02 00:00:00"
 
 
+def test_the_repeated_hour_of_daylight_saving_is_named(read) -> None:
+    lines = ["date,price", "2020-10-25 01:00,1", "2020-10-25 02:00,2", "2020-10-25 02:00,3"]
+    with pytest.raises(DataError, match=r"the hour that daylight saving repeats.*data\.duplicates"):
+        read(lines)
+
+
+def test_numbers_out_of_order_may_not_be_steps(read) -> None:
+    lines = ["date,price", "1,1", "12020,2", "2,3"]
+    with pytest.raises(DataError, match=r"row 3\).*data.date_format=steps"):
+        read(lines)
+    series, notes = read(lines, date_format="steps")
+    assert series.values[:, 0].tolist() == [1, 3, 2]
+    assert (series.time_kind, series.times.tolist()) == ("steps", [1, 2, 12020])
+    assert any("sorted" in note for note in notes)
+
+
+def test_rows_of_several_series_out_of_order_are_counted(read) -> None:
+    lines = ["date,name,price", "2020-01-02,a,1", "2020-01-01,b,2", "2020-01-01,a,3"]
+    series, notes = read([*lines, "2020-01-02,b,4"], series="name")
+    assert series.values[:, 0].tolist() == [3, 1, 2, 4]
+    assert notes == ["1 rows of a.csv came before an earlier one (first in row 3); sorted by date"]
+
+
+def test_date_and_time_in_two_columns(read) -> None:
+    lines = ["Date,Time,price", "16/12/2006,17:24:00,1", "16/12/2006,17:25:00,2"]
+    series, _ = read(lines, date_columns=("Date", "Time"))
+    assert series.columns == ["price"]
+    assert format_time(series.times[1]) == "2006-12-16 17:25:00"
+
+
 def test_series_in_one_file_are_told_apart(read) -> None:
     lines = ["date,name,price"]
     lines += [f"2020-01-{day:02d},{name},{day}" for day in range(1, 6) for name in ("b", "a")]

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rnnlab.data.readers.dates import TimeKind, format_duration, format_time
+from rnnlab.data.readers.dates import TimeKind, format_time
 from rnnlab.data.readers.series_rows import SeriesColumns, SeriesRows, read_rows
+from rnnlab.data.readers.time_steps import note_irregular_steps, repeats_an_hour
 from rnnlab.errors import DataError
 from rnnlab.spec import Array
 
@@ -115,7 +116,7 @@ def build_series(
 
     `numbers` are the names of the columns of values, and `names` those of the series, by number.
     """
-    rows = sort_rows(file, rows, notes)
+    rows = sort_rows(file, rows, columns, notes)
     rows = drop_duplicate_times(file, rows, columns, notes)
     observed = ~np.isnan(rows.values)
     rows = rows._replace(values=fill_gaps(file, rows, columns, numbers, notes))
@@ -126,7 +127,8 @@ def build_series(
     rows = rows.take(complete)
     codes, starts = np.unique(rows.series, return_index=True)
     if columns.dates:
-        notes += note_irregular_steps(file, rows)
+        inside = np.diff(rows.series) == 0
+        notes += note_irregular_steps(file, rows.times, rows.local_times, inside, rows.time_kind)
     return Series(
         rows.values,
         observed[complete],
@@ -139,14 +141,28 @@ def build_series(
     )
 
 
-def sort_rows(file: str, rows: SeriesRows, notes: list[str]) -> SeriesRows:
-    """Sort the rows by series and time, and count the moved ones."""
-    backwards = (np.diff(rows.times) < 0) & (np.diff(rows.series) == 0)
+def sort_rows(file: str, rows: SeriesRows, columns: SeriesColumns, notes: list[str]) -> SeriesRows:
+    """Sort the rows by series and time, and count those that precede the row before them.
+
+    Raises:
+        DataError: rows are out of order, and their times may not be what their numbers mean.
+    """
+    order = np.argsort(rows.series, kind="stable")
+    times = rows.times[order]
+    backwards = (np.diff(times) < 0) & (np.diff(rows.series[order]) == 0)
     if backwards.any():
-        notes.append(
+        first = int(order[1:][backwards].min())
+        message = (
             f"{backwards.sum():,} rows of {file} came before an earlier one (first in row "
-            f"{int(np.flatnonzero(backwards)[0]) + 2:,}); sorted by date"
+            f"{first + 1:,})"
         )
+        if rows.time_kind == "steps" and columns.date_format is None:
+            raise DataError(
+                f"{message}: their numbers may not be steps. If they are, set "
+                "data.date_format=steps; else give the format of the dates, or name the column of "
+                "the series with data.series_column"
+            )
+        notes.append(f"{message}; sorted by date")
     return rows.take(np.lexsort((rows.times, rows.series)))
 
 
@@ -164,9 +180,12 @@ def drop_duplicate_times(
     first = format_time(rows.local_times[1:][duplicate][0], rows.time_kind)
     message = f"{duplicate.sum():,} rows of {file} have the time of another one (first: {first})"
     if columns.duplicates == "error":
+        calendar = rows.time_kind == "calendar"
+        hour = "; it is the hour that daylight saving repeats"
+        saving = repeats_an_hour(rows.local_times[1:][duplicate]) if calendar else False
         raise DataError(
-            f"{message}. Choose one with data.duplicates=first or last; if the file contains "
-            "several series, name their column with data.series_column"
+            f"{message}{hour if saving else ''}. Choose one with data.duplicates=first or last; "
+            "if the file contains several series, name their column with data.series_column"
         )
     notes.append(f"{message}: duplicates={columns.duplicates}")
     if columns.duplicates == "keep":
@@ -201,19 +220,3 @@ def fill_gaps(
     groups = pd.DataFrame(rows.values).groupby(rows.series, sort=False)
     values: Array = groups.ffill().to_numpy()
     return values
-
-
-def note_irregular_steps(file: str, rows: SeriesRows) -> list[str]:
-    """Return a note on steps that are longer or shorter than the usual one, if there are some."""
-    steps, inside = np.diff(rows.times), np.diff(rows.series) == 0
-    if not inside.any():
-        return []
-    usual = int(np.median(steps[inside]))
-    irregular = np.flatnonzero(inside & (steps != usual))
-    if not len(irregular):
-        return []
-    return [
-        f"{len(irregular):,} of {inside.sum():,} steps of {file} are not the usual "
-        f"{format_duration(usual)} (first after {format_time(rows.local_times[irregular[0]])}): "
-        "rows are taken as equidistant"
-    ]
