@@ -32,7 +32,7 @@ def create_figure(rows: int, columns: int, width: float, height: float) -> tuple
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
@@ -41,12 +41,15 @@ def create_figure(rows: int, columns: int, width: float, height: float) -> tuple
 
 
 def save_figure(figure: Any, path: Path) -> Path:
-    """Write a PNG atomically and return its path. Characters missing from the font become boxes."""
+    """Write a PNG atomically and return its path. Characters missing from the font become boxes.
+
+    The canvas draws once; `figure.savefig` draws a figure with a layout engine twice.
+    """
     if text := CAPTION.get():
         figure.supxlabel(text.replace("$", r"\$"), fontsize=8, color=GREY, x=0.99, ha="right")
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(temporary, dpi=120, format="png")
+        figure.canvas.print_png(temporary)
     temporary.replace(path)
     return path
