@@ -1,7 +1,7 @@
 """What every member of a config group owes the others; a new YAML file is tested unasked."""
 
 import inspect
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -32,7 +32,16 @@ from tests.helpers.combinations import (
     WORKING,
     refusal,
 )
-from tests.helpers.configs import CONF, ROOT, SMALL, choices, compose, groups, small
+from tests.helpers.configs import (
+    CONF,
+    ROOT,
+    SMALL,
+    choices,
+    compose,
+    compose_pair,
+    groups,
+    small,
+)
 from tests.helpers.extend_page import minimal_gated_unit
 
 B, T, D = 3, 7, 5
@@ -223,6 +232,22 @@ def data_of(name: str, folder: Path, **settings: Any) -> DataModule:
     return data
 
 
+@pytest.fixture(scope="session")
+def data_sets(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], DataModule]:
+    """Data sets by name, for tests that only read them."""
+    return cache(lambda name: data_of(name, tmp_path_factory.mktemp(name)))
+
+
+@pytest.fixture
+def data(data_name: str, data_sets: Callable[[str], DataModule]) -> DataModule:
+    return data_sets(data_name)
+
+
+@cache
+def first_batch(data: DataModule) -> Batch:
+    return next(iter(data.train_dataloader()))
+
+
 def batches(data: DataModule, split: str) -> list[Batch]:
     return list(getattr(data, f"{split}_dataloader")())
 
@@ -258,9 +283,8 @@ def test_every_data_set_can_be_made_small() -> None:
 
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_what_is_evaluated_does_not_change_with_what_is_tuned(
-    data_name: str, split: str, tmp_path: Path
+    data: DataModule, data_name: str, split: str, tmp_path: Path
 ) -> None:
-    data = data_of(data_name, tmp_path)
     wanted = evaluated(data, split)
     assert len(wanted) == len(data.lengths(split)) == data.provenance.sizes[split]
     assert [row for row, _ in wanted] == list(range(len(wanted))), "each exactly once"
@@ -271,15 +295,13 @@ def test_what_is_evaluated_does_not_change_with_what_is_tuned(
             assert evaluated(other, split) == wanted, f"data.{setting} changes the targets"
 
 
-def test_every_training_target_is_read_once_an_epoch(data_name: str, tmp_path: Path) -> None:
-    data = data_of(data_name, tmp_path)
+def test_every_training_target_is_read_once_an_epoch(data: DataModule) -> None:
     rows = torch.cat([batch.rows.flatten() for batch in batches(data, "train")])
     assert sorted(rows.tolist()) == list(range(len(data.lengths("train"))))
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
-def test_the_sizes_are_the_real_ones(data_name: str, split: str, tmp_path: Path) -> None:
-    data = data_of(data_name, tmp_path)
+def test_the_sizes_are_the_real_ones(data: DataModule, split: str) -> None:
     spec, limit = data.spec, data.batch_size
     assert (spec.num_tokens is None) != (spec.input_size is None)
     for batch in batches(data, split):
@@ -305,8 +327,9 @@ def test_the_sizes_are_the_real_ones(data_name: str, split: str, tmp_path: Path)
     assert len(spec.class_names) in (0, spec.output_size)
 
 
-def test_the_preview_has_the_sizes_that_settings_tell(data_name: str, tmp_path: Path) -> None:
-    data = data_of(data_name, tmp_path)
+def test_the_preview_has_the_sizes_that_settings_tell(
+    data: DataModule, data_name: str, tmp_path: Path
+) -> None:
     preview = build_data(parse(small(data_name, tmp_path))).preview()
     assert (preview.num_tokens is None) == (data.spec.num_tokens is None)
     assert (preview.input_size is None) == (data.spec.input_size is None)
@@ -315,9 +338,8 @@ def test_the_preview_has_the_sizes_that_settings_tell(data_name: str, tmp_path: 
 
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_baselines_speak_of_the_metrics_of_the_task(
-    data_name: str, split: str, tmp_path: Path
+    data: DataModule, data_name: str, split: str, tmp_path: Path
 ) -> None:
-    data = data_of(data_name, tmp_path)
     task = locate(small(data_name, tmp_path)["task"]["_target_"])
     baselines = data.baselines(split)
     assert baselines
@@ -326,8 +348,7 @@ def test_baselines_speak_of_the_metrics_of_the_task(
         assert torch.tensor(list(scores.values())).isfinite().all(), name
 
 
-def test_something_stands_behind_every_target(data_name: str, tmp_path: Path) -> None:
-    data = data_of(data_name, tmp_path)
+def test_something_stands_behind_every_target(data: DataModule) -> None:
     for index in range(len(data.lengths("test"))):
         assert data.example("test", index)
 
@@ -349,9 +370,11 @@ def test_to_build_a_data_set_reads_nothing(data_name: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("model", "data_name"), WORKING_PAIRS)
-def test_gradients_reach_every_parameter(model: str, data_name: str, tmp_path: Path) -> None:
+def test_gradients_reach_every_parameter(
+    model: str, data_name: str, data_sets: Callable[[str], DataModule], tmp_path: Path
+) -> None:
     """Of a real batch, through the task; for every pooling where the task has one."""
-    data = data_of(data_name, tmp_path)
+    data = data_sets(data_name)
     plain = small(data_name, tmp_path, f"model={model}")
     plain["model"] |= {"num_layers": 2} if "num_layers" in plain["model"] else {}
     poolings = get_args(PoolingName) if "pooling" in plain["task"] else [None]
@@ -360,7 +383,7 @@ def test_gradients_reach_every_parameter(model: str, data_name: str, tmp_path: P
         config = check(plain)
         torch.manual_seed(0)
         network = build_model(config, build_task(config, data.spec)).eval()
-        network.training_step(batches(data, "train")[0], 0).backward()
+        network.training_step(first_batch(data), 0).backward()
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None, f"{name}, pooling={pooling}"
             assert parameter.grad.any(), f"{name}, pooling={pooling}"
@@ -379,6 +402,12 @@ def test_it_trains_a_step(model: str, data_name: str, tmp_path: Path) -> None:
 def test_a_pair_of_the_table_is_refused(model: str, data_name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=refusal(model, data_name)):
         check(small(data_name, tmp_path, f"model={model}"))
+
+
+@pytest.mark.parametrize(("model", "data_name"), FAST_WORKING)
+def test_a_pair_is_composed_as_by_one_command_line(model: str, data_name: str) -> None:
+    pair = compose(f"data={data_name}", f"model={model}", "trainer=cpu")
+    assert compose_pair(data_name, model) == pair
 
 
 def test_the_fast_pairs_cover_every_architecture_every_data_set_and_every_refusal() -> None:

@@ -5,12 +5,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.configs import ROOT
 from tests.helpers.extend_page import BLOCK, BLOCKS, PAGE, Block
+from tests.helpers.forks import CommandServer
 
 SMALLER = "tests/helpers/configs.py"  # what the page adds to a file that is there
 COPIED = (
@@ -24,7 +26,7 @@ FILES = [block for block in BLOCKS if block.kind != "bash"]
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of this one, without what runs and builds left in it."""
+    """A copy of this one, without what runs and builds left in it, but with what mypy knows."""
     folder = tmp_path_factory.mktemp("project")
     for name in COPIED:
         place = ROOT / name
@@ -32,7 +34,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(place, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(place, folder / name)
+    if (ROOT / ".mypy_cache").is_dir():
+        shutil.copytree(ROOT / ".mypy_cache", folder / ".mypy_cache")
     return folder
+
+
+@pytest.fixture(scope="module")
+def server(project: Path) -> Iterator[CommandServer]:
+    """Runs the commands of the page in the copy."""
+    source = str(project / "src")
+    paths = {"PYTHONPATH": source, "MYPYPATH": source, "RNNLAB_SHARED_DATA": str(project / "none")}
+    with CommandServer(project, os.environ | paths) as server:
+        yield server
 
 
 def write(block: Block, project: Path) -> None:
@@ -45,21 +58,6 @@ def write(block: Block, project: Path) -> None:
     else:
         assert not file.exists(), f"{block.path} is there already"
         file.write_text(block.text, encoding="utf-8")
-
-
-def typed(command: str, project: Path) -> subprocess.CompletedProcess[str]:
-    words = shlex.split(command, comments=True)
-    assert words[0] == "python"
-    source = str(project / "src")
-    paths = {"PYTHONPATH": source, "MYPYPATH": source, "RNNLAB_SHARED_DATA": str(project / "none")}
-    return subprocess.run(
-        [sys.executable, *words[1:]],
-        cwd=project,
-        env=os.environ | paths,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_there_is_one_of_each() -> None:
@@ -95,14 +93,15 @@ def test_the_examples_are_clean(project: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_the_page_works_as_it_is_written(project: Path) -> None:
+def test_the_page_works_as_it_is_written(project: Path, server: CommandServer) -> None:
     """File after file, command after command."""
     for block in BLOCKS:
         if block.kind != "bash":
             write(block, project)
             continue
         for command in block.text.splitlines():
-            done = typed(command, project)
-            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    done = typed("python train.py --help", project)
-    assert "counting" in done.stdout
+            words = shlex.split(command, comments=True)
+            assert words[0] == "python"
+            done = server.run(words[1:])
+            assert done.status == 0, f"{command}\n{done.output}"
+    assert "counting" in server.run(["train.py", "--help"]).output

@@ -3,8 +3,10 @@
 import dataclasses
 import inspect
 import logging
+import re
 import warnings
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,8 +40,22 @@ FOLDER_PARAMETERS = ("folder", "save_dir")  # of this package and of Lightning's
 
 
 def partial_from(component: Mapping[str, Any]) -> Any:
-    """Return a function that builds a component from the arguments that the run adds."""
-    return instantiate(dict(component), _partial_=True, _convert_="all")
+    """Return a function that builds a component from the arguments that the run adds.
+
+    Hydra builds components with components or Hydra's own keys inside; it takes milliseconds.
+    """
+    settings = {key: value for key, value in component.items() if key != "_target_"}
+    if _contains_hydra_key(settings):
+        return instantiate(dict(component), _partial_=True, _convert_="all")
+    return partial(locate(component["_target_"]), **deepcopy(settings))
+
+
+def _contains_hydra_key(value: Any) -> bool:
+    """Return whether a mapping in a plain value has a key such as `_target_` or `_partial_`."""
+    if isinstance(value, Mapping):
+        keys = any(re.fullmatch(r"_\w+_", str(key)) for key in value)
+        return keys or any(map(_contains_hydra_key, value.values()))
+    return isinstance(value, list) and any(map(_contains_hydra_key, value))
 
 
 def build_data(config: RunConfig) -> DataModule:
