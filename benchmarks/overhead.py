@@ -107,7 +107,7 @@ def compare(overrides: tuple[str, ...], steps: int, settings: Settings) -> list[
         twin = build_data(config)
         twin.setup("fit")
         device = parts.trainer.strategy.root_device
-        total = config.trainer.max_epochs * len(twin.train_dataloader())
+        total = int(config.trainer.max_epochs) * len(twin.train_dataloader())
         bare = BareLoop(config, twin.spec, total, device)
         bare.model.load_state_dict(parts.model.state_dict())
         stopwatch = Stopwatch(settings.clock, device)

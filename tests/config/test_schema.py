@@ -329,7 +329,7 @@ def test_parse_needs_no_torch_section() -> None:
     plain = compose("data=sine")
     del plain["trainer"], plain["callbacks"], plain["logger"]
     config = parse(plain)
-    assert config.trainer.max_epochs == 5
+    assert config.trainer.max_epochs == "auto"
     assert config.callbacks == {}
 
 

@@ -267,6 +267,8 @@ def small(data: str, folder: Path, *overrides: str, **settings: Any) -> dict[str
             plain = deepcopy(_compose_once(f"data={data}", "trainer=cpu", *overrides))
     plain["output_dir"] = str(folder)
     plain["data"] |= SMALL[data](folder) | settings
+    if plain["trainer"]["max_epochs"] == "auto":  # as many as large data has
+        plain["trainer"]["max_epochs"] = 5
     if plain["model"].get("hidden_size") == 128:
         plain["model"]["hidden_size"] = 8
     if "segment_length" in plain["model"]:  # several segments in what is short

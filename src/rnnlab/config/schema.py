@@ -24,14 +24,19 @@ COLLECTIONS = ("callbacks", "logger")
 
 @dataclass
 class TrainerConfig:
-    """Device and duration; names as in lightning.pytorch.Trainer."""
+    """Device and duration; names as in lightning.pytorch.Trainer.
+
+    With max_epochs=auto, auto_steps is the number of optimizer steps for data that is so small that
+    5 epochs are fewer steps; see rnnlab.experiment.budget.
+    """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: PositiveInt = 1
     num_nodes: PositiveInt = 1
     strategy: str = "auto"
     precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed", "bf16-true"] = "32-true"
-    max_epochs: PositiveInt = 5
+    max_epochs: PositiveInt | Literal["auto"] = "auto"
+    auto_steps: PositiveInt = 1500
     max_steps: PositiveInt | None = None
     max_time: str | None = None
     gradient_clip_val: PositiveFloat | None = None

@@ -26,6 +26,7 @@ from rnnlab.config.schema import RunConfig, TrainerConfig
 from rnnlab.config.signature import locate
 from rnnlab.data.base import DataModule
 from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.experiment.budget import AUTO_EPOCHS
 from rnnlab.models import OptimizerConfig, RecurrentModel, ScheduleContext
 from rnnlab.spec import DataSpec
 from rnnlab.tasks import Task
@@ -104,6 +105,9 @@ def build_trainer(
 ) -> L.Trainer:
     """Build Lightning's Trainer with this run's folder, callbacks and loggers."""
     settings = dataclasses.asdict(config.trainer)
+    settings.pop("auto_steps")
+    if settings["max_epochs"] == "auto":  # before the data is known
+        settings["max_epochs"] = AUTO_EPOCHS
     settings["max_steps"] = settings["max_steps"] or -1  # Lightning's value for no limit
     settings["profiler"] = build_profiler(settings["profiler"], folder)
     # An operation without a deterministic implementation on this device warns instead of failing.

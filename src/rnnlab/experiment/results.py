@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnlab.experiment.budget import advise_longer_training
 from rnnlab.experiment.session import RunParts
 from rnnlab.plots.figures import caption
 from rnnlab.report import summary
@@ -60,6 +61,7 @@ def make_report(
 
     validation = tested_validation(parts)
     throughput = parts.callbacks.get("throughput")
+    best = {key: int(validation[key]) for key in ("step", "epoch")} if validation else None
     scores = {**summary.scores_of(validation, "val"), **summary.scores_of(test_scores, "test")}
     targets = {"val": summary.count_targets(validation, "val")}
     if parts.config.test:
@@ -72,14 +74,22 @@ def make_report(
         "scores": scores,
         "baselines": baselines,
         "missing_baselines": dict(parts.data.missing_baselines() if parts.config.baselines else {}),
-        "findings": list(result.statements) if result else [],
+        "findings": [*(result.statements if result else ()), *budget_findings(parts, best)],
         "tables": dict(result.tables) if result else {},
         "details": dict(result.details) if result else {},
         "evaluated_targets": targets,
-        "best": {key: int(validation[key]) for key in ("step", "epoch")} if validation else None,
+        "best": best,
         "speed": throughput.speed() if throughput else {},
         "peak_memory": peak_memory_mb(parts.trainer.strategy.root_device.type),
     }
+
+
+def budget_findings(parts: RunParts, best: Mapping[str, int] | None) -> list[str]:
+    """Return advice about the length of the training if the best of its epochs was chosen."""
+    if best is None or not parts.folder.best.exists():
+        return []
+    advice = advise_longer_training(parts.config.trainer, best, parts.trainer.global_step)
+    return [advice] if advice else []
 
 
 def tested_validation(parts: RunParts) -> dict[str, float]:

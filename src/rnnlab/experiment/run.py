@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.schema import RunConfig, parse
+from rnnlab.experiment.budget import describe_budget, fix_epochs
 from rnnlab.experiment.session import RunParts, claim_folder, record_status
 from rnnlab.report import console
 from rnnlab.report.folder import FORMAT_VERSION, RunFolder, open_folder
@@ -101,6 +102,9 @@ def build(
     data.prepare_data()
     data.setup("fit")
     clock.end_stage("prepare")
+    is_automatic, config = config.trainer.max_epochs == "auto", fix_epochs(config, data)
+    if is_automatic and is_first_process():
+        folder.write_config(asdict(config))
     model = builders.build_model(config, builders.build_task(config, data.spec))
     model.hyper_parameters = {
         "format_version": FORMAT_VERSION,
@@ -115,12 +119,12 @@ def build(
     width = model.output_size // (2 if model.bidirectional else 1)
     choose_matmul_precision(config.matmul_precision, width, device)
     parts = RunParts(config, folder, data, model, trainer, callbacks, clock)
-    announce(parts)
+    announce(parts, is_automatic)
     clock.end_stage("start")
     return parts
 
 
-def announce(parts: RunParts) -> None:
+def announce(parts: RunParts, has_auto_budget: bool) -> None:
     """Print the settings of the run, and start its report."""
     from rnnlab.runtime.environment import device_facts, git_state, versions
 
@@ -138,6 +142,7 @@ def announce(parts: RunParts) -> None:
         "monitor": parts.config.monitor,
         "model": {"class": type(parts.model).__name__, "parameters": parameters},
         "data": parts.data.provenance.plain(),
+        "budget": describe_budget(parts.config, parts.data),
         "device": {**device, "count": parts.trainer.world_size},
         "versions": versions(),
         "git": git_state(),
@@ -146,7 +151,7 @@ def announce(parts: RunParts) -> None:
     parts.data.save_processor(parts.folder.path)
     for logger in parts.trainer.loggers:
         logger.log_hyperparams(asdict(parts.config))
-    console.header(report, parts.folder, parts.data.provenance.line())
+    console.header(report, parts.folder, parts.data.provenance.line(), has_auto_budget)
 
 
 def fit(parts: RunParts) -> None:

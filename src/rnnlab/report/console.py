@@ -1,4 +1,4 @@
-"""Console output of a run: a header of three lines, and a table of scores at the end."""
+"""Console output of a run: a header of four lines, and a table of scores at the end."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,8 +10,10 @@ from rnnlab.report.summary import run_label
 from rnnlab.report.tables import NumberTable
 
 
-def header(report: Mapping[str, Any], folder: RunFolder, data: str) -> None:
-    """Print the run with its folder, the data and the model."""
+def header(
+    report: Mapping[str, Any], folder: RunFolder, data: str, has_auto_budget: bool = False
+) -> None:
+    """Print the run with its folder, the data, the model, and the length of the training."""
     console = Console()
     model, device = report["model"], report["device"]
     kind = f"{device['count']} x {device.get('gpu', device['kind'])}"
@@ -19,11 +21,23 @@ def header(report: Mapping[str, Any], folder: RunFolder, data: str) -> None:
         "run": f"{run_label(report)}: {folder.path}",
         "data": data,
         "model": f"{model['class']}, {model['parameters']:,} parameters, on {kind}",
+        "budget": budget_line(report["budget"], has_auto_budget),
     }
     for name, line in lines.items():
         console.print(f"{name:<7}{line}", highlight=False, soft_wrap=True)
     for note in report["data"]["notes"]:
         console.print(f"       ({note})", highlight=False, soft_wrap=True)
+
+
+def budget_line(budget: Mapping[str, int], is_automatic: bool) -> str:
+    """Return epochs and steps of the training.
+
+    >>> budget_line({"epochs": 15, "steps_per_epoch": 107, "steps": 1605}, True)
+    '15 epochs of 107 steps, 1,605 in all (chosen for the size of the data; trainer.max_epochs=15)'
+    """
+    line = "{epochs:,} epochs of {steps_per_epoch:,} steps, {steps:,} in all".format(**budget)
+    hint = f" (chosen for the size of the data; trainer.max_epochs={budget['epochs']})"
+    return line + (hint if is_automatic else "")
 
 
 def print_results(
