@@ -244,7 +244,8 @@ def test_a_run_lists_inputs_targets_and_predictions(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_gru_adds_over_fifty_steps(tmp_path):
-    done = run(compose("data=adding", "model=gru", "trainer=cpu", f"output_dir={tmp_path}"))
+    words = ("data=adding", "model=gru", "trainer=cpu", "trainer.max_epochs=5")
+    done = run(compose(*words, f"output_dir={tmp_path}"))
     assert done.report["baselines"]["constant"]["test/mse"] == pytest.approx(1 / 6, rel=0.05)
     assert done.report["scores"]["test/mse"] < 0.02
 
@@ -254,6 +255,7 @@ def test_a_gru_adds_over_fifty_steps(tmp_path):
 @pytest.mark.parametrize("model", ["lstm", "gru"])
 def test_gated_networks_copy(model, tmp_path):
     words = ("data=copying", f"model={model}", "optimizer.lr=1e-2", "trainer=cpu")
+    words = (*words, "trainer.max_epochs=5")
     scores = run(compose(*words, f"output_dir={tmp_path}")).report["scores"]
     assert scores["test/loss"] < 0.3 * math.log(8)
     assert scores["test/accuracy"] > 0.9

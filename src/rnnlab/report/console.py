@@ -57,12 +57,14 @@ def print_results(
 
 
 def scores_table(report: Mapping[str, Any]) -> NumberTable:
-    """Return a table of the best validation, the test, and each baseline on the test split."""
+    """Return a table of the best validation, the test, and each baseline on the last split."""
     scores = report["scores"]
     metrics = dict.fromkeys(name.split("/", 1)[1] for name in scores)
     result = NumberTable(["", *metrics], title=run_label(report))
-    rows = {"best val": ("val", scores), "test": ("test", scores)}
-    rows |= {name: ("test", members) for name, members in report["baselines"].items()}
+    is_tested = any(name.startswith("test/") for name in scores)
+    rows = {"best val": ("val", scores), **({"test": ("test", scores)} if is_tested else {})}
+    split = "test" if is_tested else "val"
+    rows |= {name: (split, members) for name, members in report["baselines"].items()}
     for name, (split, members) in rows.items():
         values = (members.get(f"{split}/{metric}") for metric in metrics)
         result.add_row(name, *map(format_score, values))
