@@ -23,9 +23,13 @@ TRUTH = [0, 1] * 30
     ("ours", "theirs", "claim"),
     [
         (TRUTH, [1, 0] * 10 + [0, 1] * 20, "The network is better than the linear model: "),
-        (TRUTH, [1, 1] + [0, 1] * 29, "The network is not shown to be better than the linear"),
-        (TRUTH, TRUTH, "The network is not better than the linear model, which costs seconds"),
-        ([1, 0] * 10 + [0, 1] * 20, TRUTH, "The network is not better than the linear model"),
+        (
+            TRUTH,
+            [1, 1] + [0, 1] * 29,
+            "The network is not shown to be better or worse than the linear",
+        ),
+        (TRUTH, TRUTH, "The network is not shown to be better or worse than the linear model"),
+        ([1, 0] * 10 + [0, 1] * 20, TRUTH, "The network is worse than the linear model"),
     ],
 )
 def test_the_statement_says_whether_the_network_is_better(ours, theirs, claim):

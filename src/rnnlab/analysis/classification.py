@@ -53,12 +53,10 @@ def compare_classifiers(
     correct = [probabilities.argmax(dim=1) == targets for probabilities in (ours, theirs)]
     wins, losses = int((correct[0] & ~correct[1]).sum()), int((correct[1] & ~correct[0]).sum())
     p = sign_test(wins, losses)
-    if wins > losses and p < SIGNIFICANCE_LEVEL:
-        claim = f"The network is better than the {baseline} model"
-    elif wins > losses:
-        claim = f"The network is not shown to be better than the {baseline} model"
+    if p >= SIGNIFICANCE_LEVEL:
+        claim = f"The network is not shown to be better or worse than the {baseline} model"
     else:
-        claim = f"The network is not better than the {baseline} model, which costs seconds"
+        claim = f"The network is {'better' if wins > losses else 'worse'} than the {baseline} model"
     return (
         f"{claim}: {figures}; of the {wins + losses:,} targets that only one of the two predicts "
         f"correctly, the network has {wins:,} (sign test, p = {p:.2g})."

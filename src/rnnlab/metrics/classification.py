@@ -1,4 +1,4 @@
-"""Metrics of class probabilities, for networks and baselines."""
+"""Metrics of class probabilities, for networks and baselines; all results are float64."""
 
 from typing import Any
 
@@ -6,12 +6,10 @@ import torch
 from torch import Tensor
 from torchmetrics import MetricCollection
 from torchmetrics.classification import (
-    MulticlassAccuracy,
     MulticlassAUROC,
-    MulticlassF1Score,
-    MulticlassMatthewsCorrCoef,
+    MulticlassConfusionMatrix,
+    MulticlassExactMatch,
 )
-from torchmetrics.functional.classification import binary_auroc
 from torchmetrics.utilities import dim_zero_cat
 
 
@@ -21,39 +19,65 @@ def class_metrics(classes: int, positive: int | None = None) -> MetricCollection
     They compare probabilities (B, classes) and targets (B,). `positive` is the class of F1; None
     for the mean of the F1 of all classes.
     """
-    f1 = MulticlassF1Score(classes, average="macro")
     return MetricCollection(
         {
-            "accuracy": MulticlassAccuracy(classes, average="micro"),
-            "f1": f1 if positive is None else OneClassF1(classes, positive),
-            "mcc": DefinedMCC(classes),
+            "accuracy": ClassAccuracy(classes),
+            "f1": ClassF1(classes, positive),
+            "mcc": MatthewsCorrelation(classes),
             "auroc": PresentAUROC(classes),
         },
         compute_groups=False,  # members of a group would share states that differ here
     )
 
 
-class OneClassF1(MulticlassF1Score):  # type: ignore[misc]
-    """F1 of the class `positive` against the rest."""
+class ClassAccuracy(MulticlassConfusionMatrix):  # type: ignore[misc]
+    """Share of the targets whose class has the highest probability."""
 
-    def __init__(self, classes: int, positive: int) -> None:
-        super().__init__(classes, average="none")
+    higher_is_better = True
+    plot_upper_bound = 1.0
+
+    def compute(self) -> Tensor:
+        counts = self.confmat.double()
+        return counts.trace() / counts.sum()
+
+
+class ClassF1(MulticlassConfusionMatrix):  # type: ignore[misc]
+    """F1 of the class `positive`, or the mean over all classes that are a target or a prediction.
+
+    2 TP / (2 TP + FP + FN) of each class; 0 for a positive class that is neither.
+    """
+
+    higher_is_better = True
+    plot_upper_bound = 1.0
+
+    def __init__(self, classes: int, positive: int | None = None) -> None:
+        super().__init__(classes)
         self.positive = positive
 
     def compute(self) -> Tensor:
-        score: Tensor = super().compute()[self.positive]
-        return score
+        counts = self.confmat.double()
+        occurrences = counts.sum(dim=0) + counts.sum(dim=1)  # 2 TP + FP + FN, (classes,)
+        scores = 2 * counts.diagonal() / occurrences.clamp(min=1)
+        mean: Tensor = scores[occurrences > 0].mean()
+        return mean if self.positive is None else scores[self.positive]
 
 
-class DefinedMCC(MulticlassMatthewsCorrCoef):  # type: ignore[misc]
-    """Matthews correlation; zero if all targets or all predictions are of one class."""
+class MatthewsCorrelation(MulticlassConfusionMatrix):  # type: ignore[misc]
+    """Matthews correlation; zero if all targets or all predictions are of one class.
+
+    (c s - t p) / sqrt((s^2 - p p) (s^2 - t t)), with c correct ones of s targets, and the numbers
+    of targets t and of predictions p of each class (Gorodkin, 2004).
+    """
+
+    higher_is_better = True
+    plot_upper_bound = 1.0
 
     def compute(self) -> Tensor:
-        for axis in (0, 1):
-            if int((self.confmat.sum(dim=axis) > 0).sum()) < 2:
-                return torch.zeros((), device=self.confmat.device)
-        value: Tensor = super().compute()
-        return value
+        counts = self.confmat.double()
+        targets, predictions, total = counts.sum(dim=1), counts.sum(dim=0), counts.sum()
+        covariance = counts.trace() * total - targets @ predictions
+        variances = (total**2 - predictions @ predictions) * (total**2 - targets @ targets)
+        return torch.where(variances > 0, covariance / variances.clamp(min=1).sqrt(), 0.0)
 
 
 class PresentAUROC(MulticlassAUROC):  # type: ignore[misc]
@@ -69,10 +93,31 @@ class PresentAUROC(MulticlassAUROC):  # type: ignore[misc]
         probabilities, targets = dim_zero_cat(self.preds), dim_zero_cat(self.target)
         present = targets.unique().tolist()
         if len(present) < 2:
-            return torch.tensor(torch.nan, device=targets.device)
-        areas = [binary_auroc(probabilities[:, c], (targets == c).long()) for c in present]
-        mean: Tensor = torch.stack(areas).mean()
-        return mean
+            return torch.tensor(torch.nan, dtype=torch.float64, device=targets.device)
+        return torch.stack([rank_area(probabilities[:, c], targets == c) for c in present]).mean()
+
+
+def rank_area(scores: Tensor, positive: Tensor) -> Tensor:
+    """Return the area under the ROC curve: how often a positive has the higher score; ties half.
+
+    `scores` and `positive` are (N,), with both kinds (Hanley & McNeil, 1982).
+
+    >>> float(rank_area(torch.tensor([0.1, 0.4, 0.4]), torch.tensor([False, True, False])))
+    0.75
+    """
+    _, group, sizes = scores.unique(return_inverse=True, return_counts=True)
+    ranks = (sizes.cumsum(dim=0) - (sizes - 1) / 2).double()[group]  # mean rank of equal scores
+    count = positive.sum().double()
+    wins = ranks[positive].sum() - count * (count + 1) / 2
+    return wins / (count * (len(scores) - count))
+
+
+class ExactMatch(MulticlassExactMatch):  # type: ignore[misc]
+    """Share of the sequences whose classes are all correct."""
+
+    def compute(self) -> Tensor:
+        share: Tensor = self.correct.double() / self.total
+        return share
 
 
 def class_scores(probabilities: Any, targets: Any, positive: int | None = None) -> dict[str, float]:

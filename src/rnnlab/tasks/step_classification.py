@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassExactMatch
 
 from rnnlab.config.types import NonNegativeFloat, PositiveInt, Probability
 from rnnlab.layers import TokenEmbedding
 from rnnlab.layers.recurrent import LayerFactory
+from rnnlab.metrics.classification import ClassAccuracy, ExactMatch
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks.base import Encoding, Task
 from rnnlab.tasks.losses import CLASS_LOSSES, ClassLossName
@@ -86,6 +86,6 @@ class StepClassification(Task):
     def metrics(self) -> MetricCollection:
         """Return accuracy over all steps, and the share of sequences without any error."""
         classes = self.spec.output_size
-        accuracy = MulticlassAccuracy(classes, average="micro")
-        metrics = {"accuracy": accuracy, "exact_match": MulticlassExactMatch(classes)}
+        accuracy = ClassAccuracy(classes)
+        metrics = {"accuracy": accuracy, "exact_match": ExactMatch(classes)}
         return MetricCollection(metrics, compute_groups=False)
