@@ -38,7 +38,8 @@ class ClassAccuracy(MulticlassConfusionMatrix):  # type: ignore[misc]
 
     def compute(self) -> Tensor:
         counts = self.confmat.double()
-        return counts.trace() / counts.sum()
+        share: Tensor = counts.trace() / counts.sum()
+        return share
 
 
 class ClassF1(MulticlassConfusionMatrix):  # type: ignore[misc]
@@ -105,11 +106,12 @@ def rank_area(scores: Tensor, positive: Tensor) -> Tensor:
     >>> float(rank_area(torch.tensor([0.1, 0.4, 0.4]), torch.tensor([False, True, False])))
     0.75
     """
-    _, group, sizes = scores.unique(return_inverse=True, return_counts=True)
+    _, group, sizes = torch.unique(scores, return_inverse=True, return_counts=True)
     ranks = (sizes.cumsum(dim=0) - (sizes - 1) / 2).double()[group]  # mean rank of equal scores
     count = positive.sum().double()
     wins = ranks[positive].sum() - count * (count + 1) / 2
-    return wins / (count * (len(scores) - count))
+    area: Tensor = wins / (count * (len(scores) - count))
+    return area
 
 
 class ExactMatch(MulticlassExactMatch):  # type: ignore[misc]
