@@ -40,3 +40,12 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no benchmark data at {SHARED}; set RNNLAB_SHARED_DATA")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def series_cases() -> Path:
+    """Files of users beside the project; each folder has the command and what is expected."""
+    cases = SHARED.parent / "cases" / "series"
+    if not cases.is_dir():
+        pytest.skip(f"no files of users at {cases}; set RNNLAB_SHARED_DATA")
+    return cases

@@ -25,6 +25,7 @@ class DataSpec:
         output_size: number of classes, of target variables, or of target tokens.
         num_tokens: vocabulary size, padding and unknown included, where the inputs are tokens.
         input_size: features of a step, where the inputs are numbers.
+        known_size: features of each step of the horizon that are known in advance.
         horizon: steps to forecast after the last input; for classes the number of last steps that
             have one each.
         class_names: name of each class, in the order of the targets.
@@ -41,6 +42,7 @@ class DataSpec:
     output_size: int
     num_tokens: int | None = None
     input_size: int | None = None
+    known_size: int = 0
     horizon: int = 1
     class_names: tuple[str, ...] = ()
     noise_variance: float | None = None
@@ -91,6 +93,8 @@ class Batch(NamedTuple):
         units: of a series; None where predictions are in the units of the targets.
         continues: the sequences continue those of the previous batch, and start from its state.
         lr_scale: multiplies the learning rate of a step on this batch.
+        future: features of the steps of the horizon that are known in advance, (B, horizon,
+            known_size); None without any.
     """
 
     inputs: Tensor
@@ -100,6 +104,7 @@ class Batch(NamedTuple):
     units: Units | None = None
     continues: bool = False
     lr_scale: float = 1.0
+    future: Tensor | None = None
 
 
 def valid_steps(lengths: Tensor, steps: int) -> Tensor:

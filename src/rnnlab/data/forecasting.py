@@ -6,9 +6,8 @@ S series, N steps of all of them, V target variables, D features of a step, H ho
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from rnnlab.data.calendar_features import calendar_features, calendar_names, che
 from rnnlab.data.loaders.windows import Windows, first_targets
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.cells import Decimal, Thousands
+from rnnlab.data.readers.continuation import read_continued_series
 from rnnlab.data.readers.dates import format_time
 from rnnlab.data.readers.delimited import Delimiter, Quoting
 from rnnlab.data.readers.files import check_file, file_format
@@ -33,27 +33,17 @@ from rnnlab.data.scaling import (
     scale_series,
     variable_deviations,
 )
+from rnnlab.data.series_splits import (
+    ShortSeries,
+    SplitSettings,
+    find_borders,
+    observed_ends,
+    select_series,
+)
+from rnnlab.data.series_variables import SeriesVariables, select_variables
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.spec import Array, Batch, DataSpec, Units
-
-
-class SeriesVariables(NamedTuple):
-    """The forecast variables and the covariates, in the units of the file.
-
-    Attributes:
-        targets: (N, V); a gap has the previous value.
-        observed: False where a target has no value, (N, V).
-        names: of the target variables, V.
-        covariates: (N, C).
-        covariate_names: C.
-    """
-
-    targets: Array
-    observed: Array
-    names: list[str]
-    covariates: Array
-    covariate_names: list[str]
+from rnnlab.spec import Array, Batch, DataSpec, Ints, Units
 
 
 class SeriesDataModule(PreparedDataModule):
@@ -68,8 +58,12 @@ class SeriesDataModule(PreparedDataModule):
         date_column, series_column, delimiter, encoding, date_format, missing, missing_values,
             duplicates, date_columns, day_first, quoting, header, decimal, thousands, strip_signs:
             see rnnlab.data.readers.series_rows.SeriesColumns.
-        target_columns: columns to forecast; None for all columns of numbers.
+        target_columns: columns to forecast; None for all columns of numbers without another role.
         covariate_columns: columns that are read but not forecast.
+        known_columns: columns that are known in advance, such as holidays or prices: the network
+            reads them also at the steps that it forecasts.
+        static_columns: columns with one number or text for each series; also `series_column`.
+        short_series: refuse | drop series that are too short for `seq_len`.
         seq_len: steps of the input window.
         horizon: steps to forecast.
         transform: what the network reads and forecasts instead of the values: none | last (minus
@@ -86,6 +80,10 @@ class SeriesDataModule(PreparedDataModule):
         ridge_window: steps that the linear baseline reads.
         val_fraction: share of the time for validation.
         test_fraction: share of the time for the test, at the end.
+        val_from: first date of the validation, such as 2024-01-31, instead of `val_fraction`; the
+            number of a step in a series without dates.
+        test_from: first date of the test, instead of `test_fraction`.
+        test_path: a file with the rows that follow those of `path`, which are the test split.
 
     Attributes:
         targets: values in the units of the report, (N, V), float64, a gap filled; set by `setup`
@@ -108,7 +106,10 @@ class SeriesDataModule(PreparedDataModule):
         date_column: str | None = "date",
         target_columns: list[str] | None = None,
         covariate_columns: list[str] | None = None,
+        known_columns: list[str] | None = None,
+        static_columns: list[str] | None = None,
         series_column: str | None = None,
+        short_series: ShortSeries = "refuse",
         delimiter: Delimiter | None = None,
         encoding: str = "utf-8",
         date_format: str | None = None,
@@ -134,13 +135,16 @@ class SeriesDataModule(PreparedDataModule):
         ridge_window: PositiveInt = 96,
         val_fraction: Share = 0.1,
         test_fraction: Share = 0.2,
+        val_from: str | int | None = None,
+        test_from: str | int | None = None,
+        test_path: str | None = None,
         seed: NonNegativeInt = 0,
         shuffle: bool = True,
     ) -> None:
         super().__init__(source, path, batch_size, seed, shuffle)
         self.columns = SeriesColumns(
             date_column,
-            (*target_columns, *(covariate_columns or ())) if target_columns else None,
+            tuple(target_columns) if target_columns is not None else None,
             series_column,
             delimiter,
             encoding,
@@ -155,21 +159,34 @@ class SeriesDataModule(PreparedDataModule):
             decimal,
             thousands,
             strip_signs,
+            tuple(covariate_columns or ()),
+            tuple(known_columns or ()),
+            tuple(static_columns or ()),
         )
-        self.target_columns, self.covariate_columns = target_columns, covariate_columns
         self.seq_len, self.horizon = seq_len, horizon
         self.transform, self.report_in, self.channels = transform, report_in, channels
         self.column_units = column_units
         self.calendar = check_calendar(calendar or [])
         self.season, self.ridge_window = season, ridge_window
-        self.val_fraction, self.test_fraction = val_fraction, test_fraction
+        self.split = SplitSettings(val_fraction, test_fraction, val_from, test_from)
+        self.short_series, self.test_path = short_series, test_path
         self._check_settings()
 
     def _check_settings(self) -> None:
-        if self.val_fraction + self.test_fraction >= 1:
+        self.split.check()
+        self.columns.check_roles()
+        if self.columns.values == ():
+            raise ConfigError("data.target_columns=[]: name at least one, or null for all columns")
+        if self.transform == "last" and self.seq_len == 1:
             raise ConfigError(
-                f"data.val_fraction={self.val_fraction} and data.test_fraction="
-                f"{self.test_fraction} leave nothing to train on: lower one"
+                "data.seq_len=1 with data.transform=last: a window of one step minus its last "
+                "value is always 0, the network reads nothing. Set data.seq_len=2 or more, or "
+                "data.transform=none"
+            )
+        if self.test_path and (self.path is None or self.split.test_from is not None):
+            raise ConfigError(
+                "data.test_path: its rows are the test split and follow those of data.path; set "
+                "data.path, and not data.test_from"
             )
         if self.transform == "log_return" and self.report_in == "standard":
             raise ConfigError(
@@ -181,17 +198,19 @@ class SeriesDataModule(PreparedDataModule):
                 f"data.calendar=[{','.join(self.calendar)}] needs dates, but data.date_column is "
                 "null: name the column of the dates, or set data.calendar=[]"
             )
-        if self.target_columns is not None and not self.target_columns:
-            raise ConfigError("data.target_columns=[]: name at least one, or null for all columns")
 
     def local(self) -> Source:
-        """See PreparedDataModule; one file, plain or compressed."""
-        file = check_file(self.local_path())
-        return self.file_source([file], lambda: self.read(file), file_format(file))
+        """See PreparedDataModule; one file, plain or compressed, or two with a test file."""
+        files = [check_file(self.local_path())]
+        if self.test_path:
+            files.append(check_file(Path(self.test_path).expanduser()))
+        return self.file_source(files, lambda: self.read(*files), "+".join(map(file_format, files)))
 
-    def read(self, file: Path) -> tuple[Series, list[str]]:
+    def read(self, file: Path, test_file: Path | None = None) -> tuple[Series, list[str]]:
         """Return the series of the file, and notes on repairs."""
         notes: list[str] = []
+        if test_file:
+            return read_continued_series(file, test_file, self.columns, notes), notes
         return read_series(file, self.columns, notes), notes
 
     # Preparation: the series as arrays.
@@ -207,10 +226,10 @@ class SeriesDataModule(PreparedDataModule):
         np.save(folder / "observed.npy", series.observed)
         np.save(folder / "times.npy", series.times)
         np.save(folder / "local_times.npy", series.local_times)
-        np.save(folder / "moments.npy", np.unique(series.times))  # of all series together
         np.save(folder / "offsets.npy", series.offsets)
         digest = hashlib.sha256(np.ascontiguousarray(series.values).tobytes()).hexdigest()
-        facts = {name: getattr(series, name) for name in ("columns", "names", "time_kind")}
+        names = ("columns", "names", "time_kind", "labels", "test_starts")
+        facts = {name: getattr(series, name) for name in names}
         return Prepared({}, notes, facts, digest)
 
     def load(self, facts: Mapping[str, Any]) -> Series:
@@ -220,32 +239,21 @@ class SeriesDataModule(PreparedDataModule):
         return Series(**arrays, offsets=np.load(self.folder / "offsets.npy"), **facts)
 
     def select_variables(self, series: Series) -> SeriesVariables:
-        """Return the target variables and the covariates."""
-        names = self.target_columns or series.columns
-        others = [name for name in series.columns if name not in names]
-        targets, observed = series.column(*names), series.is_observed(*names)
-        return SeriesVariables(targets, observed, list(names), series.column(*others), others)
+        """Return the variables by the roles of the columns."""
+        return select_variables(series, self.columns)
 
-    def find_borders(self, series: Series) -> list[Array]:
+    def find_borders(self, series: Series, ends: Ints) -> list[Ints]:
         """Return the ends of training, validation and test in each series, (S,) each.
 
-        They are at the same dates in all series.
+        `ends` are those of the observed targets, (S,).
         """
-        moments = np.load(self.folder / "moments.npy", mmap_mode="r")
-        shares = (1 - self.val_fraction - self.test_fraction, 1 - self.test_fraction)
-        dates = [moments[round(share * len(moments))] for share in shares]
-        ranges = list(pairwise(series.offsets))
-        borders = [
-            [i + np.searchsorted(series.times[i:j], date) for i, j in ranges] for date in dates
-        ]
-        return [*map(np.array, borders), series.offsets[1:]]
+        alone = series.time_kind == "steps" and not self.columns.dates
+        return find_borders(series, ends, self.split, each_series=alone)
 
     def open(self, facts: Mapping[str, Any]) -> None:
         """See PreparedDataModule: borders, scales and windows."""
-        series = self.drop_short_series(self.load(facts))
-        variables = self.select_variables(series)
-        starts, borders = series.offsets[:-1], self.find_borders(series)
-        self.check_lengths(series, borders)
+        series, variables, borders = self.select_long_series(self.load(facts))
+        starts = series.offsets[:-1]
         units = self.scale(variables, series.offsets, borders[0])
         self.targets, self.inputs, self.observed = units.targets, units.inputs, variables.observed
         self.variables, self.covariate_names = variables.names, variables.covariate_names
@@ -257,6 +265,8 @@ class SeriesDataModule(PreparedDataModule):
             )
         calendar = calendar_features(np.asarray(series.local_times), self.calendar)
         self.covariates = np.concatenate([units.covariates, calendar], axis=1)
+        self.known = units.covariates[:, len(variables.covariate_names) - variables.num_known :]
+        self.static, self.static_names = variables.static, variables.static_names
         offset = int(self.transform in ("difference", "log_return"))  # they need a previous step
         first = first_targets(starts + offset, borders, self.seq_len, self.horizon)
         self.windows = {s: self.observed_windows(s, first[s]) for s in SPLITS}
@@ -273,9 +283,46 @@ class SeriesDataModule(PreparedDataModule):
         self.series_baselines = self.make_baselines(self.splits)
         self.times, self.local_times = series.times, series.local_times
         self.time_kind, self.series_names = series.time_kind, series.names
+        self._note_season()
         self._set_spec()
 
-    def observed_windows(self, split: Split, first: Array) -> Windows:
+    def select_long_series(self, series: Series) -> tuple[Series, SeriesVariables, list[Ints]]:
+        """Return the series that are long enough, with their variables and borders.
+
+        Rows after the last value of a target are the future; they are in no split.
+        """
+        variables = self.select_variables(series)
+        ends = observed_ends(series, variables.observed)
+        future = int((series.offsets[1:] - ends).sum())
+        if future:
+            self.add_notes(
+                f"{future:,} rows at the end of the series have no value of "
+                f"{', '.join(variables.names)}: they are the future, and in no split"
+            )
+        borders = self.find_borders(series, ends)
+        keep, notes = select_series(
+            series,
+            variables.observed,
+            borders,
+            self.seq_len,
+            self.horizon,
+            self.short_series,
+            self.source_name,
+        )
+        self.add_notes(*notes)
+        if len(keep) == len(ends):
+            return series, variables, borders
+        lengths = [border[keep] - series.offsets[keep] for border in borders]
+        series = series.take(keep)
+        borders = [series.offsets[:-1] + length for length in lengths]
+        return series, self.select_variables(series), borders
+
+    @property
+    def source_name(self) -> str:
+        """Path of the file, or name of the data set, in errors."""
+        return self.path or type(self).__name__
+
+    def observed_windows(self, split: Split, first: Ints) -> Windows:
         """Return the windows from these first steps on that have an observed target value.
 
         Raises:
@@ -283,56 +330,29 @@ class SeriesDataModule(PreparedDataModule):
         """
         gaps = None if self.observed.all() else self.observed
         windows = Windows(self.targets, first, self.horizon, gaps)
-        observed: Array = windows.count_observed().max(axis=1) > 0
-        if not observed.any():
+        has_value: Array = windows.count_observed().max(axis=1) > 0
+        if not has_value.any():
             raise DataError(
-                f"{self.path or type(self).__name__}: the file has no value of "
-                f"{', '.join(self.variables)} in the {split} split. Change data.val_fraction or "
-                "data.test_fraction, or choose other data.target_columns"
+                f"{self.source_name}: the file has no value of {', '.join(self.variables)} in the "
+                f"{split} split. Change data.val_fraction or data.test_fraction (or data.val_from "
+                "and data.test_from), or choose other data.target_columns"
             )
         cells = self.observed[windows.covered_steps()]
         if not cells.all():
             self.add_notes(
                 f"{split}: {(~cells).sum():,} of {cells.size:,} target values are missing in the "
-                f"file and are not scored; {(~observed).sum():,} of {len(observed):,} windows "
+                f"file and are not scored; {(~has_value).sum():,} of {len(has_value):,} windows "
                 "without any target value were left out"
             )
-        return windows.take(observed)
+        return windows.take(has_value)
 
-    def drop_short_series(self, series: Series) -> Series:
-        """Return the series with targets in all three splits, independent of `seq_len`.
-
-        If no series is long enough, return all of them; `check_lengths` raises the error then.
-        """
-        borders = self.find_borders(series)
-        steps = np.diff(np.stack([series.offsets[:-1], *borders]), axis=0)  # (3, S)
-        minimum = np.array([2 * self.horizon, self.horizon, self.horizon])
-        keep = np.all(steps >= minimum[:, None], axis=0)
-        if keep.all() or not keep.any():
-            return series
-        short = [series.names[i] for i in np.flatnonzero(~keep)]
-        note = f"{len(short)} series too short for all splits were left out: {', '.join(short[:5])}"
-        self.add_notes(note)
-        return series.take(np.flatnonzero(keep))
-
-    def check_lengths(self, series: Series, borders: list[Array]) -> None:
-        """Check that every split of every series is long enough.
-
-        Raises:
-            DataError: one is too short.
-        """
-        minimum = [self.seq_len + self.horizon + 1, self.horizon, self.horizon]
-        begins = [series.offsets[:-1], borders[0], borders[1]]
-        for split, need, begin, end in zip(SPLITS, minimum, begins, borders, strict=True):
-            shortest = int(np.argmin(end - begin))
-            steps = int((end - begin)[shortest])
-            if steps < need:
-                raise DataError(
-                    f"{self.path or type(self).__name__}: series {series.names[shortest]!r} has "
-                    f"{steps:,} steps for {split}, but data.seq_len={self.seq_len} and "
-                    f"data.horizon={self.horizon} need {need:,}: lower one of them, give longer "
-                    "series, or change data.val_fraction and data.test_fraction"
-                )
+    def _note_season(self) -> None:
+        history = self.splits.history
+        if self.season and self.season > history:
+            self.add_notes(
+                f"no seasonal naive forecast: data.season={self.season} is longer than the "
+                f"{history:,} training steps of the shortest series"
+            )
 
     def scale(self, variables: SeriesVariables, offsets: Array, train_ends: Array) -> ScaledSeries:
         """Scale the series; see scale_series.
@@ -343,7 +363,7 @@ class SeriesDataModule(PreparedDataModule):
         targets = variables.targets
         if self.transform == "log_return" and (targets <= 0).any():
             raise DataError(
-                f"{self.path or type(self).__name__}: data.transform=log_return needs positive "
+                f"{self.source_name}: data.transform=log_return needs positive "
                 f"values, but the least is {targets.min():g}; choose data.transform=difference"
             )
         return scale_series(
@@ -380,7 +400,8 @@ class SeriesDataModule(PreparedDataModule):
         names = ("all",) if self.channels == "independent" else tuple(self.variables)
         self.spec = DataSpec(
             output_size=len(names),
-            input_size=len(names) + self.covariates.shape[1],
+            input_size=len(names) + self.covariates.shape[1] + len(self.static_names),
+            known_size=self.known.shape[1],
             horizon=self.horizon,
             transform=self.transform,
             variables=names,
@@ -390,16 +411,21 @@ class SeriesDataModule(PreparedDataModule):
 
     def preview(self) -> DataSpec:
         """See DataModule; the number of variables is unknown before the file is read."""
-        joint = self.target_columns and self.channels == "joint"
-        size = len(self.target_columns or ()) if joint else 1
+        targets = self.columns.values if self.channels == "joint" else None
+        size, known = len(targets or (1,)), len(self.columns.known)
         return DataSpec(
-            output_size=size, input_size=size, horizon=self.horizon, transform=self.transform
+            output_size=size,
+            input_size=size + known,
+            known_size=known,
+            horizon=self.horizon,
+            transform=self.transform,
         )
 
     def input_names(self) -> list[str]:
-        """See DataModule: the target variables, the covariates and the calendar."""
+        """See DataModule: target variables, covariates, calendar and static features."""
         names = ["value"] if self.channels == "independent" else self.variables
-        return [*names, *self.covariate_names, *calendar_names(self.calendar)]
+        calendar = calendar_names(self.calendar)
+        return [*names, *self.covariate_names, *calendar, *self.static_names]
 
     def size(self, split: Split) -> int:
         """Return the number of targets: windows, or their variables if these are independent."""
@@ -423,10 +449,21 @@ class SeriesDataModule(PreparedDataModule):
             torch.from_numpy(self.targets[first[:, None] - 1, variable][:, None]),
             torch.from_numpy(self.splits.error_scale[variable][:, None]),
         )
-        inputs = np.concatenate([inputs, self.covariates[past]], axis=2).astype(np.float32)
+        parts = [inputs, self.covariates[past]]
+        if self.static is not None:
+            static = self.static[series][:, None]  # (B, 1, F)
+            parts.append(np.broadcast_to(static, (*past.shape, static.shape[2])))
+        inputs = np.concatenate(parts, axis=2).astype(np.float32)
         lengths = np.full(len(rows), self.seq_len)
         batch = to_batch(inputs, lengths, self.splits.targets(split, rows), rows)
-        return batch._replace(units=units)
+        return batch._replace(units=units, future=self._known_future(first))
+
+    def _known_future(self, first: Ints) -> torch.Tensor | None:
+        """Return what is known about the horizon, (B, H, K); None without known columns."""
+        if not self.known.shape[1]:
+            return None
+        steps = first[:, None] + np.arange(self.horizon)
+        return torch.from_numpy(self.known[steps].astype(np.float32))
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """Return the values before a target, (seq_len, V), and a title."""

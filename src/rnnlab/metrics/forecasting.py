@@ -158,10 +158,10 @@ def measure_forecast(
 def sum_errors(forecasts: Array, truth: Array, units: ErrorUnits) -> list[dict[str, Array]]:
     """Return the sums and counts of ForecastErrors for some targets, then those of the steps."""
     errors, powers = forecast_errors(forecasts, truth, units), units.powers_of_scale()
-    observed = ~np.isnan(truth)
+    mask = ~np.isnan(truth)
     results: list[dict[str, Array]] = [{} for _ in range(6)]
     for name, values in errors.items():
-        valid = observed & (units.naive_errors > 0) if name == "mase" else observed
+        valid = mask & (units.naive_errors > 0) if name == "mase" else mask
         scalable = valid & np.isfinite(powers[name])
         plain = np.where(valid, values, 0.0)
         arrays = [plain, valid, np.where(scalable, values / powers[name], 0.0), scalable]
@@ -197,9 +197,9 @@ def calibrate(forecasts: Array, truth: Array, quantiles: Sequence[float]) -> Cal
     losses, below = np.zeros(len(levels)), np.zeros(len(levels))
     inside = width = 0.0
     for rows in iterate_blocks(np.arange(len(truth)), forecasts[0].size):
-        observed = ~np.isnan(truth[rows])
-        values = forecasts[rows][observed].astype(np.float64)  # (values, Q)
-        error = truth[rows][observed][:, None] - values
+        mask = ~np.isnan(truth[rows])
+        values = forecasts[rows][mask].astype(np.float64)  # (values, Q)
+        error = truth[rows][mask][:, None] - values
         losses += np.maximum(levels * error, (levels - 1) * error).sum(axis=0)
         below += (error <= 0).sum(axis=0)
         inside += ((error[:, 0] >= 0) & (error[:, -1] <= 0)).sum()
@@ -274,9 +274,9 @@ class SquaredError(Metric):  # type: ignore[misc]
     def update(self, forecasts: Tensor, targets: Tensor) -> None:
         """Add forecasts and targets of the same shape."""
         errors = self.measure(forecasts.double() - targets)
-        observed = ~targets.isnan()
-        self.total += torch.where(observed, errors, 0.0).sum()
-        self.count += observed.sum()
+        mask = ~targets.isnan()
+        self.total += torch.where(mask, errors, 0.0).sum()
+        self.count += mask.sum()
 
     def compute(self) -> Tensor:
         """Return the mean; NaN without an observed value."""

@@ -55,8 +55,35 @@ TRANSFORMS: dict[str, Transform] = {
 }
 
 
+class KnownEffect(nn.Module):
+    """Effect of features that are known in advance on the forecast of their step.
+
+    A linear effect, plus one that depends on the window; the same weights for all steps.
+
+    Args:
+        output_size: features of the last output, H.
+        known_size: known features of a step, K.
+        num_values: forecast values of a step.
+    """
+
+    def __init__(self, output_size: int, known_size: int, num_values: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(known_size, num_values, bias=False)
+        self.hidden = nn.Linear(output_size + known_size, output_size)
+        self.values = nn.Linear(output_size, num_values)
+
+    def forward(self, last: Tensor, future: Tensor) -> Tensor:
+        """Map the last output (B, H) and known features (B, steps, K) to (B, steps, values)."""
+        window = last.unsqueeze(1).expand(-1, future.shape[1], -1)
+        hidden = torch.relu(self.hidden(torch.cat([window, future], dim=2)))
+        effect: Tensor = self.linear(future) + self.values(hidden)
+        return effect
+
+
 class Forecasting(Task):
     """Forecast all steps of the horizon at once, from the last output of a window of values.
+
+    Features that are known in advance (`spec.known_size`) enter the forecast of their step.
 
     Args:
         spec: sizes of the data: `input_size`, `output_size` target variables, `horizon`; and
@@ -105,16 +132,27 @@ class Forecasting(Task):
         levels = [len(self.quantiles)] if self.quantiles else []
         self.shape = (self.spec.horizon, self.spec.output_size, *levels)
         self.values = nn.Linear(output_size, math.prod(self.shape))
+        if known_size := self.spec.known_size:
+            self.known = KnownEffect(output_size, known_size, math.prod(self.shape[1:]))
 
     def embed(self, inputs: Tensor) -> Tensor:
         """Return the values (B, T, D) unchanged."""
         return inputs
 
-    def head(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """Convert outputs (B, T, H) to future values (B, horizon, V) or quantiles (..., Q)."""
+    def predict(self, encoding: Encoding, batch: Batch) -> Tensor:
+        return self.head(encoding.outputs, encoding.lengths, batch.future)
+
+    def head(self, outputs: Tensor, lengths: Tensor, future: Tensor | None = None) -> Tensor:
+        """Convert outputs (B, T, H) to future values (B, horizon, V) or quantiles (..., Q).
+
+        `future` has the known features of the horizon, (B, horizon, K).
+        """
         last = self.dropout(self.pooling(outputs, lengths))  # (B, H)
-        values: Tensor = self.values(last)
-        return values.reshape(-1, *self.shape)
+        values: Tensor = self.values(last).reshape(-1, *self.shape)
+        if future is None:
+            return values
+        effect: Tensor = self.known(last, future)
+        return values + effect.reshape(values.shape)
 
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
         """Return the loss of the scaled and transformed values.
@@ -122,11 +160,11 @@ class Forecasting(Task):
         The mean over the windows of the mean over the observed values of each.
         """
         targets = self._scale(batch)
-        observed = ~targets.isnan()  # (B, horizon, V)
+        mask = ~targets.isnan()  # (B, horizon, V)
         dtype = torch.promote_types(predictions.dtype, torch.float32)
         losses = self.criterion(predictions, targets.nan_to_num().to(dtype))
-        sums = torch.where(observed, losses, 0.0).sum(dim=(1, 2))
-        means: Tensor = sums / observed.sum(dim=(1, 2)).clamp(min=1)
+        sums = torch.where(mask, losses, 0.0).sum(dim=(1, 2))
+        means: Tensor = sums / mask.sum(dim=(1, 2)).clamp(min=1)
         return means.sum() / self.num_targets(batch).clamp(min=1)
 
     def _scale(self, batch: Batch) -> Tensor:

@@ -59,16 +59,16 @@ class Windows:
             return np.full((len(self), self.values.shape[1]), self.horizon)
         counts = np.zeros((len(self.values) + 1, self.values.shape[1]), dtype=np.int64)
         np.cumsum(self.observed, axis=0, out=counts[1:])
-        observed: Ints = counts[self.first + self.horizon] - counts[self.first]
-        return observed
+        count: Ints = counts[self.first + self.horizon] - counts[self.first]
+        return count
 
     def covered_steps(self) -> Array:
         """Return True for the steps of at least one target, (N,)."""
         changes = np.zeros(len(self.values) + 1, dtype=np.int64)
         np.add.at(changes, self.first, 1)
         np.add.at(changes, self.first + self.horizon, -1)
-        covered: Array = np.cumsum(changes)[:-1] > 0
-        return covered
+        flags: Array = np.cumsum(changes)[:-1] > 0
+        return flags
 
     def take(self, rows: Array) -> "Windows":
         """Return some of the targets."""

@@ -3,15 +3,15 @@
 N rows or steps, D columns of numbers, S series.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from rnnlab.data.readers.dates import TimeKind, format_time
-from rnnlab.data.readers.series_rows import SeriesColumns, SeriesRows, read_rows
+from rnnlab.data.readers.series_rows import Labels, SeriesColumns, SeriesRows, read_rows
 from rnnlab.data.readers.time_steps import note_irregular_steps, repeats_an_hour
 from rnnlab.errors import DataError
 from rnnlab.spec import Array
@@ -30,6 +30,9 @@ class Series:
         offsets: first step of each series, and the end of the last one, (S + 1,).
         columns: names of the columns, D.
         names: of the series, S.
+        labels: text of each number of the static columns, by column.
+        test_starts: first time in a separate test file, by the name of the series; empty without
+            such a file.
         time_kind: calendar | steps; the times of steps are numbers, not dates.
     """
 
@@ -41,6 +44,8 @@ class Series:
     columns: list[str]
     names: list[str]
     time_kind: TimeKind = "calendar"
+    labels: Mapping[str, list[str]] = field(default_factory=dict)
+    test_starts: Mapping[str, int] = field(default_factory=dict)
 
     def is_observed(self, *names: str) -> Array:
         """Return False where the file has no value in these columns, (N, names)."""
@@ -100,8 +105,9 @@ def read_series(path: Path, columns: SeriesColumns, notes: list[str]) -> Series:
     Raises:
         DataError: the file cannot be used; names the line.
     """
-    rows, numbers, names = read_rows(path, columns, notes)
-    return build_series(path.name, rows, columns, numbers, names, notes)
+    labels: Labels = {}
+    rows, numbers = read_rows(path, columns, notes, labels)
+    return build_series(path.name, rows, columns, numbers, labels, notes)
 
 
 def build_series(
@@ -109,16 +115,20 @@ def build_series(
     rows: SeriesRows,
     columns: SeriesColumns,
     numbers: list[str],
-    names: list[str],
+    labels: Labels,
     notes: list[str],
 ) -> Series:
     """Sort rows by series and time, and repair duplicates and gaps; note the repairs, with counts.
 
-    `numbers` are the names of the columns of values, and `names` those of the series, by number.
+    `numbers` are the names of the columns of values. For `labels` see read_rows.
     """
+    names = list(labels.get(columns.series or "", ())) or [file]
+    texts = {name: list(labels[name]) for name in columns.static}
+    static = [numbers.index(name) for name in columns.static]
+    rows = rows._replace(values=spread_static(file, rows, static, texts, names))
     rows = sort_rows(file, rows, columns, notes)
     rows = drop_duplicate_times(file, rows, columns, notes)
-    observed = ~np.isnan(rows.values)
+    mask = ~np.isnan(rows.values)
     rows = rows._replace(values=fill_gaps(file, rows, columns, numbers, notes))
     complete = np.asarray(~np.isnan(rows.values).any(axis=1))
     if not complete.all():
@@ -131,14 +141,49 @@ def build_series(
         notes += note_irregular_steps(file, rows.times, rows.local_times, inside, rows.time_kind)
     return Series(
         rows.values,
-        observed[complete],
+        mask[complete],
         rows.times,
         rows.local_times,
         np.append(starts, len(rows.times)),
         numbers,
         [names[code] for code in codes],
         rows.time_kind,
+        texts,
     )
+
+
+def spread_static(
+    file: str,
+    rows: SeriesRows,
+    static: Sequence[int],
+    texts: Mapping[str, list[str]],
+    names: Sequence[str],
+) -> Array:
+    """Return the values with those of the static columns at these positions in every row.
+
+    `texts` are those of each static column, and `names` those of the series, by number.
+
+    Raises:
+        DataError: a series has no value of such a column, or two.
+    """
+    values = rows.values.copy() if static else rows.values
+    for position, (column, labels) in zip(static, texts.items(), strict=True):
+        groups = pd.Series(values[:, position]).groupby(rows.series)
+        low, high = groups.transform("min").to_numpy(), groups.transform("max").to_numpy()
+        for row in np.flatnonzero((low != high) | np.isnan(low))[:1]:
+            name = names[rows.series[row]]
+            if np.isnan(low[row]):
+                raise DataError(
+                    f"{file}: series {name!r} has no value of the static column {column!r}. "
+                    "Complete it, or remove the column from data.static_columns"
+                )
+            raise DataError(
+                f"{file}: series {name!r} has two values of the static column {column!r}, "
+                f"{labels[int(low[row])]!r} and {labels[int(high[row])]!r}. A column of numbers "
+                "that changes is one of data.covariate_columns or data.known_columns"
+            )
+        values[:, position] = low
+    return values
 
 
 def sort_rows(file: str, rows: SeriesRows, columns: SeriesColumns, notes: list[str]) -> SeriesRows:

@@ -7,7 +7,7 @@ N rows, D columns of numbers.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -25,17 +25,18 @@ from rnnlab.data.readers.cells import (
     NumberStyle,
     Thousands,
     cell_texts,
+    is_missing,
 )
 from rnnlab.data.readers.date_column import TimeAxis, open_dates
 from rnnlab.data.readers.dates import TimeKind, excerpt
 from rnnlab.data.readers.delimited import Delimiter, Quoting, TableFormat
 from rnnlab.data.readers.tables import Table, describe_missing_header, find_column, open_table
-from rnnlab.errors import DataError
+from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import Array
 
 DuplicatePolicy = Literal["error", "first", "last", "keep"]
 MissingPolicy = Literal["previous", "error"]
-NAMES = "data.date_column (or data.date_columns), data.target_columns and data.series_column"
+Labels = dict[str, dict[str, int]]  # column of texts -> text -> its number
 PANDAS_INDEX = re.compile(r"Unnamed: \d+(_level_\d+)?")  # header of an index without a name
 
 
@@ -45,7 +46,7 @@ class SeriesColumns:
 
     Attributes:
         date: column of the time stamps; None if the rows are equidistant.
-        values: columns of numbers; None for all others.
+        values: columns to forecast; None for all columns of numbers without another role.
         series: column with the name of the series of each row; None for one series.
         delimiter: of CSV and TSV files: comma | semicolon | tab | pipe; None for the usual one of
             the extension.
@@ -63,6 +64,9 @@ class SeriesColumns:
         day_first: whether 01/02/2020 is February 1; None if the rows decide.
         quoting, header: see rnnlab.data.readers.delimited.TableFormat.
         decimal, thousands, strip_signs: see rnnlab.data.readers.cells.NumberStyle.
+        covariates: columns of numbers that are read but not forecast.
+        known: columns of numbers that are known in advance, such as holidays.
+        static: columns with one number or text for each series.
     """
 
     date: str | None = "date"
@@ -81,6 +85,9 @@ class SeriesColumns:
     decimal: Decimal | None = None
     thousands: Thousands | None = None
     strip_signs: bool = False
+    covariates: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
 
     @property
     def dates(self) -> tuple[str, ...]:
@@ -97,6 +104,35 @@ class SeriesColumns:
         """How its numbers are written."""
         return NumberStyle(self.decimal, self.thousands, self.strip_signs, self.missing_values)
 
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        """Return the columns of each setting."""
+        return {
+            "data.date_columns" if self.date_columns else "data.date_column": self.dates,
+            "data.series_column": (self.series,) if self.series else (),
+            "data.target_columns": self.values or (),
+            "data.covariate_columns": self.covariates,
+            "data.known_columns": self.known,
+            "data.static_columns": self.static,
+        }
+
+    def check_roles(self) -> None:
+        """Check that no column has two roles; the name of the series can also be static.
+
+        Raises:
+            ConfigError: one has.
+        """
+        settings: dict[str, str] = {}
+        for setting, columns in self.roles().items():
+            for column in columns:
+                other = settings.setdefault(column, setting)
+                if columns.count(column) > 1:
+                    raise ConfigError(f"{setting}: {column!r} is named twice; name it once")
+                series_input = column == self.series and setting == "data.static_columns"
+                if other != setting and not series_input:
+                    raise ConfigError(
+                        f"{column!r} is named in {other} and in {setting}; remove it from one"
+                    )
+
     def select(self, table: Table) -> "ColumnPlaces":
         """Return the places of the columns; check that all columns exist, each once.
 
@@ -110,13 +146,21 @@ class SeriesColumns:
                 f"{table.path}, line 1: is it a header{describe_missing_header(table)}; "
                 "data.header=true takes it for names"
             )
-        places = {name: find_column(table, name, NAMES) for name in (*others, *(self.values or ()))}
-        other_places = {places[name] for name in others}
-        numbers = [place for place in range(table.width) if place not in other_places]
-        if self.values:
-            numbers = [places[name] for name in self.values]
-        dates = [places[name] for name in self.dates]
-        return ColumnPlaces(dates, places.get(self.series or ""), numbers)
+        places = {
+            name: find_column(table, name, setting)
+            for setting, names in self.roles().items()
+            for name in names
+        }
+        targets = [places[name] for name in self.values or ()]
+        if not self.values:
+            targets = [place for place in range(table.width) if place not in places.values()]
+        return ColumnPlaces(
+            [places[name] for name in self.dates],
+            places.get(self.series or ""),
+            targets,
+            [places[name] for name in (*self.covariates, *self.known)],
+            [places[name] for name in self.static if name != self.series],
+        )
 
 
 class ColumnPlaces(NamedTuple):
@@ -125,17 +169,22 @@ class ColumnPlaces(NamedTuple):
     Attributes:
         dates: of the columns that form the time stamp.
         series: None if the table has one series.
-        numbers: of the columns of numbers; candidates if these are not named.
+        targets: of the columns to forecast; candidates if these are not named.
+        inputs: of covariates and of what is known in advance.
+        static: of the static columns, without the names of the series.
     """
 
     dates: list[int]
     series: int | None
-    numbers: list[int]
+    targets: list[int]
+    inputs: list[int]
+    static: list[int]
 
     @property
     def all(self) -> list[int]:
         """Places of all columns, in this order."""
-        return [*self.dates, *(() if self.series is None else (self.series,)), *self.numbers]
+        series = () if self.series is None else (self.series,)
+        return [*self.dates, *series, *self.targets, *self.inputs, *self.static]
 
 
 class SeriesRows(NamedTuple):
@@ -160,22 +209,24 @@ class SeriesRows(NamedTuple):
 
 
 def read_rows(
-    path: Path, columns: SeriesColumns, notes: list[str]
-) -> tuple[SeriesRows, list[str], list[str]]:
+    path: Path, columns: SeriesColumns, notes: list[str], labels: Labels
+) -> tuple[SeriesRows, list[str]]:
     """Read and check a table, plain or compressed; note what was left out, with counts.
 
+    `labels` has the number of each text of the columns of series and static texts, and receives new
+    ones.
+
     Returns:
-        The rows, the names of the columns of numbers, and the names of the series.
+        The rows, and the names of the columns of `values`: targets, covariates, known and static.
 
     Raises:
         DataError: a row cannot be used; names its line.
     """
     table = open_table(path, columns.table_format)
-    rows = _RowReader(table, columns)
+    rows = _RowReader(table, columns, labels)
     for start, piece in _read_pieces(table, rows.places.all):
         rows.add(start, piece)
-    result, numbers = rows.finish(notes)
-    return result, numbers, list(rows.names) or [path.name]
+    return rows.finish(notes)
 
 
 def _read_pieces(table: Table, places: Sequence[int]) -> Iterator[tuple[int, list[Cells]]]:
@@ -197,24 +248,25 @@ class _RowReader:
 
     Attributes:
         places: of the columns.
-        names: number of each series by its name.
+        labels: number of each text of the columns of series and static texts.
     """
 
-    def __init__(self, table: Table, columns: SeriesColumns) -> None:
-        self.table, self.columns = table, columns
+    def __init__(self, table: Table, columns: SeriesColumns, labels: Labels) -> None:
+        self.table, self.columns, self.labels = table, columns, labels
         self.places = columns.select(table)
-        self.names: dict[str, int] = {}
         self._dates = open_dates(columns.dates, columns.date_format, columns.day_first)
         self._series = list[Array]()
-        self._numbers = [
-            NumberColumn(table.header[place], columns.number_style) for place in self.places.numbers
-        ]
+        self._targets, self._inputs = (
+            [NumberColumn(table.header[place], columns.number_style) for place in places]
+            for places in (self.places.targets, self.places.inputs)
+        )
+        self._static: dict[str, list[Array]] = {name: [] for name in columns.static}
 
     def add(self, start: int, piece: Sequence[Cells]) -> None:
         """Append a piece of the columns, whose first row has the number `start`.
 
         Raises:
-            DataError: a cell is not a date or not a number.
+            DataError: a cell is not a date or not a number, or the name of a series is missing.
         """
         cells = iter(piece)
         if self._dates:
@@ -222,17 +274,43 @@ class _RowReader:
             self._dates.add(dates, lambda row: self.table.name_row(start + row))
         series = np.zeros(len(piece[0]), dtype=np.int64)
         if self.places.series is not None:
-            labels = cell_texts(next(cells))
-            codes = [self.names.setdefault(name, len(self.names)) for name in labels]
-            series = np.array(codes, dtype=np.int64)
+            series = self._series_codes(start, next(cells))
         self._series.append(series)
-        for number, numbers in zip(self._numbers, cells, strict=True):
-            number.add(numbers)
-            if self.columns.values and number.invalid:
+        for number in (*self._targets, *self._inputs):
+            number.add(next(cells))
+            if number.invalid and (self.columns.values or number in self._inputs):
                 raise self._invalid(number, number.invalid)
+        for name, codes in self._static.items():
+            is_series = name == self.columns.series
+            codes.append(series * 1.0 if is_series else self._codes(name, next(cells), is_missing))
+
+    def _series_codes(self, start: int, cells: Cells) -> Array:
+        """Return the number of the series of each row; "NA" is a name too.
+
+        Raises:
+            DataError: a cell is empty.
+        """
+        name = str(self.columns.series)
+        codes = self._codes(name, cells, lambda text: not text)
+        for row in np.flatnonzero(np.isnan(codes))[:1]:
+            raise DataError(
+                f"{self.table.name_row(start + int(row))}, column {name!r}: no name of a series. "
+                "Complete the cell or remove the row"
+            )
+        return codes.astype(np.int64)
+
+    def _codes(self, column: str, cells: Cells, is_empty: Callable[[str], bool]) -> Array:
+        """Return the number of the text of each cell, float64; NaN where there is none."""
+        names = self.labels.setdefault(column, {})
+        texts = [text.strip() for text in cell_texts(cells)]
+        codes = {
+            text: np.nan if is_empty(text) else names.setdefault(text, len(names))
+            for text in dict.fromkeys(texts)
+        }
+        return np.array([codes[text] for text in texts], dtype=np.float64)
 
     def finish(self, notes: list[str]) -> tuple[SeriesRows, list[str]]:
-        """Return all rows and the names of the columns of numbers, and note what was left out.
+        """Return all rows and the names of their columns, and note what was left out.
 
         Raises:
             DataError: there are no rows, or a column is neither numbers nor text.
@@ -240,25 +318,28 @@ class _RowReader:
         if not self._series:
             raise DataError(f"{self.table.path}: has a header but no rows")
         notes += self.table.repairs
-        numbers = self._numbers if self.columns.values else self._choose_numbers(notes)
+        targets = self._targets if self.columns.values else self._choose_targets(notes)
+        numbers = [*targets, *self._inputs]
         for number in numbers:
             if problem := number.find_problem():
                 raise self._invalid(number, problem)
         notes += _describe_missing(self.table.path.name, numbers)
-        values = np.column_stack([number.values for number in numbers])
-        steps = np.arange(len(values))
+        static = [np.concatenate(parts) for parts in self._static.values()]
+        values = np.column_stack([*(number.values for number in numbers), *static])
+        series = np.concatenate(self._series)
+        steps = pd.Series(series).groupby(series).cumcount().to_numpy(np.int64)  # of each series
         axis = self._dates.finish(notes) if self._dates else TimeAxis(steps, steps, "steps")
-        rows = SeriesRows(np.concatenate(self._series), values, *axis)
-        return rows, [number.name for number in numbers]
+        names = [*(number.name for number in numbers), *self._static]
+        return SeriesRows(series, values, *axis), names
 
-    def _choose_numbers(self, notes: list[str]) -> list[NumberColumn]:
+    def _choose_targets(self, notes: list[str]) -> list[NumberColumn]:
         """Return the columns of numbers of a table whose columns are not named in the settings.
 
         Raises:
             DataError: there are none; or a column of numbers has no name.
         """
         numbers, reasons = list[NumberColumn](), dict[str, list[str]]()
-        for place, number in zip(self.places.numbers, self._numbers, strict=True):
+        for place, number in zip(self.places.targets, self._targets, strict=True):
             if reason := self._find_omission(place, number):
                 reasons.setdefault(reason, []).append(number.name)
             else:
@@ -269,9 +350,12 @@ class _RowReader:
             for reason, names in reasons.items()
         ]
         if not numbers:
-            raise DataError(f"{self.table.path}: there is no column of numbers to forecast")
+            raise DataError(
+                f"{self.table.path}: there is no column of numbers to forecast; name one with "
+                "data.target_columns"
+            )
         for number in numbers:
-            find_column(self.table, number.name, NAMES)  # two columns may have one name
+            find_column(self.table, number.name, "data.target_columns")  # its name may be twice
         return numbers
 
     def _find_omission(self, place: int, number: NumberColumn) -> str:

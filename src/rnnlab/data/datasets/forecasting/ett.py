@@ -10,11 +10,12 @@ from rnnlab.data.readers.dates import SECOND
 from rnnlab.data.readers.files import file_format
 from rnnlab.data.readers.series import Series
 from rnnlab.data.readers.tables import find_table
+from rnnlab.data.series_splits import SplitSettings
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.hub import load_from_hub
 from rnnlab.data.sources.provenance import Provenance
-from rnnlab.errors import DataError
-from rnnlab.spec import Array
+from rnnlab.errors import ConfigError, DataError
+from rnnlab.spec import Ints
 
 Station = Literal["ETTh1", "ETTh2", "ETTm1", "ETTm2"]
 COLUMNS = ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT")
@@ -41,6 +42,11 @@ class ETTDataModule(SeriesDataModule):
 
     def __init__(self, station: Station = "ETTh1", **settings: Any) -> None:
         super().__init__(**settings)
+        if self.split != SplitSettings(0.1, 0.2) or self.test_path:
+            raise ConfigError(
+                "data=ett has the split of the papers, 12, 4 and 4 months. For another split of "
+                "the same file use data=csv_series with data.val_from and data.test_from"
+            )
         self.station = station
 
     def hub(self) -> Source:
@@ -79,7 +85,7 @@ class ETTDataModule(SeriesDataModule):
         provenance = Provenance("local", f"{self.path}/{file.name}", sha256=file_sha256(file))
         return Source(provenance, lambda: self.read(file), file_format(file))
 
-    def find_borders(self, series: Series) -> list[Array]:
+    def find_borders(self, series: Series, ends: Ints) -> list[Ints]:
         """See SeriesDataModule; months of 30 days, counted from the first row."""
         ends = np.cumsum(MONTHS) * MONTH_ROWS[self.station[3]]
         if len(series.times) < ends[-1]:

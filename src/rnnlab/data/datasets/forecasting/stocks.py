@@ -15,7 +15,7 @@ from rnnlab.data.baselines.forecasting import (
     fit_har,
 )
 from rnnlab.data.baselines.series import SeriesBaselines, SeriesSplits
-from rnnlab.data.forecasting import SeriesDataModule, SeriesVariables
+from rnnlab.data.forecasting import SeriesDataModule
 from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.prepared import Prepared, Source
 from rnnlab.data.readers.dates import format_time
@@ -23,6 +23,7 @@ from rnnlab.data.readers.files import COMPRESSIONS, file_format
 from rnnlab.data.readers.series import Series, join_series, read_series
 from rnnlab.data.readers.tables import TABLE_READERS, is_table
 from rnnlab.data.scaling import first_differences
+from rnnlab.data.series_variables import SeriesVariables
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, packaged_source
 from rnnlab.data.sources.provenance import Provenance
@@ -58,11 +59,14 @@ class StocksDataModule(SeriesDataModule):
         self, forecast: StockVariable = "return", close_column: str = "Close", **settings: Any
     ) -> None:
         super().__init__(**settings)
-        if self.target_columns or self.covariate_columns:
+        inputs = (self.columns.covariates, self.columns.known, self.columns.static)
+        if self.columns.values or any(inputs):
             raise ConfigError(
                 "data.target_columns: stocks have data.forecast=return | volatility | price; for "
                 "your own columns choose data=csv_series"
             )
+        if self.test_path:
+            raise ConfigError("data.test_path: stocks are split by date; use data.test_from")
         if forecast == "price" and (self.transform, self.report_in) != ("log_return", "original"):
             raise ConfigError(
                 "data.forecast=price needs data.transform=log_return data.report_in=original"
@@ -149,8 +153,8 @@ class StocksDataModule(SeriesDataModule):
         targets = series.column("return" if name == "volatility" else name)
         if name == "volatility":
             name, covariates, targets = "|return|", ["return", *covariates], np.abs(targets)
-        observed = series.is_observed("price" if name == "price" else "return")
-        return SeriesVariables(targets, observed, [name], series.column(*covariates), covariates)
+        mask = series.is_observed("price" if name == "price" else "return")
+        return SeriesVariables(targets, mask, [name], series.column(*covariates), covariates)
 
     def make_baselines(self, splits: SeriesSplits) -> SeriesBaselines:
         """See SeriesDataModule."""

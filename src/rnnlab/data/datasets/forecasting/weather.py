@@ -30,6 +30,11 @@ class WeatherDataModule(SeriesDataModule):
         """Return the three stations of the package's table, and notes on repairs."""
         notes: list[str] = []
         columns = SeriesColumns(
-            "time_hour", VARIABLES, "origin", missing=self.columns.missing, duplicates="first"
+            "time_hour",
+            VARIABLES,
+            "origin",
+            missing=self.columns.missing,
+            duplicates="first",
+            static=self.columns.static,
         )
         return read_series(file, columns, notes), notes

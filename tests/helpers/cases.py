@@ -1,0 +1,25 @@
+"""Commands of users with files that were once read wrongly."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from rnnlab.config.schema import parse
+from rnnlab.experiment.build import build_data
+from tests.helpers.configs import compose
+
+
+def case_overrides(case: Path) -> list[str]:
+    """Return the overrides of the command of a case, with the path of its file."""
+    words = shlex.split((case / "cmd").read_text())
+    return [
+        word.replace("../shared/cases/series", str(case.parent)) for word in words if "=" in word
+    ]
+
+
+def open_case(case: Path, *overrides: str) -> Any:
+    """Return the data set of the command of a case, with its file read."""
+    words = [word for word in case_overrides(case) if word.startswith("data.")]
+    data = build_data(parse(compose("data=csv_series", *words, *overrides)))
+    data.setup()
+    return data
