@@ -54,6 +54,26 @@ def add_complete_trials(study: optuna.Study, rates: Sequence[float]) -> None:
         study.add_trial(trial)
 
 
+@pytest.mark.parametrize("storage", [None, "sqlite:///{}/studies.db"])
+def test_a_report_of_no_study_names_the_studies_and_starts_none(
+    storage: str | None, tmp_path: Path
+) -> None:
+    words = [f"storage={storage.format(tmp_path)}"] if storage else []
+    with pytest.raises(ConfigError, match=r"name=sine_gru: .* to report; it has no studies"):
+        open_study(make_spec(tmp_path, *words, "report=true"))
+    assert not list(tmp_path.iterdir())
+    start(make_spec(tmp_path, *words, "name=first"))
+    before = sorted(tmp_path.rglob("*"))
+    message = r"name=frist: .* has no such study to report; did you mean first\? choices: first"
+    with pytest.raises(ConfigError, match=message):
+        open_study(make_spec(tmp_path, *words, "name=frist", "report=true"))
+    other = ["name=first", "on_change=new", "budget.epochs=9", "report=true"]
+    with pytest.raises(ConfigError, match=r"name=first-2: .* no such study"):
+        open_study(make_spec(tmp_path, *words, *other))
+    assert sorted(tmp_path.rglob("*")) == before
+    assert open_study(make_spec(tmp_path, *words, "name=first", "report=true")).name == "first"
+
+
 def test_the_same_definition_opens_the_same_study(tmp_path: Path) -> None:
     first = start(make_spec(tmp_path))
     again = open_study(make_spec(tmp_path, "n_trials=99", "slots=3", "sampler=random"))

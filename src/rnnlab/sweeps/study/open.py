@@ -12,13 +12,21 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from rnnlab.config.paths import config_dir_flag
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.runtime.environment import git_state
 from rnnlab.sweeps.schema import SweepConfig
 from rnnlab.sweeps.space.dimensions import Space
 from rnnlab.sweeps.study.definition import SearchSpec, find_differences
-from rnnlab.sweeps.study.storage import Lock, open_storage, storage_exists, study_lock
+from rnnlab.sweeps.study.storage import (
+    Lock,
+    hide_password,
+    open_storage,
+    storage_exists,
+    study_lock,
+)
 
+REPEATS = " repeats "  # in the name of the study of the repeats, after that of the search
+JOURNAL = "study.journal"  # in the folder of a search without a storage of its own
 MAX_DIFFERENCES = 12  # in an error message
 
 
@@ -49,7 +57,32 @@ class OpenStudy:
 def study_location(sweep: SweepConfig, name: str) -> tuple[Path, str]:
     """Return the folder and the storage URL of a study."""
     folder = Path(sweep.output_dir) / name
-    return folder, sweep.storage or f"journal://{folder / 'study.journal'}"
+    return folder, sweep.storage or f"journal://{folder / JOURNAL}"
+
+
+def check_study_exists(sweep: SweepConfig, name: str) -> None:
+    """Check that a study was started, for a report of it.
+
+    Raises:
+        ConfigError: it was not; the message names the studies of this storage.
+    """
+    names = study_names(sweep)
+    if name in names:
+        return
+    place = f"storage={hide_password(sweep.storage)}" if sweep.storage else sweep.output_dir
+    hint = did_you_mean(name, names) if names else "it has no studies"
+    raise ConfigError(f"name={name}: {place} has no such study to report; {hint}")
+
+
+def study_names(sweep: SweepConfig) -> list[str]:
+    """Return the names of the studies in the storage of a search; creates nothing."""
+    silence_optuna()
+    if sweep.storage is None:
+        return [file.parent.name for file in Path(sweep.output_dir).glob(f"*/{JOURNAL}")]
+    if not storage_exists(sweep.storage):
+        return []
+    names = optuna.get_all_study_names(open_storage(sweep.storage))
+    return [name for name in names if REPEATS not in name]
 
 
 def open_study(spec: SearchSpec) -> OpenStudy:
@@ -59,13 +92,15 @@ def open_study(spec: SearchSpec) -> OpenStudy:
     block better ones.
 
     Raises:
-        ConfigError: the definition differs; the message lists the differences.
+        ConfigError: the definition differs, with the differences; or a report of no study.
     """
     silence_optuna()
     sweep = spec.sweep
     number = 1
     while True:
         name = sweep.name if number == 1 else f"{sweep.name}-{number}"
+        if sweep.report:  # a report starts no study
+            check_study_exists(sweep, name)
         study = _open(spec, name)
         changes = _find_changes(spec, study)
         if not changes or sweep.on_change == "force":

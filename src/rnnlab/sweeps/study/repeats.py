@@ -6,7 +6,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from rnnlab.sweeps.study.definition import SearchSpec
-from rnnlab.sweeps.study.open import OpenStudy
+from rnnlab.sweeps.study.open import REPEATS, OpenStudy
 from rnnlab.sweeps.study.seeds import trial_seed
 from rnnlab.sweeps.study.share import SharedStudy, trial_state
 from rnnlab.sweeps.study.storage import open_storage, study_lock
@@ -27,7 +27,7 @@ def select_trials(spec: SearchSpec, study: OpenStudy) -> tuple[str, list[FrozenT
     """Return the name of the study of the repeats, and the trials that it repeats."""
     best = best_trials(study.optuna_study, spec.sweep.repeat_best)
     numbers = "-".join(str(trial.number) for trial in best)
-    return f"{study.name} repeats {numbers} x {spec.sweep.repeats}", best
+    return f"{study.name}{REPEATS}{numbers} x {spec.sweep.repeats}", best
 
 
 def open_repeats(spec: SearchSpec, study: OpenStudy) -> SharedStudy | None:
@@ -47,7 +47,7 @@ def open_repeats(spec: SearchSpec, study: OpenStudy) -> SharedStudy | None:
         repeat_study,
         lock,
         len(best) * spec.sweep.repeats,
-        study.folder / "repeats" / name.rpartition("repeats ")[2].replace(" ", ""),
+        study.folder / "repeats" / name.rpartition(REPEATS)[2].replace(" ", ""),
         suggest=reject_trial,
         make_sampler=lambda number: optuna.samplers.RandomSampler(seed=number),
         lease_seconds=spec.sweep.lease_seconds,
