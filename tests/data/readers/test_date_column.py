@@ -19,10 +19,13 @@ def read(
 ) -> TimeAxis:
     """Read a column of text in pieces."""
     column = DateColumn(["date"], **settings)
-    frame = pd.DataFrame({"date": cells})
     for start in range(0, len(cells), size):
-        piece = frame[start : start + size].reset_index(drop=True)
-        column.add(piece, lambda row, start=start: f"a.csv, line {start + row + 2}")
+        piece = cells[start : start + size]
+        texts = all(isinstance(cell, str) for cell in piece)
+        column.add(
+            [piece if texts else pd.Series(piece)],
+            lambda row, start=start: f"a.csv, line {start + row + 2}",
+        )
     return column.finish([] if notes is None else notes)
 
 
@@ -267,7 +270,7 @@ def test_typed_dates_with_a_zone_keep_the_wall_clock() -> None:
 )
 def test_several_columns_form_a_date(columns: dict[str, list[Any]], expected: str | None) -> None:
     column = DateColumn(list(columns))
-    column.add(pd.DataFrame(columns), lambda row: f"line {row + 2}")
+    column.add([pd.Series(cells) for cells in columns.values()], lambda row: f"line {row + 2}")
     if expected:
         assert dates(column.finish([])) == [expected]
 

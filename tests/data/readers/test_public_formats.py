@@ -588,14 +588,14 @@ def read_with_advice(path: Path, columns: Mapping[str, Any], settings: Mapping[s
     """Read a file; type a setting only if an error names it."""
     typed: dict[str, Any] = {}
     while True:
+        message = ""
         try:
             return read_series(path, SeriesColumns(**columns, **typed), [])
         except DataError as error:
-            advice = [
-                name for name in settings if f"data.{name}=" in str(error) and name not in typed
-            ]
-            assert advice, f"no setting of {settings} is named: {error}"
-            typed[advice[0]] = settings[advice[0]]
+            message = str(error)
+        advice = [name for name in settings if f"data.{name}=" in message and name not in typed]
+        assert advice, f"no setting of {settings} is named: {message}"
+        typed[advice[0]] = settings[advice[0]]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -607,6 +607,8 @@ def test_a_public_format_is_read_with_the_settings_that_errors_name(
     path.write_text(public.text, encoding="utf-8")
     series = read_with_advice(path, public.columns, public.settings)
     times = [format_time(time, series.time_kind) for time in series.local_times[[0, -1]]]
-    assert tuple(time.removesuffix(" 00:00:00") for time in times) == public.times
+    assert [time.removesuffix(" 00:00:00") for time in times] == [
+        time.removesuffix(" 00:00:00") for time in public.times
+    ]
     assert [values.tolist() for values in series.values[[0, -1]]] == list(public.values)
     assert tuple(series.names) == (public.names or (public.file,))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rnnlab.data.readers.cells import Cells
 from rnnlab.data.readers.date_formats.fields import MONTH_NAMES, ParsedDates
 from rnnlab.data.readers.date_formats.formats import DateFormat, compile_format, find_layouts
 from rnnlab.data.readers.date_formats.numbers import NUMBER_UNITS, NumberFormat, possible_units
@@ -144,7 +145,7 @@ class DateColumn:
                 "data.day_first"
             )
         date_format = date_format or format_of_parts(columns)
-        self.columns, self.name = list(columns), ", ".join(columns)
+        self.name = ", ".join(columns)
         self.date_format, self.day_first = date_format, day_first
         self.fixed = None if date_format is None else _fixed_format(date_format)
         self.readings: list[Reading] | None = None
@@ -153,21 +154,21 @@ class DateColumn:
         self.first, self.count = "", 0
         self._typed: list[TimeAxis] = []
 
-    def add(self, frame: "pd.DataFrame", locate: Callable[[int], str]) -> None:
-        """Read the cells of the next rows, text or typed; `locate` names one of them.
+    def add(self, columns: Sequence[Cells], locate: Callable[[int], str]) -> None:
+        """Read the cells of the next rows in each column; `locate` names one of the rows.
 
         Raises:
             DataError: a cell fits no format that all cells before it fit.
         """
         import pandas as pd
 
-        cells = frame[self.columns[0]]
-        if cells.empty:
+        cells = columns[0]
+        if not len(cells):
             return
-        if len(self.columns) == 1 and pd.api.types.is_datetime64_any_dtype(cells):
+        if len(columns) == 1 and pd.api.types.is_datetime64_any_dtype(cells):
             self._typed.append(_read_typed(cells, lambda row: self._place(locate, row)))
             return
-        dates = split_shapes(join_texts([to_date_texts(frame[name]) for name in self.columns]))
+        dates = split_shapes(join_texts([to_date_texts(cells) for cells in columns]))
         if self.readings is None:
             self.readings = self._first_readings(dates.shapes[0][0])
             self.first = f"{self._place(locate, 0)}: {excerpt(dates.texts[0])}"
@@ -332,13 +333,19 @@ def to_ascii(texts: Array) -> Array:
     return characters.astype(f"S{max(longest, 1)}")
 
 
-def to_date_texts(cells: "pd.Series[Any]") -> Array:
+def to_date_texts(cells: Cells) -> Array:
     """Return cells as text, (N,); whole numbers without a point, and missing ones empty."""
     import pandas as pd
 
+    if isinstance(cells, list):
+        return _drop_point(np.array(cells, dtype=object))
     if pd.api.types.is_float_dtype(cells) and not (cells.dropna() % 1).any():
         cells = cells.astype("Int64")
-    texts: Array = cells.astype(object).where(cells.notna(), "").map(str).to_numpy(object)
+    return _drop_point(cells.astype(object).where(cells.notna(), "").map(str).to_numpy(object))
+
+
+def _drop_point(texts: Array) -> Array:
+    """Return numbers such as 2020.0 without the point if the first cell is one."""
     if len(texts) and re.fullmatch(r"\s*\d+\.0\s*", texts[0]):
         texts = np.array([text.strip().removesuffix(".0") for text in texts], dtype=object)
     return texts

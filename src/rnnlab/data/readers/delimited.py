@@ -322,10 +322,12 @@ class _QuotationMarks:
                 "of this file, set data.quoting=none"
             )
         closing = line + text.count("\n", 0, end - 1)
+        others = [name for name, sign in DELIMITERS.items() if text.startswith(sign, end)]
+        advice = "".join(f"; if it separates the cells, set data.delimiter={n}" for n in others)
         return DataError(
             f"{self.path}: a quotation mark opens a cell in line {opening:,}, but text follows the "
-            f"next one in line {closing:,}: {excerpt(text[end - 1 : end + 40])}. Write a quotation "
-            "mark inside a quoted cell twice; if they are characters of this file, set "
+            f"next one in line {closing:,}: {excerpt(text[end - 1 : end + 40])}{advice}. Write a "
+            "quotation mark inside a quoted cell twice; if they are characters of this file, set "
             "data.quoting=none"
         )
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from rnnlab.data.readers.cells import (
     EMPTY,
@@ -270,7 +269,7 @@ class _RowReader:
         """
         cells = iter(piece)
         if self._dates:
-            dates = pd.DataFrame({name: next(cells) for name in self.columns.dates})
+            dates = [next(cells) for _ in self.columns.dates]
             self._dates.add(dates, lambda row: self.table.name_row(start + row))
         series = np.zeros(len(piece[0]), dtype=np.int64)
         if self.places.series is not None:
