@@ -24,7 +24,10 @@ from rnnlab.metrics.forecasting import (
 from rnnlab.spec import Array
 
 ALL_SERIES = ""  # series of a row with the errors of all series
+SERIES_FILE = "errors_by_series.csv"
 MAX_NAMES = 5  # series that a sentence names
+MAX_ROWS = 10  # series in a table on the screen
+MAX_SERIES = 1_000  # series in report.json; the file has all
 
 
 @dataclass(frozen=True)
@@ -180,37 +183,57 @@ def format_cell(value: Any) -> Any:
     return value
 
 
-def nest_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return rows as series -> column -> forecast -> metric; "all series" for those of all.
+def report_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return rows for report.json: `by_column`, and `by_series` if there are several.
 
-    A series of that name is distinguished by its position: the rows of all series come first.
+    With very many series, `by_series` is the name of the file that has them.
     """
-    tree: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
+    series: dict[str, Any] = {}
     for row in rows:
-        series = tree.setdefault(row["series"] or "all series", {})
+        parts = columns if row["series"] == ALL_SERIES else series.setdefault(row["series"], {})
         metrics = {metric: row[metric] for metric in ("values", *FORECAST_METRICS)}
-        series.setdefault(row["column"], {}).setdefault(row["forecast"], metrics)
-    return tree
+        parts.setdefault(row["column"], {})[row["forecast"]] = metrics
+    if not series:
+        return {"by_column": columns}
+    return {
+        "by_column": columns,
+        "by_series": series if len(series) <= MAX_SERIES else SERIES_FILE,
+    }
 
 
-def summarize_columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return a row for each column over all series: the network and the best baseline."""
+def short_tables(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return tables for the screen: of several columns, or of a few series of one column."""
+    columns = [row for row in rows if row["series"] == ALL_SERIES]
+    series = [row for row in rows if row["series"] != ALL_SERIES]
+    if len({row["column"] for row in columns}) > 1:
+        return {
+            f"errors of each column (of each series: {SERIES_FILE})"
+            if series
+            else "errors of each column": summarize_rows(columns, "column")
+        }
+    if series and len({row["series"] for row in series}) <= MAX_ROWS:
+        return {"errors of each series": summarize_rows(series, "series")}
+    return {}
+
+
+def summarize_rows(rows: Sequence[Mapping[str, Any]], label: str) -> list[dict[str, Any]]:
+    """Return a row for each column or series: the network and the best baseline."""
     parts: dict[str, dict[str, Any]] = {}
     for row in rows:
-        if row["series"] == ALL_SERIES:
-            parts.setdefault(row["column"], {})[row["forecast"]] = row
-    return [summarize_column(column, part) for column, part in parts.items()]
+        parts.setdefault(row[label], {})[row["forecast"]] = row
+    return [{label: name, **summarize_forecasts(part)} for name, part in parts.items()]
 
 
-def summarize_column(column: str, forecasts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the errors of the network for one column, and those of the best baseline."""
+def summarize_forecasts(forecasts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the errors of the network, and those of the best baseline."""
     network = {metric: forecasts["network"][metric] for metric in ("mse", "mae", "mase")}
     others = [row for name, row in forecasts.items() if name != "network"]
     if not others:
-        return {"column": column, **network}
-    best = min(others, key=lambda row: row["mse"])
+        return network
+    best = min(others, key=lambda row: math.inf if row["mse"] is None else row["mse"])
     baseline = {f"its {metric}": best[metric] for metric in ("mse", "mase")}
-    return {"column": column, **network, "best baseline": best["forecast"], **baseline}
+    return {**network, "best baseline": best["forecast"], **baseline}
 
 
 def undefined_mase(context: Mapping[str, Any]) -> tuple[list[str], int]:

@@ -12,12 +12,13 @@ import numpy as np
 
 from rnnlab.analysis.base import Analysis, AnalysisResult, TestPredictions
 from rnnlab.analysis.forecast_errors import (
+    SERIES_FILE,
     ErrorGroups,
     ErrorTable,
     count_undefined_mase,
     explain_undefined_mase,
-    nest_rows,
-    summarize_columns,
+    report_rows,
+    short_tables,
     to_csv,
 )
 from rnnlab.metrics.forecasting import calibrate, compare_forecasts
@@ -66,10 +67,10 @@ class ForecastingAnalysis(Analysis):
 def measure_parts(test: TestPredictions, table: ErrorTable) -> AnalysisResult:
     """Return the errors of each step, and those of each column and each series."""
     groups = ErrorGroups.of(test.evaluation_context)
-    rows, several = groups.measure(table.errors), len(groups.columns) > 1
+    rows = groups.measure(table.errors)
     texts: dict[str, Callable[[], str]] = {
         "errors_by_step.csv": table.to_csv,
-        "errors_by_series.csv": partial(to_csv, rows),
+        SERIES_FILE: partial(to_csv, rows),
     }
     network = table.errors["network"].means
     return AnalysisResult(
@@ -81,10 +82,10 @@ def measure_parts(test: TestPredictions, table: ErrorTable) -> AnalysisResult:
         statements=[*explain_undefined_mase(test.evaluation_context)],
         details={
             "by_step": table.to_dict(),
-            "by_series": nest_rows(rows),
+            **report_rows(rows),
             "mase": count_undefined_mase(test.evaluation_context),
         },
-        tables={"errors of each column": summarize_columns(rows)} if several else {},
+        tables=short_tables(rows),
         texts=texts,
     )
 
@@ -198,12 +199,14 @@ def draw_examples(
     targets, forecasts = test.targets.numpy(), task.median(test.predictions).numpy()
     rows = np.linspace(0, len(targets) - 1, num=min(NUM_FORECASTS, len(targets)), dtype=int)
     best = table.best_baseline if table else None
+    axes = test.evaluation_context.get("axes", lambda i: {})
     return plots.draw_forecast_examples(
-        [test.example(int(i)) for i in rows],
+        [{**test.example(i), **axes(i)} for i in rows.tolist()],
         targets[rows],
         forecasts[rows],
         prediction_intervals(task, test, rows),
         (best, test.evaluation_context["baselines"][best](rows)) if best else None,
+        f"{len(rows):,} of {len(targets):,} test forecasts, evenly spaced",
         path,
     )
 

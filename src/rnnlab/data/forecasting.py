@@ -474,6 +474,22 @@ class SeriesDataModule(PreparedDataModule):
         title = f"{self.variables[variable[0, 0]]} of {name}, from {start}"
         return {"history": history, "title": title}
 
+    def example_axes(self, split: Split, index: int) -> Mapping[str, Any]:
+        """Return what the axes of a figure of an example show.
+
+        Returns:
+            label: the first variable and its unit.
+            times: of the inputs and the targets, (seq_len + H,), as dates where there are some.
+        """
+        (window,), variable = self.splits.locate(split, np.array([index]))
+        steps = self.windows[split].first[window] + np.arange(-self.seq_len, self.horizon)
+        times = np.asarray(self.local_times)[steps]
+        unit = "standard deviations" if self.report_in == "standard" else "units of the file"
+        return {
+            "label": f"{self.variables[variable[0, 0]]} ({unit})",
+            "times": times.astype("datetime64[us]") if self.time_kind == "calendar" else times,
+        }
+
     # Baselines.
 
     def make_baselines(self, splits: SeriesSplits) -> SeriesBaselines:
@@ -495,6 +511,7 @@ class SeriesDataModule(PreparedDataModule):
             variables: name of each variable.
             variable: position in `variables` of each target and its forecasts, (N, V).
             units: see ErrorUnits.
+            axes: a function from a position in `rows` to `label` and `times`; see example_axes.
         """
         window, variable = self.splits.locate(split, rows)
         names = np.array(self.series_names, dtype=object)
@@ -504,6 +521,7 @@ class SeriesDataModule(PreparedDataModule):
             "variables": list(self.variables),
             "variable": np.broadcast_to(variable, (len(rows), variable.shape[1])),
             "units": self.series_baselines.error_units(split, rows),
+            "axes": lambda i: self.example_axes(split, int(rows[i])),
         }
 
     def baseline_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:

@@ -38,25 +38,30 @@ def draw_forecast_examples(
     forecasts: Array,
     intervals: Sequence[PredictionInterval],
     baseline: tuple[str, Array] | None,
+    title: str,
     path: Path,
 ) -> Path:
     """Draw forecasts of the first variable with their inputs and targets.
 
     Args:
-        examples: `history`, the input values, (L, V); and perhaps `title`.
+        examples: `history`, the input values, (L, V); and perhaps `title`, `label` (the variable
+            and its unit), and `times` of the inputs and of the targets, (L + H,).
         truths: targets, (examples, H, V).
         forecasts: forecasts, (examples, H, V).
         intervals: prediction intervals, the widest first.
         baseline: name and forecasts (examples, H, V) of a baseline.
+        title: of the figure.
         path: of the PNG.
     """
     rows = -(-len(examples) // 2)
-    figure, axes = figures.create_figure(rows, 2, 11, 2.4 * rows)
-    future = np.arange(truths.shape[1])
-    markers = {"marker": "o", "markersize": 4} if len(future) < FEW_STEPS else {}
+    figure, axes = figures.create_figure(rows, 2, 11, 0.6 + 2.5 * rows)
+    figure.suptitle(title)
+    horizon = truths.shape[1]
+    markers = {"marker": "o", "markersize": 4} if horizon < FEW_STEPS else {}
     for i, (axis, example) in enumerate(zip(axes.flat, examples, strict=False)):
-        history = example["history"][-max(24, 3 * len(future)) :]
-        past = np.arange(-len(history), 0)
+        history = example["history"][-max(24, 3 * horizon) :]
+        steps = example.get("times", np.arange(-len(history), horizon))[-len(history) - horizon :]
+        past, future = steps[: len(history)], steps[len(history) :]
         axis.plot(past, history[:, 0], color=GREY, linewidth=1, label="input")
         if baseline:
             line = {**markers, "color": GREY, "linestyle": "--"}
@@ -65,11 +70,24 @@ def draw_forecast_examples(
         axis.plot(future, forecasts[i, :, 0], color=ORANGE, label="forecast", **markers)
         _draw_intervals(axis, future, intervals, i)
         axis.set_title(example.get("title", ""), fontsize="small")
+        axis.set_ylabel(example.get("label", ""), fontsize="small")
+        _label_steps(axis, steps)
     handles, names = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, frameon=False, loc="outside upper center", ncols=len(names))
-    for axis in axes[-1]:
-        axis.set_xlabel("step from the first forecast")
+    figure.legend(handles, names, frameon=False, loc="outside lower center", ncols=len(names))
     return figures.save_figure(figure, path)
+
+
+def _label_steps(axis: Any, steps: Array) -> None:
+    """Label the axis of the steps: dates, or the number of the step."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    if np.issubdtype(steps.dtype, np.datetime64):
+        locator = AutoDateLocator(maxticks=6)
+        axis.xaxis.set_major_locator(locator)
+        axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    else:
+        name = "step from the first forecast" if steps[0] < 0 else "step"
+        axis.set_xlabel(name, fontsize="small")
 
 
 def _draw_intervals(
