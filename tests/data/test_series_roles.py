@@ -206,7 +206,7 @@ def test_a_series_without_a_static_value_is_rejected(tmp_path: Path) -> None:
 
 
 def test_too_many_texts_are_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnlab.data.series_variables.MAX_CATEGORIES", 1)
+    monkeypatch.setattr("rnnlab.data.series.variables.MAX_CATEGORIES", 1)
     columns: dict[str, Any] = {"series_column": "shop", "target_columns": ["sales"]}
     with pytest.raises(DataError, match="has 2 different texts"):
         open_series(write_table(tmp_path, static=True), static_columns=["region"], **columns)

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
-from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split, to_batch
+from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split
 from rnnlab.data.baselines.series import SeriesBaselines, SeriesSplits
 from rnnlab.data.calendar_features import calendar_features, calendar_names, check_calendar
 from rnnlab.data.loaders.windows import Windows, first_targets
@@ -33,17 +32,20 @@ from rnnlab.data.scaling import (
     scale_series,
     variable_deviations,
 )
-from rnnlab.data.series_splits import (
+from rnnlab.data.series.batches import SeriesBatches
+from rnnlab.data.series.splits import (
     ShortSeries,
     SplitSettings,
     find_borders,
     observed_ends,
+    observed_windows,
     select_series,
+    take_series,
 )
-from rnnlab.data.series_variables import SeriesVariables, select_variables
+from rnnlab.data.series.variables import SeriesVariables, select_variables
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.spec import Array, Batch, DataSpec, Ints, Units
+from rnnlab.spec import Array, Batch, DataSpec, Ints
 
 
 class SeriesDataModule(PreparedDataModule):
@@ -89,8 +91,6 @@ class SeriesDataModule(PreparedDataModule):
         targets: values in the units of the report, (N, V), float64, a gap filled; set by `setup`
             like the following ones.
         observed: False where the file has no value, (N, V); such a value is never a target.
-        inputs: the same values in the units of the network, (N, V).
-        covariates: of each step, calendar included, (N, C).
         variables: names of the target variables, V.
         splits: windows of each split, for the baselines.
         series_baselines: see SeriesBaselines.
@@ -222,21 +222,8 @@ class SeriesDataModule(PreparedDataModule):
     def prepare(self, raw: tuple[Series, list[str]], folder: Path) -> Prepared:
         """See PreparedDataModule; the raw data is a Series and notes on repairs."""
         series, notes = raw
-        np.save(folder / "values.npy", series.values)
-        np.save(folder / "observed.npy", series.observed)
-        np.save(folder / "times.npy", series.times)
-        np.save(folder / "local_times.npy", series.local_times)
-        np.save(folder / "offsets.npy", series.offsets)
         digest = hashlib.sha256(np.ascontiguousarray(series.values).tobytes()).hexdigest()
-        names = ("columns", "names", "time_kind", "labels", "test_starts")
-        facts = {name: getattr(series, name) for name in names}
-        return Prepared({}, notes, facts, digest)
-
-    def load(self, facts: Mapping[str, Any]) -> Series:
-        """Return the prepared series."""
-        names = ("values", "observed", "times", "local_times")
-        arrays = {name: np.load(self.folder / f"{name}.npy", mmap_mode="r") for name in names}
-        return Series(**arrays, offsets=np.load(self.folder / "offsets.npy"), **facts)
+        return Prepared({}, notes, series.save(folder), digest)
 
     def select_variables(self, series: Series) -> SeriesVariables:
         """Return the variables by the roles of the columns."""
@@ -252,24 +239,22 @@ class SeriesDataModule(PreparedDataModule):
 
     def open(self, facts: Mapping[str, Any]) -> None:
         """See PreparedDataModule: borders, scales and windows."""
-        series, variables, borders = self.select_long_series(self.load(facts))
+        loaded = Series.load(self.folder, facts)
+        series, variables, borders = self.select_long_series(loaded)
         starts = series.offsets[:-1]
         units = self.scale(variables, series.offsets, borders[0])
-        self.targets, self.inputs, self.observed = units.targets, units.inputs, variables.observed
+        self.targets, self.observed = units.targets, variables.observed
         self.variables, self.covariate_names = variables.names, variables.covariate_names
-        self.report_scale, self.input_scale = units.report_scale, units.input_scale
+        self.report_scale, self.static_names = units.report_scale, variables.static_names
         if self.calendar and series.time_kind == "steps":
             raise DataError(
                 f"{self.path}: data.calendar=[{','.join(self.calendar)}] needs dates, but the file "
                 "has numbers of steps: set data.calendar=[]"
             )
         calendar = calendar_features(np.asarray(series.local_times), self.calendar)
-        self.covariates = np.concatenate([units.covariates, calendar], axis=1)
-        self.known = units.covariates[:, len(variables.covariate_names) - variables.num_known :]
-        self.static, self.static_names = variables.static, variables.static_names
         offset = int(self.transform in ("difference", "log_return"))  # they need a previous step
         first = first_targets(starts + offset, borders, self.seq_len, self.horizon)
-        self.windows = {s: self.observed_windows(s, first[s]) for s in SPLITS}
+        self.windows = {s: self.select_windows(s, first[s]) for s in SPLITS}
         owners = {
             s: np.searchsorted(series.offsets, windows.first, "right") - 1
             for s, windows in self.windows.items()
@@ -279,6 +264,15 @@ class SeriesDataModule(PreparedDataModule):
         scale = self.error_scale(list(zip(starts.tolist(), borders[0].tolist(), strict=True)))
         self.splits = SeriesSplits(
             self.windows, owners, starts, borders, origin, scale, independent
+        )
+        self.batches = SeriesBatches(
+            self.splits,
+            units,
+            np.concatenate([units.covariates, calendar], axis=1),
+            variables.num_known,
+            variables.static,
+            self.seq_len,
+            self.transform == "last",
         )
         self.series_baselines = self.make_baselines(self.splits)
         self.times, self.local_times = series.times, series.local_times
@@ -312,9 +306,7 @@ class SeriesDataModule(PreparedDataModule):
         self.add_notes(*notes)
         if len(keep) == len(ends):
             return series, variables, borders
-        lengths = [border[keep] - series.offsets[keep] for border in borders]
-        series = series.take(keep)
-        borders = [series.offsets[:-1] + length for length in lengths]
+        series, borders = take_series(series, borders, keep)
         return series, self.select_variables(series), borders
 
     @property
@@ -322,29 +314,13 @@ class SeriesDataModule(PreparedDataModule):
         """Path of the file, or name of the data set, in errors."""
         return self.path or type(self).__name__
 
-    def observed_windows(self, split: Split, first: Ints) -> Windows:
-        """Return the windows from these first steps on that have an observed target value.
-
-        Raises:
-            DataError: there is none.
-        """
+    def select_windows(self, split: Split, first: Ints) -> Windows:
+        """Return the windows from these first steps on that have an observed target value."""
         gaps = None if self.observed.all() else self.observed
         windows = Windows(self.targets, first, self.horizon, gaps)
-        has_value: Array = windows.count_observed().max(axis=1) > 0
-        if not has_value.any():
-            raise DataError(
-                f"{self.source_name}: the file has no value of {', '.join(self.variables)} in the "
-                f"{split} split. Change data.val_fraction or data.test_fraction (or data.val_from "
-                "and data.test_from), or choose other data.target_columns"
-            )
-        cells = self.observed[windows.covered_steps()]
-        if not cells.all():
-            self.add_notes(
-                f"{split}: {(~cells).sum():,} of {cells.size:,} target values are missing in the "
-                f"file and are not scored; {(~has_value).sum():,} of {len(has_value):,} windows "
-                "without any target value were left out"
-            )
-        return windows.take(has_value)
+        windows, notes = observed_windows(windows, split, self.variables, self.source_name)
+        self.add_notes(*notes)
+        return windows
 
     def _note_season(self) -> None:
         history = self.splits.history
@@ -400,8 +376,8 @@ class SeriesDataModule(PreparedDataModule):
         names = ("all",) if self.channels == "independent" else tuple(self.variables)
         self.spec = DataSpec(
             output_size=len(names),
-            input_size=len(names) + self.covariates.shape[1] + len(self.static_names),
-            known_size=self.known.shape[1],
+            input_size=len(names) + self.batches.num_inputs,
+            known_size=self.batches.num_known,
             horizon=self.horizon,
             transform=self.transform,
             variables=names,
@@ -437,33 +413,7 @@ class SeriesDataModule(PreparedDataModule):
 
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
         """Return windows (B, seq_len, D), the values that follow (B, H, V), and their units."""
-        window, variable = self.splits.locate(split, rows)
-        first, series = self.windows[split].first[window], self.splits.series[split][window]
-        past = first[:, None] + np.arange(-self.seq_len, 0)  # (B, L)
-        inputs = self.inputs[past[:, :, None], variable[:, None]]  # (B, L, V)
-        if self.transform == "last":
-            inputs = inputs - inputs[:, -1:]
-        units = Units(
-            torch.from_numpy(self.input_scale.means[series[:, None], variable][:, None]),
-            torch.from_numpy(self.input_scale.deviations[series[:, None], variable][:, None]),
-            torch.from_numpy(self.targets[first[:, None] - 1, variable][:, None]),
-            torch.from_numpy(self.splits.error_scale[variable][:, None]),
-        )
-        parts = [inputs, self.covariates[past]]
-        if self.static is not None:
-            static = self.static[series][:, None]  # (B, 1, F)
-            parts.append(np.broadcast_to(static, (*past.shape, static.shape[2])))
-        inputs = np.concatenate(parts, axis=2).astype(np.float32)
-        lengths = np.full(len(rows), self.seq_len)
-        batch = to_batch(inputs, lengths, self.splits.targets(split, rows), rows)
-        return batch._replace(units=units, future=self._known_future(first))
-
-    def _known_future(self, first: Ints) -> torch.Tensor | None:
-        """Return what is known about the horizon, (B, H, K); None without known columns."""
-        if not self.known.shape[1]:
-            return None
-        steps = first[:, None] + np.arange(self.horizon)
-        return torch.from_numpy(self.known[steps].astype(np.float32))
+        return self.batches.gather(split, rows)
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """Return the values before a target, (seq_len, V), and a title."""

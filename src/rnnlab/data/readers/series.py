@@ -4,8 +4,9 @@ N rows or steps, D columns of numbers, S series.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from rnnlab.data.readers.series_rows import Labels, SeriesColumns, SeriesRows, r
 from rnnlab.data.readers.time_steps import note_irregular_steps, repeats_an_hour
 from rnnlab.errors import DataError
 from rnnlab.spec import Array
+
+ARRAYS = ("values", "observed", "times", "local_times", "offsets")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,18 @@ class Series:
     time_kind: TimeKind = "calendar"
     labels: Mapping[str, list[str]] = field(default_factory=dict)
     test_starts: Mapping[str, int] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the arrays into a folder, and return the rest as plain values."""
+        for name in ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(self, name))
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ARRAYS}
+
+    @classmethod
+    def load(cls, folder: Path, facts: Mapping[str, Any]) -> "Series":
+        """Return series from what `save` wrote and returned; the arrays stay on disk."""
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
+        return cls(**{**arrays, "offsets": np.array(arrays["offsets"])}, **facts)
 
     def is_observed(self, *names: str) -> Array:
         """Return False where the file has no value in these columns, (N, names)."""

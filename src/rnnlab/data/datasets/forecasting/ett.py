@@ -10,7 +10,7 @@ from rnnlab.data.readers.dates import SECOND
 from rnnlab.data.readers.files import file_format
 from rnnlab.data.readers.series import Series
 from rnnlab.data.readers.tables import find_table
-from rnnlab.data.series_splits import SplitSettings
+from rnnlab.data.series.splits import SplitSettings
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.hub import load_from_hub
 from rnnlab.data.sources.provenance import Provenance

@@ -23,7 +23,7 @@ from rnnlab.data.readers.files import COMPRESSIONS, file_format
 from rnnlab.data.readers.series import Series, join_series, read_series
 from rnnlab.data.readers.tables import TABLE_READERS, is_table
 from rnnlab.data.scaling import first_differences
-from rnnlab.data.series_variables import SeriesVariables
+from rnnlab.data.series.variables import SeriesVariables
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, packaged_source
 from rnnlab.data.sources.provenance import Provenance
@@ -154,7 +154,8 @@ class StocksDataModule(SeriesDataModule):
         if name == "volatility":
             name, covariates, targets = "|return|", ["return", *covariates], np.abs(targets)
         mask = series.is_observed("price" if name == "price" else "return")
-        return SeriesVariables(targets, mask, [name], series.column(*covariates), covariates)
+        others, no_features = series.column(*covariates), np.empty((len(series.names), 0))
+        return SeriesVariables(targets, mask, [name], others, covariates, 0, no_features, ())
 
     def make_baselines(self, splits: SeriesSplits) -> SeriesBaselines:
         """See SeriesDataModule."""

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.readers.dates import TimeKind, format_time
 from rnnlab.data.readers.series import Series
 from rnnlab.errors import ConfigError, DataError
@@ -220,6 +221,44 @@ def select_series(
     reason = f"too short for data.seq_len={seq_len} or without a target value in training"
     notes += _note(series, too_short, f"{reason} were left out (data.short_series=drop)")
     return np.flatnonzero(~(unusable | too_short)), notes
+
+
+def take_series(
+    series: Series, borders: Sequence[Ints], indices: Ints
+) -> tuple[Series, list[Ints]]:
+    """Return some of the series, and their borders."""
+    lengths = [border[indices] - series.offsets[indices] for border in borders]
+    series = series.take(indices)
+    return series, [series.offsets[:-1] + length for length in lengths]
+
+
+def observed_windows(
+    windows: Windows, split: str, names: Sequence[str], source: str
+) -> tuple[Windows, list[str]]:
+    """Return the windows with an observed target value, and notes on the others.
+
+    `names` are those of the target variables, and `source` that of the data in errors.
+
+    Raises:
+        DataError: there is none.
+    """
+    counts = windows.count_observed()  # (M, V)
+    has_value: Array = counts.max(axis=1) > 0
+    if not has_value.any():
+        raise DataError(
+            f"{source}: the file has no value of {', '.join(names)} in the {split} split. Change "
+            "data.val_fraction or data.test_fraction (or data.val_from and data.test_from), or "
+            "choose other data.target_columns"
+        )
+    if windows.observed is None:
+        return windows, []
+    cells = windows.observed[windows.covered_steps()]
+    notes = [
+        f"{split}: {(~cells).sum():,} of {cells.size:,} target values are missing in the file and "
+        f"are not scored; {(~has_value).sum():,} of {len(has_value):,} windows without any target "
+        "value were left out"
+    ]
+    return windows.take(has_value), [] if cells.all() else notes
 
 
 def _trained(series: Series, observed: Array, train_ends: Ints) -> Array:

@@ -35,9 +35,9 @@ class SeriesVariables(NamedTuple):
     names: list[str]
     covariates: Array
     covariate_names: list[str]
-    num_known: int = 0
-    static: Array | None = None
-    static_names: Sequence[str] = ()
+    num_known: int
+    static: Array
+    static_names: Sequence[str]
 
 
 def select_variables(series: Series, columns: SeriesColumns) -> SeriesVariables:

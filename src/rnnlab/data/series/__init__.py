@@ -1,0 +1,1 @@
+"""Series data sets: columns by role, splits, batches."""
