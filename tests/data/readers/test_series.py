@@ -127,7 +127,8 @@ def test_nothing_is_filled_from_another_series(read) -> None:
         (
             [HEADER, *rows(3), rows(3)[-1]],
             {},
-            r"1 rows .*first: 2020-01-03.*data.duplicates=first",
+            r"1 rows .*first: 2020-01-03 00:00:00 in a.csv, line 4 and line 5\)"
+            r".*data.duplicates=first",
         ),
         (["date,price", "2020-01-01,", "2020-01-02,"], {}, "'price' contains no number"),
         ("date,prix\n2020-01-01,1\n# caf\u00e9\n".encode("cp1252"), {}, r"line 3\).*cp1252"),
@@ -178,7 +179,9 @@ def test_empty_lines_are_left_out_and_counted(read) -> None:
 def test_rows_out_of_order_are_sorted_and_counted(read) -> None:
     series, notes = read([HEADER, *rows()[::-1]])
     assert series.values[:, 0].tolist() == [i + 0.5 for i in range(10)]
-    assert notes == ["9 rows of a.csv came before an earlier one (first in row 2); sorted by date"]
+    assert notes == [
+        "9 rows of a.csv came before an earlier one (first: a.csv, line 3); sorted by date"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -213,7 +216,7 @@ def test_the_repeated_hour_of_daylight_saving_is_named(read) -> None:
 
 def test_numbers_out_of_order_may_not_be_steps(read) -> None:
     lines = ["date,price", "1,1", "12020,2", "2,3"]
-    with pytest.raises(DataError, match=r"row 3\).*data.date_format=steps"):
+    with pytest.raises(DataError, match=r"a.csv, line 4\).*data.date_format=steps"):
         read(lines)
     series, notes = read(lines, date_format="steps")
     assert series.values[:, 0].tolist() == [1, 3, 2]
@@ -225,7 +228,9 @@ def test_rows_of_several_series_out_of_order_are_counted(read) -> None:
     lines = ["date,name,price", "2020-01-02,a,1", "2020-01-01,b,2", "2020-01-01,a,3"]
     series, notes = read([*lines, "2020-01-02,b,4"], series="name")
     assert series.values[:, 0].tolist() == [3, 1, 2, 4]
-    assert notes == ["1 rows of a.csv came before an earlier one (first in row 3); sorted by date"]
+    assert notes == [
+        "1 rows of a.csv came before an earlier one (first: a.csv, line 4); sorted by date"
+    ]
 
 
 def test_date_and_time_in_two_columns(read) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,11 +50,18 @@ def read_continued_series(
 
 def join_rows(rows: SeriesRows, others: SeriesRows) -> SeriesRows:
     """Return the rows of two tables."""
-    series, times, local_times, values = (
-        np.concatenate([getattr(rows, name), getattr(others, name)])
-        for name in ("series", "times", "local_times", "values")
-    )
-    return SeriesRows(series, values, times, local_times, rows.time_kind)
+    names = ("series", "values", "times", "local_times")
+    parts: dict[str, Any] = {
+        name: np.concatenate([getattr(rows, name), getattr(others, name)]) for name in names
+    }
+    count = len(rows.numbers)
+
+    def locate(row: int) -> str:
+        """Return the name of a row of either table."""
+        return str(rows.locate(row) if row < count else others.locate(row - count))
+
+    numbers = np.concatenate([rows.numbers, others.numbers + count])
+    return rows._replace(**parts, numbers=numbers, locate=locate)
 
 
 def _continue_row_numbers(rows: SeriesRows, test: SeriesRows, count: int) -> SeriesRows:

@@ -213,8 +213,8 @@ def sort_rows(file: str, rows: SeriesRows, columns: SeriesColumns, notes: list[s
     if backwards.any():
         first = int(order[1:][backwards].min())
         message = (
-            f"{backwards.sum():,} rows of {file} came before an earlier one (first in row "
-            f"{first + 1:,})"
+            f"{backwards.sum():,} rows of {file} came before an earlier one (first: "
+            f"{locate_row(rows, rows.numbers[first])})"
         )
         if rows.time_kind == "steps" and columns.date_format is None:
             raise DataError(
@@ -237,8 +237,13 @@ def drop_duplicate_times(
     duplicate = (np.diff(rows.times) == 0) & (np.diff(rows.series) == 0)
     if not duplicate.any():
         return rows
-    first = format_time(rows.local_times[1:][duplicate][0], rows.time_kind)
-    message = f"{duplicate.sum():,} rows of {file} have the time of another one (first: {first})"
+    first = int(np.argmax(duplicate))
+    places = [locate_row(rows, row) for row in sorted(rows.numbers[first : first + 2])]
+    time = format_time(rows.local_times[first], rows.time_kind)
+    message = (
+        f"{duplicate.sum():,} rows of {file} have the time of another one (first: {time} in "
+        f"{places[0]} and {places[1].split(', ')[-1]})"
+    )
     if columns.duplicates == "error":
         calendar = rows.time_kind == "calendar"
         hour = "; it is the hour that daylight saving repeats"
@@ -252,6 +257,11 @@ def drop_duplicate_times(
         return rows
     last = columns.duplicates == "last"
     return rows.take(~(np.append(duplicate, False) if last else np.append(False, duplicate)))
+
+
+def locate_row(rows: SeriesRows, number: int) -> str:
+    """Return the name of a file without its folder, and the line of a row."""
+    return Path(rows.locate(int(number))).name
 
 
 def fill_gaps(

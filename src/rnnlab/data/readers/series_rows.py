@@ -188,24 +188,28 @@ class ColumnPlaces(NamedTuple):
 
 
 class SeriesRows(NamedTuple):
-    """Rows of a table of series, in the order of the file.
+    """Rows of a table of series.
 
     Attributes:
         series: number of the series of each row, (N,).
         values: (N, D); NaN where there is no number.
         times, local_times, time_kind: see Series.
+        numbers: of the rows in the table, counted from 0, (N,).
+        locate: function from the number of a row to its name in errors.
     """
 
     series: Array
     values: Array
     times: Array
     local_times: Array
-    time_kind: TimeKind = "calendar"
+    time_kind: TimeKind
+    numbers: Array
+    locate: Callable[[int], str]
 
     def take(self, rows: Array) -> "SeriesRows":
         """Return some rows."""
-        series, values = self.series[rows], self.values[rows]
-        return SeriesRows(series, values, self.times[rows], self.local_times[rows], self.time_kind)
+        names = ("series", "values", "times", "local_times", "numbers")
+        return self._replace(**{name: getattr(self, name)[rows] for name in names})
 
 
 def read_rows(
@@ -330,7 +334,8 @@ class _RowReader:
         steps = pd.Series(series).groupby(series).cumcount().to_numpy(np.int64)  # of each series
         axis = self._dates.finish(notes) if self._dates else TimeAxis(steps, steps, "steps")
         names = [*(number.name for number in numbers), *self._static]
-        return SeriesRows(series, values, *axis), names
+        rows = SeriesRows(series, values, *axis, np.arange(len(values)), self.table.name_row)
+        return rows, names
 
     def _choose_targets(self, notes: list[str]) -> list[NumberColumn]:
         """Return the columns of numbers of a table whose columns are not named in the settings.
