@@ -34,6 +34,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
         os.environ["RNNLAB_CACHE"] = str(base / "cache")
 
 
+@pytest.fixture
+def forked_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker of a search that this process runs is a fork; see tests/helpers/fork_server.py."""
+    from tests.helpers.processes import ForkedProcess
+
+    monkeypatch.setattr("subprocess.Popen", ForkedProcess)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real benchmark data beside the project; tests that need it are skipped without it."""

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,18 +20,19 @@ from rnnlab.config.messages import (
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.run import check
 from tests.helpers.configs import ROOT, choices, compose, groups
+from tests.helpers.processes import run_forked
 
 SCRIPT = str(ROOT / "train.py")
 
 
-def train(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def train(
+    folder: Path, *words: str, start: Callable = subprocess.run
+) -> subprocess.CompletedProcess[str]:
     """Run train.py as a user does, in a folder of his own."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "80"}
     environment.pop("HYDRA_FULL_ERROR", None)
     command = [sys.executable, SCRIPT, *words]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    return start(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def errors(process: subprocess.CompletedProcess[str]) -> list[str]:
@@ -84,14 +86,16 @@ def test_a_misspelt_choice_is_one_line_and_leaves_nothing(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_what_the_run_itself_refuses_is_as_short(tmp_path: Path) -> None:
-    (line,) = errors(train(tmp_path, "data=sine", "monitor=val/mes"))
+    (line,) = errors(train(tmp_path, "data=sine", "monitor=val/mes", start=run_forked))
     assert line.startswith("monitor=val/mes: task=forecasting does not log it; did you mean")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
 def test_data_that_cannot_be_read_is_as_short(tmp_path: Path) -> None:
-    process = train(tmp_path, "data=imdb", "data.path=nowhere.csv", "run_dir=here")
+    process = train(
+        tmp_path, "data=imdb", "data.path=nowhere.csv", "run_dir=here", start=run_forked
+    )
     (line,) = errors(process)
     assert "nowhere.csv" in line
     report = (tmp_path / "here" / "report.json").read_text()
@@ -125,7 +129,7 @@ def test_a_run_leaves_one_folder_and_prints_its_scores(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_list_of_runs_is_one_run_after_the_other(tmp_path: Path) -> None:
     words = ["data=sine", "data.num_series=8", "model.hidden_size=4,8", "debug=fast", "test=false"]
-    process = train(tmp_path, "-m", *words)
+    process = train(tmp_path, "-m", *words, start=run_forked)
     assert process.returncode == 0, process.stderr
     folders = list((tmp_path / "outputs" / "debug-fast").iterdir())
     assert len(folders) == 2
@@ -137,7 +141,8 @@ def test_a_list_of_runs_is_one_run_after_the_other(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_list_of_runs_on_several_devices_is_refused_with_what_does_it(tmp_path: Path) -> None:
-    process = train(tmp_path, "-m", "trainer=ddp", "trainer.accelerator=cpu", "seed=0,1")
+    words = ["-m", "trainer=ddp", "trainer.accelerator=cpu", "seed=0,1"]
+    process = train(tmp_path, *words, start=run_forked)
     assert process.returncode == USAGE_ERROR
     assert "each process that DDP starts would run" in process.stderr
     assert "python sweep.py sweep=<name> trainer.devices=" in process.stderr

@@ -11,6 +11,7 @@ import optuna
 import psutil
 
 from rnnlab.sweeps.study.storage import open_storage
+from tests.helpers.processes import ForkedProcess
 
 ROOT = Path(__file__).parents[2]
 PATHS = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
@@ -28,12 +29,13 @@ class Session:
     Args:
         folder: in which it is called.
         words: its command line.
+        forked: fork the driver and its workers; see fork_server.py.
     """
 
-    def __init__(self, folder: Path, words: Sequence[str]) -> None:
+    def __init__(self, folder: Path, words: Sequence[str], forked: bool = True) -> None:
         self.log = folder / "sweep.log"
         with self.log.open("a") as log:
-            self.process = subprocess.Popen(
+            self.process = (ForkedProcess if forked else subprocess.Popen)(
                 [sys.executable, str(ROOT / "sweep.py"), *words],
                 cwd=folder,
                 stdout=log,

@@ -68,9 +68,9 @@ def wait_for_work(session: Session, draw: random.Random) -> None:
     time.sleep(draw.uniform(0.0, 0.6))
 
 
-def after_a_trial(folder: Path, words: list[str]) -> Session:
+def after_a_trial(folder: Path, words: list[str], forked: bool = True) -> Session:
     """A session whose first trial has ended."""
-    session = Session(folder, words)
+    session = Session(folder, words, forked)
     until(lambda: "trial   0" in session.log.read_text())
     return session
 
@@ -88,7 +88,7 @@ def test_kills_change_nothing_with_one_slot(tmp_path: Path) -> None:
     calm.mkdir()
     wild.mkdir()
     words = [*TINY, "n_trials=12"]
-    assert Session(calm, words).wait() == 0
+    assert Session(calm, words, forked=False).wait() == 0
     victims = ["rnnlab.sweeps.workers.worker", "driver"] * (KILLS // 2)
     harassed(wild, words, victims, seed=1)
     trials = trials_of(journal(wild))
@@ -150,14 +150,14 @@ def test_trials_of_two_processes_are_one_training_each_whoever_dies(tmp_path: Pa
 @pytest.mark.timeout(300)
 def test_ctrl_c_leaves_a_search_that_goes_on(tmp_path: Path) -> None:
     words = [*TINY_RANDOM, "n_trials=4"]
-    session = after_a_trial(tmp_path, words)
+    session = after_a_trial(tmp_path, words, forked=False)
     session.process.send_signal(signal.SIGINT)
     family = session.members()
     assert session.wait(60) == 130
     output = session.log.read_text()
     assert f"to continue: python sweep.py {' '.join(words)}" in output.replace("'", "")
     until(lambda: not any(process.is_running() for process in family), 10)
-    assert Session(tmp_path, words).wait() == 0
+    assert Session(tmp_path, words, forked=False).wait() == 0
     check(trials_of(journal(tmp_path)), 4)
     left = [trial.user_attrs["attempts"] for trial in trials_of(journal(tmp_path))]
     assert sum(left) <= 5, "at most the one that was stopped was begun twice"

@@ -47,6 +47,7 @@ def test_the_command_of_a_header_is_accepted(command: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_command_of_a_header_runs(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -3,7 +3,6 @@
 import json
 import math
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from rnnlab.models import LSTM, RecurrentModel
 from rnnlab.spec import END_ID, START_ID, UNKNOWN_ID, Batch, DataSpec
 from rnnlab.tasks import Encoding, LanguageModeling
 from tests.helpers.configs import ROOT, small
+from tests.helpers.processes import run_forked
 
 SPLITS = ("train", "val", "test")
 LINES = [f"the {i % 7} cats of line{i} sat down" for i in range(100)]
@@ -412,7 +412,7 @@ def test_two_processes_evaluate_the_whole_text_once(text: Path, tmp_path: Path) 
     settings = ["model.hidden_size=8", "data.batch_size=4", "trainer.max_epochs=1"]
     spread = ["trainer=cpu", "trainer.devices=2", "trainer.strategy=ddp"]
     where = f"run_dir={tmp_path / 'run'}"
-    subprocess.run([*command, *settings, *spread, where], check=True, capture_output=True)
+    run_forked([*command, *settings, *spread, where], check=True, capture_output=True)
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     sizes = report["data"]["sizes"]
     assert report["evaluated_targets"] == {split: sizes[split] for split in ("val", "test")}

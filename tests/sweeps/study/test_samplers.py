@@ -63,6 +63,7 @@ def test_enqueued_points_are_tried_beside_the_grid(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_workers")
 def test_a_search_over_a_grid_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     words = [word for word in TINY if not word.startswith(("sampler.", "data.seq_len"))]
