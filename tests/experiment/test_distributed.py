@@ -20,9 +20,7 @@ def train(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run `python train.py trainer=ddp trainer.accelerator=cpu` in a folder."""
     command = [sys.executable, str(ROOT / "train.py"), "trainer=ddp", "trainer.accelerator=cpu"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
-    start = (
-        subprocess.run if "data=sine" in words else run_forked
-    )  # in new interpreters, and as forks
+    start = subprocess.run if "data=sine" in words else run_forked  # sine: new interpreters
     return start(
         [*command, *words],
         cwd=folder,

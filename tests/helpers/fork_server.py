@@ -36,7 +36,8 @@ LAZY_IMPORTS = (  # of functions of rnnlab and of its libraries
 )
 READ_BY_IMPORTS = ("OMP_", "MKL_", "PYTHON", "HF_", "MPL")  # beginnings of variables
 IMPORT_ENVIRONMENT = dict(os.environ)
-EXECUTE_CHILD: Any = subprocess.Popen._execute_child
+POPEN: Any = subprocess.Popen  # with the methods that it does not publish
+EXECUTE_CHILD = POPEN._execute_child
 SPARES = {"sweep.py": 8, "rnnlab.sweeps.workers.group": 2, "train.py": 1}  # programs they start
 TITLE_LENGTH = 4000
 INTERRUPTS: "list[Program]" = []  # programs of this process that an interrupt has ended
@@ -113,7 +114,8 @@ def serve(control: socket.socket) -> Program:
     """
     running: dict[int, tuple[int, int]] = {}  # descriptor of a process -> its number, its socket
     while True:
-        ready, _, _ = select.select([control, *running], [], [])
+        sources: list[Any] = [control, *running]
+        ready, _, _ = select.select(sources, [], [])
         for ended in set(ready) - {control}:
             process, report = running.pop(ended)
             _, status = os.waitpid(process, 0)
@@ -221,7 +223,7 @@ def use_spares(spares: list[Spare]) -> None:
         process._child_created = True
         close_streams(process, arguments)
 
-    subprocess.Popen._execute_child = execute_child  # libraries import Popen by its name
+    POPEN._execute_child = execute_child  # in place, for libraries import Popen by its name
 
 
 def bind_arguments(process: subprocess.Popen, values: Sequence[Any]) -> dict[str, Any]:
@@ -243,7 +245,7 @@ def streams_of(arguments: Mapping[str, Any]) -> list[int]:
     return [number if stream == -1 else stream for number, stream in enumerate(streams)]
 
 
-def close_streams(process: subprocess.Popen, arguments: Mapping[str, Any]) -> None:
+def close_streams(process: Any, arguments: Mapping[str, Any]) -> None:
     """Close the ends of the pipes that the child has."""
     names = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
     process._close_pipe_fds(*(arguments[name] for name in names))

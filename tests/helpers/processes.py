@@ -28,7 +28,7 @@ def start_server() -> socket.socket:
     return ours
 
 
-class ForkedProcess(subprocess.Popen):
+class ForkedProcess(fork_server.POPEN):
     """Popen whose program is a fork of the fork server, where that is the same.
 
     Options of an interpreter, -c, and variables that imports read need a new interpreter.
