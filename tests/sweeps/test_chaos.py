@@ -140,6 +140,9 @@ def test_trials_of_two_processes_are_one_training_each_whoever_dies(tmp_path: Pa
     assert {trial.state.name for trial in trials} == {"COMPLETE", "PRUNED"}
     folders = sorted((tmp_path / "outputs" / "sweeps" / "sine_gru" / "trials").glob("*/"))
     assert len(folders) == LONG_TRIALS, "a run for each trial, and no other"
+    best = RunFolder(folders[0].parents[1] / "best").read_report()
+    assert (best["status"], best["device"]["count"]) == ("finished", 2)
+    assert best["scores"]["test/mse"] > 0
     for trial, folder in zip(trials, folders, strict=True):
         for rank in (0, 1):
             values = json.loads((folder / f"witness{rank}.json").read_text())

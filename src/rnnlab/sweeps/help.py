@@ -57,7 +57,7 @@ Settings of the search (key=value); sweeps/default.yaml explains all of them:
   objectives     score, seconds, parameters, or a metric, such as val/loss:min
   budget         of a trial: budget.epochs, budget.samples or budget.seconds
   enqueue        points that are tried first
-  repeats        new seeds for each of the repeat_best best trials
+  repeats        new seeds for each of the repeat_best best trials; six or more can be significant
   timeout        seconds for the search; trial_timeout for one trial
   on_change      refuse | new | force, if the space differs from that of the existing study
   name, seed, output_dir   of the search; its runs have their own
