@@ -79,6 +79,7 @@ def make_report(
         "details": dict(result.details) if result else {},
         "evaluated_targets": targets,
         "best": best,
+        "epochs": parts.trainer.current_epoch,
         "speed": throughput.speed() if throughput else {},
         "peak_memory": peak_memory_mb(parts.trainer.strategy.root_device.type),
     }

@@ -39,6 +39,12 @@ class FigureSpec(NamedTuple):
         return Section(self.title, self.remark, self.plot(*self.arguments, path))
 
 
+NO_CURVES = (
+    "No metrics.csv of a trial here has a validation: none has ended yet, or logger.csv=null "
+    "switches the file off."
+)
+
+
 def draw_figures(
     search: SearchRecord, importance: Importance, comparison: Comparison | None, folder: Path
 ) -> list[Section]:
@@ -55,7 +61,7 @@ def figure_specs(
     none_complete = "" if search.complete else "No trial is complete yet."
     missing = ("" if search.dimensions else "No setting has been varied.") or none_complete
     curves = any(trial.curve for trial in search.trials)
-    no_curves = "" if curves else "No trial here has logged a validation yet."
+    no_curves = "" if curves else NO_CURVES
     yield FigureSpec("History", plot_history, (search,), none_ended)
     if len(search.objectives) == 2:
         yield FigureSpec("Pareto front", plot_pareto, (search,), none_complete)

@@ -98,9 +98,14 @@ def make_result(
         oom_overrides=overrides or [],
         seconds=float(report.get("speed", {}).get("training_seconds", 0.0)),
         parameters=int(report.get("model", {}).get("parameters", 0)),
-        epochs=1 + max((int(float(row["epoch"])) for row in rows), default=-1),
+        epochs=1 + max((int(float(row["epoch"])) for row in rows), default=last_epoch(report)),
         threads=int(report.get("device", {}).get("threads", 0)),
     )
+
+
+def last_epoch(report: Mapping[str, Any]) -> int:
+    """Return the last epoch of a run without metrics.csv, from 0; -1 if it did not finish."""
+    return int(report.get("epochs", 0)) - 1
 
 
 def existing_config(job: Job) -> dict[str, Any]:
