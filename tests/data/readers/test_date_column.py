@@ -191,7 +191,16 @@ def test_pieces_have_one_format() -> None:
         (["9999-12-31"], {}, "is not a date"),
         (["2020-01-01 " + "0" * 10_000], {}, "is not a date"),
         (["2020-01-01 \U0001f600"], {}, "is not a date"),
-        (["2020-W01"], {"date_format": "%Y-%m-%d"}, "'2020-W01' is not a date like %Y-%m-%d"),
+        (
+            ["2020-W01"],
+            {"date_format": "%Y-%m-%d"},
+            "'2020-W01' is not a date with data.date_format=%Y-%m-%d",
+        ),
+        (
+            ["12/13/2020"],
+            {"day_first": True},
+            "'12/13/2020' is not a date with data.day_first=true",
+        ),
         (["Jan-49", "Dec-70"], {"date_format": "%b-%y"}, "1969 to 2068.*four digits"),
         ([pd.Timestamp("2020-01-01"), pd.NaT], {}, "line 3, column 'date': is empty"),
     ],
@@ -202,7 +211,9 @@ def test_a_cell_that_is_no_date_is_named(cells, settings, message: str) -> None:
     assert len(str(caught.value)) < 500
 
 
-@pytest.mark.parametrize("format", ["%s", "%Q", "%d/%m/%m", "%H:%M", "%b-%d", "%I:%M %Y", "%", "("])
+@pytest.mark.parametrize(
+    "format", ["%s", "%Q", "%d/%m/%m", "%H:%M", "%b-%d", "%I:%M %Y", "%", "(", "%Y %H", "%Y %d"]
+)
 def test_a_format_that_is_none_is_an_error_in_words(format: str) -> None:
     with pytest.raises((ConfigError, DataError)):
         read(["2020-01-01"], date_format=format)
@@ -263,6 +274,7 @@ def test_typed_dates_with_a_zone_keep_the_wall_clock() -> None:
         ({"year": ["2010"], "month": ["1"], "day": ["2"], "hour": ["3"]}, "2010-01-02 03:00:00"),
         ({"Year": [2010], "Mo": [12]}, "2010-12-01"),
         ({"YEAR": ["2020"], "DOY": ["60"]}, "2020-02-29"),
+        ({"year": ["2020"], "month": ["Feb"]}, "2020-02-01"),
         ({"year": ["2020"], "week": ["1"]}, "2019-12-30"),
         ({"day": ["2"], "month": ["1"], "year": ["2010"]}, "2010-01-02"),
         ({"date": ["3-Jan"], "year": ["2010"]}, "2010-01-03"),

@@ -144,10 +144,13 @@ class DateColumn:
                 f"data.date_format={date_format} has the order of day and month: drop "
                 "data.day_first"
             )
-        date_format = date_format or format_of_parts(columns)
         self.name = ", ".join(columns)
-        self.date_format, self.day_first = date_format, day_first
-        self.fixed = None if date_format is None else _fixed_format(date_format)
+        texts = formats_of_parts(columns) if date_format is None else [date_format]
+        self.fixed = [_fixed_format(text) for text in texts]
+        self.setting = f"data.date_format={date_format}" if date_format else ""
+        if day_first is not None:
+            self.setting = f"data.day_first={str(day_first).lower()}"
+        self.day_first = day_first
         self.readings: list[Reading] | None = None
         self.failures: list[tuple[int, str, Reading]] = []  # row, description
         self.examples: dict[tuple[str, str], tuple[str, int, int]] = {}  # place, part and row
@@ -185,8 +188,7 @@ class DateColumn:
         self.count += len(dates.texts)
 
     def _first_readings(self, shape: str) -> list[Reading]:
-        formats: list[CellFormat] = [*find_layouts(), NumberFormat()]
-        formats = [self.fixed] if self.fixed else formats
+        formats = self.fixed or [*find_layouts(), NumberFormat()]
         fits = [format for format in formats if format.pattern.fullmatch(shape)]
         return [Reading(format) for format in fits if self._has_order(format)]
 
@@ -205,7 +207,7 @@ class DateColumn:
 
         `first` describes the first row, which is wrong if no format fits any row.
         """
-        message = f"{first} like {self.date_format}" if self.date_format else first
+        message = f"{first} with {self.setting}" if self.setting else first
         failures = sorted((each for each in self.failures if each[0]), key=lambda each: each[0])
         if failures:
             message = f"{failures[-1][1]} like {failures[-1][2].name}"
@@ -365,17 +367,18 @@ def join_texts(columns: Sequence[Array]) -> Array:
     return first
 
 
-def format_of_parts(columns: Sequence[str]) -> str | None:
-    """Return the format of several columns whose names are parts of a date; None if one is not.
+def formats_of_parts(columns: Sequence[str]) -> list[str]:
+    """Return the formats of several columns whose names are parts of a date; none if one is not.
 
-    >>> format_of_parts(["year", "Month", "hour"])
-    '%Y %m %H'
+    >>> formats_of_parts(["year", "Month", "day"])
+    ['%Y %m %d', '%Y %b %d']
     """
     directives = [PARTS.get(name.strip().lower()) for name in columns]
     if len(columns) < 2 or None in directives:
-        return None
+        return []
     text = " ".join(map(str, directives))
-    return text.replace("%Y", "%G") if "%V" in text else text
+    text = text.replace("%Y", "%G") if "%V" in text else text
+    return [text, text.replace("%m", "%b")] if "%m" in text else [text]
 
 
 def _read_typed(cells: "pd.Series[Any]", name_place: Callable[[int], str]) -> TimeAxis:

@@ -159,11 +159,13 @@ def compile_format(text: str) -> DateFormat:
             f"data.date_format={text}: a date needs a year, %Y or %y. If another column has it, "
             "name both with data.date_columns=[year,day]"
         )
-    parts = {name for name in "mbqjdVuYyG" if name in pattern.groupindex}
-    if "".join(sorted(parts, key="YyGbmqjdVu".index)) not in COMPLETE_DATES:
+    parts = "".join(name for name in "YyGbmqjdVu" if name in pattern.groupindex)
+    timeless = "H" in pattern.groupindex and parts[-1] not in "dju"
+    if parts not in COMPLETE_DATES or timeless:
         raise ConfigError(
             f"data.date_format={text}: the parts of the date are not a year, month, day, quarter "
-            "or week, such as %Y-%m-%d, %Y-%m, %Y-%j, %YQ%q or %G-W%V-%u"
+            "or week, or there is a time without a day. Examples: %Y-%m-%d %H:%M, %Y-%m, %YQ%q, "
+            "%G-W%V-%u"
         )
     return date
 
