@@ -193,6 +193,11 @@ def name_as_typed(settings: dict[str, Any]) -> None:
         lines = [",".join(typed), *rest.splitlines()]
         if series := settings.get("series_column"):
             lines = [f"{lines[0]},{series}", *(f"{line},a" for line in lines[1:])]
+        for column in (settings.get("known_columns") or []) + (
+            settings.get("static_columns") or []
+        ):
+            if column not in lines[0].split(","):
+                lines = [f"{lines[0]},{column}", *(f"{line},1" for line in lines[1:])]
         path.write_text("\n".join(lines) + "\n")
     if settings.get("target_language") == "fr":
         for file in path.glob("*.de"):
