@@ -26,7 +26,7 @@ from rnnlab.spec import Array
 ALL_SERIES = ""  # series of a row with the errors of all series
 SERIES_FILE = "errors_by_series.csv"
 MAX_NAMES = 5  # series that a sentence names
-MAX_ROWS = 10  # series in a table on the screen
+SHORT_TABLE = 10  # series in a table on the screen
 MAX_SERIES = 1_000  # series in report.json; the file has all
 
 
@@ -212,7 +212,7 @@ def short_tables(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, 
             if series
             else "errors of each column": summarize_rows(columns, "column")
         }
-    if series and len({row["series"] for row in series}) <= MAX_ROWS:
+    if series and len({row["series"] for row in series}) <= SHORT_TABLE:
         return {"errors of each series": summarize_rows(series, "series")}
     return {}
 
