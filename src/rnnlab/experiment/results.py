@@ -26,7 +26,7 @@ def write_results(
     result = analyze_predictions(parts, predictions) if predictions else None
     parts.clock.end_stage("report")
     baselines = compute_baselines(parts, result)
-    parts.clock.end_stage("baselines")
+    parts.clock.end_stage("baselines" if parts.config.baselines else "report")
     report = make_report(parts, test_scores, baselines, result)
     with caption(summary.run_label(report)):
         files = result.save(parts.folder.path) if result else []
