@@ -57,3 +57,9 @@ def series_cases() -> Path:
     if not cases.is_dir():
         pytest.skip(f"no files of users at {cases}; set RNNLAB_SHARED_DATA")
     return cases
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run builds its figures and does not draw them: drawing takes longer than a small run."""
+    monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)

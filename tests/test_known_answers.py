@@ -1,5 +1,6 @@
 """Problems whose best possible score is known."""
 
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from rnnlab.experiment.build import build_data
 from rnnlab.experiment.load import load_model
 from rnnlab.experiment.run import Run, run
 from tests.helpers.configs import compose
+
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 SMALL = ("model.hidden_size=64", "data.num_train=6400", "data.batch_size=32", "trainer=cpu")
 STEADY = ("optimizer.lr=1e-2", "scheduler=none", "trainer.gradient_clip_val=1")
@@ -38,6 +41,26 @@ def test_sine_waves_are_forecast_down_to_the_noise(model: str, tmp_path: Path) -
     floor = done.report["baselines"]["noise floor"]["test/noise_ratio"]
     assert 0.95 * floor < done.report["scores"]["test/noise_ratio"] <= 1.10
     assert done.report["baselines"]["persistence"]["test/noise_ratio"] > 5
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_gru_adds_over_fifty_steps(tmp_path: Path) -> None:
+    words = ("data=adding", "model=gru", "trainer=cpu", "trainer.max_epochs=5", *until(0.015))
+    done = run(compose(*words, f"output_dir={tmp_path}"))
+    assert done.report["baselines"]["constant"]["test/mse"] == pytest.approx(1 / 6, rel=0.05)
+    assert done.report["scores"]["test/mse"] < 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("model", ["lstm", "gru"])
+def test_gated_networks_copy(model: str, tmp_path: Path) -> None:
+    words = ("data=copying", f"model={model}", "optimizer.lr=1e-2", *until(0.95))
+    limits = ("trainer=cpu", "trainer.max_epochs=5")
+    scores = run(compose(*words, *limits, f"output_dir={tmp_path}")).report["scores"]
+    assert scores["test/loss"] < 0.3 * math.log(8)
+    assert scores["test/accuracy"] > 0.9
 
 
 # Adding over 200 steps: who keeps a number for that long?

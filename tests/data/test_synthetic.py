@@ -23,7 +23,7 @@ from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks import StepClassification
 from rnnlab.tasks.base import Encoding
 from rnnlab.tasks.step_classification import last_steps
-from tests.helpers.configs import compose, small
+from tests.helpers.configs import small
 
 SPLITS = ("train", "val", "test")
 B, T, H = 3, 6, 4
@@ -236,26 +236,3 @@ def test_a_run_lists_inputs_targets_and_predictions(tmp_path):
     scores, baselines = done.report["scores"], done.report["baselines"]
     assert {"test/loss", "test/accuracy", "test/exact_match"} <= scores.keys()
     assert baselines["guess"]["test/loss"] == pytest.approx(math.log(4))
-
-
-# Solved.
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_a_gru_adds_over_fifty_steps(tmp_path):
-    words = ("data=adding", "model=gru", "trainer=cpu", "trainer.max_epochs=5")
-    done = run(compose(*words, f"output_dir={tmp_path}"))
-    assert done.report["baselines"]["constant"]["test/mse"] == pytest.approx(1 / 6, rel=0.05)
-    assert done.report["scores"]["test/mse"] < 0.02
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("model", ["lstm", "gru"])
-def test_gated_networks_copy(model, tmp_path):
-    words = ("data=copying", f"model={model}", "optimizer.lr=1e-2", "trainer=cpu")
-    words = (*words, "trainer.max_epochs=5")
-    scores = run(compose(*words, f"output_dir={tmp_path}")).report["scores"]
-    assert scores["test/loss"] < 0.3 * math.log(8)
-    assert scores["test/accuracy"] > 0.9

@@ -16,9 +16,7 @@ SETTINGS = ("trainer.max_epochs=1", "trainer.limit_train_batches=4", "seed=1")
 REFUSED = "16-mixed"  # with a fused optimizer and clipping, which are the defaults
 
 
-@pytest.fixture(autouse=True)
-def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 def scores(data: str, folder: Path, precision: str, *overrides: str) -> dict[str, float]:
