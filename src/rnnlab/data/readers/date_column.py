@@ -286,11 +286,11 @@ class DateColumn:
         units = [reading.format.text or "steps"] if self.fixed or prefix else []
         units = units or possible_units(whole, part)
         if len(units) != 1:
-            names = [name for name in NUMBER_UNITS if name != "steps" or not part.any()]
-            settings = [f"data.date_format={name}" for name in units or names]
+            settings = [f"data.date_format={name}" for name in units]
             raise DataError(
                 f"{self.first} is a number: is it a date or a step? Choose one of "
-                f"{', '.join(settings)}; or set data.date_column=null if the rows are equidistant"
+                f"{', '.join(settings)}, or a format such as data.date_format=%Y%m%d; or set "
+                "data.date_column=null if the rows are equidistant"
             )
         times = NUMBER_UNITS[units[0]](whole, part)
         if units[0] == "steps":

@@ -39,7 +39,7 @@ EPOCH_RANGES = {  # least and greatest whole part, if nothing else is given: 197
     )
 }
 DAY_RANGE = (20_000, 80_000)  # days of Excel from 1954 to 2119; modified Julian dates
-LARGEST_STEP = 10**8 - 1
+LARGEST_STEP, LARGEST_FIRST_STEP = 10**8 - 1, 10**4  # of an index; a larger one may be a date
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,24 @@ def possible_units(whole: Array, part: Array) -> list[str]:
     ['epoch_s']
     """
     least, greatest = int(whole.min()), int(whole.max())
-    for name, (first, last) in EPOCH_RANGES.items():
-        if first <= least and greatest <= last:
+    for name, limits in EPOCH_RANGES.items():
+        if is_in(least, greatest, limits):
             return [name]
-    steps = [] if part.any() or max(-least, greatest) > LARGEST_STEP else ["steps"]
-    days = DAY_RANGE[0] <= least and greatest <= DAY_RANGE[1]
-    return ["excel", "mjd", *steps] if days else steps
+    if part.any():
+        return ["excel", "mjd"] if is_in(least, greatest, DAY_RANGE) else ["epoch_s", "epoch_ms"]
+    if -LARGEST_STEP <= least < LARGEST_FIRST_STEP and greatest <= LARGEST_STEP:
+        return ["steps"]
+    days = ["excel", "mjd"] if is_in(least, greatest, DAY_RANGE) else ["epoch_s", "epoch_ms"]
+    return [*days, "steps"]
+
+
+def is_in(least: int, greatest: int, limits: tuple[int, int]) -> bool:
+    """Return whether two numbers are within limits, which belong to the range.
+
+    >>> is_in(1, 2, (1, 2)), is_in(0, 2, (1, 2))
+    (True, False)
+    """
+    return limits[0] <= least and greatest <= limits[1]
 
 
 def _day_part(part: Array) -> Array:
