@@ -41,7 +41,6 @@ THOUSANDS: dict[Thousands, str] = {
 SIGN = re.compile(r"^([+-]?)\s*([^\w\s.,+-]?)\s*([+-]?)(.*?)\s*([^\w\s.,+-]?)$", re.DOTALL)
 DIGIT_PATTERN = re.compile(r"\d")
 NOT_NUMERIC = re.compile(r"[^\W\d_eE]|[:/_]|^\D*$")  # a letter, a time, or no digit
-MIN_GROUPED = 20  # cells like 1.234 that make a column doubtful
 
 
 class InvalidCell(NamedTuple):
@@ -228,41 +227,60 @@ class NumberColumn:
 
     def find_problem(self) -> InvalidCell | None:
         """Return what makes the column as a whole invalid; None if nothing does."""
-        if self.invalid:
+        if self.invalid or len(self.symbols) < 2:
             return self.invalid
-        if len(self.symbols) > 1:
-            first, second = list(self.symbols)[:2]
-            reason = f"has {second or 'no sign'}, but cells above have {first or 'no sign'}"
-            return InvalidCell(*self.symbols[second], f"{reason}. Use one unit in a column")
-        if self.style.decimal is None and not self.style.thousands and self._points.is_doubtful:
-            return InvalidCell(
-                self._points.row,
-                self._points.text,
-                "may have a dot for decimals or for thousands: set data.decimal=dot, or "
-                "data.decimal=comma data.thousands=dot",
-            )
-        return None
+        first, second = list(self.symbols)[:2]
+        reason = f"has {second or 'no sign'}, but cells above have {first or 'no sign'}"
+        return InvalidCell(*self.symbols[second], f"{reason}. Use one unit in a column")
+
+    @property
+    def has_decimals(self) -> bool:
+        """Whether a dot must separate decimals, as in 1.5."""
+        return self._points.has_decimals
+
+    def find_doubtful_dot(self, has_semicolons: bool) -> InvalidCell | None:
+        """Return a cell whose dot may separate thousands, as 1.234 beside 987; None without one.
+
+        Columns with dots in all cells are doubtful in files with semicolons, which are those of
+        countries with a decimal comma.
+        """
+        points = self._points
+        if self.style.decimal or not points.possible or not points.num_grouped:
+            return None
+        if not points.num_whole and not has_semicolons:
+            return None
+        return InvalidCell(
+            points.row,
+            points.text,
+            "may have a dot for decimals or for thousands: set data.decimal=dot, or "
+            "data.decimal=comma data.thousands=dot",
+        )
 
 
 @dataclass
 class _PointCount:
-    """Cells like 1.234 and 987: a dot between thousands, if there is no other kind of cell."""
+    """Cells like 1.234 and 987: a dot between thousands, if there is no other kind of cell.
+
+    Attributes:
+        num_grouped, num_whole: cells like 1.234 and like 987.
+        possible: all cells are of these two kinds.
+        has_decimals: a cell is like 1.5.
+        row, text: of the first cell like 1.234.
+    """
 
     num_grouped: int = 0
     num_whole: int = 0
     possible: bool = True
+    has_decimals: bool = False
     row: int = 0
     text: str = ""
-
-    @property
-    def is_doubtful(self) -> bool:
-        return self.possible and self.num_grouped >= MIN_GROUPED and self.num_whole > 0
 
     def add(self, row: int, cell: str) -> None:
         number = cell.strip().lstrip("+-")
         whole, point, decimals = number.partition(".")
         self.possible = len(whole) <= 3 and (not point or len(decimals) == 3)
         self.possible &= not whole.startswith("0") or number == "0"
+        self.has_decimals = bool(point) and not self.possible
         if point and not self.num_grouped:
             self.row, self.text = row, number
         self.num_grouped += bool(point)

@@ -324,9 +324,7 @@ class _RowReader:
         notes += self.table.repairs
         targets = self._targets if self.columns.values else self._choose_targets(notes)
         numbers = [*targets, *self._inputs]
-        for number in numbers:
-            if problem := number.find_problem():
-                raise self._invalid(number, problem)
+        self._check_numbers(numbers)
         notes += _describe_missing(self.table.path.name, numbers)
         static = [np.concatenate(parts) for parts in self._static.values()]
         values = np.column_stack([*(number.values for number in numbers), *static])
@@ -336,6 +334,21 @@ class _RowReader:
         names = [*(number.name for number in numbers), *self._static]
         rows = SeriesRows(series, values, *axis, np.arange(len(values)), self.table.name_row)
         return rows, names
+
+    def _check_numbers(self, numbers: Sequence[NumberColumn]) -> None:
+        """Check that all cells are numbers that can be read in one way alone.
+
+        Raises:
+            DataError: a cell is not.
+        """
+        for number in numbers:
+            if problem := number.find_problem():
+                raise self._invalid(number, problem)
+        if any(number.has_decimals for number in numbers):
+            return
+        for number in numbers:
+            if problem := number.find_doubtful_dot(self.columns.delimiter == "semicolon"):
+                raise self._invalid(number, problem)
 
     def _choose_targets(self, notes: list[str]) -> list[NumberColumn]:
         """Return the columns of numbers of a table whose columns are not named in the settings.
