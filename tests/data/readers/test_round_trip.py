@@ -195,11 +195,11 @@ def check_series(folder: Path, table: SeriesTable, given_format: bool, given_sty
         date_format=table.format if given_format else None,
         **(table.style if given_style else {}),
     )
-    result = read_or_reject(lambda: read_rows(written.save(folder), columns, []), "a.csv")
+    result = read_or_reject(lambda: read_rows(written.save(folder), columns, [], {}), "a.csv")
     if result is None:
         assert not (given_format and given_style)
         return
-    rows, columns_read, _ = result
+    rows, columns_read = result
     indices = [names.index(name) for name in columns_read]
     np.testing.assert_array_equal(rows.values, table.values[:, indices])
     assert set(names) - set(columns_read) <= {"Unnamed: 0"}
