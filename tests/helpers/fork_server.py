@@ -34,7 +34,7 @@ LAZY_IMPORTS = (  # of functions of rnnlab and of its libraries
     *("hydra.main", "matplotlib.backends.backend_agg", "optuna.importance", "pandas"),
     *("scipy.stats", "sqlalchemy.dialects.sqlite", "torch._dynamo", "torch.distributed.run"),
 )
-READ_BY_IMPORTS = ("OMP_", "MKL_", "PYTHON", "HF_", "MPL")  # beginnings of variables
+READ_BY_IMPORTS = ("OMP_", "MKL_", "PYTHON", "MPL")  # beginnings of variables
 IMPORT_ENVIRONMENT = dict(os.environ)
 POPEN: Any = subprocess.Popen  # with the methods that it does not publish
 EXECUTE_CHILD = POPEN._execute_child
@@ -102,6 +102,7 @@ def import_everything() -> None:
     for name in (*LAZY_IMPORTS, *names):
         if "__main__" not in name:
             import_module(name)
+    assert "huggingface_hub" not in sys.modules, "it reads the variables HF_*"
     gc.collect()
     gc.freeze()  # the collector of a fork would copy all pages
 

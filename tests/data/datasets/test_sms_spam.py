@@ -3,7 +3,6 @@
 import lzma
 import os
 import socket
-import subprocess
 import sys
 import time
 from io import BytesIO
@@ -17,6 +16,7 @@ from rnnlab.data.text.ragged import TextStore
 from rnnlab.errors import DataError
 from tests.helpers.configs import ROOT
 from tests.helpers.hub import REVISION, Hub, serve
+from tests.helpers.processes import run_forked
 
 SPLITS = ("train", "val", "test")
 MESSAGES = [("spam" if i % 5 == 0 else "ham", f"text {chr(97 + i % 26)}{i}") for i in range(60)]
@@ -143,7 +143,7 @@ def train(url, folder, *words, **environment):
     }
     small = ["trainer=cpu", "trainer.max_epochs=1", "model.hidden_size=4", f"output_dir={folder}/o"]
     command = [sys.executable, str(ROOT / "train.py"), *small, "data.source=hub", *words]
-    return subprocess.run(command, env=known, capture_output=True, text=True, timeout=200)
+    return run_forked(command, env=known, capture_output=True, text=True, timeout=200)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from rnnlab.errors import ConfigError
 from rnnlab.sweeps.workers.launchers import ResourceRequest
 from rnnlab.sweeps.workers.messages import FINAL_STATES, Job, TrialResult
-from rnnlab.sweeps.workers.ray_launcher import RayLauncher, count_slots
+from rnnlab.sweeps.workers.ray_launcher import RayLauncher, connect_ray, count_slots
 from rnnlab.sweeps.workers.ray_runner import RayRunner
 from rnnlab.sweeps.workers.runner import WorkerDied
 from tests.helpers.sweep_sessions import (
@@ -74,9 +74,16 @@ def test_without_ray_it_says_what_to_install(
         pass
 
 
-@pytest.fixture
-def slot(tmp_path: Path) -> Iterator[RayRunner]:
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """A cluster on this machine for several tests; the searches below start their own."""
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
+    with connect_ray(None, 1):
+        yield
+
+
+@pytest.fixture
+def slot(cluster: None, tmp_path: Path) -> Iterator[RayRunner]:
     with RayLauncher()(request(tmp_path)) as (runner,):
         yield runner
 
@@ -159,8 +166,7 @@ def test_a_killed_slot_has_ended_its_trial_when_it_returns(slot: RayRunner, tmp_
 
 
 @pytest.mark.slow
-def test_a_machine_without_the_project_says_so(tmp_path: Path) -> None:
-    pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
+def test_a_machine_without_the_project_says_so(cluster: None, tmp_path: Path) -> None:
     elsewhere = request(tmp_path, conf=tmp_path / "conf")
     with (
         pytest.raises(ConfigError, match="the same place on every machine"),
@@ -170,8 +176,11 @@ def test_a_machine_without_the_project_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_where_no_cluster_answers_it_says_so(tmp_path: Path) -> None:
-    pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
+def test_where_no_cluster_answers_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)  # by the fixture, perhaps
     launcher = RayLauncher(address="127.0.0.1:1")
     with pytest.raises(ConfigError, match=re.escape("launcher.address=127.0.0.1:1")):
         launcher(request(tmp_path)).__enter__()
