@@ -34,7 +34,8 @@ SEARCH = [
     *("sweep=sine_gru", "launcher=ray", "slots=2", "sampler=random", "pruner=none"),
     *DATA[1:],
 ]
-LONG = "trainer.max_epochs=60"
+EPOCHS = 40  # take some seconds
+LONG = f"trainer.max_epochs={EPOCHS}"
 
 
 def request(folder: Path, **changes: object) -> ResourceRequest:
@@ -129,7 +130,7 @@ def test_polls_return_at_once_and_a_stopped_trial_has_saved(
     assert ended(slot).state == "stopped"
     slot.start(job(tmp_path, 2))
     result = ended(slot)
-    assert (result.attempt, result.state, result.epochs) == (2, "complete", 60)
+    assert (result.attempt, result.state, result.epochs) == (2, "complete", EPOCHS)
 
 
 @pytest.mark.slow
@@ -154,7 +155,7 @@ def test_an_actor_that_dies_takes_its_worker_along(
     until(slot.is_ready)
     slot.start(job(tmp_path, 2))
     result = ended(slot)
-    assert (result.attempt, result.state, result.epochs) == (2, "complete", 60)
+    assert (result.attempt, result.state, result.epochs) == (2, "complete", EPOCHS)
 
 
 @pytest.mark.slow
