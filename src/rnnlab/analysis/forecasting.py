@@ -128,9 +128,11 @@ def compare_each_series(test: TestPredictions, table: ErrorTable) -> Iterator[st
     if len(names) < 2 or not references:
         return
     network, baseline = (table.errors[name].squared_errors for name in ("network", references[0]))
+    valid = np.isfinite(network)  # a constant column has no scaled errors
     tests = [
-        compare_forecasts(network[owners == name], baseline[owners == name], test.targets.shape[1])
-        for name in names
+        compare_forecasts(network[rows], baseline[rows], test.targets.shape[1])
+        for rows in ((owners == name) & valid for name in names)
+        if rows.any()
     ]
     better = sum(result.p < SIGNIFICANCE_LEVEL and result.skill > 0 for result in tests)
     worse = sum(result.p < SIGNIFICANCE_LEVEL and result.skill < 0 for result in tests)
@@ -151,8 +153,9 @@ def assess_calibration(task: Forecasting, test: TestPredictions) -> AnalysisResu
     """Compare the quantiles with the targets."""
     quantiles = task.quantiles
     forecasts, targets = test.predictions.numpy(), test.targets.numpy()
-    if units := test.evaluation_context.get("units"):
-        forecasts, targets = forecasts / units.scale[..., None], targets / units.scale
+    scale = error_scale(test)
+    forecasts, targets = forecasts / scale[..., None], targets / scale
+    unit = " standard deviations" if (scale != 1).any() else ""
     calibration = calibrate(forecasts, targets, quantiles)
     nominal = quantiles[-1] - quantiles[0]
     shares = zip(quantiles, calibration.share_below, strict=True)
@@ -161,7 +164,7 @@ def assess_calibration(task: Forecasting, test: TestPredictions) -> AnalysisResu
         statements=[
             f"The prediction interval from quantile {quantiles[0]:g} to {quantiles[-1]:g} should "
             f"contain {nominal:.1%} of the targets and contains {calibration.coverage:.1%}; its "
-            f"mean width is {calibration.width:.4g}."
+            f"mean width is {calibration.width:.4g}{unit}."
         ],
         details={
             "quantiles": {
@@ -170,6 +173,14 @@ def assess_calibration(task: Forecasting, test: TestPredictions) -> AnalysisResu
             }
         },
     )
+
+
+def error_scale(test: TestPredictions) -> Array:
+    """Return what divides errors before a mean over several variables, (N, 1, V)."""
+    units = test.evaluation_context.get("units")
+    shape = len(test.targets), 1, test.targets.shape[2]
+    scale: Array = np.ones(shape) if units is None else units.scale
+    return scale
 
 
 def draw_forecasts(
@@ -187,7 +198,7 @@ def draw_forecasts(
     if table is None:
         return AnalysisResult(figures=figures)
     some = slice(None, None, -(-targets.size // MAX_RESIDUALS))
-    residuals = forecasts[some] - targets[some]
+    residuals = (forecasts[some] - targets[some]) / error_scale(test)[some]
     figures["errors_by_step.png"] = partial(plots.draw_errors_by_step, table.by_step, residuals)
     return AnalysisResult(figures=figures, texts={"errors_by_step.csv": table.to_csv})
 

@@ -41,7 +41,9 @@ def test_the_left_out_error_is_that_of_a_fit_without_the_target() -> None:
     random = np.random.default_rng(0)
     inputs, outputs = random.standard_normal((12, 4)), random.standard_normal((12, H))
     solver = RidgeSolver(sum_moments(iter([(inputs[:7], outputs[:7]), (inputs[7:], outputs[7:])])))
-    for share in (1e-8, 0.1, 10.0):
+    shares = np.array([1e-8, 0.1, 10.0])
+    found = solver.left_out_errors(inputs, outputs, shares)
+    for share, error in zip(shares, found, strict=True):
         centred = inputs - inputs.mean(axis=0)
         penalty = share * np.trace(centred.T @ centred) / 4
         wanted = 0.0
@@ -51,7 +53,7 @@ def test_the_left_out_error_is_that_of_a_fit_without_the_target() -> None:
             system = ones.T @ ones + penalty * np.diag([1, 1, 1, 1, 0])  # the intercept is free
             weights = np.linalg.solve(system, ones.T @ y)
             wanted += np.square(outputs[i] - np.append(inputs[i], 1) @ weights).sum()
-        assert solver.left_out_error(inputs, outputs, share) == pytest.approx(wanted, rel=1e-9)
+        assert error == pytest.approx(wanted, rel=1e-9)
 
 
 @pytest.mark.parametrize("subtract_last", [True, False])
