@@ -2,10 +2,14 @@
 
 import inspect
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from rnnlab.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 # Arguments that the run, or a class to its base, passes to a component; they are no settings.
 RUNTIME: dict[str, frozenset[str]] = {
@@ -63,17 +67,11 @@ def signature_problems(
     `path` is the key of the settings in the config, `runtime` has the parameters that are no
     settings, and `label` is the name of the builder in messages instead of its own.
     """
-    from pydantic import ConfigDict, ValidationError, create_model
+    from pydantic import ValidationError
 
-    types, open_ended = configurable_parameters(builder, runtime)
-    rules = ConfigDict(
-        extra="allow" if open_ended else "forbid",
-        strict=True,
-        arbitrary_types_allowed=True,
-        protected_namespaces=(),
-    )
+    model, types = _create_settings_model(builder, runtime)
     try:
-        create_model("Settings", __config__=rules, **types).model_validate(dict(settings))
+        model.model_validate(dict(settings))
     except ValidationError as error:
         label = label or str(builder.__name__)
         reasons: dict[str, dict[str, None]] = {}  # each type of a union has a reason of its own
@@ -82,6 +80,23 @@ def signature_problems(
             reasons.setdefault(setting, {})[reason] = None
         return [f"{setting}: {', or '.join(lines)}" for setting, lines in reasons.items()]
     return []
+
+
+@cache
+def _create_settings_model(
+    builder: Any, runtime: frozenset[str]
+) -> "tuple[type[BaseModel], dict[str, Any]]":
+    """Return a model that validates the settings of a constructor, and the settings' types."""
+    from pydantic import ConfigDict, create_model
+
+    types, open_ended = configurable_parameters(builder, runtime)
+    rules = ConfigDict(
+        extra="allow" if open_ended else "forbid",
+        strict=True,
+        arbitrary_types_allowed=True,
+        protected_namespaces=(),
+    )
+    return create_model("Settings", __config__=rules, **types), types
 
 
 def configurable_parameters(builder: Any, runtime: frozenset[str]) -> tuple[dict[str, Any], bool]:
