@@ -277,7 +277,6 @@ class SeriesDataModule(PreparedDataModule):
         self.series_baselines = self.make_baselines(self.splits)
         self.times, self.local_times = series.times, series.local_times
         self.time_kind, self.series_names = series.time_kind, series.names
-        self._note_season()
         self._set_spec()
 
     def select_long_series(self, series: Series) -> tuple[Series, SeriesVariables, list[Ints]]:
@@ -321,14 +320,6 @@ class SeriesDataModule(PreparedDataModule):
         windows, notes = observed_windows(windows, split, self.variables, self.source_name)
         self.add_notes(*notes)
         return windows
-
-    def _note_season(self) -> None:
-        history = self.splits.history
-        if self.season and self.season > history:
-            self.add_notes(
-                f"no seasonal naive forecast: data.season={self.season} is longer than the "
-                f"{history:,} training steps of the shortest series"
-            )
 
     def scale(self, variables: SeriesVariables, offsets: Array, train_ends: Array) -> ScaledSeries:
         """Scale the series; see scale_series.

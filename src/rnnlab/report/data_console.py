@@ -1,5 +1,6 @@
 """Console output of the description of a data set."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -155,11 +156,37 @@ def variable_rows(splits: Mapping[str, Facts], kind: str) -> list[TableRow]:
     rows: list[TableRow] = []
     for name in columns[0]:
         members = [variables[name] for variables in columns]
-        rows.append((name, [f"{m['mean']:.3g} +- {m['std']:.3g}" for m in members]))
-        rows.append(("  range", [f"{m['low']:.3g} .. {m['high']:.3g}" for m in members]))
+        rows.append((name, [format_mean(m["mean"], m["std"]) for m in members]))
+        rows.append(("  range", [format_range(m["low"], m["high"]) for m in members]))
         if any(m["missing"] for m in members):
             rows.append(("  missing", [f"{m['missing']:.2%}" for m in members]))
     return rows
+
+
+def format_mean(mean: float, deviation: float) -> str:
+    """Return a mean and a standard deviation, to the digits that the deviation has.
+
+    >>> format_mean(123456789.17, 3.41), format_mean(0.0123, 1.0), format_mean(5.0, 0.0)
+    ('123456789.17 +- 3.41', '0.0123 +- 1', '5 +- 0')
+    """
+    return f"{mean:.{significant_digits(mean, deviation)}g} +- {deviation:.3g}"
+
+
+def format_range(low: float, high: float) -> str:
+    """Return two ends, to the digits in which they differ.
+
+    >>> format_range(123456789.17, 123456795.0), format_range(-1.5, 2.25)
+    ('123456789.17 .. 123456795', '-1.5 .. 2.25')
+    """
+    digits = significant_digits(max(abs(low), abs(high)), high - low)
+    return f"{low:.{digits}g} .. {high:.{digits}g}"
+
+
+def significant_digits(level: float, spread: float) -> int:
+    """Return the digits of numbers around a level that show three digits of their spread."""
+    if not (math.isfinite(level) and math.isfinite(spread) and level and spread):
+        return 3
+    return min(max(3 + math.floor(math.log10(abs(level))) - math.floor(math.log10(spread)), 3), 15)
 
 
 def print_example(console: Console, split: str, example: Facts) -> None:
