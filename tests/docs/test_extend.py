@@ -5,14 +5,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.configs import ROOT
 from tests.helpers.extend_page import BLOCK, BLOCKS, PAGE, Block
-from tests.helpers.forks import CommandServer
+from tests.helpers.processes import LibraryFork, run_forked
 
 SMALLER = "tests/helpers/configs.py"  # what the page adds to a file that is there
 COPIED = (
@@ -39,13 +38,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def server(project: Path) -> Iterator[CommandServer]:
-    """Runs the commands of the page in the copy."""
+def run_command(words: list[str], project: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command of the page in the copy."""
     source = str(project / "src")
     paths = {"PYTHONPATH": source, "MYPYPATH": source, "RNNLAB_SHARED_DATA": str(project / "none")}
-    with CommandServer(project, os.environ | paths) as server:
-        yield server
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    command, environment = [sys.executable, *words], os.environ | paths
+    return run_forked(command, fork=LibraryFork, cwd=project, env=environment, **streams)
 
 
 def write(block: Block, project: Path) -> None:
@@ -93,7 +92,7 @@ def test_the_examples_are_clean(project: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_the_page_works_as_it_is_written(project: Path, server: CommandServer) -> None:
+def test_the_page_works_as_it_is_written(project: Path) -> None:
     """File after file, command after command."""
     for block in BLOCKS:
         if block.kind != "bash":
@@ -102,6 +101,6 @@ def test_the_page_works_as_it_is_written(project: Path, server: CommandServer) -
         for command in block.text.splitlines():
             words = shlex.split(command, comments=True)
             assert words[0] == "python"
-            done = server.run(words[1:])
-            assert done.status == 0, f"{command}\n{done.output}"
-    assert "counting" in server.run(["train.py", "--help"]).output
+            done = run_command(words[1:], project)
+            assert done.returncode == 0, f"{command}\n{done.stdout}"
+    assert "counting" in run_command(["train.py", "--help"], project).stdout

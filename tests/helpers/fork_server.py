@@ -1,6 +1,6 @@
 """A server that starts Python programs as forks of a process that has done the imports.
 
-    python fork_server.py <descriptor of a socket>
+    python fork_server.py <descriptor of a socket> [--libraries] <filler>
 
 A new interpreter imports for four CPU seconds before a run begins, and a small run of a test takes
 less than one. The server imports everything once and forks for each program. A program is a real
@@ -30,9 +30,11 @@ from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any
 
-LAZY_IMPORTS = (  # of functions of rnnlab and of its libraries
-    *("hydra.main", "matplotlib.backends.backend_agg", "optuna.importance", "pandas"),
-    *("scipy.stats", "sqlalchemy.dialects.sqlite", "torch._dynamo", "torch.distributed.run"),
+LIBRARIES = (  # including those that functions import
+    *("hydra.main", "lightning.pytorch", "matplotlib.backends.backend_agg", "optuna.importance"),
+    *("pandas", "pydantic", "scipy.stats", "sklearn.feature_extraction.text"),
+    *("sqlalchemy.dialects.sqlite", "torch._dynamo", "torch.distributed.run"),
+    *("torchmetrics.classification", "torchmetrics.text"),
 )
 READ_BY_IMPORTS = ("OMP_", "MKL_", "PYTHON", "MPL")  # beginnings of variables
 IMPORT_ENVIRONMENT = dict(os.environ)
@@ -94,14 +96,15 @@ def receive(channel: socket.socket) -> tuple[Program, list[int]]:
     return Program(**json.loads(message)), descriptors
 
 
-def import_everything() -> None:
-    """Import what the programs of the project may need."""
-    import rnnlab
-
-    names = (module.name for module in walk_packages(rnnlab.__path__, "rnnlab."))
-    for name in (*LAZY_IMPORTS, *names):
-        if "__main__" not in name:
-            import_module(name)
+def import_everything(with_project: bool) -> None:
+    """Import what programs may need; without the project for tests that change a copy of it."""
+    for name in LIBRARIES:
+        import_module(name)
+    if with_project:
+        package = import_module("rnnlab")
+        for module in walk_packages(package.__path__, "rnnlab."):
+            if "__main__" not in module.name:
+                import_module(module.name)
     assert "huggingface_hub" not in sys.modules, "it reads the variables HF_*"
     gc.collect()
     gc.freeze()  # the collector of a fork would copy all pages
@@ -273,10 +276,10 @@ def run(program: Program) -> None:
         runpy.run_path(words[0], run_name="__main__")
 
 
-def main(control: socket.socket) -> None:
+def main(control: socket.socket, with_project: bool) -> None:
     """Serve; and in a fork, run its program and end."""
     atexit.register(end_by_interrupt)  # before those of the imports, so it is called last
-    import_everything()
+    import_everything(with_project)
     program = serve(control)
     program, spares = fork_spares(program)
     use_spares(spares)
@@ -296,4 +299,4 @@ def end_by_interrupt() -> None:
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    main(socket.socket(fileno=int(sys.argv[1])), "--libraries" not in sys.argv)

@@ -5,6 +5,7 @@ import select
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ ROOT = Path(__file__).parents[2]
 
 
 @cache
-def start_server() -> socket.socket:
-    """Return a socket of the fork server of this process, which ends with it."""
+def start_server(with_project: bool) -> socket.socket:
+    """Return a socket of a fork server of this process, which ends with it."""
     ours, theirs = socket.socketpair()
     filler = "-" * fork_server.TITLE_LENGTH  # room for the titles of its forks
-    command = [sys.executable, fork_server.__file__, str(theirs.fileno()), filler]
+    options = [] if with_project else ["--libraries"]
+    command = [sys.executable, fork_server.__file__, str(theirs.fileno()), *options, filler]
     paths = [str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     quiet: Any = {"stdin": subprocess.DEVNULL, "start_new_session": True}
@@ -35,6 +37,8 @@ class ForkedProcess(fork_server.POPEN):
     RNNLAB_FORK=0 starts a new one for every program.
     """
 
+    with_project = True  # whether the fork server has imported rnnlab
+
     def _execute_child(self, *values: Any) -> None:
         arguments = fork_server.bind_arguments(self, values)
         environment = arguments["env"] or os.environ
@@ -45,7 +49,8 @@ class ForkedProcess(fork_server.POPEN):
             return
         self._report, theirs = socket.socketpair()
         streams = [*fork_server.streams_of(arguments), theirs.fileno()]
-        fork_server.send(start_server(), fork_server.make_program(arguments), streams)
+        server = start_server(self.with_project)
+        fork_server.send(server, fork_server.make_program(arguments), streams)
         theirs.close()
         self.pid = self._read_number()
         self._child_created = True
@@ -80,14 +85,24 @@ class ForkedProcess(fork_server.POPEN):
         return self.returncode
 
 
+class LibraryFork(ForkedProcess):
+    """Fork that imports rnnlab itself, where PYTHONPATH says."""
+
+    with_project = False
+
+
 def run_forked(
-    command: list[str], *, check: bool = False, **settings: Any
+    command: Sequence[str],
+    *,
+    fork: type[ForkedProcess] = ForkedProcess,
+    check: bool = False,
+    **settings: Any,
 ) -> subprocess.CompletedProcess:
     """Like subprocess.run."""
     timeout = settings.pop("timeout", None)
     if settings.pop("capture_output", False):
         settings |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with ForkedProcess(command, **settings) as process:
+    with fork(command, **settings) as process:
         try:
             output, errors = process.communicate(timeout=timeout)
         except BaseException:
