@@ -232,6 +232,14 @@ def test_an_unknown_part_of_the_calendar_is_refused() -> None:
         CsvSeriesDataModule(path="a.csv", calendar=["weekdays"])
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("date_format", "%s"), ("time_zone", "Europe/Bonn"), ("time_zone", "/a")]
+)
+def test_dates_are_checked_before_the_file_is_read(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"data.{name}={value}"):
+        CsvSeriesDataModule(path="a.csv", **{name: value})
+
+
 def test_a_calendar_needs_dates() -> None:
     with pytest.raises(ConfigError, match=r"\[weekday,hour\] needs dates.*data.calendar=\[\]"):
         CsvSeriesDataModule(path="a.csv", date_column=None, calendar=["weekday", "hour"])

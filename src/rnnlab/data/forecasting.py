@@ -58,8 +58,8 @@ class SeriesDataModule(PreparedDataModule):
     Args:
         source, path, batch_size, seed, shuffle: see PreparedDataModule.
         date_column, series_column, delimiter, encoding, date_format, missing, missing_values,
-            duplicates, date_columns, day_first, quoting, header, decimal, thousands, strip_signs:
-            see rnnlab.data.readers.series_rows.SeriesColumns.
+            duplicates, date_columns, day_first, time_zone, quoting, header, decimal, thousands,
+            strip_signs: see rnnlab.data.readers.series_rows.SeriesColumns.
         target_columns: columns to forecast; None for all columns of numbers without another role.
         covariate_columns: columns that are read but not forecast.
         known_columns: columns that are known in advance, such as holidays or prices: the network
@@ -118,6 +118,7 @@ class SeriesDataModule(PreparedDataModule):
         duplicates: DuplicatePolicy = "error",
         date_columns: list[str] | None = None,
         day_first: bool | None = None,
+        time_zone: str | None = None,
         quoting: Quoting = "auto",
         header: bool | None = None,
         decimal: Decimal | None = None,
@@ -154,6 +155,7 @@ class SeriesDataModule(PreparedDataModule):
             duplicates,
             tuple(date_columns or ()),
             day_first,
+            time_zone,
             quoting,
             header,
             decimal,
@@ -175,6 +177,7 @@ class SeriesDataModule(PreparedDataModule):
     def _check_settings(self) -> None:
         self.split.check()
         self.columns.check_roles()
+        self.columns.check_dates()
         if self.columns.values == ():
             raise ConfigError("data.target_columns=[]: name at least one, or null for all columns")
         if self.transform == "last" and self.seq_len == 1:

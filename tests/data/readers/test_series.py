@@ -214,6 +214,43 @@ def test_the_repeated_hour_of_daylight_saving_is_named(read) -> None:
         read(lines)
 
 
+def hours_of_berlin(step: str = "15min") -> list[str]:
+    """The autumn of 2020, when the hour from 2:00 is repeated, and the following spring."""
+    parts = [("2020-10-24", "2020-10-27"), ("2021-03-27", "2021-03-30")]
+    return [
+        str(time)
+        for begin, end in parts
+        for time in pd.date_range(begin, end, freq=step, tz="Europe/Berlin").tz_localize(None)
+    ]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_times_of_a_zone_keep_the_repeated_hour(read, backwards: bool) -> None:
+    times = hours_of_berlin()
+    rows = [f"{time},{name},{i}" for i, time in enumerate(times) for name in "ab"]
+    lines = ["date,name,price", *(rows[::-1] if backwards else rows)]
+    with pytest.raises(DataError, match=r"daylight saving repeats.*data.time_zone=Europe/Berlin"):
+        read(lines, series="name")
+    series, notes = read(lines, series="name", time_zone="Europe/Berlin")
+    assert series.values[: len(times), 0].tolist() == list(range(len(times)))
+    assert [format_time(time) for time in series.local_times[: len(times)]] == times
+    assert np.unique(np.diff(series.times[: len(times)]))[0] == 900_000_000
+    assert [note for note in notes if "sorted" not in note] == [
+        "2 of 1,154 steps of a.csv are not the usual 15 min (first after 2020-10-27 00:00:00): "
+        "rows are taken as equidistant"
+    ]
+
+
+def test_times_that_a_zone_does_not_have_are_named(read) -> None:
+    lines = ["date,price", "2021-03-28 01:30,1", "2021-03-28 02:30,2"]
+    with pytest.raises(DataError, match="line 3: the clock of Europe/Berlin skips 2021-03-28 02"):
+        read(lines, time_zone="Europe/Berlin")
+    with pytest.raises(DataError, match=r"set data.time_zone=null"):
+        read(["date,price", "2021-03-28 01:30+01:00,1"], time_zone="UTC")
+    with pytest.raises(DataError, match=r"set data.time_zone=null"):
+        read(["date,price", "1,1", "2,2"], time_zone="UTC")
+
+
 def test_numbers_out_of_order_may_not_be_steps(read) -> None:
     lines = ["date,price", "1,1", "12020,2", "2,3"]
     with pytest.raises(DataError, match=r"a.csv, line 4\).*data.date_format=steps"):

@@ -246,7 +246,10 @@ def drop_duplicate_times(
     )
     if columns.duplicates == "error":
         calendar = rows.time_kind == "calendar"
-        hour = "; it is the hour that daylight saving repeats"
+        hour = (
+            "; it is the hour that daylight saving repeats: name the zone, such as "
+            "data.time_zone=Europe/Berlin, to keep both"
+        )
         saving = repeats_an_hour(rows.local_times[1:][duplicate]) if calendar else False
         raise DataError(
             f"{message}{hour if saving else ''}. Choose one with data.duplicates=first or last; "

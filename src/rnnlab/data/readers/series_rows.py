@@ -28,6 +28,7 @@ from rnnlab.data.readers.cells import (
     is_missing,
 )
 from rnnlab.data.readers.date_column import TimeAxis, open_dates
+from rnnlab.data.readers.date_formats.zones import check_zone, convert_to_utc
 from rnnlab.data.readers.dates import TimeKind, excerpt
 from rnnlab.data.readers.delimited import Delimiter, Quoting, TableFormat
 from rnnlab.data.readers.tables import Table, describe_missing_header, find_column, open_table
@@ -62,6 +63,7 @@ class SeriesColumns:
         date_columns: several columns that form the time stamp together, such as (date, time) or
             (year, month, day, hour), instead of `date`.
         day_first: whether 01/02/2020 is February 1; None if the rows decide.
+        time_zone: of the times, such as Europe/Berlin; None if their steps are equal without it.
         quoting, header: see rnnlab.data.readers.delimited.TableFormat.
         decimal, thousands, strip_signs: see rnnlab.data.readers.cells.NumberStyle.
         covariates: columns of numbers that are read but not forecast.
@@ -80,6 +82,7 @@ class SeriesColumns:
     duplicates: DuplicatePolicy = "error"
     date_columns: tuple[str, ...] = ()
     day_first: bool | None = None
+    time_zone: str | None = None
     quoting: Quoting = "auto"
     header: bool | None = None
     decimal: Decimal | None = None
@@ -114,6 +117,15 @@ class SeriesColumns:
             "data.known_columns": self.known,
             "data.static_columns": self.static,
         }
+
+    def check_dates(self) -> None:
+        """Check the format of the dates and the time zone.
+
+        Raises:
+            ConfigError: one of them does not exist.
+        """
+        open_dates(self.dates, self.date_format, self.day_first)
+        check_zone(self.time_zone)
 
     def check_roles(self) -> None:
         """Check that no column has two roles; the name of the series can also be static.
@@ -331,6 +343,8 @@ class _RowReader:
         series = np.concatenate(self._series)
         steps = pd.Series(series).groupby(series).cumcount().to_numpy(np.int64)  # of each series
         axis = self._dates.finish(notes) if self._dates else TimeAxis(steps, steps, "steps")
+        if self.columns.time_zone:
+            axis = self._convert_to_utc(axis, series, self.columns.time_zone, notes)
         names = [*(number.name for number in numbers), *self._static]
         rows = SeriesRows(series, values, *axis, np.arange(len(values)), self.table.name_row)
         return rows, names
@@ -349,6 +363,23 @@ class _RowReader:
         for number in numbers:
             if problem := number.find_doubtful_dot(self.columns.delimiter == "semicolon"):
                 raise self._invalid(number, problem)
+
+    def _convert_to_utc(
+        self, axis: TimeAxis, series: Array, zone: str, notes: list[str]
+    ) -> TimeAxis:
+        """Return the times of data.time_zone in UTC.
+
+        Raises:
+            DataError: there are no dates, or they have a time zone.
+        """
+        if axis.time_kind == "steps" or not np.array_equal(axis.times, axis.local_times):
+            raise DataError(
+                f"{self.table.path}: data.time_zone={zone} is for dates without a time zone; set "
+                "data.time_zone=null"
+            )
+        times, zone_notes = convert_to_utc(axis.local_times, series, zone, self.table.name_row)
+        notes += zone_notes
+        return axis._replace(times=times)
 
     def _choose_targets(self, notes: list[str]) -> list[NumberColumn]:
         """Return the columns of numbers of a table whose columns are not named in the settings.
