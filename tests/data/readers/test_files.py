@@ -214,6 +214,13 @@ def test_all_readers_reject_an_archive_of_several_files(case: tuple[Path, str, R
         )
 
 
+def test_all_readers_ignore_the_entries_of_macos(case: tuple[Path, str, Reader]) -> None:
+    path, content, read = case
+    archive = path.with_name(f"{path.name}.zip")
+    archive.write_bytes(zip_of(content.encode(), "a", "__MACOSX/._a"))
+    assert read(archive, "utf-8") == expected(path, content, read)
+
+
 def test_all_readers_reject_an_encrypted_archive(case: tuple[Path, str, Reader]) -> None:
     archive = bytearray(zip_of(case[1].encode(), "a"))
     archive[archive.rindex(b"PK\x01\x02") + 8] |= 1

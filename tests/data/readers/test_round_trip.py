@@ -257,7 +257,8 @@ def check_texts(folder: Path, written: Written) -> None:
     assert read_texts(path, written, quoting="none") == rows
     enclosed = [list(map(unquote, row)) for row in rows]
     result = read_or_reject(lambda: read_texts(path, written), "quoting=none")
-    assert result in (None, rows, enclosed)
+    is_mixed = any('"' in cell and not QUOTED.fullmatch(cell) for row in rows for cell in row)
+    assert result in ((None, rows) if is_mixed else (None, rows, enclosed))
 
 
 @pytest.mark.parametrize("examples", ROUNDS)

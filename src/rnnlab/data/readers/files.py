@@ -292,7 +292,8 @@ def _open_plain(path: Path) -> IO[bytes]:
 @contextmanager
 def _open_zip(path: Path) -> Iterator[IO[bytes]]:
     with zipfile.ZipFile(path) as archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
+        members = [each for each in archive.infolist() if not each.is_dir()]
+        members = [each for each in members if not each.filename.startswith("__MACOSX/")]
         if len(members) != 1:
             names = ", ".join(member.filename for member in members[:5]) or "none"
             raise DataError(
