@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from rnnlab.commands.evaluate import evaluate
-from tests.helpers.configs import ROOT, SMALL, compose
+from rnnlab.config.schema import parse
+from rnnlab.experiment.build import build_data, build_model, build_task
+from tests.helpers.configs import ROOT, SMALL, compose, small
 from tests.helpers.processes import run_forked
 
 TASKS = ("imdb", "sine", "copying", "text_file", "parallel_text")  # one data set of each task
@@ -50,6 +53,23 @@ def test_two_processes_train_and_score_every_task(data: str, tmp_path: Path) -> 
     assert scores.keys() == {name for name in report["scores"] if name.startswith("test/")}
     for name, value in scores.items():
         assert value == pytest.approx(report["scores"][name], rel=1e-6, abs=1e-9), name
+
+
+def test_each_process_resumes_its_own_hidden_state(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = parse(small("text_file", tmp_path))
+    data = build_data(config)
+    data.setup("fit")
+    model = build_model(config, build_task(config, data.spec))
+    monkeypatch.setattr("rnnlab.models.base.gather_lists", lambda own: [torch.zeros(2, 3), *own])
+    model.hidden_states["train"] = torch.ones(2, 3)
+    checkpoint: dict[str, Any] = {}
+    model.on_save_checkpoint(checkpoint)
+    for rank, value in enumerate((0.0, 1.0)):
+        monkeypatch.setattr(type(model), "global_rank", rank)
+        model.on_load_checkpoint(checkpoint)
+        assert torch.equal(model.hidden_states["train"], torch.full((2, 3), value))
 
 
 def test_every_task_is_trained_on_two_processes() -> None:

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from rnnlab.errors import ConfigError
 from rnnlab.layers.recurrent import LayerFactory, RecurrentState, each_part
 from rnnlab.models.scores import Scores
+from rnnlab.runtime.distributed import gather_lists
 from rnnlab.spec import Batch
 from rnnlab.tasks import Encoding, Task
 
@@ -197,12 +198,14 @@ class RecurrentModel(L.LightningModule):
         """Save the settings that rebuild the model, and the state that the training continues."""
         checkpoint["hyper_parameters"] = self.hyper_parameters
         checkpoint["validation_scores"] = self.validation_scores
-        checkpoint["hidden_state"] = self.hidden_states.get("train")
+        state = each_part(self.hidden_states.get("train"), Tensor.cpu)
+        checkpoint["hidden_states"] = gather_lists([state])  # of each process
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the state."""
         self.validation_scores = checkpoint["validation_scores"]
-        state = checkpoint.get("hidden_state")
+        states = checkpoint.get("hidden_states", [checkpoint.get("hidden_state")])
+        state = states[min(self.global_rank, len(states) - 1)]
         self.hidden_states["train"] = each_part(state, lambda part: part.to(self.device))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
