@@ -61,7 +61,10 @@ def test_help_lists_every_choice(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("words", [["--help"], ["model=gur"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["model=gur"], ["model.hidden_size=big"], ["gru"], ["data.seq_len=0", "lr=3"]],
+)
 def test_what_needs_no_torch_does_not_wait_for_it(words: list[str], tmp_path: Path) -> None:
     code = f"""if True:
         import runpy, sys
@@ -205,6 +208,9 @@ def words_of(*overrides: str) -> str:
         ("model=gru,lstm", "add -m: python train.py -m model=gru,lstm"),
         ("data.path=a,b.csv", "for one text, type \"data.path='a,b.csv'\""),
         ("model", "model: Hydra cannot read it"),
+        ("trainer=3", "trainer=3: must be one of cpu, ddp, default, gpu"),
+        ("model=null", "model=null: must be one of attention_gru, attention_lstm, bigru"),
+        ("model=[gru,lstm]", "model=[gru,lstm]: must be one of attention_gru"),
     ],
 )
 def test_what_hydra_refuses_is_said_in_words(word: str, said: str) -> None:

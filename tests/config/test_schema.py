@@ -50,6 +50,10 @@ def problem(*overrides: str, **changes: Any) -> str:
         ("data.class_names=3", "data.class_names=3: must be a valid dictionary"),
         ("name=3", "name=3: must be a valid string"),
         ("test=3", "test=3: must be a valid boolean"),
+        ("data.path=2020", "a text is typed in quotes: \"data.path='2020'\""),
+        ("data.text_column=true", '=true: must be a valid string; a text is typed in quotes: "'),
+        ("optimizer.lr=nan", "optimizer.lr=nan: must be a finite number"),
+        ("callbacks.best=3", "callbacks.best=3: must be a valid dictionary"),
         # Range.
         ("model.hidden_size=-1", "model.hidden_size=-1: must be greater than or equal to 1"),
         ("model.num_layers=0", "model.num_layers=0: must be greater than or equal to 1"),
@@ -126,6 +130,18 @@ def test_a_wrong_setting_is_said_in_a_line(word: str, said: str) -> None:
 def test_sine_waves_that_cannot_be_are_refused(word: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         check(compose("data=sine", word))
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("data.target_columns=Close", "brackets: data.target_columns=[Close]"),
+        ("data.target_columns=[2020,x]", "is typed in quotes: \"data.target_columns=['2020']\""),
+        ("data.target_columns=T (C)", "brackets: 'data.target_columns=[T (C)]'"),
+    ],
+)
+def test_how_to_type_columns_is_said(word: str, said: str) -> None:
+    assert problem("data=csv_series", "data.path=x", word).endswith(said)
 
 
 @pytest.mark.parametrize("section", ["task", "data", "model", "optimizer", "scheduler"])
@@ -290,7 +306,7 @@ class Sizes:
     [
         ({}, ["x.size: must be given"]),
         ({"size": 0}, ["x.size=0: must be greater than or equal to 1"]),
-        ({"size": True}, ["x.size=True: must be a valid integer"]),
+        ({"size": True}, ["x.size=true: must be a valid integer"]),
         ({"size": "1"}, ["x.size=1: must be a valid integer"]),
         ({"size": None}, ["x.size=null: must be a valid integer"]),
         ({"size": 1, "kind": "c"}, ["x.kind=c: must be 'a' or 'b'"]),

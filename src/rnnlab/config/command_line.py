@@ -61,11 +61,11 @@ def explain_flag(conf: Path, word: str, remaining: list[str]) -> str:
     if not equals and remaining and "=" not in remaining[0] and not remaining[0].startswith("-"):
         value = remaining.pop(0)
     name = flag.lstrip("-").replace("-", "_")
-    typed = f"{flag}{equals or ' '}{value}".strip()
+    words = f"{flag}{equals or ' '}{value}".strip()
     keys = [name] if name in list_groups(conf) else suggest_settings(name, base_settings(conf))
     example = " or ".join(shlex.quote(f"{key}={value or '...'}") for key in keys)
     hint = f"did you mean {example}?" if example else "such as model=gru or optimizer.lr=0.01"
-    return f"{typed}: no such flag; settings are typed as key=value, {hint}"
+    return f"{words}: no such flag; settings are typed as key=value, {hint}"
 
 
 def explain_word(conf: Path, word: str, overrides: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rnnlab.config.messages import explain, is_composition_error, unlisted_key
 from rnnlab.config.overrides import Override, parse_override
-from rnnlab.config.paths import search_path
+from rnnlab.config.paths import list_choices, list_groups, search_path
 from rnnlab.config.quoting import type_as_text
 from rnnlab.errors import ConfigError
 
@@ -35,7 +35,7 @@ def compose(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
         shipped_conf(before=conf) as directory,
         hydra.initialize_config_dir(directory, version_base="1.3"),
     ):
-        cfg, _ = compose_texts([single_value(override) for override in overrides])
+        cfg, _ = compose_texts([single_value(conf, override) for override in overrides])
         HydraConfig.instance().set_config(cfg)  # the run's name contains the choices
         with read_write(cfg), open_dict(cfg):
             del cfg["hydra"]
@@ -51,7 +51,7 @@ def complete_overrides(conf: Path, overrides: Sequence[str]) -> list[str]:
     """
     import hydra
 
-    texts = [single_value(override) for override in overrides]
+    texts = [single_value(conf, override) for override in overrides]
     with (
         shipped_conf(before=conf) as directory,
         hydra.initialize_config_dir(directory, version_base="1.3"),
@@ -74,10 +74,10 @@ def compose_texts(texts: list[str]) -> tuple[Any, list[str]]:
         return hydra.compose("config", texts, return_hydra_config=True), texts
     except ConfigCompositionException as error:
         key = unlisted_key(error)
-        forced = [force(text) if sets(text, key) else text for text in texts]
-        if key is None or forced == texts:
+        new_texts = [force(text) if sets(text, key) else text for text in texts]
+        if key is None or new_texts == texts:
             raise
-    return compose_texts(forced)
+    return compose_texts(new_texts)
 
 
 def sets(text: str, key: str | None) -> bool:
@@ -95,18 +95,34 @@ def force(text: str) -> str:
     return text if text.startswith("~") else f"++{text.lstrip('+')}"
 
 
-def single_value(text: str) -> str:
+def single_value(conf: Path, text: str) -> str:
     """Return an override as Hydra reads it; a plus accepts a setting that is listed.
 
     Raises:
-        ConfigError: it cannot be read, or has several values.
+        ConfigError: it cannot be read, has several values, or is no choice of its group.
     """
     override = parse_override(text)
     if override.is_sweep:
         raise ConfigError(explain_sweep(text))
-    if override.key in OPTIONAL_GROUPS and override.value is None:
-        return f"~{override.key}"
+    if override.sign != "~" and override.key in list_groups(conf):
+        return group_choice(conf, override)
     return force(override.text) if is_addition(override) else override.text
+
+
+def group_choice(conf: Path, override: Override) -> str:
+    """Return the override that chooses a file of a group; null switches an optional group off.
+
+    Raises:
+        ConfigError: the value is no name, or several names where one is needed.
+    """
+    group, value = override.key, override.value
+    is_optional = group in OPTIONAL_GROUPS
+    if is_optional and value is None:
+        return f"~{group}"
+    if isinstance(value, str) or (is_optional and isinstance(value, list)):
+        return override.text
+    choices = list_choices(conf, group)
+    raise ConfigError(f"{override.text}: must be one of {', '.join(choices)}")
 
 
 def is_addition(override: Override) -> bool:

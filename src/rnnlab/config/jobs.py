@@ -23,11 +23,11 @@ def complete_jobs(conf: Path, overrides: Sequence[str]) -> list[str]:
     Raises:
         ConfigError, HydraException, OmegaConfBaseException: see compose.
     """
-    parsed = [parse_override(text) for text in overrides]
-    jobs = product(*(list_values(conf, override) for override in parsed))
+    items = [parse_override(text) for text in overrides]
+    jobs = product(*(list_values(conf, override) for override in items))
     texts = {text for job in jobs for text in complete_overrides(conf, job)}
     keys = {text.partition("=")[0] for text in texts if text.startswith("++")}
-    return [force(o.text) if f"++{o.key}" in keys else o.text for o in parsed]
+    return [force(o.text) if f"++{o.key}" in keys else o.text for o in items]
 
 
 def list_values(conf: Path, override: Override) -> list[str]:
@@ -60,8 +60,8 @@ def list_values(conf: Path, override: Override) -> list[str]:
 
 def matches(pattern: "Glob", choice: str) -> bool:
     """Return whether Hydra's pattern includes a choice."""
-    included = any(fnmatch(choice, include) for include in pattern.include)
-    return included and not any(fnmatch(choice, exclude) for exclude in pattern.exclude)
+    is_included = any(fnmatch(choice, include) for include in pattern.include)
+    return is_included and not any(fnmatch(choice, exclude) for exclude in pattern.exclude)
 
 
 def job_variant(arguments: Sequence[str]) -> str | None:

@@ -66,16 +66,18 @@ def parse_override(text: str) -> Override:
     """Parse an override with Hydra's parser, after quoting the texts that it cannot read."""
     from hydra.errors import HydraException
 
-    typed, text = text, quote_override(text)
+    original, text = text, quote_override(text)
     try:
         override: Any = override_parser().parse_override(text)
         value = override.value()
     except (HydraException, ValueError) as error:
         reason = str(error).splitlines()[0].partition(" expecting {")[0]
         hint = (
-            f"; if it is a text, type {type_as_text(*typed.split('=', 1))}" if "=" in typed else ""
+            f"; if it is a text, type {type_as_text(*original.split('=', 1))}"
+            if "=" in original
+            else ""
         )
-        raise ConfigError(f"{typed}: Hydra cannot read it, {reason}{hint}") from error
+        raise ConfigError(f"{original}: Hydra cannot read it, {reason}{hint}") from error
     key = override.get_key_element()
     name = key.lstrip("+~")
     sign, is_sweep = key.removesuffix(name), override.is_sweep_override()

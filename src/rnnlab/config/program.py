@@ -25,9 +25,9 @@ def text_override(key: str, value: str) -> str:
     >>> print(text_override("resume", "my (1) runs"), text_override("resume", "a,b"))
     resume=my (1) runs resume='a,b'
     """
-    typed = f"{key}={value}"
+    word = f"{key}={value}"
     try:
-        is_same = parse_override(typed).value == value
+        is_same = parse_override(word).value == value
     except ConfigError:
         is_same = False
-    return typed if is_same else f"{key}={format_override(value)}"
+    return word if is_same else f"{key}={format_override(value)}"

@@ -28,8 +28,8 @@ def quote_override(text: str) -> str:
     if not equals or not KEY.fullmatch(key) or FUNCTION.match(value) or is_readable(text):
         return text
     values = split_commas(value) if value.strip(", ") else [value]
-    quoted = f"{key}={','.join(map(_quote_value, values))}"
-    return quoted if is_readable(quoted) else text
+    result = f"{key}={','.join(map(_quote_value, values))}"
+    return result if is_readable(result) else text
 
 
 def quote(value: str) -> str:

@@ -4,13 +4,21 @@ RunConfig defines the top level of a configuration. The settings of a component 
 the constructor in its `_target_` (see signature.py), so a new component needs no schema.
 """
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from annotated_types import Gt, Interval
 
-from rnnlab.config.signature import component_problems, signature_problems
+from rnnlab.config.signature import (
+    Finder,
+    component_problems,
+    locate,
+    locate_torch,
+    signature_problems,
+)
+from rnnlab.config.skeleton import locate_skeleton
 from rnnlab.config.types import NonNegativeInt, PositiveFloat, PositiveInt
 from rnnlab.errors import ConfigError
 
@@ -82,19 +90,30 @@ class RunConfig:
 def parse(plain: Mapping[str, Any]) -> RunConfig:
     """Return a plain, resolved config as a RunConfig, after checking all its settings.
 
+    Before the imports that take seconds, the settings are compared with the source alone.
+
     Raises:
         ConfigError: all problems, a line each: the setting, the reason, the alternatives.
     """
-    trainer = plain.get("trainer", {})
+    finders: tuple[Finder, ...] = (locate_skeleton, locate_torch, locate)
+    for find in finders[-1:] if "lightning" in sys.modules else finders:
+        if problems := list(run_problems(plain, find)):
+            raise ConfigError("\n".join(problems))
+    return RunConfig(**{**plain, "trainer": TrainerConfig(**plain.get("trainer", {}))})
+
+
+def run_problems(plain: Mapping[str, Any], find: Finder) -> Iterator[str]:
+    """Yield the problems of all settings; `find`: see component_problems."""
     top_level = {**plain, "trainer": TrainerConfig()}
-    problems = signature_problems("", RunConfig, top_level, label="a run")
-    problems += signature_problems("trainer", TrainerConfig, trainer, label="the trainer")
+    yield from signature_problems("", RunConfig, top_level, label="a run")
+    trainer = plain.get("trainer", {})
+    if not isinstance(trainer, Mapping):
+        yield f"trainer={trainer}: must be a valid dictionary"
+        return
+    yield from signature_problems("trainer", TrainerConfig, trainer, label="the trainer")
     for path, part, section in _parts(plain):
         if isinstance(part, Mapping):  # otherwise the top level has a problem
-            problems += component_problems(path, part, section)
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return RunConfig(**{**plain, "trainer": TrainerConfig(**trainer)})
+            yield from component_problems(path, part, section, find)
 
 
 def _parts(plain: Mapping[str, Any]) -> Iterator[tuple[str, Component | None, str]]:
@@ -102,5 +121,6 @@ def _parts(plain: Mapping[str, Any]) -> Iterator[tuple[str, Component | None, st
     for section in COMPONENTS:
         yield section, plain.get(section), section
     for section in COLLECTIONS:
-        for name, member in (plain.get(section) or {}).items():
+        members = plain.get(section)
+        for name, member in members.items() if isinstance(members, Mapping) else ():
             yield f"{section}.{name}", member, section

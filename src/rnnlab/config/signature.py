@@ -1,11 +1,14 @@
 """A constructor as the schema of its settings: unknown names, wrong types, values out of range."""
 
 import inspect
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+from rnnlab.config.overrides import format_override
+from rnnlab.config.quoting import type_as_text
 from rnnlab.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -25,18 +28,26 @@ RUNTIME: dict[str, frozenset[str]] = {
     "pruner": frozenset(),
     "launcher": frozenset(),
 }
+Finder = Callable[[str], Any]
 THIRD_PARTY = {"torch", "lightning", "optuna"}  # with unreliable type hints; see dry_build
 
 
-def component_problems(path: str, component: Mapping[str, Any], section: str) -> list[str]:
-    """Return the problems of one component, checked against the signature of its `_target_`."""
+def component_problems(
+    path: str, component: Mapping[str, Any], section: str, find: Finder | None = None
+) -> list[str]:
+    """Return the problems of one component, checked against the signature of its `_target_`.
+
+    `find` returns the class or function of a target, or None to skip it; None for `locate`.
+    """
     if "_target_" not in component:
         return [f"{path}._target_: must be given, the class or function to build"]
     target = str(component["_target_"])
     try:
-        builder = locate(target)
+        builder = (find or locate)(target)
     except ImportError as error:
         return [f"{path}._target_={target}: {error}"]
+    if builder is None:
+        return []
     hydra_keys = ("_target_", "_partial_", "_convert_", "_recursive_")
     settings = {key: value for key, value in component.items() if key not in hydra_keys}
     runtime = RUNTIME[section] - ({"save_dir"} & settings.keys())  # the run's folder, unless set
@@ -53,6 +64,11 @@ def locate(target: str) -> Any:
         public = [n for n in dir(members) if not n.startswith("_")]
         raise ImportError(f"{module} has no {name!r}; {did_you_mean(name, public)}")
     return getattr(members, name)
+
+
+def locate_torch(target: str) -> Any:
+    """Return a class of torch; None for another package, whose import takes longer."""
+    return locate(target) if target.startswith("torch.") else None
 
 
 def signature_problems(
@@ -95,6 +111,7 @@ def _create_settings_model(
         strict=True,
         arbitrary_types_allowed=True,
         protected_namespaces=(),
+        allow_inf_nan=False,
     )
     return create_model("Settings", __config__=rules, **types), types
 
@@ -141,5 +158,22 @@ def _problem(
     if detail["type"] == "missing":
         return key, "must be given"
     reason = detail["msg"].replace("Input should be", "must be")
-    text = "null" if detail["input"] is None else detail["input"]
-    return f"{key}={text}", f"{reason[0].lower()}{reason[1:]}"
+    is_keyword = detail["input"] is None or isinstance(detail["input"], bool)
+    text = format_override(detail["input"]) if is_keyword else detail["input"]
+    hint = _explain_type(key, detail["type"], detail["input"])
+    return f"{key}={text}", f"{reason[0].lower()}{reason[1:]}{hint}"
+
+
+def _explain_type(key: str, problem: str, value: Any) -> str:
+    """Return how to type a text that Hydra reads as a number, and a list with one member."""
+    parent, _, name = key.rpartition(".")
+    if problem == "string_type" and isinstance(value, int | float) and name.isdecimal():
+        return f"; a text in a list is typed in quotes: \"{parent}=['{value}']\""
+    if problem == "string_type" and isinstance(value, int | float):
+        return f"; a text is typed in quotes: {type_as_text(key, format_override(value))}"
+    if problem in ("list_type", "tuple_type") and isinstance(value, str) and value[:1] != "[":
+        word = f"{key}=[{value}]"
+        return (
+            f"; a list is typed in brackets: {word if value.isidentifier() else shlex.quote(word)}"
+        )
+    return ""

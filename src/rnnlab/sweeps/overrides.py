@@ -109,8 +109,8 @@ class CliOverrides:
         removed_keys = original.keys() - space.keys()
         points = list(compatible_points(plain.get("enqueue") or [], constants, removed_keys))
         if "enqueue" not in {override.key for override in self.search}:
-            typed = {override.key.removeprefix("space.") for override in self.space}
-            points = [point for point in points if is_inside(point, space, typed)]
+            keys = {override.key.removeprefix("space.") for override in self.space}
+            points = [point for point in points if is_inside(point, space, keys)]
         return {**plain, "space": space, "base": base, "enqueue": points}
 
 

@@ -20,13 +20,13 @@ def default_study(overrides: CliOverrides) -> list[str]:
     A space of few combinations is tried as a whole, each one trained to its end. A larger or
     continuous space has the sampler, the pruner and the number of trials of sweeps/default.yaml.
     """
-    typed = {override.key: override.value for override in overrides.search}
-    limit = typed.get("n_trials", MAX_COMBINATIONS)
+    search = {override.key: override.value for override in overrides.search}
+    limit = search.get("n_trials", MAX_COMBINATIONS)
     count = count_combinations(overrides)
-    if "sampler" in typed or not isinstance(limit, int) or not 0 < count <= limit:
+    if "sampler" in search or not isinstance(limit, int) or not 0 < count <= limit:
         return []
     settings = {"sampler": "grid", "pruner": "none", "n_trials": str(count)}
-    return [f"{key}={value}" for key, value in settings.items() if key not in typed]
+    return [f"{key}={value}" for key, value in settings.items() if key not in search]
 
 
 def count_combinations(overrides: CliOverrides) -> int:
