@@ -31,7 +31,7 @@ class UnknownType(type(Any)):  # type: ignore[misc]  # the class of Any
         return cls
 
 
-class Unknown(Any, metaclass=UnknownType):
+class Unknown(Any, metaclass=UnknownType):  # type: ignore[misc]
     """A value, type or base class of a package that is not imported."""
 
     __module__ = "torch"  # its type hints are not reliable
