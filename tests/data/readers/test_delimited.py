@@ -145,3 +145,12 @@ def test_sentence_pairs_with_enclosed_cells_need_a_setting(tmp_path: Path) -> No
     assert read("none")[1] == ('"He said ""hi"""', '"Er sagte ""hallo"""')
     path.write_text('"Who is it?" "It\'s me."\t"Wer?" "Ich."\n')
     assert read("auto") == [('"Who is it?" "It\'s me."', '"Wer?" "Ich."')]
+
+
+@pytest.mark.parametrize(("name", "columns"), [("index", ["v"]), ("No", ["No", "v"])])
+def test_a_column_that_counts_the_rows_is_named(tmp_path: Path, name: str, columns) -> None:
+    rows = [f"{i},2020-01-{i + 1:02d},{i / 2}" for i in range(5)]
+    notes: list[str] = []
+    path = write(tmp_path, "\n".join([f"{name},date,v", *rows]))
+    assert read_series(path, SeriesColumns(), notes).columns == columns
+    assert any(name in note and "row" in note for note in notes)

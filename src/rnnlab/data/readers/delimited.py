@@ -198,7 +198,7 @@ class DelimitedTable:
         advice = "Complete the row or remove it; a cell with a line break must be quoted"
         if len(row) > self.width:
             advice = "Quote cells that hold a delimiter, or name the columns of all cells"
-        elif any(sign in cell for cell in row):
+        if any(sign in cell or "\n" in cell for cell in row):
             advice += "; if quotation marks are characters of this file, set data.quoting=none"
         return DataError(
             f"{self.path}, line {line:,}: {len(row)} cells, but the {where} has {self.width}: "

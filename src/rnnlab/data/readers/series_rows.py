@@ -39,6 +39,7 @@ DuplicatePolicy = Literal["error", "first", "last", "keep"]
 MissingPolicy = Literal["previous", "error"]
 Labels = dict[str, dict[str, int]]  # column of texts -> text -> its number
 PANDAS_INDEX = re.compile(r"Unnamed: \d+(_level_\d+)?")  # header of an index without a name
+RESET_INDEX = ("index", "level_0")  # ... after reset_index()
 
 
 @dataclass(frozen=True)
@@ -405,12 +406,20 @@ class _RowReader:
             )
         for number in numbers:
             find_column(self.table, number.name, "data.target_columns")  # its name may be twice
+        first = numbers[0]
+        if first.name == self.table.header[0] and len(numbers) > 1 and _counts_rows(first):
+            notes.append(
+                f"column {first.name} of {file} counts the rows, and is forecast too; "
+                "data.target_columns chooses the columns"
+            )
         return numbers
 
     def _find_omission(self, place: int, number: NumberColumn) -> str:
         """Return why a column is not one of the numbers; empty if it is."""
         if number.is_text:
             return "columns of text"
+        if place == 0 and number.name in RESET_INDEX and _counts_rows(number):
+            return "row numbers"
         if place not in self.table.nameless and not PANDAS_INDEX.fullmatch(number.name):
             return ""
         if number.invalid is None:
@@ -428,6 +437,12 @@ class _RowReader:
             f"{self.table.name_row(cell.row)}, column {number.name!r}: {excerpt(cell.text)} "
             f"{cell.reason}"
         )
+
+
+def _counts_rows(number: NumberColumn) -> bool:
+    """Return whether a column has the numbers of the rows, from 0 or 1."""
+    values = number.values
+    return bool(values[0] in (0, 1) and (np.diff(values) == 1).all() and len(values) > 2)
 
 
 def _describe_missing(file: str, numbers: Sequence[NumberColumn]) -> list[str]:
