@@ -74,6 +74,13 @@ def test_a_split_without_any_value_is_rejected(tmp_path: Path) -> None:
         open_series(path, target_columns=["one"])
 
 
+@pytest.mark.parametrize("channels", ["joint", "independent"])
+def test_a_column_without_any_value_in_a_split_is_rejected(channels: str, tmp_path: Path) -> None:
+    path = write_series(tmp_path, slice(78, 100))
+    with pytest.raises(DataError, match=r"no value of one in the test split.*target_columns"):
+        open_series(path, channels=channels)
+
+
 def test_baselines_are_scored_on_observed_values(tmp_path: Path) -> None:
     data = open_series(write_series(tmp_path, [83, 90, 91, 95]), target_columns=["one"])
     values = np.genfromtxt(data.path, delimiter=",", names=True)["one"]

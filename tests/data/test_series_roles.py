@@ -154,6 +154,22 @@ def test_a_small_network_learns_the_effect_of_a_holiday(tmp_path: Path) -> None:
     assert run(plain).report["scores"]["test/mse"] < 0.15
 
 
+@pytest.mark.parametrize("words", [("False", "True"), ("false", "TRUE")])
+def test_true_and_false_are_flags(words: tuple[str, str], tmp_path: Path) -> None:
+    path = write_table(tmp_path)
+    flags = [f",{words[int(i % 7 == 3)]}," for i in range(100)] * 2
+    header, *rows = path.read_text().splitlines()
+    lines = [
+        row.replace(f",{int(i % 100 % 7 == 3)},", flag)
+        for i, (row, flag) in enumerate(zip(rows, flags, strict=True))
+    ]
+    columns = {"series_column": "shop", "known_columns": ["holiday", "price"]}
+    expected = whole(open_series(path, **columns), "test")
+    path.write_text("\n".join([header, *lines]) + "\n")
+    batch = whole(open_series(path, **columns), "test")
+    torch.testing.assert_close(batch.future, expected.future)
+
+
 # Static.
 
 

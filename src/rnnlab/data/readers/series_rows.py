@@ -38,6 +38,7 @@ from rnnlab.spec import Array
 DuplicatePolicy = Literal["error", "first", "last", "keep"]
 MissingPolicy = Literal["previous", "error"]
 Labels = dict[str, dict[str, int]]  # column of texts -> text -> its number
+FLAGS = {"true": "1", "false": "0"}  # of covariates, such as holidays
 PANDAS_INDEX = re.compile(r"Unnamed: \d+(_level_\d+)?")  # header of an index without a name
 RESET_INDEX = ("index", "level_0")  # ... after reset_index()
 
@@ -293,9 +294,13 @@ class _RowReader:
         if self.places.series is not None:
             series = self._series_codes(start, next(cells))
         self._series.append(series)
-        for number in (*self._targets, *self._inputs):
+        for number in self._targets:
             number.add(next(cells))
-            if number.invalid and (self.columns.values or number in self._inputs):
+            if number.invalid and self.columns.values:
+                raise self._invalid(number, number.invalid)
+        for number in self._inputs:
+            number.add(convert_flags(next(cells)))
+            if number.invalid:
                 raise self._invalid(number, number.invalid)
         for name, codes in self._static.items():
             is_series = name == self.columns.series
@@ -443,6 +448,21 @@ def _counts_rows(number: NumberColumn) -> bool:
     """Return whether a column has the numbers of the rows, from 0 or 1."""
     values = number.values
     return bool(values[0] in (0, 1) and (np.diff(values) == 1).all() and len(values) > 2)
+
+
+def convert_flags(cells: Cells) -> Cells:
+    """Return 1 and 0 for true and false, if there are no other words; else the cells.
+
+    >>> convert_flags(["True", "false", ""]), convert_flags(["True", "2"])
+    (['1', '0', ''], ['True', '2'])
+    """
+    if not isinstance(cells, list) and cells.dtype.kind in "iuf":
+        return cells
+    texts = cell_texts(cells)
+    words = {text.strip().lower() for text in set(texts)}
+    if not words & FLAGS.keys() or words - FLAGS.keys() - EMPTY:
+        return cells
+    return [FLAGS.get(text.strip().lower(), "") for text in texts]
 
 
 def _describe_missing(file: str, numbers: Sequence[NumberColumn]) -> list[str]:

@@ -240,13 +240,14 @@ def observed_windows(
     `names` are those of the target variables, and `source` that of the data in errors.
 
     Raises:
-        DataError: there is none.
+        DataError: a variable has none.
     """
     counts = windows.count_observed()  # (M, V)
     has_value: Array = counts.max(axis=1) > 0
-    if not has_value.any():
+    empty = [name for name, count in zip(names, counts.sum(axis=0), strict=True) if not count]
+    if empty:
         raise DataError(
-            f"{source}: the file has no value of {', '.join(names)} in the {split} split. Change "
+            f"{source}: the file has no value of {', '.join(empty)} in the {split} split. Change "
             "data.val_fraction or data.test_fraction (or data.val_from and data.test_from), or "
             "choose other data.target_columns"
         )
