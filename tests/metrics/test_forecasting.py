@@ -128,7 +128,10 @@ def test_a_forecast_against_itself_has_no_p() -> None:
     result = compare_forecasts(np.ones(30), np.ones(30), horizon=1)
     assert result.skill == 0
     assert math.isnan(result.p)
-    assert result.describe("itself").endswith("nothing is claimed.")
+    assert result.describe("itself").endswith("no test is possible: nothing is claimed.")
+    perfect = compare_forecasts(np.ones(30), np.zeros(30), horizon=1)
+    assert math.isnan(perfect.skill)
+    assert "its error is 0" in perfect.describe("persistence")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from rnnlab.analysis.forecast_errors import (
     ErrorTable,
     count_undefined_mase,
     explain_undefined_mase,
+    plain_number,
     report_rows,
     short_tables,
     to_csv,
@@ -116,8 +117,8 @@ def headlines(test: TestPredictions, table: ErrorTable) -> list[str]:
 
 
 def to_dict(result: ComparisonTest) -> dict[str, float | None]:
-    """Return a test as plain values; an undefined p as None."""
-    return {"skill": result.skill, "p": result.p if result.p == result.p else None}
+    """Return a test as plain values; what is undefined is None."""
+    return {"skill": plain_number(result.skill), "p": plain_number(result.p)}
 
 
 def compare_each_series(test: TestPredictions, table: ErrorTable) -> Iterator[str]:

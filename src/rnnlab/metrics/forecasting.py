@@ -223,12 +223,13 @@ def compare_forecasts(errors: Array, others: Array, horizon: int) -> ComparisonT
     gains = np.asarray(others, dtype=np.float64) - errors
     n = len(gains)
     mean_other = float(np.mean(others))
-    skill = float(np.mean(gains)) / mean_other if mean_other else 0.0
+    mean_gain = float(np.mean(gains))
+    skill = mean_gain / mean_other if mean_other else (math.nan if mean_gain else 0.0)
     correction = (n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n
     variance = long_run_variance(gains, min(horizon, n)) / n
     if variance <= 0 or correction <= 0:
         return ComparisonTest(skill, math.nan)
-    statistic = float(np.mean(gains)) / math.sqrt(variance) * math.sqrt(correction)
+    statistic = mean_gain / math.sqrt(variance) * math.sqrt(correction)
     return ComparisonTest(skill, float(2 * t.sf(abs(statistic), n - 1)))
 
 

@@ -14,7 +14,8 @@ class ComparisonTest(NamedTuple):
     """Test of one forecast against another.
 
     Attributes:
-        skill: 1 - MSE / MSE of the other: 0 is no better, 1 is perfect.
+        skill: 1 - MSE / MSE of the other: 0 is no better, 1 is perfect; NaN if only the other one
+            has no error.
         p: probability of such a difference if both were equally good; NaN where it is undefined.
     """
 
@@ -27,6 +28,12 @@ class ComparisonTest(NamedTuple):
         >>> ComparisonTest(-0.004, 0.3).describe("persistence")
         'Against persistence: skill -0.4%, p = 0.300 (Diebold-Mariano): nothing is claimed.'
         """
+        if math.isnan(self.skill):
+            return f"Against {name}: its error is 0, so there is no skill: nothing is claimed."
+        if math.isnan(self.p):
+            return (
+                f"Against {name}: skill {self.skill:+.1%}, no test is possible: nothing is claimed."
+            )
         p = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
         result = f"Against {name}: skill {self.skill:+.1%}, {p} (Diebold-Mariano)"
         if not self.p < SIGNIFICANCE_LEVEL:

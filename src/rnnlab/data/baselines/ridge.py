@@ -162,7 +162,7 @@ def sum_moments(pairs: Iterator[tuple[Array, Array]]) -> RidgeMoments:
     """Return the moments of inputs (B, L) and outputs (B, H), block by block.
 
     Raises:
-        BaselineError: there is no row.
+        BaselineError: there is no row, or a sum is not finite.
     """
     count, sums, products = 0, np.zeros(1), np.zeros(1)
     width = 0
@@ -172,6 +172,8 @@ def sum_moments(pairs: Iterator[tuple[Array, Array]]) -> RidgeMoments:
         sums, products = sums + both.sum(axis=0), products + inputs.T @ both
     if not count:
         raise BaselineError(NO_COMPLETE_TARGET)
+    if not np.isfinite(products).all():
+        raise BaselineError("the squares of the values are too large for a computer")
     means = sums / count
     products = products - count * np.outer(means[:width], means)
     return RidgeMoments(
