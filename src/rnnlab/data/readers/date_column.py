@@ -368,13 +368,13 @@ def join_texts(columns: Sequence[Array]) -> Array:
 
 
 def formats_of_parts(columns: Sequence[str]) -> list[str]:
-    """Return the formats of several columns whose names are parts of a date; none if one is not.
+    """Return the formats of columns whose names are year and other parts of a date, or none.
 
-    >>> formats_of_parts(["year", "Month", "day"])
-    ['%Y %m %d', '%Y %b %d']
+    >>> formats_of_parts(["year", "Month", "day"]), formats_of_parts(["day", "hour"])
+    (['%Y %m %d', '%Y %b %d'], [])
     """
     directives = [PARTS.get(name.strip().lower()) for name in columns]
-    if len(columns) < 2 or None in directives:
+    if len(columns) < 2 or "%Y" not in directives or None in directives:
         return []
     text = " ".join(map(str, directives))
     text = text.replace("%Y", "%G") if "%V" in text else text

@@ -66,11 +66,12 @@ LAYOUTS = [  # that cells without data.date_format may have, as in strptime; %q 
     *(sign.join(date) for sign in "-/. _" for date in MONTH_YEARS),
     *(sign.join(date) for sign in ("-", "/", ".", " ", "") for date in NAMED_MONTHS),
     *("%b %d, %Y", "%b %d %Y", "%d %b, %Y", "%d. %b %Y", "%b, %Y", "%b. %d, %Y"),
+    *("%b %d, %y", "%d %b, %y"),
     *(date + clock for date, clock in product(("%Y%m%d", "%y%m%d"), ("", "%H%M", "%H%M%S"))),
     *("".join(date) + clock for date in NUMERIC_DATES[1:] for clock in ("", "%H%M", "%H%M%S")),
     *("".join(date) + clock for date in SHORT_DATES[:2] for clock in ("", "%H%M", "%H%M%S")),
     *("%d-%b %Y", "%b-%d %Y", "%Y %b-%d", "%Y %d-%b"),  # of two columns
-    *("%Y", "%y%m", "%Y%m", "%Y%m%d%H", "%YM%m", "%Y%j", "%Y-%j", "%Y/%j", "%Y %j"),
+    *("%Y", "%y%m", "%Y%m", "%Y%m%d%H", "%YM%m", "%Y%j", "%j%Y", "%Y-%j", "%Y/%j", "%Y %j"),
     *("%G-W%V-%u", "%G-W%V", "%GW%V%u", "%GW%V", "%G W%V", "%G/W%V", "W%V %G", "W%V-%G"),
     *("%YQ%q", "%Y-Q%q", "%Y Q%q", "%Y:Q%q", "%Y.Q%q", "%Y/Q%q", "%Y_Q%q"),
     *("Q%q %Y", "Q%q-%Y", "Q%q/%Y", "Q%q%Y", "%qQ%Y", "%qQ %Y"),
