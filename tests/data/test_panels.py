@@ -178,6 +178,15 @@ def test_the_number_of_a_step_as_a_border(tmp_path: Path) -> None:
     assert [int(data.windows[split].first[0]) for split in ("val", "test")] == [60, 80]
 
 
+def test_a_number_of_an_index_as_a_border(tmp_path: Path) -> None:
+    """The index begins at 100, at the same steps in both series."""
+    lines = [f"{i},{name},{i % 7}" for name in "ab" for i in range(100, 200 - 20 * (name == "b"))]
+    path = tmp_path / "index.csv"
+    path.write_text("\n".join(["t,id,value", *lines]) + "\n")
+    data = open_series(path, date_column="t", series_column="id", val_from=150, test_from=165)
+    assert [border.tolist() for border in data.splits.borders] == [[50, 150], [65, 165], [100, 180]]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
