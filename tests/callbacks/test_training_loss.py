@@ -3,11 +3,15 @@
 import csv
 from collections import defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning.pytorch as L
 import pytest
+import torch
 
+from rnnlab.callbacks import TrainingLoss, training_loss
+from rnnlab.callbacks.training_loss import LossSum
 from rnnlab.errors import RunStopped
 from rnnlab.experiment.run import Run, run
 from tests.helpers.configs import compose, small
@@ -110,3 +114,30 @@ def test_a_resumed_run_logs_the_loss_of_the_whole_epoch(tmp_path: Path) -> None:
     resumed = run(compose(f"resume={config.parent}"))
     assert epoch_losses(resumed) == epoch_losses(undisturbed)
     assert len(epoch_losses(resumed)[0]) == 1
+
+
+def test_the_loss_of_several_processes_is_the_mean_over_their_targets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows: list[dict[str, float]] = []
+    logger = SimpleNamespace(log_metrics=lambda values, step: rows.append({**values, "step": step}))
+    optimizer = SimpleNamespace(param_groups=[{"lr": 0.1}])
+    trainer: Any = SimpleNamespace(
+        global_step=7,
+        current_epoch=1,
+        accumulate_grad_batches=1,
+        log_every_n_steps=100,
+        optimizers=[optimizer],
+        loggers=[logger],
+        callback_metrics={},
+    )
+    other = LossSum(loss=10.0, targets=4.0)
+    monkeypatch.setattr(training_loss, "gather_lists", lambda own: [*own, other])
+    model: Any = SimpleNamespace(task=SimpleNamespace(num_targets=lambda batch: 2))
+    callback = TrainingLoss()
+    batch: Any = None
+    callback.on_train_batch_end(trainer, model, {"loss": torch.tensor(0.5)}, batch, 0)
+    callback.on_train_epoch_end(trainer, model)
+    expected = (0.5 * 2 + 10) / (2 + 4)
+    assert rows == [{"train/loss": expected, "train/lr": 0.1, "epoch": 1, "step": 7}]
+    assert float(trainer.callback_metrics["train/loss"]) == expected
