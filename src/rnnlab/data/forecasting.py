@@ -24,7 +24,7 @@ from rnnlab.data.readers.dates import format_time
 from rnnlab.data.readers.delimited import Delimiter, Quoting
 from rnnlab.data.readers.files import check_file, file_format
 from rnnlab.data.readers.series import Series, read_series
-from rnnlab.data.readers.series_rows import DuplicatePolicy, MissingPolicy, SeriesColumns
+from rnnlab.data.readers.series_columns import DuplicatePolicy, MissingPolicy, SeriesColumns
 from rnnlab.data.scaling import (
     ReportUnits,
     ScaledSeries,
@@ -59,7 +59,7 @@ class SeriesDataModule(PreparedDataModule):
         source, path, batch_size, seed, shuffle: see PreparedDataModule.
         date_column, series_column, delimiter, encoding, date_format, missing, missing_values,
             duplicates, date_columns, day_first, time_zone, quoting, header, decimal, thousands,
-            strip_signs: see rnnlab.data.readers.series_rows.SeriesColumns.
+            strip_signs: see rnnlab.data.readers.series_columns.SeriesColumns.
         target_columns: columns to forecast; None for all columns of numbers without another role.
         covariate_columns: columns that are read but not forecast.
         known_columns: columns that are known in advance, such as holidays or prices: the network

@@ -8,7 +8,7 @@ import pytest
 from rnnlab.data.readers.delimited import DelimitedTable, TableFormat
 from rnnlab.data.readers.sentence_pairs import read_pair_file
 from rnnlab.data.readers.series import read_series
-from rnnlab.data.readers.series_rows import SeriesColumns
+from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.data.readers.tables import read_table
 from rnnlab.errors import DataError
 

@@ -20,7 +20,7 @@ from rnnlab.data.readers.files import file_format, open_bytes, open_text, read_l
 from rnnlab.data.readers.lines import TextFile
 from rnnlab.data.readers.sentence_pairs import read_aligned_files, read_pair_file
 from rnnlab.data.readers.series import read_series
-from rnnlab.data.readers.series_rows import SeriesColumns
+from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.data.readers.tables import read_table
 from rnnlab.errors import ConfigError, DataError
 

@@ -12,7 +12,7 @@ import pytest
 
 from rnnlab.data.readers.dates import format_time
 from rnnlab.data.readers.series import Series, read_series
-from rnnlab.data.readers.series_rows import SeriesColumns
+from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.errors import DataError
 
 

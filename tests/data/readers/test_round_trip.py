@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rnnlab.data.readers.delimited import DELIMITERS, TableFormat
-from rnnlab.data.readers.series_rows import SeriesColumns, read_rows
+from rnnlab.data.readers.series_columns import SeriesColumns
+from rnnlab.data.readers.series_rows import read_rows
 from rnnlab.data.readers.tables import read_table
 from rnnlab.errors import DataError
 from rnnlab.spec import Array

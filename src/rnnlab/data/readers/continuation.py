@@ -8,7 +8,8 @@ import numpy as np
 
 from rnnlab.data.readers.dates import format_time
 from rnnlab.data.readers.series import Series, build_series
-from rnnlab.data.readers.series_rows import Labels, SeriesColumns, SeriesRows, read_rows
+from rnnlab.data.readers.series_columns import SeriesColumns
+from rnnlab.data.readers.series_rows import Labels, SeriesRows, read_rows
 from rnnlab.errors import DataError
 
 

@@ -127,7 +127,7 @@ class DateColumn:
 
     Args:
         columns: their names.
-        date_format, day_first: see rnnlab.data.readers.series_rows.SeriesColumns.
+        date_format, day_first: see rnnlab.data.readers.series_columns.SeriesColumns.
 
     Raises:
         ConfigError: the format is none, or excludes the other setting.

