@@ -340,3 +340,23 @@ def test_a_season_that_is_too_long_is_named(panel: Path) -> None:
     reason = "data.season=90 is longer than the 84 training steps of the shortest series"
     assert data.missing_baselines() == {"seasonal naive": reason}
     assert reason in data.describe().extra["missing"]
+
+
+def test_every_column_has_a_say_in_the_mean_error_of_prices_and_volume() -> None:
+    path = shared_case("mixed-units-mse", "ohlcv.csv")
+    data = CsvSeriesDataModule(
+        path=str(path), date_column="Date", seq_len=20, horizon=2, report_in="original"
+    )
+    data.setup()
+    rows = np.arange(data.size("test"))
+    errors = data.series_baselines.errors("test", rows)["persistence"]
+    columns = errors.group_means(data.evaluation_context("test", rows)["variable"], 5)
+    shares, wanted = [], []
+    for values in read_columns(path, data.variables):
+        train, test = round(0.7 * len(values)), round(0.8 * len(values))
+        steps = [values[f : f + 2] - values[f - 1] for f in range(test, len(values) - 1)]
+        wanted.append(np.mean(np.square(steps)))
+        shares.append(wanted[-1] / values[:train].var())
+    assert columns["mse"].tolist() == pytest.approx(wanted, rel=EXACT)
+    assert errors.means["mse"] == pytest.approx(np.mean(shares), rel=EXACT)
+    assert min(shares) > 0.01 * sum(shares)  # in the units of the file 1e-15 of the sum
