@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,12 @@ CONF = ROOT / "conf"
 
 def compose(*overrides: str) -> dict[str, Any]:
     """What train.py hands to rnnlab.experiment.run.run when these words stand behind it."""
+    return deepcopy(_compose_once(*overrides))
+
+
+@lru_cache(maxsize=500)
+def _compose_once(*overrides: str) -> dict[str, Any]:
+    """Hydra takes 70 ms for each command line."""
     return composing.compose(CONF, overrides)
 
 
@@ -231,21 +237,15 @@ SMALL: dict[str, Callable[[Path], dict[str, Any]]] = {
 }
 
 
-@cache
-def _compose_once(*overrides: str) -> dict[str, Any]:
-    return compose(*overrides)
-
-
 def compose_pair(data: str, model: str) -> dict[str, Any]:
     """Return the config of a data set with an architecture, from the config of each.
 
-    Hydra takes 70 ms for each command line. The two groups set nothing in each other; a contract
-    test compares both ways.
+    The two groups set nothing in each other; a contract test compares both ways.
     """
-    plain = dict(_compose_once(f"data={data}", "trainer=cpu"))
-    plain["model"] = _compose_once(f"model={model}")["model"]
+    plain = compose(f"data={data}", "trainer=cpu")
+    plain["model"] = compose(f"model={model}")["model"]
     plain["name"] = f"{data}-{model}"
-    return deepcopy(plain)
+    return plain
 
 
 def small(data: str, folder: Path, *overrides: str, **settings: Any) -> dict[str, Any]:
@@ -264,7 +264,7 @@ def small(data: str, folder: Path, *overrides: str, **settings: Any) -> dict[str
         case [("model", _, model)]:
             plain = compose_pair(data, model)
         case _:
-            plain = deepcopy(_compose_once(f"data={data}", "trainer=cpu", *overrides))
+            plain = compose(f"data={data}", "trainer=cpu", *overrides)
     plain["output_dir"] = str(folder)
     plain["data"] |= SMALL[data](folder) | settings
     if plain["trainer"]["max_epochs"] == "auto":  # as many as large data has
