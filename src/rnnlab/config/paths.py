@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rnnlab.errors import ConfigError
 
-FLAGS = ("--config-dir", "-cd")
+DIR_FLAGS = ("--config-dir", "-cd")
 
 
 def find_root() -> Path:
@@ -26,7 +26,7 @@ def split_config_dir(arguments: Sequence[str]) -> tuple[Path, list[str]]:
     remaining = iter(arguments)
     for argument in remaining:
         flag, equals, value = argument.partition("=")
-        if flag in FLAGS:
+        if flag in DIR_FLAGS:
             directories.append(value if equals else next(remaining, ""))
         else:
             rest.append(argument)
@@ -40,7 +40,7 @@ def split_config_dir(arguments: Sequence[str]) -> tuple[Path, list[str]]:
 def config_dir_flag(conf: Path) -> list[str]:
     """Return the words of a command line that choose a user's directory; none for conf/."""
     is_shipped = conf.resolve() == (find_root() / "conf").resolve()
-    return [] if is_shipped else [FLAGS[0], str(conf)]
+    return [] if is_shipped else [DIR_FLAGS[0], str(conf)]
 
 
 def search_path(conf: Path) -> list[Path]:

@@ -157,7 +157,7 @@ def variable_rows(splits: Mapping[str, Facts], kind: str) -> list[TableRow]:
     for name in columns[0]:
         members = [variables[name] for variables in columns]
         rows.append((name, [format_mean(m["mean"], m["std"]) for m in members]))
-        rows.append(("  range", [format_range(m["low"], m["high"]) for m in members]))
+        rows.append(("  range", [format_low_high(m["low"], m["high"]) for m in members]))
         if any(m["missing"] for m in members):
             rows.append(("  missing", [f"{m['missing']:.2%}" for m in members]))
     return rows
@@ -172,10 +172,10 @@ def format_mean(mean: float, deviation: float) -> str:
     return f"{mean:.{significant_digits(mean, deviation)}g} +- {deviation:.3g}"
 
 
-def format_range(low: float, high: float) -> str:
+def format_low_high(low: float, high: float) -> str:
     """Return two ends, to the digits in which they differ.
 
-    >>> format_range(123456789.17, 123456795.0), format_range(-1.5, 2.25)
+    >>> format_low_high(123456789.17, 123456795.0), format_low_high(-1.5, 2.25)
     ('123456789.17 .. 123456795', '-1.5 .. 2.25')
     """
     digits = significant_digits(max(abs(low), abs(high)), high - low)
