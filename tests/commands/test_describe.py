@@ -17,6 +17,7 @@ from rnnlab.data.description import Description, MomentCounter, format_value, ra
 from rnnlab.errors import ConfigError
 from rnnlab.report.data_console import print_description
 from tests.helpers.configs import CONF, ROOT, choices, small
+from tests.helpers.processes import run_forked
 
 SPLITS = ("train", "val", "test")
 
@@ -32,7 +33,7 @@ def door(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the door as a user does, in a folder of his own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "100"}
     command = [sys.executable, "-m", "rnnlab.data", *words]
-    return subprocess.run(
+    return run_forked(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
 
