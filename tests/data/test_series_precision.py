@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rnnlab.data.datasets.forecasting.csv_series import CsvSeriesDataModule
 from rnnlab.data.forecasting import SeriesDataModule
+from rnnlab.models import GRU
 from rnnlab.models.scores import Scores
 from rnnlab.tasks.forecasting import Forecasting
 from tests.helpers.cases import open_case
@@ -130,3 +131,25 @@ def test_readings_of_users_with_a_large_level(
     )
     network.update(torch.zeros(len(first), data.horizon, 1), batch)  # 0 is the last value
     assert float(network.compute()["test/mse"]) == pytest.approx(scores["mse"], rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_a_network_of_lower_precision_is_scored_in_double(
+    dtype: torch.dtype, tmp_path: Path
+) -> None:
+    """As in trainer.precision=bf16-mixed, 32-true and 64-true."""
+    values = 1e9 + np.random.default_rng(0).standard_normal(ROWS).cumsum()
+    data = open_values(values, tmp_path, report_in="original")
+    model = GRU(Forecasting(data.spec), hidden_size=4)
+    batch = data.gather("train", np.arange(data.size("train")))
+    if dtype == torch.float64:
+        model, batch = model.double(), batch._replace(inputs=batch.inputs.double())
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+        predictions = model.predictions(batch)
+        loss = model.task.loss(predictions, batch)
+    loss.backward()
+    assert predictions.dtype == dtype
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    forecasts, targets = model.task.metric_inputs(predictions, batch)
+    assert (forecasts.dtype, targets.dtype) == (torch.float64, torch.float64)
+    assert (forecasts - targets).abs().max() < 20
