@@ -23,7 +23,7 @@ Delimiter = Literal["comma", "semicolon", "tab", "pipe"]
 Quoting = Literal["auto", "standard", "none"]
 DELIMITERS: dict[Delimiter, str] = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 DEFAULT_DELIMITERS: dict[str, Delimiter] = {".csv": "comma", ".tsv": "tab"}  # of the text formats
-CHUNK_ROWS, CHUNK_CELLS = 200_000, 4_000_000  # that are in memory as text
+CHUNK_ROWS, CHUNK_CELLS = 200_000, 1_000_000  # that are in memory as text
 DATE = re.compile(r"\d{1,4}([-/.:]\d{1,4}){1,2}([ T]\d{1,2}:\d{2}\S*)?")  # by its shape alone
 QUOTED_CELL = '"[^"]*(?:""[^"]*)*"'
 HOW_TO_QUOTE = (
@@ -264,7 +264,7 @@ class _QuotationMarks:
         self.is_auto = table_format.quoting == "auto"
         self.width = 0  # of the first row
         self.has_spaces = False  # cells of the first row begin with a space
-        self.line_ends = set[str]()
+        self.line_end = ""
         self.first_bare = self.first_quoted = 0  # lines with such a cell
         self.plain = True  # without quoting, all lines have as many cells as the first one
         before = f"{self.sign}\r\n" + " " * table_format.skip_spaces
@@ -356,10 +356,12 @@ class _QuotationMarks:
         Raises:
             DataError: it is.
         """
-        end = "\r" if text.endswith("\r") else "\n" if text.endswith("\n") else ""
-        self.line_ends |= {end} - {""}
-        if len(self.line_ends) > 1:
+        end = text[-1]
+        if end == self.line_end or end not in "\r\n":
+            return
+        if self.line_end:
             raise DataError(
                 f"{self.path}, line {line:,}: some lines end with a carriage return alone, and "
                 "others with a line feed. Quote cells with a carriage return, or use one line end"
             )
+        self.line_end = end
