@@ -159,13 +159,16 @@ class DelimitedTable:
         self._jumps = []
         rows, count, following = iter(self), 0, 0
         size = max(1, min(CHUNK_ROWS, CHUNK_CELLS // self.width))
-        while piece := list(islice(rows, size)):
-            for row, (line, _) in enumerate(piece, start=count):
+        while True:
+            cells: list[str] = []  # of all rows of the piece: many small lists would be slow
+            for row, (line, row_cells) in enumerate(islice(rows, size), start=count):
                 if line != following:
                     self._jumps.append((row, line))
-                following = line + 1
-            count += len(piece)
-            yield [[row[place] for _, row in piece] for place in places]
+                following, count = line + 1, row + 1
+                cells += [row_cells[place] for place in places]
+            if not cells:
+                return
+            yield [cells[i :: len(places)] for i in range(len(places))]
 
     def name_row(self, row: int) -> str:
         """Return the name of a row in errors: its line; rows of the pieces so far."""
