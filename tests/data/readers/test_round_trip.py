@@ -230,9 +230,13 @@ def read_texts(path: Path, written: Written, **settings: Any) -> list[Row]:
 
 
 def save_plain(written: Written, folder: Path) -> tuple[Path, list[Row]]:
-    """Write a table without quoting; return the rows that can be written so."""
+    """Write a table without quoting; return the rows that can be written so.
+
+    No cell begins with a space: a comma and a space are also those of a sentence.
+    """
     sign = DELIMITERS[written.delimiter]
-    rows = [row for row in written.rows if not any(set(f"{sign}\n") & set(cell) for cell in row)]
+    rows = [[cell.lstrip(" ") for cell in row] for row in written.rows]
+    rows = [row for row in rows if not any(set(f"{sign}\n") & set(cell) for cell in row)]
     path = folder / "plain.csv"
     lines = [sign.join(row) for row in [written.header, *rows]]
     path.write_text("\n".join(lines) + "\n", encoding=written.encoding, newline="")

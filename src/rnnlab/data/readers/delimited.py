@@ -266,7 +266,8 @@ class _QuotationMarks:
         self.path, self.sign = path, table_format.sign(path)
         self.is_auto = table_format.quoting == "auto"
         self.width = 0  # of the first row
-        self.has_spaces = False  # cells of the first row begin with a space
+        self.space = f"{self.sign} "
+        self.has_spaces = False  # in rows without quotation marks
         self.line_end = ""
         self.first_bare = self.first_quoted = 0  # lines with such a cell
         self.plain = True  # without quoting, all lines have as many cells as the first one
@@ -283,12 +284,15 @@ class _QuotationMarks:
         self._check_line_end(line + len(lines) - 1, last)
         if not self.width and row:
             self.width = len(row)
-            self.has_spaces = any(cell.startswith(" ") for cell in last.split(self.sign)[1:])
-        if self.is_auto and ('"' in last or len(lines) > 1):
+        if not self.is_auto:
+            return
+        if '"' in last or len(lines) > 1:
             self._check_quoted(line, lines, row)
+        elif self.space in last:
+            self.has_spaces = True
 
     def _check_quoted(self, line: int, lines: Sequence[str], row: Sequence[str]) -> None:
-        if len(lines) > 1 and self._is_row(lines[0]) and self._is_row(lines[-1]):
+        if len(lines) > 1 and self._are_rows(lines[0], lines[-1]):
             raise DataError(
                 f"{self.path}: a quotation mark that opens in line {line:,} and closes in line "
                 f"{line + len(lines) - 1:,} joins lines that look like rows of their own. "
@@ -347,11 +351,16 @@ class _QuotationMarks:
             if end < 0:
                 return 0, len(text)
 
-    def _is_row(self, line: str) -> bool:
-        """Return whether a line looks like a complete row of cells without quotes."""
-        cells = line.split(self.sign)
-        prose = not self.has_spaces and any(cell.startswith(" ") for cell in cells[1:])
-        return len(cells) == self.width and not prose
+    def _are_rows(self, first: str, last: str) -> bool:
+        """Return whether the lines with the quotation marks look like complete rows.
+
+        A comma or semicolon and a space between the marks are those of a sentence, unless cells
+        of other rows begin with a space.
+        """
+        inside = first[first.rfind('"') :] + last[: last.find('"')]
+        is_sentence = self.sign in ",;" and self.space in inside and not self.has_spaces
+        complete = all(line.count(self.sign) + 1 == self.width for line in (first, last))
+        return complete and not is_sentence
 
     def _check_line_end(self, line: int, text: str) -> None:
         """Check that a carriage return alone is not found beside other line ends.
