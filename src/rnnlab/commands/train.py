@@ -37,8 +37,7 @@ def main(arguments: Sequence[str]) -> None:
 
     def train(config: Any) -> float:
         sys.argv = command_line  # Lightning starts the processes of DDP with it
-        config.variant = job_variant(words) or config.variant
-        return train_config(config, next(starts, None))
+        return train_config(config, next(starts, None), job_variant(words))
 
     sys.argv = [sys.argv[0], *words]
     try:
@@ -57,18 +56,21 @@ def complete_words(conf: Path, words: Sequence[str]) -> list[str]:
     return [*flags, *complete(conf, overrides)]
 
 
-def train_config(config: Any, start: float | None = None) -> float:
+def train_config(config: Any, start: float | None = None, variant: str | None = None) -> float:
     """Run one composed configuration and return the monitored metric of the best checkpoint.
 
     Args:
         config: of Hydra.
         start: see rnnlab.experiment.run.run.
+        variant: of a run of -m; see rnnlab.config.jobs.job_variant.
     """
     with readable_errors():
         from omegaconf import OmegaConf
 
         from rnnlab.experiment.run import run
 
+        if variant:
+            OmegaConf.update(config, "variant", variant, force_add=True)
         plain: Any = OmegaConf.to_container(config, resolve=True)
         return run(plain, start=start).score
 
