@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from rnnlab.data.readers.delimited import DelimitedTable, TableFormat
@@ -154,3 +155,13 @@ def test_a_column_that_counts_the_rows_is_named(tmp_path: Path, name: str, colum
     path = write(tmp_path, "\n".join([f"{name},date,v", *rows]))
     assert read_series(path, SeriesColumns(), notes).columns == columns
     assert any(name in note and "row" in note for note in notes)
+
+
+def test_the_index_of_a_sheet_is_left_out_and_dates_in_an_index_are_a_column(tmp_path) -> None:
+    table = pd.DataFrame({"date": [f"2020-01-0{day}" for day in range(1, 5)], "v": [1, 5, 2, 4]})
+    table.to_excel(tmp_path / "a.xlsx")
+    table.set_index("date").to_parquet(tmp_path / "a.parquet")
+    for name in ("a.xlsx", "a.parquet"):
+        series = read_series(tmp_path / name, SeriesColumns(), [])
+        assert series.columns == ["v"]
+        assert series.values[:, 0].tolist() == [1, 5, 2, 4]

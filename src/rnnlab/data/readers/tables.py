@@ -83,13 +83,13 @@ class FrameTable:
     Attributes: see DelimitedTable.
     """
 
-    nameless: Set[int] = frozenset()
     repairs: Sequence[str] = ()
     looks_like_values = False
 
     def __init__(self, path: Path, frame: "pd.DataFrame") -> None:
         self.path, self.frame = path, frame
         self.header = [str(name) for name in frame.columns]
+        self.nameless: Set[int] = frame.attrs.get("nameless", frozenset())
         self.width = len(self.header)
 
     def check_delimiter(self, column: str) -> None:
@@ -252,8 +252,11 @@ def _read_excel(path: Path, table_format: TableFormat) -> "pd.DataFrame":
         )
     sheet = sheets[full[0]]
     has_header = table_format.header is not False
-    sheet.columns = number_columns(sheet.iloc[0] if has_header else [""] * len(sheet.columns))
-    return sheet[int(has_header) :].reset_index(drop=True)
+    names = list(sheet.iloc[0]) if has_header else [""] * len(sheet.columns)
+    table = sheet[int(has_header) :].reset_index(drop=True).set_axis(number_columns(names), axis=1)
+    if has_header:
+        table.attrs["nameless"] = {place for place, name in enumerate(names) if not name.strip()}
+    return table
 
 
 Reader = Callable[[Path, TableFormat], "pd.DataFrame"]
