@@ -280,6 +280,11 @@ def test_a_dimension_can_be_given_by_its_place_and_taken_out() -> None:
             "launcher.thread: no such setting of LocalLauncher; did you mean threads?",
         ),
         ("pruner=threshold", "pruner: Either lower or upper must be specified"),
+        ("budget=abc", "budget=abc: must be a valid dictionary"),
+        ("base=1.5", "base=1.5: must be a valid list"),
+        ("enqueue=3", "enqueue=3: must be a valid list"),
+        ("enqueue=[3]", "enqueue.0=3: must be a valid dictionary"),
+        ("sampler=[null]", "sampler=[null]: must be the name of one choice"),
         ("objectives=[scor]", "objectives=scor: must be a logged metric with its direction"),
         (
             "objectives=[score,score]",

@@ -119,7 +119,8 @@ def group_choice(conf: Path, override: Override) -> str:
     is_optional = group in OPTIONAL_GROUPS
     if is_optional and value is None:
         return f"~{group}"
-    if isinstance(value, str) or (is_optional and isinstance(value, list)):
+    names = value if is_optional and isinstance(value, list) else [value]
+    if all(isinstance(name, str) for name in names):
         return override.text
     choices = list_choices(conf, group)
     raise ConfigError(f"{override.text}: must be one of {', '.join(choices)}")

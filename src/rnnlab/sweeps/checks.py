@@ -63,7 +63,8 @@ def objective_problems(plain: Mapping[str, Any]) -> Iterator[str]:
 
 def base_problems(plain: Mapping[str, Any]) -> Iterator[str]:
     """Check the overrides that all runs share."""
-    for argument in plain.get("base") or []:
+    base = plain.get("base")
+    for argument in base if isinstance(base, list) else []:
         try:
             override = parse_override(str(argument))
         except ConfigError as error:
@@ -71,7 +72,7 @@ def base_problems(plain: Mapping[str, Any]) -> Iterator[str]:
             continue
         if override.is_sweep:
             yield f"base: {argument} has several values; write it in the space"
-        budget = plain.get("budget") or {}
+        budget = plain["budget"] if isinstance(plain.get("budget"), Mapping) else {}
         # With a budget in seconds, max_epochs is the length of the schedule.
         keys = BUDGET_KEYS if budget.get("seconds") else (*BUDGET_KEYS, "trainer.max_epochs")
         if budget and override.key in keys:
@@ -92,7 +93,10 @@ def space_problems(plain: Mapping[str, Any]) -> Iterator[str]:
         return
     if all(dimension.is_constant for dimension in space.dimensions.values()):
         yield "space: nothing is searched; give it such as optimizer.lr=interval(1e-4,1e-2)"
-    for i, point in enumerate(plain.get("enqueue") or []):
+    points = plain.get("enqueue")
+    for i, point in enumerate(points if isinstance(points, list) else []):
+        if not isinstance(point, Mapping):
+            continue  # the signature of SweepConfig has reported it
         try:
             space.check(point, f"enqueue[{i}]")
         except ConfigError as error:

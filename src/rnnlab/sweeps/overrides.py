@@ -72,6 +72,8 @@ class CliOverrides:
             raise ConfigError(
                 f"{override.text}: {override.key} is a setting of the search; give one value"
             )
+        if override.key in GROUPS and not isinstance(override.value, str | None):
+            raise ConfigError(f"{override.text}: must be the name of one choice")
         return self.search
 
     def to_hydra(self) -> Iterator[str]:
@@ -92,7 +94,8 @@ class CliOverrides:
         Points that the file enqueues are dropped if they lie outside of a dimension that is typed.
         """
         raw_space = plain.get("space")
-        if not isinstance(raw_space, Mapping):
+        lists = [plain.get(key) or [] for key in ("base", "enqueue")]
+        if not isinstance(raw_space, Mapping) or not all(isinstance(x, list) for x in lists):
             return plain  # find_setting_problems reports it
         original = {str(key): raw for key, raw in raw_space.items()}
         space, constants = original, {}

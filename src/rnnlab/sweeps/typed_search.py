@@ -1,6 +1,7 @@
 """A search without a file: its space is typed on the command line."""
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,5 +50,5 @@ def derive_name(conf: Path, plain: Mapping[str, Any]) -> str:
     compose_checked(conf, plain["base"])
     choices = HydraConfig.get().runtime.choices
     groups = [str(choices[group]) for group in ("data", "model") if group not in plain["space"]]
-    keys = [str(key).lstrip("+").rpartition(".")[2] for key in plain["space"]]
+    keys = [re.split(r"\W", str(key))[-1] for key in plain["space"]]
     return "-".join([*groups, *keys])
