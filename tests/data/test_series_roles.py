@@ -128,11 +128,14 @@ def test_known_columns_of_the_future_reach_the_forecast_of_their_step() -> None:
     assert future.grad.flatten().ne(0).tolist() == [False, False, True, False]
 
 
-def test_a_small_network_learns_the_effect_of_a_holiday(tmp_path: Path) -> None:
+def test_a_small_network_learns_the_effect_of_a_holiday(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """y = 10 x holiday + noise 0.3; without the known column the error is that of a guess."""
     from rnnlab.experiment.run import run
     from tests.helpers.configs import small
 
+    monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
     random, path = np.random.default_rng(0), tmp_path / "holidays.csv"
     holiday = (random.random(1500) < 0.15).astype(int)
     values = 10 * holiday + 0.3 * random.standard_normal(1500)
