@@ -25,7 +25,7 @@ def start_server(with_project: bool) -> socket.socket:
     paths = [str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     quiet: Any = {"stdin": subprocess.DEVNULL, "start_new_session": True}
-    subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, **quiet)
+    fork_server.POPEN(command, pass_fds=[theirs.fileno()], env=environment, **quiet)
     theirs.close()
     return ours
 
