@@ -24,9 +24,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rows = [f"{a} film with {b} scenes" for a in words for b in words]
     rows = [f"{text},{1 + i % 5},author {i % 16}" for i, text in enumerate(rows)]
     (tmp_path / "reviews.csv").write_text("\n".join(["review,stars,author", *rows]) + "\n")
-    days = [str(np.datetime64("2020-01-01") + i) for i in range(200)]
-    sales = [f"{day},north,{10 + i % 7},{2 + i % 3}" for i, day in enumerate(days)]
-    (tmp_path / "sales.csv").write_text("\n".join(["day,shop,sales,price", *sales]) + "\n")
+    for name, start, stop in (
+        ("sales", "2023-01-01", "2024-05-01"),
+        ("sales_2024", "2024-05-01", "2024-09-01"),
+    ):
+        days = np.arange(start, stop, dtype="datetime64[D]")
+        rows_of_days = [f"{day},north,a,{10 + i % 7},{2 + i % 3}" for i, day in enumerate(days)]
+        header = "day,shop,region,sales,price"
+        (tmp_path / f"{name}.csv").write_text("\n".join([header, *rows_of_days]) + "\n")
     (tmp_path / "book.txt").write_text("In the beginning was the word.\n" * 200)
     for name, word in {"pairs.en": "house", "pairs.de": "haus"}.items():
         lines = [f"{word} {chr(97 + i % 26)} {i}" for i in range(200)]

@@ -126,7 +126,7 @@ class ParallelTextDataModule(PreparedDataModule):
         self.seq_len, self.batch_tokens = seq_len, batch_tokens
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
         self.split_seed, self.encoding = split_seed, encoding
-        self.table_format = TableFormat(encoding, delimiter, quoting)
+        self.table_format = TableFormat(encoding, delimiter, quoting, header=True)
 
     # Sources; a named data set adds `packaged` and `hub`.
 

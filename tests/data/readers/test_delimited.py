@@ -95,9 +95,9 @@ def test_rows_of_empty_cells_at_the_end_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "settings", "message"),
     [
-        ("1.5,2\n3,4\n", {"date": None}, "line 1: is it a header"),
+        ("1.5,2\n3,4\n", {"date": None}, "line 1: is this a header[?] The first line looks like values: data.header=false"),
         ("2020-01-01,2\n2020-01-02,4\n", {}, "no column 'date'.*data.header=false .*column2 then"),
-        ("x,5.5\ny,6.5\n", {"date": None}, "line 1: is it a header"),
+        ("x,5.5\ny,6.5\n", {"date": None}, "line 1: is this a header[?] The first line looks like values: data.header=false"),
         ("date,a,\n2020-01-01,1,2\n", {}, "line 1: column 3 has no name"),
         ("date,a,a\n2020-01-01,1,2\n", {}, "line 1: there are two columns 'a'"),
         ("date,sky\n2020-01-01,sun\n", {}, "no column of numbers"),

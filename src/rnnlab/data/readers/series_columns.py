@@ -128,7 +128,7 @@ class SeriesColumns:
         others = [*self.dates, *((self.series,) if self.series else ())]
         if not others and not self.values and table.looks_like_values:
             raise DataError(
-                f"{table.path}, line 1: is it a header{describe_missing_header(table)}; "
+                f"{table.path}, line 1: is this a header? {describe_missing_header(table)}; "
                 "data.header=true takes it for names"
             )
         places = {

@@ -128,9 +128,10 @@ def find_column(table: Table, name: str, settings: str) -> int:
         DataError: there is none with this name, or several.
     """
     if name not in table.header:
+        hint = describe_missing_header(table)
         raise DataError(
             f"{table.path}: there is no column {name!r}; {did_you_mean(name, table.header)}. "
-            f"Name the right ones with {settings}{describe_missing_header(table)}"
+            f"Name the right ones with {settings}{f'. {hint}' if hint else ''}"
         )
     if table.header.count(name) > 1:
         raise DataError(f"{table.path}, line 1: there are two columns {name!r}; rename one")
@@ -143,7 +144,7 @@ def describe_missing_header(table: Table) -> str:
         return ""
     names = f"{'column1 ... ' * (table.width > 1)}column{table.width}"
     return (
-        ". The first line looks like values: data.header=false reads it as a row, and the names of "
+        "The first line looks like values: data.header=false reads it as a row, and the names of "
         f"the columns are {names} then"
     )
 
