@@ -13,6 +13,8 @@ from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.data.readers.tables import read_table
 from rnnlab.errors import DataError
 
+HEADER_ERROR = "line 1: is this a header[?] The first line looks like values: data.header=false"
+
 
 def write(folder: Path, content: str, name: str = "a.csv") -> Path:
     path = folder / name
@@ -95,9 +97,9 @@ def test_rows_of_empty_cells_at_the_end_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "settings", "message"),
     [
-        ("1.5,2\n3,4\n", {"date": None}, "line 1: is this a header[?] The first line looks like values: data.header=false"),
+        ("1.5,2\n3,4\n", {"date": None}, HEADER_ERROR),
         ("2020-01-01,2\n2020-01-02,4\n", {}, "no column 'date'.*data.header=false .*column2 then"),
-        ("x,5.5\ny,6.5\n", {"date": None}, "line 1: is this a header[?] The first line looks like values: data.header=false"),
+        ("x,5.5\ny,6.5\n", {"date": None}, HEADER_ERROR),
         ("date,a,\n2020-01-01,1,2\n", {}, "line 1: column 3 has no name"),
         ("date,a,a\n2020-01-01,1,2\n", {}, "line 1: there are two columns 'a'"),
         ("date,sky\n2020-01-01,sun\n", {}, "no column of numbers"),
