@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rnnlab.data.datasets.forecasting.csv_series import CsvSeriesDataModule
 from rnnlab.data.forecasting import SeriesDataModule
+from rnnlab.errors import DataError
 from rnnlab.models import GRU
 from rnnlab.models.scores import Scores
 from rnnlab.tasks.forecasting import Forecasting
@@ -106,6 +107,15 @@ def test_small_units_are_no_constants(tmp_path: Path) -> None:
     values = 1e-13 * np.random.default_rng(0).standard_normal(ROWS).cumsum()
     data = open_values(values, tmp_path, report_in="original")
     assert data.gather("train", np.arange(data.size("train"))).inputs.std() > 0.1
+
+
+@pytest.mark.parametrize(("scale", "message"), [(1e200, "e[+]20"), (1e-200, "e-200")])
+def test_values_whose_squares_are_no_numbers_are_rejected(
+    scale: float, message: str, tmp_path: Path
+) -> None:
+    values = scale * np.random.default_rng(0).standard_normal(ROWS)
+    with pytest.raises(DataError, match=rf"column 'value': .*{message}.* another unit"):
+        open_values(values, tmp_path)
 
 
 @pytest.mark.parametrize(

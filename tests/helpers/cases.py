@@ -20,6 +20,11 @@ def case_overrides(case: Path) -> list[str]:
 def open_case(case: Path, *overrides: str) -> Any:
     """Return the data set of the command of a case, with its file read."""
     words = [word for word in case_overrides(case) if word.startswith("data.")]
-    data = build_data(parse(compose("data=csv_series", *words, *overrides)))
+    return open_typed(*words, *overrides)
+
+
+def open_typed(*words: str) -> Any:
+    """Return the series data set of these words of a command line, with its file read."""
+    data = build_data(parse(compose("data=csv_series", *words)))
     data.setup()
     return data

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rnnlab.config.quoting import override_parser, quote, quote_override, type_as_text
+from rnnlab.config.quoting import override_parser, quote, quote_override, type_as_texts
 from rnnlab.errors import ConfigError
 
 PLAIN_TEXT = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.-]*")  # strings that need no quotes ...
@@ -73,7 +73,7 @@ def parse_override(text: str) -> Override:
     except (HydraException, ValueError) as error:
         reason = str(error).splitlines()[0].partition(" expecting {")[0]
         hint = (
-            f"; if it is a text, type {type_as_text(*original.split('=', 1))}"
+            f"; if it is a text, type {type_as_texts(*original.split('=', 1))}"
             if "=" in original
             else ""
         )

@@ -57,7 +57,23 @@ def type_as_text(key: str, value: str) -> str:
     >>> print(type_as_text("data.path", "a,b.csv"))
     "data.path='a,b.csv'"
     """
-    word = f"{key}={quote(value)}"
+    return quote_for_shell(f"{key}={quote(value)}")
+
+
+def type_as_texts(key: str, value: str) -> str:
+    """Return what to type so that a setting is one text, or a list in brackets with such members.
+
+    >>> print(type_as_texts("data.target_columns", "[{x},b]"))
+    "data.target_columns=['{x}','b']"
+    """
+    if value[:1] + value[-1:] != "[]":
+        return type_as_text(key, value)
+    members = [quote(member.strip()) for member in split_commas(value[1:-1])]
+    return quote_for_shell(f"{key}=[{','.join(members)}]")
+
+
+def quote_for_shell(word: str) -> str:
+    """Return a word as a shell reads it, in double quotes where these suffice."""
     return f'"{word}"' if not set(word) & set('"$`\\!') else shlex.quote(word)
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from rnnlab.config.overrides import format_override
-from rnnlab.config.quoting import type_as_text
+from rnnlab.config.quoting import quote, quote_for_shell, type_as_text
 from rnnlab.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -169,6 +169,9 @@ def _explain_type(key: str, problem: str, value: Any) -> str:
     parent, _, name = key.rpartition(".")
     if problem == "string_type" and isinstance(value, int | float) and name.isdecimal():
         return f"; a text in a list is typed in quotes: \"{parent}=['{value}']\""
+    if problem == "string_type" and isinstance(value, list) and name.isdecimal():
+        text = quote(f"[{','.join(map(str, value))}]")
+        return f"; a text with brackets is typed in quotes: {quote_for_shell(f'{parent}=[{text}]')}"
     if problem == "string_type" and isinstance(value, int | float):
         return f"; a text is typed in quotes: {type_as_text(key, format_override(value))}"
     if problem in ("list_type", "tuple_type") and isinstance(value, str) and value[:1] != "[":

@@ -22,7 +22,7 @@ from rnnlab.data.readers.cells import Decimal, Thousands
 from rnnlab.data.readers.continuation import read_continued_series
 from rnnlab.data.readers.dates import format_time
 from rnnlab.data.readers.delimited import Delimiter, Quoting
-from rnnlab.data.readers.files import check_file, file_format
+from rnnlab.data.readers.files import check_file
 from rnnlab.data.readers.series import Series, read_series
 from rnnlab.data.readers.series_columns import DuplicatePolicy, MissingPolicy, SeriesColumns
 from rnnlab.data.scaling import (
@@ -42,7 +42,7 @@ from rnnlab.data.series.splits import (
     select_series,
     take_series,
 )
-from rnnlab.data.series.variables import SeriesVariables, select_variables
+from rnnlab.data.series.variables import SeriesVariables, check_magnitudes, select_variables
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import Array, Batch, DataSpec, Ints
@@ -203,11 +203,16 @@ class SeriesDataModule(PreparedDataModule):
             )
 
     def local(self) -> Source:
-        """See PreparedDataModule; one file, plain or compressed, or two with a test file."""
+        """See PreparedDataModule; one file, plain or compressed, or two with a test file.
+
+        Their names are those of series without a name, so they belong to the prepared data.
+        """
         files = [check_file(self.local_path())]
         if self.test_path:
             files.append(check_file(Path(self.test_path).expanduser()))
-        return self.file_source(files, lambda: self.read(*files), "+".join(map(file_format, files)))
+        return self.file_source(
+            files, lambda: self.read(*files), "+".join(file.name for file in files)
+        )
 
     def read(self, file: Path, test_file: Path | None = None) -> tuple[Series, list[str]]:
         """Return the series of the file, and notes on repairs."""
@@ -328,9 +333,11 @@ class SeriesDataModule(PreparedDataModule):
         """Scale the series; see scale_series.
 
         Raises:
-            DataError: a value is not positive, but its logarithm is needed.
+            DataError: a value is not positive, but its logarithm is needed; or values are so large
+                or so close to each other that squared errors are no numbers.
         """
         targets = variables.targets
+        check_magnitudes(self.source_name, variables)
         if self.transform == "log_return" and (targets <= 0).any():
             raise DataError(
                 f"{self.source_name}: data.transform=log_return needs positive "

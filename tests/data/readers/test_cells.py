@@ -105,6 +105,12 @@ def test_a_dot_between_thousands_makes_a_column_doubtful(
     assert read(cells, decimal="dot").find_doubtful_dot(has_semicolons) is None
 
 
+def test_a_mark_of_missing_values_is_no_whole_number() -> None:
+    column = read(["1.234", "-999"], missing=(-999.0,))
+    assert column.find_doubtful_dot(False) is None
+    assert np.isnan(column.values[1])
+
+
 def test_text_is_told_from_numbers_with_a_bad_cell() -> None:
     assert read(["Sunny", "Rain"]).is_text
     assert read(["Sunny", "NA", *["Rain"] * 20, "7"]).is_text

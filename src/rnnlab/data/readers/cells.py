@@ -205,7 +205,7 @@ class NumberColumn:
         for index, value in enumerate(values):
             if not isfinite(value):
                 values[index] = self._parse_cell(self.rows + index, cells[index])
-            elif self._points.possible:
+            elif self._points.possible and value not in self.style.missing_numbers:
                 self._points.add(self.rows + index, cells[index])
         return np.array(values, dtype=np.float64)
 

@@ -131,11 +131,20 @@ def find_column(table: Table, name: str, settings: str) -> int:
         hint = describe_missing_header(table)
         raise DataError(
             f"{table.path}: there is no column {name!r}; {did_you_mean(name, table.header)}. "
-            f"Name the right ones with {settings}{f'. {hint}' if hint else ''}"
+            f"Name the right ones with {settings}{explain_comma(table, name, settings)}"
+            f"{f'. {hint}' if hint else ''}"
         )
     if table.header.count(name) > 1:
         raise DataError(f"{table.path}, line 1: there are two columns {name!r}; rename one")
     return table.header.index(name)
+
+
+def explain_comma(table: Table, name: str, settings: str) -> str:
+    """Return how to type the name of a column with a comma, if `name` is a part of one."""
+    for column in table.header:
+        if settings.endswith("columns") and name in map(str.strip, column.split(",")):
+            return f"; a name with a comma is typed in quotes: \"{settings}=['{column}']\""
+    return ""
 
 
 def describe_missing_header(table: Table) -> str:

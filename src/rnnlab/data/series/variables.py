@@ -14,6 +14,7 @@ from rnnlab.errors import DataError, did_you_mean
 from rnnlab.spec import Array
 
 MAX_CATEGORIES = 256  # of a static column of texts; each is a feature of every step
+MAX_MAGNITUDE = 1e150  # its square is a number in double precision, as is that of its inverse
 
 
 class SeriesVariables(NamedTuple):
@@ -38,6 +39,22 @@ class SeriesVariables(NamedTuple):
     num_known: int
     static: Array
     static_names: Sequence[str]
+
+
+def check_magnitudes(source: str, variables: SeriesVariables) -> None:
+    """Check that double precision can hold squared errors of the targets.
+
+    Raises:
+        DataError: it cannot; names the column.
+    """
+    for name, values in zip(variables.names, variables.targets.T, strict=True):
+        largest, spread = np.abs(values).max(), np.ptp(values)
+        if largest > MAX_MAGNITUDE or 0 < spread < 1 / MAX_MAGNITUDE:
+            raise DataError(
+                f"{source}, column {name!r}: values up to {largest:g} with a range of {spread:g} "
+                "have squared errors that are no numbers in double precision. Give the column "
+                "in another unit"
+            )
 
 
 def select_variables(series: Series, columns: SeriesColumns) -> SeriesVariables:
