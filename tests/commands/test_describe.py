@@ -16,10 +16,16 @@ from rnnlab.commands import describe as showing
 from rnnlab.data.description import Description, MomentCounter, format_value, random_efficiency
 from rnnlab.errors import ConfigError
 from rnnlab.report.data_console import print_description
+from tests.helpers.combinations import task_of
 from tests.helpers.configs import CONF, ROOT, choices, small
 from tests.helpers.processes import run_forked
 
 SPLITS = ("train", "val", "test")
+FIRST_OF_EACH_TASK = {task_of(name): name for name in reversed(choices("data"))}.values()
+ONE_OF_EACH_TASK_IS_FAST = [
+    pytest.param(name, marks=[] if name in FIRST_OF_EACH_TASK else pytest.mark.slow)
+    for name in choices("data")
+]
 
 
 def described(name: str, folder: Path, **settings: Any) -> Description:
@@ -59,7 +65,7 @@ def test_every_data_set_can_be_described(name: str, tmp_path: Path) -> None:
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-@pytest.mark.parametrize("name", choices("data"))
+@pytest.mark.parametrize("name", ONE_OF_EACH_TASK_IS_FAST)
 def test_every_data_set_has_a_page_and_pictures(name: str, tmp_path: Path, capsys) -> None:
     found = described(name, tmp_path)
     folder = tmp_path / "page"

@@ -1,6 +1,7 @@
 """A checkpoint that is loaded gives the scores that the run reported."""
 
 import json
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from rnnlab.commands.evaluate import evaluate, main
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.run import Run, run
+from tests.helpers.combinations import cover
 from tests.helpers.configs import choices, compose, is_preset, small
 
 
@@ -17,20 +19,21 @@ def short(*overrides: str, data: str, folder: Path) -> Run:
     return run(plain)
 
 
+ARCHITECTURES = [name for name in choices("model") if not is_preset("model", name)]
+PRESETS = [name for name in choices("model") if is_preset("model", name)]
+MODELS_AND_DATA = [
+    *cover(ARCHITECTURES, ["sine", "imdb"]),
+    *(pytest.param(*pair, marks=pytest.mark.slow) for pair in product(PRESETS, ["sine", "imdb"])),
+]
+
+
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are not what is asked."""
     monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
 
 
-@pytest.mark.parametrize("data", ["sine", "imdb"])
-@pytest.mark.parametrize(
-    "model",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] if is_preset("model", name) else [])
-        for name in choices("model")
-    ],
-)
+@pytest.mark.parametrize(("model", "data"), MODELS_AND_DATA)
 def test_the_same_scores_again(model: str, data: str, tmp_path: Path) -> None:
     done = short(f"model={model}", data=data, folder=tmp_path)
     again = evaluate(done.folder.path)

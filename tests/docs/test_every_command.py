@@ -125,6 +125,7 @@ def one_process(plain: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", SEARCHES)
 def test_every_search_passes_the_check(command: str) -> None:
     from rnnlab.sweeps.settings import read_sweep

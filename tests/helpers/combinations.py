@@ -1,8 +1,11 @@
 """Which architecture works on which data set, and which pairs the fast suite tests."""
 
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
+import pytest
 from omegaconf import OmegaConf
 
 from tests.helpers.configs import CONF, choices
@@ -32,6 +35,7 @@ REFUSED = {  # all the combinations that may raise a ConfigError, by task
 }
 
 
+@cache
 def task_of(data: str) -> str:
     """Return the task that a data set chooses in its YAML file."""
     defaults = OmegaConf.load(CONF / "data" / f"{data}.yaml").defaults
@@ -64,3 +68,11 @@ WORKING = [pair for pair in PAIRS if not refusal(*pair)]
 REFUSING = [pair for pair in PAIRS if refusal(*pair)]
 FAST_WORKING = select_pairs()
 FAST_REFUSING = {(model, task_of(data)): (model, data) for model, data in reversed(REFUSING)}
+
+
+def cover(rows: Sequence[Any], columns: Sequence[Any]) -> list[Any]:
+    """All pairs as parameters; those that do not cover a row or a column first are slow."""
+    size = max(len(rows), len(columns))
+    fast = {(rows[i % len(rows)], columns[i % len(columns)]) for i in range(size)}
+    pairs = [(row, column) for row in rows for column in columns]
+    return [pytest.param(*pair, marks=[] if pair in fast else pytest.mark.slow) for pair in pairs]

@@ -41,6 +41,7 @@ def test_every_search_and_the_samplers_for_special_spaces_have_a_command() -> No
     assert files >= {*searches, "nsga2", "grid", "threshold"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_command_of_a_header_is_accepted(command: str) -> None:
     prepare(read_sweep(ROOT, arguments_of(command)), CONF)

@@ -15,6 +15,7 @@ from rnnlab.sweeps.settings import read_sweep, sweep_names
 from rnnlab.sweeps.space.dimensions import Space
 from rnnlab.sweeps.study.pruners import make_pruner
 from rnnlab.sweeps.study.samplers import make_sampler
+from tests.helpers.combinations import cover
 from tests.helpers.configs import ROOT, compose
 
 SWEEPS = sweep_names(ROOT)
@@ -170,8 +171,9 @@ def test_words_of_the_search_change_the_search() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-@pytest.mark.parametrize("name", SWEEPS)
-@pytest.mark.parametrize("pruner", group_choices(ROOT / "sweeps" / "pruner"))
+@pytest.mark.parametrize(
+    ("name", "pruner"), cover(SWEEPS, group_choices(ROOT / "sweeps" / "pruner"))
+)
 def test_another_choice_drops_the_settings_of_the_one_in_the_file(name: str, pruner: str) -> None:
     bounds = ["pruner.upper=1.0"] if pruner == "threshold" else []
     config = read(f"pruner={pruner}", *bounds, sweep=name)

@@ -56,6 +56,25 @@ def test_the_left_out_error_is_that_of_a_fit_without_the_target() -> None:
         assert error == pytest.approx(wanted, rel=1e-9)
 
 
+def test_many_targets_are_left_out_with_their_mean_leverage() -> None:
+    """The residuals are recomputed from the fitted weights, the leverages from the inputs."""
+    random = np.random.default_rng(1)
+    inputs = random.standard_normal((50, 4)) + 3
+    outputs = inputs @ random.standard_normal((4, H)) + random.standard_normal((50, H)) - 7
+    solver = RidgeSolver(
+        sum_moments(iter([(inputs[:20], outputs[:20]), (inputs[20:], outputs[20:])]))
+    )
+    shares = np.array([1e-8, 0.1, 10.0])
+    centred = inputs - inputs.mean(axis=0)
+    for share, error in zip(shares, solver.mean_left_out_errors(shares), strict=True):
+        weights, intercept, _ = solver.solve(share)
+        residuals = outputs - inputs @ weights - intercept
+        penalty = share * np.trace(centred.T @ centred) / 4
+        hat = centred @ np.linalg.solve(centred.T @ centred + penalty * np.eye(4), centred.T)
+        leverage = 1 / 50 + np.trace(hat) / 50
+        assert error == pytest.approx(np.square(residuals).sum() / (1 - leverage) ** 2, rel=1e-9)
+
+
 @pytest.mark.parametrize("subtract_last", [True, False])
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize(("level", "unit"), [(0, 1e-9), (0, 1e9), (1e6, 1.0), (-3e4, 1e-2)])

@@ -16,9 +16,9 @@ from rnnlab.data.sources.cache import load_or_build
 from rnnlab.metrics.forecasting import iterate_blocks
 from rnnlab.spec import Array, Ints
 
-RIDGE_VERSION = 2  # increase it when the weights change
+RIDGE_VERSION = 3  # increase it when the weights change
 MAX_RIDGE_WINDOWS = 200_000  # windows that a ridge regression is fitted on
-MAX_LEFT_OUT = 5_000  # targets, evenly spaced, whose leave-one-out error chooses the penalty
+MAX_LEFT_OUT = 5_000  # targets that are left out one by one; more are left out on average
 PENALTIES = 10.0 ** np.arange(-8, 2)  # relative to the mean square of the centred inputs
 
 
@@ -31,6 +31,7 @@ class RidgeMoments(NamedTuple):
         outputs: mean output, (H,).
         squares: X'X of the centred inputs, (L, L).
         products: X'Y of the centred inputs and outputs, (L, H).
+        total: sum of the squares of the centred outputs.
     """
 
     targets: int
@@ -38,6 +39,7 @@ class RidgeMoments(NamedTuple):
     outputs: Array
     squares: Array
     products: Array
+    total: float
 
 
 class LinearMap(NamedTuple):
@@ -60,7 +62,9 @@ class Ridge:
     Each variable of each series is standardised, so neither units nor levels have an effect. With
     X and Y centred, W = (X'X + c I)^-1 X'Y. The penalty is c = p tr(X'X) / L, with the p of
     PENALTIES whose leave-one-out error is the lowest. This error is exact and needs no second fit
-    (Allen, 1974): the residual of a target divided by 1 - h, where h is its leverage.
+    (Allen, 1974): the residual of a target divided by 1 - h, where h is its leverage. Of many
+    targets, all have the mean leverage instead of their own: generalized cross-validation (Golub,
+    Heath & Wahba, 1979, https://doi.org/10.1080/00401706.1979.10489751).
 
     Args:
         seq_len: L.
@@ -95,13 +99,14 @@ class Ridge:
         return self
 
     def _fit_group(self, train: Windows, scale: Standardization) -> LinearMap:
-        variables = train.values.shape[1]
         sample = np.arange(len(train))[:: -(-len(train) // MAX_RIDGE_WINDOWS)]
-        left_out = sample[:: -(-len(sample) * variables // MAX_LEFT_OUT)]
         solver = RidgeSolver(sum_moments(self._pairs(train, scale, sample)))
-        errors = np.zeros(len(self.penalties))
-        for inputs, outputs in self._pairs(train, scale, left_out):
-            errors += solver.left_out_errors(inputs, outputs, self.penalties)
+        if solver.moments.targets > MAX_LEFT_OUT:
+            errors = solver.mean_left_out_errors(self.penalties)
+        else:
+            errors = np.zeros(len(self.penalties))
+            for inputs, outputs in self._pairs(train, scale, sample):
+                errors += solver.left_out_errors(inputs, outputs, self.penalties)
         best = np.flatnonzero(errors <= errors.min() * (1 + 1e-9))[-1]  # of equal ones the largest
         return solver.solve(float(self.penalties[best]))
 
@@ -165,19 +170,21 @@ def sum_moments(pairs: Iterator[tuple[Array, Array]]) -> RidgeMoments:
         BaselineError: there is no row, or a sum is not finite.
     """
     count, sums, products = 0, np.zeros(1), np.zeros(1)
-    width = 0
+    width, squares = 0, np.zeros(1)
     for inputs, outputs in pairs:
         both = np.concatenate([inputs, outputs], axis=1)
         width, count = inputs.shape[1], count + len(both)
         sums, products = sums + both.sum(axis=0), products + inputs.T @ both
+        squares = squares + np.square(outputs).sum(axis=0)
     if not count:
         raise BaselineError(NO_COMPLETE_TARGET)
     if not np.isfinite(products).all():
         raise BaselineError("the squares of the values are too large for a computer")
     means = sums / count
     products = products - count * np.outer(means[:width], means)
+    total = float((squares - count * means[width:] ** 2).sum())
     return RidgeMoments(
-        count, means[:width], means[width:], products[:, :width], products[:, width:]
+        count, means[:width], means[width:], products[:, :width], products[:, width:], total
     )
 
 
@@ -211,6 +218,20 @@ class RidgeSolver:
             leverage = 1 / self.moments.targets + squares @ shrinkage  # (B,)
             left_out = residuals / (1 - leverage).clip(min=1e-12)[:, None]
             errors.append(np.square(left_out).sum())
+        return np.array(errors)
+
+    def mean_left_out_errors(self, penalties: Array) -> Array:
+        """Return the same sums for all targets of the fit, with their mean leverage.
+
+        The residuals of all targets follow from the moments: with P = Q'X'Y and r = 1 / (s + c),
+        their sum of squares is Y'Y - sum_i (2 r_i - s_i r_i^2) |P_i|^2.
+        """
+        squares, count = np.square(self.products).sum(axis=1), self.moments.targets  # (L,)
+        errors = []
+        for shrinkage in map(self.shrinkage, penalties):
+            explained = (2 * shrinkage - self.squares * shrinkage**2) @ squares
+            leverage = (1 + self.squares @ shrinkage) / count
+            errors.append(max(self.moments.total - explained, 0.0) / (1 - leverage) ** 2)
         return np.array(errors)
 
     def solve(self, penalty: float) -> LinearMap:
