@@ -7,13 +7,14 @@ split is recomputed from these predictions and the raw file, with its definition
 import csv
 import math
 from collections import Counter, defaultdict
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from rnnlab.config.schema import parse
 from rnnlab.experiment.build import build_data, build_model, build_task
@@ -303,37 +304,51 @@ def test_bleu_and_exact_matches_of_words() -> None:
     assert scores["exact_match"] == pytest.approx(1 / 3, rel=EXACT)
 
 
-def test_scores_of_a_translation(tmp_path: Path) -> None:
-    data, _ = open_small("multi30k", tmp_path)
-    place = Path(data.path)
-    targets = {
-        split: [line.split() for line in (place / f"{stem}.en").read_text().splitlines()]
-        for split, stem in (("train", "train"), ("test", "test_2016_flickr"))
-    }
-    lines = place.joinpath("test_2016_flickr.en").read_text().splitlines()
-    sources = place.joinpath("test_2016_flickr.de").read_text().splitlines()
-    context = data.baseline_context("test", np.arange(len(lines)))
-    assert context["baselines"]["copy the source"] == sources
-    assert data.evaluation_context("test", np.arange(len(lines)))["references"] == lines
+def read_pairs(data: Any) -> dict[str, list[str]]:
+    """The sentences of the files, by the name of each file."""
+    files = Path(data.path).iterdir()
+    return {file.name: file.read_text(encoding="utf-8").splitlines() for file in files}
+
+
+def target_tokens(data: Any, lines: list[str]) -> list[list[str]]:
+    """The tokens of target sentences, each with its end; rare ones are <unk>."""
+    known = {*data.vocabularies["target"].tokens[4:], "<eos>"}
+    sentences = [[*(line.lower() if data.lower else line).split(), "<eos>"] for line in lines]
+    return [[token if token in known else "<unk>" for token in words] for words in sentences]
+
+
+@torch.no_grad()
+def test_scores_of_a_network_that_translates(tmp_path: Path) -> None:
+    data, model = open_small("multi30k", tmp_path)
     names = data.vocabularies["target"].tokens
-    known = set(names[4:]) | {"<eos>"}
+    tokens = target_tokens(data, read_pairs(data)["test_2016_flickr.en"])
+    scores, surprisals, hits = Scores(model.task, "test"), [], []
+    for batch in data.test_dataloader():
+        predictions = model.task.predict(model.encode(batch, "test"), batch)
+        scores.update(predictions, batch)
+        for row, logits in zip(batch.rows.tolist(), predictions, strict=True):
+            ids = torch.tensor([names.index(token) for token in tokens[row]])
+            surprisals += cross_entropy(logits[: len(ids)], ids, reduction="none").tolist()
+            hits += (logits[: len(ids)].argmax(dim=1) == ids).tolist()
+    found = {name: float(value) for name, value in scores.compute().items()}
+    assert found["test/perplexity"] == pytest.approx(math.exp(np.mean(surprisals)), rel=EXACT)
+    assert found["test/accuracy"] == pytest.approx(np.mean(hits), rel=EXACT)
 
-    def to_tokens(sentences: list[list[str]]) -> list[str]:
-        lower = ([w.lower() if data.lower else w for w in words] for words in sentences)
-        tokens = [token for words in lower for token in [*words, "<eos>"]]
-        return [token if token in known else "<unk>" for token in tokens]
 
-    counts = Counter(to_tokens(targets["train"]))
-    size = data.spec.output_size
-    totals = sum(counts.values()) + size - 2  # add one to all tokens but <pad> and <s>
-    test = to_tokens(targets["test"])
-    loss = -np.mean([math.log((counts[token] + 1) / totals) for token in test])
+def test_the_baselines_of_translations(tmp_path: Path) -> None:
+    data, _ = open_small("multi30k", tmp_path)
+    lines = read_pairs(data)
+    test, sources = (lines[f"test_2016_flickr.{language}"] for language in ("en", "de"))
+    context = data.baseline_context("test", np.arange(len(test)))
+    assert context["baselines"]["copy the source"] == sources
+    assert data.evaluation_context("test", np.arange(len(test)))["references"] == test
+    counts = Counter(chain.from_iterable(target_tokens(data, lines["train.en"])))
+    totals = sum(counts.values()) + data.spec.output_size - 2  # one more of all but <pad> and <s>
+    names = data.vocabularies["target"].tokens
+    tokens = list(chain.from_iterable(target_tokens(data, test)))
+    loss = -np.mean([math.log((counts[token] + 1) / totals) for token in tokens])
     most = max(names, key=lambda name: counts[name])
+    accuracy = np.mean([token == most for token in tokens])
     assert data.baselines("test")["token frequency"] == pytest.approx(
-        {
-            "loss": loss,
-            "perplexity": math.exp(loss),
-            "accuracy": np.mean([token == most for token in test]),
-        },
-        rel=EXACT,
+        {"loss": loss, "perplexity": math.exp(loss), "accuracy": accuracy}, rel=EXACT
     )
