@@ -52,6 +52,7 @@ def test_of_every_task(data: str, tmp_path: Path) -> None:
         assert score == pytest.approx(done.report["scores"][name], abs=1e-6), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["callbacks=ema"], ["callbacks.best=null"]])
 def test_the_weights_that_were_tested(words: list[str], tmp_path: Path) -> None:
     done = short(*words, data="sine", folder=tmp_path)

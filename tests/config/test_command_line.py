@@ -102,6 +102,7 @@ def test_what_an_error_says_to_type_is_one_text(value: str) -> None:
     assert parse_override(word).value == value
 
 
+@pytest.mark.slow
 @given(COLUMNS)
 @settings(max_examples=300, deadline=None)
 def test_a_text_is_read_as_typed_or_refused(value: str) -> None:
@@ -145,6 +146,7 @@ def test_a_setting_of_the_constructor_needs_no_plus_beside_an_experiment_or_in_a
         assert (data["encoding"], data["duplicates"]) == ("cp1252", "first")
 
 
+@pytest.mark.slow
 def test_a_setting_is_added_in_each_run_of_a_list() -> None:
     words = ["-m", "model=gru,lstm", "optimizer.betas=[0.8,0.9]", "seed=0,1"]
     assert complete_words(CONF, words) == [*words[:2], f"++{words[2]}", words[3]]
@@ -188,6 +190,7 @@ def accepted_by(group: str, choice: str) -> set[str]:
 REQUIRED = dict.fromkeys(("csv_series", "text_classification"), ("data.path=x",))
 
 
+@pytest.mark.slow
 def test_every_setting_that_an_error_or_a_page_names_can_be_typed() -> None:
     """`x.y=` in a message or on a page composes as it is written, for one choice at least."""
     settings_of, left = defaultdict(set), named_settings()

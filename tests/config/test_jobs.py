@@ -27,6 +27,7 @@ def plains(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return configs
 
 
+@pytest.mark.slow
 def test_the_runs_of_a_multirun_are_named_by_their_overrides(
     plains: list[dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -60,6 +61,7 @@ def test_characters_that_a_folder_cannot_have_are_replaced(
     ]
 
 
+@pytest.mark.slow
 def test_a_run_of_a_multirun_can_be_resumed_as_its_message_says(
     plains: list[dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -576,6 +576,7 @@ def test_settings_of_stocks_that_cannot_be(overrides, message, tmp_path: Path) -
         build_data(parse(small("stocks", tmp_path, *overrides)))
 
 
+@pytest.mark.slow
 def test_a_run_says_in_words_what_may_be_claimed(tmp_path: Path) -> None:
     plain = small("stocks", tmp_path)
     plain["trainer"] |= {"max_epochs": 1}

@@ -128,6 +128,7 @@ def test_known_columns_of_the_future_reach_the_forecast_of_their_step() -> None:
     assert future.grad.flatten().ne(0).tolist() == [False, False, True, False]
 
 
+@pytest.mark.slow
 def test_a_small_network_learns_the_effect_of_a_holiday(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

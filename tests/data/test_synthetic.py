@@ -225,6 +225,7 @@ def test_exact_match_counts_sequences_and_accuracy_counts_steps():
     assert (made.decode(raw, encoding, given).argmax(dim=2) == said).all()
 
 
+@pytest.mark.slow
 def test_a_run_lists_inputs_targets_and_predictions(tmp_path):
     done = run(small("copying", tmp_path, "trainer.max_epochs=1"))
     folder = done.folder.path

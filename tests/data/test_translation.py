@@ -457,6 +457,7 @@ def test_multi30k_on_the_hub_has_two_languages(monkeypatch: pytest.MonkeyPatch) 
         Multi30kDataModule(source="hub", source_language="en")
 
 
+@pytest.mark.slow
 def test_interface_strings_keep_placeholders_and_stand_in_one_split() -> None:
     data = ready(InterfaceStringsDataModule(language="es"))
     found = {split: all_pairs(data, split) for split in ("train", "val", "test")}

@@ -52,6 +52,7 @@ def test_the_extras_are_there() -> None:
     assert {name for one in named for name in one.split(",")} <= {*extras["optional-dependencies"]}
 
 
+@pytest.mark.slow
 def test_the_options_of_ray_are_there() -> None:
     scripts = pytest.importorskip("ray.scripts.scripts", reason="Ray is not installed")
     options = {name for option in scripts.start.params for name in option.opts}

@@ -24,6 +24,7 @@ def forbid(*_: Any, **__: Any) -> Any:
     raise AssertionError("a baseline was computed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", ["csv_series", "imdb", "multi30k"])
 def test_without_baselines_none_is_fitted_or_mentioned(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -39,6 +40,7 @@ def test_without_baselines_none_is_fitted_or_mentioned(
     assert "test/loss" in report["scores"]
 
 
+@pytest.mark.slow
 def test_a_limited_test_scores_network_and_baselines_on_the_same_targets(tmp_path: Path) -> None:
     limits = ("trainer.limit_test_batches=2", "trainer.limit_val_batches=1")
     plain = small("csv_series", tmp_path, *BRIEF, *limits, batch_size=5)

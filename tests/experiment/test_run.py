@@ -200,6 +200,7 @@ def test_the_report_says_what_was_reached_and_how(finished: Run) -> None:
     assert report["peak_memory"]["process"] > 0
 
 
+@pytest.mark.slow
 def test_the_seconds_of_the_stages_are_the_time_that_the_user_waited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -230,6 +231,7 @@ def slow_down(function: Callable[..., Any], seconds: float) -> Callable[..., Any
     return slow
 
 
+@pytest.mark.slow
 def test_the_seconds_of_a_resumed_run_contain_its_earlier_sessions(
     finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,6 +360,7 @@ def comparable(report: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in report.items() if k not in ("seconds", "speed", "peak_memory")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("callbacks", [(), ("callbacks.best=null",)], ids=["best", "last"])
 def test_a_run_without_loggers_has_the_same_report(
     callbacks: tuple[str, ...], tmp_path: Path
@@ -505,6 +508,7 @@ def test_a_run_that_was_asked_to_stop_can_be_resumed(
     assert_as_if_never_stopped(run(compose(f"resume={folder.path}")), finished)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["SIGINT", "SIGTERM"])
 def test_a_run_that_was_stopped_in_its_test_can_be_resumed(
     finished: Run, tmp_path: Path, action: str
@@ -634,6 +638,7 @@ def test_debug_profile_says_where_the_time_goes(tmp_path: Path) -> None:
 # Steps.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["norm", "value"])
 def test_gradients_are_clipped(tmp_path: Path, algorithm: str) -> None:
     limit = 1e-3

@@ -326,6 +326,7 @@ def refusing_port() -> Iterator[int]:
         server.shutdown()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("port", "reason", "timeout", "seconds"),
     [

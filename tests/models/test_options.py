@@ -237,6 +237,7 @@ def test_options_that_make_no_sense_are_refused_with_a_way_out(words, reason):
         check(compose("model=gru", *words))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("callbacks", ["default", "ema"])
 def test_all_options_train_and_come_back_from_a_checkpoint(callbacks, tmp_path, monkeypatch):
     monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)

@@ -122,6 +122,7 @@ def test_no_slot_waits_for_another(study: SharedStudy) -> None:
     assert (len(slow.jobs), len(fast.jobs)) == (1, 5)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_goes_on_with_its_trial(study: SharedStudy) -> None:
     runner = ScriptedRunner(
         lambda job, polls: (
@@ -136,6 +137,7 @@ def test_a_process_that_dies_goes_on_with_its_trial(study: SharedStudy) -> None:
     assert again[0].folder == again[1].folder
 
 
+@pytest.mark.slow
 def test_a_slot_that_lost_its_machine_leaves_its_trial_to_another(study: SharedStudy) -> None:
     """And takes trials again when it has a machine."""
 
@@ -156,6 +158,7 @@ def test_a_slot_that_lost_its_machine_leaves_its_trial_to_another(study: SharedS
     assert len(lost.jobs) > 1, "it came back"
 
 
+@pytest.mark.slow
 def test_a_process_that_always_dies_is_a_crash(study: SharedStudy) -> None:
     runner = ScriptedRunner(
         lambda job, polls: WorkerDied("exit 1") if number(job) == 2 else fine(job, polls)
@@ -167,6 +170,7 @@ def test_a_process_that_always_dies_is_a_crash(study: SharedStudy) -> None:
     assert "3 times: exit 1" in result["message"]
 
 
+@pytest.mark.slow
 def test_one_that_gets_on_between_its_deaths_is_not_given_up(study: SharedStudy) -> None:
     def play(job: Job, polls: int) -> TrialResult | Exception:
         if number(job) != 2 or job.attempt > 6:
@@ -181,6 +185,7 @@ def test_one_that_gets_on_between_its_deaths_is_not_given_up(study: SharedStudy)
     assert states(study) == ["complete"] * 6
 
 
+@pytest.mark.slow
 def test_out_of_memory_is_tried_once_with_half_the_batch(study: SharedStudy) -> None:
     less = ["data.batch_size=8", "trainer.accumulate_grad_batches=2"]
 
@@ -201,6 +206,7 @@ def test_out_of_memory_is_tried_once_with_half_the_batch(study: SharedStudy) -> 
     assert trials[2].constraints["out of memory"] > 0
 
 
+@pytest.mark.slow
 def test_what_somebody_else_finished_is_only_written_down(study: SharedStudy) -> None:
     claim = study.claim()
     assert claim is not None
@@ -231,6 +237,7 @@ def test_ctrl_c_saves_and_the_next_session_goes_on(study: SharedStudy, tmp_path:
     assert states(study) == ["complete"] * 6
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_it_at_once(study: SharedStudy, tmp_path: Path) -> None:
     @dataclass
     class Deaf(ScriptedRunner):
@@ -245,6 +252,7 @@ def test_a_second_ctrl_c_ends_it_at_once(study: SharedStudy, tmp_path: Path) -> 
     assert states(study) == ["complete"] * 6
 
 
+@pytest.mark.slow
 def test_a_trial_that_takes_too_long_is_a_time_out(study: SharedStudy) -> None:
     def play(job: Job, polls: int) -> TrialResult | None:
         return None if number(job) == 1 else fine(job, polls)
@@ -292,6 +300,7 @@ def test_settings_that_never_work_end_the_search_at_once(study: SharedStudy) -> 
     assert len(runner.jobs) == 2
 
 
+@pytest.mark.slow
 def test_one_setting_that_does_not_work_is_a_failed_trial(study: SharedStudy) -> None:
     def play(job: Job, polls: int) -> TrialResult:
         if number(job) == 3:
@@ -310,6 +319,7 @@ def test_a_metric_that_was_not_logged_fails_the_trial(study: SharedStudy) -> Non
         search(study, ScriptedRunner(fine), values=values).run()
 
 
+@pytest.mark.slow
 def test_a_trial_that_another_process_took_over_is_dropped(study: SharedStudy) -> None:
     runner = ScriptedRunner(
         lambda job, polls: None if polls < 3 and number(job) == 0 else fine(job, polls)

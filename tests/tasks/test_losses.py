@@ -244,6 +244,7 @@ EVERYWHERE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("data", "name"), EVERYWHERE)
 def test_every_loss_trains_a_step(
     data: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -360,6 +360,7 @@ def test_several_answers_to_the_first_sentences_are_written(tmp_path: Path) -> N
 # Whole runs.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gru", "bilstm"])
 def test_a_few_pairs_are_learned_by_heart(name: str, tmp_path: Path) -> None:
     plain = small("numbers", tmp_path, f"model={name}", tokens="characters", seed=0)

@@ -305,6 +305,7 @@ def embedded():
     return data
 
 
+@pytest.mark.slow
 def test_the_embedded_split_has_its_exact_sizes_and_no_text_twice(embedded):
     assert embedded.provenance.sizes == {"train": 20_000, "val": 2_500, "test": 2_500}
     members = []

@@ -79,6 +79,7 @@ def test_a_table_is_read_too(tmp_path):
 FOLDS = {"tokens": "shapes", "drop_duplicates": True, "stratify": True, "folds": 5}
 
 
+@pytest.mark.slow
 def test_over_five_folds_every_message_of_the_real_file_is_tested_once(shared_data):
     path = shared_data / "sms_spam"
     folds = [opened(path, fold=fold, **FOLDS) for fold in range(5)]

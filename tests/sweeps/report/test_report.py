@@ -246,6 +246,7 @@ def test_the_front_is_optunas(values: list[tuple[int, int]], directions: tuple[s
     assert best.values[0] == better(pair[0] for pair in values)
 
 
+@pytest.mark.slow
 def test_two_objectives(tmp_path: Path) -> None:
     study = a_sweep.new_study(["val/accuracy:max", "seconds"], ("maximize", "minimize"))
     study.set_user_attr("definition", {**a_sweep.DEFINITION, "monitor": "val/accuracy"})

@@ -54,6 +54,7 @@ def add_complete_trials(study: optuna.Study, rates: Sequence[float]) -> None:
         study.add_trial(trial)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("storage", [None, "sqlite:///{}/studies.db"])
 def test_a_report_of_no_study_names_the_studies_and_starts_none(
     storage: str | None, tmp_path: Path
@@ -82,6 +83,7 @@ def test_the_same_definition_opens_the_same_study(tmp_path: Path) -> None:
     assert first.trial_id(7) == f"sine_gru-{first.optuna_study.user_attrs['token']}-0007"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("word", "line"),
     [
@@ -101,6 +103,7 @@ def test_a_study_with_another_definition_is_refused_with_the_differences(
     assert "on_change=new" in str(error.value)
 
 
+@pytest.mark.slow
 def test_another_definition_can_have_its_own_study(tmp_path: Path) -> None:
     start(make_spec(tmp_path))
     other = start(make_spec(tmp_path, "seed=1", "on_change=new"))
@@ -111,6 +114,7 @@ def test_another_definition_can_have_its_own_study(tmp_path: Path) -> None:
     assert third.name == "sine_gru-3"
 
 
+@pytest.mark.slow
 def test_another_definition_can_be_forced_and_is_recorded(tmp_path: Path) -> None:
     start(make_spec(tmp_path))
     forced = start(make_spec(tmp_path, "seed=1", "on_change=force"))
@@ -149,6 +153,7 @@ def test_a_point_outside_of_the_space_is_refused(tmp_path: Path) -> None:
         make_spec(tmp_path, "enqueue=[{optimizer.lr: 5.0}]")
 
 
+@pytest.mark.slow
 def test_a_warm_start_tries_the_best_of_another_study_again(tmp_path: Path) -> None:
     add_complete_trials(
         start(make_spec(tmp_path, "name=before"), 0).optuna_study, [0.02, 0.001, 0.01, 0.003]
@@ -179,6 +184,7 @@ def test_a_budget_of_seconds_keeps_the_length_of_the_schedule(
     assert (config.trainer.max_time, config.trainer.max_epochs) == ("00:00:01:30", 40)
 
 
+@pytest.mark.slow
 def test_each_trial_has_its_own_seed_unless_one_is_set(tmp_path: Path) -> None:
     spec = make_spec(tmp_path)
     assert spec.to_overrides({}, 3)[-1] == f"seed={trial_seed(0, 3)}"

@@ -167,6 +167,7 @@ def test_how_a_trial_ended_is_kept(
     assert any(value > 0 for value in trial.constraints.values()) == (name == "infeasible")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["journal", "sqlite"])
 def test_many_at_once_take_each_trial_once(kind: str, tmp_path: Path) -> None:
     open_shared(tmp_path, kind)  # the tables are made once

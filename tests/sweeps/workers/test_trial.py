@@ -61,6 +61,7 @@ def test_a_complete_trial_has_a_score_and_read_no_test_split(tmp_path: Path) -> 
     assert result.threads == 1
 
 
+@pytest.mark.slow
 def test_reports_are_counted_in_epochs(tmp_path: Path) -> None:
     study, reporting = study_of(tmp_path)
     do(job(tmp_path, "trainer.val_check_interval=0.5", reporting=reporting))
@@ -77,6 +78,7 @@ def test_reports_can_be_counted_in_samples(tmp_path: Path) -> None:
     assert list(known.intermediate_values) == [samples // 400, 2 * samples // 400]
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_given_up_is_pruned(tmp_path: Path) -> None:
     never = {"_target_": "optuna.pruners.ThresholdPruner", "upper": -1.0}
     _, reporting = study_of(tmp_path, never)
@@ -86,6 +88,7 @@ def test_a_trial_that_is_given_up_is_pruned(tmp_path: Path) -> None:
     assert RunFolder(tmp_path / "0000").read_report()["status"] == "pruned"
 
 
+@pytest.mark.slow
 def test_a_decision_that_was_lost_with_its_process_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +218,7 @@ def test_a_stopped_trial_goes_on_and_ends_as_one_that_was_let_alone(
     assert again.scores["score"] == calm.scores["score"]
 
 
+@pytest.mark.slow
 def test_the_settings_of_several_trials_are_checked_without_training(tmp_path: Path) -> None:
     good, bad = WORDS, [*WORDS, "model.hidden_size=0"]
     assert do(Job(str(tmp_path / "a"), 1, checks=[good])).state == "complete"
@@ -236,12 +240,14 @@ def test_a_logger_is_told_which_trial_it_logs(tmp_path: Path) -> None:
     assert list(kept["csv"]) == ["_target_"]
 
 
+@pytest.mark.slow
 def test_a_result_is_plain_text(tmp_path: Path) -> None:
     do(job(tmp_path))
     told = json.loads((tmp_path / "0000" / "result.json").read_text())
     assert told["state"] == "complete"
 
 
+@pytest.mark.slow
 def test_a_machine_that_does_not_see_the_storage_says_so(tmp_path: Path) -> None:
     _, reporting = study_of(tmp_path)
     elsewhere = replace(reporting, storage=f"journal://{tmp_path}/elsewhere/study.journal")
@@ -250,6 +256,7 @@ def test_a_machine_that_does_not_see_the_storage_says_so(tmp_path: Path) -> None
     assert "All machines of a search must see the same storage" in result.message
 
 
+@pytest.mark.slow
 def test_a_trial_without_a_csv_file_has_a_score(tmp_path: Path) -> None:
     result = do(job(tmp_path, "logger.csv=null", "trainer.max_epochs=2"))
     assert (result.state, result.epochs) == ("complete", 2)
