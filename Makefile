@@ -15,7 +15,7 @@ install: $(STAMP)  ## .venv with the pinned dependencies
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[data,linear]' --group dev
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[data,linear]' --group dev
 	@touch $@
 
 run: install  ## train a GRU on IMDB reviews (some minutes on 2 cores)
