@@ -13,7 +13,12 @@ class DataError(ValueError):
 
 
 class DivergedError(RuntimeError):
-    """The training loss is not finite; the message names the settings that help."""
+    """A loss or a prediction that is not finite; the message names the settings that help."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"{problem}: lower optimizer.lr, or set trainer.gradient_clip_val (1.0 is a good start)"
+        )
 
 
 class RunStopped(RuntimeError):  # noqa: N818, not an error

@@ -112,10 +112,7 @@ def check_finite(name: str, loss: float, step: int) -> None:
         DivergedError: it is not finite.
     """
     if not math.isfinite(loss):
-        raise DivergedError(
-            f"{name} is {loss} at step {step}: lower optimizer.lr, or set "
-            "trainer.gradient_clip_val (1.0 is a good start)"
-        )
+        raise DivergedError(f"{name} is {loss} at step {step}")
 
 
 def read_values(values: Sequence[Tensor | int]) -> list[float]:

@@ -41,10 +41,8 @@ def main(arguments: Sequence[str]) -> None:
 
 def read_settings(conf: Path, arguments: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """Return the name of the data set and the configuration that training would have."""
-    name, overrides = (
-        arguments[0].removeprefix("data="),
-        split_flags(conf, arguments[1:], NO_FLAGS)[1],
-    )
+    name = arguments[0].removeprefix("data=")
+    _, overrides = split_flags(conf, arguments[1:], NO_FLAGS)
     if name not in (names := list_choices(conf, "data")):
         raise ConfigError(f"data={name}: {did_you_mean(name, names)}")
     return name, compose(conf, [f"data={name}", f"name={name}", *overrides])

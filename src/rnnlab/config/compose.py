@@ -35,7 +35,7 @@ def compose(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
         shipped_conf(before=conf) as directory,
         hydra.initialize_config_dir(directory, version_base="1.3"),
     ):
-        cfg, _ = compose_texts([single_value(conf, override) for override in overrides])
+        cfg, _ = compose_texts([prepare_override(conf, override) for override in overrides])
         HydraConfig.instance().set_config(cfg)  # the run's name contains the choices
         with read_write(cfg), open_dict(cfg):
             del cfg["hydra"]
@@ -51,7 +51,7 @@ def complete_overrides(conf: Path, overrides: Sequence[str]) -> list[str]:
     """
     import hydra
 
-    texts = [single_value(conf, override) for override in overrides]
+    texts = [prepare_override(conf, override) for override in overrides]
     with (
         shipped_conf(before=conf) as directory,
         hydra.initialize_config_dir(directory, version_base="1.3"),
@@ -74,28 +74,28 @@ def compose_texts(texts: list[str]) -> tuple[Any, list[str]]:
         return hydra.compose("config", texts, return_hydra_config=True), texts
     except ConfigCompositionException as error:
         key = unlisted_key(error)
-        new_texts = [force(text) if sets(text, key) else text for text in texts]
+        new_texts = [force_add(text) if sets_key(text, key) else text for text in texts]
         if key is None or new_texts == texts:
             raise
     return compose_texts(new_texts)
 
 
-def sets(text: str, key: str | None) -> bool:
+def sets_key(text: str, key: str | None) -> bool:
     """Return whether an override sets a key, or a part of its value."""
     name = text.partition("=")[0].lstrip("+")
     return key is not None and (name == key or name.startswith(f"{key}."))
 
 
-def force(text: str) -> str:
+def force_add(text: str) -> str:
     """Return an override that adds its key, or replaces the value.
 
-    >>> force("+data.encoding=cp1252")
+    >>> force_add("+data.encoding=cp1252")
     '++data.encoding=cp1252'
     """
     return text if text.startswith("~") else f"++{text.lstrip('+')}"
 
 
-def single_value(conf: Path, text: str) -> str:
+def prepare_override(conf: Path, text: str) -> str:
     """Return an override as Hydra reads it; a plus accepts a setting that is listed.
 
     Raises:
@@ -106,7 +106,7 @@ def single_value(conf: Path, text: str) -> str:
         raise ConfigError(explain_sweep(text))
     if override.sign != "~" and override.key in list_groups(conf):
         return group_choice(conf, override)
-    return force(override.text) if is_addition(override) else override.text
+    return force_add(override.text) if is_addition(override) else override.text
 
 
 def group_choice(conf: Path, override: Override) -> str:

@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnnlab.config.compose import complete_overrides, force
+from rnnlab.config.compose import complete_overrides, force_add
 from rnnlab.config.overrides import Override, format_override, parse_override, unquote
 from rnnlab.config.paths import list_choices
 from rnnlab.errors import ConfigError
@@ -27,7 +27,7 @@ def complete_jobs(conf: Path, overrides: Sequence[str]) -> list[str]:
     jobs = product(*(list_values(conf, override) for override in items))
     texts = {text for job in jobs for text in complete_overrides(conf, job)}
     keys = {text.partition("=")[0] for text in texts if text.startswith("++")}
-    return [force(o.text) if f"++{o.key}" in keys else o.text for o in items]
+    return [force_add(o.text) if f"++{o.key}" in keys else o.text for o in items]
 
 
 def list_values(conf: Path, override: Override) -> list[str]:

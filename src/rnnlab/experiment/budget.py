@@ -33,14 +33,12 @@ def fix_epochs(config: RunConfig, data: "DataModule") -> RunConfig:
 
 def count_steps(trainer: TrainerConfig, data: "DataModule") -> int:
     """Return the optimizer steps of an epoch."""
+    from rnnlab.data.loaders.buckets import limit_batches
+
     loader, world = data.train_dataloader(), trainer.devices * trainer.num_nodes
     is_divided = loader.world == world  # otherwise the other processes have not started yet
     batches = len(loader) if is_divided else math.ceil(len(loader) / world)
-    limit = trainer.limit_train_batches
-    if isinstance(limit, float):
-        batches = int(batches * limit)
-    elif limit is not None:
-        batches = min(batches, limit)
+    batches = limit_batches(batches, trainer.limit_train_batches)
     return max(1, math.ceil(batches / trainer.accumulate_grad_batches))
 
 

@@ -55,8 +55,7 @@ def check_predictions(predictions: Tensor) -> None:
     if not finite.all():
         raise DivergedError(
             f"{int((~finite).sum()):,} of {len(finite):,} test predictions are not finite, so they "
-            "have no score: lower optimizer.lr, or set trainer.gradient_clip_val (1.0 is a good "
-            "start)"
+            "have no score"
         )
 
 

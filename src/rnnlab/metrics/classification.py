@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 from torchmetrics import MetricCollection
 from torchmetrics.classification import (
+    MulticlassAccuracy,
     MulticlassAUROC,
     MulticlassConfusionMatrix,
     MulticlassExactMatch,
+    MulticlassF1Score,
 )
 from torchmetrics.utilities import dim_zero_cat
 
@@ -30,35 +32,30 @@ def class_metrics(classes: int, positive: int | None = None) -> MetricCollection
     )
 
 
-class ClassAccuracy(MulticlassConfusionMatrix):  # type: ignore[misc]
+class ClassAccuracy(MulticlassAccuracy):  # type: ignore[misc]
     """Share of the targets whose class has the highest probability."""
 
-    higher_is_better = True
-    plot_upper_bound = 1.0
+    def __init__(self, classes: int) -> None:
+        super().__init__(classes, average="micro")
 
     def compute(self) -> Tensor:
-        counts = self.confmat.double()
-        share: Tensor = counts.trace() / counts.sum()
+        share: Tensor = self.tp.double() / (self.tp + self.fn)
         return share
 
 
-class ClassF1(MulticlassConfusionMatrix):  # type: ignore[misc]
+class ClassF1(MulticlassF1Score):  # type: ignore[misc]
     """F1 of the class `positive`, or the mean over all classes that are a target or a prediction.
 
     2 TP / (2 TP + FP + FN) of each class; 0 for a positive class that is neither.
     """
 
-    higher_is_better = True
-    plot_upper_bound = 1.0
-
     def __init__(self, classes: int, positive: int | None = None) -> None:
-        super().__init__(classes)
+        super().__init__(classes, average="none")
         self.positive = positive
 
     def compute(self) -> Tensor:
-        counts = self.confmat.double()
-        occurrences = counts.sum(dim=0) + counts.sum(dim=1)  # 2 TP + FP + FN, (classes,)
-        scores = 2 * counts.diagonal() / occurrences.clamp(min=1)
+        occurrences = 2 * self.tp + self.fp + self.fn  # (classes,)
+        scores = 2 * self.tp.double() / occurrences.clamp(min=1)
         mean: Tensor = scores[occurrences > 0].mean()
         return mean if self.positive is None else scores[self.positive]
 

@@ -88,11 +88,7 @@ class SeriesSplits:
 
     def targets(self, split: str, rows: Ints) -> Array:
         """Return the values of some targets, (B, H, V); NaN where the file has no value."""
-        window, variable = self.locate(split, rows)
-        future = self.windows[split].first[window][:, None] + np.arange(self.horizon)
-        steps = future[:, :, None], variable[:, None]
-        values: Array = self.values[steps]
-        return values if self.observed is None else np.where(self.observed[steps], values, np.nan)
+        return self.windows[split].targets(*self.locate(split, rows))
 
     def train_windows(self, seq_len: int) -> Windows:
         """Return the training targets with an observed value, and `seq_len` steps before them."""
@@ -100,18 +96,21 @@ class SeriesSplits:
         windows = Windows(self.values, first, self.horizon, self.observed)
         return windows.take(np.flatnonzero(windows.count_observed().any(axis=1)))
 
+    @property
+    def mask(self) -> Array:
+        """False where the file has no value, (steps, V)."""
+        return np.ones_like(self.values, bool) if self.observed is None else self.observed
+
     def train_parts(self) -> list[tuple[Array, Array]]:
         """Return the training steps of each series, and whether they are observed, (steps, V)."""
-        observed = np.ones_like(self.values, bool) if self.observed is None else self.observed
-        ranges = zip(self.starts, self.borders[0], strict=True)
-        return [(self.values[begin:end], observed[begin:end]) for begin, end in ranges]
+        ranges, mask = zip(self.starts, self.borders[0], strict=True), self.mask
+        return [(self.values[begin:end], mask[begin:end]) for begin, end in ranges]
 
     @cached_property
     def scale(self) -> Standardization:
         """Mean and standard deviation of each series in training, (S, V)."""
-        observed = np.ones_like(self.values, bool) if self.observed is None else self.observed
         ranges = list(zip(self.starts.tolist(), self.borders[0].tolist(), strict=True))
-        return fit_standardization(self.values, observed, ranges)
+        return fit_standardization(self.values, self.mask, ranges)
 
     def scale_of(self, windows: Windows) -> Standardization:
         """Return the statistics of the series of each window, (M, V)."""

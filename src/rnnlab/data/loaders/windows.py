@@ -5,6 +5,7 @@ S series of different lengths, one after the other in one array, N steps in all.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,13 +46,16 @@ class Windows:
         values: Array = self.values[self.first[rows, None] + np.arange(-seq_len, 0)]
         return values
 
-    def targets(self, rows: Ints) -> Array:
-        """Return the values of each target, (B, horizon, V); NaN where there was no value."""
-        steps = self.first[rows, None] + np.arange(self.horizon)
-        if self.observed is None:
-            values: Array = self.values[steps]
-            return values
-        return np.where(self.observed[steps], self.values[steps], np.nan)
+    def targets(self, rows: Ints, variables: Ints | None = None) -> Array:
+        """Return the values of each target, (B, horizon, V); NaN where there was no value.
+
+        `variables` are those of each target, (B, V); None for all of them.
+        """
+        steps: Any = self.first[rows, None] + np.arange(self.horizon)
+        if variables is not None:
+            steps = steps[:, :, None], variables[:, None]
+        values: Array = self.values[steps]
+        return values if self.observed is None else np.where(self.observed[steps], values, np.nan)
 
     def count_observed(self) -> Ints:
         """Return the number of observed values of each target and variable, (M, V)."""

@@ -213,10 +213,10 @@ class DateColumn:
             message = f"{failures[-1][1]} like {failures[-1][2].name}"
             others = [each for each in failures if each[0] < failures[-1][0]]
             message += f" (and {others[-1][1]} like {others[-1][2].name})" if others else ""
-        raise DataError(
-            f"{message}. Correct it, or give the format of the dates, such as "
-            "data.date_format=%d/%m/%Y"
-        )
+        advice = "give the format of the dates, such as data.date_format=%d/%m/%Y"
+        if self.setting:
+            advice = f"change {self.setting.partition('=')[0]}"
+        raise DataError(f"{message}. Correct it, or {advice}")
 
     def _add_examples(self, dates: DateCells, locate: Callable[[int], str]) -> None:
         """Keep the first row in which two readings differ, for each two of them."""

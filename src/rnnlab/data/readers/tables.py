@@ -142,7 +142,8 @@ def find_column(table: Table, name: str, settings: str) -> int:
 def explain_comma(table: Table, name: str, settings: str) -> str:
     """Return how to type the name of a column with a comma, if `name` is a part of one."""
     for column in table.header:
-        if settings.endswith("columns") and name in map(str.strip, column.split(",")):
+        is_list = settings.endswith("columns") and "," in column
+        if is_list and name in map(str.strip, column.split(",")):
             return f"; a name with a comma is typed in quotes: \"{settings}=['{column}']\""
     return ""
 
