@@ -1,10 +1,7 @@
 """What a user types: quoting, settings that no YAML lists, words that are no settings."""
 
-import ast
-import re
 import shlex
 from collections import defaultdict
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +15,8 @@ from rnnlab.config.messages import constructor_names
 from rnnlab.config.overrides import parse_override
 from rnnlab.config.quoting import FUNCTION, quote_override, type_as_text
 from rnnlab.errors import ConfigError
-from tests.helpers.configs import CONF, ROOT, choices, compose
+from tests.helpers.configs import CONF, choices, compose
+from tests.helpers.named_settings import named_settings
 
 COLUMNS = st.text(min_size=1, max_size=8).filter(lambda name: name.isprintable())
 
@@ -163,22 +161,6 @@ def explained(*words: str) -> str:
 
 
 SECTIONS = ("data", "model", "task", "optimizer", "scheduler", "trainer", "callbacks", "logger")
-NAMED = re.compile(rf"(?<![\w.])({'|'.join(SECTIONS)})((?:\.\w+)+)=")
-
-
-def texts_of_errors() -> Iterator[str]:
-    """The string constants of the package, also within f-strings."""
-    for file in (ROOT / "src").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield node.value
-
-
-def named_settings() -> set[tuple[str, str]]:
-    """The settings that an error or a page names with `=`: group, and key within it."""
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
-    texts = [*texts_of_errors(), *(page.read_text(encoding="utf-8") for page in pages)]
-    return {(m[1], m[2].removeprefix(".")) for text in texts for m in NAMED.finditer(text)}
 
 
 def accepted_by(group: str, choice: str) -> set[str]:
@@ -193,7 +175,7 @@ REQUIRED = dict.fromkeys(("csv_series", "text_classification"), ("data.path=x",)
 @pytest.mark.slow
 def test_every_setting_that_an_error_or_a_page_names_can_be_typed() -> None:
     """`x.y=` in a message or on a page composes as it is written, for one choice at least."""
-    settings_of, left = defaultdict(set), named_settings()
+    settings_of, left = defaultdict(set), named_settings(SECTIONS)
     assert ("data", "date_format") in left
     for group in SECTIONS:
         for choice in choices(group) or [""]:

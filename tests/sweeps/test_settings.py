@@ -1,5 +1,6 @@
 """The settings of a search, and every search in sweeps/."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -7,16 +8,18 @@ import optuna
 import pytest
 from omegaconf import OmegaConf
 
+from rnnlab.config.signature import configurable_parameters, locate
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.run import check
 from rnnlab.sweeps.help import group_choices, sweep_help
-from rnnlab.sweeps.schema import SWEEP_KEYS, SweepConfig
+from rnnlab.sweeps.schema import SWEEP_KEYS, Budget, ReportInterval, SweepConfig, WarmStart
 from rnnlab.sweeps.settings import read_sweep, sweep_names
 from rnnlab.sweeps.space.dimensions import Space
 from rnnlab.sweeps.study.pruners import make_pruner
 from rnnlab.sweeps.study.samplers import make_sampler
 from tests.helpers.combinations import cover
 from tests.helpers.configs import ROOT, compose
+from tests.helpers.named_settings import named_settings
 
 SWEEPS = sweep_names(ROOT)
 KNOBS = {
@@ -161,6 +164,28 @@ def test_a_sampler_with_the_seed_of_the_study_gets_no_other() -> None:
 
 
 # The command line.
+
+PARTS = {"budget": Budget, "progress": ReportInterval, "warm_start": WarmStart}
+COMPONENTS = ("sampler", "pruner", "launcher")
+
+
+def test_every_setting_of_a_search_that_an_error_or_a_page_names_can_be_typed() -> None:
+    """The sections of a search; tests/config has the same test for those of a run."""
+    named = named_settings((*PARTS, *COMPONENTS))
+    assert {("budget", "seconds"), ("launcher", "address")} <= named
+    for section, key in sorted(named):
+        assert key in accepted(section), f"{section}.{key}"
+
+
+def accepted(section: str) -> set[str]:
+    """The names that a section takes, with one of its choices at least."""
+    if section in PARTS:
+        return {member.name for member in fields(PARTS[section])}
+    files = (ROOT / "sweeps" / section).glob("*.yaml")
+    targets = {OmegaConf.load(file).get("_target_") for file in files} - {None}
+    return set().union(
+        *(configurable_parameters(locate(target), frozenset())[0] for target in targets)
+    )
 
 
 def test_words_of_the_search_change_the_search() -> None:
