@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ from rnnlab.data.sources.hub import hub_is_reachable
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.errors import ConfigError, DataError
 
+PREPARED_VERSION = 2  # of the facts that are stored with the prepared files of every data set
 SOURCE_VARIABLE = "RNNLAB_SOURCE"  # the choice of the first process, for those that DDP starts
 
 
@@ -106,11 +107,15 @@ class PreparedDataModule(DataModule):
         raise NotImplementedError
 
     def file_source(
-        self, files: Iterable[Path], read: Callable[[], Any], format: str = ""
+        self,
+        files: Iterable[Path],
+        read: Callable[[], Any],
+        format: str = "",
+        notes: Sequence[str] = (),
     ) -> Source:
         """Return the user's own files as a source that is read by this function."""
         sha256 = "+".join(map(file_sha256, files))
-        return Source(Provenance("local", str(self.path), sha256=sha256), read, format)
+        return Source(Provenance("local", str(self.path), sha256=sha256, notes=notes), read, format)
 
     def local_path(self) -> Path:
         """Return the path of the user's own file or folder."""
@@ -165,13 +170,13 @@ class PreparedDataModule(DataModule):
         source, self._note = self.resolve_source()
         os.environ[SOURCE_VARIABLE] = source.provenance.source
         self.folder = load_or_build(self._key(source), lambda folder: self._build(source, folder))
-        self._name = source.provenance.name
+        self._name, self._source_notes = source.provenance.name, source.provenance.notes
 
     def _key(self, source: Source) -> dict[str, Any]:
         facts = source.provenance
         return {
             "kind": [cls.__name__ for cls in type(self).__mro__ if cls.__module__ != "builtins"],
-            "version": self.version,
+            "version": [PREPARED_VERSION, self.version],
             "source": [facts.source, facts.version, facts.sha256 or facts.name, source.format],
             "settings": self.settings(),
         }
@@ -179,8 +184,9 @@ class PreparedDataModule(DataModule):
     def _build(self, source: Source, folder: Path) -> None:
         result, before = self.prepare(source.read(), folder), source.provenance
         version, sha256 = before.version or result.version, before.sha256 or result.sha256
-        notes = [*before.notes, *result.notes]
-        provenance = Provenance(before.source, before.name, version, sha256, notes, result.sizes)
+        provenance = Provenance(
+            before.source, before.name, version, sha256, result.notes, result.sizes
+        )
         meta = {"provenance": provenance.plain(), "facts": result.facts}
         (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
 
@@ -190,11 +196,10 @@ class PreparedDataModule(DataModule):
             return
         self.prepare_data()
         meta = json.loads((self.folder / "meta.json").read_text(encoding="utf-8"))
-        # The same bytes may have been prepared under another path.
-        self.provenance = replace(Provenance(**meta["provenance"]), name=self._name)
-        if self._note:
-            notes = [self._note, *self.provenance.notes]
-            self.provenance = replace(self.provenance, notes=notes)
+        provenance = Provenance(**meta["provenance"])
+        notes = [*([self._note] if self._note else []), *self._source_notes, *provenance.notes]
+        # The same bytes may have been prepared in another folder.
+        self.provenance = replace(provenance, name=self._name, notes=notes)
         self.open(meta["facts"])
 
     def add_notes(self, *notes: str) -> None:

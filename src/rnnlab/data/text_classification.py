@@ -19,12 +19,18 @@ from rnnlab.data.baselines.linear import (
 )
 from rnnlab.data.loaders.splits import split_by_group, stratified_split
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
-from rnnlab.data.readers.class_folders import find_class_folders, hash_folders, read_class_folders
+from rnnlab.data.readers.class_folders import (
+    describe_unused_folders,
+    find_class_folders,
+    hash_folders,
+    read_class_folders,
+)
 from rnnlab.data.readers.delimited import Delimiter, Quoting
 from rnnlab.data.readers.files import check_file, file_format
-from rnnlab.data.readers.tables import find_table
+from rnnlab.data.readers.tables import find_split_tables
 from rnnlab.data.sources.cache import load_or_build
 from rnnlab.data.sources.provenance import Provenance, SourceName
+from rnnlab.data.sources.split_names import describe_unused
 from rnnlab.data.text.labelled_texts import (
     LabelledTexts,
     TextColumns,
@@ -58,7 +64,8 @@ class TextClassificationDataModule(PreparedDataModule):
     Args:
         source, batch_size, seed, shuffle: see PreparedDataModule.
         path: a file; or a folder with train.* and test.* (and perhaps val.*), or with a folder of
-            .txt files for each class, split (train/<class>/*.txt, test/<class>/*.txt) or not.
+            .txt files for each class, split (train/<class>/*.txt, test/<class>/*.txt) or not; see
+            rnnlab.data.sources.split_names.
         text_column, label_column, group_column, encoding, delimiter, quoting, header: see
             TextColumns.
         class_names: label -> display name.
@@ -135,14 +142,15 @@ class TextClassificationDataModule(PreparedDataModule):
     def local(self) -> Source:
         """See PreparedDataModule; reads "all", or "train", "test" and optionally "val"."""
         path = self.local_path()
-        folders = find_class_folders(path, SPLITS) if path.is_dir() else {}
+        folders = find_class_folders(path) if path.is_dir() else {}
         return self._class_folders(folders) if folders else self._tables(self._local_files())
 
     def _class_folders(self, parts: Mapping[str, Sequence[Path]]) -> Source:
         self._check_splits(
             parts, "folders train and test with a folder of .txt files for each class"
         )
-        provenance = Provenance("local", str(self.path), sha256=hash_folders(parts))
+        notes = describe_unused_folders(self.local_path(), parts)
+        provenance = Provenance("local", str(self.path), sha256=hash_folders(parts), notes=notes)
         encoding = self.columns.encoding
         return Source(
             provenance,
@@ -152,16 +160,19 @@ class TextClassificationDataModule(PreparedDataModule):
 
     def _tables(self, files: Mapping[str, Path]) -> Source:
         formats = "+".join(map(file_format, files.values()))
+        path = self.local_path()
         return self.file_source(
-            files.values(), lambda: {s: self.columns.read(f) for s, f in files.items()}, formats
+            files.values(),
+            lambda: {s: self.columns.read(f) for s, f in files.items()},
+            formats,
+            describe_unused(path, files.values()) if path.is_dir() else [],
         )
 
     def _local_files(self) -> dict[str, Path]:
         path = self.local_path()
         if not path.is_dir():
             return {"all": check_file(path)}
-        tables = {split: find_table(path, split) for split in SPLITS}
-        files = {split: file for split, file in tables.items() if file}
+        files = find_split_tables(path)
         self._check_splits(files, "train.csv and test.csv (or .parquet ...)")
         return files
 

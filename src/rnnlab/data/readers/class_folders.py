@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rnnlab.data.readers.files import file_format, read_text
 from rnnlab.data.sources.cache import load_or_build
+from rnnlab.data.sources.split_names import describe_unused, find_splits
 from rnnlab.data.text.labelled_texts import LabelledTexts
 
 
@@ -22,15 +23,25 @@ def list_text_files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if file_format(file) == ".txt")
 
 
-def find_class_folders(folder: Path, splits: Sequence[str]) -> dict[str, list[Path]]:
+def find_class_folders(folder: Path) -> dict[str, list[Path]]:
     """Return the class folders of each split, or those of "all" if there are no splits.
 
     The folder holds <class>/*.txt, or <split>/<class>/*.txt.
     """
-    parts = {name: list_class_folders(folder / name) for name in splits if (folder / name).is_dir()}
-    parts = {name: folders for name, folders in parts.items() if folders}
+    subfolders = [child for child in folder.iterdir() if child.is_dir()]
+    candidates = {child: child.name for child in subfolders if list_class_folders(child)}
+    splits = find_splits(folder, candidates)
+    parts = {split: list_class_folders(subfolder) for split, subfolder in splits.items()}
     unsplit = list_class_folders(folder)
     return parts or ({"all": unsplit} if unsplit else {})
+
+
+def describe_unused_folders(folder: Path, parts: Mapping[str, Sequence[Path]]) -> list[str]:
+    """Return notes about files and subfolders that `find_class_folders` left out."""
+    used = [class_folder for folders in parts.values() for class_folder in folders]
+    parents = {class_folder.parent for class_folder in used}
+    inside = [note for parent in sorted(parents) for note in describe_unused(parent, used)]
+    return inside if "all" in parts else [*describe_unused(folder, parents), *inside]
 
 
 def read_class_folders(folders: Sequence[Path], encoding: str) -> LabelledTexts:

@@ -28,6 +28,8 @@ from rnnlab.data.readers.files import (
     open_text,
     read_lines,
 )
+from rnnlab.data.base import Split
+from rnnlab.data.sources.split_names import file_stem, find_splits
 from rnnlab.errors import ConfigError, DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -191,6 +193,13 @@ def find_table(folder: Path, stem: str) -> Path | None:
         names = ", ".join(file.name for file in files)
         raise DataError(f"{folder}: several files of the {stem} split: {names}. Keep one of them")
     return files[0] if files else None
+
+
+def find_split_tables(folder: Path) -> dict[Split, Path]:
+    """Return the table of each split in a folder; see `rnnlab.data.sources.split_names`."""
+    return find_splits(
+        folder, {file: file_stem(file) for file in folder.iterdir() if is_table(file)}
+    )
 
 
 def row_name(path: Path | str, row: int) -> str:
