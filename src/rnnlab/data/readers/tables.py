@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rnnlab.data.base import Split
 from rnnlab.data.readers.cells import Cells, cell_texts
 from rnnlab.data.readers.delimited import (
     DEFAULT_DELIMITERS,
@@ -28,7 +29,6 @@ from rnnlab.data.readers.files import (
     open_text,
     read_lines,
 )
-from rnnlab.data.base import Split
 from rnnlab.data.sources.split_names import file_stem, find_splits
 from rnnlab.errors import ConfigError, DataError, did_you_mean
 
