@@ -32,6 +32,11 @@ from rnnlab.data.sources.hub import HUB_SPLITS, load_from_hub
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.data.text.ragged import RaggedArray
 from rnnlab.data.text.tokenizers import SPECIALS, TOKENIZERS_VERSION, TokenKind, build_tokenizer
+from rnnlab.data.text.unknown_tokens import (
+    SMALLER_TOKENS,
+    TokenSettings,
+    describe_unknown_tokens,
+)
 from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES, Vocabulary
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.runtime.files import write_text
@@ -170,6 +175,8 @@ class LanguageModelingDataModule(PreparedDataModule):
             streams = {s: write_stream(folder, s, vocabulary, lines[s]) for s in SPLITS}
         vocabulary.save(folder / "vocabulary.json")
         self._check_sizes(streams, notes)
+        shares = {split: stream.unknown / stream.tokens for split, stream in streams.items()}
+        notes += self._unknown_notes(shares, vocabulary)
         sizes = {split: streams[split].tokens for split in SPLITS}
         facts = {"sizes": sizes, "unknown": {split: streams[split].unknown for split in SPLITS}}
         digests = "".join(part.sha256 for part in statistics.values())
@@ -217,14 +224,20 @@ class LanguageModelingDataModule(PreparedDataModule):
                     f"{split} has {stream.tokens:,} tokens, but the published one has "
                     f"{published_size:,}: scores are not comparable with published ones"
                 )
-        if any(stream.unknown for stream in streams.values()):
-            shares = ", ".join(f"{s.unknown / s.tokens:.2%} of {n}" for n, s in streams.items())
-            notes.append(f"<unk> replaces {shares}")
-            if not streams["train"].unknown:
-                notes.append(
-                    "training has no <unk>, so the network cannot learn what val and test have: "
-                    "lower data.vocab_size"
-                )
+
+    def _unknown_notes(self, shares: Mapping[Split, float], vocabulary: Vocabulary) -> list[str]:
+        """Return notes on the shares of <unk> in the splits."""
+        if not any(shares.values()):
+            return []
+        settings = TokenSettings(self.tokens, SMALLER_TOKENS[self.tokens], self.vocab_size)
+        plain = ["<unk> replaces " + ", ".join(f"{x:.2%} of {s}" for s, x in shares.items())]
+        notes = describe_unknown_tokens(shares, vocabulary.tokens, settings) or plain
+        if not shares["train"]:
+            notes.append(
+                "training has no <unk>, so the network cannot learn what val and test have: "
+                "lower data.vocab_size"
+            )
+        return notes
 
     def open(self, facts: Mapping[str, Any]) -> None:
         self.vocabulary = Vocabulary.load(self.folder / "vocabulary.json")

@@ -1,0 +1,69 @@
+"""Notes on texts that the tokens do not fit: what is told, and which setting is named."""
+
+import numpy as np
+import pytest
+
+from rnnlab.data.text.tokenizers import NO_TOKEN
+from rnnlab.data.text.unknown_tokens import (
+    TokenSettings,
+    describe_unknown_tokens,
+    spaceless_share,
+    unknown_share,
+)
+
+WORDS = TokenSettings("words", ("characters", "bpe"), 100)
+SHARES = {"train": 0.0, "val": 0.5, "test": 0.25}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["你好世界", "こんにちは", "สวัสดี", "สະບາຍດີ", "សួស្តី", "မင်္ဂလာပါ"],
+)
+def test_a_text_without_spaces_is_told_and_characters_are_advised(text: str) -> None:
+    (note,) = describe_unknown_tokens(SHARES, [text], WORDS)
+    assert note == (
+        "<unk> replaces 50.0% of the tokens of val and 25.0% of the tokens of test: the text is "
+        "written without spaces between words; set data.tokens=characters or data.tokens=bpe"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hello",
+        "\u0939\u093f\u0928\u094d\u0926\u0940",
+        "\uc548\ub155",
+        "\u0645\u0631\u062d\u0628\u0627",
+        "\U0001f600",
+    ],
+)
+def test_scripts_with_spaces_are_not_taken_for_others(text: str) -> None:
+    assert spaceless_share([text]) == 0
+    (note,) = describe_unknown_tokens(SHARES, [text], WORDS)
+    assert note.endswith(
+        "training does not have these words; set data.tokens=characters or data.tokens=bpe"
+    )
+
+
+def test_a_vocabulary_that_is_too_small_is_named() -> None:
+    (note,) = describe_unknown_tokens(SHARES, ["a"] * 100, WORDS)
+    assert "raise data.vocab_size (now 100), or set data.tokens=characters" in note
+    (note,) = describe_unknown_tokens(SHARES, ["a"] * 900, WORDS)
+    assert "set data.vocab_size=900, or set data.tokens=characters" in note
+    sides = TokenSettings("bpe", (), 100, "data.target_vocab_size")
+    (note,) = describe_unknown_tokens({"val": 0.2}, ["a"] * 100, sides, "target tokens")
+    assert note == (
+        "<unk> replaces 20.0% of the target tokens of val: raise data.target_vocab_size (now 100)"
+    )
+
+
+def test_few_unknown_tokens_are_no_note() -> None:
+    assert describe_unknown_tokens({"train": 0.3, "val": 0.1, "test": 0.09}, ["a"], WORDS) == []
+
+
+def test_what_is_counted_as_unknown() -> None:
+    tokens = ["<pad>", "<unk>", "a", NO_TOKEN, "b", "c"]
+    ids = np.array([2, 2, 1, 3, 4, 5, 5, 2])
+    assert unknown_share(ids, tokens, vocab_size=6) == 2 / 8
+    assert unknown_share(ids, tokens, vocab_size=5) == 4 / 8
+    assert unknown_share(ids[:0], tokens, vocab_size=5) == 0
