@@ -2,6 +2,7 @@
 
 from rnnlab.callbacks.checkpoint import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint
 from rnnlab.callbacks.elapsed_time import ElapsedTime
+from rnnlab.callbacks.end_training import EndTraining
 from rnnlab.callbacks.exact_resume import ExactResume
 from rnnlab.callbacks.progress import Progress
 from rnnlab.callbacks.throughput import Throughput
@@ -13,6 +14,7 @@ __all__ = [
     "BestCheckpoint",
     "DivergedError",
     "ElapsedTime",
+    "EndTraining",
     "ExactResume",
     "LastCheckpoint",
     "Progress",

@@ -9,7 +9,7 @@ from rnnlab.config.schema import RunConfig, parse
 from rnnlab.experiment.budget import describe_budget, fix_epochs
 from rnnlab.experiment.session import RunParts, claim_folder, record_status
 from rnnlab.report import console
-from rnnlab.report.folder import FORMAT_VERSION, RunFolder, open_folder
+from rnnlab.report.folder import FORMAT_VERSION, TRAINED, RunFolder, open_folder
 from rnnlab.runtime.clock import StageClock
 from rnnlab.runtime.distributed import is_first_process, share_folder
 
@@ -52,9 +52,10 @@ def run(
     clock = StageClock(start)
     config = check(plain)
     folder = claim_folder(config)
-    if folder.read_report().get("status") != "finished":
+    status = folder.read_report().get("status")
+    if status != "finished":
         with record_status(folder), share_folder(folder.path):
-            parts = build(config, folder, clock, extra_callbacks)
+            parts = build(config, folder, clock, [*extra_callbacks, *end_trained(status)])
             fit(parts)
             finish(parts, test(parts))
     report = folder.read_report()
@@ -122,6 +123,13 @@ def build(
     announce(parts, is_automatic)
     clock.end_stage("start")
     return parts
+
+
+def end_trained(status: str | None) -> "list[L.Callback]":
+    """Return the callback that a run needs whose training has ended: it must not continue."""
+    from rnnlab.callbacks import EndTraining
+
+    return [EndTraining()] if status == TRAINED else []
 
 
 def announce(parts: RunParts, has_auto_budget: bool) -> None:

@@ -17,6 +17,7 @@ from rnnlab.runtime.files import write_json, write_text
 
 MAX_VARIANT = 120  # characters of a variant in the name of a folder
 FORMAT_VERSION = 2  # of config.yaml, report.json and checkpoints; 1 had other class names
+TRAINED = "trained"  # status of a run whose training has ended, and which is not yet tested
 
 
 @dataclass(frozen=True)

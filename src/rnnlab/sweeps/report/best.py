@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from rnnlab.errors import ConfigError
-from rnnlab.report.folder import RunFolder
+from rnnlab.report.folder import TRAINED, RunFolder
 from rnnlab.runtime.files import write_json
 from rnnlab.sweeps.report.ranking import best_trial
 from rnnlab.sweeps.study.definition import SearchSpec
@@ -19,7 +19,7 @@ ORIGIN_FILE = "trial.json"  # number of the trial, and token of its study
 
 
 def test_best(spec: SearchSpec, study: OpenStudy, run: Callable[[Job], TrialResult]) -> None:
-    """Copy the best trial to best/, and resume the copy, which scores it on the test split.
+    """Copy the best trial to best/, and score the copy on the test split, without training it.
 
     No trial reads the test split during a search: after choosing by it, there would be no unbiased
     score left.
@@ -62,5 +62,5 @@ def copy_trial(trial: Path, spec: SearchSpec) -> Path:
     folder = RunFolder(copy)
     tests = {name: spec.base[name] for name in ("test", "baselines")}
     folder.write_config({**folder.read_config(), **tests})
-    folder.write_report({**folder.read_report(), "status": "trained"})
+    folder.write_report({**folder.read_report(), "status": TRAINED})
     return copy
