@@ -64,6 +64,15 @@ def series_cases() -> Path:
     return cases
 
 
+@pytest.fixture(scope="session")
+def text_cases() -> Path:
+    """Texts of users beside the project; each folder has the command and what is expected."""
+    cases = SHARED.parent / "cases" / "text"
+    if not cases.is_dir():
+        pytest.skip(f"no files of users at {cases}; set RNNLAB_SHARED_DATA")
+    return cases
+
+
 @pytest.fixture
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run builds its figures and does not draw them: drawing takes longer than a small run."""

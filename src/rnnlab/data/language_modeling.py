@@ -2,10 +2,11 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,17 +20,19 @@ from rnnlab.data.loaders.streams import EVAL_STEPS, StreamLoader, StreamSize, wr
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.files import check_encoding
 from rnnlab.data.readers.lines import (
-    LineRange,
     Lines,
     ProgressCallback,
     TextFile,
+    TextRange,
     TextRows,
     describe_repairs,
+    find_cut,
     find_text_files,
     with_progress,
 )
 from rnnlab.data.sources.hub import HUB_SPLITS, load_from_hub
 from rnnlab.data.sources.provenance import SourceName
+from rnnlab.data.sources.split_names import describe_unused
 from rnnlab.data.text.ragged import RaggedArray
 from rnnlab.data.text.tokenizers import SPECIALS, TOKENIZERS_VERSION, TokenKind, build_tokenizer
 from rnnlab.data.text.unknown_tokens import (
@@ -43,6 +46,11 @@ from rnnlab.runtime.files import write_text
 from rnnlab.spec import Batch, DataSpec
 
 HELD_OUT: tuple[Split, ...] = ("val", "test")
+CUT_TOLERANCE = 0.2  # of the smallest split: a cut is moved by so much to the start of a line
+MIN_STABLE_TOKENS = 1_000  # of a split; a loss has a standard error of up to 0.1 nats there
+MAX_RARE_SHARE = 0.5  # of unknown tokens; more are not rare words
+MAX_ADVISED_SHARE = 0.3  # of a text for validation or test
+SPARE = 1.2  # times as many tokens are advised as needed: a cut moves to the start of a line
 NUM_CONTEXT_TOKENS = 15  # shown before a target
 
 
@@ -80,8 +88,9 @@ class LanguageModelingDataModule(PreparedDataModule):
 
     Args:
         source: see PreparedDataModule.
-        path: a text file, or a folder with train.txt, valid.txt and test.txt. A missing validation
-            or test file is replaced by the end of the training text.
+        path: a text file, or a folder with train.txt, valid.txt and test.txt (see
+            rnnlab.data.sources.split_names). A missing validation or test file is replaced by the
+            end of the training text.
         encoding: of the files.
         tokens: words | characters | bpe (subwords). With words, <eos> ends each line; otherwise a
             line break is an ordinary token.
@@ -101,7 +110,7 @@ class LanguageModelingDataModule(PreparedDataModule):
     """
 
     tasks = ("language_modeling",)
-    version = 2
+    version = 3
     published_sizes: ClassVar[Mapping[Split, int]] = {}  # tokens of each split in the literature
 
     def __init__(
@@ -145,11 +154,13 @@ class LanguageModelingDataModule(PreparedDataModule):
 
     def local(self) -> Source:
         """See PreparedDataModule; reads "train" and, if present, "val" and "test"."""
-        files = find_text_files(self.local_path())
+        path = self.local_path()
+        files = find_text_files(path)
         return self.file_source(
             files.values(),
             lambda: {split: TextFile(file, self.encoding) for split, file in files.items()},
             "+".join(f"{split}{file.suffix}" for split, file in files.items()),
+            describe_unused(path, files.values()) if path.is_dir() else [],
         )
 
     # Preparation: lines become files of ids, once; the text is never in memory as a whole.
@@ -174,7 +185,7 @@ class LanguageModelingDataModule(PreparedDataModule):
             lines = {split: with_progress(parts[split], encoding) for split in SPLITS}
             streams = {s: write_stream(folder, s, vocabulary, lines[s]) for s in SPLITS}
         vocabulary.save(folder / "vocabulary.json")
-        self._check_sizes(streams, notes)
+        self._check_sizes(streams, raw, notes)
         shares = {split: stream.unknown / stream.tokens for split, stream in streams.items()}
         notes += self._unknown_notes(shares, vocabulary)
         sizes = {split: streams[split].tokens for split in SPLITS}
@@ -194,29 +205,40 @@ class LanguageModelingDataModule(PreparedDataModule):
         self, raw: Mapping[str, Lines], characters: int, notes: list[str]
     ) -> dict[str, Lines]:
         """Return train, val and test; missing splits are the end of the training text."""
-        parts, end = dict(raw), characters
-        missing = [split for split in HELD_OUT if split not in raw]
-        for split in reversed(missing):
-            start = end - round(self.shares[split] * characters)
-            parts[split] = LineRange(raw["train"], start, end)
-            end = start
-        if missing:
-            parts["train"] = LineRange(raw["train"], 0, end)
-            shares = " and ".join(f"{self.shares[split]:.0%} for {split}" for split in missing)
-            notes.append(f"cut from the end of the training text: {shares}")
-        return parts
+        missing = {split: self.shares[split] for split in HELD_OUT if split not in raw}
+        if not missing:
+            return dict(raw)
+        sizes = [round(share * characters) for share in missing.values()]
+        starts = [characters - sum(sizes[i:]) for i in range(len(sizes))]
+        tolerance = int(CUT_TOLERANCE * min(sizes))
+        cuts = [find_cut(raw["train"], start, tolerance) for start in starts]
+        shares = " and ".join(f"{share:.0%} for {split}" for split, share in missing.items())
+        where = "" if all(cut.starts_line for cut in cuts) else ", within long lines"
+        notes.append(f"cut from the end of the training text{where}: {shares}")
+        bounds = pairwise([0, *(cut.position for cut in cuts), None])
+        ranges = [TextRange(raw["train"], start or 0, end) for start, end in bounds]
+        return {**raw, **dict(zip(["train", *missing], ranges, strict=True))}
 
     def _fit(self, lines: Iterator[str]) -> Vocabulary:
         """Return the vocabulary of the training split."""
         tokenizer = build_tokenizer(self.tokens, self.lower, self.spaces)
         return Vocabulary.fit(lines, self.vocab_size, tokenizer)
 
-    def _check_sizes(self, streams: Mapping[Split, StreamSize], notes: list[str]) -> None:
+    def _check_sizes(
+        self, streams: Mapping[Split, StreamSize], given: Container[Split], notes: list[str]
+    ) -> None:
+        """Check that no split is empty, and note those that are too small; some were `given`."""
+        total = sum(stream.tokens for stream in streams.values())
         for split, stream in streams.items():
+            is_cut = split in HELD_OUT and split not in given
             if not stream.tokens:
-                raise DataError(
-                    f"the text leaves nothing for {split}: use a longer text, or raise "
-                    f"data.{split}_fraction"
+                more = f", or raise data.{split}_fraction" if is_cut else ""
+                raise DataError(f"the text leaves nothing for {split}: use a longer text{more}")
+            if split in HELD_OUT and stream.tokens < MIN_STABLE_TOKENS:
+                advice = advise_share(split, total) if is_cut else ""
+                notes.append(
+                    f"{split} has too few tokens for a stable score, {stream.tokens:,} where "
+                    f"{MIN_STABLE_TOKENS:,} are needed: use a longer text{advice}"
                 )
             published_size = self.published_sizes.get(split, stream.tokens)
             if self.tokens == "words" and published_size != stream.tokens:
@@ -232,7 +254,7 @@ class LanguageModelingDataModule(PreparedDataModule):
         settings = TokenSettings(self.tokens, SMALLER_TOKENS[self.tokens], self.vocab_size)
         plain = ["<unk> replaces " + ", ".join(f"{x:.2%} of {s}" for s, x in shares.items())]
         notes = describe_unknown_tokens(shares, vocabulary.tokens, settings) or plain
-        if not shares["train"]:
+        if not shares["train"] and max(shares.values()) < MAX_RARE_SHARE:
             notes.append(
                 "training has no <unk>, so the network cannot learn what val and test have: "
                 "lower data.vocab_size"
@@ -336,6 +358,16 @@ class LanguageModelingDataModule(PreparedDataModule):
         """Copy the vocabulary; see rnnlab.data.text.vocabulary.Vocabulary.load."""
         text = (self.folder / "vocabulary.json").read_text(encoding="utf-8")
         write_text(folder / "vocabulary.json", text)
+
+
+def advise_share(split: Split, total: int) -> str:
+    """Return the setting that gives a split enough tokens of `total`, if a fair share does.
+
+    >>> advise_share("val", 10_000), advise_share("val", 500)
+    (', or set data.val_fraction=0.12', '')
+    """
+    share = math.ceil(100 * SPARE * MIN_STABLE_TOKENS / total) / 100
+    return f", or set data.{split}_fraction={share}" if share <= MAX_ADVISED_SHARE else ""
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 import bz2
 import gzip
 import lzma
+from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,13 @@ from hypothesis import strategies as st
 from rnnlab.data.readers.files import check_encoding
 from rnnlab.data.readers.lines import (
     PIECE_SIZE,
-    LineRange,
+    Cut,
+    Lines,
     TextFile,
+    TextRange,
     TextRows,
     describe_repairs,
+    find_cut,
     find_text_files,
     with_progress,
 )
@@ -44,6 +49,7 @@ def test_a_text_can_be_read_again_and_again(tmp_path: Path) -> None:
         (b"\xef\xbb\xbfone\ntwo\n", "a: 1 byte order mark was left out"),
         (b"one\r\ntwo\r\n", "a: 2 line ends CR LF were read as LF"),
         (b"one\ntwo", "a: 1 line break was added at the end"),
+        (b"one\rtwo\r", "a: 2 line ends CR were read as LF"),
     ],
 )
 def test_a_repair_is_counted_once_however_often_it_is_read(
@@ -52,6 +58,15 @@ def test_a_repair_is_counted_once_however_often_it_is_read(
     lines = text_file(tmp_path, content)
     assert list(lines) == list(lines) == ["one\n", "two\n"]
     assert describe_repairs("a", lines) == [note]
+
+
+def test_a_carriage_return_is_a_character_of_a_text_with_other_line_ends(tmp_path: Path) -> None:
+    lines = text_file(tmp_path, b"one\rtwo\nthree\r\n")
+    assert list(lines) == ["one\rtwo\n", "three\n"]
+    lines = text_file(tmp_path, b"one" + b"\r" * PIECE_SIZE)  # a piece ends within the line ends
+    assert list(lines) == ["one\n", *["\n"] * (PIECE_SIZE - 1)]
+    crlf = "o" * (PIECE_SIZE - 1) + "\r\n"  # a piece ends within a line end
+    assert "".join(text_file(tmp_path, (crlf * 2).encode())) == crlf.replace("\r", "") * 2
 
 
 @pytest.mark.parametrize("pack", [gzip, bz2, lzma])
@@ -114,6 +129,12 @@ def test_a_long_line_without_a_space_is_cut_and_counted(tmp_path: Path) -> None:
     assert describe_repairs("a", lines)[0].startswith("a: 3 cuts in a line without a space")
 
 
+def test_an_accent_stays_with_its_letter(tmp_path: Path) -> None:
+    lines = text_file(tmp_path, ("e\u0301" * PIECE_SIZE * 2).encode())
+    assert "".join(lines) == "e\u0301" * PIECE_SIZE * 2 + "\n"
+    assert not any(piece.startswith("\u0301") for piece in lines)
+
+
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0\ufeff"))))
@@ -128,16 +149,45 @@ def test_every_text_comes_back(rows: list[str]) -> None:
 
 
 @given(st.lists(st.text("ab ", max_size=9), min_size=1), st.data())
-def test_parts_that_touch_hold_every_line_once(rows: list[str], data: st.DataObject) -> None:
+def test_parts_that_touch_hold_every_character_once(rows: list[str], data: st.DataObject) -> None:
     whole = TextRows(rows)
     size = sum(map(len, whole))
     first, second = sorted(data.draw(st.integers(0, size)) for _ in range(2))
-    parts = [
-        LineRange(whole, 0, first),
-        LineRange(whole, first, second),
-        LineRange(whole, second, None),
-    ]
-    assert [line for part in parts for line in part] == list(whole)
+    bounds = ((0, first), (first, second), (second, None))
+    parts = ["".join(TextRange(whole, start, end)) for start, end in bounds]
+    assert "".join(parts) == "".join(whole)
+    assert [len(part) for part in parts] == [first, second - first, size - second]
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "tolerance", "wanted"),
+    [
+        ("one\ntwo\n", 4, 0, Cut(4, True)),  # a line starts there
+        ("one\ntwo\n", 2, 2, Cut(4, True)),
+        ("one\ntwo\n", 2, 1, Cut(2, False)),  # the next line is too far away
+        ("one two three", 5, 3, Cut(7, False)),  # before a space
+        ("one two three", 5, 1, Cut(5, False)),
+        ("\u0915\u093f\u0915\u093f", 1, 2, Cut(2, False)),  # after a vowel sign
+        ("a\u200d\U0001f469b", 1, 3, Cut(3, False)),  # after joined characters
+    ],
+)
+def test_a_text_is_divided_at_a_line_a_space_or_a_character(
+    text: str, position: int, tolerance: int, wanted: Cut, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8", newline="")
+    assert find_cut(TextFile(tmp_path / "a.txt", "utf-8"), position, tolerance) == wanted
+
+
+def test_a_place_in_a_huge_line_is_found_in_little_memory() -> None:
+    class Endless(Lines):
+        """A line of 2 ** 20 pieces of 2 ** 16 characters."""
+
+        def __iter__(self) -> Iterator[str]:
+            return repeat("a" * (1 << 16), 1 << 20)
+
+    text = Endless()
+    assert find_cut(text, 1 << 22, 1 << 40) == Cut(1 << 22, False)
+    assert next(iter(TextRange(text, 5, None))) == "a" * ((1 << 16) - 5)
 
 
 def test_a_row_of_a_table_is_one_line() -> None:
@@ -159,6 +209,8 @@ def test_all_characters_are_told() -> None:
     [
         ("train.txt", "valid.txt", "test.txt"),
         ("train.txt", "val.txt", "test.txt"),
+        ("Training.txt", "validation.text", "TEST.TXT"),
+        ("my_train.raw", "my_dev.raw", "newstest2014.raw"),
         ("ptb.train.txt.xz", "ptb.valid.txt.xz", "ptb.test.txt.gz"),
         ("wiki.train.tokens", "wiki.valid.tokens", "wiki.test.tokens"),
     ],

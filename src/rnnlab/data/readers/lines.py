@@ -5,17 +5,20 @@ break. Pieces begin before a space, so that no word and no token is split.
 """
 
 import re
+import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from rnnlab.data.readers.files import COMPRESSIONS, TextStream, check_file, open_text
+from rnnlab.data.base import Split
+from rnnlab.data.readers.files import TextStream, check_file, file_format, open_text
+from rnnlab.data.sources.split_names import file_stem, find_splits
 from rnnlab.errors import DataError
 
 PIECE_SIZE = 1 << 16  # characters of the longest piece
-STEMS = {"train": "train", "val": "valid|validation|val|dev", "test": "test"}
-EXTENSIONS = "txt|tokens|text|raw"
+EXTENSIONS = (".txt", ".tokens", ".text", ".raw")
 
 
 class Lines(ABC):
@@ -45,8 +48,8 @@ class TextRows(Lines):
             yield row.rstrip("\r\n").replace("\n", " ") + "\n"
 
 
-class LineRange(Lines):
-    """Lines of a text that begin in the characters `start` to `end` (exclusive; None for all)."""
+class TextRange(Lines):
+    """Characters `start` to `end` (exclusive; None for all that follow) of a text."""
 
     def __init__(self, text: Lines, start: int, end: int | None) -> None:
         super().__init__()
@@ -57,15 +60,51 @@ class LineRange(Lines):
         for line in self.text:
             if self.end is not None and position >= self.end:
                 return
-            if position >= self.start:
-                yield line
+            last = None if self.end is None else self.end - position
+            if part := line[max(self.start - position, 0) : last]:
+                yield part
             position += len(line)
+
+
+class Cut(NamedTuple):
+    """Place where a text is divided.
+
+    Attributes:
+        position: number of characters before it.
+        starts_line: whether a line starts there; otherwise the text has long lines.
+    """
+
+    position: int
+    starts_line: bool
+
+
+def find_cut(text: Lines, position: int, tolerance: int) -> Cut:
+    """Return the best place to divide a text, at most `tolerance` characters after a position.
+
+    This is the start of a line, else the first space, else the first character that does not
+    belong to the one before it, as an accent does. At most a piece is in memory.
+    """
+    start = max(position - 1, 0)  # a line starts after its line break
+    window = "".join(TextRange(text, start, position + min(tolerance, PIECE_SIZE)))
+    if line := window.find("\n") + 1:
+        return Cut(start + line, starts_line=True)
+    if space := re.compile(r"\s").search(window, 1):
+        return Cut(start + space.start(), starts_line=False)
+    steps = (i for i in range(1, len(window)) if not _is_joined(window[i - 1], window[i]))
+    return Cut(start + next(steps, 1), starts_line=False)
+
+
+def _is_joined(before: str, after: str) -> bool:
+    """Return whether a character belongs to the one before it: accents, vowel signs, joiners."""
+    joiners = "\u200c\u200d"
+    return unicodedata.category(after)[0] == "M" or after in joiners or before in joiners
 
 
 class TextFile(Lines):
     """Text file, plain or compressed; see `rnnlab.data.readers.files`.
 
-    Line ends of Windows become line breaks and a byte-order mark is dropped; both are counted.
+    Line ends of Windows become line breaks, as those of old Macintosh computers (CR) do in a text
+    without others, and a byte-order mark is dropped; all are counted.
     """
 
     def __init__(self, path: Path, encoding: str) -> None:
@@ -74,10 +113,22 @@ class TextFile(Lines):
 
     def __iter__(self) -> Iterator[str]:
         self.repairs.clear()
-        with open_text(self.path, self.encoding) as stream:
+        ends_with_cr = self._ends_with_cr()
+        newline = None if ends_with_cr else "\n"
+        with open_text(self.path, self.encoding, newline) as stream:
             if stream.has_mark:
                 self.repairs["byte order mark was left out"] += 1
-            yield from self._pieces(stream)
+            for piece in self._pieces(stream):
+                if ends_with_cr and piece.endswith("\n"):
+                    self.repairs["line ends CR were read as LF"] += 1
+                yield piece
+
+    def _ends_with_cr(self) -> bool:
+        """Return whether CR ends a line: the beginning of the text has some, and no LF."""
+        with open_text(self.path, self.encoding) as stream:
+            head = stream.read(PIECE_SIZE)
+            head += stream.read(1) if head.endswith("\r") else ""
+        return "\r" in head and "\n" not in head
 
     def _pieces(self, stream: TextStream) -> Iterator[str]:
         rest = ""
@@ -107,42 +158,38 @@ class TextFile(Lines):
         if len(text) < PIECE_SIZE:
             return "", text
         self.repairs[f"cuts in a line without a space in {PIECE_SIZE:,} characters"] += 1
-        return text, ""
+        # The last character is kept: an accent or the LF of a line end may follow it.
+        steps = (i for i in range(len(text) - 1, 0, -1) if not _is_joined(text[i - 1], text[i]))
+        end = next(steps, len(text))
+        return text[:end], text[end:]
 
 
-def find_text_files(path: Path) -> dict[str, Path]:
+def find_text_files(path: Path) -> dict[Split, Path]:
     """Return the files of a text: "train" for one file; for a folder also "val" and "test".
 
-    The files of a folder are called train.txt, valid.txt (or val.txt) and test.txt, or have a
-    prefix as in ptb.train.txt or wiki.train.tokens; each may be compressed.
+    Args:
+        path: a file; or a folder with files such as train.txt, valid.txt and test.txt, or
+            ptb.train.txt or wiki.train.tokens; each may be compressed. See
+            `rnnlab.data.sources.split_names`.
 
     Raises:
-        DataError: the folder has no train.txt, or several files of one split.
+        DataError: the folder has no training file, or several files of one split.
     """
     if not path.is_dir():
         return {"train": check_file(path)}
-    names = sorted(file.name for file in path.iterdir() if file.is_file())
-    paths: dict[str, Path] = {}
-    for split, stem in STEMS.items():
-        files = [name for name in names if _is_text_file(stem, name)]
-        if len(files) > 1:
-            raise DataError(
-                f"{path}: several files of the {split} split: {', '.join(files)}. Keep one"
-            )
-        if files:
-            paths[split] = path / files[0]
-    if "train" not in paths:
+    texts = {file: file_stem(file) for file in path.iterdir() if _is_text_file(file)}
+    files = find_splits(path, texts)
+    if "train" not in files:
+        names = ", ".join(sorted(file.name for file in path.iterdir())) or "nothing"
         raise DataError(
             f"{path}: expected train.txt, and optionally valid.txt and test.txt (or ptb.train.txt, "
-            f"wiki.train.tokens ..., also compressed), found {', '.join(names) or 'nothing'}"
+            f"wiki.train.tokens ..., also compressed), found {names}"
         )
-    return paths
+    return files
 
 
-def _is_text_file(stem: str, name: str) -> bool:
-    compressions = "|".join(map(re.escape, COMPRESSIONS))
-    pattern = rf"([\w-]+[._-])?({stem})\.({EXTENSIONS})({compressions})?"
-    return re.fullmatch(pattern, name, re.IGNORECASE) is not None
+def _is_text_file(file: Path) -> bool:
+    return file.is_file() and file_format(file) in EXTENSIONS
 
 
 def describe_repairs(name: str, lines: Lines) -> list[str]:
