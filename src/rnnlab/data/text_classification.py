@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,6 +51,7 @@ from rnnlab.data.text.ragged import (
     TruncationConfig,
     save_texts,
 )
+from rnnlab.data.text.spooled_texts import number_texts
 from rnnlab.data.text.tokenizers import CLASSIFICATION_TOKENIZERS, TOKENIZERS_VERSION, TextTokens
 from rnnlab.data.text.vocabulary import NUM_CLASSIFICATION_SPECIALS, Vocabulary, encode_splits
 from rnnlab.errors import ConfigError, DataError, did_you_mean
@@ -237,7 +239,8 @@ class TextClassificationDataModule(PreparedDataModule):
         shares = {split: shares[split] for split in splits}
         if not (self.stratify or self.folds):
             sizes = {split: round(share * len(texts.texts)) for split, share in shares.items()}
-            return split_by_group(texts.groups or texts.texts, sizes, self.split_seed)
+            groups = texts.groups or number_texts(texts.texts)
+            return split_by_group(groups, sizes, self.split_seed)
         if not self.folds:
             return self._stratify(texts, {"train": 1 - sum(shares.values()), **shares})
         parts = self._stratify(texts, {str(fold): 1.0 for fold in range(self.folds)})
@@ -248,7 +251,7 @@ class TextClassificationDataModule(PreparedDataModule):
         return {**{split: rest[rows] for split, rows in inner.items()}, "test": test}
 
     def _stratify(self, texts: LabelledTexts, shares: Mapping[str, float]) -> dict[str, Ints]:
-        groups = texts.groups or [normalize_digits(text) for text in texts.texts]
+        groups = texts.groups or number_texts(texts.texts, normalize_digits)
         return stratified_split(groups, texts.labels, shares, self.split_seed)
 
     def _save(self, folder: Path, splits: dict[str, LabelledTexts], classes: list[str]) -> None:
@@ -260,10 +263,10 @@ class TextClassificationDataModule(PreparedDataModule):
         with Progress(transient=True) as progress:
             task = progress.add_task("tokenizing", total=total)
             tokenizer = CLASSIFICATION_TOKENIZERS[self.token_kind]
-            ids, vocabulary = encode_splits(texts, tokenizer, lambda: progress.advance(task))
+            report = partial(progress.advance, task)
+            vocabulary = encode_splits(texts, tokenizer, folder, report)
         vocabulary.save(folder / "vocabulary.json")
         for split in SPLITS:
-            ids[split].save(folder, split)
             labels = np.array([codes[label] for label in splits[split].labels])
             np.save(folder / f"{split}.labels.npy", labels)
             save_texts(folder, split, texts[split])

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -104,7 +105,9 @@ def number(
     report: Callable[[], None] | None = None,
 ) -> tuple[dict[str, RaggedArray], list[str]]:
     """The ids of each split, and the tokens after the special ones."""
-    splits, vocabulary = encode_splits(texts, tokenizer, report)
+    with TemporaryDirectory() as folder:
+        vocabulary = encode_splits(texts, tokenizer, Path(folder), report)
+        splits = {split: RaggedArray.load(Path(folder), split) for split in texts}
     assert vocabulary.tokens[:2] == [PAD_TOKEN, UNKNOWN_TOKEN]
     return splits, vocabulary.tokens[2:]
 

@@ -51,7 +51,10 @@ def number_groups(groups: Sequence[Any] | NDArray[Any]) -> Ints:
 
 
 def stratified_split(
-    groups: Sequence[Any], labels: Sequence[Any], shares: Mapping[str, float], seed: int
+    groups: Sequence[Any] | NDArray[Any],
+    labels: Sequence[Any],
+    shares: Mapping[str, float],
+    seed: int,
 ) -> dict[str, Ints]:
     """Draw splits with the same mix of labels such that no group is in two of them.
 

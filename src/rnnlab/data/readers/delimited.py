@@ -7,6 +7,7 @@ like rows of their own, a first line that looks like values.
 
 import csv
 import re
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -93,7 +94,8 @@ class DelimitedTable:
             DataError: the file cannot be opened, or holds no line.
         """
         self.path, self.format, self.repairs = path, table_format, list[str]()
-        self._jumps = list[tuple[int, int]]()  # rows whose line does not follow the one before
+        # Rows whose line does not follow the one before, and their lines.
+        self._jump_rows, self._jump_lines = array("q"), array("q")
         rows = (row for _, row in self._rows() if not is_blank(row))
         first = next(rows, None)
         if first is None:
@@ -154,16 +156,17 @@ class DelimitedTable:
         self._note(len(self._blank), "empty lines")
         self._note(len(waiting), "rows of empty cells at the end")
 
-    def pieces(self, places: Sequence[int]) -> Iterator[list[Cells]]:
+    def pieces(self, places: Sequence[int], max_rows: int = CHUNK_ROWS) -> Iterator[list[Cells]]:
         """Iterate over pieces of the table: the cells of the columns at some places."""
-        self._jumps = []
+        self._jump_rows, self._jump_lines = array("q"), array("q")
         rows, count, following = iter(self), 0, 0
-        size = max(1, min(CHUNK_ROWS, CHUNK_CELLS // self.width))
+        size = max(1, min(max_rows, CHUNK_CELLS // self.width))
         while True:
             cells: list[str] = []  # of all rows of the piece: many small lists would be slow
             for row, (line, row_cells) in enumerate(islice(rows, size), start=count):
                 if line != following:
-                    self._jumps.append((row, line))
+                    self._jump_rows.append(row)
+                    self._jump_lines.append(line)
                 following, count = line + 1, row + 1
                 cells += [row_cells[place] for place in places]
             if not cells:
@@ -172,8 +175,9 @@ class DelimitedTable:
 
     def name_row(self, row: int) -> str:
         """Return the name of a row in errors: its line; rows of the pieces so far."""
-        first, line = self._jumps[bisect_right(self._jumps, row, key=lambda jump: jump[0]) - 1]
-        return f"{self.path}, line {line + row - first:,}"
+        jump = bisect_right(self._jump_rows, row) - 1
+        line = self._jump_lines[jump] + row - self._jump_rows[jump]
+        return f"{self.path}, line {line:,}"
 
     def _note(self, count: int, what: str) -> None:
         if count:

@@ -7,7 +7,7 @@ N rows, D columns of numbers.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ from rnnlab.data.readers.date_column import TimeAxis, open_dates
 from rnnlab.data.readers.date_formats.zones import convert_to_utc
 from rnnlab.data.readers.dates import TimeKind, excerpt
 from rnnlab.data.readers.series_columns import SeriesColumns
-from rnnlab.data.readers.tables import Table, find_column, open_table
+from rnnlab.data.readers.tables import Table, find_column, open_table, read_pieces
 from rnnlab.errors import DataError
 from rnnlab.spec import Array
 
@@ -78,23 +78,11 @@ def read_rows(
     """
     table = open_table(path, columns.table_format)
     rows = _RowReader(table, columns, labels)
-    for start, piece in _read_pieces(table, rows.places.all):
-        rows.add(start, piece)
-    return rows.finish(notes)
-
-
-def _read_pieces(table: Table, places: Sequence[int]) -> Iterator[tuple[int, list[Cells]]]:
-    """Yield the cells of each piece with the number of its first row, with a progress bar."""
-    from rich.progress import Progress, TextColumn
-
     start = 0
-    column = TextColumn("reading {task.completed:,.0f} rows")
-    with Progress(column, transient=True) as bar:
-        task = bar.add_task("")
-        for piece in table.pieces(places):
-            yield start, piece
-            start += len(piece[0])
-            bar.advance(task, len(piece[0]))
+    for piece in read_pieces(table, rows.places.all):
+        rows.add(start, piece)
+        start += len(piece[0])
+    return rows.finish(notes)
 
 
 class _RowReader:

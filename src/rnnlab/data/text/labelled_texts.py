@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from rnnlab.data.readers.cells import is_missing
 from rnnlab.data.readers.delimited import Delimiter, Quoting, TableFormat
-from rnnlab.data.readers.tables import read_table, row_name
+from rnnlab.data.readers.tables import read_text_rows, row_name
 from rnnlab.data.sources.hub import find_revision, load_from_hub
+from rnnlab.data.text.spooled_texts import Key, SpooledTexts, number_texts, take_rows
 from rnnlab.errors import DataError
+from rnnlab.spec import Ints
 
 MAX_CLASSES = 1000
 DIGIT = re.compile(r"\d")
@@ -40,12 +42,11 @@ class LabelledTexts:
 
     def take(self, rows: NDArray[np.int64]) -> "LabelledTexts":
         """Return the texts of these rows."""
-        indices = rows.tolist()
         return replace(
             self,
-            texts=[self.texts[i] for i in indices],
-            labels=[self.labels[i] for i in indices],
-            groups=[self.groups[i] for i in indices] if self.groups else None,
+            texts=take_rows(self.texts, rows),
+            labels=take_rows(self.labels, rows),
+            groups=take_rows(self.groups, rows) if self.groups else None,
         )
 
 
@@ -73,12 +74,28 @@ class TextColumns:
     def read(self, file: Path) -> LabelledTexts:
         """Read a table; see `rnnlab.data.readers.tables.read_table` for errors."""
         optional, notes = [self.group] if self.group else [], list[str]()
-        names = [self.text, self.label]
+        columns = [self.text, self.label]
         table_format = TableFormat(self.encoding, self.delimiter, self.quoting, self.header)
-        table = read_table(file, names, optional, table_format, notes)
-        groups = table[self.group].tolist() if self.group in table.columns else None
-        texts, labels = table[self.text].tolist(), table[self.label].tolist()
-        return LabelledTexts(file.name, texts, labels, groups, tuple(notes))
+        names, rows = read_text_rows(file, columns, optional, table_format, notes)
+        texts, others = spool_columns(rows, len(names))
+        groups = others[1] if len(others) > 1 else None
+        return LabelledTexts(file.name, texts, others[0], groups, tuple(notes))
+
+
+def spool_columns(
+    rows: Iterable[Sequence[str]], width: int
+) -> tuple[SpooledTexts, list[list[str]]]:
+    """Return the first column in a temporary file, and the others, in which values repeat."""
+    others = [list[str]() for _ in range(width - 1)]
+    values = dict[str, str]()  # one object for equal values
+
+    def texts() -> Iterator[str]:
+        for text, *cells in rows:
+            for column, cell in zip(others, cells, strict=True):
+                column.append(values.setdefault(cell, cell))
+            yield text
+
+    return SpooledTexts.write(texts()), others
 
 
 def read_hub_texts(
@@ -156,20 +173,24 @@ def drop_duplicate_texts(texts: LabelledTexts, notes: list[str]) -> LabelledText
 
     Equal texts with different labels are dropped completely.
     """
-    members: dict[str, list[int]] = {}
-    for row, text in enumerate(texts.texts):
-        members.setdefault(normalize_text(text), []).append(row)
-    consistent = [rows for rows in members.values() if len({texts.labels[i] for i in rows}) == 1]
-    duplicates = sum(len(rows) - 1 for rows in consistent)
-    conflicts = len(texts.texts) - sum(map(len, consistent))
+    numbers = number_texts(texts.texts, normalize_text)
+    first = np.unique(numbers, return_index=True)[1]  # row of each different text
+    codes = number_values(texts.labels)
+    is_consistent = np.bincount(numbers, codes != codes[first[numbers]]) == 0
+    repeats = np.bincount(numbers)
+    conflicts = int(repeats[~is_consistent].sum())
+    duplicates = int((repeats[is_consistent] - 1).sum())
     if conflicts:
         notes.append(f"{conflicts:,} equal texts of {texts.name} with other labels were left out")
     if duplicates:
         notes.append(f"{duplicates:,} repeated texts of {texts.name} were left out")
-    return texts.take(np.array([rows[0] for rows in consistent], dtype=np.int64))
+    return texts.take(np.sort(first[is_consistent]))
 
 
-Key = Callable[[str], str]
+def number_values(values: Sequence[str]) -> Ints:
+    """Return a number for each value, equal for equal values, (N,)."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=np.int64)
 
 
 def remove_leakage(
@@ -183,23 +204,29 @@ def remove_leakage(
     Raises:
         DataError: a split becomes empty.
     """
-    test = set(map(key, splits["test"].texts))
+    test = {digest(key(text)) for text in splits["test"].texts}
     val = _drop_leaks("validation", splits["val"], test, "test", notes, key)
-    held_out = test.union(map(key, val.texts))
+    held_out = test.union(digest(key(text)) for text in val.texts)
     train = _drop_leaks("training", splits["train"], held_out, "val or test", notes, key)
     return {**splits, "train": train, "val": val}
 
 
 def _drop_leaks(
-    split: str, texts: LabelledTexts, held_out: set[str], where: str, notes: list[str], key: Key
+    split: str, texts: LabelledTexts, held_out: set[bytes], where: str, notes: list[str], key: Key
 ) -> LabelledTexts:
-    rows = [i for i, text in enumerate(texts.texts) if key(text) not in held_out]
+    rows = [i for i, text in enumerate(texts.texts) if digest(key(text)) not in held_out]
     leaks = len(texts.texts) - len(rows)
     if not rows:
         raise DataError(f"{texts.name}: all {leaks:,} {split} texts are in {where} too")
     if leaks:
         notes.append(f"{leaks:,} {split} texts that are in {where} too were left out")
     return texts.take(np.array(rows, dtype=np.int64)) if leaks else texts
+
+
+def digest(text: str) -> bytes:
+    """Return 16 bytes that stand for a text, so that long texts need little memory."""
+    data = text.encode("utf-8", errors="surrogatepass")
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def hash_texts(parts: Mapping[str, LabelledTexts]) -> str:

@@ -1,18 +1,20 @@
 """Ragged arrays: sequences of different lengths on disk, gathered into padded batches."""
 
+import io
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from rnnlab.spec import UNKNOWN_ID, Ints
 
+BLOCK_BYTES = 1 << 22  # that are read at once
 MAX_PADDED_VALUES = 100_000_000  # of a split: 200 MB in memory with two bytes each
 
 
@@ -116,6 +118,28 @@ class RaggedWriter:
         self._write_header(int(offsets[-1]))
         self._file.close()
         np.save(self._offsets_path, offsets)
+
+
+def read_blocks(folder: Path, name: str) -> Iterator[NDArray[np.int32]]:
+    """Iterate over the int32 values of a RaggedArray in blocks."""
+    with (folder / f"{name}.values.npy").open("rb") as file:
+        _skip_header(file)
+        while data := file.read(BLOCK_BYTES):
+            yield np.frombuffer(data, np.int32)
+
+
+def replace_values(folder: Path, name: str, table: NDArray[np.int32]) -> None:
+    """Replace each int32 value v of a RaggedArray on disk by table[v]."""
+    with (folder / f"{name}.values.npy").open("r+b") as file:
+        _skip_header(file)
+        while data := file.read(BLOCK_BYTES):
+            file.seek(-len(data), io.SEEK_CUR)
+            file.write(table[np.frombuffer(data, np.int32)].tobytes())
+
+
+def _skip_header(file: IO[bytes]) -> None:
+    np.lib.format.read_magic(file)
+    np.lib.format.read_array_header_1_0(file)
 
 
 class TextStore:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rnnlab.data.text.ragged import RaggedArray
+from rnnlab.data.text.ragged import RaggedWriter, read_blocks, replace_values
 from rnnlab.data.text.tokenizers import NO_TOKEN, SPECIALS, TOKENIZER_TYPES, Tokenizer, TokenKind
 from rnnlab.errors import DataError
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
@@ -82,43 +82,47 @@ class Vocabulary:
 def encode_splits(
     texts: Mapping[str, Iterable[str]],
     tokenizer: Tokenizer,
+    folder: Path,
     report: Callable[[], None] | None = None,
-) -> tuple[dict[str, RaggedArray], Vocabulary]:
+) -> Vocabulary:
     """Tokenize all splits once and number the tokens by their frequency in the training split.
 
     Tokens that are not in the training split are <unk> in all splits. `limit_vocabulary` reduces
-    the vocabulary later without tokenizing again. `report` is called after each text.
+    the vocabulary later without tokenizing again. `report` is called after each text. The ids are
+    written to a RaggedArray in `folder` for each split; they are never in memory as a whole.
 
     Returns:
-        The ids of each split, and the vocabulary: padding, unknown, then the tokens by descending
-        frequency; equally frequent tokens are in alphabetical order.
+        The vocabulary: padding, unknown, then the tokens by descending frequency; equally frequent
+        tokens are in alphabetical order.
     """
     indices: dict[str, int] = {}
-    raw = {s: _index_texts(members, indices, tokenizer, report) for s, members in texts.items()}
-    counts = np.bincount(raw["train"].values, minlength=len(indices))
+    for split, members in texts.items():
+        _write_indices(members, indices, tokenizer, RaggedWriter(folder, split), report)
+    counts = np.zeros(len(indices), dtype=np.int64)
+    for block in read_blocks(folder, "train"):
+        counts += np.bincount(block, minlength=len(indices))
     tokens = np.array(list(indices), dtype=object)
     order = np.lexsort((np.argsort(np.argsort(tokens)), -counts))[: int((counts > 0).sum())]
     specials = SPECIALS[:NUM_CLASSIFICATION_SPECIALS]
     ids = np.full(len(tokens), UNKNOWN_ID, dtype=np.int32)
     ids[order] = np.arange(len(specials), len(specials) + len(order))
-    splits = {split: RaggedArray(ids[part.values], part.offsets) for split, part in raw.items()}
-    return splits, Vocabulary([*specials, *tokens[order].tolist()], tokenizer)
+    for split in texts:
+        replace_values(folder, split, ids)
+    return Vocabulary([*specials, *tokens[order].tolist()], tokenizer)
 
 
-def _index_texts(
+def _write_indices(
     texts: Iterable[str],
     indices: dict[str, int],
     tokenizer: Tokenizer,
+    writer: RaggedWriter,
     report: Callable[[], None] | None,
-) -> RaggedArray:
-    """Number tokens in the order of their first appearance."""
-    sequences, offsets = [], [0]
+) -> None:
+    """Write the number of each token in the order of their first appearance."""
     for text in texts:
         tokens = tokenizer.tokenize(text) or [NO_TOKEN]
         row = [indices.setdefault(token, len(indices)) for token in tokens]
-        sequences.append(np.array(row, dtype=np.int32))
-        offsets.append(offsets[-1] + len(row))
+        writer.write(np.array(row, dtype=np.int32))
         if report:
             report()
-    values = np.concatenate(sequences) if sequences else np.empty(0, dtype=np.int32)
-    return RaggedArray(values, np.array(offsets))
+    writer.close()

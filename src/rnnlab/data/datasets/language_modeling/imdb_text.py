@@ -14,6 +14,7 @@ from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, Source
 from rnnlab.data.readers.lines import Lines, TextRows
 from rnnlab.data.text.labelled_texts import LabelledTexts, drop_empty, remove_leakage
+from rnnlab.data.text.spooled_texts import number_texts
 
 _LINE_BREAKS = re.compile(r"(?:<br\s*/?>|\s)+")
 
@@ -75,7 +76,7 @@ class IMDBTextDataModule(LanguageModelingDataModule):
         sizes = {
             split: round(self.shares[split] * count) for split in HELD_OUT if split not in parts
         }
-        rows = split_by_group(whole.groups or whole.texts, sizes, self.split_seed)
+        rows = split_by_group(whole.groups or number_texts(whole.texts), sizes, self.split_seed)
         return {split: whole.take(members) for split, members in rows.items()}
 
 
