@@ -106,7 +106,7 @@ def test_missing_splits_are_cut_from_training_equal_sources_together(tmp_path: P
 def test_a_table_of_two_columns_is_read_with_or_without_a_header(tmp_path: Path) -> None:
     lines = [f"a{i}\tB{i}\tcredits" for i in range(40)]
     plain = write_lines(tmp_path / "plain.tsv", lines)
-    headed = write_lines(tmp_path / "headed.tsv", ["en\tde", *lines])
+    headed = write_lines(tmp_path / "headed.tsv", ["en\tde\tlicence", *lines])
     settings: dict[str, Any] = {"source_language": "en", "target_language": "de"}
     settings |= {"tokens": "words", "vocab_size": 90}
     one = ready(ParallelTextDataModule(path=str(plain), **settings))
@@ -137,7 +137,9 @@ def test_a_table_of_any_format_has_a_column_for_each_language(
     data = ready(ParallelTextDataModule(path=str(file), vocab_size=300, **settings))
     found = [pair for split in ("train", "val", "test") for pair in all_pairs(data, split)]
     assert sorted(found) == sorted((one, other.replace("\n", " ")) for one, other in pairs)
-    with pytest.raises(DataError, match=r"no column 'fr'.* data.source_language and data.target"):
+    with pytest.raises(
+        DataError, match=r"no column 'fr'.* data.source_column and data.target_column"
+    ):
         ready(ParallelTextDataModule(path=str(file), source_language="fr", target_language="de"))
 
 

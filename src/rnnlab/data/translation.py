@@ -1,6 +1,6 @@
 """Data sets for translation: aligned sentences become batches of tokens."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
@@ -16,10 +16,17 @@ from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split, to_batch
 from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.delimited import Delimiter, Quoting, TableFormat
-from rnnlab.data.readers.files import COMPRESSIONS, check_file, file_format
-from rnnlab.data.readers.sentence_pairs import Pairs, read_aligned_files, read_pair_file
+from rnnlab.data.readers.files import check_file, file_format
+from rnnlab.data.readers.sentence_pairs import (
+    Pairs,
+    find_split_files,
+    read_aligned_files,
+    read_pair_file,
+)
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.provenance import Provenance, SourceName
+from rnnlab.data.sources.split_names import SPLIT_NAMES, SplitNames, describe_unused
+from rnnlab.data.text.pair_columns import PairColumns
 from rnnlab.data.text.ragged import RaggedArray, RaggedWriter, TextStore
 from rnnlab.data.text.sentence_pairs import PairStore, PairWriter
 from rnnlab.data.text.tokenizers import TOKENIZERS_VERSION, TokenKind, build_tokenizer
@@ -28,7 +35,8 @@ from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, Batch, DataSpec
 
 SIDES = ("source", "target")
-FILE_SETTINGS = ("path", "target_path", "encoding", "delimiter", "quoting")
+TABLE_SETTINGS = ("source_column", "target_column", "delimiter", "quoting", "header")
+FILE_SETTINGS = ("path", "target_path", "encoding", *TABLE_SETTINGS)
 SPLIT_SETTINGS = ("val_fraction", "test_fraction", "split_seed")
 PAIRS_IN_MEMORY = 5_000
 # Byte-pair tokens contain the space before a word: with a space before the text, the first word has
@@ -47,13 +55,16 @@ class ParallelTextDataModule(PreparedDataModule):
     Args:
         source, seed, shuffle: see PreparedDataModule.
         path: a folder with train.<source_language>, train.<target_language> and optionally val.*
-            and test.*; or the file of the source sentences; or one file with source, tab, target
-            per line.
+            and test.*, see rnnlab.data.sources.split_names; or the file of the source sentences; or
+            one file with source, tab, target per line; or a table.
         target_path: file of the translations, aligned by line, if `path` is the file of the source
             sentences.
         source_language: name of the input language, and extension of its files.
         target_language: name of the output language, and extension of its files.
+        source_column: name of the column with the sources, in a table; None for `source_language`.
+        target_column: name of the column with the translations; None for `target_language`.
         tokens: words | characters | bpe.
+        spaces: split words at spaces only, for text that is already tokenized.
         vocab_size: maximum number of tokens in the source vocabulary, including the four special
             tokens. The most frequent tokens of the training split are kept, and the others become
             <unk>; with bpe no token is unknown.
@@ -69,13 +80,15 @@ class ParallelTextDataModule(PreparedDataModule):
         test_fraction: share for the test if the source has no test split.
         split_seed: seed of these splits; the seed of the run does not change evaluation targets.
         encoding: of the files.
-        delimiter: separator of the cells of a CSV file; None for comma.
-        quoting: see rnnlab.data.readers.delimited.TableFormat; in a .tsv file quotation marks are
-            characters unless it is standard.
+        delimiter: separator of the cells; None for comma in a .csv file, and tab in others.
+        quoting: see rnnlab.data.readers.delimited.TableFormat; in a file that is not a .csv file,
+            quotation marks are characters unless it is standard.
+        header: see rnnlab.data.readers.delimited.TableFormat; None in a file with tabs: the first
+            line is a header if it has the names of the columns, and rejected if it may be one.
     """
 
     tasks = ("translation",)
-    version = 2
+    version = 3
 
     def __init__(
         self,
@@ -84,7 +97,10 @@ class ParallelTextDataModule(PreparedDataModule):
         target_path: str | None = None,
         source_language: str = "source",
         target_language: str = "target",
+        source_column: str | None = None,
+        target_column: str | None = None,
         tokens: TokenKind = "bpe",
+        spaces: bool = False,
         vocab_size: PositiveInt = 8_000,
         target_vocab_size: PositiveInt | None = None,
         shared_vocabulary: bool = False,
@@ -98,6 +114,7 @@ class ParallelTextDataModule(PreparedDataModule):
         encoding: str = "utf-8",
         delimiter: Delimiter | None = None,
         quoting: Quoting = "auto",
+        header: bool | None = None,
         seed: NonNegativeInt = 0,
         shuffle: bool = True,
     ) -> None:
@@ -118,21 +135,29 @@ class ParallelTextDataModule(PreparedDataModule):
                 f"data.batch_tokens={batch_tokens}: must be more than data.seq_len={seq_len}, so "
                 "that every training pair fits into a batch"
             )
+        if spaces and tokens != "words":
+            raise ConfigError(f"data.spaces=true: needs data.tokens=words, not {tokens}")
+        if source_column is not None and source_column == target_column:
+            raise ConfigError(
+                f"data.target_column={target_column}: is also the source column; name another one"
+            )
         if target_path is not None and path is None:
             raise ConfigError("data.target_path: requires data.path=<file of the source sentences>")
         self.target_path = target_path
         self.languages = (source_language, target_language)
-        self.tokens, self.shared, self.lower = tokens, shared_vocabulary, lower
+        self.columns = PairColumns(self.languages, source_column, target_column)
+        self.tokens, self.spaces, self.lower = tokens, spaces, lower
+        self.shared = shared_vocabulary
         self.seq_len, self.batch_tokens = seq_len, batch_tokens
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
         self.split_seed, self.encoding = split_seed, encoding
-        self.table_format = TableFormat(encoding, delimiter, quoting, header=True)
+        self.table_format = TableFormat(encoding, delimiter, quoting, header)
 
     # Sources; a named data set adds `packaged` and `hub`.
 
-    def stems(self) -> dict[Split, tuple[str, ...]]:
+    def split_names(self) -> SplitNames:
         """Return the accepted file names of each split in a folder, without the language."""
-        return {"train": ("train",), "val": ("val", "valid", "dev"), "test": ("test",)}
+        return SPLIT_NAMES
 
     def local(self) -> Source:
         """See PreparedDataModule; reads "all", or "train" and, if present, "val" and "test"."""
@@ -140,53 +165,66 @@ class ParallelTextDataModule(PreparedDataModule):
         sha256 = "+".join(file_sha256(file) for members in files.values() for file in members)
         formats = (f"{part}:{len(m)}{file_format(m[0])}" for part, m in files.items())
         name = " and ".join(str(path) for path in (self.path, self.target_path) if path)
+        notes = self.describe_unused(chain(*files.values()))
         return Source(
-            Provenance("local", name, sha256=sha256),
+            Provenance("local", name, sha256=sha256, notes=notes),
             lambda: {part: self._read_pairs(*files[part]) for part in files},
             format="+".join(formats),
         )
 
     def _read_pairs(self, source: Path, target: Path | None = None) -> Pairs:
         if target is None:
-            return read_pair_file(source, self.languages, self.table_format)
+            return read_pair_file(source, self.columns, self.table_format)
         return read_aligned_files(source, target, self.encoding)
 
-    def _local_files(self) -> dict[str, list[Path]]:
+    def _local_files(self) -> dict[str, Sequence[Path]]:
         path = self.local_path()
-        if self.target_path is not None:
-            return {"all": [check_file(path), check_file(Path(self.target_path).expanduser())]}
-        if not path.is_dir():
+        if self.target_path is None and not path.is_dir():
             return {"all": [check_file(path)]}
-        files = {split: self._find_pair(path, stems) for split, stems in self.stems().items()}
-        if not files["train"]:
-            names = ", ".join(sorted(file.name for file in path.iterdir())[:20]) or "nothing"
-            pair = " and ".join(f"train.{language}" for language in self.languages)
-            raise DataError(f"{path}: expected {pair} (optionally compressed), found {names}")
-        return {split: members for split, members in files.items() if members}
+        if self.columns.settings:
+            raise ConfigError(
+                f"{' '.join(self.columns.settings)}: names a column of a table, but the sentences "
+                "are read from a file for each language. Remove it, or set data.path to the table"
+            )
+        if self.target_path is not None:
+            return {"all": self._aligned_files(path, Path(self.target_path).expanduser())}
+        return {**self._find_splits(path)}
 
-    def _find_pair(self, folder: Path, stems: tuple[str, ...]) -> list[Path]:
-        """Return the two files of a split, or nothing if the folder has neither."""
-        sides = {language: self._find_side(folder, stems, language) for language in self.languages}
-        files = [file for file in sides.values() if file]
-        if len(files) == 1:
-            missing = next(language for language, file in sides.items() if not file)
-            raise DataError(f"{files[0]}: there is no file next to it with the ending .{missing}")
-        return [check_file(file) for file in files]
+    def _aligned_files(self, source: Path, target: Path) -> Sequence[Path]:
+        if check_file(source).samefile(check_file(target)):
+            raise ConfigError(
+                f"data.target_path={target}: is the file of the source sentences too; set it to "
+                "the file of their translations"
+            )
+        return source, target
 
-    def _find_side(self, folder: Path, stems: tuple[str, ...], language: str) -> Path | None:
-        names = [f"{stem}.{language}{ending}" for stem in stems for ending in ("", *COMPRESSIONS)]
-        files = [folder / name for name in names if (folder / name).exists()]
-        if len(files) > 1:
-            candidates = ", ".join(file.name for file in files)
-            raise DataError(f"{folder}: {candidates} are ambiguous; keep one of them")
-        return files[0] if files else None
+    def _find_splits(self, folder: Path) -> Mapping[Split, Sequence[Path]]:
+        source, target = self.languages
+        if source == target:
+            raise ConfigError(
+                f"data.target_language={target}: is also the source language, so both sides would "
+                f"be the same files of {folder}"
+            )
+        files = find_split_files(folder, self.languages, self.split_names())
+        if "train" not in files:
+            names = ", ".join(sorted(file.name for file in folder.iterdir())[:20]) or "nothing"
+            raise DataError(
+                f"{folder}: expected train.{source} and train.{target} (optionally compressed), "
+                f"found {names}. data.source_language and data.target_language are the endings"
+            )
+        return files
+
+    def describe_unused(self, files: Iterable[Path]) -> list[str]:
+        """Return a note about files of the user's folder that are not read."""
+        folder = self.local_path()
+        return describe_unused(folder, files) if folder.is_dir() else []
 
     # Preparation: pairs become arrays, once.
 
     def settings(self) -> dict[str, Any]:
         return {
             "vocabulary": [TOKENIZERS_VERSION, self.tokens, self.vocab_sizes, self.shared],
-            "reading": [asdict(self.table_format), self.lower, self.languages],
+            "reading": [asdict(self.table_format), asdict(self.columns), self.lower, self.spaces],
             "splits": [self.val_fraction, self.test_fraction, self.split_seed],
         }
 
@@ -261,7 +299,7 @@ class ParallelTextDataModule(PreparedDataModule):
 
         def fit(sides: Sequence[str], size: int) -> Vocabulary:
             texts = chain.from_iterable(chunk for side in sides for chunk in chunks[side]())
-            return Vocabulary.fit(texts, size, build_tokenizer(self.tokens))
+            return Vocabulary.fit(texts, size, build_tokenizer(self.tokens, spaces=self.spaces))
 
         if self.shared:
             return dict.fromkeys(SIDES, fit(SIDES, self.vocab_sizes["source"]))
@@ -442,6 +480,7 @@ def store_pairs(
         writer.write(line, source, target)
         if line % PAIRS_IN_MEMORY == 0:
             progress.advance(bar, PAIRS_IN_MEMORY)
+    notes += pairs.notes
     return writer.close(notes)
 
 

@@ -2,15 +2,32 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 
-from rnnlab.data.readers.delimited import DelimitedTable, TableFormat
-from rnnlab.data.readers.files import file_format, read_lines
+from rnnlab.data.base import Split
+from rnnlab.data.readers.dates import excerpt
+from rnnlab.data.readers.delimited import (
+    DelimitedTable,
+    TableFormat,
+    is_blank,
+    number_columns,
+)
+from rnnlab.data.readers.files import COMPRESSIONS, check_file, file_format, read_lines
 from rnnlab.data.readers.tables import is_table, read_table
+from rnnlab.data.sources.split_names import SplitNames, find_splits
+from rnnlab.data.text.pair_columns import (
+    COLUMN_SETTINGS,
+    SAMPLE_ROWS,
+    Pair,
+    PairColumns,
+    choose_columns,
+    has_header,
+)
 from rnnlab.errors import DataError
 
-Pair = tuple[str, str]
+Row = tuple[int, Sequence[str]]  # number of the line, and its cells
 QUOTED_SENTENCE = re.compile(r'\s*"(?:[^"]|"")*"\s*')  # as a CSV writer encloses a cell ...
 ESCAPED_SENTENCE = re.compile(
     r'\s*"(?:[^"]|"")*""(?:[^"]|"")*"\s*'
@@ -19,10 +36,17 @@ ESCAPED_SENTENCE = re.compile(
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of a sentence and its translation; `read` iterates over them from the first one on."""
+    """Pairs of a sentence and its translation.
+
+    Attributes:
+        name: of the files, for errors and notes.
+        read: iterates over the pairs, from the first one on.
+        notes: choices and repairs of the last complete iteration.
+    """
 
     name: str
     read: Callable[[], Iterator[Pair]]
+    notes: list[str] = field(default_factory=list)
 
 
 def pairs_from_lists(name: str, sources: Sequence[str], targets: Sequence[str]) -> Pairs:
@@ -60,56 +84,139 @@ def _misaligned(longer: Path, shorter: Path, long: int, short: int) -> DataError
     )
 
 
-def read_pair_file(file: Path, languages: Pair, table_format: TableFormat) -> Pairs:
+def find_split_files(
+    folder: Path, languages: Pair, names: SplitNames
+) -> dict[Split, tuple[Path, Path]]:
+    """Return the two files of each split, such as train.en and train.de, perhaps compressed.
+
+    Raises:
+        DataError: a file has no partner, or several files have the name of one side of a split.
+    """
+    sides = [_find_language_files(folder, language) for language in languages]
+    stems = {file: stem for side in reversed(sides) for stem, file in side.items()}
+    candidates = {file: stem for stem, file in {s: f for f, s in stems.items()}.items()}
+    splits = {split: stems[file] for split, file in find_splits(folder, candidates, names).items()}
+    for stem in splits.values():
+        for side, other, language in zip(sides, sides[::-1], languages, strict=True):
+            if stem not in side:
+                raise DataError(
+                    f"{other[stem]}: there is no file next to it with the ending .{language}"
+                )
+    source, target = sides
+    return {
+        split: (check_file(source[stem]), check_file(target[stem]))
+        for split, stem in splits.items()
+    }
+
+
+def _find_language_files(folder: Path, language: str) -> dict[str, Path]:
+    """Return the files with the ending of a language, by their names without it."""
+    endings = tuple(f".{language}{ending}".lower() for ending in ("", *COMPRESSIONS))
+    files: dict[str, Path] = {}
+    for file in sorted(folder.iterdir()):
+        ending = next((e for e in endings if file.name.lower().endswith(e)), "")
+        stem = file.name[: -len(ending)] if ending else ""
+        if stem in files:
+            raise DataError(
+                f"{folder}: {files[stem].name}, {file.name} are ambiguous; keep one of them"
+            )
+        if stem:
+            files[stem] = file
+    return files
+
+
+def read_pair_file(file: Path, columns: PairColumns, table_format: TableFormat) -> Pairs:
     """Return the pairs of one file.
 
     It is a table with a column for each language; or, with the extension .tsv or any other, lines
-    of source, tab, target and columns that are ignored. There, quotation marks are characters
-    unless data.quoting=standard, and a first line that names the two languages is a header.
+    of cells separated by tabs, see `rnnlab.data.text.pair_columns`. There, quotation marks are
+    characters unless data.quoting=standard.
     """
-    if is_table(file) and file_format(file) != ".tsv":
-        return Pairs(file.name, lambda: _read_columns(file, languages, table_format))
-    return Pairs(file.name, lambda: _read_tab_separated(file, languages, table_format))
+    notes: list[str] = []
+    is_named = is_table(file) and file_format(file) != ".tsv"
+    read = _read_columns if is_named else _read_tab_separated
+    return Pairs(file.name, lambda: read(file, columns, table_format, notes), notes)
 
 
-def _read_columns(file: Path, languages: Pair, table_format: TableFormat) -> Iterator[Pair]:
-    settings = "data.source_language and data.target_language"
-    table = read_table(file, languages, table_format=table_format, settings=settings)
-    sources, targets = (map(_join_lines, table[language]) for language in languages)
-    return zip(sources, targets, strict=True)
+def _read_columns(
+    file: Path, columns: PairColumns, table_format: TableFormat, notes: list[str]
+) -> Iterator[Pair]:
+    notes.clear()
+    names = columns.names
+    if names[0] == names[1]:
+        raise DataError(
+            f"{file}: the column {names[0]!r} cannot be both source and target. Name them with "
+            f"{COLUMN_SETTINGS}"
+        )
+    table = read_table(
+        file, names, table_format=table_format, notes=notes, settings=COLUMN_SETTINGS
+    )
+    sources, targets = (map(_join_lines, table[name]) for name in names)
+    yield from zip(sources, targets, strict=True)
 
 
 def _join_lines(cell: str) -> str:
     return cell.replace("\r\n", "\n").replace("\n", " ").strip()
 
 
-def _read_tab_separated(file: Path, languages: Pair, table_format: TableFormat) -> Iterator[Pair]:
-    rows, first = _read_tab_rows(file, table_format), True
-    for number, cells in rows:
-        if len(cells) < 2:
+def _read_tab_separated(
+    file: Path, columns: PairColumns, table_format: TableFormat, notes: list[str]
+) -> Iterator[Pair]:
+    notes.clear()
+    table_format = replace(table_format, delimiter=table_format.delimiter or "tab")
+    rows = _check_widths(file, table_format, notes)
+    sample = list(islice(rows, SAMPLE_ROWS))
+    if not sample:
+        return
+    cells = [row for _, row in sample]
+    start = int(has_header(file, cells, columns, table_format.header))
+    header = number_columns(cells[0] if start else [""] * len(cells[0]))
+    source, target = choose_columns(file, header, cells[start:], columns, notes)
+    for _, row in chain(sample[start:], rows):
+        yield _join_lines(row[source]), _join_lines(row[target])
+
+
+def _check_widths(file: Path, table_format: TableFormat, notes: list[str]) -> Iterator[Row]:
+    """Iterate over the rows that are not empty, which must have equal numbers of cells.
+
+    Raises:
+        DataError: a row has no delimiter, or another number of cells than the first one.
+    """
+    sign, width, empty = table_format.sign(file), 0, 0
+    for number, cells in _read_rows(file, table_format):
+        if is_blank(cells):
+            empty += 1
+            continue
+        width = width or len(cells)
+        if len(cells) == 1:
+            kind = table_format.delimiter
             raise DataError(
-                f"{file}, line {number}: has no tab, but a source sentence, a tab and its "
+                f"{file}, line {number:,}: has no {kind}, but a source sentence, a {kind} and its "
                 f"translation are expected. Found {cells[0][:60]!r}"
             )
-        source, target = (_join_lines(cell) for cell in cells[:2])
-        if not first or (source.lower(), target.lower()) != languages:
-            yield source, target
-        first = False
+        if len(cells) != width:
+            raise DataError(
+                f"{file}, line {number:,}: {len(cells)} cells, but the first line has {width}: "
+                f"{excerpt(sign.join(cells))}. Remove the line, or fix it"
+            )
+        yield number, cells
+    if empty:
+        notes.append(f"{empty:,} empty lines of {file.name} were left out")
 
 
-def _read_tab_rows(file: Path, table_format: TableFormat) -> Iterator[tuple[int, Sequence[str]]]:
+def _read_rows(file: Path, table_format: TableFormat) -> Iterator[Row]:
     """Iterate over rows of cells, each with the number of its line.
 
     Raises:
         DataError: quotation marks may enclose the cells.
     """
     if table_format.quoting == "standard":
-        yield from DelimitedTable(file, replace(table_format, delimiter="tab", header=False))
+        yield from DelimitedTable(file, replace(table_format, header=False))
         return
-    is_auto, only_quoted = table_format.quoting == "auto", True
+    sign, is_auto, only_quoted = table_format.sign(file), table_format.quoting == "auto", True
     number = 0
-    for number, line in enumerate(_read_sentences(file, table_format.encoding), start=1):
-        cells = line.split("\t")
+    for number, line in enumerate(read_lines(file, table_format.encoding), start=1):
+        cells = line.split(sign)
         if is_auto and any(map(ESCAPED_SENTENCE.fullmatch, cells)):
             raise _quoting_error(f"{file}, line {number:,}")
         only_quoted = only_quoted and all(map(QUOTED_SENTENCE.fullmatch, cells))

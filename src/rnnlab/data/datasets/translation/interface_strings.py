@@ -8,10 +8,11 @@ from typing import Any
 
 from rnnlab.config.types import PositiveInt
 from rnnlab.data.prepared import Source
-from rnnlab.data.readers.sentence_pairs import Pair, Pairs
+from rnnlab.data.readers.sentence_pairs import Pairs
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, package_version
 from rnnlab.data.sources.provenance import Provenance
+from rnnlab.data.text.pair_columns import Pair
 from rnnlab.data.translation import FILE_SETTINGS, ParallelTextDataModule
 from rnnlab.errors import DataError
 

@@ -1,14 +1,16 @@
 """Multi30k, image captions in several languages (Elliott et al., 2016, arXiv:1605.00459)."""
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Literal
 
 from rnnlab.config.types import PositiveInt
-from rnnlab.data.base import Split
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.sentence_pairs import Pairs, pairs_from_lists
 from rnnlab.data.sources.hub import HUB_SPLITS, load_from_hub
 from rnnlab.data.sources.provenance import Provenance
-from rnnlab.data.translation import SPLIT_SETTINGS, ParallelTextDataModule
+from rnnlab.data.sources.split_names import SplitNames
+from rnnlab.data.translation import SPLIT_SETTINGS, TABLE_SETTINGS, ParallelTextDataModule
 from rnnlab.errors import ConfigError
 
 MULTI30K = "bentrevett/multi30k"
@@ -33,7 +35,7 @@ class Multi30kDataModule(ParallelTextDataModule):
     """
 
     available_sources = ("hub", "local")
-    fixed_settings = frozenset({*SPLIT_SETTINGS, "target_path", "delimiter", "quoting"})
+    fixed_settings = frozenset({*SPLIT_SETTINGS, *TABLE_SETTINGS, "target_path"})
 
     def __init__(
         self,
@@ -57,8 +59,12 @@ class Multi30kDataModule(ParallelTextDataModule):
             )
         self.test_set = test_set
 
-    def stems(self) -> dict[Split, tuple[str, ...]]:
+    def split_names(self) -> SplitNames:
         return {"train": ("train",), "val": ("val",), "test": (self.test_set, "test")}
+
+    def describe_unused(self, files: Iterable[Path]) -> list[str]:
+        """Return nothing: the published folder has further languages and test sets."""
+        return []
 
     def hub(self) -> Source:
         if set(self.languages) != HUB_LANGUAGES or self.test_set != "test_2016_flickr":

@@ -7,9 +7,10 @@ from typing import Any
 from rnnlab.config.types import NonNegativeInt, PositiveInt
 from rnnlab.data.base import Split
 from rnnlab.data.prepared import Source
-from rnnlab.data.readers.sentence_pairs import Pair, Pairs
+from rnnlab.data.readers.sentence_pairs import Pairs
 from rnnlab.data.sources.packages import package_version
 from rnnlab.data.sources.provenance import Provenance
+from rnnlab.data.text.pair_columns import Pair
 from rnnlab.data.text.tokenizers import TokenKind
 from rnnlab.data.translation import FILE_SETTINGS, SPLIT_SETTINGS, ParallelTextDataModule
 from rnnlab.errors import ConfigError, DataError
