@@ -24,12 +24,14 @@ class LanguageModelingAnalysis(Analysis):
         decode: converts ids to a text.
         counts: occurrences of each token in training, (V,).
         unknown: split -> share of its tokens that are <unk>.
+        generation_context: ids that the network reads before it generates.
     """
 
     def analyze(self, model: RecurrentModel, test: TestPredictions) -> AnalysisResult:
         context, buckets = test.evaluation_context, loss_by_frequency(test)
         frequencies = context["counts"], context["unknown"]
         step = cast(LanguageModeling, model.task).stepper(model)
+        before = context["generation_context"]
         return AnalysisResult(
             statements=[
                 f"test tokens that training has {bucket['times']} times: {bucket['share']:.1%} of "
@@ -43,7 +45,7 @@ class LanguageModelingAnalysis(Analysis):
             },
             texts={
                 "surprisal.html": partial(surprisal_page, test),
-                "samples.md": partial(generate_samples, model, step, context["decode"]),
+                "samples.md": partial(generate_samples, model, step, context["decode"], before),
             },
         )
 

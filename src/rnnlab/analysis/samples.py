@@ -19,22 +19,32 @@ SAMPLING_CONFIGS = {
     ),
 }
 NUM_SAMPLES, NUM_TOKENS, SEED = 2, 80, 0
+INTRODUCTION = (
+    "Each text follows the end of the training text: the network has read {:,} tokens of it."
+)
 
 
-def generate_samples(model: RecurrentModel, step: Step, decode: Decode) -> str:
+def generate_samples(
+    model: RecurrentModel, step: Step, decode: Decode, context: Sequence[int]
+) -> str:
     """Return texts without a prompt, sampled in several ways, as a Markdown page.
 
     The same weights give the same page. The mode of the network and all random states are kept.
-    `step` is that of rnnlab.layers.sampling.generate; `decode` stops at the first <eos>.
+
+    Args:
+        model: the network, for its mode and device.
+        step: see rnnlab.layers.sampling.generate.
+        decode: converts ids to a text; stops at the first <eos>.
+        context: ids that the network reads first; see rnnlab.data.text.generation_context.
     """
     training = model.training
     model.eval()
-    start = torch.full((NUM_SAMPLES, 1), START_ID, device=model.device)
-    parts = ["# What the network writes\n"]
+    prompt = torch.tensor(context, device=model.device)
+    parts = ["# What the network writes\n", f"{INTRODUCTION.format(len(context))}\n"]
     for name, config in SAMPLING_CONFIGS.items():
         parts.append(f"## {name[0].upper()}{name[1:]}\n")
         count = 1 if config.temperature == 0 else NUM_SAMPLES
-        samples = generate(step, start[:count], NUM_TOKENS, config, SEED)
+        samples = generate(step, prompt, NUM_TOKENS, config, SEED, count)
         parts += [indent_text(decode_lines(ids, decode)) + "\n" for ids in samples.tolist()]
     model.train(training)
     return "\n".join(parts)

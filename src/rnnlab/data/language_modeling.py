@@ -1,6 +1,7 @@
 """Data sets for language modelling: lines of text become parallel streams of tokens."""
 
 import hashlib
+import json
 import math
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from rnnlab.data.readers.lines import (
 from rnnlab.data.sources.hub import HUB_SPLITS, load_from_hub
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.data.sources.split_names import describe_unused
+from rnnlab.data.text.generation_context import CONTEXT_FILE, select_context
 from rnnlab.data.text.ragged import RaggedArray
 from rnnlab.data.text.tokenizers import SPECIALS, TOKENIZERS_VERSION, TokenKind, build_tokenizer
 from rnnlab.data.text.unknown_tokens import (
@@ -43,7 +45,7 @@ from rnnlab.data.text.unknown_tokens import (
 from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES, Vocabulary
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.runtime.files import write_text
-from rnnlab.spec import Batch, DataSpec
+from rnnlab.spec import END_ID, Batch, DataSpec
 
 HELD_OUT: tuple[Split, ...] = ("val", "test")
 CUT_TOLERANCE = 0.2  # of the smallest split: a cut is moved by so much to the start of a line
@@ -352,12 +354,19 @@ class LanguageModelingDataModule(PreparedDataModule):
             "decode": self.vocabulary.decode,
             "counts": self.counts,
             "unknown": unknown,
+            "generation_context": self._generation_context(),
         }
 
+    def _generation_context(self) -> list[int]:
+        """Return ids at the end of the training text; see rnnlab.data.text.generation_context."""
+        breaks = {i for i, name in enumerate(self._token_names) if name.endswith("\n")}
+        return select_context(self.ids["train"], breaks | {END_ID})
+
     def save_processor(self, folder: Path) -> None:
-        """Copy the vocabulary; see rnnlab.data.text.vocabulary.Vocabulary.load."""
+        """Copy the vocabulary, and write the tokens that precede generated text."""
         text = (self.folder / "vocabulary.json").read_text(encoding="utf-8")
         write_text(folder / "vocabulary.json", text)
+        write_text(folder / CONTEXT_FILE, json.dumps(self._generation_context()))
 
 
 def advise_share(split: Split, total: int) -> str:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from rnnlab.layers.recurrent import RecurrentState
+from rnnlab.layers.recurrent import RecurrentState, each_part
 
 # Map (N, T) and a state to scores (N, V) and the next state.
 Step = Callable[[Tensor, RecurrentState | None], tuple[Tensor, RecurrentState | None]]
@@ -46,7 +46,7 @@ def probabilities(scores: Tensor, config: SamplingConfig) -> Tensor:
     # Subtract the largest first: dividing by a small temperature would overflow.
     scores = (scores - scores.amax(dim=1, keepdim=True)) / config.temperature
     scores, tokens = scores.sort(dim=1, descending=True, stable=True)
-    if config.top_k is not None:
+    if config.top_k is not None and config.top_k < scores.shape[1]:
         scores[:, config.top_k :] = -torch.inf
     shares = scores.softmax(dim=1)
     if config.top_p is not None:
@@ -59,27 +59,35 @@ def probabilities(scores: Tensor, config: SamplingConfig) -> Tensor:
 
 @torch.no_grad()
 def generate(
-    step: Step, prompt: Tensor, count: int, config: SamplingConfig, seed: int = 0
+    step: Step,
+    prompt: Tensor,
+    count: int,
+    config: SamplingConfig,
+    seed: int = 0,
+    num_samples: int = 1,
 ) -> Tensor:
-    """Continue prompts, each independently of the others.
+    """Continue a prompt several times, each time independently of the others.
 
     Args:
         step: reads tokens (N, T) from a state on; returns the scores of the next token (N, V) and
             the state after them.
-        prompt: tokens (N, T), at least one each.
+        prompt: tokens (T,), at least one; they are read once.
         count: number of tokens to generate.
         config: how tokens are sampled.
         seed: of the sampling; no other random state is used.
+        num_samples: N.
 
     Returns:
         The generated tokens, without the prompt, (N, count).
     """
     generator = torch.Generator().manual_seed(seed)
-    sampled_tokens: list[Tensor] = []
-    tokens, state = prompt, None
+    scores, state = step(prompt.unsqueeze(0), None)
+    rows = torch.zeros(num_samples, dtype=torch.long, device=scores.device)
+    scores, state = scores[rows], each_part(state, lambda part: part.index_select(1, rows))
+    sampled_tokens = [prompt.new_empty(num_samples, 0)]
     for _ in range(count):
-        scores, state = step(tokens, state)
         shares = probabilities(scores.cpu(), config)
         tokens = torch.multinomial(shares, 1, generator=generator).to(prompt.device)  # (N, 1)
         sampled_tokens.append(tokens)
-    return torch.cat(sampled_tokens, dim=1) if sampled_tokens else prompt[:, :0]
+        scores, state = step(tokens, state)
+    return torch.cat(sampled_tokens, dim=1)
