@@ -28,6 +28,7 @@ from rnnlab.sweeps.scheduler import Limits, Scheduler, SearchFailed, SearchStopp
 from rnnlab.sweeps.schema import SweepConfig
 from rnnlab.sweeps.settings import read_sweep
 from rnnlab.sweeps.study.definition import SearchSpec, prepare
+from rnnlab.sweeps.study.folders import trial_origin
 from rnnlab.sweeps.study.open import OpenStudy, open_study, start_study
 from rnnlab.sweeps.study.repeats import find_repeats, open_repeats
 from rnnlab.sweeps.study.samplers import GridSampler
@@ -73,7 +74,7 @@ def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None
         if len(sweep.objectives) == 1:
             test_best(spec, study, partial(wait_for_job, runners))
         report_search(spec, study, repeats)
-        log_outcome(spec.base, study.folder, study.name, study.optuna_study.user_attrs["token"])
+        log_outcome(spec.base, study.folder, study.name, study.token)
     check_any_complete(study)
 
 
@@ -222,6 +223,7 @@ def make_job(
         reporting=make_reporting(spec.sweep, study, claim) if prunes else None,
         settings=TRIAL_SETTINGS,
         identity={"id": study.trial_id(claim.number), "group": study.name, "name": name},
+        origin=trial_origin(study.token, claim.number, claim.overrides),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from rnnlab.errors import ConfigError, RunStopped
+from rnnlab.sweeps.study.folders import clear_folder
 from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy
 from rnnlab.sweeps.workers import messages
 from rnnlab.sweeps.workers.messages import FINAL_STATES, Job, TrialResult
@@ -151,11 +152,14 @@ class Scheduler:
         claim = self.shared.claim()
         if claim is None:
             return False
-        result = messages.load_result(claim.folder)  # its owner died before it stored the result
-        if result is not None:
+        job = self.make_job(claim)
+        if message := clear_folder(claim.folder, job.origin):
+            self.view.print_line(message)
+        result = messages.load_result(claim.folder, origin=job.origin)
+        if result is not None:  # its owner died before it stored the result
             self._handle_end(slot, TrialEnd(claim, result, "", None, 0.0))
         else:
-            slot.start(claim, self.make_job(claim))
+            slot.start(claim, job)
         return True
 
     def _poll_slots(self) -> None:

@@ -1,5 +1,6 @@
 """Opening of studies, their first points, and the command lines of their trials."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -258,3 +259,62 @@ def test_a_study_of_another_version_is_refused_with_the_reason(tmp_path: Path) -
     study.set_user_attr("definition", {**definition, "base": old})
     with pytest.raises(ConfigError, match="another version of rnnlab started the study"):
         open_study(spec)
+
+
+CHOICES = ["optimizer.lr=0.01", "model.hidden_size=8,16", "n_trials=4"]
+
+
+def enqueue_and_ask(spec: SearchSpec, study: OpenStudy) -> None:
+    """Ask for a trial whose values are drawn and stored."""
+    study.optuna_study.sampler = spec.make_sampler(0)
+    spec.suggest(study.optuna_study.ask())
+
+
+def test_a_change_that_a_study_cannot_make_is_refused_before_it_is_stored(tmp_path: Path) -> None:
+    word = "model.hidden_size=8,16,32"
+    spec = make_spec(tmp_path, *CHOICES)
+    study = start(spec, trials=0)
+    enqueue_and_ask(spec, study)
+    study.optuna_study.tell(0, 0.5)
+    for on_change in ("refuse", "force"):
+        with pytest.raises(ConfigError, match="hidden_size has other choices") as error:
+            open_study(make_spec(tmp_path, *CHOICES, word, f"on_change={on_change}"))
+    assert open_study(spec).name == "sine_gru", "the old settings still open the study"
+    (warm_start,) = re.findall(r"warm_start\.study=\S+", str(error.value))
+    new = make_spec(tmp_path, *CHOICES, word, "on_change=new", warm_start)
+    other = start(new, trials=0)
+    assert other.name == "sine_gru-2"
+    waiting = [trial.system_attrs["fixed_params"] for trial in other.optuna_study.get_trials()]
+    assert waiting == [study.optuna_study.get_trials()[0].params], "the best of the old study"
+
+
+def make_trial_folder(study: OpenStudy) -> None:
+    (study.folder / "trials" / "0000").mkdir(parents=True)
+
+
+def test_the_folder_of_another_study_is_refused(tmp_path: Path) -> None:
+    make_trial_folder(start(make_spec(tmp_path)))
+    other = f"storage=sqlite:///{tmp_path}/new.db"
+    with pytest.raises(ConfigError, match=r"sine_gru: the folder holds trials of the study of"):
+        open_study(make_spec(tmp_path, other))
+    assert open_study(make_spec(tmp_path, other, "on_change=new")).name == "sine_gru-2"
+    assert open_study(make_spec(tmp_path)).name == "sine_gru", "its own study is opened"
+    (tmp_path / "sine_gru" / "study.journal").unlink()
+    with pytest.raises(ConfigError, match="the folder holds trials of the study of"):
+        open_study(make_spec(tmp_path))
+
+
+def test_a_moved_folder_is_that_of_its_study(tmp_path: Path) -> None:
+    make_trial_folder(start(make_spec(tmp_path / "a")))
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert open_study(make_spec(tmp_path / "b")).folder == tmp_path / "b" / "sine_gru"
+
+
+def test_a_folder_of_an_older_version_belongs_to_a_study_with_trials(tmp_path: Path) -> None:
+    study = start(make_spec(tmp_path))
+    make_trial_folder(study)
+    (study.folder / "study.json").unlink()
+    assert open_study(make_spec(tmp_path)).name == "sine_gru"
+    (study.folder / "study.journal").unlink()
+    with pytest.raises(ConfigError, match="the folder holds trials of another study"):
+        open_study(make_spec(tmp_path))

@@ -1,6 +1,5 @@
 """Folder best/: the run of the best trial, the only one scored on the test split."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +8,12 @@ from filelock import FileLock
 
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import TRAINED, RunFolder
-from rnnlab.runtime.files import write_json
 from rnnlab.sweeps.report.ranking import best_trial
 from rnnlab.sweeps.study.definition import SearchSpec
+from rnnlab.sweeps.study.folders import TRIAL_FILE, is_foreign, mark_folder, read_object
 from rnnlab.sweeps.study.open import OpenStudy
+from rnnlab.sweeps.study.share import stored_origin
 from rnnlab.sweeps.workers.messages import Job, TrialResult, result_files
-
-ORIGIN_FILE = "trial.json"  # number of the trial, and token of its study
 
 
 def test_best(spec: SearchSpec, study: OpenStudy, run: Callable[[Job], TrialResult]) -> None:
@@ -32,16 +30,17 @@ def test_best(spec: SearchSpec, study: OpenStudy, run: Callable[[Job], TrialResu
         return
     target = study.folder / "best"
     with FileLock(f"{target}.lock"):
-        origin = {"number": best.number, "token": study.optuna_study.user_attrs["token"]}
-        file = target / ORIGIN_FILE
-        is_tested = file.exists() and json.loads(file.read_text(encoding="utf-8")) == origin
-        if is_tested and RunFolder(target).config.exists():
+        origin = stored_origin(study.token, best)
+        if read_object(target / TRIAL_FILE) == origin and RunFolder(target).config.exists():
             return
-        copy = copy_trial(study.folder / "trials" / f"{best.number:04}", spec)
-        result = run(Job(str(copy), 1, devices=spec.devices))
+        trial = study.folder / "trials" / f"{best.number:04}"
+        if is_foreign(trial, origin):
+            raise ConfigError(f"{trial}: the folder is not that of trial {best.number}, the best")
+        copy = copy_trial(trial, spec)
+        result = run(Job(str(copy), 1, devices=spec.devices, origin=origin))
         if result.failure or result.state != "complete":
             raise ConfigError(f"best/: trial {best.number} cannot be tested: {result.message}")
-        write_json(copy / ORIGIN_FILE, origin)
+        mark_folder(copy, origin)
         shutil.rmtree(target, ignore_errors=True)
         copy.rename(target)
 

@@ -16,7 +16,9 @@ from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.runtime.environment import git_state
 from rnnlab.sweeps.schema import SweepConfig
 from rnnlab.sweeps.space.dimensions import Space
-from rnnlab.sweeps.study.definition import SearchSpec, find_differences
+from rnnlab.sweeps.study.changes import find_changes, find_obstacles, format_refusal
+from rnnlab.sweeps.study.definition import SearchSpec
+from rnnlab.sweeps.study.folders import check_study_folder, mark_study_folder
 from rnnlab.sweeps.study.storage import (
     Lock,
     hide_password,
@@ -27,7 +29,6 @@ from rnnlab.sweeps.study.storage import (
 
 REPEATS = " repeats "  # in the name of the study of the repeats, after that of the search
 JOURNAL = "study.journal"  # in the folder of a search without a storage of its own
-MAX_DIFFERENCES = 12  # in an error message
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,23 @@ class OpenStudy:
     def name(self) -> str:
         return str(self.optuna_study.study_name)
 
+    @property
+    def token(self) -> str:
+        """Random text that no other study has; empty until the study has started."""
+        return str(self.optuna_study.user_attrs.get("token", ""))
+
     def trial_id(self, number: int) -> str:
         """Return a name that no trial of another study has."""
-        return f"{self.name}-{self.optuna_study.user_attrs['token']}-{number:04}"
+        return f"{self.name}-{self.token}-{number:04}"
+
+    def check_folder(self) -> None:
+        """Check that the folder has no trials of another study.
+
+        Raises:
+            ConfigError: it has.
+        """
+        has_trials = bool(self.optuna_study.get_trials(deepcopy=False))
+        check_study_folder(self.folder, self.token, has_trials)
 
 
 def study_location(sweep: SweepConfig, name: str) -> tuple[Path, str]:
@@ -102,19 +117,34 @@ def open_study(spec: SearchSpec) -> OpenStudy:
         if sweep.report:  # a report starts no study
             check_study_exists(sweep, name)
         study = _open(spec, name)
-        changes = _find_changes(spec, study)
-        if not changes or sweep.on_change == "force":
+        try:
+            _check_continuation(spec, study)
             return study
-        if sweep.on_change == "refuse":
-            raise ConfigError(_format_refusal(name, study.folder, changes))
+        except ConfigError:
+            if sweep.on_change != "new":
+                raise
         number += 1
 
 
-def _find_changes(spec: SearchSpec, study: OpenStudy) -> list[str]:
-    """Return how the search differs from the one that started the study, one line each."""
-    previous = study.optuna_study.user_attrs.get("definition")
-    has_trials = bool(study.optuna_study.trials)
-    return find_differences(previous, spec.definition) if previous and has_trials else []
+def _check_continuation(spec: SearchSpec, study: OpenStudy) -> list[str]:
+    """Check that a search can continue a study, and return its changes, which are then forced.
+
+    Raises:
+        ConfigError: the folder is that of another study, or there are changes that were not forced
+            or are impossible.
+    """
+    study.check_folder()
+    optuna_study = study.optuna_study
+    changes = find_changes(spec, optuna_study)
+    obstacles = list(find_obstacles(spec, optuna_study)) if changes else []
+    if changes and (spec.sweep.on_change != "force" or obstacles):
+        raise ConfigError(format_refusal(study.name, study.folder, changes, obstacles))
+    if optuna_study.directions != spec.directions():
+        raise ConfigError(
+            f"objectives: the study {study.name} has {len(optuna_study.directions)} of its own; "
+            "give another name=<name>, or on_change=new"
+        )
+    return changes
 
 
 def start_study(spec: SearchSpec, study: OpenStudy) -> None:
@@ -124,10 +154,9 @@ def start_study(spec: SearchSpec, study: OpenStudy) -> None:
         ConfigError: another process has started the study with another definition.
     """
     with study.lock():
-        changes = _find_changes(spec, study)
-        if changes and spec.sweep.on_change != "force":
-            raise ConfigError(_format_refusal(study.name, study.folder, changes))
+        changes = _check_continuation(spec, study)
         _store_definition(spec, study.optuna_study, changes)
+        mark_study_folder(study.folder, study.token, hide_password(study.url))
 
 
 def _open(spec: SearchSpec, name: str) -> OpenStudy:
@@ -150,11 +179,6 @@ def _create(storage: BaseStorage, name: str, spec: SearchSpec) -> optuna.Study:
     if study.directions != directions and not study.trials:
         optuna.delete_study(study_name=name, storage=storage)
         study = optuna.create_study(**settings)
-    if study.directions != directions:
-        raise ConfigError(
-            f"objectives: the study {name} has {len(study.directions)} of its own; give another "
-            "name=<name>"
-        )
     return study
 
 
@@ -210,23 +234,6 @@ def _project(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
     except ConfigError:
         return {}
     return point
-
-
-def _format_refusal(name: str, folder: Path, changes: Sequence[str]) -> str:
-    lines = [f"  {line}" for line in changes[:MAX_DIFFERENCES]]
-    if len(changes) > MAX_DIFFERENCES:
-        lines.append(f"  and {len(changes) - MAX_DIFFERENCES} more")
-    if any("_target_: " in line for line in changes):
-        lines.append(
-            "a _target_ differs if another version of rnnlab started the study; its results stay "
-            "readable in report.html and trials.csv"
-        )
-    lines.append(
-        "on_change=new starts another study, on_change=force continues this one; or give "
-        "name=<name>"
-    )
-    title = f"{folder}: the study {name} already exists, and was started with other settings:"
-    return "\n".join([title, *lines])
 
 
 def silence_optuna() -> None:

@@ -4,10 +4,12 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from rnnlab.sweeps.study.folders import trial_origin
 from rnnlab.sweeps.study.lease import LeaseMonitor, Owner, this_process
 from rnnlab.sweeps.study.storage import Lock
 from rnnlab.sweeps.workers.messages import TrialResult, stored_result
@@ -192,6 +194,7 @@ class SharedStudy:
 
     def _write_result(self, claim: ClaimedTrial, result: TrialResult) -> None:
         plain = {**asdict(result), "score": result.scores.get("score")}
+        del plain["origin"]  # the study holds it already
         claim.trial.set_user_attr("result", plain)
         if claim.oom_overrides:
             claim.trial.set_user_attr("overrides", [*claim.overrides, *claim.oom_overrides])
@@ -208,6 +211,15 @@ class SharedStudy:
         """Whether all trials have ended."""
         counts = self.counts()
         return sum(counts.values()) >= self.n_trials and not counts["running"]
+
+
+def stored_origin(token: str, trial: FrozenTrial) -> dict[str, Any]:
+    """Return the origin of a trial; overrides that memory made necessary are no part of it."""
+    overrides = trial.user_attrs["overrides"]
+    oom_overrides = trial.user_attrs.get("oom_overrides", [])
+    if oom_overrides and overrides[-len(oom_overrides) :] == oom_overrides:
+        overrides = overrides[: -len(oom_overrides)]
+    return trial_origin(token, trial.number, overrides)
 
 
 def trial_state(trial: FrozenTrial) -> str:

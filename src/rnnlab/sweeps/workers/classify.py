@@ -100,6 +100,7 @@ def make_result(
         parameters=int(report.get("model", {}).get("parameters", 0)),
         epochs=1 + max((int(float(row["epoch"])) for row in rows), default=last_epoch(report)),
         threads=int(report.get("device", {}).get("threads", 0)),
+        origin=job.origin,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rnnlab.sweeps.workers.messages import Job
 from rnnlab.sweeps.workers.parent_watch import die_with_parent
-from rnnlab.sweeps.workers.trial import trial_lock
+from rnnlab.sweeps.workers.trial import take_folder, trial_lock
 
 
 def main(conf: str, job_file: str) -> None:
@@ -21,6 +21,7 @@ def main(conf: str, job_file: str) -> None:
     die_with_parent()
     job = Job.from_line(Path(job_file).read_text(encoding="utf-8"))
     with trial_lock(Path(job.folder)):
+        take_folder(job)
         processes = f"--nproc_per_node={job.devices}"
         torchrun(["--standalone", processes, "-m", "rnnlab.sweeps.workers.rank", conf, job_file])
 

@@ -94,7 +94,7 @@ class LocalRunner(Runner):
         assert self._job is not None
         assert self._process is not None
         has_ended = self._process.poll() is not None  # before reading the result, written earlier
-        result = load_result(Path(self._job.folder), self._job.attempt)
+        result = load_result(Path(self._job.folder), self._job.attempt, self._job.origin)
         code = self._process.returncode
         if self._job.devices > 1:
             has_ended = self._end_group(self._job, result) or has_ended

@@ -46,6 +46,7 @@ class Job:
         identity: name, group and id of the trial for loggers that take them.
         checks: command lines to check without training; if given, nothing else is done.
         restart: remove what an earlier attempt left in the folder first.
+        origin: of the trial; see rnnlab.sweeps.study.folders.
     """
 
     folder: str
@@ -57,6 +58,7 @@ class Job:
     identity: Mapping[str, str] = field(default_factory=dict)
     checks: Sequence[Sequence[str]] = ()
     restart: bool = False
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     def to_line(self) -> str:
         """Return the job as one line of JSON."""
@@ -84,6 +86,7 @@ class TrialResult:
         parameters: number of trainable parameters.
         epochs: number of epochs started.
         threads: CPU threads; another number rounds sums differently.
+        origin: of the job.
     """
 
     attempt: int
@@ -96,6 +99,7 @@ class TrialResult:
     parameters: int = 0
     epochs: int = 0
     threads: int = 0
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path, rank: int = 0) -> None:
         """Write the result file of a process in one step."""
@@ -116,14 +120,18 @@ def result_files(folder: Path) -> list[Path]:
     return sorted(file for name in ("result", "verdict") for file in folder.glob(f"{name}*.json"))
 
 
-def load_result(folder: Path, attempt: int | None = None) -> TrialResult | None:
+def load_result(
+    folder: Path, attempt: int | None = None, origin: Mapping[str, Any] | None = None
+) -> TrialResult | None:
     """Return the result of a trial: that of its first process, or of another one that failed.
 
-    With an attempt of None, it must be a final one.
+    With an attempt of None, it must be a final one. A result with another origin is ignored.
     """
     candidates = []
     for file in result_files(folder):
         result = TrialResult.read(file)
+        if origin and result.origin and result.origin != origin:
+            continue
         is_final = result.state in FINAL_STATES
         is_current = is_final if attempt is None else result.attempt == attempt
         if is_current and (result.failure or ".rank" not in file.name):

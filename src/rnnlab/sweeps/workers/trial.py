@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from rnnlab.config.compose import compose_checked
 from rnnlab.config.keys import assign
 from rnnlab.errors import ConfigError
+from rnnlab.sweeps.study.folders import clear_folder, mark_folder
 from rnnlab.sweeps.workers.classify import classify, existing_config, make_result
 from rnnlab.sweeps.workers.messages import Job, TrialResult
 
@@ -24,6 +25,8 @@ def execute_job(job: Job, conf: Path) -> TrialResult:
     folder, rank = Path(job.folder), int(os.environ.get("RANK", 0))
     # For several processes, the head of their group holds the lock.
     with nullcontext() if job.devices > 1 or job.checks else trial_lock(folder):
+        if rank == 0:
+            take_folder(job)
         try:
             result = check_overrides(job, conf) if job.checks else run_trial(job, conf)
         except (Exception, KeyboardInterrupt) as error:
@@ -32,6 +35,14 @@ def execute_job(job: Job, conf: Path) -> TrialResult:
             free_memory()
         result.write(folder, rank)
     return result
+
+
+def take_folder(job: Job) -> None:
+    """Make the folder that of the trial; one of another trial is moved aside."""
+    folder = Path(job.folder)
+    if message := clear_folder(folder, job.origin):
+        print(message, flush=True)
+    mark_folder(folder, job.origin)
 
 
 @contextmanager
