@@ -233,7 +233,7 @@ def test_texts_of_one_template_stand_in_one_split(crowded):
 
 def test_a_leak_of_templates_would_be_seen(crowded, monkeypatch):
     """The test above fails when the groups are taken away."""
-    monkeypatch.setattr("rnnlab.data.text_classification.normalize_digits", str)
+    monkeypatch.setattr("rnnlab.data.text.label_splits.normalize_digits", str)
     monkeypatch.setattr(TextClassificationDataModule, "version", 99)
     with pytest.raises(AssertionError):
         test_texts_of_one_template_stand_in_one_split(crowded)

@@ -18,7 +18,6 @@ from rnnlab.data.baselines.linear import (
     linear_is_installed,
     linear_probabilities,
 )
-from rnnlab.data.loaders.splits import split_by_group, stratified_split
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.class_folders import (
     describe_unused_folders,
@@ -32,6 +31,7 @@ from rnnlab.data.readers.tables import find_split_tables
 from rnnlab.data.sources.cache import load_or_build
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.sources.split_names import describe_unused
+from rnnlab.data.text.label_splits import LabelSplits
 from rnnlab.data.text.labelled_texts import (
     LabelledTexts,
     TextColumns,
@@ -40,7 +40,6 @@ from rnnlab.data.text.labelled_texts import (
     drop_empty,
     hash_texts,
     list_classes,
-    normalize_digits,
     normalize_text,
     remove_leakage,
 )
@@ -51,13 +50,12 @@ from rnnlab.data.text.ragged import (
     TruncationConfig,
     save_texts,
 )
-from rnnlab.data.text.spooled_texts import number_texts
 from rnnlab.data.text.tokenizers import CLASSIFICATION_TOKENIZERS, TOKENIZERS_VERSION, TextTokens
 from rnnlab.data.text.vocabulary import NUM_CLASSIFICATION_SPECIALS, Vocabulary, encode_splits
 from rnnlab.errors import ConfigError, DataError, did_you_mean
 from rnnlab.metrics.classification import class_scores
 from rnnlab.runtime.files import write_text
-from rnnlab.spec import Batch, DataSpec, Ints
+from rnnlab.spec import Batch, DataSpec
 
 
 class TextClassificationDataModule(PreparedDataModule):
@@ -83,8 +81,9 @@ class TextClassificationDataModule(PreparedDataModule):
         val_fraction: share of validation if the source has no such split; with `folds`, of the
             texts outside the test fold.
         test_fraction: share of the test split if the source has none.
-        stratify: give every split the same class frequencies, and keep texts that differ in
-            numbers only in one split.
+        stratify: give every split the same class frequencies.
+        group_templates: with `stratify` or `folds`, keep texts that differ in numbers only in one
+            split; without a group column.
         folds: number of stratified folds, one of which is the test split.
         fold: index of the test fold, 0..folds - 1; over all folds every text is tested once.
         split_seed: of these splits; the seed of the run does not affect the evaluation targets.
@@ -92,7 +91,7 @@ class TextClassificationDataModule(PreparedDataModule):
     """
 
     tasks = ("classification",)
-    version = 2
+    version = 3
 
     def __init__(
         self,
@@ -116,6 +115,7 @@ class TextClassificationDataModule(PreparedDataModule):
         val_fraction: Share = 0.1,
         test_fraction: Share = 0.1,
         stratify: bool = False,
+        group_templates: bool = True,
         folds: Annotated[int, Ge(2)] | None = None,
         fold: NonNegativeInt = 0,
         split_seed: NonNegativeInt = 0,
@@ -135,9 +135,10 @@ class TextClassificationDataModule(PreparedDataModule):
         self.class_names, self.positive_class = dict(class_names or {}), positive_class
         self.token_kind, self.drop_duplicates = tokens, drop_duplicates
         self.seq_len, self.head_fraction, self.vocab_size = seq_len, head_fraction, vocab_size
-        self.val_fraction, self.test_fraction = val_fraction, test_fraction
-        self.stratify, self.folds, self.fold = stratify, folds, fold
-        self.split_seed, self.linear_baseline = split_seed, linear_baseline
+        self.splits = LabelSplits(
+            val_fraction, test_fraction, stratify, group_templates, folds, fold, split_seed
+        )
+        self.folds, self.linear_baseline = folds, linear_baseline
 
     # Sources; a named data set adds `packaged` and `hub`.
 
@@ -195,8 +196,7 @@ class TextClassificationDataModule(PreparedDataModule):
             "tokens": [TOKENIZERS_VERSION, self.token_kind],
             "columns": asdict(self.columns),
             "drop_duplicates": self.drop_duplicates,
-            "splits": [self.val_fraction, self.test_fraction, self.stratify, self.split_seed],
-            "fold": [self.fold, self.folds],
+            "splits": asdict(self.splits),
         }
 
     def prepare(self, raw: dict[str, LabelledTexts], folder: Path) -> Prepared:
@@ -205,9 +205,7 @@ class TextClassificationDataModule(PreparedDataModule):
         if self.drop_duplicates:
             parts = {name: drop_duplicate_texts(texts, notes) for name, texts in parts.items()}
         classes = list_classes(list(parts.values()))
-        splits = remove_leakage(
-            self._split(parts), notes, normalize_text if self.drop_duplicates else str
-        )
+        splits = self._remove_leakage(self._split(parts, notes), notes)
         labels = set(splits["train"].labels)
         if absent := [label for label in classes if label not in labels]:
             notes.append(f"no training text has the label {', '.join(absent)}")
@@ -216,7 +214,9 @@ class TextClassificationDataModule(PreparedDataModule):
         version = next(iter(raw.values())).version
         return Prepared(sizes, notes, {"classes": classes}, hash_texts(raw), version)
 
-    def _split(self, parts: dict[str, LabelledTexts]) -> dict[str, LabelledTexts]:
+    def _split(
+        self, parts: dict[str, LabelledTexts], notes: list[str]
+    ) -> dict[str, LabelledTexts]:
         """Return train, val and test; groups and equal texts stay together."""
         texts = parts["all"] if "all" in parts else parts["train"]
         if self.folds and "all" not in parts:
@@ -224,35 +224,27 @@ class TextClassificationDataModule(PreparedDataModule):
                 f"{self.path}: has a test split, so that data.folds={self.folds} is not possible. "
                 "Use a single table, or set data.folds=null"
             )
-        rows = self._draw(texts, [split for split in ("val", "test") if split not in parts])
-        empty = [split for split, indices in rows.items() if not len(indices)]
-        if empty:
-            raise DataError(
-                f"{texts.name}: {len(texts.texts):,} texts leave none for {empty[0]}; add some, or "
-                "increase data.val_fraction and data.test_fraction"
-            )
+        missing = [split for split in ("val", "test") if split not in parts]
+        rows = self.splits.draw(texts, missing, notes) if missing else {}
         return {**parts, **{split: texts.take(indices) for split, indices in rows.items()}}
 
-    def _draw(self, texts: LabelledTexts, splits: Sequence[Split]) -> dict[str, Ints]:
-        """Return the rows of train and of these splits."""
-        shares = {"val": self.val_fraction, "test": self.test_fraction}
-        shares = {split: shares[split] for split in splits}
-        if not (self.stratify or self.folds):
-            sizes = {split: round(share * len(texts.texts)) for split, share in shares.items()}
-            groups = texts.groups or number_texts(texts.texts)
-            return split_by_group(groups, sizes, self.split_seed)
-        if not self.folds:
-            return self._stratify(texts, {"train": 1 - sum(shares.values()), **shares})
-        parts = self._stratify(texts, {str(fold): 1.0 for fold in range(self.folds)})
-        test = parts.pop(str(self.fold))
-        rest = np.sort(np.concatenate(list(parts.values())))
-        shares = {"train": 1 - self.val_fraction, "val": self.val_fraction}
-        inner = self._stratify(texts.take(rest), shares)
-        return {**{split: rest[rows] for split, rows in inner.items()}, "test": test}
+    def _remove_leakage(
+        self, splits: dict[str, LabelledTexts], notes: list[str]
+    ) -> dict[str, LabelledTexts]:
+        """Drop training texts that the network cannot tell from a later one; see remove_leakage."""
+        from rich.progress import Progress
 
-    def _stratify(self, texts: LabelledTexts, shares: Mapping[str, float]) -> dict[str, Ints]:
-        groups = texts.groups or number_texts(texts.texts, normalize_digits)
-        return stratified_split(groups, texts.labels, shares, self.split_seed)
+        with Progress(transient=True) as progress:
+            total = sum(len(part.texts) for part in splits.values())
+            task = progress.add_task("comparing the splits", total=total)
+
+            def join_tokens(text: str) -> str:
+                progress.advance(task)
+                text = normalize_text(text) if self.drop_duplicates else text
+                return "\0".join(CLASSIFICATION_TOKENIZERS[self.token_kind].tokenize(text))
+
+            equal = f"for data.tokens={self.token_kind}"
+            return remove_leakage(splits, notes, join_tokens, normalize_text, equal)
 
     def _save(self, folder: Path, splits: dict[str, LabelledTexts], classes: list[str]) -> None:
         from rich.progress import Progress

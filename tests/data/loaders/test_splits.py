@@ -80,6 +80,7 @@ some_rows = st.lists(st.tuples(st.integers(0, 9), st.sampled_from("ab")), min_si
 
 
 @given(some_rows, st.integers(2, 5), st.integers(0, 3))
+@settings(deadline=None)
 def test_stratified_splits_hold_every_row_once_and_whole_groups(rows, count, seed):
     groups, labels = zip(*rows, strict=True)
     shares = {str(i): 1.0 for i in range(count)}
@@ -109,3 +110,43 @@ def test_stratified_splits_hang_on_their_seed_alone():
         for seed in (0, 0, 1)
     )
     assert one == same != other
+
+
+some_labels = st.lists(st.integers(0, 12), min_size=4, max_size=200)
+
+
+@given(labels=some_labels, seed=seeds, val=st.sampled_from([0.05, 0.1, 0.25]))
+@settings(deadline=None)
+def test_single_rows_give_sizes_and_labels_rounded_up_or_down(labels, seed, val):
+    shares = {"train": 0.9 - val, "val": val, "test": 0.1}
+    splits = stratified_split(range(len(labels)), labels, shares, seed)
+    labels = np.array(labels)
+    for name, share in shares.items():
+        assert abs(len(splits[name]) - share * len(labels)) < 1
+        for label in np.unique(labels):
+            wanted = share * (labels == label).sum()
+            assert abs((labels[splits[name]] == label).sum() - wanted) < 1 + 1e-6
+
+
+def test_ties_go_to_no_split_in_particular():
+    labels = [i // 3 for i in range(9)]  # 3 rows for 2 splits: which one gets 5?
+    larger = [len(stratified_split(range(9), labels, {"a": 1, "b": 1}, s)["a"]) for s in range(40)]
+    assert set(larger) == {4, 5}
+    assert 10 < larger.count(5) < 30
+
+
+@pytest.mark.parametrize(("size", "spread"), [(2, 0), (3, 3)])
+def test_groups_of_small_classes_do_not_all_go_to_training(size, spread):
+    groups, labels = np.arange(600) // size, np.arange(600) // 6
+    found = stratified_split(groups, labels, {"train": 0.8, "val": 0.1, "test": 0.1}, 0)
+    assert abs(len(found["val"]) - len(found["test"])) <= spread
+    assert 50 <= len(found["val"]) <= 70
+    folds = stratified_split(groups, labels, {str(i): 1.0 for i in range(5)}, 0)
+    assert max(map(len, folds.values())) - min(map(len, folds.values())) <= size
+
+
+def test_single_rows_restore_the_sizes_that_large_groups_change():
+    groups = ["large"] * 30 + [f"single {i}" for i in range(170)]
+    labels = [i % 2 for i in range(200)]
+    found = stratified_split(groups, labels, {str(i): 1.0 for i in range(10)}, 0)
+    assert sorted(map(len, found.values())) == [18, *[19] * 8, 30]

@@ -194,33 +194,53 @@ def number_values(values: Sequence[str]) -> Ints:
 
 
 def remove_leakage(
-    splits: dict[str, LabelledTexts], notes: list[str], key: Key = str
+    splits: dict[str, LabelledTexts],
+    notes: list[str],
+    key: Key = str,
+    val_key: Key | None = None,
+    equal: str = "",
 ) -> dict[str, LabelledTexts]:
     """Drop training and validation texts that are in a later split too, and note their numbers.
 
-    The test split is unchanged: equal texts, or texts with equal keys, are dropped from training
-    first, then from validation.
+    The test split is unchanged: equal texts are dropped from training first, then from validation.
+
+    Args:
+        splits: train, val and test.
+        notes: receives the numbers.
+        key: texts with equal keys are equal, such as the tokens that the network reads.
+        val_key: the same for the validation split, which must not depend on a tuned setting; None
+            for `key`.
+        equal: what equal keys mean for texts that are not equal, such as "for data.tokens=words".
 
     Raises:
         DataError: a split becomes empty.
     """
-    test = {digest(key(text)) for text in splits["test"].texts}
-    val = _drop_leaks("validation", splits["val"], test, "test", notes, key)
-    held_out = test.union(digest(key(text)) for text in val.texts)
-    train = _drop_leaks("training", splits["train"], held_out, "val or test", notes, key)
+    val = _drop_leaks("validation", splits["val"], [splits["test"]], notes, val_key or key, "")
+    train = _drop_leaks("training", splits["train"], [val, splits["test"]], notes, key, equal)
     return {**splits, "train": train, "val": val}
 
 
 def _drop_leaks(
-    split: str, texts: LabelledTexts, held_out: set[bytes], where: str, notes: list[str], key: Key
+    split: str,
+    texts: LabelledTexts,
+    later: Sequence[LabelledTexts],
+    notes: list[str],
+    key: Key,
+    equal: str,
 ) -> LabelledTexts:
-    rows = [i for i, text in enumerate(texts.texts) if digest(key(text)) not in held_out]
-    leaks = len(texts.texts) - len(rows)
-    if not rows:
-        raise DataError(f"{texts.name}: all {leaks:,} {split} texts are in {where} too")
-    if leaks:
-        notes.append(f"{leaks:,} {split} texts that are in {where} too were left out")
-    return texts.take(np.array(rows, dtype=np.int64)) if leaks else texts
+    where = "test" if len(later) == 1 else "val or test"
+    exact = {digest(text) for part in later for text in part.texts} if equal else set()
+    keys = {digest(key(text)) for part in later for text in part.texts}
+    is_leak = np.array([digest(key(text)) in keys for text in texts.texts])
+    if is_leak.all():
+        reason = f" {equal}" if equal else ""
+        raise DataError(f"{texts.name}: all {len(is_leak):,} {split} texts are in {where} too{reason}")
+    alike = [digest(texts.texts[row]) not in exact for row in np.flatnonzero(is_leak) if equal]
+    if count := int(is_leak.sum()) - sum(alike):
+        notes.append(f"{count:,} {split} texts that are in {where} too were left out")
+    if count := sum(alike):
+        notes.append(f"{count:,} {split} texts equal to one of {where} {equal} were left out")
+    return texts.take(np.flatnonzero(~is_leak)) if is_leak.any() else texts
 
 
 def digest(text: str) -> bytes:
