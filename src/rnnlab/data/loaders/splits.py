@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rnnlab.spec import Ints
 
 Floats = NDArray[np.float64]
-TOLERANCE = 1e-6  # of sums of shares
+ROUNDING_ERROR = 1e-6  # of sums of shares
 TIE_BREAK = 1e-3  # remainders that differ by less are equal
 MARGIN_STEPS = 50
 SMALLEST_SUM = 0.01  # of a column, which keeps a row whose numbers are all in full columns
@@ -124,7 +124,7 @@ def round_table(table: Floats, random: np.random.Generator) -> Ints:
     from scipy.optimize import linprog
     from scipy.sparse import eye_array, hstack, kron, vstack
 
-    whole = np.floor(table + TOLERANCE).astype(np.int64)
+    whole = np.floor(table + ROUNDING_ERROR).astype(np.int64)
     rest = (table - whole).clip(min=0)
     height, width = table.shape
     sums = rest.sum(axis=0)
@@ -134,7 +134,7 @@ def round_table(table: Floats, random: np.random.Generator) -> Ints:
     ones = vstack(
         [hstack([by_row, np.zeros((height, width))]), hstack([by_column, -eye_array(width)])]
     )
-    whole_sums = np.floor(sums + TOLERANCE)
+    whole_sums = np.floor(sums + ROUNDING_ERROR)
     gain = np.concatenate([rest.ravel(), 2 * height * (sums - whole_sums)])
     noise = TIE_BREAK * random.random(len(gain))
     targets = [np.rint(rest.sum(axis=1)), whole_sums]
