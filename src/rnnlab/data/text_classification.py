@@ -214,9 +214,7 @@ class TextClassificationDataModule(PreparedDataModule):
         version = next(iter(raw.values())).version
         return Prepared(sizes, notes, {"classes": classes}, hash_texts(raw), version)
 
-    def _split(
-        self, parts: dict[str, LabelledTexts], notes: list[str]
-    ) -> dict[str, LabelledTexts]:
+    def _split(self, parts: dict[str, LabelledTexts], notes: list[str]) -> dict[str, LabelledTexts]:
         """Return train, val and test; groups and equal texts stay together."""
         texts = parts["all"] if "all" in parts else parts["train"]
         if self.folds and "all" not in parts:

@@ -72,7 +72,7 @@ def stratified_split(
     """
     random = np.random.default_rng(seed)
     codes = number_groups(groups)
-    kinds = np.unique(np.asarray(labels, dtype=str), return_inverse=True)[1]
+    kinds = number_groups(labels)
     counts, parts = np.bincount(kinds), np.array(list(shares.values())) / sum(shares.values())
     missing = counts[:, None] * parts  # (labels, splits), rows to assign
     owner = np.full(len(codes), -1)
@@ -93,10 +93,11 @@ def stratified_split(
 def _shuffle_large_groups(codes: Ints, random: np.random.Generator) -> list[Ints]:
     """Return the rows of each group of two and more, in random order but the largest first."""
     sizes = np.bincount(codes)
-    members = np.split(np.argsort(codes, kind="stable"), np.cumsum(sizes)[:-1])
+    rows, starts = np.argsort(codes, kind="stable"), np.cumsum(sizes) - sizes
     shuffled = random.permutation(len(sizes))
-    order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
-    return [members[group] for group in order if sizes[group] > 1]
+    large = shuffled[sizes[shuffled] > 1]
+    order = large[np.argsort(-sizes[large], kind="stable")]
+    return [rows[starts[group] : starts[group] + sizes[group]] for group in order]
 
 
 def fit_margins(table: Floats, rows: Ints) -> Floats:

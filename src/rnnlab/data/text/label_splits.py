@@ -65,9 +65,7 @@ class LabelSplits:
         sizes = {split: round(share * len(labels)) for split, share in shares.items()}
         return split_by_group(groups, sizes, self.seed)
 
-    def _draw_fold(
-        self, groups: Ints, labels: Sequence[str], folds: int
-    ) -> dict[Split, Ints]:
+    def _draw_fold(self, groups: Ints, labels: Sequence[str], folds: int) -> dict[Split, Ints]:
         equal_shares = {str(fold): 1.0 for fold in range(folds)}
         parts = stratified_split(groups, labels, equal_shares, self.seed)
         test = parts.pop(str(self.fold))

@@ -234,7 +234,9 @@ def _drop_leaks(
     is_leak = np.array([digest(key(text)) in keys for text in texts.texts])
     if is_leak.all():
         reason = f" {equal}" if equal else ""
-        raise DataError(f"{texts.name}: all {len(is_leak):,} {split} texts are in {where} too{reason}")
+        raise DataError(
+            f"{texts.name}: all {len(is_leak):,} {split} texts are in {where} too{reason}"
+        )
     alike = [digest(texts.texts[row]) not in exact for row in np.flatnonzero(is_leak) if equal]
     if count := int(is_leak.sum()) - sum(alike):
         notes.append(f"{count:,} {split} texts that are in {where} too were left out")
