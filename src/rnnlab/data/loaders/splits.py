@@ -140,4 +140,5 @@ def round_table(table: Floats, random: np.random.Generator) -> Ints:
     noise = TIE_BREAK * random.random(len(gain))
     targets = [np.rint(rest.sum(axis=1)), whole_sums]
     up = linprog(-gain - noise, A_eq=ones, b_eq=np.concatenate(targets), bounds=(0, 1)).x
-    return whole + np.rint(up[: height * width]).astype(np.int64).reshape(table.shape)
+    rounded: Ints = whole + np.rint(up[: height * width]).astype(np.int64).reshape(table.shape)
+    return rounded

@@ -237,8 +237,9 @@ def _drop_leaks(
         raise DataError(
             f"{texts.name}: all {len(is_leak):,} {split} texts are in {where} too{reason}"
         )
-    alike = [digest(texts.texts[row]) not in exact for row in np.flatnonzero(is_leak) if equal]
-    if count := int(is_leak.sum()) - sum(alike):
+    leaks = np.flatnonzero(is_leak).tolist()
+    alike = [digest(texts.texts[row]) not in exact for row in leaks if equal]
+    if count := len(leaks) - sum(alike):
         notes.append(f"{count:,} {split} texts that are in {where} too were left out")
     if count := sum(alike):
         notes.append(f"{count:,} {split} texts equal to one of {where} {equal} were left out")
