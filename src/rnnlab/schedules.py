@@ -9,7 +9,7 @@ from typing import Any
 
 from torch.optim import Optimizer, lr_scheduler
 
-from rnnlab.config.types import Fraction, NonNegativeInt, PositiveFloat, Probability
+from rnnlab.config.types import DecayFactor, NonNegativeInt, Probability, Share
 from rnnlab.models.base import ScheduleContext
 
 Schedule = dict[str, Any]
@@ -56,7 +56,7 @@ def one_cycle(
 def plateau(
     optimizer: Optimizer,
     context: ScheduleContext,
-    factor: Fraction = 0.5,
+    factor: Share = 0.5,
     patience: NonNegativeInt = 1,
 ) -> Schedule:
     """Multiply the rate by `factor` after more than `patience` validations without a better value.
@@ -70,7 +70,7 @@ def plateau(
 
 
 def exponential(
-    optimizer: Optimizer, context: ScheduleContext, gamma: PositiveFloat = 0.9
+    optimizer: Optimizer, context: ScheduleContext, gamma: DecayFactor = 0.9
 ) -> Schedule:
     """Multiply the rate by `gamma` after each epoch."""
     return {"scheduler": lr_scheduler.ExponentialLR(optimizer, gamma), "interval": "epoch"}

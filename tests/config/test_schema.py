@@ -107,9 +107,11 @@ def problem(*overrides: str, **changes: Any) -> str:
         ("+optimizer.betas=[0.9,1.9]", "optimizer: Invalid beta parameter at index 1: 1.9"),
         ("data.vocab_size=2", "data.vocab_size=2: <pad> and <unk> already take two"),
         ("data.source=local", "data.source=local needs data.path=<your file or folder>"),
-        ("callbacks.best.mode=up", "callbacks: `mode` can be min, max"),
-        ("+trainer.max_time=soon", "trainer: `Timer(duration='soon')` is not a valid duration"),
-        ("trainer.strategy=magic", "trainer: You selected an invalid strategy name"),
+        ("callbacks.best.mode=up", "callbacks.best.mode=up: must be 'min' or 'max'"),
+        ("+trainer.max_time=soon", "=soon: must be days:hours:minutes:seconds, such as 00:01:30"),
+        ("+trainer.max_time=00:00:00:00", "=00:00:00:00: must be days:hours:minutes:seconds"),
+        ("trainer.strategy=magic", "trainer.strategy=magic: no such strategy; choices: auto, ddp"),
+        ("trainer.strategy=dpp", "trainer.strategy=dpp: no such strategy; did you mean ddp?"),
     ],
 )
 def test_a_wrong_setting_is_said_in_a_line(word: str, said: str) -> None:

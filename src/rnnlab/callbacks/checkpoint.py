@@ -5,7 +5,7 @@ import signal
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning.pytorch as L
 import torch
@@ -37,7 +37,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 class BestCheckpoint(ModelCheckpoint):
     """checkpoints/best.ckpt: the weights with the best monitored validation metric so far."""
 
-    def __init__(self, folder: Path, monitor: str, mode: str) -> None:
+    def __init__(self, folder: Path, monitor: str, mode: Literal["min", "max"]) -> None:
         super().__init__(
             dirpath=folder / "checkpoints",
             filename="best",

@@ -101,14 +101,14 @@ def explain_key(path: str, name: str, parent: Any) -> str:
 
 def constructor_names(path: str, parent: Any) -> list[str]:
     """Return the parameters of the constructor, also those that its YAML file does not list."""
+    from rnnlab.config.light_import import locate_light
     from rnnlab.config.schema import RunConfig, TrainerConfig
     from rnnlab.config.signature import RUNTIME, configurable_parameters, locate
-    from rnnlab.config.skeleton import locate_skeleton
 
     section, dot, _ = path.partition(".")
     sections: dict[str, Any] = {"": RunConfig, "trainer": TrainerConfig}
     target: Any = sections.get(section if dot else "") or parent.get("_target_")
     if target is None:
         return []
-    builder = locate_skeleton(target) or locate(target) if isinstance(target, str) else target
+    builder = locate_light(target) or locate(target) if isinstance(target, str) else target
     return list(configurable_parameters(builder, RUNTIME.get(section, frozenset()))[0])

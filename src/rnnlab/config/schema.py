@@ -4,13 +4,15 @@ RunConfig defines the top level of a configuration. The settings of a component 
 the constructor in its `_target_` (see signature.py), so a new component needs no schema.
 """
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from annotated_types import Gt, Interval
+from annotated_types import Interval
 
+from rnnlab.config.light_import import locate_light
 from rnnlab.config.signature import (
     Finder,
     component_problems,
@@ -18,16 +20,35 @@ from rnnlab.config.signature import (
     locate_torch,
     signature_problems,
 )
-from rnnlab.config.skeleton import locate_skeleton
-from rnnlab.config.types import NonNegativeInt, PositiveFloat, PositiveInt
-from rnnlab.errors import ConfigError
+from rnnlab.config.types import LARGEST_INT, PositiveFloat, PositiveInt, Rule, Seed
+from rnnlab.errors import ConfigError, did_you_mean
 
 Component = dict[str, Any]  # _target_ and the arguments of its constructor
 # batches, or part of an epoch
-BatchLimit = Annotated[int, Gt(0)] | Annotated[float, Interval(gt=0, le=1)]
+BatchLimit = Annotated[int, Interval(gt=0, le=LARGEST_INT)] | Annotated[float, Interval(gt=0, le=1)]
 
 COMPONENTS = ("task", "analysis", "data", "model", "optimizer", "scheduler")
 COLLECTIONS = ("callbacks", "logger")
+DDP = ("ddp", "ddp_spawn", "ddp_fork", "ddp_notebook")
+STRATEGIES = (  # of lightning.pytorch.Trainer
+    *("auto", "single_device", "fsdp", "fsdp_cpu_offload", "deepspeed"),
+    *(f"deepspeed_stage_{stage}" for stage in ("1", "2", "2_offload", "3", "3_offload")),
+    *("deepspeed_stage_3_offload_nvme", "xla", "xla_debug", "single_xla", "single_tpu", *DDP),
+    *(f"{name}_find_unused_parameters_{value}" for name in DDP for value in ("false", "true")),
+)
+
+
+def check_strategy(name: str) -> None:
+    """Raise ValueError if Lightning has no strategy of this name."""
+    if name not in STRATEGIES:
+        raise ValueError(f"no such strategy; {did_you_mean(name, STRATEGIES)}")
+
+
+def check_duration(text: str) -> None:
+    """Raise ValueError if a text is not a duration as Lightning reads it, of a second or more."""
+    is_duration = re.fullmatch(r"\d{1,5}:\d{1,2}:\d{1,2}:\d{1,2}", text, re.ASCII)
+    if not is_duration or not any(map(int, text.split(":"))):
+        raise ValueError("must be days:hours:minutes:seconds, such as 00:01:30:00")
 
 
 @dataclass
@@ -41,12 +62,12 @@ class TrainerConfig:
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: PositiveInt = 1
     num_nodes: PositiveInt = 1
-    strategy: str = "auto"
+    strategy: Annotated[str, Rule(check_strategy)] = "auto"
     precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed", "bf16-true"] = "32-true"
     max_epochs: PositiveInt | Literal["auto"] = "auto"
     auto_steps: PositiveInt = 1500
     max_steps: PositiveInt | None = None
-    max_time: str | None = None
+    max_time: Annotated[str, Rule(check_duration)] | None = None
     gradient_clip_val: PositiveFloat | None = None
     gradient_clip_algorithm: Literal["norm", "value"] = "norm"
     accumulate_grad_batches: PositiveInt = 1
@@ -78,7 +99,7 @@ class RunConfig:
     callbacks: dict[str, Component | None] = field(default_factory=dict)
     logger: dict[str, Component | None] = field(default_factory=dict)
     variant: str = ""
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     output_dir: str = "outputs"
     run_dir: str | None = None
     resume: str | None = None
@@ -90,16 +111,33 @@ class RunConfig:
 def parse(plain: Mapping[str, Any]) -> RunConfig:
     """Return a plain, resolved config as a RunConfig, after checking all its settings.
 
-    Before the imports that take seconds, the settings are compared with the source alone.
+    Before the imports that take seconds, the settings are checked without them.
 
     Raises:
         ConfigError: all problems, a line each: the setting, the reason, the alternatives.
     """
-    finders: tuple[Finder, ...] = (locate_skeleton, locate_torch, locate)
+    finders: tuple[Finder, ...] = (locate_light, locate_torch, locate)
     for find in finders[-1:] if "lightning" in sys.modules else finders:
-        if problems := list(run_problems(plain, find)):
-            raise ConfigError("\n".join(problems))
+        check_signatures(plain, find)
+    return make_config(plain)
+
+
+def make_config(plain: Mapping[str, Any]) -> RunConfig:
+    """Return a config whose settings were checked."""
     return RunConfig(**{**plain, "trainer": TrainerConfig(**plain.get("trainer", {}))})
+
+
+def check_signatures(plain: Mapping[str, Any], find: Finder) -> None:
+    """Check all settings; `find`: see component_problems.
+
+    Raises:
+        ConfigError: see parse.
+    """
+    problems = list(run_problems(plain, find))
+    endings = tuple(f".{problem}" for problem in problems)
+    own = [problem for problem in problems if not problem.endswith(endings)]  # not of ${seed}
+    if own:
+        raise ConfigError("\n".join(own))
 
 
 def run_problems(plain: Mapping[str, Any], find: Finder) -> Iterator[str]:

@@ -157,7 +157,7 @@ def _problem(
         return key, f"no such setting of {label}; {did_you_mean(name, types)}"
     if detail["type"] == "missing":
         return key, "must be given"
-    reason = detail["msg"].replace("Input should be", "must be")
+    reason = detail["msg"].replace("Input should be", "must be").removeprefix("Value error, ")
     is_keyword = detail["input"] is None or isinstance(detail["input"], bool)
     text = format_override(detail["input"]) if is_keyword else detail["input"]
     hint = _explain_type(key, detail["type"], detail["input"])

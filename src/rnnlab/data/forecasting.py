@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
+from rnnlab.config.types import PositiveInt, Seed, Share
 from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split
 from rnnlab.data.baselines.series import SeriesBaselines, SeriesSplits
 from rnnlab.data.calendar_features import calendar_features, calendar_names, check_calendar
@@ -139,7 +139,7 @@ class SeriesDataModule(PreparedDataModule):
         val_from: str | int | None = None,
         test_from: str | int | None = None,
         test_path: str | None = None,
-        seed: NonNegativeInt = 0,
+        seed: Seed = 0,
         shuffle: bool = True,
     ) -> None:
         super().__init__(source, path, batch_size, seed, shuffle)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
+from rnnlab.config.types import NonNegativeInt, PositiveInt, Seed, Share
 from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split
 from rnnlab.data.baselines.ngrams import Bigram, count_ids, mean_loss, unigram
 from rnnlab.data.loaders.streams import EVAL_STEPS, StreamLoader, StreamSize, write_stream
@@ -129,7 +129,7 @@ class LanguageModelingDataModule(PreparedDataModule):
         val_fraction: Share = 0.05,
         test_fraction: Share = 0.05,
         bptt_jitter: NonNegativeInt = 0,
-        seed: NonNegativeInt = 0,
+        seed: Seed = 0,
     ) -> None:
         super().__init__(source, path, batch_size, seed, shuffle=False)  # a text has one order
         if bptt_jitter and 2 * bptt_jitter >= seq_len:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.config.types import NonNegativeInt, PositiveInt
+from rnnlab.config.types import PositiveInt, Seed
 from rnnlab.data.base import DataModule, Split, to_batch
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.spec import Batch
@@ -35,8 +35,8 @@ class GeneratedDataModule(DataModule):
         num_train: PositiveInt = 10_000,
         num_eval: PositiveInt = 1_000,
         batch_size: PositiveInt = 64,
-        data_seed: NonNegativeInt = 0,
-        seed: NonNegativeInt = 0,
+        data_seed: Seed = 0,
+        seed: Seed = 0,
         shuffle: bool = True,
     ) -> None:
         super().__init__(batch_size, seed, shuffle)

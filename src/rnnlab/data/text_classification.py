@@ -10,7 +10,7 @@ import numpy as np
 from annotated_types import Ge
 from numpy.typing import NDArray
 
-from rnnlab.config.types import Fraction, NonNegativeInt, PositiveInt, Share
+from rnnlab.config.types import Fraction, NonNegativeInt, PositiveInt, Seed, Share
 from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split, to_batch
 from rnnlab.data.baselines.linear import (
     LINEAR_VERSION,
@@ -118,9 +118,9 @@ class TextClassificationDataModule(PreparedDataModule):
         group_templates: bool = True,
         folds: Annotated[int, Ge(2)] | None = None,
         fold: NonNegativeInt = 0,
-        split_seed: NonNegativeInt = 0,
+        split_seed: Seed = 0,
         linear_baseline: bool = True,
-        seed: NonNegativeInt = 0,
+        seed: Seed = 0,
         shuffle: bool = True,
     ) -> None:
         super().__init__(source, path, batch_size, seed, shuffle)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.config.types import NonNegativeInt, PositiveInt, Share
+from rnnlab.config.types import PositiveInt, Seed, Share
 from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split, to_batch
 from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
@@ -110,12 +110,12 @@ class ParallelTextDataModule(PreparedDataModule):
         batch_tokens: PositiveInt | None = None,
         val_fraction: Share = 0.1,
         test_fraction: Share = 0.1,
-        split_seed: NonNegativeInt = 0,
+        split_seed: Seed = 0,
         encoding: str = "utf-8",
         delimiter: Delimiter | None = None,
         quoting: Quoting = "auto",
         header: bool | None = None,
-        seed: NonNegativeInt = 0,
+        seed: Seed = 0,
         shuffle: bool = True,
     ) -> None:
         super().__init__(source, path, batch_size, seed, shuffle)

@@ -13,19 +13,17 @@ from typing import Any
 
 import lightning.pytorch as L
 import torch
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from hydra.utils import instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
-from omegaconf import OmegaConf
 
 from rnnlab.analysis import Analysis
 from rnnlab.callbacks import AtomicCheckpointIO
-from rnnlab.config.schema import RunConfig, TrainerConfig
+from rnnlab.config.schema import RunConfig
 from rnnlab.config.signature import locate
 from rnnlab.data.base import DataModule
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.errors import ConfigError
+from rnnlab.experiment import checks
 from rnnlab.experiment.budget import AUTO_EPOCHS
 from rnnlab.models import OptimizerConfig, RecurrentModel, ScheduleContext
 from rnnlab.spec import DataSpec
@@ -37,6 +35,8 @@ UNHELPFUL = (
     ".*treespec, LeafSpec.*",
     ".*The number of training batches.*is smaller than the logging interval.*",
 )
+# of a constructor that rejects a setting, or needs a package that is not installed
+EXPECTED_ERRORS = (TypeError, ValueError, RuntimeError, ImportError, MisconfigurationException)
 FOLDER_PARAMETERS = ("folder", "save_dir")  # of this package and of Lightning's loggers
 
 
@@ -137,18 +137,10 @@ def build_profiler(name: str | None, folder: Path) -> Any:
 
 def dry_build(config: RunConfig) -> None:
     """Build everything once on preview sizes: invalid settings fail before data is read."""
-    check_precision(config)
     with torch.random.fork_rng(devices=[]):
-        data = _try("data", partial(build_data, config))
-        check_pairs(config, data)
-        task = _try("task", partial(build_task, config, data.preview()))
-        _try("analysis", partial(build_analysis, config))
-        _try("model", partial(partial_from(config.model), task))
-        weight = torch.nn.Parameter(torch.zeros(1))
-        groups = [{"params": [weight], "weight_decay": 0.0}]
-        optimizer = _try("optimizer", partial(partial_from(config.optimizer), groups))
-        context = ScheduleContext(100, config.monitor, config.mode)
-        _try("scheduler", partial(partial_from(config.scheduler), optimizer, context))
+        checks.check_size(build_preview(config))
+        optimizer = _try("optimizer", partial(checks.build_optimizer, config.optimizer))
+        checks.check_schedule(config, _try("scheduler", partial(build_schedule, config, optimizer)))
         quiet_libraries()
         output_dir = Path(config.output_dir)
         callbacks = _try("callbacks", partial(instantiate_components, config.callbacks, output_dir))
@@ -157,71 +149,33 @@ def dry_build(config: RunConfig) -> None:
         _try("trainer", partial(build_trainer, config, output_dir, *members))
 
 
+def build_preview(config: RunConfig) -> RecurrentModel:
+    """Return the model for preview sizes of the data, without memory for its weights."""
+    data_class, task_class = (locate(part["_target_"]) for part in (config.data, config.task))
+    checks.check_task(config, data_class, task_class)
+    checks.check_monitors(config, task_class)
+    checks.check_precision(config, task_class)
+    spec = checks.limit_tokens(_try("data", partial(build_data, config)).preview())
+    with torch.device("meta"):
+        task = _try("task", partial(build_task, config, spec))
+        _try("analysis", partial(build_analysis, config))
+        model: RecurrentModel = _try("model", partial(partial_from(config.model), task))
+    return model
+
+
+def build_schedule(config: RunConfig, optimizer: Any) -> Any:
+    """Return Lightning's settings of the schedule for a run of unknown length."""
+    context = ScheduleContext(100, config.monitor, config.mode)
+    return partial_from(config.scheduler)(optimizer, context)
+
+
 def _try(section: str, build: Callable[[], Any]) -> Any:
     try:
         return build()
     except ConfigError:
         raise
-    except (TypeError, ValueError, RuntimeError, MisconfigurationException) as error:
+    except EXPECTED_ERRORS as error:
         raise ConfigError(f"{section}: {error}") from error
-
-
-def check_pairs(config: RunConfig, data: DataModule) -> None:
-    """Raise ConfigError if data, task and monitor do not fit each other."""
-    task = locate(config.task["_target_"])
-    if task.name not in data.tasks:
-        raise ConfigError(
-            f"task={task.name} does not fit data={type(data).__name__}, whose targets are for "
-            f"{' or '.join(data.tasks)}: leave the task out, the data set says which"
-        )
-    split, _, metric = config.monitor.partition("/")
-    if split != "val" or metric not in task.metric_names:
-        names = [f"val/{name}" for name in task.metric_names]
-        raise ConfigError(
-            f"monitor={config.monitor}: task={task.name} does not log it; "
-            f"{did_you_mean(config.monitor, names)}"
-        )
-
-
-def check_precision(config: RunConfig) -> None:
-    """Raise ConfigError if task or optimizer do not work in the precision of the run."""
-    trainer, fused = config.trainer, config.optimizer.get("fused")
-    if trainer.precision == "16-mixed" and trainer.gradient_clip_val and fused:
-        raise ConfigError(
-            "trainer.precision=16-mixed scales gradients, and optimizer.fused=true cannot clip "
-            "scaled gradients: set optimizer.fused=false, trainer.gradient_clip_val=null, or "
-            "trainer.precision=bf16-mixed"
-        )
-    if trainer.precision == "bf16-true" and locate(config.task["_target_"]).name == "forecasting":
-        raise ConfigError(
-            "trainer.precision=bf16-true rounds the values to forecast to three digits: choose "
-            "trainer.precision=bf16-mixed, which keeps them"
-        )
-
-
-def check_device(trainer: TrainerConfig) -> None:
-    """Raise ConfigError if this machine does not have the requested devices."""
-    if is_multirun() and trainer.devices * trainer.num_nodes > 1:
-        raise ConfigError(
-            f"-m with trainer.devices={trainer.devices}: each process that DDP starts would run "
-            "the whole list of jobs again, with other settings than its neighbours. Search with "
-            "python sweep.py sweep=<name> trainer.devices=..., which starts the processes of each "
-            "trial together, or start the runs one by one, or with trainer.devices=1"
-        )
-    gpus = torch.cuda.device_count()
-    on_gpu = trainer.accelerator == "gpu" or (trainer.accelerator == "auto" and gpus)
-    if trainer.accelerator == "gpu" and not gpus:
-        raise ConfigError("trainer.accelerator=gpu: torch finds no GPU here; choose trainer=cpu")
-    if on_gpu and trainer.devices > gpus:
-        raise ConfigError(f"trainer.devices={trainer.devices}: torch finds {gpus} GPU here")
-
-
-def is_multirun() -> bool:
-    """Return whether this run is one of several jobs of `train.py -m`."""
-    if not HydraConfig.initialized():
-        return False
-    hydra: Any = HydraConfig.get()
-    return not OmegaConf.is_missing(hydra, "mode") and bool(hydra.mode == RunMode.MULTIRUN)
 
 
 def quiet_libraries() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.schema import RunConfig, parse
 from rnnlab.experiment.budget import describe_budget, fix_epochs
+from rnnlab.experiment.checks import check_device, check_early
 from rnnlab.experiment.session import RunParts, claim_folder, record_status
 from rnnlab.report import console
 from rnnlab.report.folder import FORMAT_VERSION, TRAINED, RunFolder, open_folder
@@ -72,9 +73,10 @@ def check(plain: Mapping[str, Any]) -> RunConfig:
     if plain.get("resume"):
         path = str(plain["resume"])
         plain = {**open_folder(path).read_config(), "run_dir": None, "resume": path}
+    check_early(plain)
     config = parse(plain)
 
-    from rnnlab.experiment.build import check_device, dry_build
+    from rnnlab.experiment.build import dry_build
 
     check_device(config.trainer)
     dry_build(config)

@@ -10,6 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from rnnlab.errors import ConfigError
+
 AttentionName = Literal["additive", "dot", "scaled_dot", "general", "multi_head"]
 
 
@@ -81,13 +83,13 @@ class DotAttention(Attention):
     """query . memory_t (Luong et al., 2015, https://aclanthology.org/D15-1166).
 
     Raises:
-        ValueError: the sizes differ.
+        ConfigError: the sizes differ.
     """
 
     def __init__(self, query_size: int, memory_size: int) -> None:
         super().__init__(query_size, memory_size)
         if query_size != memory_size:
-            raise ValueError(
+            raise ConfigError(
                 f"attention=dot multiplies queries of {query_size} features with a memory of "
                 f"{memory_size}: use equal sizes, or choose general or scaled_dot, which project"
             )
@@ -136,13 +138,13 @@ class MultiHeadAttention(Attention):
         num_heads: number of heads.
 
     Raises:
-        ValueError: `num_heads` does not divide H.
+        ConfigError: `num_heads` does not divide H.
     """
 
     def __init__(self, query_size: int, memory_size: int, num_heads: int = 4) -> None:
         super().__init__(query_size, memory_size)
         if memory_size % num_heads:
-            raise ValueError(
+            raise ConfigError(
                 f"num_heads={num_heads} does not divide the {memory_size} features of the memory "
                 "of attention=multi_head: choose a divisor"
             )

@@ -51,7 +51,7 @@ class AttentionModel(StackedModel):
         super().__init__(task, optimizer_config, layer, **settings)
         size = self.output_size
         factories = ATTENTION | {"multi_head": partial(MultiHeadAttention, num_heads=num_heads)}
-        self.last = Pooling("last", size, bidirectional=len(self.body.backwards) > 0)
+        self.last = Pooling("last", size, bidirectional=bool(settings.get("bidirectional")))
         self.asked = factories[attention](size, size)
         self.own = nn.Linear(size, size)  # W and b
         self.seen = nn.Linear(size, size, bias=False)  # V

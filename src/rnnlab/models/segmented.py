@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from rnnlab.config.types import PositiveInt, Probability
+from rnnlab.config.types import LayerSize, NumLayers, PositiveInt, Probability
 from rnnlab.layers import RecurrentStack
 from rnnlab.layers.recurrent import LayerFactory, RecurrentState
 from rnnlab.layers.segments import segment_of_step, split_segments
@@ -38,8 +38,8 @@ class SegmentedModel(RecurrentModel):
         layer: LayerFactory,
         *,
         segment_length: PositiveInt = 24,
-        hidden_size: PositiveInt = 128,
-        num_layers: PositiveInt = 1,
+        hidden_size: LayerSize = 128,
+        num_layers: NumLayers = 1,
         dropout: Probability = 0.0,
     ) -> None:
         super().__init__(task, optimizer_config)

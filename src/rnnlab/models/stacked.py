@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
-from rnnlab.config.types import PositiveInt, Probability
+from rnnlab.config.types import LayerSize, NumLayers, Probability
 from rnnlab.errors import ConfigError
 from rnnlab.layers import RecurrentStack
 from rnnlab.layers.cells import Weights
@@ -66,8 +66,8 @@ class StackedModel(RecurrentModel):
         task: Task,
         optimizer_config: OptimizerConfig | None,
         layer: InitializedLayerFactory,
-        hidden_size: PositiveInt = 128,
-        num_layers: PositiveInt = 1,
+        hidden_size: LayerSize = 128,
+        num_layers: NumLayers = 1,
         bidirectional: bool = False,
         dropout: Probability = 0.0,
         *,
@@ -75,7 +75,7 @@ class StackedModel(RecurrentModel):
         weight_drop: Probability = 0.0,
         residual: bool = False,
         layer_norm: bool = False,
-        projection_size: PositiveInt | None = None,
+        projection_size: LayerSize | None = None,
         learned_state: bool = False,
         recurrent_init: RecurrentInit = "orthogonal",
     ) -> None:

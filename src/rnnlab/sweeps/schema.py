@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from rnnlab.config.schema import Component
-from rnnlab.config.types import NonNegativeInt, PositiveFloat, PositiveInt
+from rnnlab.config.types import NonNegativeInt, PositiveFloat, PositiveInt, Seed
 
 GROUPS = ("sampler", "pruner", "launcher")
 
@@ -28,7 +28,7 @@ class SweepConfig:
     trials_per_gpu: PositiveInt = 1
     storage: str | None = None
     output_dir: str = "outputs/sweeps"
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     objectives: list[str] = field(default_factory=lambda: ["score"])
     budget: dict[str, Any] | None = None
     progress: dict[str, Any] = field(default_factory=lambda: {"unit": "epochs", "every": 1})

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
-from rnnlab.config.types import NonNegativeFloat, PositiveInt, Probability
+from rnnlab.config.types import LayerSize, NonNegativeFloat, Probability
 from rnnlab.layers import AttentionPooling, Pooling, TokenEmbedding
 from rnnlab.layers.pooling import PoolingName
 from rnnlab.layers.recurrent import LayerFactory
@@ -41,7 +41,7 @@ class Classification(Task):
     def __init__(
         self,
         spec: DataSpec,
-        embedding_size: PositiveInt = 100,
+        embedding_size: LayerSize = 100,
         pooling: PoolingName = "mean_max",
         word_dropout: Probability = 0.0,
         embedding_dropout: Probability = 0.0,

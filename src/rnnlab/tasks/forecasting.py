@@ -117,7 +117,7 @@ class Forecasting(Task):
         self.input_size = int(spec.input_size or 0)
         self.dropout = nn.Dropout(head_dropout)
         self.criterion = FORECAST_LOSSES[loss](huber_delta, quantiles)
-        self.quantiles: tuple[float, ...] = getattr(self.criterion, "quantiles", ())
+        self.quantiles = tuple(quantiles) if loss == "quantile" else ()
         if self.quantiles and TRANSFORMS[spec.transform].accumulates and spec.horizon > 1:
             raise ConfigError(
                 f"task.loss={loss}: with data.transform={spec.transform} and data.horizon="

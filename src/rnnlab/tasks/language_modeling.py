@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
-from rnnlab.config.types import PositiveInt, Probability
+from rnnlab.config.types import LayerSize, Probability
 from rnnlab.layers import LockedDropout, TokenEmbedding, linear_cross_entropy
 from rnnlab.layers.recurrent import LayerFactory, RecurrentState
 from rnnlab.layers.sampling import Step
@@ -44,7 +44,7 @@ class LanguageModeling(Task):
     def __init__(
         self,
         spec: DataSpec,
-        embedding_size: PositiveInt = 128,
+        embedding_size: LayerSize = 128,
         tie_weights: bool = False,
         word_dropout: Probability = 0.0,
         type_dropout: Probability = 0.0,

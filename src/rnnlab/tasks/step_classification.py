@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
-from rnnlab.config.types import NonNegativeFloat, PositiveInt, Probability
+from rnnlab.config.types import LayerSize, NonNegativeFloat, Probability
 from rnnlab.layers import TokenEmbedding
 from rnnlab.layers.recurrent import LayerFactory
 from rnnlab.metrics.classification import ClassAccuracy, ExactMatch
@@ -45,7 +45,7 @@ class StepClassification(Task):
     def __init__(
         self,
         spec: DataSpec,
-        embedding_size: PositiveInt = 32,
+        embedding_size: LayerSize = 32,
         head_dropout: Probability = 0.0,
         loss: ClassLossName = "cross_entropy",
         focal_gamma: NonNegativeFloat = 2.0,

@@ -10,7 +10,14 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from torchmetrics import MetricCollection
 
-from rnnlab.config.types import Fraction, NonNegativeFloat, PositiveInt, Probability
+from rnnlab.config.types import (
+    Fraction,
+    LayerSize,
+    NonNegativeFloat,
+    NumLayers,
+    PositiveInt,
+    Probability,
+)
 from rnnlab.errors import ConfigError
 from rnnlab.layers import Pooling, TokenEmbedding
 from rnnlab.layers.attention import ATTENTION, AttentionName
@@ -68,9 +75,9 @@ class Translation(Task):
     def __init__(
         self,
         spec: DataSpec,
-        embedding_size: PositiveInt = 128,
-        hidden_size: PositiveInt | None = None,
-        num_layers: PositiveInt = 1,
+        embedding_size: LayerSize = 128,
+        hidden_size: LayerSize | None = None,
+        num_layers: NumLayers = 1,
         attention: AttentionName | Literal["none"] = "scaled_dot",
         input_feeding: bool = False,
         teacher_forcing: Fraction = 1.0,

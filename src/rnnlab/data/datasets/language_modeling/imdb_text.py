@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from rnnlab.config.types import NonNegativeInt
+from rnnlab.config.types import Seed
 from rnnlab.data.base import SPLITS
 from rnnlab.data.datasets.classification.imdb import IMDBDataModule
 from rnnlab.data.language_modeling import HELD_OUT, LanguageModelingDataModule
@@ -39,7 +39,7 @@ class IMDBTextDataModule(LanguageModelingDataModule):
         self,
         text_column: str = "text",
         group_column: str | None = "movie",
-        split_seed: NonNegativeInt = 0,
+        split_seed: Seed = 0,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)

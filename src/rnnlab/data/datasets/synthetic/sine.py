@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.config.types import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from rnnlab.config.types import NonNegativeFloat, PositiveFloat, PositiveInt, Seed
 from rnnlab.data.base import ALL_ROWS, DataModule, Rows, Split, to_batch
 from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.sources.provenance import Provenance
@@ -87,8 +87,8 @@ class SineDataModule(DataModule):
         seq_len: PositiveInt = 50,
         horizon: PositiveInt = 1,
         batch_size: PositiveInt = 64,
-        data_seed: NonNegativeInt = 0,
-        seed: NonNegativeInt = 0,
+        data_seed: Seed = 0,
+        seed: Seed = 0,
         shuffle: bool = True,
     ) -> None:
         super().__init__(batch_size, seed, shuffle)

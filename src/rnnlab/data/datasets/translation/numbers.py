@@ -4,7 +4,7 @@ import random
 from itertools import islice
 from typing import Any
 
-from rnnlab.config.types import NonNegativeInt, PositiveInt
+from rnnlab.config.types import PositiveInt, Seed
 from rnnlab.data.base import Split
 from rnnlab.data.prepared import Source
 from rnnlab.data.readers.sentence_pairs import Pairs
@@ -46,7 +46,7 @@ class NumbersDataModule(ParallelTextDataModule):
         largest: PositiveInt = 99_999,
         num_pairs: PositiveInt = 10_000,
         num_eval_pairs: PositiveInt = 500,
-        numbers_seed: NonNegativeInt = 0,
+        numbers_seed: Seed = 0,
         tokens: TokenKind = "characters",
         vocab_size: PositiveInt = 100,
         seq_len: PositiveInt = 120,

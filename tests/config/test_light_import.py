@@ -8,7 +8,7 @@ import pytest
 from rnnlab.config import schema
 from rnnlab.config.schema import parse
 from rnnlab.config.signature import RUNTIME, configurable_parameters, locate
-from rnnlab.config.skeleton import Unknown, locate_skeleton
+from rnnlab.config.light_import import Stub, locate_light
 from rnnlab.errors import ConfigError
 from tests.helpers.configs import CONF, compose
 
@@ -25,18 +25,18 @@ TARGETS = sorted(
 def test_a_skeleton_has_the_settings_of_the_class(section: str, target: str) -> None:
     runtime = RUNTIME.get(section, frozenset())
     skeleton, real = (
-        configurable_parameters(find(target), runtime) for find in (locate_skeleton, locate)
+        configurable_parameters(find(target), runtime) for find in (locate_light, locate)
     )
     assert skeleton[1] == real[1]
     assert skeleton[0].keys() == real[0].keys()
     for name, (annotation, default) in skeleton[0].items():
-        if annotation is not Unknown:
+        if annotation is not Stub:
             assert (annotation, default) == real[0][name], name
 
 
 @pytest.mark.parametrize("target", ["torch.optim.AdamW", "rnnlab.models.GUR", "rnnlab.x.Y", "GRU"])
 def test_what_the_source_does_not_tell_is_left_to_the_import(target: str) -> None:
-    assert locate_skeleton(target) is None
+    assert locate_light(target) is None
 
 
 def test_invalid_values_are_answered_without_imports(monkeypatch: pytest.MonkeyPatch) -> None:
