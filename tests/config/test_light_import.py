@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from rnnlab.config import schema
+from rnnlab.config.light_import import Stub, locate_light
 from rnnlab.config.schema import parse
 from rnnlab.config.signature import RUNTIME, configurable_parameters, locate
-from rnnlab.config.light_import import Stub, locate_light
 from rnnlab.errors import ConfigError
 from tests.helpers.configs import CONF, compose
 
