@@ -45,8 +45,8 @@ ALLOWED = {  # folder or module -> what it may import of the package, besides it
     "": ("experiment", "models"),
 }
 FOREIGN = {  # package -> the only folders or modules that may import it
-    "hydra": ("commands.train", "config", "experiment.build", "sweeps"),
-    "omegaconf": ("commands.train", "config", "experiment.build", "report.folder", "sweeps"),
+    "hydra": ("commands.train", "config", "experiment.build", "experiment.checks", "sweeps"),
+    "omegaconf": ("commands.train", "config", "experiment.checks", "report.folder", "sweeps"),
     "wandb": ("loggers.wandb",),
     "datasets": ("data.sources",),
     "pandas": ("data",),
