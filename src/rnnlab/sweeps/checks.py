@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from rnnlab.config.overrides import parse_override
@@ -23,10 +24,22 @@ def find_setting_problems(plain: Mapping[str, Any]) -> Iterator[str]:
     """Yield everything that is wrong with the settings of a search."""
     yield from signature_problems("", SweepConfig, plain, label="a search")
     for find_problems in (
-        *(nested_problems, budget_problems, objective_problems),
+        *(name_problems, nested_problems, budget_problems, objective_problems),
         *(base_problems, space_problems, group_problems),
     ):
         yield from find_problems(plain)  # each skips settings of a wrong type
+
+
+def name_problems(plain: Mapping[str, Any]) -> Iterator[str]:
+    """Check that the name is that of a folder within output_dir."""
+    name = plain.get("name")
+    if isinstance(name, str) and (
+        Path(name).name != name or name in ("", ".", "..") or not name.isprintable()
+    ):
+        yield (
+            f"name={name}: must be the name of one folder, which is made in output_dir; give "
+            "another place with output_dir=<folder>"
+        )
 
 
 def nested_problems(plain: Mapping[str, Any]) -> Iterator[str]:

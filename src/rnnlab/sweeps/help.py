@@ -43,6 +43,7 @@ Search for the hyper-parameters of a run. After an interruption, the same comman
   python sweep.py sweep=sine_gru 'optimizer.lr=tag(log,interval(1e-4,1e-1))' model=gru,lstm
   python sweep.py sweep=sine_gru optimizer.lr=0.01            fix a dimension
   python sweep.py sweep=sine_gru report=true                  write the report, also while it runs
+  python sweep.py sweep=sine_gru --repair                     drop damaged lines of the journal
 
 Searches (sweep=...):
 {searches}

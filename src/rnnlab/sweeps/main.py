@@ -1,6 +1,7 @@
 """A search, from the command line to its report."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -29,16 +30,18 @@ from rnnlab.sweeps.schema import SweepConfig
 from rnnlab.sweeps.settings import read_sweep
 from rnnlab.sweeps.study.definition import SearchSpec, prepare
 from rnnlab.sweeps.study.folders import trial_origin
-from rnnlab.sweeps.study.open import OpenStudy, open_study, start_study
+from rnnlab.sweeps.study.journal import repair_journal
+from rnnlab.sweeps.study.open import OpenStudy, open_study, start_study, study_location
 from rnnlab.sweeps.study.repeats import find_repeats, open_repeats
 from rnnlab.sweeps.study.samplers import GridSampler
 from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy
-from rnnlab.sweeps.study.storage import hide_password
+from rnnlab.sweeps.study.storage import hide_password, storage_file, storage_kind
 from rnnlab.sweeps.workers.launchers import Launcher, ResourceRequest
 from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult
 from rnnlab.sweeps.workers.runner import Runner, WorkerDied
 from rnnlab.sweeps.workers.slots import Slot
 
+REPAIR_FLAG = "--repair"
 TRIAL_SETTINGS = {"test": False, "baselines": False}  # the best trial is tested at the end
 
 
@@ -55,7 +58,10 @@ def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None
         RunStopped: the search was asked to stop; the same command continues it.
     """
     conf = conf or root / "conf"
+    arguments, has_repair = split_repair(arguments)
     sweep = read_sweep(root, arguments, conf)
+    if has_repair:
+        repair_study(sweep)
     spec = prepare(sweep, conf)
     study = open_study(spec)
     if sweep.report:
@@ -76,6 +82,23 @@ def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None
         report_search(spec, study, repeats)
         log_outcome(spec.base, study.folder, study.name, study.token)
     check_any_complete(study)
+
+
+def split_repair(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """Return the command line without --repair, and whether it was there."""
+    return [word for word in arguments if word != REPAIR_FLAG], REPAIR_FLAG in arguments
+
+
+def repair_study(sweep: SweepConfig) -> None:
+    """Drop the damaged lines of the journal of a search.
+
+    Raises:
+        ConfigError: its storage is a database.
+    """
+    _, url = study_location(sweep, sweep.name)
+    if storage_kind(url) != "journal":
+        raise ConfigError(f"--repair: repairs a journal; storage={hide_password(url)} is none")
+    print(repair_journal(storage_file(url)))
 
 
 def check_any_complete(study: OpenStudy) -> None:
@@ -128,6 +151,7 @@ def start_runners(spec: SearchSpec, study: OpenStudy) -> AbstractContextManager[
     launcher: Launcher = instantiate(dict(spec.sweep.launcher), _convert_="all")
     request = ResourceRequest(
         slots=spec.sweep.slots if isinstance(spec.sweep.slots, int) else None,
+        num_jobs=max(spec.sweep.n_trials, spec.sweep.repeats * spec.sweep.repeat_best),
         devices=spec.devices,
         trials_per_gpu=spec.sweep.trials_per_gpu,
         on_gpu=spec.base["trainer"]["accelerator"] != "cpu",
@@ -249,7 +273,10 @@ def repeat_best(
 
 
 def report_search(spec: SearchSpec, study: OpenStudy, repeats: optuna.Study | None = None) -> None:
-    """Write the report and print a summary."""
+    """Write the report and print a summary; without a folder to write to, the summary alone."""
     repeats = repeats or find_repeats(spec, study)
-    write_report(study.optuna_study, study.folder, repeats)
+    try:
+        write_report(study.optuna_study, study.folder, repeats)
+    except PermissionError as error:
+        print(f"{study.folder}: the report cannot be written ({error.strerror})", file=sys.stderr)
     print_summary(study.optuna_study, study.folder, repeats=repeats)

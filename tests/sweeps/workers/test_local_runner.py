@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rnnlab.sweeps.workers.launchers import LocalLauncher, ResourceRequest
 from rnnlab.sweeps.workers.local_runner import LocalRunner
 from rnnlab.sweeps.workers.messages import Job, TrialResult
 from rnnlab.sweeps.workers.runner import WorkerDied
@@ -50,3 +51,16 @@ def test_what_is_left_of_a_larger_batch_is_removed_where_the_trial_is_done(
     assert left.exists()
     runner.start(Job(str(left.parent), 2, restart=True))
     assert not left.exists()
+
+
+def test_no_more_processes_are_started_than_there_are_trials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalRunner, "start_worker", lambda self: None)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    request = ResourceRequest(100, 2, 1, 1, False, tmp_path, tmp_path / "logs")
+    with LocalLauncher()(request) as runners:
+        assert len(runners) == 2
+        local = [runner for runner in runners if isinstance(runner, LocalRunner)]
+        threads = {runner.environment["OMP_NUM_THREADS"] for runner in local}
+        assert threads == {"1"}, "as with 100 slots: more trials later change no sums"

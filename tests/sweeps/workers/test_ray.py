@@ -39,7 +39,7 @@ LONG = f"trainer.max_epochs={EPOCHS}"
 
 
 def request(folder: Path, **changes: object) -> ResourceRequest:
-    plain = {"slots": 1, "devices": 1, "trials_per_gpu": 1, "on_gpu": False}
+    plain = {"slots": 1, "num_jobs": 9, "devices": 1, "trials_per_gpu": 1, "on_gpu": False}
     return ResourceRequest(**{**plain, "conf": ROOT / "conf", "logs": folder / "logs", **changes})
 
 

@@ -3,6 +3,7 @@
 import secrets
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def study_names(sweep: SweepConfig) -> list[str]:
         return [file.parent.name for file in Path(sweep.output_dir).glob(f"*/{JOURNAL}")]
     if not storage_exists(sweep.storage):
         return []
-    names = optuna.get_all_study_names(open_storage(sweep.storage))
+    names = optuna.get_all_study_names(open_storage(sweep.storage, read_only=True))
     return [name for name in names if REPEATS not in name]
 
 
@@ -161,6 +162,9 @@ def start_study(spec: SearchSpec, study: OpenStudy) -> None:
 
 def _open(spec: SearchSpec, name: str) -> OpenStudy:
     folder, url = study_location(spec.sweep, name)
+    if spec.sweep.report:
+        study = optuna.load_study(study_name=name, storage=open_storage(url, read_only=True))
+        return OpenStudy(study, url, nullcontext, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -216,7 +220,7 @@ def warm_start_points(spec: SearchSpec) -> list[dict[str, Any]]:
     if not storage_exists(url):
         raise ConfigError(f"warm_start.study={name}: there is no {url}")
     try:
-        other = optuna.load_study(study_name=name, storage=open_storage(url))
+        other = optuna.load_study(study_name=name, storage=open_storage(url, read_only=True))
     except KeyError as error:
         raise ConfigError(f"warm_start.study={name}: not in {url}") from error
     trials = other.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))

@@ -57,7 +57,7 @@ def open_repeats(spec: SearchSpec, study: OpenStudy) -> SharedStudy | None:
 def find_repeats(spec: SearchSpec, study: OpenStudy) -> optuna.Study | None:
     """Return the study of the repeats; None if it was not started."""
     name, _ = select_trials(spec, study)
-    storage = open_storage(study.url)
+    storage = open_storage(study.url, read_only=True)
     names = {summary.study_name for summary in storage.get_all_studies()}
     return optuna.load_study(study_name=name, storage=storage) if name in names else None
 

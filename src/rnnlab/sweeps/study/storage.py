@@ -6,70 +6,40 @@ a lock that the operating system or the database releases when its holder dies, 
 """
 
 import hashlib
-import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from filelock import FileLock
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalStorage
-from optuna.storages.journal._file import BaseJournalFileLock
 
 from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.sweeps.study.journal import open_journal
 
 Lock = Callable[[], AbstractContextManager[Any]]
+CONNECT_SETTINGS = {"connect_timeout": 30}  # seconds for a database to answer
+QUIET_SECONDS = 5.0  # of waiting for a database without a message
 TABLE_LOCK = "tables"  # name of the lock under which a database is opened
 URL_EXAMPLES = "journal://<file>, sqlite:///<file> or postgresql+psycopg://<user>@<host>/<database>"
 
 
-class JournalLock(BaseJournalFileLock):
-    """File lock that ends with its holder and repairs a truncated journal.
-
-    Optuna's own lock files remain when their holder is killed: the next writer waits for half a
-    minute before it breaks them.
+def open_storage(url: str, read_only: bool = False) -> BaseStorage:
+    """Return the storage of a URL; see URL_EXAMPLES.
 
     Args:
-        path: of the journal.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = FileLock(f"{path}.lock")
-
-    def acquire(self) -> bool:
-        """Wait for the lock and remove an incomplete line from the end of the journal."""
-        self._lock.acquire()
-        remove_partial_line(self._path)
-        return True
-
-    def release(self) -> None:
-        self._lock.release()
-
-
-def remove_partial_line(path: Path) -> None:
-    """Truncate a file after its last complete line."""
-    with path.open("rb+") as file:
-        size = file.seek(0, os.SEEK_END)
-        if size == 0:
-            return
-        file.seek(size - 1)
-        if file.read(1) == b"\n":
-            return
-        file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)
-
-
-def open_storage(url: str) -> BaseStorage:
-    """Return the storage of a URL; see URL_EXAMPLES.
+        url: of the storage.
+        read_only: the storage exists, and nothing is written to it.
 
     Raises:
         ConfigError: the kind is unknown, its driver is missing, or it cannot be used.
     """
     opener, _ = _find_backend(url)
-    return opener(url)
+    return opener(url, read_only)
 
 
 def study_lock(url: str, study: str) -> Lock:
@@ -80,7 +50,16 @@ def study_lock(url: str, study: str) -> Lock:
 
 def storage_exists(url: str) -> bool:
     """Whether a storage that is a file exists; a server counts as existing."""
-    return not url.startswith(("journal://", "sqlite://")) or _file_path(url).exists()
+    return storage_kind(url) not in ("journal", "sqlite") or _file_path(url).exists()
+
+
+def storage_kind(url: str) -> str:
+    """Return the kind of a storage.
+
+    >>> storage_kind("postgresql+psycopg://me@db/studies")
+    'postgresql'
+    """
+    return url.partition("://")[0].partition("+")[0]
 
 
 def hide_password(url: str) -> str:
@@ -101,45 +80,92 @@ def storage_file(url: str) -> Path:
 
     >>> storage_file("journal://study.journal"), storage_file("sqlite:////tmp/study.db")
     (PosixPath('study.journal'), PosixPath('/tmp/study.db'))
+
+    Raises:
+        ConfigError: the folder cannot be made.
     """
     path = _file_path(url)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"storage={url}: cannot be written ({error.strerror})") from error
     return path
 
 
 def _file_path(url: str) -> Path:
-    kind, _, location = url.partition("://")
-    return Path(location.removeprefix("/") if kind == "sqlite" else location)
+    location = url.partition("://")[2]
+    if storage_kind(url) == "journal":
+        return Path(location)
+    return Path(location.partition("?")[0].removeprefix("/"))
 
 
-def _open_journal(url: str) -> BaseStorage:
-    path = storage_file(url)
-    path.touch()
-    return JournalStorage(JournalFileBackend(str(path), JournalLock(path)))
+def _open_journal(url: str, read_only: bool) -> BaseStorage:
+    return open_journal(_file_path(url) if read_only else storage_file(url), read_only)
 
 
-def _open_sqlite(url: str) -> BaseStorage:
-    return _open_database(url, _file_lock(url, TABLE_LOCK), connect_args={"timeout": 60})
+def _open_sqlite(url: str, read_only: bool) -> BaseStorage:
+    check_database_file(url)
+    lock = nullcontext if read_only else _file_lock(url, TABLE_LOCK)
+    return _open_database(url, lock, read_only, connect_args={"timeout": 60})
 
 
-def _open_postgresql(url: str) -> BaseStorage:
-    return _open_database(url, _advisory_lock(url, TABLE_LOCK), pool_pre_ping=True)
+def check_database_file(url: str) -> None:
+    """Check that an SQLite database is a file, which the processes of the trials can open.
+
+    Raises:
+        ConfigError: it is in memory, or a folder.
+    """
+    path = _file_path(url)
+    if ":memory:" in url or "mode=memory" in url or str(path) == ".":
+        raise ConfigError(
+            f"storage={url}: a database in memory cannot be shared with the processes of the "
+            "trials, and is lost with the search; give storage=sqlite:///<file>"
+        )
+    if path.is_dir():
+        raise ConfigError(
+            f"storage={url}: is a folder; give a file in it, such as "
+            f"storage=sqlite:///{path / 'study.db'}"
+        )
 
 
-def _open_database(url: str, lock: Lock, **engine: Any) -> BaseStorage:
+def _open_postgresql(url: str, read_only: bool) -> BaseStorage:
+    lock = nullcontext if read_only else _advisory_lock(url, TABLE_LOCK)
+    with announce_wait(hide_password(url)):
+        return _open_database(
+            url, lock, read_only, pool_pre_ping=True, connect_args=dict(CONNECT_SETTINGS)
+        )
+
+
+@contextmanager
+def announce_wait(label: str) -> Iterator[None]:
+    """Print a message if a database does not answer soon."""
+    text = (
+        f"storage={label}: no answer for {QUIET_SECONDS:.0f} s; waiting up to "
+        f"{CONNECT_SETTINGS['connect_timeout']} s"
+    )
+    timer = threading.Timer(QUIET_SECONDS, print, [text], {"file": sys.stderr, "flush": True})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _open_database(url: str, lock: Lock, read_only: bool, **engine: Any) -> BaseStorage:
     """Open a database under a lock, because two processes would both create its tables."""
     from sqlalchemy.exc import SQLAlchemyError
 
     label = hide_password(url)
     try:
         with lock():
-            return RDBStorage(url, engine_kwargs=engine)
+            return RDBStorage(url, engine_kwargs=engine, skip_table_creation=read_only)
     except ImportError as error:
         raise ConfigError(
             f"storage={label}: its driver is missing ({error}). Install it: "
             "pip install 'rnnlab[postgresql]'"
         ) from error
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, StorageInternalError, OSError) as error:
         reason = str(error.__cause__ or error).strip().splitlines()[0]
         raise ConfigError(f"storage={label}: the database cannot be used: {reason}") from error
 
@@ -158,7 +184,8 @@ def _advisory_lock(url: str, study: str) -> Lock:
     def hold() -> Iterator[None]:
         import sqlalchemy
 
-        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
+        settings: dict[str, Any] = {"connect_args": dict(CONNECT_SETTINGS)}
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool, **settings)
         with engine.connect() as connection:
             connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:key)"), {"key": key})
             yield
@@ -166,7 +193,7 @@ def _advisory_lock(url: str, study: str) -> Lock:
     return hold
 
 
-Backend = tuple[Callable[[str], BaseStorage], Callable[[str, str], Lock]]
+Backend = tuple[Callable[[str, bool], BaseStorage], Callable[[str, str], Lock]]
 BACKENDS: dict[str, Backend] = {  # opener of a storage, and lock of a study in it
     "journal": (_open_journal, _file_lock),
     "sqlite": (_open_sqlite, _file_lock),
@@ -175,8 +202,7 @@ BACKENDS: dict[str, Backend] = {  # opener of a storage, and lock of a study in 
 
 
 def _find_backend(url: str) -> Backend:
-    scheme = url.partition("://")[0]
-    kind = scheme.partition("+")[0]
+    kind = storage_kind(url)
     if "://" not in url or kind not in BACKENDS:
         hint = did_you_mean(kind, BACKENDS) if "://" in url else f"give {URL_EXAMPLES}"
         raise ConfigError(f"storage={hide_password(url)}: not a storage; {hint}")

@@ -19,6 +19,7 @@ class ResourceRequest:
 
     Attributes:
         slots: number of slots; None for as many as there are GPUs for, or one.
+        num_jobs: number of trials, and the largest number of slots that are of use.
         devices: per trial.
         trials_per_gpu: number of trials that share a GPU.
         on_gpu: whether trials may use GPUs.
@@ -26,6 +27,7 @@ class ResourceRequest:
     """
 
     slots: int | None
+    num_jobs: int
     devices: int
     trials_per_gpu: int
     on_gpu: bool
@@ -55,10 +57,11 @@ class LocalLauncher:
         """
         gpus = visible_gpus() if request.on_gpu else []
         shares = assign_gpus(gpus, request) if gpus else [None] * (request.slots or 1)
+        # As if all slots were used: another number of threads rounds sums differently.
         threads = self.threads or max(1, (os.cpu_count() or 1) // len(shares))
         with ExitStack() as stack:
             runners: list[Runner] = []
-            for index, share in enumerate(shares):
+            for index, share in enumerate(shares[: request.num_jobs]):
                 environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads))}
                 if share is not None:
                     environment["CUDA_VISIBLE_DEVICES"] = ",".join(share)
@@ -75,7 +78,7 @@ def assign_gpus(gpus: Sequence[str], request: ResourceRequest) -> list[list[str]
     """Return the GPUs of each slot.
 
     >>> def request(slots, devices, trials_per_gpu):
-    ...     return ResourceRequest(slots, devices, trials_per_gpu, True, Path(), Path())
+    ...     return ResourceRequest(slots, 9, devices, trials_per_gpu, True, Path(), Path())
     >>> assign_gpus(["0", "1", "2", "3"], request(None, 2, 1))
     [['0', '1'], ['2', '3']]
     >>> assign_gpus(["4"], request(2, 1, 2))

@@ -48,6 +48,7 @@ class RayLauncher:
             needs = self.needs(request, ray.cluster_resources().get("GPU", 0))
             nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
             count = count_slots(needs, request.slots, ray.available_resources(), nodes)
+            count = min(count, request.num_jobs)
             runners = [self._make_runner(ray, needs, request, index) for index in range(count)]
             for runner in runners:
                 stack.callback(runner.close)
