@@ -12,6 +12,10 @@ class DataError(ValueError):
     """An invalid file; the message has file, row or column, the value found, and what to do."""
 
 
+class DataChangedError(DataError):
+    """The data of a run is not the one that it was started with; its folder stays as it was."""
+
+
 class DivergedError(RuntimeError):
     """A loss or a prediction that is not finite; the message names the settings that help."""
 

@@ -51,9 +51,13 @@ def read_settings(conf: Path, arguments: Sequence[str]) -> tuple[str, dict[str, 
 def build_data_set(plain: dict[str, Any]) -> "DataModule":
     """Build the data set; it reads nothing yet."""
     from rnnlab.config.schema import parse
+    from rnnlab.experiment.checks import check_early
+
+    check_early(plain)
+    config = parse(plain)
+
     from rnnlab.experiment.build import build_data, quiet_libraries
 
-    config = parse(plain)
     quiet_libraries()
     return build_data(config)
 

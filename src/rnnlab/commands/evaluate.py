@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnlab.config.messages import readable_errors
-from rnnlab.errors import ConfigError, DataError
+from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def evaluate(run_dir: str | Path) -> dict[str, float]:
 
     Raises:
         ConfigError: there is no finished run.
-        DataError: its data has changed.
+        DataChangedError: its data has changed.
     """
     from rnnlab.experiment.build import build_analysis, build_trainer, quiet_libraries
     from rnnlab.experiment.load import load_model
@@ -88,18 +88,14 @@ def single_process_config(hyper_parameters: Mapping[str, object]) -> "RunConfig"
 
 
 def read_same_data(config: "RunConfig", folder: RunFolder) -> "DataModule":
-    """Read the run's data set again; raise DataError if its content has changed."""
+    """Read the run's data set again; raise DataChangedError if its content has changed."""
     from rnnlab.experiment.build import build_data
+    from rnnlab.experiment.fingerprint import check_same_data
 
     data = build_data(config)
     data.prepare_data()
     data.setup("fit")
-    before, now = folder.read_report()["data"], data.provenance.plain()
-    if now["sha256"] != before["sha256"]:
-        raise DataError(
-            f"{folder.path}: the run read {before['source']} with sha256 {before['sha256'][:12]}, "
-            f"but now there is {now['source']} with {now['sha256'][:12]}: bring the old data back"
-        )
+    check_same_data(folder, data)
     return data
 
 

@@ -1,7 +1,9 @@
 """Folders with configuration: the shipped conf/ and sweeps/, and a user's own directory."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rnnlab.errors import ConfigError
 
@@ -58,3 +60,19 @@ def list_groups(conf: Path) -> list[str]:
     """Return the groups of choices, such as `model`."""
     folders = (folder for parent in search_path(conf) for folder in parent.iterdir())
     return sorted({folder.name for folder in folders if any(folder.glob("*.yaml"))})
+
+
+def with_absolute_paths(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config whose settings data.path and data.*_path are absolute.
+
+    A run keeps them, so that it can be resumed and evaluated from any directory.
+    """
+    data = plain.get("data")
+    if not isinstance(data, Mapping):  # an error of the schema
+        return dict(plain)
+    paths = {
+        key: os.path.abspath(os.path.expanduser(value))
+        for key, value in data.items()
+        if isinstance(value, str) and (key == "path" or key.endswith("_path"))
+    }
+    return {**plain, "data": {**data, **paths}}

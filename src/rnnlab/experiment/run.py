@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from rnnlab.config.paths import with_absolute_paths
 from rnnlab.config.schema import RunConfig, parse
 from rnnlab.experiment.budget import describe_budget, fix_epochs
 from rnnlab.experiment.checks import check_device, check_early
+from rnnlab.experiment.fingerprint import check_same_data, data_facts
 from rnnlab.experiment.session import RunParts, claim_folder, record_status
 from rnnlab.report import console
 from rnnlab.report.folder import FORMAT_VERSION, TRAINED, RunFolder, open_folder
@@ -73,6 +75,7 @@ def check(plain: Mapping[str, Any]) -> RunConfig:
     if plain.get("resume"):
         path = str(plain["resume"])
         plain = {**open_folder(path).read_config(), "run_dir": None, "resume": path}
+    plain = with_absolute_paths(plain)
     check_early(plain)
     config = parse(plain)
 
@@ -104,6 +107,7 @@ def build(
     clock.end_stage("start")
     data.prepare_data()
     data.setup("fit")
+    check_same_data(folder, data)
     clock.end_stage("prepare")
     is_automatic, config = config.trainer.max_epochs == "auto", fix_epochs(config, data)
     if is_automatic and is_first_process():
@@ -151,7 +155,7 @@ def announce(parts: RunParts, has_auto_budget: bool) -> None:
         "seed": parts.config.seed,
         "monitor": parts.config.monitor,
         "model": {"class": type(parts.model).__name__, "parameters": parameters},
-        "data": parts.data.provenance.plain(),
+        "data": data_facts(parts.data),
         "budget": describe_budget(parts.config, parts.data),
         "device": {**device, "count": parts.trainer.world_size},
         "versions": versions(),

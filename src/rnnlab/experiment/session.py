@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.program import format_command, text_override
 from rnnlab.config.schema import RunConfig
-from rnnlab.errors import ConfigError, RunPruned, RunStopped
+from rnnlab.errors import ConfigError, DataChangedError, RunPruned, RunStopped
 from rnnlab.report.folder import RunFolder, new_folder, open_folder
 from rnnlab.runtime.clock import StageClock
 from rnnlab.runtime.distributed import RUN_DIR, is_first_process, world_size
@@ -77,6 +77,8 @@ def record_status(folder: RunFolder) -> Iterator[None]:
         folder.write_report({**folder.read_report(), "status": "stopped"})
         command = format_command("train", [text_override("resume", str(folder.path))])
         raise RunStopped(f"stopped; to go on: {command}") from None
+    except DataChangedError:
+        raise
     except RunPruned:
         folder.write_report({**folder.read_report(), "status": "pruned"})
         raise
