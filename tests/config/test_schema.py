@@ -109,7 +109,7 @@ def problem(*overrides: str, **changes: Any) -> str:
         ("data.source=local", "data.source=local needs data.path=<your file or folder>"),
         ("callbacks.best.mode=up", "callbacks.best.mode=up: must be 'min' or 'max'"),
         ("+trainer.max_time=soon", "=soon: must be days:hours:minutes:seconds, such as 00:01:30"),
-        ("+trainer.max_time=00:00:00:00", "=00:00:00:00: must be days:hours:minutes:seconds"),
+        ("+trainer.max_time=01:30:00", "=01:30:00: must be days:hours:minutes:seconds"),
         ("trainer.strategy=magic", "trainer.strategy=magic: no such strategy; choices: auto, ddp"),
         ("trainer.strategy=dpp", "trainer.strategy=dpp: no such strategy; did you mean ddp?"),
     ],

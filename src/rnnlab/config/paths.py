@@ -1,6 +1,5 @@
 """Folders with configuration: the shipped conf/ and sweeps/, and a user's own directory."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,8 +70,21 @@ def with_absolute_paths(plain: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(data, Mapping):  # an error of the schema
         return dict(plain)
     paths = {
-        key: os.path.abspath(os.path.expanduser(value))
+        key: str(absolute_path(value))
         for key, value in data.items()
         if isinstance(value, str) and (key == "path" or key.endswith("_path"))
     }
     return {**plain, "data": {**data, **paths}}
+
+
+def absolute_path(text: str) -> Path:
+    """Return the absolute path of a text that may begin with ~ or ~user.
+
+    >>> absolute_path("/data/a.csv").as_posix()
+    '/data/a.csv'
+    """
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:  # there is no such user; it may be a name
+        path = Path(text)
+    return path.absolute()
