@@ -51,6 +51,12 @@ from rnnlab.data.text.ragged import (
     save_texts,
 )
 from rnnlab.data.text.tokenizers import CLASSIFICATION_TOKENIZERS, TOKENIZERS_VERSION, TextTokens
+from rnnlab.data.text.unknown_tokens import (
+    SMALLER_TEXT_TOKENS,
+    TokenSettings,
+    describe_unknown_tokens,
+    unknown_share,
+)
 from rnnlab.data.text.vocabulary import NUM_CLASSIFICATION_SPECIALS, Vocabulary, encode_splits
 from rnnlab.errors import ConfigError, DataError, did_you_mean
 from rnnlab.metrics.classification import class_scores
@@ -275,6 +281,17 @@ class TextClassificationDataModule(PreparedDataModule):
             class_names=names,
             class_counts=tuple(counts.tolist()),
             positive_class=self._find_positive_class(facts["classes"], names),
+        )
+        self.add_notes(*self._unknown_notes())
+
+    def _unknown_notes(self) -> list[str]:
+        """Return a note if much of val or test is unknown to the vocabulary."""
+        tokens, size = Vocabulary.load(self.folder / "vocabulary.json").tokens, self.vocab_size
+        held_out = {split: self.tokens[split].values for split in SPLITS[1:]}
+        shares = {split: unknown_share(ids, tokens, size) for split, ids in held_out.items()}
+        smaller = SMALLER_TEXT_TOKENS[self.token_kind]
+        return describe_unknown_tokens(
+            shares, tokens, TokenSettings(self.token_kind, smaller, size)
         )
 
     def _find_positive_class(self, labels: Sequence[str], names: Sequence[str]) -> int | None:

@@ -30,6 +30,12 @@ from rnnlab.data.text.pair_columns import PairColumns
 from rnnlab.data.text.ragged import RaggedArray, RaggedWriter, TextStore
 from rnnlab.data.text.sentence_pairs import PairStore, PairWriter
 from rnnlab.data.text.tokenizers import TOKENIZERS_VERSION, TokenKind, build_tokenizer
+from rnnlab.data.text.unknown_tokens import (
+    SMALLER_TOKENS,
+    TokenSettings,
+    describe_unknown_tokens,
+    unknown_share,
+)
 from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES, Vocabulary
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, Batch, DataSpec
@@ -326,6 +332,19 @@ class ParallelTextDataModule(PreparedDataModule):
             token_kind=self.tokens,
             target_ratio=facts["target_ratio"],
         )
+        for side in SIDES:
+            self.add_notes(*self._unknown_notes(side))
+
+    def _unknown_notes(self, side: str) -> list[str]:
+        """Return a note if much of one side of val or test is unknown to its vocabulary."""
+        tokens = self.vocabularies[side].tokens
+        ids = {split: self.ids[split, side].values for split in SPLITS[1:]}
+        shares = {split: unknown_share(values, tokens) for split, values in ids.items()}
+        has_own_size = side == "target" and not self.shared
+        name = "data.target_vocab_size" if has_own_size else "data.vocab_size"
+        smaller = SMALLER_TOKENS[self.tokens]
+        settings = TokenSettings(self.tokens, smaller, self.vocab_sizes[side], name)
+        return describe_unknown_tokens(shares, tokens, settings, f"{side} tokens")
 
     def _select_short_pairs(self) -> NDArray[Any]:
         """Return the training pairs within `seq_len`, and note how many texts are longer."""

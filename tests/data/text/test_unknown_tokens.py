@@ -11,7 +11,7 @@ from rnnlab.data.text.unknown_tokens import (
     unknown_share,
 )
 
-WORDS = TokenSettings("words", ("characters", "bpe"), 100)
+WORDS = TokenSettings("words", ("characters", "bpe"), 1_000)
 SHARES = {"train": 0.0, "val": 0.5, "test": 0.25}
 
 
@@ -46,10 +46,13 @@ def test_scripts_with_spaces_are_not_taken_for_others(text: str) -> None:
 
 
 def test_a_vocabulary_that_is_too_small_is_named() -> None:
-    (note,) = describe_unknown_tokens(SHARES, ["a"] * 100, WORDS)
-    assert "raise data.vocab_size (now 100), or set data.tokens=characters" in note
-    (note,) = describe_unknown_tokens(SHARES, ["a"] * 900, WORDS)
-    assert "set data.vocab_size=900, or set data.tokens=characters" in note
+    (note,) = describe_unknown_tokens(SHARES, ["a"] * 1_000, WORDS)
+    assert note.endswith(
+        "raise data.vocab_size (now 1000), or set data.tokens=characters or data.tokens=bpe"
+    )
+    small = TokenSettings("words", ("characters", "bpe"), 100)  # too few for BPE
+    (note,) = describe_unknown_tokens(SHARES, ["a"] * 900, small)
+    assert note.endswith("set data.vocab_size=900, or set data.tokens=characters")
     sides = TokenSettings("bpe", (), 100, "data.target_vocab_size")
     (note,) = describe_unknown_tokens({"val": 0.2}, ["a"] * 100, sides, "target tokens")
     assert note == (

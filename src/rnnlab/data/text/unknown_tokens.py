@@ -7,15 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.data.text.tokenizers import NO_TOKEN, TokenKind
+from rnnlab.data.text.tokenizers import NO_TOKEN, TextTokens, TokenKind
+from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES
 from rnnlab.spec import UNKNOWN_ID
 
 MAX_UNKNOWN_SHARE = 0.1  # of the tokens of a split; more is reported with the setting to change
+BLOCK_TOKENS = 1 << 20  # that are in memory at once
 MAX_SPACELESS_SHARE = 0.3  # of the tokens of a vocabulary
-SMALLER_TOKENS: dict[TokenKind, tuple[str, ...]] = {
+SMALLER_TOKENS: dict[TokenKind, tuple[TokenKind, ...]] = {
     "words": ("characters", "bpe"),
     "characters": (),
     "bpe": (),
+}
+SMALLER_TEXT_TOKENS: dict[TextTokens, tuple[TokenKind, ...]] = {
+    "words": ("characters",),
+    "shapes": ("characters",),
+    "characters": (),
 }
 
 # Scripts that are written without spaces between words (Unicode 16, blocks): Thai and Lao, Tibetan,
@@ -39,25 +46,29 @@ class TokenSettings:
     """
 
     kind: str
-    alternatives: Sequence[str]
+    alternatives: Sequence[TokenKind]
     vocab_size: int
     size_name: str = "data.vocab_size"
 
 
-def unknown_share(ids: NDArray[np.integer], tokens: Sequence[str], vocab_size: int) -> float:
+def unknown_share(
+    ids: NDArray[np.integer], tokens: Sequence[str], vocab_size: int | None = None
+) -> float:
     """Return the share of ids that stand for <unk>, or for a text without any token.
 
     Args:
-        ids: of all tokens of a split, (total,).
+        ids: of all tokens of a split, (total,); they may be on disk.
         tokens: the vocabulary.
-        vocab_size: ids from this number on are <unk>.
+        vocab_size: ids from this number on are <unk>; None if no id is.
     """
-    if not ids.size:
-        return 0.0
-    unknown = (ids == UNKNOWN_ID) | (ids >= vocab_size)
+    limit = len(tokens) if vocab_size is None else vocab_size
+    table = np.zeros(max(len(tokens), limit) + 1, dtype=bool)
+    table[UNKNOWN_ID] = True
+    table[limit:] = True
     if NO_TOKEN in tokens:
-        unknown |= ids == tokens.index(NO_TOKEN)
-    return float(unknown.mean())
+        table[tokens.index(NO_TOKEN)] = True
+    blocks = (ids[start : start + BLOCK_TOKENS] for start in range(0, len(ids), BLOCK_TOKENS))
+    return sum(int(table[block].sum()) for block in blocks) / max(len(ids), 1)
 
 
 def describe_unknown_tokens(
@@ -68,12 +79,12 @@ def describe_unknown_tokens(
 ) -> list[str]:
     """Return a note if much of a text is unknown: its shares, the reason and the setting to change.
 
-    Every data set of texts calls this once it has encoded its splits, and adds the result to its
-    notes: language modelling and classification once, translation for each side.
+    Every data set of texts adds the result to its notes: language modelling and classification
+    once, translation for each side.
 
-        shares = {split: unknown_share(ids[split], vocabulary.tokens, size) for split in SPLITS}
-        settings = TokenSettings(self.tokens, ("characters",), size)
-        self.add_notes(*describe_unknown_tokens(shares, vocabulary.tokens, settings))
+        shares = {split: unknown_share(ids[split], tokens, vocab_size) for split in HELD_OUT}
+        settings = TokenSettings(kind, SMALLER_TOKENS[kind], vocab_size)
+        self.add_notes(*describe_unknown_tokens(shares, tokens, settings))
 
     Args:
         shares: split -> share of its tokens that are <unk>; train may be included.
@@ -90,7 +101,8 @@ def describe_unknown_tokens(
 
 def _explain(tokens: Sequence[str], settings: TokenSettings) -> str:
     """Return why much of a text is unknown, and the settings to change."""
-    smaller = " or ".join(f"data.tokens={kind}" for kind in settings.alternatives)
+    kinds = [k for k in settings.alternatives if settings.vocab_size >= MIN_VOCAB_SIZES[k]]
+    smaller = " or ".join(f"data.tokens={kind}" for kind in kinds)
     if smaller and spaceless_share(tokens) > MAX_SPACELESS_SHARE:
         return f"the text is written without spaces between words; set {smaller}"
     if len(tokens) >= settings.vocab_size:
