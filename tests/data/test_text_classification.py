@@ -40,6 +40,11 @@ def folder_of(path, *parts, count=12):
     return path
 
 
+def without_unknown(notes):
+    """Notes, but not the one on the tokens of few texts that training does not have."""
+    return [note for note in notes if not note.startswith("<unk>")]
+
+
 # Forms.
 
 
@@ -159,7 +164,7 @@ def test_what_can_be_repaired_is_counted(tmp_path):
     lines = LINES.replace("\n", "\r\n")
     content = f"\ufefftext,label\r\n{lines}\r\n ,1\r\n\U0001f600 so funny,1\r\n{long},0\r\n"
     data = opened(hostile(tmp_path / "a.csv", content), seq_len=50)
-    assert data.provenance.notes == [
+    assert without_unknown(data.provenance.notes) == [
         "1 empty lines of a.csv were left out",
         "1 empty texts of a.csv were left out",
     ]
@@ -174,7 +179,7 @@ def test_a_class_that_training_has_not_is_said(tmp_path):
         tmp_path / "test.csv", index=False
     )
     data = opened(tmp_path)
-    assert data.provenance.notes == ["no training text has the label odd"]
+    assert without_unknown(data.provenance.notes) == ["no training text has the label odd"]
     assert "loss" not in data.baselines("test")["majority"]
 
 

@@ -12,7 +12,7 @@ from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES
 from rnnlab.spec import UNKNOWN_ID
 
 MAX_UNKNOWN_SHARE = 0.1  # of the tokens of a split; more is reported with the setting to change
-BLOCK_TOKENS = 1 << 20  # that are in memory at once
+BLOCK_IDS = 1 << 20  # that are in memory at once
 MAX_SPACELESS_SHARE = 0.3  # of the tokens of a vocabulary
 SMALLER_TOKENS: dict[TokenKind, tuple[TokenKind, ...]] = {
     "words": ("characters", "bpe"),
@@ -67,7 +67,7 @@ def unknown_share(
     table[limit:] = True
     if NO_TOKEN in tokens:
         table[tokens.index(NO_TOKEN)] = True
-    blocks = (ids[start : start + BLOCK_TOKENS] for start in range(0, len(ids), BLOCK_TOKENS))
+    blocks = (ids[start : start + BLOCK_IDS] for start in range(0, len(ids), BLOCK_IDS))
     return sum(int(table[block].sum()) for block in blocks) / max(len(ids), 1)
 
 
