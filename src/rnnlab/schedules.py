@@ -61,7 +61,8 @@ def plateau(
 ) -> Schedule:
     """Multiply the rate by `factor` after more than `patience` validations without a better value.
 
-    The value is that of the monitored metric.
+    The value is that of the monitored metric. With trainer.val_check_interval=0.5 an epoch has two
+    validations, and the rate changes after each of them. The model steps this schedule.
     """
     schedule = lr_scheduler.ReduceLROnPlateau(
         optimizer, mode=context.mode, factor=factor, patience=patience

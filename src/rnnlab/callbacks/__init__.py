@@ -7,6 +7,7 @@ from rnnlab.callbacks.end_training import EndTraining
 from rnnlab.callbacks.exact_resume import ExactResume
 from rnnlab.callbacks.progress import Progress
 from rnnlab.callbacks.throughput import Throughput
+from rnnlab.callbacks.training_budget import TrainingBudget
 from rnnlab.callbacks.training_loss import TrainingLoss
 from rnnlab.callbacks.weight_averaging import EMAWeightAveraging
 from rnnlab.errors import DivergedError, RunStopped
@@ -24,5 +25,6 @@ __all__ = [
     "Progress",
     "RunStopped",
     "Throughput",
+    "TrainingBudget",
     "TrainingLoss",
 ]

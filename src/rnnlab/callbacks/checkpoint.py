@@ -13,7 +13,8 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from rnnlab.config.types import PositiveFloat, PositiveInt
-from rnnlab.errors import RunStopped
+from rnnlab.errors import ConfigError, RunStopped
+from rnnlab.runtime.distributed import is_first_process
 
 TIME_CHECK_STEPS = 20  # steps between two checks of the clock; under DDP each check is a message
 
@@ -35,17 +36,49 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """checkpoints/best.ckpt: the weights with the best monitored validation metric so far."""
+    """checkpoints/best.ckpt: the weights with the best monitored validation metric so far.
+
+    Written at the end of a validation, so that the scores in it are those of its weights.
+
+    Raises:
+        ConfigError: the metric is not one of the validation.
+    """
 
     def __init__(self, folder: Path, monitor: str, mode: Literal["min", "max"]) -> None:
+        if not monitor.startswith("val/"):
+            raise ConfigError(
+                f"callbacks.best.monitor={monitor}: best.ckpt is written after a validation, so it "
+                "needs a metric of the validation, such as callbacks.best.monitor=val/loss"
+            )
         super().__init__(
             dirpath=folder / "checkpoints",
             filename="best",
             monitor=monitor,
             mode=mode,
             save_weights_only=True,
+            save_on_train_epoch_end=False,
             enable_version_counter=False,
         )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the best score so far, also if the folder of the run was moved.
+
+        Lightning stores the path of the folder, and forgets the score in another one.
+
+        Raises:
+            ConfigError: best.ckpt does not exist any more.
+        """
+        path = Path(str(self.dirpath)) / "best.ckpt"
+        best = str(path) if state_dict["best_model_path"] else ""
+        if best and is_first_process() and not path.is_file():
+            raise ConfigError(
+                f"{path}: is missing, and last.ckpt has only the weights after it. Copy it from "
+                "where the run was before, or start a new run"
+            )
+        scores = dict.fromkeys([best] if best else [], state_dict["best_model_score"])
+        paths = {"best_model_path": best, "kth_best_model_path": best, "best_k_models": scores}
+        super().load_state_dict({**state_dict, **paths, "dirpath": self.dirpath})
+        self.current_score = state_dict["current_score"]
 
 
 class LastCheckpoint(Checkpoint):
@@ -93,7 +126,8 @@ class LastCheckpoint(Checkpoint):
         # A run resumed from a checkpoint before a validation would skip that validation.
         before_validation = (batch_idx + 1) % int(trainer.val_check_batch or 1) == 0
         is_step = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if trainer.is_last_batch or before_validation or not is_step:
+        ends = trainer.is_last_batch or trainer.should_stop
+        if ends or before_validation or not is_step:
             return
         stopping = self._must_stop(trainer, batch_idx)
         if stopping or self._is_due(trainer, batch_idx):

@@ -11,6 +11,9 @@ import torch
 class ExactResume(L.Callback):
     """Restores random states and the position in the epoch before the first resumed batch.
 
+    Checkpoints also have the number of rows in metrics.csv. The step of a row does not say whether
+    it was logged before a checkpoint: a validation may follow within the same step.
+
     The random states are restored that late because Lightning draws numbers during its setup.
     Lightning saves the position of the train loader, but does not restore it where a schedule needs
     the number of steps, because the loader is then set up before the position is read.
@@ -19,6 +22,12 @@ class ExactResume(L.Callback):
     def __init__(self) -> None:
         self._random_state: dict[str, Any] | None = None
         self._positions: list[dict[str, Any]] = []
+
+    def on_save_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        rows = [logger.num_rows for logger in trainer.loggers if hasattr(logger, "num_rows")]
+        checkpoint["logged_rows"] = max(rows, default=0)
 
     def on_load_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
@@ -51,6 +60,14 @@ class ExactResume(L.Callback):
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
+        """Restore the random states."""
+        self._restore_random_state()
+
+    def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
+        """Restore the random states for the test if the training had ended before."""
+        self._restore_random_state()
+
+    def _restore_random_state(self) -> None:
         """Restore the random states, once."""
         if self._random_state is None:
             return

@@ -18,7 +18,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
 
 from rnnlab.analysis import Analysis
-from rnnlab.callbacks import AtomicCheckpointIO
+from rnnlab.callbacks import AtomicCheckpointIO, TrainingBudget
 from rnnlab.config.schema import RunConfig
 from rnnlab.config.signature import locate
 from rnnlab.data.base import DataModule
@@ -82,7 +82,11 @@ def build_analysis(config: RunConfig) -> Analysis | None:
 def build_model(config: RunConfig, task: Task) -> RecurrentModel:
     """Build the architecture around the task, with its optimizer and schedule."""
     optimizer_config = OptimizerConfig(
-        partial_from(config.optimizer), partial_from(config.scheduler), config.monitor, config.mode
+        partial_from(config.optimizer),
+        partial_from(config.scheduler),
+        config.monitor,
+        config.mode,
+        config.trainer.max_steps,
     )
     model: RecurrentModel = partial_from(config.model)(task, optimizer_config)
     return model
@@ -108,7 +112,7 @@ def build_trainer(
     settings.pop("auto_steps")
     if settings["max_epochs"] == "auto":  # before the data is known
         settings["max_epochs"] = AUTO_EPOCHS
-    settings["max_steps"] = settings["max_steps"] or -1  # Lightning's value for no limit
+    budget = TrainingBudget(settings.pop("max_steps"), settings.pop("max_time"))
     settings["profiler"] = build_profiler(settings["profiler"], folder)
     # An operation without a deterministic implementation on this device warns instead of failing.
     settings["deterministic"] = "warn" if settings["deterministic"] else False
@@ -117,7 +121,7 @@ def build_trainer(
     return L.Trainer(
         **settings,
         default_root_dir=folder,
-        callbacks=callbacks,
+        callbacks=[budget, *callbacks],
         logger=loggers,
         plugins=[AtomicCheckpointIO()],
         enable_progress_bar=False,

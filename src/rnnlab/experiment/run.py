@@ -147,7 +147,7 @@ def announce(parts: RunParts, has_auto_budget: bool) -> None:
     device = device_facts(parts.trainer.strategy.root_device.type)
     parameters = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
     report = {
-        **parts.folder.read_report(),
+        **drop_failure(parts.folder.read_report()),
         "format_version": FORMAT_VERSION,
         "status": "running",
         "name": parts.config.name,
@@ -168,6 +168,11 @@ def announce(parts: RunParts, has_auto_budget: bool) -> None:
     console.header(report, parts.folder, parts.data.provenance.line(), has_auto_budget)
 
 
+def drop_failure(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report without the error of an earlier session."""
+    return {key: value for key, value in report.items() if key not in ("error", "message")}
+
+
 def fit(parts: RunParts) -> None:
     """Train, from the last checkpoint if there is one."""
     from rnnlab.experiment.load import read_checkpoint
@@ -177,7 +182,7 @@ def fit(parts: RunParts) -> None:
     parts.clock.add_earlier(checkpoint.get("seconds", 0.0))
     for logger in parts.trainer.loggers:
         if hasattr(logger, "rewind"):
-            logger.rewind(checkpoint.get("global_step", 0))
+            logger.rewind(checkpoint.get("logged_rows", 0))
     parts.trainer.fit(parts.model, parts.data, ckpt_path=last and str(last))
     parts.clock.end_stage("fit")
 
@@ -186,10 +191,22 @@ def test(parts: RunParts) -> dict[str, float]:
     """Score the best checkpoint on the test split, once; empty with test=false."""
     if not parts.config.test:
         return {}
-    best = str(parts.folder.best) if parts.folder.best.exists() else None
-    (scores,) = parts.trainer.test(parts.model, parts.data, ckpt_path=best, verbose=False)
+    load_tested_weights(parts)
+    (scores,) = parts.trainer.test(parts.model, parts.data, verbose=False)
     parts.clock.end_stage("test")
     return dict(scores)
+
+
+def load_tested_weights(parts: RunParts) -> None:
+    """Load the weights of the best checkpoint, or of the last one (callbacks.best=null).
+
+    Lightning would call the callbacks, and one that averages weights would restore the others.
+    """
+    from rnnlab.experiment.load import read_checkpoint
+
+    paths = [path for path in (parts.folder.best, parts.folder.last) if path.exists()]
+    if paths:
+        parts.model.load_state_dict(read_checkpoint(paths[0])["state_dict"])
 
 
 def finish(parts: RunParts, test_scores: Mapping[str, float]) -> None:

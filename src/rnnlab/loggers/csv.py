@@ -17,6 +17,9 @@ class CSVLogger(Logger):
     """Logger that appends to metrics.csv, also in a resumed run.
 
     Lightning's CSVLogger deletes the file of an earlier session.
+
+    Attributes:
+        num_rows: complete rows in the file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -24,6 +27,7 @@ class CSVLogger(Logger):
         self.path = folder / "metrics.csv"
         rows = read_metrics(self.path)
         self.columns = list(rows[0]) if rows else ["step"]
+        self.num_rows = len(rows)
 
     @property
     def name(self) -> str:
@@ -45,6 +49,7 @@ class CSVLogger(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Append a row."""
+        self.num_rows += 1
         row: dict[str, Any] = {"step": step, **metrics}
         new = [name for name in row if name not in self.columns]
         if new or not self.path.exists():
@@ -56,14 +61,10 @@ class CSVLogger(Logger):
             csv.DictWriter(file, self.columns, restval="").writerow(row)
 
     @rank_zero_only
-    def rewind(self, step: int) -> None:
-        """Drop the rows after a step and those of the test: a resumed run writes them again."""
-        test_columns = [name for name in self.columns if name.startswith("test/")]
-        rows = [
-            row
-            for row in read_metrics(self.path)
-            if int(row["step"]) <= step and not any(row[name] for name in test_columns)
-        ]
+    def rewind(self, num_rows: int) -> None:
+        """Drop the rows after the first ones: a resumed run writes them again."""
+        rows = read_metrics(self.path)[:num_rows]
+        self.num_rows = len(rows)
         if rows:
             write_rows(self.path, self.columns, rows)
         else:

@@ -3,16 +3,19 @@
 B batch, T time, D input features, H output features of the architecture.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import lightning.pytorch as L
 import torch
+from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.plugins import MixedPrecision, Precision
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.layers.recurrent import LayerFactory, RecurrentState, each_part
 from rnnlab.models.scores import Scores
 from rnnlab.runtime.distributed import gather_lists
@@ -42,12 +45,14 @@ class OptimizerConfig(NamedTuple):
         scheduler: builds Lightning's scheduler settings from the optimizer; None for no schedule.
         monitor: see ScheduleContext.
         mode: see ScheduleContext.
+        max_steps: optimizer steps of the training; None for whole epochs.
     """
 
     optimizer: Callable[[list[dict[str, Any]]], Optimizer]
     scheduler: Callable[[Optimizer, ScheduleContext], Mapping[str, Any] | None]
     monitor: str
     mode: Literal["min", "max"]
+    max_steps: int | None = None
 
 
 class RecurrentModel(L.LightningModule):
@@ -200,6 +205,8 @@ class RecurrentModel(L.LightningModule):
         checkpoint["validation_scores"] = self.validation_scores
         state = each_part(self.hidden_states.get("train"), Tensor.cpu)
         checkpoint["hidden_states"] = gather_lists([state])  # of each process
+        if "callbacks" not in checkpoint:
+            replace_by_averages(self.trainer, checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the state."""
@@ -213,6 +220,23 @@ class RecurrentModel(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         self.validation_scores = self._log_scores(self.val_scores)
+
+    def on_validation_end(self) -> None:
+        """Step the schedules that read a metric.
+
+        Lightning steps them at the end of an epoch, but not of the epoch in which it resumed a run,
+        and after the checkpoint of that epoch.
+        """
+        for config in self.trainer.lr_scheduler_configs:
+            if config.reduce_on_plateau:
+                config.scheduler.step(self._monitored_value(config.monitor))
+
+    def _monitored_value(self, name: str) -> Tensor:
+        """Return a metric of the last validation; raise ConfigError if it was not logged."""
+        metrics = self.trainer.callback_metrics
+        if name not in metrics:
+            raise ConfigError(f"scheduler: {name} is not logged; {did_you_mean(name, metrics)}")
+        return metrics[name]
 
     def on_test_epoch_start(self) -> None:
         self.test_predictions.clear()
@@ -250,10 +274,25 @@ class RecurrentModel(L.LightningModule):
         config = self.optimizer_config
         assert config is not None, "a network without `optimizer_config` cannot be trained"
         optimizer = config.optimizer(parameter_groups(self))
-        self.total_steps = int(self.trainer.estimated_stepping_batches)
+        steps = int(self.trainer.estimated_stepping_batches)
+        self.total_steps = min(steps, config.max_steps or steps)
         context = ScheduleContext(self.total_steps, config.monitor, config.mode)
         schedule = config.scheduler(optimizer, context)
+        if schedule and isinstance(schedule["scheduler"], ReduceLROnPlateau):
+            schedule = {**schedule, "frequency": sys.maxsize}  # see on_validation_end
         return {"optimizer": optimizer, "lr_scheduler": schedule} if schedule else optimizer
+
+
+def replace_by_averages(trainer: L.Trainer, checkpoint: dict[str, Any]) -> None:
+    """Replace the weights of a checkpoint of weights only by their average, if there is one.
+
+    The validation scores are those of the average. Lightning saves it in complete checkpoints only.
+    """
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, WeightAveraging):
+            callback.on_save_checkpoint(trainer, trainer.lightning_module, checkpoint)
+            for name in ("current_model_state", "averaging_state"):
+                checkpoint.pop(name, None)
 
 
 def at_least_float32(predictions: Tensor) -> Tensor:

@@ -44,6 +44,13 @@ class PruningCallback(L.Callback):
         decision = trainer.is_global_zero and self._report(trainer, float(value))
         self._share_decision(trainer, decision)
 
+    def on_save_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Let a pruned trial go on if it is resumed and the decision is another one."""
+        if self.is_pruned:
+            checkpoint["training_has_ended"] = False
+
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Raise after the last checkpoint if the trial was pruned."""
         if self.is_pruned:
