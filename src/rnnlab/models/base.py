@@ -228,8 +228,8 @@ class RecurrentModel(L.LightningModule):
         and after the checkpoint of that epoch.
         """
         for config in self.trainer.lr_scheduler_configs:
-            if config.reduce_on_plateau:
-                config.scheduler.step(self._monitored_value(config.monitor))
+            if isinstance(config.scheduler, ReduceLROnPlateau):
+                config.scheduler.step(float(self._monitored_value(str(config.monitor))))
 
     def _monitored_value(self, name: str) -> Tensor:
         """Return a metric of the last validation; raise ConfigError if it was not logged."""
