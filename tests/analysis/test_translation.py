@@ -45,6 +45,12 @@ def test_case_counts_unless_the_network_knows_lower_case_alone() -> None:
     assert "case:lc" in result.signatures["bleu"]
 
 
+def test_the_unicode_form_of_characters_does_not_count() -> None:
+    references = ["Gr\u00f6\u00dfe z\u00e4hlt hier nicht."]
+    result = Translations(["x"], references, ["Gro\u0308\u00dfe za\u0308hlt hier nicht."]).score()
+    assert result.scores == pytest.approx({"bleu": 100, "chrf": 100, "exact_match": 1})
+
+
 def test_the_copied_source_is_the_baseline() -> None:
     both = translations(["", ""])
     copied = both.score_texts(both.sources)

@@ -407,6 +407,48 @@ def test_the_frequency_baseline_has_a_known_answer(tmp_path: Path) -> None:
     assert scores["accuracy"] == pytest.approx(1 / 3)
 
 
+def test_an_unknown_token_is_never_a_correct_choice(tmp_path: Path) -> None:
+    """Most test targets are <unk>, which is also the most frequent training token."""
+    rare = [(f"a{i}", f"x{i} y{i}") for i in range(9)]
+    parts = {"train": [*rare, ("a", "y")], "val": [("b", "z")], "test": [("c", "z z z y")]}
+    data = ready(folder_data(split_folder(tmp_path, **parts), vocab_size=5))
+    counts = np.bincount(data.ids["train", "target"].values)
+    assert counts.argmax() == UNKNOWN_ID
+    assert data.baselines("test")["token frequency"]["accuracy"] == pytest.approx(1 / 5)  # the end
+
+
+def test_unknown_tokens_of_each_side_are_reported_with_the_setting(tmp_path: Path) -> None:
+    parts = {"train": pairs_named("aa", 9), "val": [("aa", "ZZ 2")], "test": [("aa", "QQ XX")]}
+    notes = ready(folder_data(split_folder(tmp_path, **parts))).provenance.notes
+    share = (
+        "<unk> replaces 33.3% of the target tokens of val and 66.7% of the target tokens of test"
+    )
+    assert [note for note in notes if "<unk>" in note] == [f"{share}: {reason}"]
+    rare = folder_data(tmp_path, vocab_size=99, target_vocab_size=5)
+    notes = [note for note in ready(rare).provenance.notes if "<unk>" in note]
+    assert "raise data.target_vocab_size (now 5)" in notes[-1]
+
+
+def test_what_a_perfect_network_writes_is_known(tmp_path: Path) -> None:
+    """Rare words are <unk>; the other texts come back as they were."""
+    parts = {"train": pairs_named("aa", 9), "val": [("aa", "ZZ")], "test": [("aa", "AA b QQ")]}
+    known = ready(folder_data(split_folder(tmp_path, **parts))).evaluation_context(
+        "test", np.array([0])
+    )
+    assert known["ceiling"] == ["AA b <unk>"]
+    assert known["unknown_shares"] == {"source": 0, "target": 0.25}
+
+
+def test_words_are_split_at_spaces_only_by_a_setting(tmp_path: Path) -> None:
+    text = "".join(f"it 's 3.14 , ( {chr(97 + i)}-b )\n" for i in range(20))
+    data = ready(two_files(tmp_path, text, text, spaces=True))
+    assert "3.14" in data.vocabularies["target"].tokens
+    known = data.evaluation_context("val", np.arange(2))
+    assert {len(known["source_tokens"](i)) for i in range(2)} == {7}
+    with pytest.raises(ConfigError, match=r"data\.spaces=true: needs data\.tokens=words, not bpe"):
+        ParallelTextDataModule(path="a", spaces=True)
+
+
 # Settings.
 
 

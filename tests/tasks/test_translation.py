@@ -16,7 +16,7 @@ from rnnlab.layers.decoder import shift_right
 from rnnlab.layers.search import greedy
 from rnnlab.metrics.language_modeling import Perplexity
 from rnnlab.models import RecurrentModel, StackedModel
-from rnnlab.spec import END_ID, PADDING_ID, START_ID, Batch, DataSpec
+from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID, Batch, DataSpec
 from rnnlab.tasks import Encoding, Translation
 from rnnlab.tasks.teacher_forcing import true_share
 from tests.helpers.configs import choices, compose, small
@@ -267,6 +267,17 @@ def test_loss_and_perplexity_are_means_over_target_tokens() -> None:
     assert float(metrics.compute()["accuracy"]) == pytest.approx(float(right.double().mean()))
 
 
+def test_an_unknown_token_is_never_correct() -> None:
+    targets = torch.tensor([[7, UNKNOWN_ID, END_ID], [UNKNOWN_ID, END_ID, PADDING_ID]])
+    batch = sentences()._replace(targets=targets)
+    task: Any = network("gru").task
+    metrics = task.metrics()
+    perfect = torch.nn.functional.one_hot(targets, TOKENS).double() * 50
+    metrics.update(*task.metric_inputs(perfect, batch))
+    assert float(metrics.compute()["accuracy"]) == pytest.approx(3 / 5)
+    assert float(metrics.compute()["perplexity"]) == pytest.approx(1)
+
+
 def test_labels_are_smoothed_in_training_alone() -> None:
     plain, smooth = network("gru"), network("gru", label_smoothing=0.3)
     batch = sentences()
@@ -328,11 +339,32 @@ def test_predicted_ids_are_scored_as_texts() -> None:
     test = TestPredictions(tokens, tokens, lambda i: {}, context_of(["5 6"]))
     result = TranslationAnalysis().analyze(network("gru"), test)
     assert result.scores["exact_match"] == 1
-    assert result.scores.keys() == set(TranslationAnalysis.score_names)
+    assert tuple(result.scores) == TranslationAnalysis.score_names
     assert any("BLEU" in line and "version:" in line for line in result.statements)
     assert result.baselines["copy the source"]["exact_match"] == 0
     del test.evaluation_context["baselines"]  # type: ignore[attr-defined]
     assert TranslationAnalysis().analyze(network("gru"), test).baselines == {}
+
+
+def test_scores_of_a_perfect_network_are_reported_where_they_are_not_perfect() -> None:
+    tokens = torch.tensor([[5, 6, END_ID]])
+    context = context_of(["a rot-rot b c 3.14"])
+    perfect = {**context, "ceiling": context["references"], "unknown_shares": {"source": 0}}
+    test = TestPredictions(tokens, tokens, lambda i: {}, perfect)
+    assert not any("perfect" in line for line in analyze(test).statements)
+    shares = {"source": 0.01, "target": 0.5}
+    joined = {**context, "ceiling": ["a rot - rot b c 3.14"], "unknown_shares": shares}
+    result = analyze(test._replace(evaluation_context=joined))
+    assert result.details["ceiling"]["exact_match"] == 0
+    assert 0 < result.details["ceiling"]["bleu"] < 90
+    unknown, ceiling = result.statements[-2:]
+    assert "1.00% of the sources, 50.00% of the references, never correct" in unknown
+    assert "exact matches 0.00% and BLEU" in ceiling
+    assert "'rot - rot' for 'rot-rot'. data.tokens=bpe" in ceiling
+
+
+def analyze(test: TestPredictions) -> Any:
+    return TranslationAnalysis().analyze(network("gru"), test)
 
 
 def test_several_answers_to_the_first_sentences_are_written(tmp_path: Path) -> None:
@@ -411,6 +443,8 @@ def test_a_run_leaves_what_a_person_wants_to_see(tmp_path: Path) -> None:
     assert "test/bleu" in done.report["baselines"]["copy the source"]
     assert "test/perplexity" in done.report["baselines"]["token frequency"]
     assert any("version:" in sentence for sentence in done.report["findings"])
+    first = [name for name in done.report["scores"] if name.startswith("test/")][:3]
+    assert first == ["test/exact_match", "test/bleu", "test/chrf"]
 
 
 def test_a_target_is_never_seen_by_what_is_judged() -> None:

@@ -41,6 +41,7 @@ class AnalysisResult:
 
     Attributes:
         scores: additional metrics of the network, by name.
+        leads: whether these metrics are reported before those of the task.
         baselines: additional metrics of the baselines: baseline -> metric -> value.
         statements: conclusions, a sentence each.
         details: plain values for report.json, such as a metric at each step of a horizon.
@@ -50,6 +51,7 @@ class AnalysisResult:
     """
 
     scores: Mapping[str, float] = field(default_factory=dict)
+    leads: bool = False
     baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     statements: Sequence[str] = ()
     details: Mapping[str, Any] = field(default_factory=dict)

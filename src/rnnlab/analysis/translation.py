@@ -1,7 +1,8 @@
 """Analysis of translations: BLEU and chrF, BLEU by length, attention, a page of examples."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +19,7 @@ from rnnlab.metrics.translation import (
     corpus_score,
     score_translations,
     sentence_chrf,
+    split_text,
 )
 from rnnlab.models import RecurrentModel
 from rnnlab.plots import translation as plots
@@ -26,6 +28,7 @@ from rnnlab.tasks import Translation
 NUM_SEARCHED = 4  # test sentences with attention maps and several answers
 NUM_ANSWERS = 3  # for each of them
 NUM_SHOWN = 10  # sentences of each kind on the page
+PERFECT_BLEU = 99.995  # 100.00 as it is printed
 MAX_LENGTH_BINS = 5  # bars in the figure of BLEU by length
 
 Search = Callable[[], list[list[Hypothesis]]]
@@ -41,15 +44,20 @@ class TranslationAnalysis(Analysis):
         target_tokens: converts target ids to the display form of each token.
         language: of the references.
         lower: the vocabulary is in lower case, so case is ignored.
+        unknown_shares: share of unknown tokens of "source" and "target"; may be absent.
+        ceiling: the references as a perfect network writes them, (N,); may be absent.
         baselines: name of a baseline -> its translations, (N,); absent without baselines.
     """
 
-    score_names = ("bleu", "chrf", "exact_match")
+    score_names = ("exact_match", "bleu", "chrf")
 
     def analyze(self, model: RecurrentModel, test: TestPredictions) -> AnalysisResult:
         task, context = cast(Translation, model.task), test.evaluation_context
         translations = Translations.decode(test)
         ours = translations.score()
+        perfect = translations.replace_hypotheses(context.get("ceiling", translations.references))
+        ceiling = perfect.score()
+        unknown = context.get("unknown_shares", {})
         search = cache(partial(search_examples, model, test))
         lowercase = translations.bleu_lowercase()
         page = partial(write_page, translations, describe_decoding(task), context, search)
@@ -60,13 +68,20 @@ class TranslationAnalysis(Analysis):
             figures["attention.png"] = partial(draw_example_attention, context, search)
         return AnalysisResult(
             scores=ours.scores,
+            leads=True,
             baselines={
                 name: translations.score_texts(texts).scores
                 for name, texts in context.get("baselines", {}).items()
             },
-            statements=describe_scores(ours, lowercase, translations.lower),
+            statements=[
+                *describe_scores(ours, lowercase, translations.lower),
+                *describe_unknown_shares(unknown),
+                *describe_ceiling(ceiling, perfect),
+            ],
             details={
                 "signatures": ours.signatures,
+                "ceiling": ceiling.scores,
+                "unknown_shares": unknown,
                 "bleu_lowercase": lowercase,
                 "decoding": {"beam_size": task.beam_size, "length_penalty": task.length_penalty},
             },
@@ -100,6 +115,20 @@ class Translations:
         hypotheses = [context["detokenize"](ids) for ids in test.predictions.tolist()]
         texts = context["sources"], context["references"], hypotheses
         return cls(*texts, context["language"], context["lower"])
+
+    def replace_hypotheses(self, texts: Sequence[str]) -> "Translations":
+        """Return other translations of the same sources."""
+        return replace(self, hypotheses=texts)
+
+    def first_difference(self) -> tuple[str, str]:
+        """Return the first differing words of a hypothesis and of its reference."""
+        for pair in zip(self.hypotheses, self.references, strict=True):
+            written, true = (split_text(text, self.lower) for text in pair)
+            matcher = SequenceMatcher(None, written, true, autojunk=False)
+            for kind, i1, i2, j1, j2 in matcher.get_opcodes():
+                if kind != "equal":
+                    return " ".join(written[i1:i2]), " ".join(true[j1:j2])
+        return "", ""
 
     def score(self) -> TranslationScores:
         """Return the scores of the hypotheses."""
@@ -149,8 +178,36 @@ def describe_scores(scores: TranslationScores, lowercase: float, lower: bool) ->
     """Return a sentence for each score, with the signatures that make it comparable."""
     sentences = [f"test {line}" for line in scores.describe()]
     if not lower:
-        sentences.insert(1, f"test BLEU in lower case, as older papers give it: {lowercase:.2f}")
+        sentences.insert(2, f"test BLEU in lower case, as older papers give it: {lowercase:.2f}")
     return sentences
+
+
+def describe_unknown_shares(shares: Mapping[str, float]) -> list[str]:
+    """Return a sentence about the unknown tokens of the test split, if there are some.
+
+    >>> describe_unknown_shares({"source": 0.0, "target": 0.021})
+    ['test tokens that are <unk>: 0.00% of the sources, 2.10% of the references, never correct']
+    """
+    if not any(shares.values()):
+        return []
+    source, target = shares["source"], shares["target"]
+    places = f"{source:.2%} of the sources, {target:.2%} of the references, never correct"
+    return [f"test tokens that are <unk>: {places}"]
+
+
+def describe_ceiling(ceiling: TranslationScores, translations: Translations) -> list[str]:
+    """Return a sentence about the scores of a perfect network, if they are not perfect.
+
+    `translations` are the references, split into tokens and joined again, with their scores.
+    """
+    match, bleu = ceiling.scores["exact_match"], ceiling.scores["bleu"]
+    if match == 1 and bleu > PERFECT_BLEU:
+        return []
+    written, true = translations.first_difference()
+    return [
+        f"A perfect network would have exact matches {match:.2%} and BLEU {bleu:.2f}: its tokens "
+        f"give {written!r} for {true!r}. data.tokens=bpe restores every text"
+    ]
 
 
 def describe_decoding(task: Translation) -> str:

@@ -38,7 +38,7 @@ from rnnlab.data.text.unknown_tokens import (
 )
 from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES, Vocabulary
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.spec import END_ID, PADDING_ID, START_ID, Batch, DataSpec
+from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID, Batch, DataSpec
 
 SIDES = ("source", "target")
 TABLE_SETTINGS = ("source_column", "target_column", "delimiter", "quoting", "header")
@@ -326,6 +326,7 @@ class ParallelTextDataModule(PreparedDataModule):
         self._owners = facts["owners"]
         self.rows = {split: np.arange(len(self.ids[split, "source"].lengths)) for split in SPLITS}
         self.rows["train"] = self._select_short_pairs()
+        self._note_unknown_tokens()
         self.spec = DataSpec(
             output_size=len(self.vocabularies["target"]),
             num_tokens=len(self.vocabularies["source"]),
@@ -369,6 +370,18 @@ class ParallelTextDataModule(PreparedDataModule):
             )
         return rows
 
+    def _note_unknown_tokens(self) -> None:
+        """Add a note about each side of which much is unknown."""
+        for side, vocabulary in self.vocabularies.items():
+            tokens, size = vocabulary.tokens, self.vocab_sizes[side]
+            shares = {s: unknown_share(self.ids[s, side].values, tokens, size) for s in SPLITS}
+            is_own = side == "target" and self.vocab_sizes["source"] != size
+            name = "data.target_vocab_size" if is_own else "data.vocab_size"
+            settings = TokenSettings(self.tokens, SMALLER_TOKENS[self.tokens], size, name)
+            self.add_notes(
+                *describe_unknown_tokens(shares, tokens, settings, subject=f"{side} tokens")
+            )
+
     # For Lightning and the report.
 
     def preview(self) -> DataSpec:
@@ -406,6 +419,7 @@ class ParallelTextDataModule(PreparedDataModule):
             surprisal = -np.log(counts / counts.sum())
         present = targets > 0
         loss = float((targets[present] * surprisal[present]).sum() / targets.sum())
+        counts[UNKNOWN_ID] = 0  # no choice is correct where the target is unknown
         accuracy = float(targets[counts.argmax()] / targets.sum())
         scores = {"loss": loss, "perplexity": float(np.exp(loss)), "accuracy": accuracy}
         return {"token frequency": scores}
@@ -446,12 +460,28 @@ class ParallelTextDataModule(PreparedDataModule):
             "rows": rows.tolist(),
             "sources": self.original_texts(split, "source", rows),
             "references": self.original_texts(split, "target", rows),
+            "unknown_shares": {side: self._unknown_share(split, side, rows) for side in SIDES},
+            "ceiling": [self._restore(split, row) for row in members],
             "detokenize": lambda tokens: target.decode(tokens).strip(),
             "source_tokens": source_tokens,
             "target_tokens": lambda tokens: display_tokens(target, tokens),
             "language": self.languages[1],
             "lower": self.lower,
         }
+
+    def _unknown_share(self, split: Split, side: str, rows: NDArray[Any]) -> float:
+        """Return the share of the tokens of some targets that are <unk>."""
+        ids, members = self.ids[split, side], self.rows[split][rows]
+        if not len(members):
+            return 0.0
+        tokens, _ = ids.gather(members, int(ids.lengths[members].max()))
+        return float((tokens == UNKNOWN_ID).sum() / ids.lengths[members].sum())
+
+    def _restore(self, split: Split, member: int) -> str:
+        """Return the text of the target tokens of a pair, as a perfect network writes it."""
+        ids = self.ids[split, "target"]
+        tokens = ids.values[ids.offsets[member] : ids.offsets[member + 1]]
+        return self.vocabularies["target"].decode(tokens.tolist()).strip()
 
     def baseline_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """Return `baselines`: the sources, of a system that copies them."""

@@ -67,7 +67,8 @@ def make_report(
     if parts.config.test:
         targets["test"] = summary.count_targets(test_scores, "test")
     if result:
-        scores |= {f"test/{name}": value for name, value in result.scores.items()}
+        analyzed = {f"test/{name}": value for name, value in result.scores.items()}
+        scores = {**analyzed, **scores} if result.leads else {**scores, **analyzed}
     return {
         **parts.folder.read_report(),
         "status": "finished",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from torch import Tensor
@@ -18,7 +19,7 @@ class TranslationScores:
     """Corpus scores of one system.
 
     Attributes:
-        scores: bleu and chrf in 0..100, exact_match in 0..1.
+        scores: exact_match in 0..1, bleu and chrf in 0..100.
         signatures: of sacrebleu, by score; scores with different signatures are not comparable.
     """
 
@@ -26,10 +27,13 @@ class TranslationScores:
     signatures: dict[str, str]
 
     def describe(self) -> list[str]:
-        """Return BLEU and chrF with their signatures, a line each."""
+        """Return exact matches, BLEU and chrF, the latter with their signatures, a line each."""
         return [
-            f"{name} {self.scores[key]:.2f} ({self.signatures[key]})"
-            for name, key in (("BLEU", "bleu"), ("chrF", "chrf"))
+            f"exact matches {self.scores['exact_match']:.2%}",
+            *(
+                f"{name} {self.scores[key]:.2f} ({self.signatures[key]})"
+                for name, key in (("BLEU", "bleu"), ("chrF", "chrf"))
+            ),
         ]
 
 
@@ -38,18 +42,25 @@ def score_translations(
 ) -> TranslationScores:
     """Return BLEU, chrF and the share of hypotheses that equal their reference.
 
-    The language of the references selects BLEU's tokenizer; `lower` ignores case.
+    The language of the references selects BLEU's tokenizer; `lower` ignores case. Texts that differ
+    in the Unicode form of their characters only are equal.
     """
     from sacrebleu.metrics import CHRF
 
+    hypotheses, references = map(normalize_characters, (hypotheses, references))
     bleu, chrf = bleu_metric(references, language, lower), CHRF(lowercase=lower)
     scores = {
+        "exact_match": exact_match(hypotheses, references, lower),
         "bleu": corpus_score(bleu, hypotheses, references),
         "chrf": corpus_score(chrf, hypotheses, references),
-        "exact_match": exact_match(hypotheses, references, lower),
     }
     signatures = {"bleu": str(bleu.get_signature()), "chrf": str(chrf.get_signature())}
     return TranslationScores(scores, signatures)
+
+
+def normalize_characters(texts: Sequence[str]) -> list[str]:
+    """Return texts in the Unicode form NFC, which vocabularies are in too."""
+    return [normalize("NFC", text) for text in texts]
 
 
 def corpus_score(metric: Any, hypotheses: Sequence[str], references: Sequence[str]) -> float:
@@ -73,11 +84,14 @@ def exact_match(hypotheses: Sequence[str], references: Sequence[str], lower: boo
     >>> exact_match(["a  b", "C"], ["a b", "c"]), exact_match(["C"], ["c"], lower=True)
     (0.5, 1.0)
     """
-    sides = [
-        [text.lower().split() if lower else text.split() for text in texts]
-        for texts in (hypotheses, references)
-    ]
-    return float(np.mean([one == other for one, other in zip(*sides, strict=True)]))
+    pairs = zip(hypotheses, references, strict=True)
+    return float(np.mean([split_text(a, lower) == split_text(b, lower) for a, b in pairs]))
+
+
+def split_text(text: str, lower: bool = False) -> list[str]:
+    """Return the parts of a text between white space, as exact matches compare them."""
+    text = normalize("NFC", text)
+    return text.lower().split() if lower else text.split()
 
 
 def sentence_chrf(
@@ -100,7 +114,10 @@ class SentencePerplexity(Perplexity):
 
 
 class TokenAccuracy(TokenMean):
-    """Share of target tokens that were the most probable ones after the true tokens before them."""
+    """Share of target tokens that were the most probable ones after the true tokens before them.
+
+    An unknown target counts as wrong; see `Translation.metric_inputs`.
+    """
 
     higher_is_better = True
 

@@ -25,7 +25,7 @@ from rnnlab.layers.decoder import Decoder, Memory, shift_right
 from rnnlab.layers.recurrent import LayerFactory, RecurrentState
 from rnnlab.layers.search import Hypothesis, beam_search, greedy
 from rnnlab.metrics.translation import SentencePerplexity, TokenAccuracy
-from rnnlab.spec import PADDING_ID, Batch, DataSpec, valid_steps
+from rnnlab.spec import PADDING_ID, UNKNOWN_ID, Batch, DataSpec, valid_steps
 from rnnlab.tasks.base import Encoding, Task
 from rnnlab.tasks.teacher_forcing import Decay, true_share
 
@@ -157,10 +157,14 @@ class Translation(Task):
         return (batch.targets != PADDING_ID).sum()
 
     def metric_inputs(self, predictions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return (B, U, 2) and the targets: log probabilities, and 1 for first choices."""
+        """Return (B, U, 2) and the targets: log probabilities, and 1 for correct first choices.
+
+        An unknown target has no correct choice: <unk> is not the word of the reference.
+        """
         scores, targets = predictions.flatten(0, 1), batch.targets.flatten()
         surprisal = cross_entropy(scores, targets, reduction="none")
-        correct = (predictions.argmax(dim=2) == batch.targets).to(surprisal.dtype)
+        is_correct = predictions.argmax(dim=2) == batch.targets
+        correct = (is_correct & (batch.targets != UNKNOWN_ID)).to(surprisal.dtype)
         return torch.stack([-surprisal.view_as(batch.targets), correct], dim=2), batch.targets
 
     def metrics(self) -> MetricCollection:
