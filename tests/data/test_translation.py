@@ -420,10 +420,9 @@ def test_an_unknown_token_is_never_a_correct_choice(tmp_path: Path) -> None:
 def test_unknown_tokens_of_each_side_are_reported_with_the_setting(tmp_path: Path) -> None:
     parts = {"train": pairs_named("aa", 9), "val": [("aa", "ZZ 2")], "test": [("aa", "QQ XX")]}
     notes = ready(folder_data(split_folder(tmp_path, **parts))).provenance.notes
-    share = (
-        "<unk> replaces 33.3% of the target tokens of val and 66.7% of the target tokens of test"
-    )
-    assert [note for note in notes if "<unk>" in note] == [f"{share}: {reason}"]
+    shares = "33.3% of the target tokens of val and 66.7% of the target tokens of test"
+    reason = "training does not have these words; set data.tokens=characters or data.tokens=bpe"
+    assert [note for note in notes if "<unk>" in note] == [f"<unk> replaces {shares}: {reason}"]
     rare = folder_data(tmp_path, vocab_size=99, target_vocab_size=5)
     notes = [note for note in ready(rare).provenance.notes if "<unk>" in note]
     assert "raise data.target_vocab_size (now 5)" in notes[-1]
