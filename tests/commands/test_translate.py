@@ -1,7 +1,10 @@
 """What a finished run is for: sentences of one's own."""
 
+import gzip
 import io
+import os
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -60,7 +63,7 @@ def test_the_command_line_gives_a_translation_a_line(folder: Path, capsys, monke
     first, empty, last = capsys.readouterr().out.splitlines()
     assert [first, last] == words.splitlines()
     assert empty == "", "lines stay beside each other"
-    monkeypatch.setattr("sys.stdin", io.StringIO("aa bb\ncc"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"aa bb\ncc")))
     main([str(folder), "--beam-size", "2", "--n-best", "2"])
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert [line[0] for line in lines] == ["1", "1", "2", "2"]
@@ -71,11 +74,99 @@ def test_a_reference_gives_scores(folder: Path, tmp_path: Path, capsys) -> None:
     (text,) = Translator(folder)(["aa bb"])[0]
     (tmp_path / "mine.en").write_text(f"{text.text.upper()}\n", encoding="utf-8")
     main([str(folder), "aa bb", "--reference", str(tmp_path / "mine.en")])
-    bleu, chrf = capsys.readouterr().err.splitlines()
+    matches, bleu, chrf = capsys.readouterr().err.splitlines()
+    assert matches == "exact matches 100.00%"
     assert bleu.startswith("BLEU 100.00 (nrefs:1|case:lc|")
     assert chrf.startswith("chrF 100.00 (")
-    with pytest.raises(DataError, match=r"has 1 lines for 2 sentences"):
+    with pytest.raises(DataError, match=r"mine\.en has 1 lines for 2 sentences"):
         main([str(folder), "aa bb", "cc", "--reference", str(tmp_path / "mine.en")])
+    assert capsys.readouterr().out == "", "counted before the translation"
+
+
+def test_files_are_read_as_training_reads_them(folder: Path, tmp_path: Path, capsys) -> None:
+    plain, marked = tmp_path / "plain.de", tmp_path / "marked.de.gz"
+    plain.write_bytes("aä bb\ncc\r\n\naa\rbb\n  ".encode())
+    marked.write_bytes(gzip.compress(b"\xef\xbb\xbf" + plain.read_bytes()))
+    outputs = []
+    for file in (plain, marked):
+        main([str(folder), "--input", str(file)])
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+    lines = outputs[0].split("\n")
+    assert len(lines) == 6, "five lines, and no carriage return in them"
+    assert "\r" not in outputs[0]
+    assert [bool(line) for line in lines] == [True, True, False, True, False, False]
+    plain.write_bytes("aä bb\ncc\r\n\naa\rbb\n  ".encode("utf-16"))
+    with pytest.raises(DataError, match=r"byte-order mark of UTF-16, .* Set --encoding utf-16$"):
+        main([str(folder), "--input", str(plain)])
+    main([str(folder), "--input", str(plain), "--encoding", "utf-16"])
+    assert capsys.readouterr().out == outputs[0]
+
+
+def test_standard_input_is_read_as_a_file(folder: Path, capsys, monkeypatch) -> None:
+    def translate(content: bytes, *options: str) -> str:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        main([str(folder), *options])
+        return capsys.readouterr().out
+
+    plain = translate("aä bb\ncc\n".encode())
+    assert translate("\ufeffaä bb\r\ncc".encode()) == plain
+    assert translate("aä bb\ncc\n".encode("cp1252"), "--encoding", "cp1252") == plain
+    assert translate(b"") == ""
+    with pytest.raises(DataError, match=r"standard input, line 2: is not utf-8.*--encoding cp1252"):
+        translate("aa\nä\n".encode("cp1252"))
+    with pytest.raises(DataError, match=r"standard input, line 1: holds a zero byte"):
+        translate(b"a\0\n")
+    with pytest.raises(ConfigError, match=r"--encoding utf-16: not of standard input"):
+        translate(b"", "--encoding", "utf-16")
+
+
+def test_a_pipe_is_read_once(folder: Path, tmp_path: Path, capsys) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_bytes, args=(b"\xef\xbb\xbfaa bb\n",))
+    writer.start()
+    main([str(folder), "--input", str(pipe)])
+    writer.join()
+    piped = capsys.readouterr().out
+    main([str(folder), "aa bb"])
+    assert capsys.readouterr().out == piped
+
+
+def test_nothing_cannot_be_scored(folder: Path, tmp_path: Path, capsys) -> None:
+    empty = tmp_path / "empty"
+    empty.touch()
+    main([str(folder), "--input", str(empty)])
+    assert capsys.readouterr().out == ""
+    with pytest.raises(DataError, match=r"empty: contains no sentences, .* --reference .*empty$"):
+        main([str(folder), "--input", str(empty), "--reference", str(empty)])
+
+
+def test_line_breaks_of_a_sentence_are_spaces(folder: Path, capsys) -> None:
+    main([str(folder), "aa bb\ncc", "aa bb cc"])
+    one, other = capsys.readouterr().out.splitlines()
+    assert one == other
+
+
+def test_unknown_tokens_are_counted(tmp_path: Path, capsys) -> None:
+    plain = small("parallel_text", tmp_path, "test=false")
+    plain["trainer"] |= {"max_epochs": 1, "limit_train_batches": 1}
+    main([str(run(plain).folder.path), "aa new bb words"])
+    note = "note: 2 of 4 tokens of the sentences are not in the vocabulary: <unk>\n"
+    assert capsys.readouterr().err == note
+
+
+@pytest.mark.parametrize("name", ["plain", "bom", "edge"])
+def test_files_of_users_give_a_line_for_each_line(name: str, folder: Path, capsys) -> None:
+    case = Path(__file__).parents[3] / "shared" / "cases" / "text" / "translate_input_files"
+    if not case.exists():
+        pytest.skip("the cases of users are not in this checkout")
+    main([str(folder), "--input", str(case / f"{name}.txt")])
+    lines = capsys.readouterr().out.split("\n")
+    assert len(lines) - 1 == (case / f"{name}.txt").read_bytes().count(b"\n")
+    if name == "bom":
+        main([str(folder), "--input", str(case / "plain.txt")])
+        assert capsys.readouterr().out.split("\n") == lines
 
 
 def test_what_cannot_work_is_said_in_words(folder: Path, tmp_path: Path, capsys) -> None:
@@ -85,14 +176,20 @@ def test_what_cannot_work_is_said_in_words(folder: Path, tmp_path: Path, capsys)
         main([str(folder), "aa", "--n-best", "9"])
     with pytest.raises(ConfigError, match="leave one of them out"):
         main([str(folder), "aa", "--input", "mine.de"])
-    with pytest.raises(DataError, match=r"absent\.de: cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"absent\.de: there is no such file \(--input\)"):
         main([str(folder), "--input", "absent.de"])
     (tmp_path / "latin").write_bytes("schön".encode("latin-1"))
-    with pytest.raises(DataError, match="latin: is not UTF-8"):
+    with pytest.raises(
+        DataError, match=r"latin: byte 3 .*in line 1\) .*such as --encoding cp1252$"
+    ):
         main([str(folder), "--input", str(tmp_path / "latin")])
+    with pytest.raises(ConfigError, match=r"--encoding utf-9: unknown encoding"):
+        main([str(folder), "--input", str(tmp_path / "latin"), "--encoding", "utf-9"])
+    with pytest.raises(ConfigError, match=r"'a\\udcff': holds bytes that are not text"):
+        main([str(folder), "a\udcff"])
     with pytest.raises(SystemExit):
         main([str(folder), "aa", "--beam-size", "0"])
-    assert "must be a whole number from 1, not '0'" in capsys.readouterr().err
+    assert "must be a whole number from 1 to 1,000, not '0'" in capsys.readouterr().err
 
 
 def test_a_run_of_another_task_is_refused(tmp_path: Path) -> None:

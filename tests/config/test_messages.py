@@ -5,11 +5,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 
 from rnnlab.callbacks import RunStopped
 from rnnlab.config.messages import (
+    PIPE_STATUS,
     STOP_STATUS,
     USAGE_ERROR,
     check_resume,
@@ -261,6 +263,26 @@ def test_ctrl_c_before_the_training_is_no_traceback() -> None:
     with pytest.raises(SystemExit) as left, readable_errors():
         raise KeyboardInterrupt
     assert left.value.code == STOP_STATUS
+
+
+PRINT_TEXTS = """
+from rnnlab.config.messages import tolerant_output
+with tolerant_output():
+    for _ in range(100_000):
+        print(chr(0xFC), chr(0xD800), flush=True)
+"""
+
+
+def test_a_reader_that_ends_and_an_encoding_that_lacks_a_character_are_no_tracebacks() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-c", PRINT_TEXTS]
+    with Popen(command, stdout=PIPE, stderr=PIPE, env=environment) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline() == b"\\xfc \\ud800\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == PIPE_STATUS
 
 
 def test_bugs_come_through() -> None:

@@ -6,31 +6,41 @@
     rnnlab translate <run> --input test.de --reference test.en > written.en
 
 Prints one translation per line, in the order of the sentences. With --n-best, a line has the number
-of the sentence, the score and the text, separated by tabs. With --reference, BLEU and chrF are
-printed to standard error at the end.
+of the sentence, the score and the text, separated by tabs. With --reference, exact matches, BLEU
+and chrF are printed to standard error at the end. Unknown tokens of the sentences are counted.
+
+Files are read as those of a data set: perhaps compressed, without a byte-order mark, and with a
+sentence up to each line feed.
 """
 
 import argparse
+import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
-from rnnlab.config.messages import readable_errors
+from rnnlab.config.messages import readable_errors, tolerant_output
 from rnnlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from rnnlab.layers.search import Hypothesis
 
-BATCH_SIZE = 64  # sentences of one beam search
+BATCH_SIZE = 64  # sentences of one beam search ...
+BATCH_BEAMS = 1_024  # ... and their beams, which fill the memory
+MAX_BEAM_SIZE = 1_000
+LINE_BREAKS = re.compile(r"\r\n|\r|\n")
+BYTE_ORDER_MARK = "\ufeff"
 CHUNK_SIZE = 1_024  # sentences in memory
 
 T = TypeVar("T")
 
 
 class Candidate(NamedTuple):
-    """A translation.
+    """A translation, in one line.
 
     Attributes:
         score: log-probability divided by the length penalty; higher is better.
@@ -49,6 +59,9 @@ class Translator:
     Args:
         run_dir: folder of the run.
         checkpoint: best | last.
+
+    Attributes:
+        counts: numbers of "tokens" of all sentences so far, and of the "unknown" ones.
 
     Raises:
         ConfigError: there is no such run, or its task is not translation.
@@ -72,6 +85,7 @@ class Translator:
             )
         self.task, self.before = task, data.normalize
         self.language, self.lower = data.languages[1], data.lower
+        self.counts: Counter[str] = Counter()
         self.source, self.target = (
             Vocabulary.load(_require_file(Path(run_dir) / f"{side}_vocabulary.json"))
             for side in ("source", "target")
@@ -83,7 +97,8 @@ class Translator:
         """Return the best translations of each sentence, the best first.
 
         Args:
-            sentences: of any length, not truncated; an empty one has an empty translation.
+            sentences: of any length, not truncated; an empty one has an empty translation. A line
+                break is a space, as in a table of pairs.
             beam_size: None for that of the run.
             n_best: translations of each sentence, at most `beam_size`; the search may find fewer.
         """
@@ -93,12 +108,17 @@ class Translator:
                 f"--n-best {n_best}: a beam of {size} holds no more than {size}; give "
                 f"--beam-size {n_best} or more"
             )
-        texts = [text.strip() for text in sentences]
+        from rnnlab.data.text.pair_columns import join_lines
+        from rnnlab.spec import UNKNOWN_ID
+
+        texts = [join_lines(text) for text in sentences]
         ids = self.source.encode([self.before(text) for text in texts])
+        self.counts["tokens"] += sum(map(len, ids))
+        self.counts["unknown"] += sum(row.count(UNKNOWN_ID) for row in ids)
         results = [[Candidate("", 0.0)] for _ in texts]
         nonempty = [i for i, text in enumerate(texts) if text and ids[i]]
         order = sorted(nonempty, key=lambda i: len(ids[i]))
-        for rows in chunked(order, BATCH_SIZE):
+        for rows in chunked(order, max(1, min(BATCH_SIZE, BATCH_BEAMS // size))):
             best = self._search([ids[i] for i in rows], size, n_best)
             for i, hypotheses in zip(rows, best, strict=True):
                 results[i] = [self._decode(hypothesis) for hypothesis in hypotheses]
@@ -120,7 +140,8 @@ class Translator:
             return self.task.search(self.model.encode(batch), beam_size, n_best)
 
     def _decode(self, hypothesis: "Hypothesis") -> Candidate:
-        return Candidate(self.target.decode(hypothesis.tokens.tolist()).strip(), hypothesis.score)
+        text = LINE_BREAKS.sub(" ", self.target.decode(hypothesis.tokens.tolist())).strip()
+        return Candidate(text, hypothesis.score)
 
 
 def chunked(members: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -143,32 +164,42 @@ def _require_file(file: Path) -> Path:
 def main(arguments: Sequence[str]) -> None:
     """Translate the sentences of the command line, a file or standard input, and print them."""
     options = build_parser().parse_args(arguments)
+    inputs, references = read_sentences(options), None
+    if options.reference is not None:
+        inputs, references = read_references(options, list(inputs))
     translator = Translator(options.run_dir, options.checkpoint)
-    inputs = read_sentences(options.sentences, options.input)
-    references = list(_lines(options.reference)) if options.reference else None
     translations: list[str] = []
-    for chunk in chunked(inputs, 1 if _is_interactive(options) else CHUNK_SIZE):
-        for candidates in translator(chunk, options.beam_size, options.n_best):
-            translations.append(candidates[0].text)
-            for candidate in candidates:
-                fields = [str(len(translations)), f"{candidate.score:.4f}"]
-                print(*(fields if options.n_best > 1 else ()), candidate.text, sep="\t", flush=True)
-    if references is not None:
-        print(describe_quality(translator, references, translations), file=sys.stderr)
+    with tolerant_output():
+        for chunk in chunked(inputs, 1 if _is_interactive(options) else CHUNK_SIZE):
+            for candidates in translator(chunk, options.beam_size, options.n_best):
+                translations.append(candidates[0].text)
+                print_candidates(candidates, len(translations), options.n_best > 1)
+    for line in describe_translations(translator, translations, references):
+        print(line, file=sys.stderr)
 
 
-def describe_quality(translator: Translator, references: list[str], translations: list[str]) -> str:
-    """Return BLEU and chrF by sacrebleu, as in the report of a run."""
+def print_candidates(candidates: Sequence[Candidate], number: int, with_scores: bool) -> None:
+    """Print the translations of one sentence, a line each."""
+    for text, score in candidates:
+        fields = [str(number), f"{score:.4f}"] if with_scores else []
+        print(*fields, text, sep="\t", flush=True)
+
+
+def describe_translations(
+    translator: Translator, translations: Sequence[str], references: Sequence[str] | None
+) -> list[str]:
+    """Return the number of unknown tokens, and the scores of a run's report, a line each."""
     from rnnlab.metrics.translation import score_translations
 
-    if len(references) != len(translations):
-        raise DataError(
-            f"--reference: has {len(references):,} lines for {len(translations):,} sentences; line "
-            "i of one must be the translation of line i of the other"
-        )
-    language, lower = translator.language, translator.lower
-    scores = score_translations(translations, references, language, lower)
-    return "\n".join(scores.describe())
+    unknown, tokens = (translator.counts[name] for name in ("unknown", "tokens"))
+    note = (
+        f"note: {unknown:,} of {tokens:,} tokens of the sentences are not in the vocabulary: <unk>"
+    )
+    lines = [note] if unknown else []
+    if references is not None:
+        language, lower = translator.language, translator.lower
+        lines += score_translations(translations, references, language, lower).describe()
+    return lines
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -177,10 +208,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run_dir", help="folder of a finished run of task=translation")
     parser.add_argument("sentences", nargs="*", help="to translate; default: standard input")
-    parser.add_argument("--input", metavar="FILE", help="one sentence per line, UTF-8")
+    parser.add_argument("--input", metavar="FILE", type=Path, help="one sentence per line")
     parser.add_argument(
-        "--reference", metavar="FILE", help="reference translations, to compute BLEU and chrF"
+        "--reference", metavar="FILE", type=Path, help="reference translations, to compute scores"
     )
+    parser.add_argument("--encoding", default="utf-8", help="of the files; default: utf-8")
     parser.add_argument("--beam-size", type=_count, help="1 is greedy; default: that of the run")
     parser.add_argument(
         "--n-best", type=_count, default=1, help="translations of each sentence (1)"
@@ -190,8 +222,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_BEAM_SIZE:
+        message = f"must be a whole number from 1 to {MAX_BEAM_SIZE:,}, not {text!r}"
+        raise argparse.ArgumentTypeError(message)
     return int(text)
 
 
@@ -200,25 +233,105 @@ def _is_interactive(options: argparse.Namespace) -> bool:
     return not options.sentences and options.input is None and sys.stdin.isatty()
 
 
-def read_sentences(sentences: Sequence[str], file: str | None) -> Iterator[str]:
-    """Yield the sentences of the command line, of a file, or of standard input."""
-    if sentences and file is not None:
-        raise ConfigError(f"--input {file}: sentences were given too; leave one of them out")
-    return iter(sentences) if sentences else _lines(file)
+def read_sentences(options: argparse.Namespace) -> Iterator[str]:
+    """Return the sentences of the command line, of a file, or of standard input."""
+    if options.sentences and options.input is not None:
+        raise ConfigError(
+            f"--input {options.input}: sentences were given too; leave one of them out"
+        )
+    if options.sentences:
+        return iter([check_text(text) for text in options.sentences])
+    if options.input is not None:
+        return read_file(options.input, options.encoding, "--input")
+    return read_stream(sys.stdin.buffer, "standard input", options.encoding)
 
 
-def _lines(file: str | None) -> Iterator[str]:
-    name = file or "standard input"
+def read_references(
+    options: argparse.Namespace, sentences: list[str]
+) -> tuple[Iterator[str], list[str]]:
+    """Return the sentences and their reference translations.
+
+    Raises:
+        DataError: there are no sentences, or the numbers of lines differ.
+    """
+    references = list(read_file(options.reference, options.encoding, "--reference"))
+    if not sentences:
+        raise DataError(
+            f"{options.input or 'standard input'}: contains no sentences, so there is nothing to "
+            f"compare with --reference {options.reference}"
+        )
+    if len(references) != len(sentences):
+        raise DataError(
+            f"--reference: {options.reference} has {len(references):,} lines for "
+            f"{len(sentences):,} sentences; line i of one must be the translation of line i of the "
+            "other"
+        )
+    return iter(sentences), references
+
+
+def check_text(text: str) -> str:
+    """Return a sentence of the command line unchanged.
+
+    Raises:
+        ConfigError: it has bytes that are not text.
+    """
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ConfigError(f"{text!a}: holds bytes that are not text in the encoding of the shell")
+    return text
+
+
+def read_file(path: Path, encoding: str, option: str) -> Iterator[str]:
+    """Yield the lines of a file, as `rnnlab.data.readers.files` reads them; it may be empty.
+
+    Raises:
+        DataError: the file, which `option` names, cannot be read.
+        ConfigError: there is no such encoding.
+    """
+    from rnnlab.data.readers.files import read_lines
+
+    if path.is_fifo():  # cannot be read again, to search the place of an invalid byte
+        with path.open("rb") as stream:
+            yield from read_stream(stream, str(path), encoding)
+    else:
+        with advise_options(option):
+            yield from read_lines(path, encoding, allow_empty=True)
+
+
+def read_stream(stream: IO[bytes], name: str, encoding: str) -> Iterator[str]:
+    """Yield the lines of a stream as soon as they arrive.
+
+    Raises:
+        DataError: a line is not in this encoding, or holds a zero byte.
+        ConfigError: there is no such encoding, or its line feed is not a single byte.
+    """
+    from rnnlab.data.readers.files import check_encoding
+
+    with advise_options("--input"):
+        if "\n".encode(check_encoding(encoding)) != b"\n":
+            raise ConfigError(f"data.encoding={encoding}: not of {name}; write it to a file")
+    for number, line in enumerate(stream, start=1):
+        try:
+            text = line.decode(encoding)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{name}, line {number:,}: is not {encoding}: {error.reason}. Convert it to UTF-8, "
+                "or name its encoding, such as --encoding cp1252"
+            ) from error
+        if "\0" in text:
+            raise DataError(f"{name}, line {number:,}: holds a zero byte. Is it a text?")
+        if number == 1:
+            text = text.removeprefix(BYTE_ORDER_MARK)
+        yield text.removesuffix("\n").removesuffix("\r")
+
+
+@contextmanager
+def advise_options(option: str) -> Iterator[None]:
+    """Replace the settings of a data set in errors by the options of this command."""
     try:
-        if file is None:
-            yield from (line.rstrip("\n") for line in sys.stdin)
-        else:
-            with Path(file).open(encoding="utf-8") as handle:
-                yield from (line.rstrip("\n") for line in handle)
-    except OSError as error:
-        raise DataError(f"{name}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{name}: is not UTF-8 text: {error.reason}") from error
+        yield
+    except (ConfigError, DataError) as error:
+        advice = str(error).replace("data.encoding=", "--encoding ").replace("data.path", option)
+        raise type(error)(advice) from error
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """User errors as readable messages instead of tracebacks."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 from rnnlab.config.suggestions import NEAR, setting_names, suggest_settings
 from rnnlab.errors import ConfigError, DataError, DivergedError, RunStopped, did_you_mean
 
-USAGE_ERROR, STOP_STATUS = 2, 130  # exit status
+USAGE_ERROR, STOP_STATUS, PIPE_STATUS = 2, 130, 141  # exit status
 
 
 @contextmanager
@@ -30,6 +31,22 @@ def readable_errors() -> Iterator[None]:
         if is_composition_error(error):
             fail(explain(error))
         raise
+
+
+@contextmanager
+def tolerant_output() -> Iterator[None]:
+    """Print a stream of texts of any script, as long as somebody reads it.
+
+    Characters that the encoding of the output lacks are escaped. If the reader has ended, as `head`
+    does, exit as a program that SIGPIPE ended.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        sys.exit(PIPE_STATUS)
 
 
 def fail(message: str) -> None:

@@ -89,7 +89,7 @@ def open_text(
             raise encoding_error(path, encoding) from error
 
 
-def read_lines(path: Path, encoding: str) -> Iterator[str]:
+def read_lines(path: Path, encoding: str, allow_empty: bool = False) -> Iterator[str]:
     r"""Iterate over the lines of a text file, without \n or \r\n at their end.
 
     Only \n ends a line: other characters that `str.splitlines` cuts at occur in real texts.
@@ -97,7 +97,7 @@ def read_lines(path: Path, encoding: str) -> Iterator[str]:
     Raises:
         DataError: see `open_text`; or a line is too long to be one.
     """
-    with open_text(path, encoding) as stream:
+    with open_text(path, encoding, allow_empty=allow_empty) as stream:
         number = 0
         while line := stream.readline(MAX_TEXT_CHARACTERS):
             number += 1

@@ -24,6 +24,7 @@ from rnnlab.data.text.pair_columns import (
     PairColumns,
     choose_columns,
     has_header,
+    join_lines,
 )
 from rnnlab.errors import DataError
 
@@ -151,12 +152,8 @@ def _read_columns(
     table = read_table(
         file, names, table_format=table_format, notes=notes, settings=COLUMN_SETTINGS
     )
-    sources, targets = (map(_join_lines, table[name]) for name in names)
+    sources, targets = (map(join_lines, table[name]) for name in names)
     yield from zip(sources, targets, strict=True)
-
-
-def _join_lines(cell: str) -> str:
-    return cell.replace("\r\n", "\n").replace("\n", " ").strip()
 
 
 def _read_tab_separated(
@@ -173,7 +170,7 @@ def _read_tab_separated(
     header = number_columns(cells[0] if start else [""] * len(cells[0]))
     source, target = choose_columns(file, header, cells[start:], columns, notes)
     for _, row in chain(sample[start:], rows):
-        yield _join_lines(row[source]), _join_lines(row[target])
+        yield join_lines(row[source]), join_lines(row[target])
 
 
 def _check_widths(file: Path, table_format: TableFormat, notes: list[str]) -> Iterator[Row]:

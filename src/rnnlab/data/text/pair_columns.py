@@ -70,6 +70,15 @@ class PairColumns:
         return all(find_name(header, name) is not None for name in self.names)
 
 
+def join_lines(cell: str) -> str:
+    r"""Return a sentence without line breaks and without white space around it.
+
+    >>> join_lines(" a\r\nb\n")
+    'a b'
+    """
+    return cell.replace("\r\n", "\n").replace("\n", " ").strip()
+
+
 def find_name(header: Sequence[str], name: str) -> int | None:
     """Return the place of a name in a header, in this or another case; None if it is absent.
 
