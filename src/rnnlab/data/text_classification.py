@@ -277,7 +277,7 @@ class TextClassificationDataModule(PreparedDataModule):
         counts = np.bincount(self.labels["train"], minlength=len(names))
         self.spec = DataSpec(
             len(names),
-            num_tokens=self.vocab_size,
+            num_tokens=NUM_CLASSIFICATION_SPECIALS + len(self.vocabulary()),
             class_names=names,
             class_counts=tuple(counts.tolist()),
             positive_class=self._find_positive_class(facts["classes"], names),

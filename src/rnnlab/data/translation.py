@@ -296,7 +296,7 @@ class ParallelTextDataModule(PreparedDataModule):
 
     def normalize(self, text: str) -> str:
         """Return a text as the vocabulary expects it."""
-        return PREFIXES[self.tokens] + (text.lower() if self.lower else text)
+        return PREFIXES[self.tokens] + text
 
     def _fit(
         self, chunks: Mapping[str, Callable[[], Iterator[list[str]]]]
@@ -305,7 +305,8 @@ class ParallelTextDataModule(PreparedDataModule):
 
         def fit(sides: Sequence[str], size: int) -> Vocabulary:
             texts = chain.from_iterable(chunk for side in sides for chunk in chunks[side]())
-            return Vocabulary.fit(texts, size, build_tokenizer(self.tokens, spaces=self.spaces))
+            tokenizer = build_tokenizer(self.tokens, self.lower, self.spaces)
+            return Vocabulary.fit(texts, size, tokenizer)
 
         if self.shared:
             return dict.fromkeys(SIDES, fit(SIDES, self.vocab_sizes["source"]))

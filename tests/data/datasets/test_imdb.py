@@ -89,7 +89,10 @@ def test_other_columns_and_names_of_classes(tmp_path):
     data = local(path, text_column="review", label_column="stars", class_names={"1": "good"})
     assert data.spec.class_names == ("0", "good")
     assert data.spec.output_size == 2
-    assert data.spec.num_tokens == 20_000
+    assert data.spec.num_tokens == 2 + len(data.vocabulary())  # fewer than data.vocab_size
+    assert (
+        local(path, text_column="review", label_column="stars", vocab_size=9).spec.num_tokens == 9
+    )
 
 
 def test_a_missing_label_is_named_with_its_file_and_row(tmp_path):

@@ -1,17 +1,24 @@
+import time
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rnnlab.data.text.tokenizers import (
     CAPITALS,
     MAX_NUMBER_LENGTH,
+    NO_TOKEN,
     SPECIALS,
     TOKENIZER_TYPES,
     BytePairs,
     Characters,
+    FoldedWords,
+    Shapes,
+    Tokenizer,
     Words,
     build_tokenizer,
     count_frequencies,
@@ -19,6 +26,7 @@ from rnnlab.data.text.tokenizers import (
     tokenize_words,
 )
 from rnnlab.data.text.vocabulary import Vocabulary
+from rnnlab.spec import END_ID, PADDING_ID, START_ID
 
 
 @pytest.mark.parametrize(
@@ -36,12 +44,14 @@ from rnnlab.data.text.vocabulary import Vocabulary
             "Stra\u00dfe, CAF\u00c9, \u0421\u043b\u043e\u0432\u043e",
             ["stra\u00dfe", "caf\u00e9", "\u0441\u043b\u043e\u0432\u043e"],
         ),
-        ("\u6620\u753b 10/10", ["\u6620\u753b", "10", "10"]),
+        ("\u6620\u753b 10/10", ["\u6620", "\u753b", "10", "10"]),  # no spaces between words
         ("snake_case __init__", ["snake", "case", "init"]),
-        ("fun \U0001f600\U0001f3ac!", ["fun", "!"]),
+        ("fun \U0001f600\U0001f3ac!", ["fun", "\U0001f600", "\U0001f3ac", "!"]),
+        ("\u00a9 1\u20ac", ["1"]),  # symbols are left out
+        ("\u0130STANBUL I\u0307stanbul", ["istanbul", "istanbul"]),
         ("well-made\tfilm\r\nagain\u00a0now", ["well", "made", "film", "again", "now"]),
         ("", []),
-        ("... --- \U0001f600", []),
+        ("... ---", []),
     ],
 )
 def test_tokenize_words(text: str, words: list[str]) -> None:
@@ -57,6 +67,11 @@ def test_tokenize_words(text: str, words: list[str]) -> None:
         ("x" + "9" * 40, ["x", "0" * MAX_NUMBER_LENGTH]),
         ("isn\u2019t :-)", ["isn't", ":", "-", ")"]),
         ("a_b \U0001f600", ["a", "_", "b", "\U0001f600"]),
+        ("\u0416\u0301 \u0416\u0416\u0301", ["\u0436\u0301", CAPITALS, "\u0436\u0436\u0301"]),
+        (
+            "\u0939\u093f\u0928\u094d\u0926\u0940\u0964",
+            ["\u0939\u093f\u0928\u094d\u0926\u0940", "\u0964"],
+        ),
         ("", []),
     ],
 )
@@ -73,10 +88,108 @@ def test_rare_tokens_are_dropped_when_too_many_are_counted() -> None:
     )
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\u0130")))
-def test_characters_are_joined_to_the_same_text(text: str) -> None:
-    assert Characters().join(Characters().tokenize(text)) == text
-    assert Characters(lower=True).tokenize(text) == list(text.lower())
+@given(st.text(st.characters(codec="ascii")))
+def test_ascii_texts_have_the_words_of_the_pattern_for_all_scripts(text: str) -> None:
+    assert tokenize_words(f"{text} \u00e9") == [*tokenize_words(text), "\u00e9"]
+
+
+# Characters of every kind, and of those that tokenizers treat in a special way.
+CHARACTERS = st.one_of(
+    st.characters(),
+    st.sampled_from(
+        list(
+            "aAb1'-.,!?([{\")]}\\<>_/ \t\n\u00a0\u200a\u2019\u201c\u201d\u00ab\u200b\u200c\u200d"
+            "\u0301\u0308\u0600\u0915\u094d\u093f\u05d0\u05b8\u0628\u064e\u0e01\u0e33\u0e48"
+            "\u4e2d\u3042\u30a2\u30fc\u3002\uff01\uff21\uac00\u0130\u03a3\ud800\x00\x1c"
+            "\U0001f600\U0001f44d\U0001f3fd\ufe0f\u20e3\U0001f1e9\U0001f1ea"
+        )
+    ),
+)
+PARTS = st.sampled_from(
+    ["<unk>", "<pad>", "<s>", "<eos>", "<none>", "\\<s>", "a", "-", ",", "\u4e2d", " ", "\n"]
+)
+TEXTS = st.text(CHARACTERS) | st.lists(PARTS).map("".join)
+BPE_MODELS = {lower: Vocabulary.fit(["the cat"], 300, BytePairs(lower)) for lower in (False, True)}
+
+
+def fit_on(tokenizer: Tokenizer, text: str) -> Vocabulary:
+    """Return a vocabulary that contains every token of a text."""
+    if isinstance(tokenizer, BytePairs):
+        return BPE_MODELS[tokenizer.lower]
+    return Vocabulary.fit([text, "a"], 10_000, tokenizer)
+
+
+def check_restoration(tokenizer: Tokenizer, text: str) -> None:
+    normal = tokenizer.normalize(text)
+    assert tokenizer.normalize(normal) == normal
+    vocabulary = fit_on(tokenizer, text)
+    (ids,) = vocabulary.encode([text])
+    assert vocabulary.decode(ids) == normal
+    assert not {PADDING_ID, START_ID, END_ID}.intersection(ids)
+
+
+RESTORED = [
+    Words(),
+    Words(lower=True),
+    Words(spaces=True),
+    Words(lower=True, spaces=True),
+    Characters(),
+    Characters(lower=True),
+    BytePairs(),
+    BytePairs(lower=True),
+]
+
+
+@pytest.mark.parametrize("tokenizer", RESTORED, ids=lambda t: f"{t.name}-{t.lower}")
+@settings(max_examples=40, deadline=None)
+@given(text=TEXTS)
+@example("a <eos> <pad> <s> <none> <unk> b")
+def test_ids_are_joined_to_the_normalized_text(tokenizer: Tokenizer, text: str) -> None:
+    check_restoration(tokenizer, text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tokenizer", RESTORED, ids=lambda t: f"{t.name}-{t.lower}")
+@settings(max_examples=700, deadline=None)
+@given(text=TEXTS)
+def test_ids_of_many_texts_are_joined_to_the_normalized_text(
+    tokenizer: Tokenizer, text: str
+) -> None:
+    check_restoration(tokenizer, text)
+
+
+def test_special_tokens_in_a_text_are_words() -> None:
+    text = "<s> the <pad> \\<eos> <unk> </s> <PAD>"
+    words = Words(lower=True, spaces=True)
+    tokens = words.tokenize(text)
+    assert tokens == ["\\<s>", "the", "\\<pad>", "\\\\<eos>", "<unk>", "</s>", "\\<pad>"]
+    assert words.join(tokens) == words.normalize(text)
+    for tokenizer in (Words(), Characters(), FoldedWords(), Shapes()):
+        reserved = {"<s>", "<pad>", "<eos>", NO_TOKEN, CAPITALS}
+        assert not reserved.intersection(tokenizer.tokenize(f"{text.lower()} <none> <capitals>"))
+
+
+@pytest.mark.parametrize("name", TOKENIZER_TYPES)
+def test_composed_and_decomposed_texts_have_the_same_tokens(name: str) -> None:
+    text = "caf\u00e9 \u00c5ngstr\u00f6m \ud55c\uad6d\uc5b4 \u1ec7"
+    decomposed = unicodedata.normalize("NFD", text)
+    assert decomposed != text
+    tokenizer = TOKENIZER_TYPES[name]()
+    tokenizer.fit([text], 300)
+    assert tokenizer.tokenize(decomposed) == tokenizer.tokenize(text)
+
+
+def test_byte_pairs_are_learned_fast_from_a_text_without_spaces() -> None:
+    """Without a limit of the merged words this takes half a minute."""
+    rng = np.random.default_rng(0)
+    words = ["".join(map(chr, 0x4E00 + rng.integers(0, 500, 2))) for _ in range(2_000)]
+    text = "".join(rng.choice(words, 40_000))
+    start = time.process_time()
+    vocabulary = Vocabulary.fit([text], 2_500, BytePairs())
+    assert time.process_time() - start < 5
+    (ids,) = vocabulary.encode([text])
+    assert vocabulary.decode(ids) == text
+    assert len(ids) < 0.8 * len(text)  # characters are merged to words
 
 
 def test_words_at_spaces_keep_marks_and_join_with_spaces() -> None:

@@ -2,13 +2,25 @@
 
 import heapq
 import re
-import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
+from rnnlab.data.text.normalization import (
+    compose,
+    lower_case,
+    normalize_characters,
+    normalize_spaces,
+)
+from rnnlab.data.text.words import (
+    display_word,
+    find_folded_words,
+    find_shapes,
+    join_words,
+    split_words,
+)
 from rnnlab.errors import DataError
 
 TokenKind = Literal["words", "characters", "bpe"]  # of text that is generated or predicted
@@ -18,26 +30,23 @@ SPECIALS = (PAD_TOKEN, UNKNOWN_TOKEN, START_TOKEN, END_TOKEN)  # a token's posit
 NO_TOKEN = "<none>"  # replaces a text without tokens, because a sequence must not be empty
 CAPITALS = "<capitals>"  # precedes a word in capitals
 MAX_NUMBER_LENGTH = 12  # numbers with more digits share one token
+MAX_MERGED_BYTES = 64  # each merge scans whole words, and a text without spaces is one word
 MAX_COUNTED_TOKENS = 3_000_000  # about 0.5 GB
-TOKENIZERS_VERSION = 4  # increment when the tokens or ids of a text change
+TOKENIZERS_VERSION = 5  # increment when the tokens or ids of a text change
 
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>")
-_FOLDED_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[!?]")
-_SHAPE = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+|[^\w\s]|_")
-_WORD = re.compile(r"<unk>|[^\W_]+(?:['\u2019][^\W_]+)*|[^\w\s]|_")
-_SPACE_BEFORE = re.compile(r" ([,.;:!?%)\]}\u201d\u00bb])")
-_SPACE_AFTER = re.compile(r"([(\[{\u201c\u00ab]) ")
+# A word of text that is already tokenized, equal to a special token; <unk> is the unknown token.
+_SPECIAL_WORD = re.compile(r"\\*(?:<pad>|<s>|<eos>)")
 
 
 def tokenize_words(text: str) -> list[str]:
-    """Return lower-case words with inner apostrophes, and the marks ! and ?.
+    """Return lower-case words with inner apostrophes, emoji, and the marks ! and ?.
 
     >>> tokenize_words("It isn't <br /> GOOD!")
     ['it', "isn't", 'good', '!']
     """
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text).replace("\u2019", "'")  # typographic apostrophe
-    return _FOLDED_WORD.findall(_LINE_BREAK_TAG.sub(" ", text.lower()))
+    text = normalize_characters(text, lower=True).replace("\u2019", "'")  # typographic apostrophe
+    return find_folded_words(_LINE_BREAK_TAG.sub(" ", text))
 
 
 def tokenize_shapes(text: str) -> list[str]:
@@ -48,34 +57,15 @@ def tokenize_shapes(text: str) -> list[str]:
     >>> tokenize_shapes("WINNER! Call 09061701461, it's 2 4 U")
     ['<capitals>', 'winner', '!', 'call', '00000000000', ',', "it's", '2', '4', 'u']
     """
-    text = unicodedata.normalize("NFC", text).replace("\u2019", "'")
     tokens: list[str] = []
-    for token in _SHAPE.findall(text):
+    for token in find_shapes(compose(text).replace("\u2019", "'")):
         if token[0].isdigit() and len(token) > 2:
             tokens.append("0" * min(len(token), MAX_NUMBER_LENGTH))
-        elif len(token) > 1 and token.isupper():
-            tokens += [CAPITALS, token.lower()]
+        elif token.isupper() and sum(map(str.isalnum, token)) > 1:
+            tokens += [CAPITALS, lower_case(token)]
         else:
-            tokens.append(token.lower())
+            tokens.append(lower_case(token))
     return tokens
-
-
-def split_words(text: str) -> list[str]:
-    """Return words with inner apostrophes, and every mark as a token.
-
-    >>> split_words("It isn't, (is it)?")
-    ['It', "isn't", ',', '(', 'is', 'it', ')', '?']
-    """
-    return _WORD.findall(text)
-
-
-def join_words(words: Iterable[str]) -> str:
-    """Join words to a text without spaces before closing marks and after opening marks.
-
-    >>> join_words(["Hello", ",", "(", "you", ")", "!"])
-    'Hello, (you)!'
-    """
-    return _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", " ".join(words)))
 
 
 def count_frequencies(
@@ -99,19 +89,32 @@ def count_frequencies(
 class Tokenizer(ABC):
     """Base of the tokenizers.
 
+    Joining the tokens of a text restores `normalize(text)`, except for the tokenizers of
+    classification.
+
     Attributes:
         name: identifies the tokenizer in a vocabulary file.
         separator: text between two tokens.
         keeps_line_breaks: whether a line break is a token; otherwise the end token replaces it.
+        lower: whether texts are converted to lower case.
     """
 
     name: ClassVar[str]
     separator: ClassVar[str] = ""
     keeps_line_breaks: ClassVar[bool] = True
+    lower: bool = False
+
+    def normalize(self, text: str) -> str:
+        """Return a text as its tokens represent it; see rnnlab.data.text.normalization."""
+        return normalize_characters(text, self.lower)
 
     @abstractmethod
+    def split(self, text: str) -> list[str]:
+        """Split a normalized text into tokens."""
+
     def tokenize(self, text: str) -> list[str]:
         """Split a text into tokens."""
+        return self.split(self.normalize(text))
 
     def tokenize_batch(self, texts: Sequence[str]) -> list[list[str]]:
         """Split several texts into tokens."""
@@ -157,7 +160,7 @@ class FoldedWords(Tokenizer):
     separator = " "
     keeps_line_breaks = False
 
-    def tokenize(self, text: str) -> list[str]:
+    def split(self, text: str) -> list[str]:
         return tokenize_words(text)
 
 
@@ -169,17 +172,18 @@ class Shapes(Tokenizer):
     separator = " "
     keeps_line_breaks = False
 
-    def tokenize(self, text: str) -> list[str]:
+    def split(self, text: str) -> list[str]:
         return tokenize_shapes(text)
 
 
 @dataclass(frozen=True)
 class Words(Tokenizer):
-    """Words that can be joined to a text again.
+    """Words that can be joined to a text again; see rnnlab.data.text.words.
 
     Attributes:
         lower: convert to lower case.
-        spaces: split at spaces only, for text that is already tokenized.
+        spaces: split at spaces only, for text that is already tokenized. There <unk> is the unknown
+            token, and a word that equals another special token begins with a backslash.
     """
 
     name = "words"
@@ -188,23 +192,42 @@ class Words(Tokenizer):
     lower: bool = False
     spaces: bool = False
 
-    def tokenize(self, text: str) -> list[str]:
-        text = text.lower() if self.lower else text
-        return text.split() if self.spaces else split_words(text)
+    def normalize(self, text: str) -> str:
+        """See Tokenizer; words are separated by one space."""
+        return normalize_spaces(super().normalize(text))
+
+    def split(self, text: str) -> list[str]:
+        return _escape_specials(text.split()) if self.spaces else split_words(text)
 
     def join(self, tokens: Sequence[str]) -> str:
-        return " ".join(tokens) if self.spaces else join_words(tokens)
+        return " ".join(map(_unescape, tokens)) if self.spaces else join_words(tokens)
+
+    def display(self, token: str) -> str:
+        """See Tokenizer; marks of the spacing are visible."""
+        return display_word(token)
+
+
+def _escape_specials(words: list[str]) -> list[str]:
+    return [f"\\{word}" if _SPECIAL_WORD.fullmatch(word) else word for word in words]
+
+
+def _unescape(token: str) -> str:
+    return token[1:] if token[0] == "\\" and _SPECIAL_WORD.fullmatch(token) else token
 
 
 @dataclass(frozen=True)
 class Characters(Tokenizer):
-    """Single characters, perhaps converted to lower case."""
+    """Single code points, perhaps converted to lower case.
+
+    Code points rather than grapheme clusters: the vocabulary stays small and closed under every
+    combination of marks, and bits per character are comparable with those of the literature.
+    """
 
     name = "characters"
     lower: bool = False
 
-    def tokenize(self, text: str) -> list[str]:
-        return list(text.lower() if self.lower else text)
+    def split(self, text: str) -> list[str]:
+        return list(text)
 
     def join(self, tokens: Sequence[str]) -> str:
         return "".join("\ufffd" if token == UNKNOWN_TOKEN else token for token in tokens)
@@ -232,13 +255,13 @@ class BytePairs(Tokenizer):
 
     def fit(self, texts: Iterable[str], size: int) -> list[str]:
         """Learn the merges; return the special tokens, the 256 bytes and the merged tokens."""
+        from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
         from tokenizers import Tokenizer as Model
-        from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
         model = Model(models.BPE())
-        if self.lower:
-            model.normalizer = normalizers.Lowercase()
-        model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        words = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        parts = pre_tokenizers.Split(Regex(f".{{{MAX_MERGED_BYTES}}}"), "isolated")
+        model.pre_tokenizer = pre_tokenizers.Sequence([words, parts])
         model.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
             vocab_size=size,
@@ -246,16 +269,20 @@ class BytePairs(Tokenizer):
             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
             show_progress=False,
         )
-        model.train_from_iterator(texts, trainer)
+        model.train_from_iterator(map(self.normalize, texts), trainer)
+        model.pre_tokenizer = words  # the tokens of a long word do not depend on its parts
         self._use(model)
         ids = model.get_vocab(with_added_tokens=True)
         return sorted(ids, key=ids.__getitem__)
 
-    def tokenize(self, text: str) -> list[str]:
-        return self.tokenize_batch([text])[0]
+    def split(self, text: str) -> list[str]:
+        tokens: list[str] = self._model.encode(text).tokens
+        return tokens
 
     def tokenize_batch(self, texts: Sequence[str]) -> list[list[str]]:
-        return [encoding.tokens for encoding in self._model.encode_batch(list(texts))]
+        """See Tokenizer; the library encodes texts in parallel."""
+        normalized = list(map(self.normalize, texts))
+        return [encoding.tokens for encoding in self._model.encode_batch(normalized)]
 
     def join(self, tokens: Sequence[str]) -> str:
         text: str = self._model.decoder.decode([t for t in tokens if t != UNKNOWN_TOKEN])

@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from rnnlab.data.text.ragged import RaggedWriter, read_blocks, replace_values
-from rnnlab.data.text.tokenizers import NO_TOKEN, SPECIALS, TOKENIZER_TYPES, Tokenizer, TokenKind
+from rnnlab.data.text.tokenizers import (
+    NO_TOKEN,
+    SPECIALS,
+    TOKENIZER_TYPES,
+    TOKENIZERS_VERSION,
+    Tokenizer,
+    TokenKind,
+)
 from rnnlab.errors import DataError
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID
 
@@ -63,7 +70,12 @@ class Vocabulary:
     def save(self, path: Path) -> None:
         """Write the vocabulary to a JSON file."""
         name, state = self.tokenizer.name, self.tokenizer.state()
-        content = {"tokenizer": name, "state": state, "tokens": self.tokens}
+        content = {
+            "version": TOKENIZERS_VERSION,
+            "tokenizer": name,
+            "state": state,
+            "tokens": self.tokens,
+        }
         path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
@@ -71,11 +83,13 @@ class Vocabulary:
         """Read a vocabulary from a JSON file.
 
         Raises:
-            DataError: an older version of rnnlab wrote the file.
+            DataError: another version of rnnlab wrote the file, and splits texts differently.
         """
         content = json.loads(path.read_text(encoding="utf-8"))
-        if "tokenizer" not in content:
-            raise DataError(f"{path}: has the format of an older version of rnnlab; train again")
+        version = content.get("version", 0)
+        if version != TOKENIZERS_VERSION:
+            age = "an older" if version < TOKENIZERS_VERSION else "a newer"
+            raise DataError(f"{path}: has the format of {age} version of rnnlab; train again")
         return cls(content["tokens"], TOKENIZER_TYPES[content["tokenizer"]](**content["state"]))
 
 
