@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnlab.data.text.normalization import compose, lower_case, normalize_characters
+from rnnlab.data.text.normalization import compose_characters, lower_case, normalize_characters
 
 
 @given(st.text())
@@ -29,8 +29,8 @@ def test_case_is_converted_without_new_marks(text: str, lower: str) -> None:
 
 
 def test_case_of_a_decomposed_dotted_capital() -> None:
-    assert lower_case(compose("I\u0307zmir")) == "izmir"
+    assert lower_case(compose_characters("I\u0307zmir")) == "izmir"
 
 
 def test_lone_surrogates_are_replaced() -> None:
-    assert compose("a\ud800b") == "a\ufffdb"
+    assert compose_characters("a\ud800b") == "a\ufffdb"

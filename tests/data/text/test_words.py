@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnlab.data.text.normalization import compose
+from rnnlab.data.text.normalization import compose_characters
 from rnnlab.data.text.tokenizers import Words, tokenize_shapes, tokenize_words
 from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.data.text.words import display_word, join_words, split_words
@@ -59,7 +59,7 @@ def test_tokens_without_marks_are_joined_by_the_default() -> None:
     ],
 )
 def test_combining_marks_belong_to_their_word(word: str) -> None:
-    word = compose(word)  # in the order of the normalization form
+    word = compose_characters(word)  # in the order of the normalization form
     assert split_words(word) == [word]
     assert tokenize_words(word) == [word]
     assert tokenize_shapes(word) == [word]

@@ -15,10 +15,10 @@ def lower_case(text: str) -> str:
     return text.replace("\u0130", "i").lower()
 
 
-def compose(text: str) -> str:
+def compose_characters(text: str) -> str:
     """Return a text in the normalization form C; U+FFFD replaces lone surrogates.
 
-    >>> len("e\u0301"), len(compose("e\u0301"))
+    >>> len("e\u0301"), len(compose_characters("e\u0301"))
     (2, 1)
     """
     if text.isascii():
@@ -31,8 +31,8 @@ def normalize_characters(text: str, lower: bool = False) -> str:
 
     White space is unchanged.
     """
-    text = compose(text)
-    return compose(lower_case(text)) if lower else text
+    text = compose_characters(text)
+    return compose_characters(lower_case(text)) if lower else text
 
 
 def normalize_spaces(text: str) -> str:

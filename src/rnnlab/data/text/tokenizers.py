@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
 from rnnlab.data.text.normalization import (
-    compose,
+    compose_characters,
     lower_case,
     normalize_characters,
     normalize_spaces,
@@ -58,7 +58,7 @@ def tokenize_shapes(text: str) -> list[str]:
     ['<capitals>', 'winner', '!', 'call', '00000000000', ',', "it's", '2', '4', 'u']
     """
     tokens: list[str] = []
-    for token in find_shapes(compose(text).replace("\u2019", "'")):
+    for token in find_shapes(compose_characters(text).replace("\u2019", "'")):
         if token[0].isdigit() and len(token) > 2:
             tokens.append("0" * min(len(token), MAX_NUMBER_LENGTH))
         elif token.isupper() and sum(map(str.isalnum, token)) > 1:
