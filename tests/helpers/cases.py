@@ -23,8 +23,8 @@ def open_case(case: Path, *overrides: str) -> Any:
     return open_typed(*words, *overrides)
 
 
-def open_typed(*words: str) -> Any:
-    """Return the series data set of these words of a command line, with its file read."""
-    data = build_data(parse(compose("data=csv_series", *words)))
-    data.setup()
-    return data
+def open_typed(*words: str, data: str = "csv_series") -> Any:
+    """Return the data set of these words of a command line, with its file read."""
+    module = build_data(parse(compose(f"data={data}", *words)))
+    module.setup()
+    return module

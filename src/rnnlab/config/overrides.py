@@ -15,8 +15,8 @@ KEYWORDS = {"null", "true", "false", "nan", "inf"}  # ... unless Hydra reads the
 def format_override(value: Any) -> str:
     """Return the text after `key=` that Hydra parses as this value.
 
-    >>> format_override([None, 1e-05, "a b", {"deep": True}])
-    "[null,1e-05,'a b',{deep:true}]"
+    >>> format_override([None, 1e-05, "a b", {"deep": True, 0: 1}])
+    "[null,1e-05,'a b',{deep:true,0:1}]"
     """
     if value is None:
         return "null"
@@ -40,6 +40,8 @@ def _is_bare(value: str) -> bool:
 def _name(key: Any) -> str:
     if isinstance(key, str) and _is_bare(key):
         return key
+    if isinstance(key, bool | int | float):  # such as the labels in data.class_names
+        return format_override(key)
     raise ConfigError(f"{key!r}: a key within a value must be a plain word")
 
 

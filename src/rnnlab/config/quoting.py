@@ -23,6 +23,8 @@ def quote_override(text: str) -> str:
     "data.path='sales (1).csv'"
     >>> quote_override("data.target_columns=[CO(GT),T]")
     "data.target_columns=['CO(GT)',T]"
+    >>> quote_override('data.class_names={"0": ham}')
+    'data.class_names={0:ham}'
     """
     key, equals, value = text.partition("=")
     if not equals or not KEY.fullmatch(key) or FUNCTION.match(value) or is_readable(text):
@@ -132,5 +134,11 @@ def _quote_value(value: str) -> str:
 
 def _quote_members(text: str) -> Iterator[str]:
     for member in split_commas(text):
-        key, colon, value = member.partition(":")
+        key, colon, value = _split_member(member)
         yield f"{key}{colon}{_quote_value(value)}"
+
+
+def _split_member(member: str) -> tuple[str, str, str]:
+    """Return key, colon and value; Hydra reads no quotes around keys."""
+    quoted = re.match(r"""\s*(["'])([\w .+-]+)\1\s*:""", member)
+    return (quoted[2], ":", member[quoted.end() :]) if quoted else member.partition(":")

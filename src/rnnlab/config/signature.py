@@ -174,6 +174,8 @@ def _explain_type(key: str, problem: str, value: Any) -> str:
         return f"; a text with brackets is typed in quotes: {quote_for_shell(f'{parent}=[{text}]')}"
     if problem == "string_type" and isinstance(value, int | float):
         return f"; a text is typed in quotes: {type_as_text(key, format_override(value))}"
+    if problem == "dict_type" and isinstance(value, str) and ":" in value:
+        return f"; a dictionary is typed in quotes: {quote_for_shell(f'{key}={{{value}}}')}"
     if problem in ("list_type", "tuple_type") and isinstance(value, str) and value[:1] != "[":
         word = f"{key}=[{value}]"
         return (

@@ -23,6 +23,9 @@ Fraction = Annotated[float, Interval(ge=0, le=1)]
 Share = Annotated[float, Interval(gt=0, lt=1)]
 DecayFactor = Annotated[float, Interval(gt=0, le=1)]
 Probability = Annotated[float, Interval(ge=0, lt=1)]
+# Texts that Hydra reads as other values when a user types them without quotes.
+TypedName = str | int
+TypedLabel = str | int | float | bool
 
 
 @dataclass(frozen=True)

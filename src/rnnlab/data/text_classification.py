@@ -4,13 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
 from numpy.typing import NDArray
 
-from rnnlab.config.types import Fraction, NonNegativeInt, PositiveInt, Seed, Share
+from rnnlab.config.types import (
+    Fraction,
+    NonNegativeInt,
+    PositiveInt,
+    Seed,
+    Share,
+    TypedLabel,
+    TypedName,
+)
 from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split, to_batch
 from rnnlab.data.baselines.linear import (
     LINEAR_VERSION,
@@ -34,7 +42,6 @@ from rnnlab.data.sources.split_names import describe_unused
 from rnnlab.data.text.label_splits import LabelSplits
 from rnnlab.data.text.labelled_texts import (
     LabelledTexts,
-    TextColumns,
     check_labels,
     drop_duplicate_texts,
     drop_empty,
@@ -43,6 +50,12 @@ from rnnlab.data.text.labelled_texts import (
     normalize_text,
     remove_leakage,
 )
+from rnnlab.data.text.labels import (
+    LabelMatching,
+    check_training_labels,
+    find_label,
+    unify_labels,
+)
 from rnnlab.data.text.ragged import (
     PaddedArray,
     RaggedArray,
@@ -50,6 +63,7 @@ from rnnlab.data.text.ragged import (
     TruncationConfig,
     save_texts,
 )
+from rnnlab.data.text.text_columns import GROUP, TextColumns, describe_unlabelled
 from rnnlab.data.text.tokenizers import CLASSIFICATION_TOKENIZERS, TOKENIZERS_VERSION, TextTokens
 from rnnlab.data.text.unknown_tokens import (
     SMALLER_TEXT_TOKENS,
@@ -74,6 +88,9 @@ class TextClassificationDataModule(PreparedDataModule):
             rnnlab.data.sources.split_names.
         text_column, label_column, group_column, encoding, delimiter, quoting, header: see
             TextColumns.
+        label_matching: which writings of a label are one class: auto ("pos" and "pos ", 1 and 1.0,
+            true and True; others that may be one are rejected) | exact (none) | loose (also
+            without upper and lower case, 01 and 1, true and 1).
         class_names: label -> display name.
         positive_class: label or name of the class for F1, such as spam; None for the mean F1 of
             all classes.
@@ -94,20 +111,27 @@ class TextClassificationDataModule(PreparedDataModule):
         fold: index of the test fold, 0..folds - 1; over all folds every text is tested once.
         split_seed: of these splits; the seed of the run does not affect the evaluation targets.
         linear_baseline: fit a linear model on word n-grams as a baseline; needs scikit-learn.
+
+    Attributes:
+        default_columns: names in the YAML files of the columns of text and label.
+        default_group: column of the group if `group_column` is None and the table has it.
     """
 
     tasks = ("classification",)
-    version = 3
+    version = 4
+    default_columns: ClassVar[tuple[str, ...]] = ("text", "label")
+    default_group: ClassVar[str | None] = None
 
     def __init__(
         self,
         source: SourceName = "auto",
         path: str | None = None,
-        text_column: str = "text",
-        label_column: str = "label",
-        group_column: str | None = None,
-        class_names: dict[str, str] | None = None,
-        positive_class: str | None = None,
+        text_column: TypedName = "text",
+        label_column: TypedName = "label",
+        group_column: TypedName | None = None,
+        label_matching: LabelMatching = "auto",
+        class_names: dict[TypedLabel, TypedLabel] | None = None,
+        positive_class: TypedLabel | None = None,
         encoding: str = "utf-8",
         delimiter: Delimiter | None = None,
         quoting: Quoting = "auto",
@@ -136,9 +160,17 @@ class TextClassificationDataModule(PreparedDataModule):
             choices = f"0..{folds - 1}" if folds else "0 without data.folds"
             raise ConfigError(f"data.fold={fold}: must be {choices}")
         self.columns = TextColumns(
-            text_column, label_column, group_column, encoding, delimiter, quoting, header
+            str(text_column),
+            str(label_column),
+            None if group_column is None else str(group_column),
+            self.default_group,
+            *(encoding, delimiter, quoting, header),
         )
-        self.class_names, self.positive_class = dict(class_names or {}), positive_class
+        if path is None:
+            self._check_no_columns("the texts of this source")
+        self.label_matching: LabelMatching = label_matching
+        self.class_names = {str(label): str(name) for label, name in (class_names or {}).items()}
+        self.positive_class = None if positive_class is None else str(positive_class)
         self.token_kind, self.drop_duplicates = tokens, drop_duplicates
         self.seq_len, self.head_fraction, self.vocab_size = seq_len, head_fraction, vocab_size
         self.splits = LabelSplits(
@@ -158,6 +190,7 @@ class TextClassificationDataModule(PreparedDataModule):
         self._check_splits(
             parts, "folders train and test with a folder of .txt files for each class"
         )
+        self._check_no_columns("texts in class folders")
         notes = describe_unused_folders(self.local_path(), parts)
         provenance = Provenance("local", str(self.path), sha256=hash_folders(parts), notes=notes)
         encoding = self.columns.encoding
@@ -172,7 +205,7 @@ class TextClassificationDataModule(PreparedDataModule):
         path = self.local_path()
         return self.file_source(
             files.values(),
-            lambda: {s: self.columns.read(f) for s, f in files.items()},
+            lambda: {s: self.columns.read(f, files.get("train")) for s, f in files.items()},
             formats,
             describe_unused(path, files.values()) if path.is_dir() else [],
         )
@@ -195,6 +228,15 @@ class TextClassificationDataModule(PreparedDataModule):
             f"{path}: expected {layout}, or a folder of .txt files for each class, found {names}"
         )
 
+    def _check_no_columns(self, source: str) -> None:
+        """Check that no setting names a column of a source that has none."""
+        for setting, name in self.columns.roles.items():
+            if setting == GROUP or name not in self.default_columns:
+                raise ConfigError(
+                    f"{setting}={name}: {source} have no columns. Drop the setting, or name your "
+                    "table with data.path"
+                )
+
     # Preparation: texts to arrays, once.
 
     def settings(self) -> dict[str, Any]:
@@ -202,23 +244,32 @@ class TextClassificationDataModule(PreparedDataModule):
             "tokens": [TOKENIZERS_VERSION, self.token_kind],
             "columns": asdict(self.columns),
             "drop_duplicates": self.drop_duplicates,
+            "label_matching": self.label_matching,
             "splits": asdict(self.splits),
         }
 
     def prepare(self, raw: dict[str, LabelledTexts], folder: Path) -> Prepared:
         notes = [note for texts in raw.values() for note in texts.notes]
-        parts = {name: drop_empty(check_labels(texts), notes) for name, texts in raw.items()}
+        parts = unify_labels(self._check_labels(raw), self.label_matching, notes)
+        parts = {name: drop_empty(texts, notes) for name, texts in parts.items()}
         if self.drop_duplicates:
             parts = {name: drop_duplicate_texts(texts, notes) for name, texts in parts.items()}
         classes = list_classes(list(parts.values()))
         splits = self._remove_leakage(self._split(parts, notes), notes)
-        labels = set(splits["train"].labels)
-        if absent := [label for label in classes if label not in labels]:
-            notes.append(f"no training text has the label {', '.join(absent)}")
+        check_training_labels(splits, notes)
         self._save(folder, splits, classes)
         sizes = {split: len(splits[split].texts) for split in SPLITS}
         version = next(iter(raw.values())).version
         return Prepared(sizes, notes, {"classes": classes}, hash_texts(raw), version)
+
+    def _check_labels(self, raw: dict[str, LabelledTexts]) -> dict[str, LabelledTexts]:
+        advice = ""
+        if self.path and "train" in raw:
+            advice = describe_unlabelled(self.local_path() / raw["train"].name)
+        return {
+            split: check_labels(texts, advice if split != "train" else "")
+            for split, texts in raw.items()
+        }
 
     def _split(self, parts: dict[str, LabelledTexts], notes: list[str]) -> dict[str, LabelledTexts]:
         """Return train, val and test; groups and equal texts stay together."""
@@ -273,7 +324,7 @@ class TextClassificationDataModule(PreparedDataModule):
         truncation = TruncationConfig(self.vocab_size, self.seq_len, self.head_fraction)
         self.inputs = {split: PaddedArray(self.tokens[split], truncation) for split in SPLITS}
         self.labels = {s: np.load(folder / f"{s}.labels.npy") for s in SPLITS}
-        names = tuple(self.class_names.get(label, label) for label in facts["classes"])
+        names = self._name_classes(facts["classes"])
         counts = np.bincount(self.labels["train"], minlength=len(names))
         self.spec = DataSpec(
             len(names),
@@ -294,12 +345,22 @@ class TextClassificationDataModule(PreparedDataModule):
             shares, tokens, TokenSettings(self.token_kind, smaller, size)
         )
 
+    def _name_classes(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """Return the display names of labels; note class names without a label."""
+        matches = {key: find_label(key, labels) for key in self.class_names}
+        others = [key for key, label in matches.items() if label is None]
+        if others and not set(self.class_names.values()) <= set(labels):
+            self.add_notes(f"data.class_names: no label is {', '.join(others)}")
+        names = {label: self.class_names[key] for key, label in matches.items() if label}
+        return tuple(names.get(label, label) for label in labels)
+
     def _find_positive_class(self, labels: Sequence[str], names: Sequence[str]) -> int | None:
         if self.positive_class is None:
             return None
         for choices in (names, labels):
-            if self.positive_class in choices:
-                return list(choices).index(self.positive_class)
+            label = find_label(self.positive_class, choices)
+            if label is not None:
+                return list(choices).index(label)
         raise DataError(
             f"data.positive_class={self.positive_class}: there is no such class; "
             f"{did_you_mean(self.positive_class, names)}"

@@ -3,7 +3,6 @@ import pytest
 
 from rnnlab.data.text.labelled_texts import (
     LabelledTexts,
-    TextColumns,
     check_labels,
     drop_duplicate_texts,
     drop_empty,
@@ -11,7 +10,8 @@ from rnnlab.data.text.labelled_texts import (
     normalize_text,
     remove_leakage,
 )
-from rnnlab.errors import DataError
+from rnnlab.data.text.text_columns import TextColumns
+from rnnlab.errors import ConfigError, DataError
 
 
 def texts(*members, labels=None, groups=None):
@@ -23,8 +23,17 @@ def test_columns_are_read_with_the_group_where_it_exists(tmp_path):
     file.write_text("stars,review,film\n5,good,tt1\n1,bad,tt2\n")
     read = TextColumns("review", "stars", group="film").read(file)
     assert read == LabelledTexts("a.csv", ["good", "bad"], ["5", "1"], ["tt1", "tt2"])
-    assert TextColumns("review", "stars", group="movie").read(file).groups is None
+    assert TextColumns("review", "stars", default_group="film").read(file) == read
+    assert TextColumns("review", "stars", default_group="movie").read(file).groups is None
+    with pytest.raises(DataError, match=r"no column 'flim'; did you mean film\? .*group_column"):
+        TextColumns("review", "stars", group="flim").read(file)
     assert TextColumns("review", "stars").read(file).groups is None
+
+
+@pytest.mark.parametrize("roles", [("a", "a"), ("a", "b", "a"), ("a", "b", "b")])
+def test_a_column_has_one_role(roles: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match=r"data\.\w+_column=\w: is data\.\w+_column too"):
+        TextColumns(*roles)
 
 
 def test_take_keeps_texts_labels_and_groups_together():

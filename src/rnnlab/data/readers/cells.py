@@ -332,6 +332,11 @@ def _explain(cell: str, settings: Sequence[str]) -> str:
     return f"is not a number. Correct it, leave the cell empty, or list it in {example}"
 
 
+def infer_type(cells: Cells) -> Cells:
+    """Return typed cells with the type of their values, such as numbers of a JSON file."""
+    return cells if isinstance(cells, list) else cells.infer_objects()
+
+
 def cell_texts(cells: Cells) -> list[str]:
     """Return all cells as text; a missing one is empty."""
     if isinstance(cells, list):

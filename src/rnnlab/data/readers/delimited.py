@@ -107,6 +107,11 @@ class DelimitedTable:
         self.nameless = {number for number, name in enumerate(first) if not name.strip()}
 
     @property
+    def may_lack_header(self) -> bool:
+        """Whether no setting says if the first line is a header."""
+        return self.format.header is None
+
+    @property
     def looks_like_values(self) -> bool:
         """Whether the first line may be a row instead of a header."""
         if self.format.header is not None:
@@ -361,7 +366,8 @@ class _QuotationMarks:
         A comma or semicolon and a space between the marks are those of a sentence, unless cells
         of other rows begin with a space.
         """
-        inside = first[first.rfind('"') :] + last[: last.find('"')]
+        begin, end = (line.replace('""', "") for line in (first, last))  # marks inside a cell
+        inside = begin[begin.rfind('"') :] + end[: end.find('"')]
         is_sentence = self.sign in ",;" and self.space in inside and not self.has_spaces
         complete = all(line.count(self.sign) + 1 == self.width for line in (first, last))
         return complete and not is_sentence

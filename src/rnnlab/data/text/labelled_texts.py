@@ -2,18 +2,16 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.data.readers.cells import is_missing
-from rnnlab.data.readers.delimited import Delimiter, Quoting, TableFormat
-from rnnlab.data.readers.tables import read_text_rows, row_name
+from rnnlab.data.readers.tables import row_name
 from rnnlab.data.sources.hub import find_revision, load_from_hub
-from rnnlab.data.text.spooled_texts import Key, SpooledTexts, number_texts, take_rows
+from rnnlab.data.text.spooled_texts import Key, number_texts, take_rows
 from rnnlab.errors import DataError
 from rnnlab.spec import Ints
 
@@ -50,54 +48,6 @@ class LabelledTexts:
         )
 
 
-@dataclass(frozen=True)
-class TextColumns:
-    """Columns and format of a table of labelled texts.
-
-    Attributes:
-        text, label: columns of the text and of its label.
-        group: column of a group that must stay in one split, such as the movie; ignored if the
-            table does not have it.
-        encoding: of text, CSV, TSV and JSON files.
-        delimiter: of the cells in CSV and TSV files; None for comma and tab.
-        quoting, header: see rnnlab.data.readers.delimited.TableFormat.
-    """
-
-    text: str = "text"
-    label: str = "label"
-    group: str | None = None
-    encoding: str = "utf-8"
-    delimiter: Delimiter | None = None
-    quoting: Quoting = "auto"
-    header: bool | None = None
-
-    def read(self, file: Path) -> LabelledTexts:
-        """Read a table; see `rnnlab.data.readers.tables.read_table` for errors."""
-        optional, notes = [self.group] if self.group else [], list[str]()
-        columns = [self.text, self.label]
-        table_format = TableFormat(self.encoding, self.delimiter, self.quoting, self.header)
-        names, rows = read_text_rows(file, columns, optional, table_format, notes)
-        texts, others = spool_columns(rows, len(names))
-        groups = others[1] if len(others) > 1 else None
-        return LabelledTexts(file.name, texts, others[0], groups, tuple(notes))
-
-
-def spool_columns(
-    rows: Iterable[Sequence[str]], width: int
-) -> tuple[SpooledTexts, list[list[str]]]:
-    """Return the first column in a temporary file, and the others, in which values repeat."""
-    others = [list[str]() for _ in range(width - 1)]
-    values = dict[str, str]()  # one object for equal values
-
-    def texts() -> Iterator[str]:
-        for text, *cells in rows:
-            for column, cell in zip(others, cells, strict=True):
-                column.append(values.setdefault(cell, cell))
-            yield text
-
-    return SpooledTexts.write(texts()), others
-
-
 def read_hub_texts(
     name: str, splits: Mapping[str, str], text: str = "text", label: str = "label"
 ) -> dict[str, LabelledTexts]:
@@ -117,8 +67,10 @@ def read_hub_texts(
     }
 
 
-def check_labels(texts: LabelledTexts) -> LabelledTexts:
+def check_labels(texts: LabelledTexts, advice: str = "") -> LabelledTexts:
     """Return the texts unchanged if every row has a label.
+
+    `advice` is what helps if no row has one.
 
     Raises:
         DataError: a label is missing, or there are too many different labels.
@@ -126,6 +78,8 @@ def check_labels(texts: LabelledTexts) -> LabelledTexts:
     missing = [row for row, label in enumerate(texts.labels) if is_missing(label)]
     if missing:
         first = texts.labels[missing[0]]
+        if advice and len(missing) == len(texts.labels):
+            raise DataError(f"{texts.name}: all {len(missing):,} labels are empty. {advice}")
         raise DataError(
             f"{row_name(texts.name, missing[0])}: the label is {first!r} (a total of "
             f"{len(missing):,} rows have none). Add it or remove the row"

@@ -22,6 +22,7 @@ class IMDBDataModule(TextClassificationDataModule):
     """
 
     available_sources = ("embedded", "hub", "local")
+    default_group = "movie"
 
     def packaged(self) -> Source:
         note = "only the official training half, split again: not the official test"

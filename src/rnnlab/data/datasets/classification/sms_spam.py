@@ -25,6 +25,7 @@ class SMSSpamDataModule(TextClassificationDataModule):
     """
 
     available_sources = ("hub", "local")
+    default_columns = ("sms", "text", "label")
 
     def hub(self) -> Source:
         return Source(
@@ -37,6 +38,7 @@ class SMSSpamDataModule(TextClassificationDataModule):
         files = sorted(path.glob(f"{FILE}*")) if path.is_dir() else [path]
         if not files or files[0].is_dir() or is_table(files[0]):
             return super().local()
+        self._check_no_columns(f"lines of {FILE}")
         file = check_file(files[0])
         encoding = self.columns.encoding
         return self.file_source(

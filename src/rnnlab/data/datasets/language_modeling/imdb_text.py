@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from rnnlab.config.types import Seed
+from rnnlab.config.types import Seed, TypedName
 from rnnlab.data.base import SPLITS
 from rnnlab.data.datasets.classification.imdb import IMDBDataModule
 from rnnlab.data.language_modeling import HELD_OUT, LanguageModelingDataModule
@@ -27,7 +27,7 @@ class IMDBTextDataModule(LanguageModelingDataModule):
 
     Args:
         text_column: column of the review.
-        group_column: column of the movie; ignored if the table does not have it.
+        group_column: column of the movie; None for "movie", if the table has it.
         split_seed: seed of the splits.
         settings: see LanguageModelingDataModule; `path` is a table of reviews, or a folder with
             train.csv and test.csv (and optionally val.csv).
@@ -37,8 +37,8 @@ class IMDBTextDataModule(LanguageModelingDataModule):
 
     def __init__(
         self,
-        text_column: str = "text",
-        group_column: str | None = "movie",
+        text_column: TypedName = "text",
+        group_column: TypedName | None = None,
         split_seed: Seed = 0,
         **settings: Any,
     ) -> None:

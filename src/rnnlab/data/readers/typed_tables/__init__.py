@@ -1,0 +1,1 @@
+"""Tables with types and objects in their cells: JSON files, fields of objects."""

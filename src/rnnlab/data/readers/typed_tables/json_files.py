@@ -1,0 +1,135 @@
+"""Tables in JSON and JSON Lines files."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnlab.data.readers.dates import excerpt
+from rnnlab.data.readers.files import open_text, read_lines
+from rnnlab.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = {
+    dict: "an object",
+    list: "a list",
+    str: "a text",
+    bool: "a truth value",
+    type(None): "null",
+}
+
+
+def read_json(path: Path, encoding: str) -> "pd.DataFrame":
+    """Return the rows of a list of objects, or the columns of an object of lists.
+
+    A file that holds an object in each line is read as JSON Lines; the attribute `repairs` of the
+    result says so.
+
+    Raises:
+        DataError: the file is neither.
+    """
+    with open_text(path, encoding) as stream:
+        text = stream.read()
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        if not _begins_with_object(text):
+            raise _syntax_error(path, error) from error
+        table = read_json_lines(path, encoding)
+        table.attrs["repairs"] = [f"{path.name} was read as JSON Lines, an object in each line"]
+        return table
+    return _build_frame(path, content)
+
+
+def read_json_lines(path: Path, encoding: str) -> "pd.DataFrame":
+    """Return the objects of all lines, of which empty ones are skipped.
+
+    Raises:
+        DataError: a line holds no object; names it.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(list(_iterate_objects(path, encoding)), dtype=object)
+
+
+def _iterate_objects(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(read_lines(path, encoding), start=1):
+        if not line.strip():
+            continue
+        place = f"{path}, line {number:,}"
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            if number == 1 and line.lstrip()[:1] in ("[", "{"):
+                _check_document(path, encoding)
+            raise _syntax_error(path, error, number, line) from error
+        if not isinstance(row, dict):
+            raise DataError(
+                f"{place}: an object with the columns is expected, but this is {_kind(row)}: "
+                f"{excerpt(line)}"
+            )
+        yield row
+
+
+def _begins_with_object(text: str) -> bool:
+    """Return whether the first line is a complete object."""
+    try:
+        return isinstance(json.loads(text.lstrip().partition("\n")[0]), dict)
+    except ValueError:
+        return False
+
+
+def _check_document(path: Path, encoding: str) -> None:
+    """Check that a file of lines is not one JSON document.
+
+    Raises:
+        DataError: it is.
+    """
+    with open_text(path, encoding) as stream:
+        try:
+            json.load(stream)
+        except ValueError:
+            return
+    raise DataError(
+        f"{path}: holds one JSON document instead of an object in each line. Give it the extension "
+        ".json"
+    )
+
+
+def _syntax_error(
+    path: Path, error: ValueError, line: int | None = None, text: str = ""
+) -> DataError:
+    if not isinstance(error, json.JSONDecodeError):  # a number with too many digits
+        return DataError(f"{path}{f', line {line:,}' if line else ''}: {error}")
+    line_text = f": {excerpt(text)}" if text else ""
+    return DataError(
+        f"{path}, line {line or error.lineno:,}, column {error.colno:,}: cannot be read as JSON, "
+        f"{error.msg}{line_text}. Correct the line"
+    )
+
+
+def _build_frame(path: Path, content: Any) -> "pd.DataFrame":
+    import pandas as pd
+
+    if isinstance(content, list):
+        for number, row in enumerate(content, start=1):
+            if not isinstance(row, dict):
+                raise DataError(
+                    f"{path}, row {number:,}: an object with the columns is expected, but this is "
+                    f"{_kind(row)}: {excerpt(json.dumps(row))}"
+                )
+        return pd.DataFrame(content, dtype=object)
+    if isinstance(content, dict) and any(isinstance(v, list | dict) for v in content.values()):
+        try:
+            return pd.DataFrame(content, dtype=object)
+        except ValueError as error:
+            raise DataError(f"{path}: cannot be read as a table, {error}") from error
+    if isinstance(content, dict):
+        return pd.DataFrame([content], dtype=object)
+    raise DataError(f"{path}: a list of objects is expected, but this is {_kind(content)}")
+
+
+def _kind(value: Any) -> str:
+    return KINDS.get(type(value), "a number")
