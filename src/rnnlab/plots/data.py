@@ -7,7 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.plots.figures import BLUE, GREY, ORANGE, RED, create_figure, save_figure
+from rnnlab.plots.figures import (
+    BLUE,
+    GREY,
+    ORANGE,
+    RED,
+    create_figure,
+    save_figure,
+    shorten_name,
+)
 
 COLOURS = {"train": BLUE, "val": ORANGE, "test": GREY}
 MAX_DRAWN_CLASSES = 30  # the most frequent ones
@@ -105,7 +113,7 @@ def draw_class_balance(
             labels = [f"{count:,}" for count in counts[classes]]
             axis.bar_label(bars, labels, fontsize=7, rotation=90, padding=3)
     rest = f" ({len(classes)} of {len(names)})" if len(classes) < len(names) else ""
-    axis.set_xticks(range(len(classes)), [names[int(i)] for i in classes])
+    axis.set_xticks(range(len(classes)), [shorten_name(names[int(i)]) for i in classes])
     axis.tick_params("x", rotation=45 if len(classes) > 8 else 0)
     axis.set(ylabel="share of the targets", title=f"classes{rest}")
     axis.margins(y=0.25)
@@ -152,7 +160,7 @@ def _label_tokens(axis: Any, counts: NDArray[Any], names: Sequence[str]) -> None
     for rank in [10**i for i in range(6) if 10**i <= len(order)]:
         token = int(order[rank - 1])
         if token < len(names) and counts[token]:
-            axis.annotate(names[token].replace("$", r"\$"), (rank, counts[token]), **style)
+            axis.annotate(shorten_name(names[token]), (rank, counts[token]), **style)
 
 
 def draw_series_examples(
@@ -167,10 +175,12 @@ def draw_series_examples(
         past = np.arange(-len(example.history), 0)
         variables = zip(range(example.history.shape[1]), names, strict=False)
         for i, name in list(variables)[:MAX_VARIABLES]:
-            axis.plot(past, example.history[:, i], color=colours[i], linewidth=1, label=name)
+            axis.plot(
+                past, example.history[:, i], color=colours[i], linewidth=1, label=shorten_name(name)
+            )
         future = example.future[:, 0]
         axis.plot(range(len(future)), future, color=ORANGE, marker=".", label="target")
-        axis.set_title(example.title, fontsize=9)
+        axis.set_title(shorten_name(example.title, 48), fontsize=9)
     for axis in axes.flat[len(examples) :]:
         axis.set_visible(False)
     axes[0, 0].legend(fontsize=7, loc="upper left", framealpha=0.9)
@@ -193,7 +203,7 @@ def draw_value_ranges(splits: Mapping[str, Any], names: Sequence[str], path: Pat
             axis.plot([x, x], [moments.low[i], moments.high[i]], color=colour, alpha=0.4)
             axis.errorbar(x, moments.mean[i], moments.std[i], color=colour, marker="o", capsize=4)
         axis.set_xticks(range(len(splits)), splits)
-        axis.set_title(name, fontsize=9)
+        axis.set_title(shorten_name(name, 36), fontsize=9)
         axis.margins(x=0.2)
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)

@@ -8,6 +8,10 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from rnnlab.runtime.console import shorten, show_hidden
+
+MAX_LINE_LENGTH = 120  # of a text in a figure
+MAX_NAME_LENGTH = 24  # of a name on an axis
 BLUE, ORANGE, GREY, RED = "#2f6db5", "#e08a1e", "#8a8f98", "#c0392b"
 
 
@@ -43,13 +47,38 @@ def create_figure(rows: int, columns: int, width: float, height: float) -> tuple
 def save_figure(figure: Any, path: Path) -> Path:
     """Write a PNG atomically and return its path. Characters missing from the font become boxes.
 
-    The canvas draws once; `figure.savefig` draws a figure with a layout engine twice.
+    All texts are drawn as they are: a dollar sign does not begin a formula. The canvas draws once;
+    `figure.savefig` draws a figure with a layout engine twice.
     """
+    from matplotlib import rc_context
+
     if text := CAPTION.get():
-        figure.supxlabel(text.replace("$", r"\$"), fontsize=8, color=GREY, x=0.99, ha="right")
+        figure.supxlabel(text, fontsize=8, color=GREY, x=0.99, ha="right")
+    _show_texts_literally(figure)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), rc_context({"text.parse_math": False}):
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.canvas.print_png(temporary)
     temporary.replace(path)
     return path
+
+
+def _show_texts_literally(figure: Any) -> None:
+    """Switch off formulas, also in the numbers of logarithmic axes, and shorten long lines."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import LogFormatter, LogFormatterMathtext
+
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+            axis.set_major_formatter(LogFormatter())
+        if isinstance(axis.get_minor_formatter(), LogFormatterMathtext):
+            axis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+        lines = show_hidden(text.get_text()).split("\n")
+        text.set_text("\n".join(shorten(line, MAX_LINE_LENGTH) for line in lines))
+
+
+def shorten_name(text: str, width: int = MAX_NAME_LENGTH) -> str:
+    """Return a text in one line of at most `width` characters, such as a name on an axis."""
+    return shorten(show_hidden(text), width)

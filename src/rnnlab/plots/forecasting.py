@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnlab.plots import figures
-from rnnlab.plots.figures import BLUE, GREY, ORANGE
+from rnnlab.plots.figures import BLUE, GREY, ORANGE, shorten_name
 from rnnlab.spec import Array
 
 LINE_STYLES = ("--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), (0, (5, 5)))
@@ -69,8 +69,8 @@ def draw_forecast_examples(
         axis.plot(future, truths[i, :, 0], color=BLUE, label="truth", **markers)
         axis.plot(future, forecasts[i, :, 0], color=ORANGE, label="forecast", **markers)
         _draw_intervals(axis, future, intervals, i)
-        axis.set_title(example.get("title", ""), fontsize="small")
-        axis.set_ylabel(example.get("label", ""), fontsize="small")
+        axis.set_title(shorten_name(example.get("title", ""), 60), fontsize="small")
+        axis.set_ylabel(shorten_name(example.get("label", ""), 36), fontsize="small")
         _label_steps(axis, steps)
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, frameon=False, loc="outside lower center", ncols=len(names))

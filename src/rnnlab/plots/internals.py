@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.plots import figures
-from rnnlab.plots.figures import BLUE, GREY, ORANGE, RED
+from rnnlab.plots.figures import BLUE, GREY, ORANGE, RED, shorten_name
 
 MAX_FEATURES = 64  # of a heat map
 DARKEST_SHARE = 4.0  # multiple of an even share of the attention with the darkest shade
@@ -77,7 +77,7 @@ def _heat_map(figure: Any, axis: Any, name: str, rows: NDArray[Any]) -> None:
 def _draw_series(axis: Any, series: Mapping[str, Sequence[float]]) -> None:
     colours = (BLUE, ORANGE, GREY, RED)
     for (name, values), colour in zip(series.items(), colours, strict=False):
-        axis.plot(values, label=name, linewidth=1, color=colour)
+        axis.plot(values, label=shorten_name(name), linewidth=1, color=colour)
     axis.set(ylabel="input", xlim=(-0.5, len(next(iter(series.values()))) - 0.5))
     axis.set_xticks([])
     axis.legend(frameon=False, fontsize="small", loc="upper left", ncols=len(colours))
@@ -88,8 +88,9 @@ def _name_steps(axis: Any, tokens: Sequence[str], maps: Mapping[str, NDArray[Any
     steps = len(next(iter(maps.values())))
     if len(tokens) == steps <= MAX_NAMED_STEPS:
         upright = max(map(len, tokens)) > 1
-        style = {"rotation": 90 if upright else 0, "fontsize": 9, "parse_math": False}
-        axis.set_xticks(range(steps), [token[:MAX_WORD_LENGTH] for token in tokens], **style)
+        style = {"rotation": 90 if upright else 0, "fontsize": 9}
+        words = [shorten_name(token, MAX_WORD_LENGTH) for token in tokens]
+        axis.set_xticks(range(steps), words, **style)
     else:
         places = np.unique(np.linspace(0, steps - 1, min(steps, 11)).astype(int))
         axis.set_xticks(places, places + 1)
@@ -112,7 +113,7 @@ def _draw_words(rows: Sequence[tuple[str, Sequence[str], NDArray[Any]]], path: P
     height = sum(len(lines) + 2 for _, lines, _ in texts)
     figure, axes = figures.create_figure(1, 1, 11, 0.2 * height + 0.5)
     axis, y = axes[0, 0], 0
-    style: dict[str, Any] = {"va": "center", "fontsize": 9, "parse_math": False}
+    style: dict[str, Any] = {"va": "center", "fontsize": 9}
     for caption, lines, weights in texts:
         axis.text(0, y + 0.5, caption, color=BLUE, weight="bold", **style)
         shares = iter(even_shares(weights) / DARKEST_SHARE)
@@ -171,7 +172,9 @@ def _draw_strips(rows: Sequence[tuple[str, Sequence[str], NDArray[Any]]], path: 
         cells, aspect="auto", cmap="Blues", vmin=0, vmax=DARKEST_SHARE, extent=extent
     )
     figure.colorbar(image, ax=axis, label="weight, in even shares", pad=0.01)
-    axis.set_yticks(range(len(rows)), [caption for caption, *_ in rows], fontsize=8)
+    axis.set_yticks(
+        range(len(rows)), [shorten_name(caption, 48) for caption, *_ in rows], fontsize=8
+    )
     axis.set(xlabel="step, counted from the last one", title="attention weights")
     return figures.save_figure(figure, path)
 

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from rnnlab.plots import figures
-from rnnlab.plots.figures import BLUE
+from rnnlab.plots.figures import BLUE, shorten_name
 
 
 def draw_attention_maps(
@@ -22,10 +22,11 @@ def draw_attention_maps(
     longest = max(max(weights.shape) for _, _, weights in maps)
     side = min(max(4.0, 0.2 * longest), 10.0)
     figure, axes = figures.create_figure(rows, columns, (side + 0.5) * columns, side * rows)
-    style: dict[str, Any] = {"fontsize": 9, "parse_math": False}  # a token may be a dollar sign
+    style: dict[str, Any] = {"fontsize": 9}
     for axis, (sources, targets, weights) in zip(axes.flat, maps, strict=False):
         axis.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         upright = max(map(len, sources)) <= 1  # characters
+        sources, targets = ([shorten_name(name) for name in names] for names in (sources, targets))
         axis.set_xticks(range(len(sources)), sources, rotation=0 if upright else 90, **style)
         axis.set_yticks(range(len(targets)), targets, **style)
         axis.set(xlabel="source", ylabel="written")
