@@ -6,12 +6,12 @@ import string
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
 from rnnlab.report.console import print_results, scores_table
 from rnnlab.report.data_console import build_table
 from rnnlab.report.folder import RunFolder
 from rnnlab.report.tables import NumberTable
+from rnnlab.runtime.console import PlainConsole
 from tests.helpers.configs import ROOT
 
 names = st.text(string.ascii_lowercase + " _[]/", min_size=1, max_size=22).map(str.strip)
@@ -19,7 +19,7 @@ numbers = st.floats(allow_nan=True, allow_infinity=True)
 
 
 def printed(table: NumberTable, width: int) -> str:
-    console = Console(file=io.StringIO(), width=width)
+    console = PlainConsole(file=io.StringIO(), width=width)
     console.print(table)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert all(len(line) <= width for line in text.splitlines())
@@ -77,7 +77,7 @@ def test_the_results_of_a_run_are_complete_at_every_width(width: int) -> None:
         "speed": {"samples_per_second": 1.0, "tokens_per_second": 2.0},
         "peak_memory": {},
     }
-    console = Console(file=io.StringIO(), width=width)
+    console = PlainConsole(file=io.StringIO(), width=width)
     print_results(report, RunFolder(ROOT), console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert text.count("12345.6789") == 6

@@ -11,6 +11,7 @@ from rnnlab.metrics.classification import class_scores
 from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL, sign_test
 from rnnlab.models import RecurrentModel
 from rnnlab.plots.classification import draw_confusion_matrix
+from rnnlab.report.markdown import escape_markdown, quote_markdown
 
 
 class ClassificationAnalysis(Analysis):
@@ -74,7 +75,9 @@ def list_confident_errors(test: TestPredictions, names: tuple[str, ...], count: 
     )
     lines = ["# Most confidently wrong", "", summary]
     for rank, i in enumerate(worst, start=1):
-        prediction, label = names[int(predicted_classes[i])], names[int(test.targets[i])]
+        classes = (predicted_classes[i], test.targets[i])
+        prediction, label = (escape_markdown(names[int(number)]) for number in classes)
         title = f"## {rank}. predicted {prediction} ({confidence[i]:.1%}), labelled {label}"
-        lines += ["", title, "", f"Test item {i}.", "", f"> {test.example(i).get('text', '')}"]
+        text = quote_markdown(test.example(i).get("text", ""))
+        lines += ["", title, "", f"Test item {i}.", "", text]
     return "\n".join(lines) + "\n"

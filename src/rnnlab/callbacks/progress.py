@@ -4,10 +4,10 @@ import time
 from typing import Any
 
 import lightning.pytorch as L
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from rnnlab.runtime.console import PlainConsole
 from rnnlab.spec import Batch
 
 _REFRESH_SECONDS = 0.25
@@ -20,7 +20,7 @@ class Progress(L.Callback):
     """
 
     def __init__(self) -> None:
-        self.console = Console()
+        self.console = PlainConsole()
         self._bar: Bar | None = None
         self._samples = 0
         self._start_time = self._refresh_time = 0.0
@@ -82,7 +82,7 @@ class Progress(L.Callback):
         width = len(str(trainer.max_epochs))
         epoch = f"{trainer.current_epoch + 1:>{width}}/{trainer.max_epochs}"
         line = f"epoch {epoch}  {text}  {seconds:.0f} s"
-        self.console.print(line, highlight=False, soft_wrap=True)
+        self.console.print(line, soft_wrap=True)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         self._close()

@@ -114,19 +114,18 @@ def differing(report_scores: Mapping[str, float], scores: Mapping[str, float]) -
 
 def print_scores(report_scores: Mapping[str, float], scores: Mapping[str, float]) -> None:
     """Print a table with a row for each score."""
-    from rich.console import Console
-
     from rnnlab.report.tables import NumberTable
+    from rnnlab.runtime.console import PlainConsole
 
     table = NumberTable(["", "report", "now", "difference"])
     for name, score in scores.items():
         values = (report_scores[name], score, score - report_scores[name])
         table.add_row(name, *(f"{value:.8g}" for value in values))
-    console = Console()
+    console = PlainConsole()
     console.print(table)
     names = differing(report_scores, scores)
     result = f"not the same: {', '.join(names)}" if names else f"the same to {TOLERANCE}"
-    console.print(result, highlight=False)
+    console.print(result)
 
 
 if __name__ == "__main__":

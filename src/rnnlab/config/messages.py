@@ -51,11 +51,12 @@ def tolerant_output() -> Iterator[None]:
 
 def fail(message: str) -> None:
     """Print a message to stderr with each line marked as an error, and exit."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(stderr=True)
-    for line in message.splitlines():
+    from rnnlab.runtime.console import PlainConsole, show_hidden
+
+    console = PlainConsole(stderr=True)
+    for line in show_hidden(message).splitlines():
         console.print(Text.assemble(("error ", "bold red"), line), soft_wrap=True)
     sys.exit(USAGE_ERROR)
 

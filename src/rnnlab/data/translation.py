@@ -524,8 +524,10 @@ def store_pairs(
     pairs: Pairs, folder: Path, part: str, notes: list[str], progress: Any
 ) -> PairStore:
     """Write the usable pairs of one part; in val and test an unusable pair is an error."""
+    from rich.markup import escape
+
     writer = PairWriter(folder, part, pairs.name, strict=part in ("val", "test"))
-    bar = progress.add_task(f"reading {pairs.name}", total=None)
+    bar = progress.add_task(f"reading {escape(pairs.name)}", total=None)
     for line, (source, target) in enumerate(pairs.read(), start=1):
         writer.write(line, source, target)
         if line % PAIRS_IN_MEMORY == 0:

@@ -3,18 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-
 from rnnlab.report.folder import RunFolder
 from rnnlab.report.summary import run_label
 from rnnlab.report.tables import NumberTable
+from rnnlab.runtime.console import PlainConsole
 
 
 def header(
     report: Mapping[str, Any], folder: RunFolder, data: str, has_auto_budget: bool = False
 ) -> None:
     """Print the run with its folder, the data, the model, and the length of the training."""
-    console = Console()
+    console = PlainConsole()
     model, device = report["model"], report["device"]
     kind = f"{device['count']} x {device.get('gpu', device['kind'])}"
     lines = {
@@ -24,9 +23,9 @@ def header(
         "budget": budget_line(report["budget"], has_auto_budget),
     }
     for name, line in lines.items():
-        console.print(f"{name:<7}{line}", highlight=False, soft_wrap=True)
+        console.print(f"{name:<7}{line}", soft_wrap=True)
     for note in report["data"]["notes"]:
-        console.print(f"       ({note})", highlight=False, soft_wrap=True)
+        console.print(f"       ({note})", soft_wrap=True)
 
 
 def budget_line(budget: Mapping[str, int], is_automatic: bool) -> str:
@@ -41,19 +40,19 @@ def budget_line(budget: Mapping[str, int], is_automatic: bool) -> str:
 
 
 def print_results(
-    report: Mapping[str, Any], folder: RunFolder, console: Console | None = None
+    report: Mapping[str, Any], folder: RunFolder, console: PlainConsole | None = None
 ) -> None:
     """Print the scores with the baselines below them, and the cost of the run."""
-    console = console or Console()
+    console = console or PlainConsole()
     console.print(scores_table(report))
     for title, rows in report.get("tables", {}).items():
         console.print(plain_table(title, rows))
     for name, reason in report.get("missing_baselines", {}).items():
-        console.print(f"no baseline {name}: {reason}", highlight=False, soft_wrap=True)
+        console.print(f"no baseline {name}: {reason}", soft_wrap=True)
     for sentence in report.get("findings", []):
-        console.print(sentence, highlight=False, soft_wrap=True)
+        console.print(sentence, soft_wrap=True)
     for name, line in list_facts(report, folder).items():
-        console.print(f"{name:<13}{line}", highlight=False, soft_wrap=True)
+        console.print(f"{name:<13}{line}", soft_wrap=True)
 
 
 def scores_table(report: Mapping[str, Any]) -> NumberTable:

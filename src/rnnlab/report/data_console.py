@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from rnnlab.report.tables import NumberTable
+from rnnlab.runtime.console import PlainConsole
 
 MAX_ROWS = 24  # of classes or variables; the file contains all
 WIDTH = 100  # columns of a file or pipe
@@ -18,19 +17,19 @@ Cell = Callable[[Facts], str]
 
 
 def print_description(
-    name: str, facts: Facts, files: Iterable[Path], console: Console | None = None
+    name: str, facts: Facts, files: Iterable[Path], console: PlainConsole | None = None
 ) -> None:
     """Print the source, the statistics of each split, examples, and the paths of the figures.
 
     `facts` is a Description as plain values.
     """
-    console = console or Console()
+    console = console or PlainConsole()
     if not console.is_terminal:
         console.width = WIDTH
     for label, line in describe_source(name, facts).items():
-        console.print(f"{label:<9}{line}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"{label:<9}{line}", soft_wrap=True)
     for note in facts["data"]["notes"]:
-        console.print(f"         ({note})", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"         ({note})", soft_wrap=True)
     for table in build_tables(facts["splits"]):
         console.print(table)
     for split, statistics in facts["splits"].items():
@@ -38,7 +37,7 @@ def print_description(
             print_example(console, split, example)
     console.print()
     for file in files:
-        console.print(f"written  {file}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"written  {file}", soft_wrap=True)
 
 
 def describe_source(name: str, facts: Facts) -> dict[str, str]:
@@ -189,13 +188,13 @@ def significant_digits(level: float, spread: float) -> int:
     return min(max(3 + math.floor(math.log10(abs(level))) - math.floor(math.log10(spread)), 3), 15)
 
 
-def print_example(console: Console, split: str, example: Facts) -> None:
+def print_example(console: PlainConsole, split: str, example: Facts) -> None:
     """Print one target with its inputs."""
     lines = dict(example["shown"])
     if example["read"] not in lines.values():
         lines["read"] = example["read"]
     lines["target"] = example["target"]
-    console.print(f"\n{split} {example['row']:,}", style="bold", highlight=False)
+    console.print(f"\n{split} {example['row']:,}", style="bold")
     for name, line in lines.items():
         text = " ".join(line.split())
-        console.print(f"  {name:<11}{text}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"  {name:<11}{text}", soft_wrap=True)

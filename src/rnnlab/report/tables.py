@@ -8,6 +8,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from rnnlab.runtime.console import show_hidden
+
 PADDING = 3  # of a column: a space on each side, and its border
 
 
@@ -32,17 +34,17 @@ class NumberTable:
 
     def add_row(self, *cells: str) -> None:
         """Add a label and the cells; missing ones at the end are empty."""
-        self.rows.append([*cells, *[""] * (len(self.columns) - len(cells))])
+        self.rows.append([*map(show_hidden, cells), *[""] * (len(self.columns) - len(cells))])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield tables that fit, or a list."""
         if self.title:
-            yield Text(self.title, style="italic")
+            yield Text(show_hidden(self.title), style="italic")
         parts = self._divide_columns(options.max_width)
         if parts:
             yield from (self._build_table(part) for part in parts)
         else:
-            yield Text("\n".join(self._list_cells()), overflow="fold")
+            yield Text(show_hidden("\n".join(self._list_cells())), overflow="fold")
 
     def _divide_columns(self, width: int) -> list[list[int]]:
         """Return the columns of each table; nothing if one of them does not fit."""

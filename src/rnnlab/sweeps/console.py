@@ -3,12 +3,13 @@
 import time
 from collections.abc import Sequence
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from rnnlab.report.console import format_score
+from rnnlab.runtime.console import PlainConsole
 from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy, trial_state
 from rnnlab.sweeps.workers.messages import TrialResult, first_line, stored_result
 from rnnlab.sweeps.workers.slots import Slot
@@ -25,9 +26,9 @@ class SearchConsole:
     output is not a terminal, the status is printed now and then instead.
     """
 
-    def __init__(self, name: str, maximize: bool, console: Console | None = None) -> None:
+    def __init__(self, name: str, maximize: bool, console: PlainConsole | None = None) -> None:
         self.name, self.maximize = name, maximize
-        self.console = console or Console()
+        self.console = console or PlainConsole()
         self._live: Live | None = None
         self._last_update = 0.0
         self._start_time = time.monotonic()
@@ -45,7 +46,7 @@ class SearchConsole:
             self._live = None
 
     def print_line(self, line: str) -> None:
-        self.console.print(line, highlight=False, soft_wrap=True)
+        self.console.print(line, soft_wrap=True)
 
     def print_result(self, claim: ClaimedTrial, result: TrialResult) -> None:
         self._num_results += 1

@@ -12,12 +12,12 @@ from pathlib import Path
 import optuna
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from rich.console import Console
 
 from rnnlab.config.compose import compose_checked
 from rnnlab.config.paths import config_dir_flag
 from rnnlab.config.program import format_command
 from rnnlab.errors import ConfigError
+from rnnlab.runtime.console import PlainConsole
 from rnnlab.runtime.files import write_text
 from rnnlab.sweeps.console import SearchConsole
 from rnnlab.sweeps.report.best import test_best
@@ -126,7 +126,7 @@ def explain_interruption(arguments: Sequence[str]) -> Iterator[None]:
 
 def print_header(spec: SearchSpec, study: OpenStudy, slots: int) -> None:
     """Print the question, the space, the number of trials and the storage."""
-    sweep, console = spec.sweep, Console()
+    sweep, console = spec.sweep, PlainConsole()
     is_grid = isinstance(spec.make_sampler(0), GridSampler)
     total = f"at most {sweep.n_trials}" if is_grid else f"{sweep.n_trials} in all"
     lines = {
@@ -136,7 +136,7 @@ def print_header(spec: SearchSpec, study: OpenStudy, slots: int) -> None:
         "study": hide_password(study.url),
     }
     for name, line in lines.items():
-        console.print(f"{name:<9}{line}", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"{name:<9}{line}", soft_wrap=True)
 
 
 def save_settings(sweep: SweepConfig, folder: Path) -> None:

@@ -13,7 +13,6 @@ import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from rnnlab.metrics.significance import (
     ConfigurationScores,
@@ -22,6 +21,7 @@ from rnnlab.metrics.significance import (
     sign_flip_p,
 )
 from rnnlab.plots.figures import save_figure
+from rnnlab.runtime.console import PlainConsole
 from rnnlab.sweeps.report.importance import setting_importance
 from rnnlab.sweeps.report.page import Page, Section, write_search_page
 from rnnlab.sweeps.report.plots.parallel import score_colours
@@ -443,7 +443,7 @@ def test_the_end_of_a_search_on_the_terminal(
     best = best_trial(study)
     assert best is not None
     output = StringIO()
-    console = Console(file=output, width=60)
+    console = PlainConsole(file=output, width=60)
     print_summary(study, folder, console)
     lines = output.getvalue().splitlines()
     assert lines[0].startswith("trials   ")
@@ -455,6 +455,6 @@ def test_the_end_of_a_search_on_the_terminal(
 
 def test_the_end_of_a_search_that_found_nothing(tmp_path: Path) -> None:
     output = StringIO()
-    console = Console(file=output, width=60)
+    console = PlainConsole(file=output, width=60)
     print_summary(a_sweep.new_study(), tmp_path, console)
     assert "no trial is complete" in output.getvalue()

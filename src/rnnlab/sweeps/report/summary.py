@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from rich.console import Console
 
 from rnnlab.metrics.significance import Comparison
 from rnnlab.report.console import format_score
 from rnnlab.report.folder import RunFolder
+from rnnlab.runtime.console import PlainConsole
 from rnnlab.sweeps.report.importance import Importance
 from rnnlab.sweeps.report.page import PAGE_FILE, format_number, format_text
 from rnnlab.sweeps.report.ranking import compare_configurations
@@ -75,13 +75,13 @@ def finite_or_none(value: float) -> float | None:
 def print_summary(
     study: optuna.Study,
     folder: Path,
-    console: Console | None = None,
+    console: PlainConsole | None = None,
     repeats: optuna.Study | None = None,
 ) -> None:
     """Print the outcome of a search: the best trials, how to repeat them, where the report is."""
-    console = console or Console()
+    console = console or PlainConsole()
     for name, line in summary_lines(study, folder, repeats):
-        console.print(f"{name:<9}{line}", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"{name:<9}{line}", soft_wrap=True)
 
 
 def summary_lines(
