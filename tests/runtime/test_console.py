@@ -9,15 +9,6 @@ from rnnlab.runtime.console import PlainConsole
 HOSTILE_TEXTS = [
     *("$ and $$", "[/b]", "[red]a", "<script>", ":warning:", "\U0001f642", "x" * 300, "(a)[b](c)"),
 ]
-    "$ and $$",
-    "[/b]",
-    "[red]a",
-    "<script>",
-    ":warning:",
-    "\U0001f642",
-    "x" * 300,
-    "(a)[b](c)",
-]
 
 
 @pytest.mark.parametrize("text", HOSTILE_TEXTS)
