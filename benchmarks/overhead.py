@@ -9,7 +9,6 @@ from typing import Any
 
 import lightning.pytorch as L
 import torch
-from rich.console import Console
 
 from benchmarks.pairs import Pair, Row, Stopwatch, enough
 from benchmarks.runs import BareLoop, Settings, compose_config, restore_globals
@@ -18,6 +17,7 @@ from rnnlab.experiment import run as experiment
 from rnnlab.experiment.build import build_data
 from rnnlab.experiment.session import RunParts, claim_folder
 from rnnlab.runtime.clock import StageClock
+from rnnlab.runtime.console import PlainConsole
 from rnnlab.spec import Batch
 
 IMDB_STEPS, SINE_STEPS = 8, 25  # in a block; metrics are logged every 25 steps
@@ -122,7 +122,7 @@ def compare(overrides: tuple[str, ...], steps: int, settings: Settings) -> list[
 def show_progress(parts: RunParts) -> None:
     """Enable the progress line, which is part of the cost of a run."""
     if "progress" in parts.callbacks:
-        parts.callbacks["progress"].console = Console(file=io.StringIO(), force_terminal=True)
+        parts.callbacks["progress"].console = PlainConsole(file=io.StringIO(), force_terminal=True)
 
 
 def row(name: str, what: str, bar: float, pairs: list[Pair]) -> Row:

@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from rich.console import Console
 
 from rnnlab.report.console import format_score, print_results
 from rnnlab.report.folder import RunFolder
+from rnnlab.runtime.console import PlainConsole
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = "imdb-gru"  # the run whose output is on the first screen of the README
@@ -141,7 +141,7 @@ def example_output(folder: Path) -> str | None:
     if not complete:
         return None
     run = complete[-1]
-    console = Console(file=io.StringIO(), width=88)
+    console = PlainConsole(file=io.StringIO(), width=88)
     printed_folder = RunFolder(Path("outputs", EXAMPLE, run.path.name))
     print_results(run.read_report(), printed_folder, console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
