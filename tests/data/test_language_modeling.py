@@ -76,11 +76,12 @@ def test_a_short_text_is_told_to_be_short(tmp_path: Path) -> None:
 
 def test_an_empty_file_of_a_split_is_not_a_matter_of_shares(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("the cat sat\n" * 400)
-    (tmp_path / "valid.txt").write_text(" \n")
     (tmp_path / "test.txt").write_text("   ")
-    assert open_text(tmp_path, "data.test_fraction=0.1").sizes["test"] == 1  # a line break
-    (tmp_path / "valid.txt").unlink()
-    with pytest.raises(DataError, match=r"leaves nothing for val: use a longer text, or raise"):
+    with pytest.raises(DataError, match=r"leaves nothing for test: use a longer text$"):
+        open_text(tmp_path)
+    (tmp_path / "test.txt").write_text(" \n")
+    assert open_text(tmp_path).sizes["test"] == 1, "a line break"
+    with pytest.raises(DataError, match=r"nothing for val: use a longer text, or raise data\.val_"):
         open_text(tmp_path, "data.val_fraction=0.00001")
 
 

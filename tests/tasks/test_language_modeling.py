@@ -160,8 +160,8 @@ def test_settings_that_cannot_work_are_refused(settings: dict[str, Any], message
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"one\n", "the text leaves nothing for"),
-        (b" \n \n", "the training text contains no tokens"),
+        (b"one\n", r"a\.txt: the text leaves nothing for"),
+        (b" \n \n", r"a\.txt: the training text contains no tokens"),
     ],
 )
 def test_a_text_that_is_too_short_is_refused(content: bytes, message: str, tmp_path: Path) -> None:

@@ -224,7 +224,14 @@ class LanguageModelingDataModule(PreparedDataModule):
     def _fit(self, lines: Iterator[str]) -> Vocabulary:
         """Return the vocabulary of the training split."""
         tokenizer = build_tokenizer(self.tokens, self.lower, self.spaces)
-        return Vocabulary.fit(lines, self.vocab_size, tokenizer)
+        try:
+            return Vocabulary.fit(lines, self.vocab_size, tokenizer)
+        except DataError as error:
+            raise DataError(f"{self._place()}{error}") from error
+
+    def _place(self) -> str:
+        """Return the beginning of an error about the text."""
+        return f"{self.path}: " if self.path else ""
 
     def _check_sizes(
         self, streams: Mapping[Split, StreamSize], given: Container[Split], notes: list[str]
@@ -235,7 +242,9 @@ class LanguageModelingDataModule(PreparedDataModule):
             is_cut = split in HELD_OUT and split not in given
             if not stream.tokens:
                 more = f", or raise data.{split}_fraction" if is_cut else ""
-                raise DataError(f"the text leaves nothing for {split}: use a longer text{more}")
+                raise DataError(
+                    f"{self._place()}the text leaves nothing for {split}: use a longer text{more}"
+                )
             if split in HELD_OUT and stream.tokens < MIN_STABLE_TOKENS:
                 advice = advise_share(split, total) if is_cut else ""
                 notes.append(

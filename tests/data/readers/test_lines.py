@@ -129,9 +129,15 @@ def test_a_long_line_without_a_space_is_cut_and_counted(tmp_path: Path) -> None:
     assert describe_repairs("a", lines)[0].startswith("a: 3 cuts in a line without a space")
 
 
+def test_a_text_without_line_breaks_is_not_given_one(tmp_path: Path) -> None:
+    lines = text_file(tmp_path, b"one two " * PIECE_SIZE)
+    assert "".join(lines) == "one two " * PIECE_SIZE
+    assert not lines.repairs
+
+
 def test_an_accent_stays_with_its_letter(tmp_path: Path) -> None:
     lines = text_file(tmp_path, ("e\u0301" * PIECE_SIZE * 2).encode())
-    assert "".join(lines) == "e\u0301" * PIECE_SIZE * 2 + "\n"
+    assert "".join(lines) == "e\u0301" * PIECE_SIZE * 2
     assert not any(piece.startswith("\u0301") for piece in lines)
 
 

@@ -1,7 +1,8 @@
 """Lazy iteration over the lines of a text, which is never whole in memory.
 
-A line ends with a line break. A long line is split into pieces, and only the last one has the line
-break. Pieces begin before a space, so that no word and no token is split.
+A line ends with a line break, except in a text that has none. A long line is split into pieces, and
+only the last one has the line break. Pieces begin before a space, so that no word and no token is
+split.
 """
 
 import re
@@ -131,18 +132,20 @@ class TextFile(Lines):
         return "\r" in head and "\n" not in head
 
     def _pieces(self, stream: TextStream) -> Iterator[str]:
-        rest = ""
+        rest, has_breaks = "", False
         while text := stream.readline(PIECE_SIZE):
             if text.endswith("\n"):
                 yield self._normalize_end(rest + text)
-                rest = ""
+                rest, has_breaks = "", True
             else:
                 piece, rest = self._split(rest + text)
                 if piece:
                     yield piece
-        if rest:
+        if rest and has_breaks:
             self.repairs["line break was added at the end"] += 1
             yield rest + "\n"
+        elif rest:
+            yield rest
 
     def _normalize_end(self, line: str) -> str:
         if line.endswith("\r\n"):
