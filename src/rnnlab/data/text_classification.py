@@ -22,6 +22,7 @@ from rnnlab.config.types import (
 from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split, to_batch
 from rnnlab.data.baselines.linear import (
     LINEAR_VERSION,
+    MAX_LINEAR_BYTES,
     MAX_LINEAR_CLASSES,
     linear_is_installed,
     linear_probabilities,
@@ -395,8 +396,7 @@ class TextClassificationDataModule(PreparedDataModule):
 
     def baseline_probabilities(self, split: Split) -> dict[str, NDArray[Any]]:
         """Return the probabilities (N, classes) of the baselines that read the text."""
-        classes = self.spec.output_size
-        if not self.linear_baseline or explain_missing_baseline(classes):
+        if not self.linear_baseline or self._explain_missing_baseline():
             return {}
         key = {"linear": LINEAR_VERSION, "of": self.folder.name}
         return {"linear": np.load(load_or_build(key, self._fit_linear) / f"{split}.npy")}
@@ -415,9 +415,13 @@ class TextClassificationDataModule(PreparedDataModule):
         for split, probabilities in result.items():
             np.save(folder / f"{split}.npy", probabilities)
 
+    def _explain_missing_baseline(self) -> str:
+        num_bytes = sum(TextStore(self.folder, split).num_bytes for split in SPLITS)
+        return explain_missing_baseline(self.spec.output_size, num_bytes)
+
     def missing_baselines(self) -> Mapping[str, str]:
         """See DataModule."""
-        reason = explain_missing_baseline(self.spec.output_size)
+        reason = self._explain_missing_baseline()
         return {"linear": reason} if self.linear_baseline and reason else {}
 
     def baseline_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
@@ -447,10 +451,13 @@ class TextClassificationDataModule(PreparedDataModule):
         write_text(folder / "vocabulary.txt", "\n".join(lines))
 
 
-def explain_missing_baseline(classes: int) -> str:
-    """Return why there is no linear baseline; empty if there is one."""
+def explain_missing_baseline(classes: int, num_bytes: int) -> str:
+    """Return why there is no linear baseline for texts of this size; empty if there is one."""
     if not linear_is_installed():
         return "it needs scikit-learn: pip install 'rnnlab[linear]'"
     if classes > MAX_LINEAR_CLASSES:
         return f"{classes} classes are more than {MAX_LINEAR_CLASSES}"
+    if num_bytes > MAX_LINEAR_BYTES:
+        sizes = [f"{size / 1e6:,.0f} MB" for size in (num_bytes, MAX_LINEAR_BYTES)]
+        return f"{sizes[0]} of text are more than {sizes[1]}"
     return ""

@@ -152,6 +152,11 @@ class TextStore:
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
+    @property
+    def num_bytes(self) -> int:
+        """Size of all texts."""
+        return int(self._offsets[-1])
+
     def __getitem__(self, index: int) -> str:
         start, end = self._offsets[index : index + 2].tolist()
         return str(self._bytes[start:end], "utf-8")
