@@ -108,3 +108,44 @@ def test_the_scores_of_a_report_are_those_of_one_network(words: list[str], tmp_p
 def test_the_best_checkpoint_is_chosen_by_a_validation_metric(monitor: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=rf"callbacks.best.monitor={monitor}: .*val/(mse|loss)"):
         run(config(tmp_path, f"callbacks.best.monitor={monitor}"))
+
+
+ONE_CLASS = "all 10 texts of val are of class '1'"
+
+
+def write_one_class(folder: Path) -> Path:
+    """Write texts of two classes whose validation split has one."""
+    folder.mkdir()
+    for split, labels in (("train", "01"), ("val", "1"), ("test", "01")):
+        rows = [f"{split} {chr(97 + i)},{labels[i % len(labels)]}" for i in range(10)]
+        (folder / f"{split}.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    return folder
+
+
+def run_one_class(folder: Path, *words: str) -> Run:
+    """Train on texts whose validation split has one class."""
+    plain = compose("data=text_classification", "trainer=cpu", "trainer.max_epochs=1", *words)
+    plain["data"] |= {"path": str(write_one_class(folder / "data")), "linear_baseline": False}
+    plain["model"]["hidden_size"], plain["output_dir"] = 4, str(folder)
+    return run(plain)
+
+
+@pytest.mark.usefixtures("no_figures")
+@pytest.mark.parametrize("callbacks", ["default", "early_stopping"])
+def test_a_monitor_that_is_undefined_in_validation_is_rejected_before_the_training(
+    callbacks: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = rf"^monitor=val/auroc: is undefined.*{ONE_CLASS}"
+    with pytest.raises(ConfigError, match=message) as error:
+        run_one_class(tmp_path, f"callbacks={callbacks}", "monitor=val/auroc", "mode=max")
+    assert "epoch 1" not in capsys.readouterr().out
+    advice = str(error.value).split("such as ")[1].split()
+    (tmp_path / "again").mkdir()
+    done = run_one_class(tmp_path / "again", f"callbacks={callbacks}", *advice, "test=false")
+    assert "val/loss" in done.report["scores"]
+
+
+def test_a_monitor_that_is_undefined_in_a_part_of_validation_is_rejected(tmp_path: Path) -> None:
+    words = ("monitor=val/auroc", "mode=max", "trainer.limit_val_batches=1", "data.batch_size=1")
+    with pytest.raises(ConfigError, match=r"it has no value for the targets of this validation"):
+        run(small("text_classification", tmp_path, *words, batch_size=1))

@@ -37,8 +37,13 @@ def config(folder: Path, *words: str) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_a_run_shows_the_names_of_its_classes_as_they_are(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def peak_memory(kind: str) -> dict[str, float]:
+        assert any(tmp_path.rglob("confusion_matrix.png")), "measured after the figures"
+        return {"process": 1.0}
+
+    monkeypatch.setattr("rnnlab.runtime.environment.peak_memory_mb", peak_memory)
     done = run(config(tmp_path, "name='[/b] $x'"))
     output = capsys.readouterr().out
     assert done.report["status"] == "finished"

@@ -60,6 +60,24 @@ class BestCheckpoint(ModelCheckpoint):
             enable_version_counter=False,
         )
 
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Check that the metric is defined, before the first step."""
+        super().on_fit_start(trainer, pl_module)
+        check_defined(trainer, str(self.monitor))
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save the weights if they are the best so far.
+
+        Raises:
+            ConfigError: the metric is undefined for these targets, although the loss is not.
+        """
+        metrics, monitor = trainer.callback_metrics, str(self.monitor)
+        is_undefined = monitor in metrics and bool(metrics[monitor].isnan())
+        if is_undefined and self.best_model_score is None and metrics["val/loss"].isfinite():
+            reason = "it has no value for the targets of this validation"
+            raise ConfigError(undefined_metric(monitor, reason))
+        super().on_validation_end(trainer, pl_module)
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the best score so far, also if the folder of the run was moved.
 
@@ -79,6 +97,21 @@ class BestCheckpoint(ModelCheckpoint):
         paths = {"best_model_path": best, "kth_best_model_path": best, "best_k_models": scores}
         super().load_state_dict({**state_dict, **paths, "dirpath": self.dirpath})
         self.current_score = state_dict["current_score"]
+
+
+def check_defined(trainer: L.Trainer, monitor: str) -> None:
+    """Raise ConfigError if a metric has no value for the targets of the validation split."""
+    reasons = trainer.datamodule.undefined_metrics("val")  # type: ignore[attr-defined]
+    if reason := reasons.get(monitor.removeprefix("val/")):
+        raise ConfigError(undefined_metric(monitor, reason))
+
+
+def undefined_metric(monitor: str, reason: str) -> str:
+    """Return the error about a metric that cannot be monitored."""
+    return (
+        f"monitor={monitor}: is undefined, because {reason}: no checkpoint could be chosen. Choose "
+        "another metric, such as monitor=val/loss mode=min"
+    )
 
 
 class LastCheckpoint(Checkpoint):

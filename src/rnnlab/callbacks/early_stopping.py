@@ -2,8 +2,10 @@
 
 from typing import Literal
 
+import lightning.pytorch as L
 from lightning.pytorch import callbacks
 
+from rnnlab.callbacks.checkpoint import check_defined
 from rnnlab.config.types import NonNegativeFloat, NonNegativeInt
 
 
@@ -43,3 +45,7 @@ class EarlyStopping(callbacks.EarlyStopping):
             check_finite=check_finite,
             check_on_train_epoch_end=check_on_train_epoch_end,
         )
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Check that the metric is defined, before the first step."""
+        check_defined(trainer, self.monitor)

@@ -101,6 +101,10 @@ class DataModule(L.LightningDataModule):
         """
         return {}
 
+    def undefined_metrics(self, split: Split) -> Mapping[str, str]:
+        """Return the reason why a metric has no value for the targets of a split, by its name."""
+        return {}
+
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """Return the context of a target by name, to show it beside a prediction."""
         raise NotImplementedError

@@ -424,6 +424,14 @@ class TextClassificationDataModule(PreparedDataModule):
         reason = self._explain_missing_baseline()
         return {"linear": reason} if self.linear_baseline and reason else {}
 
+    def undefined_metrics(self, split: Split) -> Mapping[str, str]:
+        """See DataModule."""
+        classes = np.unique(self.labels[split])
+        if len(classes) > 1:
+            return {}
+        name = self.spec.label_names[int(classes[0])]
+        return {"auroc": f"all {len(self.labels[split]):,} texts of {split} are of class {name!r}"}
+
     def baseline_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """Return `baselines`: the probabilities of the linear model for these texts."""
         baselines = self.baseline_probabilities(split)

@@ -23,6 +23,8 @@ def write_results(
 
     Without a test, there are no test scores and no predictions.
     """
+    from rnnlab.runtime.environment import peak_memory_mb
+
     result = analyze_predictions(parts, predictions) if predictions else None
     parts.clock.end_stage("report")
     baselines = compute_baselines(parts, result)
@@ -35,6 +37,8 @@ def write_results(
             files.append(save_learning_curves(parts, report, rows))
     parts.clock.end_stage("report")
     report["seconds"] = parts.clock.seconds
+    # After the figures, which may need more memory than the training.
+    report["peak_memory"] = peak_memory_mb(parts.trainer.strategy.root_device.type)
     for logger in parts.trainer.loggers:
         if hasattr(logger, "close"):
             logger.close(summary.flat_report(report), files)
@@ -57,8 +61,6 @@ def make_report(
     result: "AnalysisResult | None",
 ) -> dict[str, Any]:
     """Return the report of a run that was trained and tested."""
-    from rnnlab.runtime.environment import peak_memory_mb
-
     validation = tested_validation(parts)
     throughput = parts.callbacks.get("throughput")
     best = {key: int(validation[key]) for key in ("step", "epoch")} if validation else None
@@ -82,7 +84,6 @@ def make_report(
         "best": best,
         "epochs": parts.trainer.current_epoch,
         "speed": throughput.speed() if throughput else {},
-        "peak_memory": peak_memory_mb(parts.trainer.strategy.root_device.type),
     }
 
 
