@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BATCH_SIZE = 64  # sentences of one beam search ...
 BATCH_BEAMS = 1_024  # ... and their beams, which fill the memory
 MAX_BEAM_SIZE = 1_000
-LINE_BREAKS = re.compile(r"\r\n|\r|\n")
+LINE_END = re.compile(r"\r\n|\r|\n")
 BYTE_ORDER_MARK = "\ufeff"
 CHUNK_SIZE = 1_024  # sentences in memory
 
@@ -140,7 +140,7 @@ class Translator:
             return self.task.search(self.model.encode(batch), beam_size, n_best)
 
     def _decode(self, hypothesis: "Hypothesis") -> Candidate:
-        text = LINE_BREAKS.sub(" ", self.target.decode(hypothesis.tokens.tolist())).strip()
+        text = LINE_END.sub(" ", self.target.decode(hypothesis.tokens.tolist())).strip()
         return Candidate(text, hypothesis.score)
 
 
