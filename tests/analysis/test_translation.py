@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rnnlab.analysis.translation import Translations, list_translations
+from rnnlab.data.text.tokenizers import build_tokenizer
 
 
 def translations(hypotheses: list[str], **settings: Any) -> Translations:
@@ -45,9 +46,29 @@ def test_case_counts_unless_the_network_knows_lower_case_alone() -> None:
     assert "case:lc" in result.signatures["bleu"]
 
 
-def test_the_unicode_form_of_characters_does_not_count() -> None:
-    references = ["Gr\u00f6\u00dfe z\u00e4hlt hier nicht."]
-    result = Translations(["x"], references, ["Gro\u0308\u00dfe za\u0308hlt hier nicht."]).score()
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "lower"),
+    [
+        (
+            "Gro\u0308\u00dfe za\u0308hlt hier nicht.",
+            "Gr\u00f6\u00dfe z\u00e4hlt hier nicht.",
+            False,
+        ),
+        (
+            "\u0130stanbul \u00e7ok b\u00fcy\u00fck de\u011fil.",
+            "istanbul \u00e7ok b\u00fcy\u00fck de\u011fil.",
+            True,
+        ),
+        ("a b c \ud800", "a b c \ufffd", False),
+    ],
+)
+def test_texts_are_compared_as_the_vocabulary_represents_them(
+    reference: str, hypothesis: str, lower: bool
+) -> None:
+    normalize = build_tokenizer("words", lower).normalize
+    system = Translations(["x"], [reference], [hypothesis], lower=lower, normalize=normalize)
+    result = system.score()
+    assert system.bleu_of(np.array([0])) == pytest.approx(100)
     assert result.scores == pytest.approx({"bleu": 100, "chrf": 100, "exact_match": 1})
 
 

@@ -18,9 +18,11 @@ from rnnlab.data.datasets.translation.numbers import NumbersDataModule, spell
 from rnnlab.data.loaders.buckets import BatchLoader, ShuffledOrder, SortedOrder
 from rnnlab.data.readers.files import read_lines
 from rnnlab.data.readers.sentence_pairs import read_aligned_files
+from rnnlab.data.text.tokenizers import build_tokenizer
 from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.metrics.translation import score_translations
 from rnnlab.spec import END_ID, PADDING_ID, UNKNOWN_ID
 from tests.helpers.configs import mirrored_pairs, write_lines
 
@@ -280,6 +282,27 @@ def test_subwords_are_merged_in_the_training_split_alone(tmp_path: Path) -> None
     assert not any("zz" in piece for v in data.vocabularies.values() for piece in v.tokens)
 
 
+@pytest.mark.parametrize(
+    ("source", "settings"),
+    [
+        ("The Same", {"lower": True}),
+        ("the  same", {}),
+        ("the same", {"tokens": "bpe", "vocab_size": 300}),
+        ("the cafe\u0301", {}),
+    ],
+)
+def test_a_source_that_is_equal_to_the_network_is_not_trained_on(
+    tmp_path: Path, source: str, settings: dict[str, Any]
+) -> None:
+    evaluated = "the caf\u00e9" if "cafe" in source else "the same"
+    pairs = [(source, "anders"), (f"{source}!", "gleich")]
+    parts = {"train": [*pairs_named("train", 9), *pairs], "test": [(evaluated, "dasselbe")]}
+    data = ready(folder_data(split_folder(tmp_path, **parts), **settings))
+    known = [text for text, _ in all_pairs(data, "train") + all_pairs(data, "val")]
+    assert source not in known
+    assert f"{source}!" in known
+
+
 def test_a_source_that_is_evaluated_is_not_trained_on(tmp_path: Path) -> None:
     parts = {
         "train": [*pairs_named("train", 9), ("the same", "anders")],
@@ -480,6 +503,17 @@ def test_multi30k_has_the_published_sizes(shared_data: Path) -> None:
     left_out = sum(int(note.split()[0].replace(",", "")) for note in data.provenance.notes[:1])
     assert data.provenance.sizes["train"] == 29_000 - left_out
     assert data.example("val", 0)["reference"].startswith("A group of men are loading cotton")
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "cs"])
+def test_joined_words_of_multi30k_have_the_perfect_score(shared_data: Path, language: str) -> None:
+    tokenizer = build_tokenizer("words")
+    for file in sorted((shared_data / "multi30k").glob(f"test_*.{language}.gz")):
+        texts = list(read_lines(file, "utf-8"))
+        joined = [tokenizer.join(tokenizer.tokenize(text)) for text in texts]
+        scores = score_translations(joined, texts, language).scores
+        assert joined == [tokenizer.normalize(text) for text in texts]
+        assert scores == pytest.approx({"exact_match": 1, "bleu": 100, "chrf": 100})
 
 
 def test_multi30k_on_the_hub_has_two_languages(monkeypatch: pytest.MonkeyPatch) -> None:

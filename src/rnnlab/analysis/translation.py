@@ -39,6 +39,7 @@ class TranslationAnalysis(Analysis):
 
     Reads from the evaluation context:
         sources, references: texts of the test sentences, (N,).
+        normalize: converts a text to the form that is compared; may be absent.
         detokenize: converts target ids to a text.
         source_tokens: returns the display form of the tokens of the i-th source.
         target_tokens: converts target ids to the display form of each token.
@@ -100,6 +101,7 @@ class Translations:
         hypotheses: translations of the network.
         language: of the references; selects BLEU's tokenizer.
         lower: the vocabulary is in lower case, so case is ignored.
+        normalize: converts a text to the form that is compared, such as one Unicode form.
     """
 
     sources: Sequence[str]
@@ -107,6 +109,7 @@ class Translations:
     hypotheses: Sequence[str]
     language: str = ""
     lower: bool = False
+    normalize: Callable[[str], str] = str
 
     @classmethod
     def decode(cls, test: TestPredictions) -> "Translations":
@@ -114,7 +117,8 @@ class Translations:
         context = test.evaluation_context
         hypotheses = [context["detokenize"](ids) for ids in test.predictions.tolist()]
         texts = context["sources"], context["references"], hypotheses
-        return cls(*texts, context["language"], context["lower"])
+        normalize = context.get("normalize", str)
+        return cls(*texts, context["language"], context["lower"], normalize)
 
     def replace_hypotheses(self, texts: Sequence[str]) -> "Translations":
         """Return other translations of the same sources."""
@@ -122,7 +126,7 @@ class Translations:
 
     def first_difference(self) -> tuple[str, str]:
         """Return the first differing words of a hypothesis and of its reference."""
-        for pair in zip(self.hypotheses, self.references, strict=True):
+        for pair in zip(*self.compared(self.hypotheses), strict=True):
             written, true = (split_text(text, self.lower) for text in pair)
             matcher = SequenceMatcher(None, written, true, autojunk=False)
             for kind, i1, i2, j1, j2 in matcher.get_opcodes():
@@ -136,16 +140,21 @@ class Translations:
 
     def score_texts(self, texts: Sequence[str]) -> TranslationScores:
         """Return the scores of other translations of the same sources."""
-        return score_translations(texts, self.references, self.language, self.lower)
+        return score_translations(*self.compared(texts), self.language, self.lower)
+
+    def compared(self, texts: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Return some translations and the references in the form that is compared."""
+        return [*map(self.normalize, texts)], [*map(self.normalize, self.references)]
 
     def bleu_lowercase(self) -> float:
         """Return BLEU without case, as older papers report it."""
-        metric = bleu_metric(self.references, self.language, lower=True)
-        return corpus_score(metric, self.hypotheses, self.references)
+        hypotheses, references = self.compared(self.hypotheses)
+        metric = bleu_metric(references, self.language, lower=True)
+        return corpus_score(metric, hypotheses, references)
 
     def sentence_chrf(self) -> list[float]:
         """Return the chrF of each sentence, 0..100."""
-        return sentence_chrf(self.hypotheses, self.references, self.lower)
+        return sentence_chrf(*self.compared(self.hypotheses), self.lower)
 
     def bleu_by_length(self) -> tuple[list[str], list[float], list[int]]:
         """Return corpus BLEU by length of the source.
@@ -163,9 +172,9 @@ class Translations:
 
     def bleu_of(self, rows: NDArray[Any]) -> float:
         """Return the corpus BLEU of some sentences."""
-        metric = bleu_metric(self.references, self.language, self.lower)
-        texts = ([texts[i] for i in rows] for texts in (self.hypotheses, self.references))
-        return corpus_score(metric, *texts)
+        hypotheses, references = self.compared(self.hypotheses)
+        metric = bleu_metric(references, self.language, self.lower)
+        return corpus_score(metric, [hypotheses[i] for i in rows], [references[i] for i in rows])
 
 
 def format_range(values: NDArray[Any]) -> str:

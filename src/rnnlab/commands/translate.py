@@ -198,7 +198,9 @@ def describe_translations(
     lines = [note] if unknown else []
     if references is not None:
         language, lower = translator.language, translator.lower
-        lines += score_translations(translations, references, language, lower).describe()
+        normalize = translator.target.tokenizer.normalize
+        written, true = ([*map(normalize, texts)] for texts in (translations, references))
+        lines += score_translations(written, true, language, lower).describe()
     return lines
 
 

@@ -55,7 +55,8 @@ TARGET_RATIO_QUANTILE = 0.999  # of target tokens per source token; limits the g
 class ParallelTextDataModule(PreparedDataModule):
     """Sentence pairs. A named data set defines where its pairs come from.
 
-    Equal source sentences are never in two splits. If the source has its own splits, training pairs
+    Source sentences that are equal to the network are never in two splits, such as those that
+    differ in case only with `lower`. If the source has its own splits, training pairs
     with a source sentence of validation or test are removed and counted.
 
     Args:
@@ -239,7 +240,8 @@ class ParallelTextDataModule(PreparedDataModule):
 
         notes: list[str] = []
         with Progress(transient=True) as progress:
-            parts = {part: store_pairs(raw[part], folder, part, notes, progress) for part in raw}
+            key = build_tokenizer(self.tokens, self.lower, self.spaces).normalize
+            parts = {p: store_pairs(raw[p], folder, p, key, notes, progress) for p in raw}
             rows = self._split(parts, notes)
             owners = {s: s if s in parts else find_largest_part(parts) for s in SPLITS}
             for split, members in rows.items():
@@ -327,7 +329,6 @@ class ParallelTextDataModule(PreparedDataModule):
         self._owners = facts["owners"]
         self.rows = {split: np.arange(len(self.ids[split, "source"].lengths)) for split in SPLITS}
         self.rows["train"] = self._select_short_pairs()
-        self._note_unknown_tokens()
         self.spec = DataSpec(
             output_size=len(self.vocabularies["target"]),
             num_tokens=len(self.vocabularies["source"]),
@@ -370,18 +371,6 @@ class ParallelTextDataModule(PreparedDataModule):
                 f"{num_truncated:,} sources of val and test were cut to {self.seq_len} tokens"
             )
         return rows
-
-    def _note_unknown_tokens(self) -> None:
-        """Add a note about each side of which much is unknown."""
-        for side, vocabulary in self.vocabularies.items():
-            tokens, size = vocabulary.tokens, self.vocab_sizes[side]
-            shares = {s: unknown_share(self.ids[s, side].values, tokens, size) for s in SPLITS}
-            is_own = side == "target" and self.vocab_sizes["source"] != size
-            name = "data.target_vocab_size" if is_own else "data.vocab_size"
-            settings = TokenSettings(self.tokens, SMALLER_TOKENS[self.tokens], size, name)
-            self.add_notes(
-                *describe_unknown_tokens(shares, tokens, settings, subject=f"{side} tokens")
-            )
 
     # For Lightning and the report.
 
@@ -463,6 +452,7 @@ class ParallelTextDataModule(PreparedDataModule):
             "references": self.original_texts(split, "target", rows),
             "unknown_shares": {side: self._unknown_share(split, side, rows) for side in SIDES},
             "ceiling": [self._restore(split, row) for row in members],
+            "normalize": target.tokenizer.normalize,
             "detokenize": lambda tokens: target.decode(tokens).strip(),
             "source_tokens": source_tokens,
             "target_tokens": lambda tokens: display_tokens(target, tokens),
@@ -521,12 +511,20 @@ def remove_held_out(
 
 
 def store_pairs(
-    pairs: Pairs, folder: Path, part: str, notes: list[str], progress: Any
+    pairs: Pairs,
+    folder: Path,
+    part: str,
+    key: Callable[[str], str],
+    notes: list[str],
+    progress: Any,
 ) -> PairStore:
-    """Write the usable pairs of one part; in val and test an unusable pair is an error."""
+    """Write the usable pairs of one part; in val and test an unusable pair is an error.
+
+    Sources with equal keys are equal to the network.
+    """
     from rich.markup import escape
 
-    writer = PairWriter(folder, part, pairs.name, strict=part in ("val", "test"))
+    writer = PairWriter(folder, part, pairs.name, key, strict=part in ("val", "test"))
     bar = progress.add_task(f"reading {escape(pairs.name)}", total=None)
     for line, (source, target) in enumerate(pairs.read(), start=1):
         writer.write(line, source, target)

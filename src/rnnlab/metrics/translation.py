@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from unicodedata import normalize
 
 import numpy as np
 from torch import Tensor
@@ -42,12 +41,10 @@ def score_translations(
 ) -> TranslationScores:
     """Return BLEU, chrF and the share of hypotheses that equal their reference.
 
-    The language of the references selects BLEU's tokenizer; `lower` ignores case. Texts that differ
-    in the Unicode form of their characters only are equal.
+    The language of the references selects BLEU's tokenizer; `lower` ignores case.
     """
     from sacrebleu.metrics import CHRF
 
-    hypotheses, references = map(normalize_characters, (hypotheses, references))
     bleu, chrf = bleu_metric(references, language, lower), CHRF(lowercase=lower)
     scores = {
         "exact_match": exact_match(hypotheses, references, lower),
@@ -56,11 +53,6 @@ def score_translations(
     }
     signatures = {"bleu": str(bleu.get_signature()), "chrf": str(chrf.get_signature())}
     return TranslationScores(scores, signatures)
-
-
-def normalize_characters(texts: Sequence[str]) -> list[str]:
-    """Return texts in the Unicode form NFC, which vocabularies are in too."""
-    return [normalize("NFC", text) for text in texts]
 
 
 def corpus_score(metric: Any, hypotheses: Sequence[str], references: Sequence[str]) -> float:
@@ -90,7 +82,6 @@ def exact_match(hypotheses: Sequence[str], references: Sequence[str], lower: boo
 
 def split_text(text: str, lower: bool = False) -> list[str]:
     """Return the parts of a text between white space, as exact matches compare them."""
-    text = normalize("NFC", text)
     return text.lower().split() if lower else text.split()
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ MAX_CHARACTERS = 10_000  # longer lines are not sentences
 class PairStore:
     """Sentence pairs that a PairWriter wrote; a TextStore reads their texts.
 
-    Equal source sentences have equal numbers in `groups`, (N,).
+    Source sentences with equal keys have equal numbers in `groups`, (N,).
     """
 
     name: str
@@ -30,11 +31,13 @@ class PairWriter:
     """Writes the usable pairs of one part, and counts the others.
 
     If `strict`, an unusable pair is an error: evaluation data must not shrink silently. `name` is
-    that of the source files, for errors.
+    that of the source files, for errors. Sources with equal results of `key` are a group.
     """
 
-    def __init__(self, folder: Path, part: str, name: str, strict: bool) -> None:
-        self.name, self.strict = name, strict
+    def __init__(
+        self, folder: Path, part: str, name: str, key: Callable[[str], str], strict: bool
+    ) -> None:
+        self.name, self.key, self.strict = name, key, strict
         self.sources = TextWriter(folder, f"{part}.source")
         self.targets = TextWriter(folder, f"{part}.target")
         self.groups = array("q")
@@ -59,7 +62,7 @@ class PairWriter:
                 return
         self.sources.write_text(source)
         self.targets.write_text(target)
-        self.groups.append(hash_sentence(source))
+        self.groups.append(hash_sentence(self.key(source)))
         self.digest.update(f"{source}\t{target}\n".encode("utf-8", errors="replace"))
 
     def close(self, notes: list[str]) -> PairStore:
