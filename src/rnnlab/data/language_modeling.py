@@ -36,7 +36,13 @@ from rnnlab.data.sources.provenance import SourceName
 from rnnlab.data.sources.split_names import describe_unused
 from rnnlab.data.text.generation_context import CONTEXT_FILE, select_context
 from rnnlab.data.text.ragged import RaggedArray
-from rnnlab.data.text.tokenizers import SPECIALS, TOKENIZERS_VERSION, TokenKind, build_tokenizer
+from rnnlab.data.text.tokenizers import (
+    SPECIALS,
+    TOKENIZERS_VERSION,
+    TokenKind,
+    build_tokenizer,
+    describe_special_words,
+)
 from rnnlab.data.text.unknown_tokens import (
     SMALLER_TOKENS,
     TokenSettings,
@@ -190,6 +196,7 @@ class LanguageModelingDataModule(PreparedDataModule):
         self._check_sizes(streams, raw, notes)
         shares = {split: stream.unknown / stream.tokens for split, stream in streams.items()}
         notes += self._unknown_notes(shares, vocabulary)
+        notes += describe_special_words(vocabulary.tokens)
         sizes = {split: streams[split].tokens for split in SPLITS}
         facts = {"sizes": sizes, "unknown": {split: streams[split].unknown for split in SPLITS}}
         digests = "".join(part.sha256 for part in statistics.values())

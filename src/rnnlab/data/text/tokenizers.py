@@ -68,6 +68,15 @@ def tokenize_shapes(text: str) -> list[str]:
     return tokens
 
 
+def describe_special_words(tokens: Iterable[str]) -> list[str]:
+    """Return a note if a vocabulary has words that equal special tokens; see Words."""
+    escaped = [token for token in tokens if token[0] == "\\" and _SPECIAL_WORD.fullmatch(token)]
+    if not escaped:
+        return []
+    words = ", ".join(sorted({token.lstrip("\\") for token in escaped}))
+    return [f"{words} in the text are words like others, not the special tokens of these names"]
+
+
 def count_frequencies(
     texts: Iterable[str], tokenize: Callable[[str], list[str]], max_tokens: int = MAX_COUNTED_TOKENS
 ) -> Counter[str]:
