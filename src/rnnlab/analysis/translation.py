@@ -127,11 +127,11 @@ class Translations:
     def first_difference(self) -> tuple[str, str]:
         """Return the first differing words of a hypothesis and of its reference."""
         for pair in zip(*self.compared(self.hypotheses), strict=True):
-            written, true = (split_text(text, self.lower) for text in pair)
-            matcher = SequenceMatcher(None, written, true, autojunk=False)
+            hypothesis, reference = (split_text(text, self.lower) for text in pair)
+            matcher = SequenceMatcher(None, hypothesis, reference, autojunk=False)
             for kind, i1, i2, j1, j2 in matcher.get_opcodes():
                 if kind != "equal":
-                    return " ".join(written[i1:i2]), " ".join(true[j1:j2])
+                    return " ".join(hypothesis[i1:i2]), " ".join(reference[j1:j2])
         return "", ""
 
     def score(self) -> TranslationScores:
@@ -212,10 +212,10 @@ def describe_ceiling(ceiling: TranslationScores, translations: Translations) -> 
     match, bleu = ceiling.scores["exact_match"], ceiling.scores["bleu"]
     if match == 1 and bleu > PERFECT_BLEU:
         return []
-    written, true = translations.first_difference()
+    hypothesis, reference = translations.first_difference()
     return [
         f"A perfect network would have exact matches {match:.2%} and BLEU {bleu:.2f}: its tokens "
-        f"give {written!r} for {true!r}. data.tokens=bpe restores every text"
+        f"give {hypothesis!r} for {reference!r}. data.tokens=bpe restores every text"
     ]
 
 

@@ -199,8 +199,9 @@ def describe_translations(
     if references is not None:
         language, lower = translator.language, translator.lower
         normalize = translator.target.tokenizer.normalize
-        written, true = ([*map(normalize, texts)] for texts in (translations, references))
-        lines += score_translations(written, true, language, lower).describe()
+        hypotheses = [normalize(text) for text in translations]
+        references = [normalize(text) for text in references]
+        lines += score_translations(hypotheses, references, language, lower).describe()
     return lines
 
 

@@ -69,8 +69,8 @@ def make_report(
     if parts.config.test:
         targets["test"] = summary.count_targets(test_scores, "test")
     if result:
-        analyzed = {f"test/{name}": value for name, value in result.scores.items()}
-        scores = {**analyzed, **scores} if result.leads else {**scores, **analyzed}
+        others = {f"test/{name}": value for name, value in result.scores.items()}
+        scores = {**others, **scores} if result.leads else {**scores, **others}
     return {
         **parts.folder.read_report(),
         "status": "finished",
