@@ -37,6 +37,21 @@ def test_answers_of_one_word_are_scored_by_their_characters() -> None:
     assert "tok:char" in result.signatures["bleu"]
 
 
+@pytest.mark.parametrize(
+    "references",
+    [
+        ["我们一起去看电影吧", "他 用 the new rnnlab 写程序给朋友们看一看吧"],
+        ["ฉันชอบ กินข้าว ที่ บ้านเพื่อน"],
+    ],
+)
+def test_text_without_spaces_is_scored_by_its_characters(references: list[str]) -> None:
+    """Of whole phrases, one wrong character in each would score nothing."""
+    hypotheses = [f"{text[:-1]}x" for text in references]
+    result = Translations(["x"] * len(references), references, hypotheses).score()
+    assert "tok:char" in result.signatures["bleu"]
+    assert result.scores["bleu"] > 80
+
+
 def test_case_counts_unless_the_network_knows_lower_case_alone() -> None:
     lower = ["the cat sits on the mat.", "a dog runs."]
     assert translations(lower).score().scores["exact_match"] == 0

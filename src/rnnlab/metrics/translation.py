@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from rnnlab.metrics.language_modeling import Perplexity, TokenMean
+from rnnlab.metrics.scripts import are_spaceless
 
 TOKENIZERS = {"zh": "zh", "ja": "char", "th": "char"}  # languages without spaces between words
 LONGEST_NGRAM = 4  # of BLEU
@@ -61,10 +62,14 @@ def corpus_score(metric: Any, hypotheses: Sequence[str], references: Sequence[st
 
 
 def bleu_metric(references: Sequence[str], language: str = "", lower: bool = False) -> Any:
-    """Return sacrebleu's BLEU; of characters where no reference has the four words it needs."""
+    """Return sacrebleu's BLEU.
+
+    It is of characters for text without spaces between words, and where no reference has the four
+    words that it needs.
+    """
     from sacrebleu.metrics import BLEU
 
-    tokenizer = TOKENIZERS.get(language, "13a")
+    tokenizer = TOKENIZERS.get(language, "char" if are_spaceless(references) else "13a")
     if all(len(reference.split()) < LONGEST_NGRAM for reference in references):
         tokenizer = "char"
     return BLEU(lowercase=lower, tokenize=tokenizer)

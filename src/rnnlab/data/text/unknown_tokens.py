@@ -1,6 +1,5 @@
 """Notes on texts that the chosen tokens do not fit: unknown tokens, and scripts without spaces."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from rnnlab.data.text.tokenizers import NO_TOKEN, TextTokens, TokenKind
 from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES
+from rnnlab.metrics.scripts import SPACELESS
 from rnnlab.spec import UNKNOWN_ID
 
 MAX_UNKNOWN_SHARE = 0.1  # of the tokens of a split; more is reported with the setting to change
@@ -24,14 +24,6 @@ SMALLER_TEXT_TOKENS: dict[TextTokens, tuple[TokenKind, ...]] = {
     "shapes": ("characters",),
     "characters": (),
 }
-
-# Scripts that are written without spaces between words (Unicode 16, blocks): Thai and Lao, Tibetan,
-# Burmese, Khmer, Tai and Javanese; Japanese kana; Chinese characters with their extensions.
-_SPACELESS = re.compile(
-    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\ua980-\ua9df"
-    "\uaa60-\uaa7f\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U0001b000-\U0001b16f\U00020000-\U000323af]"
-)
 
 
 @dataclass(frozen=True)
@@ -121,4 +113,4 @@ def spaceless_share(tokens: Sequence[str]) -> float:
     >>> spaceless_share(["\u4f60\u597d", "hello"])
     0.5
     """
-    return sum(map(bool, map(_SPACELESS.search, tokens))) / max(len(tokens), 1)
+    return sum(map(bool, map(SPACELESS.search, tokens))) / max(len(tokens), 1)
