@@ -15,7 +15,7 @@ SPACELESS = re.compile(
 def are_spaceless(texts: Sequence[str]) -> bool:
     """Return whether most letters of some texts belong to such scripts.
 
-    >>> are_spaceless(["\u4f60\u597d\u4e00 Bob"]), are_spaceless(["hello"])
+    >>> are_spaceless(["\u4f60\u597d\u4e00 me"]), are_spaceless(["hello"])
     (True, False)
     """
     letters = sum(character.isalpha() for text in texts for character in text)
