@@ -310,11 +310,11 @@ def test_the_linear_baseline_is_fitted_once(crowded, monkeypatch):
 
 
 def test_there_is_no_linear_baseline_for_large_texts(crowded, monkeypatch):
-    monkeypatch.setattr("rnnlab.data.text_classification.MAX_LINEAR_BYTES", 1500)
+    monkeypatch.setattr("rnnlab.data.baselines.linear.MAX_LINEAR_BYTES", 1500)
     data = opened(crowded)
     assert data.missing_baselines() == {"linear": "0 MB of text are more than 0 MB"}
     assert set(data.baselines("test")) == {"majority"}
-    monkeypatch.setattr("rnnlab.data.text_classification.MAX_LINEAR_BYTES", 10_000)
+    monkeypatch.setattr("rnnlab.data.baselines.linear.MAX_LINEAR_BYTES", 10_000)
     assert data.missing_baselines() == {}
 
 

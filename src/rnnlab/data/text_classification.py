@@ -22,9 +22,7 @@ from rnnlab.config.types import (
 from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split, to_batch
 from rnnlab.data.baselines.linear import (
     LINEAR_VERSION,
-    MAX_LINEAR_BYTES,
-    MAX_LINEAR_CLASSES,
-    linear_is_installed,
+    explain_missing_baseline,
     linear_probabilities,
 )
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
@@ -111,7 +109,8 @@ class TextClassificationDataModule(PreparedDataModule):
         folds: number of stratified folds, one of which is the test split.
         fold: index of the test fold, 0..folds - 1; over all folds every text is tested once.
         split_seed: of these splits; the seed of the run does not affect the evaluation targets.
-        linear_baseline: fit a linear model on word n-grams as a baseline; needs scikit-learn.
+        linear_baseline: fit a linear model on n-grams of the tokens as a baseline; needs
+            scikit-learn.
 
     Attributes:
         default_columns: names in the YAML files of the columns of text and label.
@@ -402,22 +401,25 @@ class TextClassificationDataModule(PreparedDataModule):
         return {"linear": np.load(load_or_build(key, self._fit_linear) / f"{split}.npy")}
 
     def _fit_linear(self, folder: Path) -> None:
-        from rich.progress import Progress, SpinnerColumn, TextColumn
+        from rich.progress import Progress
 
         texts = {split: list(TextStore(self.folder, split)) for split in SPLITS}
         labels = self.labels["train"]
-        with Progress(SpinnerColumn(), TextColumn("{task.description}"), transient=True) as bar:
-            bar.add_task("fitting the linear baseline, once", total=None)
-            name: TextTokens = "words" if self.token_kind == "words" else "shapes"
-            tokenize = CLASSIFICATION_TOKENIZERS[name].tokenize
-            num_classes = self.spec.output_size
-            result = linear_probabilities(texts, labels, num_classes, tokenize)
+        with Progress(transient=True) as bar:
+            task = bar.add_task("fitting the linear baseline, once", total=1.0)
+            result = linear_probabilities(
+                texts,
+                labels,
+                self.spec.output_size,
+                self.token_kind,
+                lambda share: bar.update(task, completed=share),
+            )
         for split, probabilities in result.items():
             np.save(folder / f"{split}.npy", probabilities)
 
     def _explain_missing_baseline(self) -> str:
         num_bytes = sum(TextStore(self.folder, split).num_bytes for split in SPLITS)
-        return explain_missing_baseline(self.spec.output_size, num_bytes)
+        return explain_missing_baseline(self.spec.output_size, num_bytes, self.token_kind)
 
     def missing_baselines(self) -> Mapping[str, str]:
         """See DataModule."""
@@ -457,15 +459,3 @@ class TextClassificationDataModule(PreparedDataModule):
         """Write the vocabulary, one token per line, in the order of their ids."""
         lines = [token.replace("\n", "\\n") for token in self.vocabulary()]
         write_text(folder / "vocabulary.txt", "\n".join(lines))
-
-
-def explain_missing_baseline(classes: int, num_bytes: int) -> str:
-    """Return why there is no linear baseline for texts of this size; empty if there is one."""
-    if not linear_is_installed():
-        return "it needs scikit-learn: pip install 'rnnlab[linear]'"
-    if classes > MAX_LINEAR_CLASSES:
-        return f"{classes} classes are more than {MAX_LINEAR_CLASSES}"
-    if num_bytes > MAX_LINEAR_BYTES:
-        sizes = [f"{size / 1e6:,.0f} MB" for size in (num_bytes, MAX_LINEAR_BYTES)]
-        return f"{sizes[0]} of text are more than {sizes[1]}"
-    return ""

@@ -21,13 +21,13 @@ def draw_confusion_matrix(counts: NDArray[Any], names: Sequence[str], path: Path
     """
     classes = find_confused_classes(counts)
     shares = counts[classes] / counts[classes].sum(axis=1, keepdims=True).clip(min=1)
-    shares, shown = shares[:, classes], counts[np.ix_(classes, classes)]
+    shares, selection = shares[:, classes], counts[np.ix_(classes, classes)]
     is_small = len(classes) <= MAX_LARGE_CELLS
     size = 3.2 + (0.5 if is_small else 0.4) * len(classes)
     figure, axes = figures.create_figure(1, 1, size + 1, size)
     axis = axes[0, 0]
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), count in np.ndenumerate(shown):
+    for (row, column), count in np.ndenumerate(selection):
         if is_small or count:
             colour = "white" if shares[row, column] > 0.5 else "black"
             text = f"{count:,}\n{shares[row, column]:.1%}" if is_small else f"{count:,}"
@@ -57,8 +57,8 @@ def find_confused_classes(counts: NDArray[Any], most: int = MAX_MATRIX_CLASSES) 
     pairs = np.stack(np.unravel_index(order, counts.shape), axis=1)
     members = pairs[confusions[tuple(pairs.T)] > 0].ravel()
     frequent = np.argsort(-counts.sum(axis=1), kind="stable")
-    ranked = dict.fromkeys([*members.tolist(), *frequent.tolist()])
-    return np.sort([*ranked][:most])
+    candidates = dict.fromkeys([*members.tolist(), *frequent.tolist()])
+    return np.sort([*candidates][:most])
 
 
 def draw_step_accuracy(accuracy: NDArray[Any], chance: float, path: Path) -> Path:

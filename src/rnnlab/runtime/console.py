@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 # Control characters but tab and line break, surrogates, and marks that change the direction.
-_HIDDEN = re.compile(
+_INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
@@ -29,7 +29,7 @@ def show_hidden(text: str) -> str:
     >>> show_hidden("a\x1b[1m\u202eb")
     'a\\x1b[1m\\u202eb'
     """
-    return _HIDDEN.sub(lambda match: ascii(match[0])[1:-1], text)
+    return _INVISIBLE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def shorten(text: str, width: int) -> str:

@@ -1,12 +1,13 @@
 """The linear text classifier: what it counts, what it learns from, and an explicit reference."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rnnlab.data.baselines.linear import linear_probabilities
+from rnnlab.data.baselines.linear import explain_missing_baseline, linear_probabilities
 from rnnlab.data.text.tokenizers import tokenize_words
 
 WORDS = [f"word{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(60)]
@@ -84,3 +85,41 @@ def test_the_linear_model_of_three_classes() -> None:
     ours = linear_probabilities({"train": train, "test": words}, np.arange(60) % 3, 3)
     assert ours["test"].argmax(axis=1).tolist() == [0, 1, 2]
     assert ours["test"].sum(axis=1) == pytest.approx(1)
+
+
+def test_the_linear_model_reads_characters_where_the_network_does() -> None:
+    """Texts without spaces are one word each, which no other text has."""
+    kinds = ["good", "bad"]
+    train = [f"{WORDS[i]}{kinds[i % 2]}{WORDS[-i - 1]}" for i in range(50)]
+    test = [f"{WORDS[55]}{kind}{WORDS[57]}" for kind in kinds]
+    texts, labels = {"train": train, "test": test}, np.arange(50) % 2
+    characters = linear_probabilities(texts, labels, 2, "characters")["test"]
+    assert characters.argmax(axis=1).tolist() == [0, 1]
+    words = linear_probabilities(texts, labels, 2, "words")["test"]
+    assert words[0] == pytest.approx(words[1]), "unknown words say nothing"
+
+
+def test_the_linear_model_of_many_classes() -> None:
+    shares = list[float]()
+    train = [f"{WORDS[i % 60]} {WORDS[i // 60]}" for i in range(240)]
+    texts = {"train": train, "test": WORDS}
+    ours = linear_probabilities(texts, np.arange(240) % 60, 60, report=shares.append)["test"]
+    assert (ours.argmax(axis=1) == np.arange(60)).mean() > 0.9
+    assert shares == pytest.approx(np.arange(1, 61) / 60)
+
+
+@pytest.mark.parametrize(
+    ("classes", "megabytes", "tokens", "reason"),
+    [
+        (2, 79, "words", ""),
+        (2, 81, "words", "81 MB of text are more than 80 MB"),
+        (2, 9, "characters", "9 MB of text are more than 8 MB"),
+        (151, 2, "words", ""),
+        (1000, 3, "words", ""),
+        (1000, 5, "words", "1,000 classes take too long with 5 MB of text"),
+    ],
+)
+def test_the_reason_for_no_linear_model(
+    classes: int, megabytes: int, tokens: Any, reason: str
+) -> None:
+    assert explain_missing_baseline(classes, megabytes * 1_000_000, tokens) == reason

@@ -107,13 +107,13 @@ def fit_margins(table: Floats, rows: Ints) -> Floats:
     these sums (iterative proportional fitting).
     """
     columns = table.sum(axis=0).clip(min=SMALLEST_SUM)
-    fitted = table.clip(min=0)
+    product = table.clip(min=0)
     for _ in range(MARGIN_STEPS):
-        sums = fitted.sum(axis=0)
-        fitted = fitted * np.divide(columns, sums, out=np.ones_like(sums), where=sums > 0)
-        sums = fitted.sum(axis=1)
-        fitted = fitted * np.divide(rows, sums, out=np.zeros_like(sums), where=sums > 0)[:, None]
-    return fitted
+        sums = product.sum(axis=0)
+        product = product * np.divide(columns, sums, out=np.ones_like(sums), where=sums > 0)
+        sums = product.sum(axis=1)
+        product = product * np.divide(rows, sums, out=np.zeros_like(sums), where=sums > 0)[:, None]
+    return product
 
 
 def round_table(table: Floats, random: np.random.Generator) -> Ints:
@@ -140,5 +140,5 @@ def round_table(table: Floats, random: np.random.Generator) -> Ints:
     noise = TIE_BREAK * random.random(len(gain))
     targets = [np.rint(rest.sum(axis=1)), whole_sums]
     up = linprog(-gain - noise, A_eq=ones, b_eq=np.concatenate(targets), bounds=(0, 1)).x
-    rounded: Ints = whole + np.rint(up[: height * width]).astype(np.int64).reshape(table.shape)
-    return rounded
+    result: Ints = whole + np.rint(up[: height * width]).astype(np.int64).reshape(table.shape)
+    return result

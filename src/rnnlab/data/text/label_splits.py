@@ -103,15 +103,15 @@ class LabelSplits:
     ) -> None:
         """Check that no split is empty, and note those whose size is not the one asked for."""
         changes = []
-        for split, wanted in self._wanted_sizes(len(texts.texts), rows).items():
+        for split, target in self._wanted_sizes(len(texts.texts), rows).items():
             size = len(rows[split])
             if not size:
                 advice = self._explain_groups(texts) or self._explain_shares(split)
                 raise DataError(
                     f"{texts.name}: {len(texts.texts):,} texts leave none for {split}{advice}"
                 )
-            if abs(size - wanted) > max(1, SIZE_TOLERANCE * wanted):
-                changes.append(f"{size:,} instead of {wanted:,.0f} {split}")
+            if abs(size - target) > max(1, SIZE_TOLERANCE * target):
+                changes.append(f"{size:,} instead of {target:,.0f} {split}")
         if changes and (advice := self._explain_groups(texts)):
             notes.append(f"{', '.join(changes)} texts{advice}")
 
