@@ -11,7 +11,7 @@ import torch
 
 from rnnlab.config.schema import RunConfig, TrainerConfig, parse
 from rnnlab.data.loaders.buckets import BatchLoader
-from rnnlab.errors import RunStopped
+from rnnlab.errors import ConfigError, RunStopped
 from rnnlab.experiment.budget import advise_longer_training, fix_epochs
 from rnnlab.experiment.run import run
 from tests.helpers.configs import compose, small
@@ -122,3 +122,20 @@ def test_a_best_last_epoch_is_reported_with_the_setting_to_change(
     else:
         assert advice.startswith("The best epoch was the last one (5 of 5): longer training")
         assert advice.endswith(f"with {setting}.")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("trainer.val_check_interval=14", r"=14: an epoch of this data has 13 batches.*=1\.0 for"),
+        ("trainer.val_check_interval=3 trainer.limit_train_batches=2", r"has 2 batches"),
+        ("trainer.limit_train_batches=0.01", r"such as trainer\.limit_train_batches=1$"),
+        ("trainer.limit_val_batches=0.01", r"such as trainer\.limit_val_batches=1$"),
+        ("trainer.limit_test_batches=0.01", r"such as trainer\.limit_test_batches=1$"),
+    ],
+)
+def test_limits_that_leave_no_batch_or_validation_stop_before_the_training(
+    words: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        run(small("sine", tmp_path, *words.split()))

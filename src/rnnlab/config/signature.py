@@ -122,8 +122,8 @@ def configurable_parameters(builder: Any, runtime: frozenset[str]) -> tuple[dict
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     initializer = builder.__init__ if inspect.isclass(builder) else builder
     is_third_party = builder.__module__.split(".")[0] in THIRD_PARTY
-    if is_third_party:  # only the types of numbers are reliable
-        hints = {name: float for name, p in parameters.items() if type(p.default) in (int, float)}
+    if is_third_party:  # only the types of numbers and truth values are reliable
+        hints = {name: hint for name, p in parameters.items() if (hint := reliable_type(p))}
     else:
         hints = get_type_hints(initializer, include_extras=True)
     types = {
@@ -137,6 +137,13 @@ def configurable_parameters(builder: Any, runtime: frozenset[str]) -> tuple[dict
         base_types, open_ended = configurable_parameters(builder.__bases__[0], excluded_names)
         types = {**base_types, **types}
     return types, open_ended
+
+
+def reliable_type(parameter: inspect.Parameter) -> Any:
+    """Return the type of a parameter of another project if it is a number or truth value."""
+    if type(parameter.default) in (int, float):
+        return float
+    return parameter.annotation if parameter.annotation in (bool, bool | None) else None
 
 
 def _problem(

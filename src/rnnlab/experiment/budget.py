@@ -6,9 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rnnlab.config.schema import RunConfig, TrainerConfig
+from rnnlab.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rnnlab.data.base import DataModule
+    from rnnlab.data.base import DataModule, Split
+
+SPLITS: "tuple[Split, ...]" = ("train", "val", "test")
 
 AUTO_EPOCHS = 5  # at least, with trainer.max_epochs=auto
 AUTO_LIMIT = 100  # at most, so that very small data does not spend its time on validations
@@ -33,13 +36,42 @@ def fix_epochs(config: RunConfig, data: "DataModule") -> RunConfig:
 
 def count_steps(trainer: TrainerConfig, data: "DataModule") -> int:
     """Return the optimizer steps of an epoch."""
+    batches = count_batches(trainer, data, "train")
+    return max(1, math.ceil(batches / trainer.accumulate_grad_batches))
+
+
+def count_batches(trainer: TrainerConfig, data: "DataModule", split: "Split") -> int:
+    """Return the batches of a split that each process reads."""
     from rnnlab.data.loaders.buckets import limit_batches
 
-    loader, world = data.train_dataloader(), trainer.devices * trainer.num_nodes
+    loader, world = getattr(data, f"{split}_dataloader")(), trainer.devices * trainer.num_nodes
     is_divided = loader.world == world  # otherwise the other processes have not started yet
     batches = len(loader) if is_divided else math.ceil(len(loader) / world)
-    batches = limit_batches(batches, trainer.limit_train_batches)
-    return max(1, math.ceil(batches / trainer.accumulate_grad_batches))
+    return limit_batches(batches, getattr(trainer, f"limit_{split}_batches"))
+
+
+def check_limits(trainer: TrainerConfig, data: "DataModule") -> None:
+    """Check the settings that depend on the number of batches, before the training.
+
+    Raises:
+        ConfigError: a limit leaves no batch, or an epoch ends before its first validation.
+    """
+    batches = {split: count_batches(trainer, data, split) for split in SPLITS}
+    for split, count in batches.items():
+        share = getattr(trainer, f"limit_{split}_batches")
+        if share and not count:
+            setting = f"trainer.limit_{split}_batches"
+            raise ConfigError(
+                f"{setting}={share}: is less than one batch of this data; give a number of "
+                f"batches, such as {setting}=1"
+            )
+    interval = trainer.val_check_interval
+    if isinstance(interval, int) and interval > batches["train"]:
+        raise ConfigError(
+            f"trainer.val_check_interval={interval}: an epoch of this data has {batches['train']} "
+            "batches, so there would be no validation. Use at most that many, or "
+            "trainer.val_check_interval=1.0 for one validation at the end of each epoch"
+        )
 
 
 def describe_budget(config: RunConfig, data: "DataModule") -> dict[str, int]:

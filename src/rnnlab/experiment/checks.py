@@ -1,5 +1,6 @@
 """Checks of a config before data is read, most of them before torch and lightning are imported."""
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from rnnlab.tasks import Task
 
 PREVIEW_TOKENS = 1_000  # the vocabulary of a file may be much smaller than its setting
+# of torchrun, SLURM and LSF
+MULTI_NODE_VARIABLES = frozenset({"MASTER_ADDR", "SLURM_JOB_ID", "LSB_JOBID"})
 TRAINING_METRICS = ("train/loss", "epoch", "step")  # that a callback can monitor
 
 
@@ -143,6 +146,11 @@ def check_device(trainer: TrainerConfig) -> None:
             "the whole list of jobs again, with other settings than its neighbours. Search with "
             "python sweep.py sweep=<name> trainer.devices=..., which starts the processes of each "
             "trial together, or start the runs one by one, or with trainer.devices=1"
+        )
+    if trainer.num_nodes > 1 and not MULTI_NODE_VARIABLES & os.environ.keys():
+        raise ConfigError(
+            f"trainer.num_nodes={trainer.num_nodes}: this process cannot find the other nodes. "
+            "Start the run on each node with torchrun or SLURM, or set trainer.num_nodes=1"
         )
     gpus = torch.cuda.device_count()
     on_gpu = trainer.accelerator == "gpu" or (trainer.accelerator == "auto" and gpus)

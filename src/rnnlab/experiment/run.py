@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.paths import with_absolute_paths
 from rnnlab.config.schema import RunConfig, parse
-from rnnlab.experiment.budget import describe_budget, fix_epochs
+from rnnlab.experiment.budget import check_limits, describe_budget, fix_epochs
 from rnnlab.experiment.checks import check_device, check_early
 from rnnlab.experiment.fingerprint import check_same_data, data_facts
 from rnnlab.experiment.session import RunParts, claim_folder, record_status
@@ -108,6 +108,7 @@ def build(
     data.prepare_data()
     data.setup("fit")
     check_same_data(folder, data)
+    check_limits(config.trainer, data)
     clock.end_stage("prepare")
     is_automatic, config = config.trainer.max_epochs == "auto", fix_epochs(config, data)
     if is_automatic and is_first_process():
