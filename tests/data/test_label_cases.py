@@ -94,6 +94,14 @@ def test_a_test_split_without_a_training_label_is_rejected(tmp_path: Path) -> No
     assert "training has 'bad', 'good'" in message
 
 
+@pytest.mark.parametrize("label", ["NA", "<na>", "#N/A"])
+def test_a_label_that_may_be_a_missing_value_is_rejected(label: str, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", [*ROWS, ("other", label), ("more", label)])
+    message = rejection(path)
+    assert f"the label '{label}' (2 texts) may be a missing value" in message
+    assert label in classes_of(open_texts(path, *advice_of(message)))
+
+
 # Settings.
 
 
@@ -124,6 +132,12 @@ def test_class_names_that_a_shell_expands_are_rejected_with_what_to_type(text_ca
     path = text_cases / "labels_0_1_in_settings" / "ok.csv"
     message = rejection(path, "data.class_names=0:ham", "data.class_names=1:spam")
     assert classes_of(open_texts(path, advice_of(message)[-1]))[1] == "spam"
+
+
+def test_classes_have_different_names(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", ROWS)
+    message = rejection(path, "data.class_names={good: bad}")
+    assert "the labels bad, good have one name, bad" in message
 
 
 def test_class_names_without_a_label_are_noted(tmp_path: Path) -> None:
@@ -203,6 +217,14 @@ def test_a_field_of_an_object_is_named(name: str, column: str, text_cases: Path)
     assert not any("{" in text or "body" in text for text in texts_of(data))
 
 
+def test_rows_in_a_field_of_the_document_are_named(tmp_path: Path) -> None:
+    rows = [{"text": text, "label": label} for text, label in ROWS]
+    (tmp_path / "a.json").write_text(json.dumps({"version": 1, "data": rows}))
+    (text,) = advice_of(rejection(tmp_path / "a.json"))[-1:]
+    (label,) = advice_of(rejection(tmp_path / "a.json", text))[-1:]
+    assert texts_of(open_texts(tmp_path / "a.json", text, label)) == sorted(t for t, _ in ROWS)
+
+
 def test_a_field_that_no_object_has_is_rejected(text_cases: Path) -> None:
     path = text_cases / "nested_texts_and_label_lists" / "struct.parquet"
     message = rejection(path, "data.text_column=text.boddy")
@@ -278,10 +300,14 @@ def test_numbers_of_json_are_texts_as_they_are_written(tmp_path: Path) -> None:
     assert classes_of(data) == ("0", "1")
 
 
-@pytest.mark.parametrize("sign", [",", "\t"])
-def test_a_table_without_a_header_is_read_as_its_error_says(sign: str, tmp_path: Path) -> None:
-    path = tmp_path / ("a.csv" if sign == "," else "a.tsv")
-    path.write_text("".join(f"{label}{sign}{text}\n" for text, label in ROWS))
+@pytest.mark.parametrize("kind", ["csv", "tsv", "xlsx"])
+def test_a_table_without_a_header_is_read_as_its_error_says(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{kind}"
+    table = pd.DataFrame([(f"id{i}", label, text) for i, (text, label) in enumerate(ROWS)])
+    if kind == "xlsx":
+        table.to_excel(path, header=False, index=False)
+    else:
+        table.to_csv(path, sep="," if kind == "csv" else "\t", header=False, index=False)
     words = advice_of(rejection(path))
     data = open_texts(path, *words)
     assert texts_of(data) == sorted(text for text, _ in ROWS)

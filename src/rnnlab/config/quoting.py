@@ -140,5 +140,5 @@ def _quote_members(text: str) -> Iterator[str]:
 
 def _split_member(member: str) -> tuple[str, str, str]:
     """Return key, colon and value; Hydra reads no quotes around keys."""
-    quoted = re.match(r"""\s*(["'])([\w .+-]+)\1\s*:""", member)
-    return (quoted[2], ":", member[quoted.end() :]) if quoted else member.partition(":")
+    match = re.match(r"""\s*(["'])([\w .+-]+)\1\s*:""", member)
+    return (match[2], ":", member[match.end() :]) if match else member.partition(":")

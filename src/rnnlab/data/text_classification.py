@@ -53,6 +53,7 @@ from rnnlab.data.text.labels import (
     LabelMatching,
     check_training_labels,
     find_label,
+    name_classes,
     unify_labels,
 )
 from rnnlab.data.text.ragged import (
@@ -62,7 +63,7 @@ from rnnlab.data.text.ragged import (
     TruncationConfig,
     save_texts,
 )
-from rnnlab.data.text.text_columns import GROUP, TextColumns, describe_unlabelled
+from rnnlab.data.text.text_columns import TextColumns, describe_unlabelled
 from rnnlab.data.text.tokenizers import CLASSIFICATION_TOKENIZERS, TOKENIZERS_VERSION, TextTokens
 from rnnlab.data.text.unknown_tokens import (
     SMALLER_TEXT_TOKENS,
@@ -231,7 +232,7 @@ class TextClassificationDataModule(PreparedDataModule):
     def _check_no_columns(self, source: str) -> None:
         """Check that no setting names a column of a source that has none."""
         for setting, name in self.columns.roles.items():
-            if setting == GROUP or name not in self.default_columns:
+            if name not in (*self.default_columns, self.default_group):
                 raise ConfigError(
                     f"{setting}={name}: {source} have no columns. Drop the setting, or name your "
                     "table with data.path"
@@ -324,7 +325,9 @@ class TextClassificationDataModule(PreparedDataModule):
         truncation = TruncationConfig(self.vocab_size, self.seq_len, self.head_fraction)
         self.inputs = {split: PaddedArray(self.tokens[split], truncation) for split in SPLITS}
         self.labels = {s: np.load(folder / f"{s}.labels.npy") for s in SPLITS}
-        names = self._name_classes(facts["classes"])
+        names, unknown_keys = name_classes(facts["classes"], self.class_names)
+        if unknown_keys:
+            self.add_notes(f"data.class_names: no label is {', '.join(unknown_keys)}")
         counts = np.bincount(self.labels["train"], minlength=len(names))
         self.spec = DataSpec(
             len(names),
@@ -344,15 +347,6 @@ class TextClassificationDataModule(PreparedDataModule):
         return describe_unknown_tokens(
             shares, tokens, TokenSettings(self.token_kind, smaller, size)
         )
-
-    def _name_classes(self, labels: Sequence[str]) -> tuple[str, ...]:
-        """Return the display names of labels; note class names without a label."""
-        matches = {key: find_label(key, labels) for key in self.class_names}
-        others = [key for key, label in matches.items() if label is None]
-        if others and not set(self.class_names.values()) <= set(labels):
-            self.add_notes(f"data.class_names: no label is {', '.join(others)}")
-        names = {label: self.class_names[key] for key, label in matches.items() if label}
-        return tuple(names.get(label, label) for label in labels)
 
     def _find_positive_class(self, labels: Sequence[str], names: Sequence[str]) -> int | None:
         if self.positive_class is None:

@@ -8,6 +8,7 @@ from rnnlab.data.readers.files import file_format, read_text
 from rnnlab.data.sources.cache import load_or_build
 from rnnlab.data.sources.split_names import describe_unused, find_splits
 from rnnlab.data.text.labelled_texts import LabelledTexts
+from rnnlab.data.text.spooled_texts import SpooledTexts
 
 
 def list_class_folders(folder: Path) -> list[Path]:
@@ -51,7 +52,7 @@ def read_class_folders(folders: Sequence[Path], encoding: str) -> LabelledTexts:
         DataError: a file cannot be read.
     """
     files = [(file, folder.name) for folder in folders for file in list_text_files(folder)]
-    texts = [read_text(file, encoding) for file, _ in files]
+    texts = SpooledTexts.write(read_text(file, encoding) for file, _ in files)
     total = sum(sum(child.is_file() for child in folder.iterdir()) for folder in folders)
     name, others = folders[0].parent.name, total - len(files)
     notes = [f"{others:,} files of {name} that are not .txt were left out"] if others else []

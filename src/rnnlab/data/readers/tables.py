@@ -27,7 +27,11 @@ from rnnlab.data.readers.files import (
     open_bytes,
 )
 from rnnlab.data.readers.typed_tables.json_files import read_json, read_json_lines
-from rnnlab.data.readers.typed_tables.nested_cells import check_not_nested, find_field
+from rnnlab.data.readers.typed_tables.nested_cells import (
+    check_not_nested,
+    find_column_with_field,
+    find_field,
+)
 from rnnlab.data.sources.split_names import file_stem, find_splits
 from rnnlab.errors import ConfigError, DataError, did_you_mean
 
@@ -115,12 +119,13 @@ class FrameTable:
     Attributes: see DelimitedTable.
     """
 
-    looks_like_values = may_lack_header = False
+    looks_like_values = False
 
     def __init__(self, path: Path, frame: "pd.DataFrame") -> None:
         self.path, self.frame = path, frame
         self.header = [str(name) for name in frame.columns]
         self.repairs: Sequence[str] = frame.attrs.get("repairs", ())
+        self.may_lack_header: bool = frame.attrs.get("may_lack_header", False)
         self.nameless: Set[int] = frame.attrs.get("nameless", frozenset())
         self.width = len(self.header)
 
@@ -146,6 +151,11 @@ class FrameTable:
         if values is not None:
             self.frame = self.frame.assign(**{name: values})
             self.header.append(name)
+
+    def describe_field(self, name: str, setting: str) -> str:
+        """Return what to type for a field of objects with this name; empty if there is none."""
+        column = find_column_with_field(self.frame, name)
+        return f"Objects have this field: {setting}={column}.{name}" if column else ""
 
     def check_not_nested(self, place: int, setting: str) -> None:
         """Check that a column, which a setting names, has no objects or lists.
@@ -323,6 +333,7 @@ def _read_excel(path: Path, table_format: TableFormat) -> "pd.DataFrame":
     table = sheet[int(has_header) :].reset_index(drop=True).set_axis(number_columns(names), axis=1)
     if has_header:
         table.attrs["nameless"] = {place for place, name in enumerate(names) if not name.strip()}
+        table.attrs["may_lack_header"] = table_format.header is None
     return table
 
 

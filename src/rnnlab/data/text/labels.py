@@ -20,6 +20,7 @@ WHOLE_NUMBER = re.compile(r"(-?(?:0|[1-9]\d*))\.0*")
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?")
 SEPARATORS = re.compile(r"(?<=[^\W_])[\s_-]+(?=[^\W_])")
 INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad"  # marks and joiners
+MISSING = frozenset({"na", "#na", "#n/a", "<na>", "nat"})  # in some programs
 MAX_EXAMPLES = 5
 
 
@@ -63,6 +64,30 @@ def find_label(name: str, labels: Sequence[str]) -> str | None:
         return name
     matches = [label for label in labels if canonical_label(label) == canonical_label(name)]
     return matches[0] if len(matches) == 1 else None
+
+
+def name_classes(
+    labels: Sequence[str], class_names: Mapping[str, str]
+) -> tuple[tuple[str, ...], list[str]]:
+    """Return the display name of each label, and the keys of `class_names` that are no label.
+
+    There are no such keys if the labels themselves are display names.
+
+    Raises:
+        DataError: two labels have one name.
+    """
+    matches = {key: find_label(key, labels) for key in class_names}
+    chosen_names = {label: class_names[key] for key, label in matches.items() if label is not None}
+    names = tuple(chosen_names.get(label, label) for label in labels)
+    for name, count in Counter(names).items():
+        if count > 1:
+            same = [label for label, other in zip(labels, names, strict=True) if other == name]
+            raise DataError(
+                f"data.class_names: the labels {', '.join(same)} have one name, {name}. Give each "
+                "its own, or join the labels in the file"
+            )
+    others = [key for key, label in matches.items() if label is None]
+    return names, [] if set(class_names.values()) <= set(labels) else others
 
 
 def unify_labels(
@@ -144,6 +169,12 @@ def _choose_writings(counts: Mapping[str, int], key: Callable[[str], str]) -> di
 
 
 def _check_doubtful(counts: Mapping[str, int], classes: Mapping[str, str], name: str) -> None:
+    for label in sorted(counts):
+        if trim_label(label).lower() in MISSING:
+            raise DataError(
+                f"{name}: the label {label!r} ({counts[label]:,} texts) may be a missing value. "
+                "Remove these rows, or set data.label_matching=exact if it is a class"
+            )
     groups: dict[str, dict[str, list[str]]] = {}
     for label in sorted(counts):
         groups.setdefault(loose_label(label), {}).setdefault(classes[label], []).append(label)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rnnlab.data.readers.cells import cell_texts
 from rnnlab.data.readers.delimited import Delimiter, Quoting, TableFormat
 from rnnlab.data.readers.tables import (
     FrameTable,
@@ -17,6 +18,7 @@ from rnnlab.data.text.labelled_texts import LabelledTexts
 from rnnlab.data.text.spooled_texts import SpooledTexts
 from rnnlab.errors import ConfigError
 
+FIRST_ROWS = 100  # that show which columns have texts and labels
 TEXT, LABEL, GROUP = "data.text_column", "data.label_column", "data.group_column"
 
 
@@ -83,6 +85,8 @@ class TextColumns:
     def _find(self, table: Table, setting: str, alternative: Path | None) -> int:
         name = self.roles[setting]
         hints = [describe_missing_header(table) or self._describe_first_line(table)]
+        if isinstance(table, FrameTable):
+            hints.append(table.describe_field(name, setting))
         if alternative and setting == LABEL and self.text in table.header:
             hints.append(describe_unlabelled(alternative))
         place = find_column(table, name, setting, ". ".join(filter(None, hints)))
@@ -92,18 +96,27 @@ class TextColumns:
 
     def _describe_first_line(self, table: Table) -> str:
         """Return what to type if the first line of a table is no header; else an empty text."""
-        header = table.header
-        if {self.text, self.label} & set(header) or len(header) < 2 or not table.may_lack_header:
+        if {self.text, self.label} & set(table.header) or table.width < 2:
             return ""
-        lengths = [len(name) for name in header]
-        text = lengths.index(max(lengths))
-        label = min(
-            (place for place in range(len(header)) if place != text), key=lengths.__getitem__
-        )
+        if not table.may_lack_header:
+            return ""
+        text, label = guess_places(table)
         return (
             "If the first line is a row and not the names of columns, set data.header=false "
             f"{TEXT}=column{text + 1} {LABEL}=column{label + 1}"
         )
+
+
+def guess_places(table: Table) -> tuple[int, int]:
+    """Return the places of the longest column, and of the one with the fewest different values."""
+    places = range(table.width)
+    columns = [[name] for name in table.header]
+    piece = next(table.pieces(places, FIRST_ROWS), [])
+    for column, cells in zip(columns, piece, strict=False):
+        column += cell_texts(cells)
+    text = max(places, key=lambda place: sum(map(len, columns[place])))
+    others = [place for place in places if place != text]
+    return text, min(others, key=lambda place: len(set(columns[place])))
 
 
 def describe_unlabelled(alternative: Path) -> str:

@@ -43,6 +43,15 @@ def find_field(path: Path, frame: "pd.DataFrame", name: str) -> list[Any] | None
     return None
 
 
+def find_column_with_field(frame: "pd.DataFrame", field: str) -> str | None:
+    """Return the name of the first column whose objects have a field; None if there is none."""
+    for place, column in enumerate(frame.columns):
+        objects = (cell for cell in frame.iloc[:, place] if isinstance(cell, dict))
+        if any(field in cell for cell in objects):
+            return str(column)
+    return None
+
+
 def _read_field(path: Path, values: Iterable[Any], column: str, field: str) -> Iterable[Any]:
     objects = [{} if value is None or value != value else value for value in values]
     for row, value in enumerate(objects, start=1):
