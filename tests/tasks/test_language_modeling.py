@@ -325,6 +325,19 @@ def test_perplexity_depends_on_no_setting_that_is_tuned(
     assert perplexity(model, data) != pytest.approx(wanted, rel=1e-3), "the state was not carried"
 
 
+def test_loss_and_perplexity_agree_on_a_text_with_special_tokens(tmp_path: Path) -> None:
+    lines = ["the <pad> sat on <s> and <eos> <unk> ran"] * 60
+    data = local(write(tmp_path / "a.txt", lines), spaces=True, test_fraction=0.3)
+    model = network(data, tmp_path)
+    model.on_test_epoch_start()
+    for i, batch in enumerate(data.test_dataloader()):
+        model.test_step(batch, i)
+    scores = {name: float(value) for name, value in model.test_scores.compute().items()}
+    assert scores["test/perplexity"] == pytest.approx(math.exp(scores["test/loss"]), rel=1e-6)
+    assert scores["test/perplexity"] == pytest.approx(in_one_piece(model, data), rel=1e-5)
+    assert scores["test/targets"] == data.sizes["test"] == len(data.ids["test"]) - 1
+
+
 def _batch(*parts: Any) -> Any:
     from rnnlab.spec import Batch
 
