@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rnnlab.config.schema import parse
@@ -85,16 +86,15 @@ def test_an_empty_file_of_a_split_is_not_a_matter_of_shares(tmp_path: Path) -> N
         open_text(tmp_path, "data.val_fraction=0.00001")
 
 
-def test_chinese_as_words_names_the_setting_that_reads_it(tmp_path: Path) -> None:
-    sentence = "\u6211\u4eec\u5728\u8fd9\u91cc\u8bfb\u4e66"
-    lines = [sentence[i % 7 :] + sentence[: i % 5] + sentence[i % 3] * (i % 11) for i in range(900)]
-    (tmp_path / "zh.txt").write_text("".join(f"{line}\u3002\n" for line in lines), encoding="utf-8")
-    words = open_text(tmp_path / "zh.txt", "data.vocab_size=50")
-    if max(words.unknown.values()):
-        (note,) = [note for note in words.provenance.notes if "<unk>" in note]
-        assert "written without spaces between words; set data.tokens=characters" in note
-    data = open_text(tmp_path / "zh.txt", "data.vocab_size=50", "data.tokens=characters")
-    assert max(data.unknown.values()) == 0
+def test_chinese_split_at_spaces_names_the_setting_that_reads_it(tmp_path: Path) -> None:
+    letters = "\u6211\u4eec\u5728\u8fd9\u91cc\u8bfb\u4e66"
+    random = np.random.default_rng(0)
+    lines = ["".join(random.choice([*letters], 8)) + "\u3002\n" for _ in range(900)]
+    (tmp_path / "zh.txt").write_text("".join(lines), encoding="utf-8")
+    notes = open_text(tmp_path / "zh.txt", "data.spaces=true").provenance.notes
+    (note,) = [note for note in notes if "<unk> replaces" in note]
+    assert note.endswith("written without spaces between words; set data.spaces=false")
+    assert not any(open_text(tmp_path / "zh.txt", "data.spaces=false").unknown.values())
 
 
 @pytest.mark.parametrize(

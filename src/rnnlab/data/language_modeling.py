@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -241,12 +241,12 @@ class LanguageModelingDataModule(PreparedDataModule):
         return f"{self.path}: " if self.path else ""
 
     def _check_sizes(
-        self, streams: Mapping[Split, StreamSize], given: Container[Split], notes: list[str]
+        self, streams: Mapping[Split, StreamSize], own_splits: Container[Split], notes: list[str]
     ) -> None:
-        """Check that no split is empty, and note those that are too small; some were `given`."""
+        """Check that no split is empty, and note small ones; the source has `own_splits`."""
         total = sum(stream.tokens for stream in streams.values())
         for split, stream in streams.items():
-            is_cut = split in HELD_OUT and split not in given
+            is_cut = split in HELD_OUT and split not in own_splits
             if not stream.tokens:
                 more = f", or raise data.{split}_fraction" if is_cut else ""
                 raise DataError(

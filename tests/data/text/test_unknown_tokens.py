@@ -7,7 +7,6 @@ from rnnlab.data.text.tokenizers import NO_TOKEN
 from rnnlab.data.text.unknown_tokens import (
     TokenSettings,
     describe_unknown_tokens,
-    spaceless_share,
     unknown_share,
 )
 
@@ -19,11 +18,11 @@ SHARES = {"train": 0.0, "val": 0.5, "test": 0.25}
     "text",
     ["你好世界", "こんにちは", "สวัสดี", "สະບາຍດີ", "សួស្តី", "မင်္ဂလာပါ"],
 )
-def test_a_text_without_spaces_is_told_and_characters_are_advised(text: str) -> None:
+def test_a_text_that_is_split_at_its_few_spaces_is_told(text: str) -> None:
     (note,) = describe_unknown_tokens(SHARES, [text], WORDS)
     assert note == (
         "<unk> replaces 50.0% of the tokens of val and 25.0% of the tokens of test: the text is "
-        "written without spaces between words; set data.tokens=characters or data.tokens=bpe"
+        "written without spaces between words; set data.spaces=false"
     )
 
 
@@ -38,7 +37,6 @@ def test_a_text_without_spaces_is_told_and_characters_are_advised(text: str) -> 
     ],
 )
 def test_scripts_with_spaces_are_not_taken_for_others(text: str) -> None:
-    assert spaceless_share([text]) == 0
     (note,) = describe_unknown_tokens(SHARES, [text], WORDS)
     assert note.endswith(
         "training does not have these words; set data.tokens=characters or data.tokens=bpe"

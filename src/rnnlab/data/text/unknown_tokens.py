@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from rnnlab.data.text.tokenizers import NO_TOKEN, TextTokens, TokenKind
 from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES
-from rnnlab.metrics.scripts import SPACELESS
+from rnnlab.data.text.words import joins_unspaced_letters
 from rnnlab.spec import UNKNOWN_ID
 
 MAX_UNKNOWN_SHARE = 0.1  # of the tokens of a split; more is reported with the setting to change
 BLOCK_IDS = 1 << 20  # that are in memory at once
-MAX_SPACELESS_SHARE = 0.3  # of the tokens of a vocabulary
+MAX_UNSPACED_SHARE = 0.3  # of the tokens of a vocabulary
 SMALLER_TOKENS: dict[TokenKind, tuple[TokenKind, ...]] = {
     "words": ("characters", "bpe"),
     "characters": (),
@@ -95,8 +95,8 @@ def _explain(tokens: Sequence[str], settings: TokenSettings) -> str:
     """Return why much of a text is unknown, and the settings to change."""
     kinds = [k for k in settings.alternatives if settings.vocab_size >= MIN_VOCAB_SIZES[k]]
     smaller = " or ".join(f"data.tokens={kind}" for kind in kinds)
-    if smaller and spaceless_share(tokens) > MAX_SPACELESS_SHARE:
-        return f"the text is written without spaces between words; set {smaller}"
+    if sum(map(joins_unspaced_letters, tokens)) > MAX_UNSPACED_SHARE * len(tokens):
+        return "the text is written without spaces between words; set data.spaces=false"
     if len(tokens) >= settings.vocab_size:
         size = f"raise {settings.size_name} (now {settings.vocab_size})"
         if len(tokens) > settings.vocab_size:
@@ -105,12 +105,3 @@ def _explain(tokens: Sequence[str], settings: TokenSettings) -> str:
     if smaller:
         return f"training does not have these {settings.kind}; set {smaller}"
     return f"training does not have these {settings.kind}; use a training text like val and test"
-
-
-def spaceless_share(tokens: Sequence[str]) -> float:
-    """Return the share of tokens in scripts that are written without spaces between words.
-
-    >>> spaceless_share(["\u4f60\u597d", "hello"])
-    0.5
-    """
-    return sum(map(bool, map(SPACELESS.search, tokens))) / max(len(tokens), 1)

@@ -30,6 +30,7 @@ _UNSPACED_MARK = (
 _LETTER = rf"[[\p{{L}}\p{{Nl}}\p{{No}}]--{_UNSPACED}]"
 _ALPHANUMERIC = rf"[[\p{{L}}\p{{N}}]--{_UNSPACED}]"
 _CLUSTER = rf"{_UNSPACED}[{_MARKS}]*"
+_UNSPACED_RUN = regex.compile(_CLUSTER * 2, regex.V1)
 _EMOJI = r"(?=[\p{Extended_Pictographic}&&[\u2190-\U0010ffff]]|\p{Regional_Indicator})\X"
 
 
@@ -153,6 +154,17 @@ def _find_space(left: str, right: str) -> str:
         if mark in (JOINER, SPACER):
             return " " if mark == SPACER else ""
     return "" if joins_by_default(left, right) else " "
+
+
+def joins_unspaced_letters(token: str) -> bool:
+    """Return whether a token has two letters in a row of a script without spaces between words.
+
+    `split_words` never does that.
+
+    >>> joins_unspaced_letters("\u4f60\u597d"), joins_unspaced_letters("hello")
+    (True, False)
+    """
+    return _UNSPACED_RUN.search(token) is not None
 
 
 def display_word(token: str) -> str:
