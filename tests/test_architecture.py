@@ -51,7 +51,7 @@ FOREIGN = {  # package -> the only folders or modules that may import it
     "datasets": ("data.sources",),
     "pandas": ("data",),
     "matplotlib": ("plots", "sweeps.report.plots"),
-    "pydantic": ("config",),
+    "pydantic": ("config", "data.processor"),
     "optuna": ("sweeps",),
     "ray": ("sweeps.workers.ray_launcher",),
     "jinja2": ("report.html",),

@@ -260,7 +260,7 @@ def test_the_calendar_follows_the_clock_of_the_file(tmp_path: Path) -> None:
     file = tmp_path / "zone.csv"
     file.write_text("\n".join(["date,value", *rows]))
     data = made(file, calendar=["hour"], seq_len=2, horizon=1)
-    np.testing.assert_allclose(data.batches.covariates[6], [1, 0], atol=1e-6)  # 6:00
+    np.testing.assert_allclose(data.inputs.features[6], [1, 0], atol=1e-6)  # 6:00
 
 
 # Units: what the network says is turned back.

@@ -99,7 +99,7 @@ def test_a_constant_series_of_a_large_level_is_constant(tmp_path: Path) -> None:
     values = np.full(ROWS, 123_456_789.17)
     values[42:] += np.arange(ROWS - 42) * 0.01
     data = open_values(values, tmp_path, report_in="original")
-    assert data.batches.units.input_scale.deviations[0, 0] == 1.0
+    assert data.processor.scales.inputs.deviations[0, 0] == 1.0
     assert (data.gather("train", np.arange(data.size("train"))).inputs == 0).all()
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.config.types import PositiveInt, Seed, Share
-from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split
+from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split, to_batch
 from rnnlab.data.baselines.series import SeriesBaselines, SeriesSplits
-from rnnlab.data.calendar_features import calendar_features, calendar_names, check_calendar
+from rnnlab.data.calendar_features import check_calendar
 from rnnlab.data.loaders.windows import Windows, first_targets
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.cells import Decimal, Thousands
@@ -27,12 +27,12 @@ from rnnlab.data.readers.series import Series, read_series
 from rnnlab.data.readers.series_columns import DuplicatePolicy, MissingPolicy, SeriesColumns
 from rnnlab.data.scaling import (
     ReportUnits,
-    ScaledSeries,
+    SeriesScales,
     TransformName,
-    scale_series,
+    fit_scales,
     variable_deviations,
 )
-from rnnlab.data.series.batches import SeriesBatches
+from rnnlab.data.series.processor import SeriesProcessor
 from rnnlab.data.series.splits import (
     ShortSeries,
     SplitSettings,
@@ -42,7 +42,12 @@ from rnnlab.data.series.splits import (
     select_series,
     take_series,
 )
-from rnnlab.data.series.variables import SeriesVariables, check_magnitudes, select_variables
+from rnnlab.data.series.variables import (
+    SeriesVariables,
+    check_magnitudes,
+    fit_static,
+    select_variables,
+)
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import Array, Batch, DataSpec, Ints
@@ -250,16 +255,17 @@ class SeriesDataModule(PreparedDataModule):
         loaded = Series.load(self.folder, facts)
         series, variables, borders = self.select_long_series(loaded)
         starts = series.offsets[:-1]
-        units = self.scale(variables, series.offsets, borders[0])
-        self.targets, self.observed = units.targets, variables.observed
-        self.variables, self.covariate_names = variables.names, variables.covariate_names
-        self.report_scale, self.static_names = units.report_scale, variables.static_names
+        self.variables, self.observed = variables.names, variables.observed
+        scales = self.fit_scales(variables, series.offsets, borders[0])
+        ranges = list(zip(starts.tolist(), borders[0].tolist(), strict=True))
+        self.processor = self.make_processor(series, variables, scales, ranges)
+        self.inputs = self.processor.inputs(series, variables)
+        self.targets = self.inputs.scaled.targets
         if self.calendar and series.time_kind == "steps":
             raise DataError(
                 f"{self.path}: data.calendar=[{','.join(self.calendar)}] needs dates, but the file "
                 "has numbers of steps: set data.calendar=[]"
             )
-        calendar = calendar_features(np.asarray(series.local_times), self.calendar)
         offset = int(self.transform in ("difference", "log_return"))  # they need a previous step
         first = first_targets(starts + offset, borders, self.seq_len, self.horizon)
         self.windows = {s: self.select_windows(s, first[s]) for s in SPLITS}
@@ -267,20 +273,15 @@ class SeriesDataModule(PreparedDataModule):
             s: np.searchsorted(series.offsets, windows.first, "right") - 1
             for s, windows in self.windows.items()
         }
-        origin = -units.report_scale.means / units.report_scale.deviations
-        independent = self.channels == "independent"
-        scale = self.error_scale(list(zip(starts.tolist(), borders[0].tolist(), strict=True)))
+        origin = -scales.report.means / scales.report.deviations
         self.splits = SeriesSplits(
-            self.windows, owners, starts, borders, origin, scale, independent
-        )
-        self.batches = SeriesBatches(
-            self.splits,
-            units,
-            np.concatenate([units.covariates, calendar], axis=1),
-            variables.num_known,
-            variables.static,
-            self.seq_len,
-            self.transform == "last",
+            self.windows,
+            owners,
+            starts,
+            borders,
+            origin,
+            self.processor.error_scale,
+            self.processor.independent,
         )
         self.series_baselines = self.make_baselines(self.splits)
         self.times, self.local_times = series.times, series.local_times
@@ -329,8 +330,32 @@ class SeriesDataModule(PreparedDataModule):
         self.add_notes(*notes)
         return windows
 
-    def scale(self, variables: SeriesVariables, offsets: Array, train_ends: Array) -> ScaledSeries:
-        """Scale the series; see scale_series.
+    def make_processor(
+        self,
+        series: Series,
+        variables: SeriesVariables,
+        scales: SeriesScales,
+        ranges: list[tuple[int, int]],
+    ) -> SeriesProcessor:
+        """Return the processor of the training; `ranges` are the training steps of each series."""
+        return SeriesProcessor(
+            columns=replace(self.columns, values=tuple(variables.names)),
+            variables=tuple(variables.names),
+            covariates=tuple(variables.covariate_names),
+            series=tuple(series.names),
+            static=tuple(fit_static(series, self.columns)),
+            scales=scales,
+            error_scale=self.error_scale(variables, ranges),
+            calendar=tuple(self.calendar),
+            seq_len=self.seq_len,
+            horizon=self.horizon,
+            independent=self.channels == "independent",
+        )
+
+    def fit_scales(
+        self, variables: SeriesVariables, offsets: Array, train_ends: Array
+    ) -> SeriesScales:
+        """Return the scales of the training; see rnnlab.data.scaling.fit_scales.
 
         Raises:
             DataError: a value is not positive, but its logarithm is needed; or values are so large
@@ -343,7 +368,7 @@ class SeriesDataModule(PreparedDataModule):
                 f"{self.source_name}: data.transform=log_return needs positive "
                 f"values, but the least is {targets.min():g}; choose data.transform=difference"
             )
-        return scale_series(
+        return fit_scales(
             targets,
             variables.observed,
             variables.covariates,
@@ -353,16 +378,16 @@ class SeriesDataModule(PreparedDataModule):
             self.report_in,
         )
 
-    def error_scale(self, ranges: list[tuple[int, int]]) -> Array:
+    def error_scale(self, variables: SeriesVariables, ranges: list[tuple[int, int]]) -> Array:
         """Return what divides the errors of each variable before a mean over all of them, (V,).
 
         `ranges` are the training steps of each series.
         """
-        count = len(self.variables)
+        count = len(variables.names)
         if count == 1 or self.report_in == "standard" or self.column_units == "same":
             return np.ones(count)
-        scale = variable_deviations(self.targets, self.observed, ranges)
-        constant = [self.variables[i] for i in np.flatnonzero(np.isnan(scale))]
+        scale = variable_deviations(variables.targets, variables.observed, ranges)
+        constant = [variables.names[i] for i in np.flatnonzero(np.isnan(scale))]
         without = f"; without {', '.join(constant)}, constant in training" if constant else ""
         self.add_notes(
             f"mse and mae are means over {count} columns, of errors divided by the standard "
@@ -377,14 +402,18 @@ class SeriesDataModule(PreparedDataModule):
         names = ("all",) if self.channels == "independent" else tuple(self.variables)
         self.spec = DataSpec(
             output_size=len(names),
-            input_size=len(names) + self.batches.num_inputs,
-            known_size=self.batches.num_known,
+            input_size=len(names) + self.inputs.num_features,
+            known_size=self.inputs.num_known,
             horizon=self.horizon,
             transform=self.transform,
             variables=names,
         )
 
     # Batches.
+
+    def save_processor(self, folder: Path) -> None:
+        """See DataModule."""
+        self.processor.save(folder)
 
     def preview(self) -> DataSpec:
         """See DataModule; the number of variables is unknown before the file is read."""
@@ -400,9 +429,7 @@ class SeriesDataModule(PreparedDataModule):
 
     def input_names(self) -> list[str]:
         """See DataModule: target variables, covariates, calendar and static features."""
-        names = ["value"] if self.channels == "independent" else self.variables
-        calendar = calendar_names(self.calendar)
-        return [*names, *self.covariate_names, *calendar, *self.static_names]
+        return self.processor.input_names
 
     def size(self, split: Split) -> int:
         """Return the number of targets: windows, or their variables if these are independent."""
@@ -414,7 +441,12 @@ class SeriesDataModule(PreparedDataModule):
 
     def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
         """Return windows (B, seq_len, D), the values that follow (B, H, V), and their units."""
-        return self.batches.gather(split, rows)
+        window, variable = self.splits.locate(split, rows)
+        first = self.windows[split].first[window]
+        read = self.inputs.windows(first, self.splits.series[split][window], variable)
+        targets = self.splits.targets(split, rows)
+        batch = to_batch(read.values, self.lengths(split)[rows], targets, rows)
+        return batch._replace(units=read.units, future=read.future)
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """Return the values before a target, (seq_len, V), and a title."""

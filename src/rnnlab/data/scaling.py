@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnlab.data.processor import PlainArray
 from rnnlab.spec import Array
 
 TransformName = Literal["none", "last", "difference", "log_return"]
@@ -19,8 +20,8 @@ ReportUnits = Literal["standard", "original"]
 class Standardization(NamedTuple):
     """Mean and standard deviation, which is positive, of each variable in each series, (S, V)."""
 
-    means: Array
-    deviations: Array
+    means: PlainArray
+    deviations: PlainArray
 
     def apply(self, values: Array, series_index: Array) -> Array:
         """Return (values - mean) / deviation, (N, V), by the series of each step, (N,)."""
@@ -62,26 +63,62 @@ def variable_deviations(
     return np.where(constant & ~constant.all(), np.nan, np.where(constant, 1.0, scale))
 
 
-@dataclass(frozen=True)
-class ScaledSeries:
+class ScaledSeries(NamedTuple):
     """Series in the units of the reports and in those of the network, all in double precision.
 
     Attributes:
         targets: values in reported units, (N, V).
         inputs: the same values as the network reads them, (N, V).
         covariates: (N, C).
-        report_scale: from original to reported units.
-        input_scale: from reported units, transformed, to `inputs`.
     """
 
     targets: Array
     inputs: Array
     covariates: Array
-    report_scale: Standardization
-    input_scale: Standardization
 
 
-def scale_series(
+@dataclass(frozen=True)
+class SeriesScales:
+    """Scales of series between the units of the file, of the reports and of the network.
+
+    Attributes:
+        transform: see SeriesDataModule.
+        report: from the units of the file to those of the reports.
+        inputs: from reported values, transformed, to what the network reads.
+        covariates: from the units of the file to what the network reads.
+    """
+
+    transform: TransformName
+    report: Standardization
+    inputs: Standardization
+    covariates: Standardization
+
+    @property
+    def forecasts(self) -> Standardization:
+        """From reported values, transformed, to what the network forecasts."""
+        if self.transform == "last":  # differences of two values, whose means cancel
+            return self.inputs._replace(means=np.zeros_like(self.inputs.means))
+        return self.inputs
+
+    def apply(
+        self, targets: Array, covariates: Array, offsets: Array, series_index: Array
+    ) -> ScaledSeries:
+        """Scale targets (N, V) and covariates (N, C), both in the units of the file.
+
+        Args:
+            targets: values without gaps, (N, V).
+            covariates: (N, C).
+            offsets: first step of each series and the end of the last one, (S + 1,).
+            series_index: position of each of these series in the scales, (S,).
+        """
+        index = np.repeat(series_index, np.diff(offsets))
+        targets = self.report.apply(targets, index)
+        inputs = TRANSFORM_INPUTS[self.transform](targets, offsets[:-1])
+        inputs = self.inputs.apply(inputs, index)
+        return ScaledSeries(targets, inputs, self.covariates.apply(covariates, index))
+
+
+def fit_scales(
     targets: Array,
     observed: Array,
     covariates: Array,
@@ -89,30 +126,27 @@ def scale_series(
     train_ends: Array,
     transform: TransformName,
     report_in: ReportUnits,
-) -> ScaledSeries:
-    """Scale targets (N, V) and covariates (N, C) with the statistics of their training steps.
+) -> SeriesScales:
+    """Return the scales of targets (N, V) and covariates (N, C) by their training steps.
 
-    Both are in original units. `observed` is False where a target is missing, (N, V). `offsets` has
-    the first step of each series and the end of the last one, (S + 1,), and `train_ends` the end of
-    training in each, (S,). See SeriesDataModule for the settings.
+    Both are in the units of the file. `observed` is False where a target is missing, (N, V).
+    `offsets` has the first step of each series and the end of the last one, (S + 1,), and
+    `train_ends` the end of training in each, (S,). See SeriesDataModule for the settings.
     """
     starts = offsets[:-1]
     ranges = list(zip(starts.tolist(), train_ends.tolist(), strict=True))
     index = np.repeat(np.arange(len(starts)), np.diff(offsets))
-    report_scale = fit_standardization(targets, observed, ranges)
-    if report_in == "standard":
-        targets = report_scale.apply(targets, index)
-    else:
-        zeros = np.zeros_like(report_scale.means)
-        report_scale = Standardization(zeros, np.ones_like(zeros))
-    inputs = TRANSFORM_INPUTS[transform](targets, starts)
-    input_scale = fit_standardization(inputs, observed, ranges)
-    inputs = input_scale.apply(inputs, index)
-    if transform == "last":  # differences of two values, whose means cancel
-        input_scale = input_scale._replace(means=np.zeros_like(input_scale.means))
+    report = fit_standardization(targets, observed, ranges)
+    if report_in == "original":
+        report = Standardization(np.zeros_like(report.means), np.ones_like(report.means))
+    inputs = TRANSFORM_INPUTS[transform](report.apply(targets, index), starts)
     all_observed = np.ones(covariates.shape, dtype=bool)
-    covariates = fit_standardization(covariates, all_observed, ranges).apply(covariates, index)
-    return ScaledSeries(targets, inputs, covariates, report_scale, input_scale)
+    return SeriesScales(
+        transform,
+        report,
+        fit_standardization(inputs, observed, ranges),
+        fit_standardization(covariates, all_observed, ranges),
+    )
 
 
 # Transforms of the values that a network reads; rnnlab.tasks.forecasting has the inverses.

@@ -4,6 +4,7 @@ S series, N steps of all of them, V target variables, C covariates, K known ones
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -27,8 +28,6 @@ class SeriesVariables(NamedTuple):
         covariates: (N, C + K), those that are known in advance at the end.
         covariate_names: C + K.
         num_known: K.
-        static: features of each series, scaled, (S, F).
-        static_names: F.
     """
 
     targets: Array
@@ -37,8 +36,6 @@ class SeriesVariables(NamedTuple):
     covariates: Array
     covariate_names: list[str]
     num_known: int
-    static: Array
-    static_names: Sequence[str]
 
 
 def check_magnitudes(source: str, variables: SeriesVariables) -> None:
@@ -73,7 +70,6 @@ def select_variables(series: Series, columns: SeriesColumns) -> SeriesVariables:
     others = (*columns.covariates, *columns.known)
     rest = [name for name in series.columns if name not in (*others, *columns.static)]
     targets = list(columns.values or rest)
-    static, static_names = static_features(series, columns)
     return SeriesVariables(
         series.column(*targets),
         series.is_observed(*targets),
@@ -81,40 +77,92 @@ def select_variables(series: Series, columns: SeriesColumns) -> SeriesVariables:
         series.column(*others),
         list(others),
         len(columns.known),
-        static,
-        static_names,
     )
 
 
-def static_features(series: Series, columns: SeriesColumns) -> tuple[Array, list[str]]:
-    """Return features (S, F) and their names from the static columns.
+@dataclass(frozen=True)
+class StaticColumn:
+    """How a column with one value for each series becomes features.
 
-    A column of numbers is one feature with mean 0 and standard deviation 1 over the series. Each
-    text of another column, or of the names of the series, is a feature that is 0 or 1.
-
-    Raises:
-        DataError: a column has too many texts, or texts and numbers.
+    Attributes:
+        name: of the column.
+        mean, deviation: of its numbers over the series.
+        categories: its texts; each is a feature that is 0 or 1. None for a column of numbers.
     """
-    parts, names = [np.empty((len(series.names), 0))], []
-    for column in columns.static:
-        codes = series.column(column)[series.offsets[:-1], 0].astype(int)
-        texts = [series.labels[column][code] for code in codes]
-        numbers = None if column == columns.series else parse_numbers(column, texts)
+
+    name: str
+    mean: float = 0.0
+    deviation: float = 1.0
+    categories: tuple[str, ...] | None = None
+
+    @classmethod
+    def fit(cls, name: str, texts: Sequence[str], is_name: bool) -> "StaticColumn":
+        """Return the column of these cells, one of each series, (S,).
+
+        `is_name` is true for the names of the series: they are categories, also if all are numbers.
+
+        Raises:
+            DataError: there are too many texts, or texts and numbers.
+        """
+        numbers = None if is_name else parse_numbers(name, texts)
         if numbers is not None:
-            deviation = numbers.std()
-            parts.append(((numbers - numbers.mean()) / (deviation or 1.0))[:, None])
-            names.append(column)
-            continue
+            return cls(name, float(numbers.mean()), float(numbers.std()) or 1.0)
         categories = sorted(set(texts))
         if len(categories) > MAX_CATEGORIES:
             raise DataError(
-                f"the static column {column!r} has {len(categories):,} different texts, and each "
+                f"the static column {name!r} has {len(categories):,} different texts, and each "
                 f"is an input of the network: at most {MAX_CATEGORIES}. Remove it from "
                 "data.static_columns"
             )
-        parts.append(np.array(texts)[:, None] == np.array(categories))
-        names += [f"{column}={category}" for category in categories]
-    return np.concatenate(parts, axis=1).astype(np.float64), names
+        return cls(name, categories=tuple(categories))
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Name of each feature, F."""
+        if self.categories is None:
+            return [self.name]
+        return [f"{self.name}={category}" for category in self.categories]
+
+    def features(self, texts: Sequence[str]) -> Array:
+        """Return the features (S, F) of cells, (S,).
+
+        Raises:
+            DataError: a text was not in training, or is not a number.
+        """
+        if self.categories is None:
+            numbers = np.array([parse_number(text) for text in texts])
+            self._check(texts, np.isfinite(numbers), "a number")
+            return ((numbers - self.mean) / self.deviation)[:, None]
+        flags = np.array(texts)[:, None] == np.array(self.categories)
+        self._check(texts, flags.any(axis=1), f"one of {', '.join(self.categories[:5])} ...")
+        return flags.astype(np.float64)
+
+    def _check(self, texts: Sequence[str], valid: Array, expected: str) -> None:
+        for row in np.flatnonzero(~valid)[:1]:
+            raise DataError(
+                f"the static column {self.name!r} has {texts[int(row)]!r}, but in training it was "
+                f"{expected}"
+            )
+
+
+def static_texts(series: Series, column: str) -> list[str]:
+    """Return the text of a static column for each series, (S,)."""
+    codes = series.column(column)[series.offsets[:-1], 0].astype(int)
+    return [series.labels[column][code] for code in codes]
+
+
+def fit_static(series: Series, columns: SeriesColumns) -> list[StaticColumn]:
+    """Return how the static columns become features; see StaticColumn.fit."""
+    return [
+        StaticColumn.fit(name, static_texts(series, name), name == columns.series)
+        for name in columns.static
+    ]
+
+
+def static_features(series: Series, columns: Sequence[StaticColumn]) -> Array:
+    """Return the features of each series, (S, F)."""
+    parts = [column.features(static_texts(series, column.name)) for column in columns]
+    return np.concatenate([np.empty((len(series.names), 0)), *parts], axis=1)
 
 
 def parse_numbers(column: str, texts: Sequence[str]) -> Array | None:

@@ -120,42 +120,11 @@ class StocksDataModule(SeriesDataModule):
     def prepare(self, raw: tuple[Series, list[str]], folder: Path) -> Prepared:
         """See PreparedDataModule; returns, ranges, turnover and prices from the second day on."""
         series, notes = raw
-        high, low, close, volume = series.values.T
-        if (close <= 0).any():
-            day = format_time(series.local_times[close <= 0][0], series.time_kind)
-            raise DataError(f"{self.path or PACKAGE}: a closing price of {day} is not positive")
-        invalid = (high <= 0) | (low <= 0)
-        if invalid.any():
-            day = format_time(series.local_times[invalid][0], series.time_kind)
-            notes = [*notes, f"{invalid.sum():,} highs or lows of 0 read as the close ({day} ...)"]
-            high, low = np.where(high > 0, high, close), np.where(low > 0, low, close)
-        starts = series.offsets[:-1]
-        values = np.column_stack(
-            [
-                first_differences(np.log(close)[:, None], starts)[:, 0],
-                np.log(np.maximum(high, low) / np.minimum(high, low)),
-                first_differences(np.log1p(volume)[:, None], starts)[:, 0],
-                close,
-            ]
-        )
-        has_return = np.ones(len(values), dtype=bool)
-        has_return[starts] = False  # the first day
-        offsets = series.offsets - np.arange(len(series.offsets))
-        columns = ["return", "range", "turnover", "price"]
-        features = replace(
-            series, values=values, observed=observed_features(series.observed), columns=columns
-        )
-        return super().prepare((features.take_rows(has_return, offsets), notes), folder)
+        features = stock_features(str(self.path or PACKAGE), series, notes)
+        return super().prepare((features, notes), folder)
 
     def select_variables(self, series: Series) -> SeriesVariables:
-        name: str = self.forecast
-        covariates = ["range", "turnover"]
-        targets = series.column("return" if name == "volatility" else name)
-        if name == "volatility":
-            name, covariates, targets = "|return|", ["return", *covariates], np.abs(targets)
-        mask = series.is_observed("price" if name == "price" else "return")
-        others, no_features = series.column(*covariates), np.empty((len(series.names), 0))
-        return SeriesVariables(targets, mask, [name], others, covariates, 0, no_features, ())
+        return select_stock_variables(series, self.forecast)
 
     def make_baselines(self, splits: SeriesSplits) -> SeriesBaselines:
         """See SeriesDataModule."""
@@ -219,6 +188,57 @@ STOCK_BASELINES: Mapping[StockVariable, type[SeriesBaselines]] = {
     "volatility": VolatilityBaselines,
     "price": SeriesBaselines,
 }
+
+
+def stock_features(source: str, series: Series, notes: list[str]) -> Series:
+    """Return returns, ranges, turnovers and prices from the second day on.
+
+    Args:
+        source: path or name of the data in errors.
+        series: high, low, close and volume of each day.
+        notes: receives the number of highs and lows that are repaired.
+
+    Raises:
+        DataError: a price is not positive.
+    """
+    high, low, close, volume = series.values.T
+    if (close <= 0).any():
+        day = format_time(series.local_times[close <= 0][0], series.time_kind)
+        raise DataError(f"{source}: a closing price of {day} is not positive")
+    invalid = (high <= 0) | (low <= 0)
+    if invalid.any():
+        day = format_time(series.local_times[invalid][0], series.time_kind)
+        notes.append(f"{invalid.sum():,} highs or lows of 0 read as the close ({day} ...)")
+        high, low = np.where(high > 0, high, close), np.where(low > 0, low, close)
+    starts = series.offsets[:-1]
+    values = np.column_stack(
+        [
+            first_differences(np.log(close)[:, None], starts)[:, 0],
+            np.log(np.maximum(high, low) / np.minimum(high, low)),
+            first_differences(np.log1p(volume)[:, None], starts)[:, 0],
+            close,
+        ]
+    )
+    has_return = np.ones(len(values), dtype=bool)
+    has_return[starts] = False  # the first day
+    features = replace(
+        series,
+        values=values,
+        observed=observed_features(series.observed),
+        columns=["return", "range", "turnover", "price"],
+    )
+    return features.take_rows(has_return, series.offsets - np.arange(len(series.offsets)))
+
+
+def select_stock_variables(series: Series, forecast: StockVariable) -> SeriesVariables:
+    """Return the forecast variable and the covariates of the features of stocks."""
+    name: str = forecast
+    covariates = ["range", "turnover"]
+    targets = series.column("return" if name == "volatility" else name)
+    if name == "volatility":
+        name, covariates, targets = "|return|", ["return", *covariates], np.abs(targets)
+    mask = series.is_observed("price" if name == "price" else "return")
+    return SeriesVariables(targets, mask, [name], series.column(*covariates), covariates, 0)
 
 
 def observed_features(observed: Array) -> Array:

@@ -1,0 +1,87 @@
+"""Base of the processors: raw input to batches, and outputs of a network to readable results."""
+
+import json
+import sys
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError
+
+from rnnlab.errors import ConfigError
+from rnnlab.runtime.files import write_json
+
+PROCESSOR_FILE = "processor.json"
+PROCESSOR_FORMAT = 1
+
+PlainArray = Annotated[  # an array of real numbers, a list in JSON
+    NDArray[np.float64],
+    PlainValidator(lambda values: np.asarray(values, dtype=np.float64)),
+    PlainSerializer(lambda values: values.tolist()),
+]
+
+
+class Processor:
+    """Everything that is needed to read new inputs as those of the training.
+
+    Training and prediction use the same object. A run keeps it in its folder, so that the folder
+    alone can predict. A processor is a dataclass of plain values.
+    """
+
+    def save(self, folder: Path) -> None:
+        """Write the processor into a folder."""
+        name = f"{type(self).__module__}.{type(self).__qualname__}"
+        state = TypeAdapter(type(self)).dump_python(self)
+        content = {"format_version": PROCESSOR_FORMAT, "class": name, "state": state}
+        write_json(folder / PROCESSOR_FILE, content)
+
+
+def load_processor(folder: Path) -> Processor:
+    """Read the processor of a run folder. It is data: nothing in it is executed.
+
+    Raises:
+        ConfigError: there is none, it is damaged, or another version of rnnlab wrote it.
+    """
+    path = folder / PROCESSOR_FILE
+    if not path.is_file():
+        raise ConfigError(
+            f"{folder}: has no {PROCESSOR_FILE}, so that the run cannot read new inputs. An older "
+            "version of rnnlab wrote it: train it again"
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version, name, state = (content[key] for key in ("format_version", "class", "state"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path}: is damaged ({error})") from error
+    if version != PROCESSOR_FORMAT:
+        raise ConfigError(
+            f"{path}: has format {version}, but this version of rnnlab reads {PROCESSOR_FORMAT}. "
+            "Use the version that wrote it, or train the run again"
+        )
+    try:
+        return TypeAdapter(find_processor(str(name), path)).validate_python(state)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{path}: is damaged ({place}: {first['msg']})") from error
+
+
+def find_processor(name: str, path: Path) -> type[Processor]:
+    """Return the processor class of this name, of rnnlab or of a module that is imported.
+
+    Raises:
+        ConfigError: there is no such class.
+    """
+    module_name, _, class_name = name.rpartition(".")
+    if module_name.split(".")[0] == __name__.split(".")[0]:
+        with suppress(ImportError):
+            import_module(module_name)
+    processor: Any = getattr(sys.modules.get(module_name), class_name, None)
+    if isinstance(processor, type) and issubclass(processor, Processor):
+        return processor
+    raise ConfigError(
+        f"{path}: {name!r} is no processor. If it is your own class, import its module first"
+    )
