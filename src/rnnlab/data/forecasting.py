@@ -47,6 +47,7 @@ from rnnlab.data.series.variables import (
     check_magnitudes,
     fit_static,
     select_variables,
+    static_features,
 )
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.errors import ConfigError, DataError
@@ -259,7 +260,13 @@ class SeriesDataModule(PreparedDataModule):
         scales = self.fit_scales(variables, series.offsets, borders[0])
         ranges = list(zip(starts.tolist(), borders[0].tolist(), strict=True))
         self.processor = self.make_processor(series, variables, scales, ranges)
-        self.inputs = self.processor.inputs(series, variables)
+        self.inputs = self.processor.inputs(
+            series.names,
+            series.offsets,
+            series.local_times,
+            variables,
+            static_features(series, self.processor.static),
+        )
         self.targets = self.inputs.scaled.targets
         if self.calendar and series.time_kind == "steps":
             raise DataError(

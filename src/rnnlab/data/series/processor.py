@@ -3,6 +3,7 @@
 S series of the training, N steps of the series that are read, V target variables.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +19,9 @@ from rnnlab.data.series.variables import (
     SeriesVariables,
     StaticColumn,
     select_variables,
-    static_features,
 )
 from rnnlab.errors import DataError, did_you_mean
-from rnnlab.spec import Ints
+from rnnlab.spec import Array, Ints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,11 @@ class SeriesProcessor(Processor):
     independent: bool
 
     @property
+    def num_known(self) -> int:
+        """Covariates that are known in advance, the last ones."""
+        return len(self.columns.known)
+
+    @property
     def input_names(self) -> list[str]:
         """Name of each feature of a step, D."""
         names = ["value"] if self.independent else self.variables
@@ -67,7 +72,7 @@ class SeriesProcessor(Processor):
         """Return the variables of series by the roles of the columns."""
         return select_variables(series, self.columns)
 
-    def find_series(self, names: list[str]) -> Ints:
+    def find_series(self, names: Sequence[str]) -> Ints:
         """Return the position of each series in the training, (S,).
 
         Without a column of series there is one, whatever its file is called.
@@ -86,18 +91,33 @@ class SeriesProcessor(Processor):
                 )
         return np.array([positions[name] for name in names], dtype=np.int64)
 
-    def inputs(self, series: Series, variables: SeriesVariables) -> SeriesInputs:
-        """Return what a network reads of some series; those of the training or others."""
-        index = self.find_series(series.names)
-        scaled = self.scales.apply(variables.targets, variables.covariates, series.offsets, index)
-        calendar = calendar_features(np.asarray(series.local_times), self.calendar)
+    def inputs(
+        self,
+        names: Sequence[str],
+        offsets: Ints,
+        local_times: Array,
+        variables: SeriesVariables,
+        static: Array,
+    ) -> SeriesInputs:
+        """Return what a network reads of some series; those of the training or others.
+
+        Args:
+            names: of the series, S.
+            offsets: first step of each series, and the end of the last one, (S + 1,).
+            local_times: of each step; see Series, (N,).
+            variables: in the units of the file.
+            static: features of each series, (S, F).
+        """
+        index = self.find_series(names)
+        scaled = self.scales.apply(variables.targets, variables.covariates, offsets, index)
+        calendar = calendar_features(np.asarray(local_times), self.calendar)
         return SeriesInputs(
             scaled,
             self.scales.forecasts,
             index,
             np.concatenate([scaled.covariates, calendar], axis=1),
             variables.num_known,
-            static_features(series, self.static),
+            static,
             self.error_scale,
             self.seq_len,
             self.horizon,

@@ -132,10 +132,12 @@ class StaticColumn:
         if self.categories is None:
             numbers = np.array([parse_number(text) for text in texts])
             self._check(texts, np.isfinite(numbers), "a number")
-            return ((numbers - self.mean) / self.deviation)[:, None]
+            scaled: Array = (numbers - self.mean) / self.deviation
+            return scaled[:, None]
         flags = np.array(texts)[:, None] == np.array(self.categories)
         self._check(texts, flags.any(axis=1), f"one of {', '.join(self.categories[:5])} ...")
-        return flags.astype(np.float64)
+        features: Array = flags.astype(np.float64)
+        return features
 
     def _check(self, texts: Sequence[str], valid: Array, expected: str) -> None:
         for row in np.flatnonzero(~valid)[:1]:
@@ -162,7 +164,8 @@ def fit_static(series: Series, columns: SeriesColumns) -> list[StaticColumn]:
 def static_features(series: Series, columns: Sequence[StaticColumn]) -> Array:
     """Return the features of each series, (S, F)."""
     parts = [column.features(static_texts(series, column.name)) for column in columns]
-    return np.concatenate([np.empty((len(series.names), 0)), *parts], axis=1)
+    features: Array = np.concatenate([np.empty((len(series.names), 0)), *parts], axis=1)
+    return features
 
 
 def parse_numbers(column: str, texts: Sequence[str]) -> Array | None:
