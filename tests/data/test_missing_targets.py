@@ -99,7 +99,9 @@ def test_statistics_are_those_of_observed_values(tmp_path: Path) -> None:
     data = open_series(write_series(tmp_path, slice(10, 40)), report_in="standard")
     values = np.genfromtxt(data.path, delimiter=",", names=True)["one"][:70]
     assert data.processor.scales.report.means[0, 0] == pytest.approx(np.nanmean(values), rel=1e-12)
-    assert data.processor.scales.report.deviations[0, 0] == pytest.approx(np.nanstd(values), rel=1e-12)
+    assert data.processor.scales.report.deviations[0, 0] == pytest.approx(
+        np.nanstd(values), rel=1e-12
+    )
 
 
 # Loss and metrics.

@@ -2,17 +2,25 @@
 
 import json
 import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError
+from torch import Tensor
 
 from rnnlab.errors import ConfigError
 from rnnlab.runtime.files import write_json
+from rnnlab.spec import Batch
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PROCESSOR_FILE = "processor.json"
 PROCESSOR_FORMAT = 1
@@ -24,12 +32,37 @@ PlainArray = Annotated[  # an array of real numbers, a list in JSON
 ]
 
 
-class Processor:
+@dataclass(frozen=True)
+class Network:
+    """A trained network as a processor uses it.
+
+    Attributes:
+        answer: returns the answer of the task to a batch, on the CPU; see Task.decode.
+        quantiles: levels of the quantiles that it forecasts; empty for one value each.
+    """
+
+    answer: Callable[[Batch], Tensor]
+    quantiles: tuple[float, ...] = ()
+
+
+class Processor(ABC):
     """Everything that is needed to read new inputs as those of the training.
 
     Training and prediction use the same object. A run keeps it in its folder, so that the folder
     alone can predict. A processor is a dataclass of plain values.
     """
+
+    @abstractmethod
+    def predict(
+        self, inputs: "str | Path | Sequence[str] | pd.DataFrame", network: Network, **options: Any
+    ) -> "pd.DataFrame":
+        """Return the predictions of a network for new inputs, in readable form.
+
+        Args:
+            inputs: a file, a table, or texts; see the processor of each family of data sets.
+            network: that was trained on batches of this processor.
+            options: of the family.
+        """
 
     def save(self, folder: Path) -> None:
         """Write the processor into a folder."""

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from rnnlab.data.readers.delimited import DELIMITERS, TableFormat
 from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.data.readers.series_rows import read_rows
+from rnnlab.data.readers.tables import open_table
 from rnnlab.data.readers.tables import read_table
 from rnnlab.errors import DataError
 from rnnlab.spec import Array
@@ -196,7 +197,10 @@ def check_series(folder: Path, table: SeriesTable, given_format: bool, given_sty
         date_format=table.format if given_format else None,
         **(table.style if given_style else {}),
     )
-    result = read_or_reject(lambda: read_rows(written.save(folder), columns, [], {}), "a.csv")
+    result = read_or_reject(
+        lambda: read_rows(open_table(written.save(folder), columns.table_format), columns, [], {}),
+        "a.csv",
+    )
     if result is None:
         assert not (given_format and given_style)
         return

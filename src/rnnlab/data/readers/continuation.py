@@ -10,6 +10,7 @@ from rnnlab.data.readers.dates import format_time
 from rnnlab.data.readers.series import Series, build_series
 from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.data.readers.series_rows import Labels, SeriesRows, read_rows
+from rnnlab.data.readers.tables import open_table
 from rnnlab.errors import DataError
 
 
@@ -24,9 +25,10 @@ def read_continued_series(
         DataError: the files do not fit together: other columns, unknown series, overlapping times.
     """
     labels: Labels = {}
-    rows, numbers = read_rows(path, columns, notes, labels)
+    rows, numbers = read_rows(open_table(path, columns.table_format), columns, notes, labels)
     names = list(labels.get(columns.series or "", ())) or [path.name]
-    test, test_numbers = read_rows(test_path, columns, notes, labels)
+    test_table = open_table(test_path, columns.table_format)
+    test, test_numbers = read_rows(test_table, columns, notes, labels)
     unknown = list(labels.get(columns.series or "", ()))[len(names) :]
     if unknown:
         raise DataError(

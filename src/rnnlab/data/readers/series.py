@@ -14,6 +14,7 @@ import pandas as pd
 from rnnlab.data.readers.dates import TimeKind, format_time
 from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.data.readers.series_rows import Labels, SeriesRows, read_rows
+from rnnlab.data.readers.tables import Table, open_table
 from rnnlab.data.readers.time_steps import note_irregular_steps, repeats_an_hour
 from rnnlab.errors import DataError
 from rnnlab.spec import Array
@@ -121,9 +122,14 @@ def read_series(path: Path, columns: SeriesColumns, notes: list[str]) -> Series:
     Raises:
         DataError: the file cannot be used; names the line.
     """
+    return series_of_table(open_table(path, columns.table_format), columns, notes)
+
+
+def series_of_table(table: Table, columns: SeriesColumns, notes: list[str]) -> Series:
+    """Read the series of an open table; see read_series."""
     labels: Labels = {}
-    rows, numbers = read_rows(path, columns, notes, labels)
-    return build_series(path.name, rows, columns, numbers, labels, notes)
+    rows, numbers = read_rows(table, columns, notes, labels)
+    return build_series(table.path.name, rows, columns, numbers, labels, notes)
 
 
 def build_series(

@@ -8,7 +8,6 @@ N rows, D columns of numbers.
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +27,7 @@ from rnnlab.data.readers.date_column import TimeAxis, open_dates
 from rnnlab.data.readers.date_formats.zones import convert_to_utc
 from rnnlab.data.readers.dates import TimeKind, excerpt
 from rnnlab.data.readers.series_columns import SeriesColumns
-from rnnlab.data.readers.tables import Table, find_column, open_table, read_pieces
+from rnnlab.data.readers.tables import Table, find_column, read_pieces
 from rnnlab.errors import DataError
 from rnnlab.spec import Array
 
@@ -64,9 +63,9 @@ class SeriesRows(NamedTuple):
 
 
 def read_rows(
-    path: Path, columns: SeriesColumns, notes: list[str], labels: Labels
+    table: Table, columns: SeriesColumns, notes: list[str], labels: Labels
 ) -> tuple[SeriesRows, list[str]]:
-    """Read and check a table, plain or compressed; note what was left out, with counts.
+    """Read and check a table; note what was left out, with counts.
 
     `labels` has the number of each text of the columns of series and static texts, and receives new
     ones.
@@ -77,7 +76,6 @@ def read_rows(
     Raises:
         DataError: a row cannot be used; names its line.
     """
-    table = open_table(path, columns.table_format)
     rows = _RowReader(table, columns, labels)
     start = 0
     for piece in read_pieces(table, rows.places.all):

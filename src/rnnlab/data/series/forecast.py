@@ -4,27 +4,26 @@ S series, T steps that are read of each (the window, one step before it, and the
 V target variables, C covariates, H horizon, Q quantiles.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from rnnlab.data.base import to_batch
+from rnnlab.data.processor import Network
 from rnnlab.data.readers.dates import TimeKind, format_time
 from rnnlab.data.readers.series import Series
 from rnnlab.data.readers.time_steps import continue_times
+from rnnlab.data.series.features import SeriesFeatures
 from rnnlab.data.series.inputs import SeriesInputs
-from rnnlab.data.series.processor import SeriesProcessor
 from rnnlab.data.series.splits import observed_ends
 from rnnlab.data.series.variables import SeriesVariables, static_features
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import Array, Batch, Ints
 
 BATCH_WINDOWS = 1024
-Network = Callable[[Batch], Tensor]  # a batch -> (B, H, V) or quantiles (B, H, V, Q)
 
 
 class Forecasts(NamedTuple):
@@ -48,51 +47,53 @@ class Forecasts(NamedTuple):
 
 
 def forecast(
-    processor: SeriesProcessor,
+    features: SeriesFeatures,
     series: Series,
     network: Network,
     steps: int | None = None,
-    median: int | None = None,
 ) -> Forecasts:
     """Forecast the steps after the last row with a value of a target.
 
     Args:
-        processor: of the training.
+        features: of the training.
         series: their history; later rows may have the columns that are known in advance.
         network: forecasts a batch, in the units of the reports.
         steps: to forecast; None for the horizon. More steps are forecast in blocks of the horizon,
             each of which reads the forecasts of the block before.
-        median: position of the median of the quantiles; None for a network without quantiles.
 
     Raises:
         ConfigError: the network cannot forecast so many steps.
         DataError: a series is unknown or too short, or a column that is known in advance ends.
     """
-    steps = processor.horizon if steps is None else steps
-    blocks = -(-steps // processor.horizon)
-    _check_blocks(processor, steps, blocks)
-    history = History.read(processor, series, blocks * processor.horizon, steps)
+    steps = features.horizon if steps is None else steps
+    blocks = -(-steps // features.horizon)
+    _check_blocks(features, steps, blocks)
+    history = History.read(features, series, blocks * features.horizon, steps)
     parts = []
     for block in range(blocks):
-        values = _forecast_block(processor, history, network, block)
-        begin = history.length + block * processor.horizon
-        part = values if median is None else values[..., median]
-        history.targets[:, begin : begin + processor.horizon] = part
+        values = _forecast_block(features, history, network, block)
+        begin = history.length + block * features.horizon
+        history.targets[:, begin : begin + features.horizon] = _point_forecasts(values, network)
         parts.append(values)
     values = np.concatenate(parts, axis=1)[:, :steps]
     times = history.local_times[:, history.length :][:, :steps]
-    return Forecasts(series.names, processor.variables, times, series.time_kind, values, blocks)
+    return Forecasts(series.names, features.variables, times, series.time_kind, values, blocks)
 
 
-def _check_blocks(processor: SeriesProcessor, steps: int, blocks: int) -> None:
+def _point_forecasts(values: Array, network: Network) -> Array:
+    """Return forecasts, or the medians of quantiles, (S, H, V)."""
+    return values[..., network.quantiles.index(0.5)] if network.quantiles else values
+
+
+def _check_blocks(features: SeriesFeatures, steps: int, blocks: int) -> None:
     if steps < 1:
         raise ConfigError(f"steps={steps}: must be at least 1")
-    covariates = processor.covariates[: len(processor.covariates) - processor.num_known]
+    covariates = features.covariates[: len(features.covariates) - features.num_known]
     if blocks > 1 and covariates:
         raise ConfigError(
-            f"steps={steps}: the network forecasts {processor.horizon} steps; later ones would "
+            f"steps={steps}: the network forecasts {features.horizon} steps; later ones would "
             f"need future values of {', '.join(covariates)}, which are covariates. Ask for at most "
-            f"{processor.horizon} steps, or train with a longer data.horizon"
+            f"{features.horizon} steps, or train with a longer data.horizon"
         )
 
 
@@ -117,11 +118,11 @@ class History:
     static: Array
 
     @classmethod
-    def read(cls, processor: SeriesProcessor, series: Series, room: int, steps: int) -> "History":
+    def read(cls, features: SeriesFeatures, series: Series, room: int, steps: int) -> "History":
         """Return the history before the last row with a value of a target.
 
         Args:
-            processor: of the training.
+            features: of the training.
             series: all rows.
             room: steps to forecast, whole horizons.
             steps: the first ones of them that are wanted.
@@ -129,28 +130,28 @@ class History:
         Raises:
             DataError: a series is too short, or a known column ends within the steps.
         """
-        variables = processor.select(series)
-        length = processor.seq_len + 1  # a difference needs the step before the window
+        variables = features.select(series)
+        length = features.seq_len + 1  # a difference needs the step before the window
         ends = observed_ends(series, variables.observed)
         parts = [
-            _read_one(processor, series, variables, (int(begin), int(end), int(stop)), length, room)
+            _read_one(features, series, variables, (int(begin), int(end), int(stop)), length, room)
             for begin, end, stop in zip(series.offsets, ends, series.offsets[1:], strict=False)
         ]
         targets, covariates, times = (np.stack(arrays) for arrays in zip(*parts, strict=True))
-        static = static_features(series, processor.static)
+        static = static_features(series, features.static)
         history = cls(series.names, length, targets, covariates, times, static)
-        history.check_known(processor, series, steps)
+        history.check_known(features, series, steps)
         return history
 
-    def check_known(self, processor: SeriesProcessor, series: Series, steps: int) -> None:
+    def check_known(self, features: SeriesFeatures, series: Series, steps: int) -> None:
         """Check that the file has the columns that are known in advance for all steps.
 
         Raises:
             DataError: one ends earlier.
         """
-        known = self.covariates[:, self.length :, self.covariates.shape[2] - processor.num_known :]
+        known = self.covariates[:, self.length :, self.covariates.shape[2] - features.num_known :]
         for s, step, column in np.argwhere(np.isnan(known[:, :steps]))[:1]:
-            name = processor.covariates[len(processor.covariates) - processor.num_known + column]
+            name = features.covariates[len(features.covariates) - features.num_known + column]
             when = format_time(self.local_times[s, self.length + step], series.time_kind)
             raise DataError(
                 f"series {self.names[s]!r}: the column {name!r} is known in advance, but has no "
@@ -161,7 +162,7 @@ class History:
 
 
 def _read_one(
-    processor: SeriesProcessor,
+    features: SeriesFeatures,
     series: Series,
     variables: SeriesVariables,
     place: tuple[int, int, int],
@@ -175,11 +176,11 @@ def _read_one(
     """
     begin, end, stop = place
     name = series.names[int(np.searchsorted(series.offsets, begin, "right")) - 1]
-    need = processor.seq_len + int(processor.scales.transform in ("difference", "log_return"))
+    need = features.seq_len + int(features.scales.transform in ("difference", "log_return"))
     if end - begin < need:
         raise DataError(
             f"series {name!r} has {end - begin:,} rows with a value of a target or before one, but "
-            f"the network reads {need:,} (data.seq_len={processor.seq_len})"
+            f"the network reads {need:,} (data.seq_len={features.seq_len})"
         )
     past = np.maximum(np.arange(end - length, end), begin)
     future = np.arange(end, min(stop, end + room))
@@ -201,43 +202,43 @@ def _read_one(
 
 
 def _forecast_block(
-    processor: SeriesProcessor, history: History, network: Network, block: int
+    features: SeriesFeatures, history: History, network: Network, block: int
 ) -> Array:
     """Return the forecasts of a horizon in the units of the file, (S, H, V) or (S, H, V, Q)."""
     count, steps, num_variables = history.targets.shape
-    width = 1 if processor.independent else num_variables  # variables of a window
+    width = 1 if features.independent else num_variables  # variables of a window
     series = np.repeat(np.arange(count), num_variables // width)
     columns = np.tile(np.arange(num_variables).reshape(-1, width), (count, 1))
-    first = series * steps + history.length + block * processor.horizon
-    inputs = _scale_history(processor, history)
+    first = series * steps + history.length + block * features.horizon
+    inputs = _scale_history(features, history)
     parts = [
-        network(_make_batch(inputs, first[rows], series[rows], columns[rows]))
+        network.answer(_make_batch(inputs, first[rows], series[rows], columns[rows]))
         for rows in np.split(np.arange(len(first)), range(BATCH_WINDOWS, len(first), BATCH_WINDOWS))
     ]
     values = torch.cat(parts).numpy()  # (windows, H, width) or (windows, H, width, Q)
-    values = values.reshape(count, -1, processor.horizon, width, *values.shape[3:])
+    values = values.reshape(count, -1, features.horizon, width, *values.shape[3:])
     values = np.moveaxis(values, 1, 2)
-    values = values.reshape(count, processor.horizon, num_variables, *values.shape[4:])
-    scale, index = processor.scales.report, processor.find_series(history.names)
+    values = values.reshape(count, features.horizon, num_variables, *values.shape[4:])
+    scale, index = features.scales.report, features.find_series(history.names)
     shape = (count, 1, num_variables, *[1] * (values.ndim - 3))
     means, deviations = (part[index].reshape(shape) for part in scale)
     forecasts: Array = values * deviations + means
     return forecasts
 
 
-def _scale_history(processor: SeriesProcessor, history: History) -> SeriesInputs:
+def _scale_history(features: SeriesFeatures, history: History) -> SeriesInputs:
     """Return what the network reads of the history and of the forecasts so far."""
     count, steps, num_variables = history.targets.shape
     variables = SeriesVariables(
         history.targets.reshape(-1, num_variables),
         np.ones((count * steps, num_variables), dtype=bool),
-        list(processor.variables),
+        list(features.variables),
         history.covariates.reshape(count * steps, -1),
-        list(processor.covariates),
-        processor.num_known,
+        list(features.covariates),
+        features.num_known,
     )
     offsets, times = np.arange(count + 1) * steps, history.local_times.reshape(-1)
-    return processor.inputs(history.names, offsets, times, variables, history.static)
+    return features.inputs(history.names, offsets, times, variables, history.static)
 
 
 def _make_batch(inputs: SeriesInputs, first: Ints, series: Ints, columns: Ints) -> Batch:

@@ -1,125 +1,94 @@
-"""Processor of series: columns, scales and calendar of the training, for new rows.
-
-S series of the training, N steps of the series that are read, V target variables.
-"""
+"""Processor of series: forecasts of new rows, as a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from rnnlab.data.calendar_features import calendar_features, calendar_names
-from rnnlab.data.processor import PlainArray, Processor
-from rnnlab.data.readers.series import Series, read_series
-from rnnlab.data.readers.series_columns import SeriesColumns
-from rnnlab.data.scaling import SeriesScales
-from rnnlab.data.series.inputs import SeriesInputs
-from rnnlab.data.series.variables import (
-    SeriesVariables,
-    StaticColumn,
-    select_variables,
-)
-from rnnlab.errors import DataError, did_you_mean
-from rnnlab.spec import Array, Ints
+from rnnlab.data.processor import Network, Processor
+from rnnlab.data.readers.series import Series, series_of_table
+from rnnlab.data.readers.tables import FrameTable, Table, open_table
+from rnnlab.data.series.features import SeriesFeatures
+from rnnlab.data.series.forecast import Forecasts, forecast
+from rnnlab.errors import ConfigError
+
+FRAME_NAME = "table"  # of a table in memory, in errors
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeriesProcessor(Processor):
-    """What a network reads of series.
+class SeriesProcessor(SeriesFeatures, Processor):
+    """See SeriesFeatures."""
 
-    Attributes:
-        columns: of the table, and how its cells are read; `values` names the target variables.
-        variables: names of the target variables, V.
-        covariates: names of the other columns that are read, those known in advance at the end.
-        series: names of the series of the training, S.
-        static: how the static columns become features.
-        scales: of the training.
-        error_scale: see rnnlab.spec.Units, (V,).
-        calendar, seq_len, horizon: see SeriesDataModule.
-        independent: each variable is a series of its own.
-    """
+    def read(self, table: Table, notes: list[str]) -> Series:
+        """Return the series of a table with the columns of the training; see read_series."""
+        return series_of_table(table, self.columns, notes)
 
-    columns: SeriesColumns
-    variables: tuple[str, ...]
-    covariates: tuple[str, ...]
-    series: tuple[str, ...]
-    static: tuple[StaticColumn, ...]
-    scales: SeriesScales
-    error_scale: PlainArray
-    calendar: tuple[str, ...]
-    seq_len: int
-    horizon: int
-    independent: bool
-
-    @property
-    def num_known(self) -> int:
-        """Covariates that are known in advance, the last ones."""
-        return len(self.columns.known)
-
-    @property
-    def input_names(self) -> list[str]:
-        """Name of each feature of a step, D."""
-        names = ["value"] if self.independent else self.variables
-        static = [name for column in self.static for name in column.feature_names]
-        return [*names, *self.covariates, *calendar_names(self.calendar), *static]
-
-    def read(self, path: Path, notes: list[str]) -> Series:
-        """Read the series of a file in the format of the training; see read_series."""
-        return read_series(path, self.columns, notes)
-
-    def select(self, series: Series) -> SeriesVariables:
-        """Return the variables of series by the roles of the columns."""
-        return select_variables(series, self.columns)
-
-    def find_series(self, names: Sequence[str]) -> Ints:
-        """Return the position of each series in the training, (S,).
-
-        Without a column of series there is one, whatever its file is called.
-
-        Raises:
-            DataError: one was not in the training.
-        """
-        if self.columns.series is None and len(names) == len(self.series) == 1:
-            return np.zeros(1, dtype=np.int64)
-        positions = {name: i for i, name in enumerate(self.series)}
-        for name in names:
-            if name not in positions:
-                raise DataError(
-                    f"the series {name!r} was not in training, so that its scale is unknown; "
-                    f"{did_you_mean(name, self.series)}"
-                )
-        return np.array([positions[name] for name in names], dtype=np.int64)
-
-    def inputs(
+    def predict(
         self,
-        names: Sequence[str],
-        offsets: Ints,
-        local_times: Array,
-        variables: SeriesVariables,
-        static: Array,
-    ) -> SeriesInputs:
-        """Return what a network reads of some series; those of the training or others.
+        inputs: "str | Path | Sequence[str] | pd.DataFrame",
+        network: Network,
+        *,
+        steps: int | None = None,
+        **options: Any,
+    ) -> pd.DataFrame:
+        """Return forecasts of the steps after the last row with a value of a target.
 
         Args:
-            names: of the series, S.
-            offsets: first step of each series, and the end of the last one, (S + 1,).
-            local_times: of each step; see Series, (N,).
-            variables: in the units of the file.
-            static: features of each series, (S, F).
+            inputs: a file, or a table, with the columns of the training. Rows after the last value
+                of a target hold columns that are known in advance.
+            network: that was trained on batches of this processor.
+            steps: to forecast; None for the horizon of the training. More steps are forecast in
+                blocks of the horizon; each one reads the forecasts of the block before.
+
+        Returns:
+            A row for each series, target and step: `series` (if there is a column of them), the
+            date or the number of the step, `target`, `step` (from 1), `block` (from 1), `forecast`
+            in the units of the file, and `q0.1` ... for a network of quantiles.
+
+        Raises:
+            ConfigError: the network cannot forecast so many steps.
+            DataError: the rows cannot be read, a series is unknown or too short.
         """
-        index = self.find_series(names)
-        scaled = self.scales.apply(variables.targets, variables.covariates, offsets, index)
-        calendar = calendar_features(np.asarray(local_times), self.calendar)
-        return SeriesInputs(
-            scaled,
-            self.scales.forecasts,
-            index,
-            np.concatenate([scaled.covariates, calendar], axis=1),
-            variables.num_known,
-            static,
-            self.error_scale,
-            self.seq_len,
-            self.horizon,
-            self.scales.transform == "last",
+        notes: list[str] = []
+        series = self.read(self.open(inputs), notes)
+        frame = self._to_frame(forecast(self, series, network, steps), network)
+        frame.attrs["notes"] = notes
+        return frame
+
+    def open(self, inputs: "str | Path | Sequence[str] | pd.DataFrame") -> Table:
+        """Open a file or a table; raise ConfigError for inputs of another kind."""
+        if isinstance(inputs, pd.DataFrame):
+            frame = inputs if isinstance(inputs.index, pd.RangeIndex) else inputs.reset_index()
+            return FrameTable(Path(FRAME_NAME), frame)
+        if isinstance(inputs, str | Path):
+            return open_table(Path(inputs).expanduser(), self.columns.table_format)
+        raise ConfigError(
+            f"forecasts need a file or a pandas table, not {type(inputs).__name__}; its columns "
+            f"are {', '.join((*self.columns.dates, *self.variables, *self.covariates))}"
         )
+
+    def _to_frame(self, forecasts: Forecasts, network: Network) -> pd.DataFrame:
+        """Return forecasts as a table; see predict."""
+        count, steps, num_variables = forecasts.values.shape[:3]
+        calendar = forecasts.time_kind == "calendar"
+        times = np.asarray(forecasts.times)
+        shape = (count, num_variables, steps)
+        step = np.broadcast_to(np.arange(1, steps + 1), shape)
+        columns: dict[str, Any] = {}
+        if self.columns.series:
+            names = np.array(forecasts.names, dtype=object)
+            columns["series"] = np.broadcast_to(names[:, None, None], shape)
+        columns["date" if calendar else "row"] = np.broadcast_to(
+            (times.astype("datetime64[us]") if calendar else times)[:, None], shape
+        )
+        targets = np.array(forecasts.variables, dtype=object)
+        columns["target"] = np.broadcast_to(targets[None, :, None], shape)
+        columns["step"], columns["block"] = step, (step - 1) // self.horizon + 1
+        values = np.moveaxis(forecasts.values, 1, 2)  # (S, V, steps) or (S, V, steps, Q)
+        levels = network.quantiles
+        columns["forecast"] = values[..., levels.index(0.5)] if levels else values
+        columns |= {f"q{level:g}": values[..., i] for i, level in enumerate(levels)}
+        return pd.DataFrame({name: values.reshape(-1) for name, values in columns.items()})
