@@ -3,7 +3,7 @@
 import json
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError
 from torch import Tensor
 
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.runtime.files import write_json
 from rnnlab.spec import Batch
 
@@ -70,6 +70,17 @@ class Processor(ABC):
         state = TypeAdapter(type(self)).dump_python(self)
         content = {"format_version": PROCESSOR_FORMAT, "class": name, "state": state}
         write_json(folder / PROCESSOR_FILE, content)
+
+
+def take_options(options: Mapping[str, Any], **defaults: Any) -> list[Any]:
+    """Return the value of each option, in the order of the defaults.
+
+    Raises:
+        ConfigError: there is no such option.
+    """
+    for name in options.keys() - defaults.keys():
+        raise ConfigError(f"{name}: no such option; {did_you_mean(name, defaults)}")
+    return [options.get(name, default) for name, default in defaults.items()]
 
 
 def load_processor(folder: Path) -> Processor:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnlab.data.processor import Network, Processor
+from rnnlab.data.processor import Network, Processor, take_options
 from rnnlab.data.readers.series import Series, series_of_table
 from rnnlab.data.readers.tables import FrameTable, Table, open_table
 from rnnlab.data.series.features import SeriesFeatures
@@ -30,8 +30,6 @@ class SeriesProcessor(SeriesFeatures, Processor):
         self,
         inputs: "str | Path | Sequence[str] | pd.DataFrame",
         network: Network,
-        *,
-        steps: int | None = None,
         **options: Any,
     ) -> pd.DataFrame:
         """Return forecasts of the steps after the last row with a value of a target.
@@ -40,8 +38,8 @@ class SeriesProcessor(SeriesFeatures, Processor):
             inputs: a file, or a table, with the columns of the training. Rows after the last value
                 of a target hold columns that are known in advance.
             network: that was trained on batches of this processor.
-            steps: to forecast; None for the horizon of the training. More steps are forecast in
-                blocks of the horizon; each one reads the forecasts of the block before.
+            options: `steps` to forecast, by default the horizon of the training. More steps are
+                forecast in blocks of the horizon; each one reads the forecasts of the one before.
 
         Returns:
             A row for each series, target and step: `series` (if there is a column of them), the
@@ -52,6 +50,7 @@ class SeriesProcessor(SeriesFeatures, Processor):
             ConfigError: the network cannot forecast so many steps.
             DataError: the rows cannot be read, a series is unknown or too short.
         """
+        (steps,) = take_options(options, steps=None)
         notes: list[str] = []
         series = self.read(self.open(inputs), notes)
         frame = self._to_frame(forecast(self, series, network, steps), network)

@@ -1,7 +1,7 @@
 """Daily stocks: returns, volatility or prices."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -20,9 +20,11 @@ from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.prepared import Prepared, Source
 from rnnlab.data.readers.dates import format_time
 from rnnlab.data.readers.files import COMPRESSIONS, file_format
-from rnnlab.data.readers.series import Series, join_series, read_series
-from rnnlab.data.readers.tables import TABLE_READERS, is_table
+from rnnlab.data.readers.series import Series, join_series, read_series, series_of_table
+from rnnlab.data.readers.series_columns import SeriesColumns
+from rnnlab.data.readers.tables import TABLE_READERS, Table, is_table
 from rnnlab.data.scaling import first_differences
+from rnnlab.data.series.processor import SeriesProcessor
 from rnnlab.data.series.variables import SeriesVariables
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.packages import package_file, packaged_source
@@ -108,9 +110,7 @@ class StocksDataModule(SeriesDataModule):
         self, files: Sequence[Path], close: str, series: str | None
     ) -> tuple[Series, list[str]]:
         """Read high, low, close and volume of each day of all stocks."""
-        date, values = self.columns.date or "Date", ("High", "Low", close, "Volume")
-        columns = replace(self.columns, date=date, values=values, series=series)
-        notes: list[str] = []
+        columns, notes = price_columns(replace(self.columns, series=series), close), list[str]()
         parts = [(ticker(file), read_series(file, columns, notes)) for file in files]
         return join_series(parts, keep_names=series is not None), notes
 
@@ -125,6 +125,11 @@ class StocksDataModule(SeriesDataModule):
 
     def select_variables(self, series: Series) -> SeriesVariables:
         return select_stock_variables(series, self.forecast)
+
+    def make_processor(self, *training: Any) -> SeriesProcessor:
+        """See SeriesDataModule."""
+        fields = vars(super().make_processor(*training))
+        return StocksProcessor(**fields, forecast=self.forecast, close_column=self.close_column)
 
     def make_baselines(self, splits: SeriesSplits) -> SeriesBaselines:
         """See SeriesDataModule."""
@@ -188,6 +193,34 @@ STOCK_BASELINES: Mapping[StockVariable, type[SeriesBaselines]] = {
     "volatility": VolatilityBaselines,
     "price": SeriesBaselines,
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class StocksProcessor(SeriesProcessor):
+    """Processor of tables of prices; see StocksDataModule for the settings.
+
+    The name of a stock is that of its table, unless a column has it.
+    """
+
+    forecast: StockVariable
+    close_column: str
+
+    def read(self, table: Table, notes: list[str]) -> Series:
+        """See SeriesProcessor."""
+        columns = price_columns(self.columns, self.close_column)
+        prices = series_of_table(table, columns, notes)
+        names = prices.names if columns.series else [ticker(table.path)]
+        return stock_features(str(table.path), replace(prices, names=names), notes)
+
+    def select(self, series: Series) -> SeriesVariables:
+        """See SeriesFeatures."""
+        return select_stock_variables(series, self.forecast)
+
+
+def price_columns(columns: SeriesColumns, close: str) -> SeriesColumns:
+    """Return the columns of a table of prices."""
+    values = ("High", "Low", close, "Volume")
+    return replace(columns, date=columns.date or "Date", values=values)
 
 
 def stock_features(source: str, series: Series, notes: list[str]) -> Series:
