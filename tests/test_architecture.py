@@ -49,7 +49,7 @@ FOREIGN = {  # package -> the only folders or modules that may import it
     "omegaconf": ("commands.train", "config", "experiment.checks", "report.folder", "sweeps"),
     "wandb": ("loggers.wandb",),
     "datasets": ("data.sources",),
-    "pandas": ("data",),
+    "pandas": ("data", "experiment.trained_run"),
     "matplotlib": ("plots", "sweeps.report.plots"),
     "pydantic": ("config", "data.processor"),
     "optuna": ("sweeps",),

@@ -51,7 +51,7 @@ def test_the_attention_shows_the_swap_of_tens_and_units(tmp_path: Path) -> None:
     done = run(plain)
     assert done.report["scores"]["test/exact_match"] >= 0.95
     folder = done.folder.path
-    model = rnnlab.load(folder)
+    model = rnnlab.load(folder).model
     source, target = (
         Vocabulary.load(folder / f"{side}_vocabulary.json") for side in ("source", "target")
     )

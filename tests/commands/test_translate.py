@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_sentence_is_translated_as_in_the_test(folder: Path) -> None:
-    model = rnnlab.load(folder)
+    model = rnnlab.load(folder).model
     data: Any = build_data(parse(model.hyper_parameters["config"]))
     data.setup()
     rows = np.arange(12)

@@ -123,7 +123,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 def read_again(folder: RunFolder, split: str = "test") -> tuple[DataModule, torch.Tensor, Any]:
     """The data of a run, what its best network predicts of a split, and what is right."""
-    model = rnnlab.load(folder.path)
+    model = rnnlab.load(folder.path).model
     data = build_data(check(folder.read_config()))
     data.setup()
     batches = list({"val": data.val_dataloader, "test": data.test_dataloader}[split]())
@@ -186,7 +186,7 @@ def test_the_report_says_what_was_reached_and_how(finished: Run) -> None:
     assert {"persistence", "noise floor"} == report["baselines"].keys()
     assert report["model"]["class"] == "GRU"
     assert report["model"]["parameters"] == sum(
-        p.numel() for p in rnnlab.load(finished.folder.path).parameters()
+        p.numel() for p in rnnlab.load(finished.folder.path).model.parameters()
     )
     assert report["data"]["sizes"] == {"train": 880, "val": 100, "test": 100}
     assert len(report["data"]["sha256"]) == 64
@@ -286,7 +286,7 @@ def test_checkpoints_hold_only_plain_data(finished: Run) -> None:
 
 def test_a_run_can_be_loaded_by_its_folder_alone(finished: Run) -> None:
     for name in ("best", "last"):
-        model = rnnlab.load(str(finished.folder.path), name)
+        model = rnnlab.load(str(finished.folder.path), name).model
         assert same(dict(model.state_dict()), weights(finished.folder, name))
         assert not model.training
     with pytest.raises(ConfigError, match=r"worst.ckpt: there is no such checkpoint"):

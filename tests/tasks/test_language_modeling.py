@@ -403,7 +403,7 @@ def test_a_run_leaves_what_shows_and_reads_its_network(
     vocabulary = Vocabulary.load(done.folder.path / "vocabulary.json")
     (ids,) = vocabulary.encode(["the cats sat"])
     inputs = torch.tensor([[START_ID, *ids]])
-    model = load(done.folder.path)
+    model = load(done.folder.path).model
     outputs, _ = model(model.task.embed(inputs))
     assert model.task.head(outputs, torch.tensor([inputs.shape[1]])).shape[2] == len(vocabulary)
 

@@ -113,13 +113,13 @@ def generate_texts(options: argparse.Namespace) -> list[str]:
     """Generate texts with the language model of a run, each with its prompt."""
     import torch
 
-    from rnnlab import load
     from rnnlab.analysis.samples import SPECIAL_TOKENS, decode_lines
     from rnnlab.data.text.vocabulary import Vocabulary
+    from rnnlab.experiment.load import load_model
     from rnnlab.layers.sampling import SamplingConfig, generate
     from rnnlab.tasks import LanguageModeling
 
-    model = load(options.run_dir, options.checkpoint)
+    model = load_model(options.run_dir, options.checkpoint)
     if not isinstance(model.task, LanguageModeling):
         raise ConfigError(
             f"{options.run_dir}: was trained with task={model.task.name}; only a language model "

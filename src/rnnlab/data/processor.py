@@ -3,12 +3,12 @@
 import json
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from rnnlab.spec import Batch
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    Inputs: TypeAlias = str | Path | Sequence[str] | pd.DataFrame
+    Parts: TypeAlias = Iterator[pd.DataFrame]
 
 PROCESSOR_FILE = "processor.json"
 PROCESSOR_FORMAT = 1
@@ -53,21 +56,23 @@ class Processor(ABC):
     """
 
     @abstractmethod
-    def predict(
-        self, inputs: "str | Path | Sequence[str] | pd.DataFrame", network: Network, **options: Any
-    ) -> "pd.DataFrame":
-        """Return the predictions of a network for new inputs, in readable form.
+    def predict(self, inputs: "Inputs", network: Network, **options: Any) -> "Parts":
+        """Yield the predictions of a network for new inputs, in readable form and in parts.
 
         Args:
             inputs: a file, a table, or texts; see the processor of each family of data sets.
             network: that was trained on batches of this processor.
             options: of the family.
+
+        Raises:
+            ConfigError: there is no such option, or it is invalid.
+            DataError: the inputs cannot be read.
         """
 
     def save(self, folder: Path) -> None:
         """Write the processor into a folder."""
         name = f"{type(self).__module__}.{type(self).__qualname__}"
-        state = TypeAdapter(type(self)).dump_python(self)
+        state = TypeAdapter(type(self)).dump_python(self, mode="json", warnings=False)
         content = {"format_version": PROCESSOR_FORMAT, "class": name, "state": state}
         write_json(folder / PROCESSOR_FILE, content)
 

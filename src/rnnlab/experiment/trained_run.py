@@ -1,6 +1,6 @@
 """A trained run: its network, and everything that it needs to read new inputs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from rnnlab.spec import Batch
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from rnnlab.data.processor import Inputs
 
 
 class TrainedRun:
@@ -46,9 +48,7 @@ class TrainedRun:
         """The content of report.json."""
         return self.folder.read_report()
 
-    def predict(
-        self, inputs: "str | Path | Sequence[str] | pd.DataFrame", **options: Any
-    ) -> "pd.DataFrame":
+    def predict(self, inputs: "Inputs", **options: Any) -> "pd.DataFrame":
         """Return the predictions for new inputs.
 
         Args:
@@ -59,6 +59,13 @@ class TrainedRun:
             ConfigError: an option is invalid, or the run has no processor.
             DataError: the inputs cannot be read.
         """
+        import pandas as pd
+
+        parts = list(self.predict_parts(inputs, **options))
+        return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+    def predict_parts(self, inputs: "Inputs", **options: Any) -> "Iterator[pd.DataFrame]":
+        """Yield the predictions in parts, for files that are larger than the memory."""
         quantiles = getattr(self.model.task, "quantiles", ())
         return self.processor.predict(inputs, Network(self.answer, quantiles), **options)
 

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from rnnlab.data.readers.delimited import DELIMITERS, TableFormat
 from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.data.readers.series_rows import read_rows
-from rnnlab.data.readers.tables import open_table
-from rnnlab.data.readers.tables import read_table
+from rnnlab.data.readers.tables import open_table, read_table
 from rnnlab.errors import DataError
 from rnnlab.spec import Array
 from tests.helpers.date_formats import DATE_FORMATS

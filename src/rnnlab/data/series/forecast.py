@@ -68,6 +68,7 @@ def forecast(
     steps = features.horizon if steps is None else steps
     blocks = -(-steps // features.horizon)
     _check_blocks(features, steps, blocks)
+    features.find_series(series.names)
     history = History.read(features, series, blocks * features.horizon, steps)
     parts = []
     for block in range(blocks):
@@ -130,12 +131,13 @@ class History:
         Raises:
             DataError: a series is too short, or a known column ends within the steps.
         """
-        variables = features.select(series)
         length = features.seq_len + 1  # a difference needs the step before the window
-        ends = observed_ends(series, variables.observed)
+        rows = _Rows.of(features, series)
+        offsets = series.offsets.tolist()
+        ends = observed_ends(series, rows.variables.observed)
         parts = [
-            _read_one(features, series, variables, (int(begin), int(end), int(stop)), length, room)
-            for begin, end, stop in zip(series.offsets, ends, series.offsets[1:], strict=False)
+            rows.take(features, place, length, room)
+            for place in zip(offsets[:-1], ends.tolist(), offsets[1:], strict=True)
         ]
         targets, covariates, times = (np.stack(arrays) for arrays in zip(*parts, strict=True))
         static = static_features(series, features.static)
@@ -161,44 +163,73 @@ class History:
         known[np.isnan(known)] = 0.0  # steps of the last block that are not wanted
 
 
-def _read_one(
-    features: SeriesFeatures,
-    series: Series,
-    variables: SeriesVariables,
-    place: tuple[int, int, int],
-    length: int,
-    room: int,
-) -> tuple[Array, Array, Ints]:
-    """Return the targets (T, V), covariates (T, C) and local times (T,) of one series.
+class _Rows(NamedTuple):
+    """All rows of the series, in the units of the file.
 
-    `place` is its first step, the first one to forecast, and its end. The step before the window
-    repeats the first one if the series begins there and no difference needs it.
+    Attributes:
+        series: the series.
+        variables: see SeriesVariables; a gap has the previous value.
+        known: columns that are known in advance, (N, K); NaN where the file has no value.
     """
-    begin, end, stop = place
-    name = series.names[int(np.searchsorted(series.offsets, begin, "right")) - 1]
-    need = features.seq_len + int(features.scales.transform in ("difference", "log_return"))
-    if end - begin < need:
-        raise DataError(
-            f"series {name!r} has {end - begin:,} rows with a value of a target or before one, but "
-            f"the network reads {need:,} (data.seq_len={features.seq_len})"
+
+    series: Series
+    variables: SeriesVariables
+    known: Array
+
+    @classmethod
+    def of(cls, features: SeriesFeatures, series: Series) -> "_Rows":
+        """Return the rows with the columns of the training."""
+        names = features.columns.known
+        known = np.where(series.is_observed(*names), series.column(*names), np.nan)
+        return cls(series, features.select(series), known)
+
+    def take(
+        self, features: SeriesFeatures, place: tuple[int, int, int], length: int, room: int
+    ) -> tuple[Array, Array, Ints]:
+        """Return the targets (T, V), covariates (T, C) and local times (T,) of one series.
+
+        `place` is its first step, the first one to forecast, and its end. The step before the
+        window repeats the first one if the series begins there and no difference needs it.
+
+        Raises:
+            DataError: the series is too short.
+        """
+        begin, end, stop = place
+        self.check_length(features, begin, end)
+        past = np.maximum(np.arange(end - length, end), begin)
+        future = np.arange(end, min(stop, end + room))
+        filled = length + len(future)
+        targets = np.full((length + room, len(features.variables)), np.nan)
+        covariates = np.full((length + room, len(features.covariates)), np.nan)
+        targets[:length] = self.variables.targets[past]
+        covariates[:length] = self.variables.covariates[past]
+        covariates[length:filled, len(features.covariates) - features.num_known :] = self.known[
+            future
+        ]
+        steps = slice(begin, end + len(future))
+        times = continue_times(
+            self.series.times[steps],
+            self.series.local_times[steps],
+            self.series.time_kind,
+            length + room - filled,
         )
-    past = np.maximum(np.arange(end - length, end), begin)
-    future = np.arange(end, min(stop, end + room))
-    targets = np.full((length + room, variables.targets.shape[1]), np.nan)
-    covariates = np.full((length + room, variables.covariates.shape[1]), np.nan)
-    times = np.empty(length + room, dtype=np.int64)
-    targets[:length], covariates[:length] = variables.targets[past], variables.covariates[past]
-    times[:length] = series.local_times[past]
-    filled = length + len(future)
-    covariates[length:filled] = variables.covariates[future]
-    times[length:filled] = series.local_times[future]
-    times[filled:] = continue_times(
-        series.times[begin : end + len(future)],
-        series.local_times[begin : end + len(future)],
-        series.time_kind,
-        length + room - filled,
-    )
-    return targets, covariates, times
+        past_times, future_times = (self.series.local_times[rows] for rows in (past, future))
+        return targets, covariates, np.concatenate([past_times, future_times, times])
+
+    def check_length(self, features: SeriesFeatures, begin: int, end: int) -> None:
+        """Check that a series has enough rows before the first step to forecast.
+
+        Raises:
+            DataError: it has not.
+        """
+        need = features.seq_len + int(features.scales.transform in ("difference", "log_return"))
+        need = max(need, 2)  # one row does not show the time between two rows
+        if end - begin < need:
+            name = self.series.names[int(np.searchsorted(self.series.offsets, begin, "right")) - 1]
+            raise DataError(
+                f"series {name!r} has {end - begin:,} rows up to its last value of a target, but "
+                f"the network reads {need:,} (data.seq_len={features.seq_len})"
+            )
 
 
 def _forecast_block(

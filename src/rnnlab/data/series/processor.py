@@ -1,9 +1,9 @@
 """Processor of series: forecasts of new rows, as a table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,9 @@ from rnnlab.data.readers.tables import FrameTable, Table, open_table
 from rnnlab.data.series.features import SeriesFeatures
 from rnnlab.data.series.forecast import Forecasts, forecast
 from rnnlab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rnnlab.data.processor import Inputs
 
 FRAME_NAME = "table"  # of a table in memory, in errors
 
@@ -26,13 +29,8 @@ class SeriesProcessor(SeriesFeatures, Processor):
         """Return the series of a table with the columns of the training; see read_series."""
         return series_of_table(table, self.columns, notes)
 
-    def predict(
-        self,
-        inputs: "str | Path | Sequence[str] | pd.DataFrame",
-        network: Network,
-        **options: Any,
-    ) -> pd.DataFrame:
-        """Return forecasts of the steps after the last row with a value of a target.
+    def predict(self, inputs: "Inputs", network: Network, **options: Any) -> Iterator[pd.DataFrame]:
+        """Yield forecasts of the steps after the last row with a value of a target.
 
         Args:
             inputs: a file, or a table, with the columns of the training. Rows after the last value
@@ -41,7 +39,7 @@ class SeriesProcessor(SeriesFeatures, Processor):
             options: `steps` to forecast, by default the horizon of the training. More steps are
                 forecast in blocks of the horizon; each one reads the forecasts of the one before.
 
-        Returns:
+        Yields:
             A row for each series, target and step: `series` (if there is a column of them), the
             date or the number of the step, `target`, `step` (from 1), `block` (from 1), `forecast`
             in the units of the file, and `q0.1` ... for a network of quantiles.
@@ -55,9 +53,9 @@ class SeriesProcessor(SeriesFeatures, Processor):
         series = self.read(self.open(inputs), notes)
         frame = self._to_frame(forecast(self, series, network, steps), network)
         frame.attrs["notes"] = notes
-        return frame
+        yield frame
 
-    def open(self, inputs: "str | Path | Sequence[str] | pd.DataFrame") -> Table:
+    def open(self, inputs: "Inputs") -> Table:
         """Open a file or a table; raise ConfigError for inputs of another kind."""
         if isinstance(inputs, pd.DataFrame):
             frame = inputs if isinstance(inputs.index, pd.RangeIndex) else inputs.reset_index()

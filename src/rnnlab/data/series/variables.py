@@ -135,7 +135,8 @@ class StaticColumn:
             scaled: Array = (numbers - self.mean) / self.deviation
             return scaled[:, None]
         flags = np.array(texts)[:, None] == np.array(self.categories)
-        self._check(texts, flags.any(axis=1), f"one of {', '.join(self.categories[:5])} ...")
+        more = " ..." if len(self.categories) > 5 else ""
+        self._check(texts, flags.any(axis=1), f"one of {', '.join(self.categories[:5])}{more}")
         features: Array = flags.astype(np.float64)
         return features
 
