@@ -206,7 +206,7 @@ def test_the_network_has_read_the_end_of_the_training_text(
     assert len(context) > 20
     assert context[-1] == END_ID, "a prompt begins a line"
     assert f"has read {len(context)} tokens" in (run_dir / "samples.md").read_text()
-    data: Any = build_data(parse(load(run_dir).hyper_parameters["config"]))
+    data: Any = build_data(parse(load(run_dir).model.hyper_parameters["config"]))
     data.setup()
     assert context == data.ids["train"][-len(context) :].tolist()
 

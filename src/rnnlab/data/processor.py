@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError
 from torch import Tensor
 
+from rnnlab.data.readers.files import read_lines
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.runtime.files import write_json
 from rnnlab.spec import Batch
@@ -75,6 +76,24 @@ class Processor(ABC):
         state = TypeAdapter(type(self)).dump_python(self, mode="json", warnings=False)
         content = {"format_version": PROCESSOR_FORMAT, "class": name, "state": state}
         write_json(folder / PROCESSOR_FILE, content)
+
+
+def read_texts(inputs: "Inputs") -> Iterator[str]:
+    """Yield the texts of a sequence of them, or the lines of a file, without their line breaks.
+
+    Raises:
+        ConfigError: the inputs are a table.
+        DataError: the file cannot be read.
+    """
+    if isinstance(inputs, str | Path):
+        lines = read_lines(Path(inputs).expanduser(), "utf-8")
+        yield from (line.rstrip("\r\n") for line in lines)
+    elif isinstance(inputs, Sequence):
+        yield from inputs
+    else:
+        raise ConfigError(
+            f"texts are a list or a file with one a line, not {type(inputs).__name__}"
+        )
 
 
 def take_options(options: Mapping[str, Any], **defaults: Any) -> list[Any]:

@@ -149,6 +149,14 @@ def fit_scales(
     )
 
 
+def identity_scales(variables: int) -> SeriesScales:
+    """Return scales of one series that change nothing."""
+    same, none = (
+        Standardization(np.zeros((1, count)), np.ones((1, count))) for count in (variables, 0)
+    )
+    return SeriesScales("none", same, same, none)
+
+
 # Transforms of the values that a network reads; rnnlab.tasks.forecasting has the inverses.
 
 

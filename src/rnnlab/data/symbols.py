@@ -3,14 +3,89 @@
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from rnnlab.data.base import ALL_ROWS, Rows, Split
+import numpy as np
+
+from rnnlab.data.base import ALL_ROWS, Rows, Split, to_batch
+from rnnlab.data.processor import Network, Processor, read_texts, take_options
 from rnnlab.data.synthetic import GeneratedDataModule
-from rnnlab.spec import PADDING_ID, UNKNOWN_ID, DataSpec
+from rnnlab.errors import DataError
+from rnnlab.spec import PADDING_ID, UNKNOWN_ID, DataSpec, Ints
+
+if TYPE_CHECKING:
+    from rnnlab.data.processor import Inputs, Parts
 
 BLANK_ID, GO_ID = 2, 3
 FIRST_ID = 1 + max(PADDING_ID, UNKNOWN_ID, BLANK_ID, GO_ID)  # token of the first symbol
+
+
+@dataclass(frozen=True)
+class SymbolsProcessor(Processor):
+    """Processor of sequences of symbols.
+
+    Attributes:
+        symbols: text of each token.
+        classes: text of each class.
+        num_targets: number of last steps that have a class.
+    """
+
+    symbols: tuple[str, ...]
+    classes: tuple[str, ...]
+    num_targets: int
+
+    def predict(self, inputs: "Inputs", network: Network, **options: Any) -> "Parts":
+        """Yield the class of each of the last steps of each sequence.
+
+        Args:
+            inputs: sequences of symbols that are separated by spaces, or a file with one a line.
+            network: that was trained on batches of this processor.
+            options: none.
+
+        Yields:
+            A row for each sequence and step with a class: `sequence` and `step`, both from 1,
+            `prediction`, and the probability of each class.
+
+        Raises:
+            ConfigError: the inputs are a table.
+            DataError: a symbol is unknown, or a sequence is too short.
+        """
+        import pandas as pd
+
+        take_options(options)
+        for number, text in enumerate(read_texts(inputs), start=1):
+            ids = self.encode(text, number)
+            batch = to_batch(
+                ids[None], np.array([len(ids)]), np.zeros((1, 0), int), np.zeros(1, int)
+            )
+            probabilities = network.answer(batch)[0].numpy()  # (num_targets, classes)
+            count = len(probabilities)
+            yield pd.DataFrame(
+                {
+                    "sequence": number,
+                    "step": np.arange(len(ids) - count + 1, len(ids) + 1),
+                    "prediction": [self.classes[i] for i in probabilities.argmax(axis=1)],
+                    **{name: probabilities[:, i] for i, name in enumerate(self.classes)},
+                }
+            )
+
+    def encode(self, text: str, number: int) -> Ints:
+        """Return the tokens of a sequence; `number` names it in errors."""
+        symbols = text.split()
+        for symbol in symbols:
+            if symbol not in self.symbols:
+                raise DataError(
+                    f"sequence {number}: {symbol!r} is no symbol; choices: "
+                    f"{', '.join(self.symbols[UNKNOWN_ID + 1 :])}"
+                )
+        if len(symbols) < self.num_targets:
+            raise DataError(
+                f"sequence {number} has {len(symbols)} symbols, but the network gives a class to "
+                f"the last {self.num_targets}"
+            )
+        return np.array([self.symbols.index(symbol) for symbol in symbols], dtype=np.int64)
 
 
 class SymbolsDataModule(GeneratedDataModule):
@@ -52,6 +127,11 @@ class SymbolsDataModule(GeneratedDataModule):
         return [names[i] for i in range(FIRST_ID)] + list(
             map(self.symbol_name, range(self.symbols))
         )
+
+    def save_processor(self, folder: Path) -> None:
+        """See DataModule."""
+        names = self.input_names()
+        SymbolsProcessor(tuple(names), tuple(names[FIRST_ID:]), self.num_targets).save(folder)
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """Return the input sequence as text."""

@@ -243,7 +243,7 @@ def test_what_cannot_be_forecast_is_refused_with_a_reason(tmp_path: Path) -> Non
     assert "'rain'" in refused(complete.drop(columns="rain"))
     color = complete.assign(color="green")
     assert "the static column 'color' has 'green'" in refused(color)
-    assert "forecasts need a file or a pandas table, not list" in refused([1.0, 2.0])
+    assert "the inputs must be a file or a pandas table, not list" in refused([1.0, 2.0])
     assert "no such file" in refused(tmp_path / "nothing.csv")
 
 

@@ -38,6 +38,7 @@ from rnnlab.errors import ConfigError, DataError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
+FRAME_NAME = "table"  # of a table in memory, in errors
 DEFAULT_FORMAT = TableFormat()
 TEXT_ROWS = 1000  # of a table of long texts that are in memory at once
 PARSE_ERRORS = (ValueError, LookupError, ImportError, SyntaxError, OSError, *DAMAGE)
@@ -193,6 +194,23 @@ def open_table(path: Path, table_format: TableFormat) -> Table:
     if is_table(path) and not is_delimited(path):
         return FrameTable(path, load_frame(path, table_format))
     return DelimitedTable(path, table_format)
+
+
+def open_inputs(inputs: object, table_format: TableFormat) -> Table:
+    """Open a file, or a pandas table in memory, whose index becomes columns if it has values.
+
+    Raises:
+        ConfigError: the inputs are neither.
+        DataError: the file cannot be opened or parsed.
+    """
+    import pandas as pd
+
+    if isinstance(inputs, str | Path):
+        return open_table(Path(inputs).expanduser(), table_format)
+    if isinstance(inputs, pd.DataFrame):
+        has_index = not isinstance(inputs.index, pd.RangeIndex) and any(inputs.index.names)
+        return FrameTable(Path(FRAME_NAME), inputs.reset_index() if has_index else inputs)
+    raise ConfigError(f"the inputs must be a file or a pandas table, not {type(inputs).__name__}")
 
 
 def find_column(table: Table, name: str, settings: str, hint: str | None = None) -> int:

@@ -1,8 +1,6 @@
 """Processor of series: forecasts of new rows, as a table."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,15 +8,12 @@ import pandas as pd
 
 from rnnlab.data.processor import Network, Processor, take_options
 from rnnlab.data.readers.series import Series, series_of_table
-from rnnlab.data.readers.tables import FrameTable, Table, open_table
+from rnnlab.data.readers.tables import Table, open_inputs
 from rnnlab.data.series.features import SeriesFeatures
 from rnnlab.data.series.forecast import Forecasts, forecast
-from rnnlab.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rnnlab.data.processor import Inputs
-
-FRAME_NAME = "table"  # of a table in memory, in errors
+    from rnnlab.data.processor import Inputs, Parts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +24,7 @@ class SeriesProcessor(SeriesFeatures, Processor):
         """Return the series of a table with the columns of the training; see read_series."""
         return series_of_table(table, self.columns, notes)
 
-    def predict(self, inputs: "Inputs", network: Network, **options: Any) -> Iterator[pd.DataFrame]:
+    def predict(self, inputs: "Inputs", network: Network, **options: Any) -> "Parts":
         """Yield forecasts of the steps after the last row with a value of a target.
 
         Args:
@@ -50,22 +45,10 @@ class SeriesProcessor(SeriesFeatures, Processor):
         """
         (steps,) = take_options(options, steps=None)
         notes: list[str] = []
-        series = self.read(self.open(inputs), notes)
+        series = self.read(open_inputs(inputs, self.columns.table_format), notes)
         frame = self._to_frame(forecast(self, series, network, steps), network)
         frame.attrs["notes"] = notes
         yield frame
-
-    def open(self, inputs: "Inputs") -> Table:
-        """Open a file or a table; raise ConfigError for inputs of another kind."""
-        if isinstance(inputs, pd.DataFrame):
-            frame = inputs if isinstance(inputs.index, pd.RangeIndex) else inputs.reset_index()
-            return FrameTable(Path(FRAME_NAME), frame)
-        if isinstance(inputs, str | Path):
-            return open_table(Path(inputs).expanduser(), self.columns.table_format)
-        raise ConfigError(
-            f"forecasts need a file or a pandas table, not {type(inputs).__name__}; its columns "
-            f"are {', '.join((*self.columns.dates, *self.variables, *self.covariates))}"
-        )
 
     def _to_frame(self, forecasts: Forecasts, network: Network) -> pd.DataFrame:
         """Return forecasts as a table; see predict."""

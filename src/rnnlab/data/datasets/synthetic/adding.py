@@ -1,14 +1,23 @@
 """Adding problem (Hochreiter & Schmidhuber, 1997): remember two numbers and add them."""
 
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rnnlab.config.types import PositiveInt
-from rnnlab.data.base import ALL_ROWS, Rows, Split
+from rnnlab.data.base import ALL_ROWS, Rows, Split, to_batch
+from rnnlab.data.processor import Network, Processor, take_options
+from rnnlab.data.readers.series import series_of_table
+from rnnlab.data.readers.series_columns import SeriesColumns
+from rnnlab.data.readers.tables import open_inputs
 from rnnlab.data.synthetic import GeneratedDataModule
 from rnnlab.errors import ConfigError
 from rnnlab.spec import Array, DataSpec
+
+if TYPE_CHECKING:
+    from rnnlab.data.processor import Inputs, Parts
 
 CONSTANT = 1.0  # mean of the sum of two numbers that are uniform in [0, 1]
 CONSTANT_MSE = 1 / 6  # its variance, 2 / 12
@@ -29,6 +38,35 @@ def make_adding(count: int, steps: int, random: np.random.Generator) -> tuple[Ar
     markers[rows, first] = markers[rows, second] = 1
     sums: Array = numbers[rows, first] + numbers[rows, second]
     return np.stack([numbers, markers], axis=2), sums[:, None, None]
+
+
+@dataclass(frozen=True)
+class AddingProcessor(Processor):
+    """Processor of sequences of numbers and markers."""
+
+    def predict(self, inputs: "Inputs", network: Network, **options: Any) -> "Parts":
+        """Yield the sum of the two marked numbers of a sequence.
+
+        Args:
+            inputs: a table, or its file, with columns `number` and `marker`, a row for each step.
+            network: that was trained on the adding problem.
+            options: none.
+
+        Yields:
+            One row with `prediction`.
+
+        Raises:
+            DataError: the table cannot be read.
+        """
+        import pandas as pd
+
+        take_options(options)
+        columns = SeriesColumns(date=None, values=("number", "marker"))
+        series = series_of_table(open_inputs(inputs, columns.table_format), columns, [])
+        values = np.asarray(series.values, dtype=np.float32)[None]  # (1, T, 2)
+        targets = np.full((1, 1, 1), np.nan)
+        batch = to_batch(values, np.array([values.shape[1]]), targets, np.zeros(1, dtype=int))
+        yield pd.DataFrame({"prediction": network.answer(batch).numpy().ravel()})
 
 
 class AddingDataModule(GeneratedDataModule):
@@ -58,6 +96,10 @@ class AddingDataModule(GeneratedDataModule):
 
     def draw(self, count: int, random: np.random.Generator) -> tuple[Array, Array]:
         return make_adding(count, self.steps, random)
+
+    def save_processor(self, folder: Path) -> None:
+        """See DataModule."""
+        AddingProcessor().save(folder)
 
     def input_names(self) -> tuple[str, str]:
         return ("number", "marker")

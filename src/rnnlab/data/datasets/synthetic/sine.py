@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from rnnlab.config.types import NonNegativeFloat, PositiveFloat, PositiveInt, Seed
 from rnnlab.data.base import ALL_ROWS, DataModule, Rows, Split, to_batch
 from rnnlab.data.loaders.windows import Windows
+from rnnlab.data.readers.series_columns import SeriesColumns
+from rnnlab.data.scaling import identity_scales
+from rnnlab.data.series.processor import SeriesProcessor
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import ConfigError
 from rnnlab.spec import Array, Batch, DataSpec
@@ -169,6 +173,22 @@ class SineDataModule(DataModule):
             if floor := self.spec.noise_floor:
                 baselines["noise floor"] = {"mse": floor, "noise_ratio": floor / variance}
         return baselines
+
+    def save_processor(self, folder: Path) -> None:
+        """See DataModule; new series are a column `value`, without dates."""
+        SeriesProcessor(
+            columns=SeriesColumns(date=None, values=("value",)),
+            variables=("value",),
+            covariates=(),
+            series=("sine",),
+            static=(),
+            scales=identity_scales(1),
+            error_scale=np.ones(1),
+            calendar=(),
+            seq_len=self.seq_len,
+            horizon=self.horizon,
+            independent=False,
+        ).save(folder)
 
     def input_names(self) -> tuple[str]:
         return ("value",)
