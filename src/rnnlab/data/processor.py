@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,12 @@ class Processor(ABC):
 
     Training and prediction use the same object. A run keeps it in its folder, so that the folder
     alone can predict. A processor is a dataclass of plain values.
+
+    Attributes:
+        stdin_suffix: format of the inputs where they come without the name of a file.
     """
+
+    stdin_suffix: ClassVar[str] = ".csv"
 
     @abstractmethod
     def predict(self, inputs: "Inputs", network: Network, **options: Any) -> "Parts":

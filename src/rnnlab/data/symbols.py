@@ -32,6 +32,7 @@ class SymbolsProcessor(Processor):
         num_targets: number of last steps that have a class.
     """
 
+    stdin_suffix = ".txt"
     symbols: tuple[str, ...]
     classes: tuple[str, ...]
     num_targets: int

@@ -1,0 +1,91 @@
+"""Predict with a trained run: forecasts of a table, or classes of sequences.
+
+    rnnlab predict outputs/csv_series-gru/<run> sales.csv --steps 14
+    rnnlab predict <run> - --output answers.jsonl      (reads the standard input)
+
+The predictions are printed as CSV, or written to a file.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnlab.config.messages import readable_errors
+
+if TYPE_CHECKING:
+    from rnnlab.experiment.trained_run import TrainedRun
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Predict new inputs, and print or write the predictions."""
+    options = parse_arguments(arguments)
+    if options.output:
+        from rnnlab.data.table_writer import check_format
+
+        check_format(options.output)
+
+    from rnnlab import load
+
+    run = load(options.run_dir, options.checkpoint)
+    settings = {} if options.steps is None else {"steps": options.steps}
+    with open_input(options.input, run) as inputs:
+        write_parts(run.predict_parts(inputs, **settings), options.output)
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="rnnlab predict", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("run_dir", type=Path, help="folder of the run")
+    parser.add_argument("input", help="file with the inputs, or - for the standard input")
+    parser.add_argument(
+        "--output", type=Path, help="file to write: .csv, .jsonl or .parquet; default: print CSV"
+    )
+    parser.add_argument(
+        "--steps", type=int, help="steps to forecast; default: the horizon of the training"
+    )
+    parser.add_argument("--checkpoint", choices=("best", "last"), default="best")
+    return parser.parse_args(arguments)
+
+
+@contextmanager
+def open_input(name: str, run: "TrainedRun") -> Iterator[Path]:
+    """Return the path of the input; the standard input becomes a temporary file."""
+    if name != "-":
+        yield Path(name)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"standard_input{run.processor.stdin_suffix}"
+        path.write_bytes(sys.stdin.buffer.read())
+        yield path
+
+
+def write_parts(parts: Iterator[Any], output: Path | None) -> None:
+    """Write the parts of the predictions to a file, or print them; print the notes of the data."""
+    from rnnlab.data.table_writer import TableWriter, write_csv
+
+    if output is None:
+        for number, part in enumerate(parts):
+            print_notes(part)
+            write_csv(part, sys.stdout, number == 0)
+        return
+    with TableWriter(output) as writer:
+        for part in parts:
+            print_notes(part)
+            writer.write(part)
+    print(f"{output}: {writer.rows:,} rows", file=sys.stderr)
+
+
+def print_notes(part: Any) -> None:
+    """Print how the inputs were repaired."""
+    for note in part.attrs.get("notes", ()):
+        print(f"note: {note}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    with readable_errors():
+        main(sys.argv[1:])

@@ -1,0 +1,123 @@
+"""A trained run, used from its folder alone."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import rnnlab
+from rnnlab.data.symbols import SymbolsDataModule
+from rnnlab.errors import ConfigError
+from rnnlab.experiment.build import build_data
+from rnnlab.experiment.run import run
+from rnnlab.experiment.trained_run import TrainedRun
+from tests.helpers.configs import small
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(no_figures: None) -> None:
+    """They are not what is asked."""
+
+
+def train(data: str, folder: Path, *overrides: str) -> Path:
+    """Train a few steps; return the folder of the run in a place of its own."""
+    plain = small(data, folder, *overrides)
+    plain["trainer"] |= {"max_epochs": 1, "limit_train_batches": 2, "limit_val_batches": 1}
+    done = run(plain)
+    return Path(shutil.move(done.folder.path, folder / "moved"))
+
+
+def test_a_moved_run_forecasts_without_its_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = train("csv_series", tmp_path, "model=gru")
+    series = pd.read_csv(tmp_path / "series.csv")
+    (tmp_path / "series.csv").unlink()
+    monkeypatch.setenv("RNNLAB_CACHE", str(tmp_path / "empty"))
+    trained = rnnlab.load(folder)
+    table = trained.predict(series, steps=5)
+    assert list(table) == ["date", "target", "step", "block", "forecast"]
+    assert table["target"].tolist() == ["one"] * 5 + ["two"] * 5
+    hours = pd.date_range(series["date"].iloc[-1], periods=6, freq="h")[1:]
+    assert table["date"].tolist() == [*hours] * 2
+    assert np.isfinite(table["forecast"]).all()
+    assert trained.report["status"] == "finished"
+    again = TrainedRun(folder, "last").predict(series)
+    assert len(again) == 6
+
+
+@pytest.mark.parametrize("model", ["gru", "bilstm"])
+def test_a_wave_is_forecast_as_in_the_test(model: str, tmp_path: Path) -> None:
+    trained = rnnlab.load(train("sine", tmp_path, f"model={model}"))
+    data: Any = opened(trained)
+    windows = data.windows["test"]
+    first = int(windows.first[3])
+    history = pd.DataFrame({"value": windows.values[:first, 0]})
+    (forecast,) = trained.predict(history)["forecast"]
+    tested = trained.answer(data.gather("test", np.array([3])))
+    assert forecast == pytest.approx(float(tested), abs=1e-6)
+
+
+def opened(trained: TrainedRun) -> Any:
+    """The data of the run."""
+    from rnnlab.config.schema import parse
+
+    data = build_data(parse(trained.model.hyper_parameters["config"]))
+    data.prepare_data()
+    data.setup()
+    return data
+
+
+def test_symbols_are_classified_as_in_the_test(tmp_path: Path) -> None:
+    trained = rnnlab.load(train("copying", tmp_path, "model=lstm"))
+    data: SymbolsDataModule = opened(trained)
+    rows = np.arange(3)
+    texts = [data.example("test", row)["text"] for row in rows]
+    table = trained.predict(texts)
+    tested = trained.answer(data.gather("test", rows))  # (3, steps, classes)
+    classes = [data.symbol_name(i) for i in range(data.symbols)]
+    np.testing.assert_allclose(table[classes], tested.flatten(0, 1), atol=1e-6)
+    assert table["prediction"].tolist() == [
+        data.symbol_name(i) for i in tested.argmax(dim=2).flatten().tolist()
+    ]
+    assert set(table["sequence"]) == {1, 2, 3}
+    with pytest.raises(Exception, match="sequence 1: '99' is no symbol; choices: _, <go>, 1, 2"):
+        trained.predict(["1 2 99"])
+    with pytest.raises(Exception, match="sequence 1 has 1 symbols, but the network gives a class"):
+        trained.predict(["1"])
+
+
+def test_the_sum_of_a_sequence(tmp_path: Path) -> None:
+    trained = rnnlab.load(train("adding", tmp_path))
+    data: Any = opened(trained)
+    inputs = data.inputs["test"][5]
+    (prediction,) = trained.predict(pd.DataFrame(inputs, columns=["number", "marker"]))[
+        "prediction"
+    ]
+    assert prediction == pytest.approx(
+        float(trained.answer(data.gather("test", np.array([5])))), abs=1e-6
+    )
+
+
+def test_a_run_of_an_older_version_says_so(tmp_path: Path) -> None:
+    folder = train("sine", tmp_path)
+    (folder / "processor.json").unlink()
+    with pytest.raises(ConfigError, match=r"has no processor\.json"):
+        rnnlab.load(folder).predict(pd.DataFrame({"value": np.zeros(99)}))
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    folder = train("sine", tmp_path)
+
+    class Malicious:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "touched",)
+
+    torch.save({"state_dict": Malicious()}, folder / "checkpoints" / "best.ckpt")
+    with pytest.raises(Exception, match=r"best\.ckpt|[Ww]eights"):
+        rnnlab.load(folder)
+    assert not (tmp_path / "touched").exists()
