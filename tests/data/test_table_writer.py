@@ -18,7 +18,7 @@ def read(path: Path) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
     if path.suffix == ".jsonl":
-        return pd.read_json(path, lines=True, convert_dates=["date"], precise_float=True)
+        return pd.read_json(path, lines=True, dtype=False, precise_float=True)
     return pd.read_csv(path, parse_dates=["date"])
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.config.messages import readable_errors
+from rnnlab.config.messages import readable_errors, tolerant_output
 
 if TYPE_CHECKING:
     from rnnlab.experiment.trained_run import TrainedRun
@@ -69,9 +69,10 @@ def write_parts(parts: Iterator[Any], output: Path | None) -> None:
     from rnnlab.data.table_writer import TableWriter, write_csv
 
     if output is None:
-        for number, part in enumerate(parts):
-            print_notes(part)
-            write_csv(part, sys.stdout, number == 0)
+        with tolerant_output():
+            for number, part in enumerate(parts):
+                print_notes(part)
+                write_csv(part, sys.stdout, number == 0)
         return
     with TableWriter(output) as writer:
         for part in parts:

@@ -51,6 +51,7 @@ from rnnlab.data.text.unknown_tokens import (
 from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES, Vocabulary
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.runtime.files import write_text
+from rnnlab.runtime.progress import progress_bar
 from rnnlab.spec import END_ID, Batch, DataSpec
 
 HELD_OUT: tuple[Split, ...] = ("val", "test")
@@ -398,13 +399,10 @@ def advise_share(split: Split, total: int) -> str:
 @contextmanager
 def show_progress() -> Iterator[Callable[..., ProgressCallback]]:
     """Show progress bars on a terminal; the context adds a bar and returns its callback."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
-    console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    disable = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=disable) as progress:
+    with progress_bar(*columns) as progress:
 
         def add_step(name: str, total: int | None = None) -> ProgressCallback:
             task = progress.add_task(name, total=total)

@@ -75,6 +75,7 @@ from rnnlab.data.text.vocabulary import NUM_CLASSIFICATION_SPECIALS, Vocabulary,
 from rnnlab.errors import ConfigError, DataError, did_you_mean
 from rnnlab.metrics.classification import class_scores
 from rnnlab.runtime.files import write_text
+from rnnlab.runtime.progress import progress_bar
 from rnnlab.spec import Batch, DataSpec
 
 
@@ -288,9 +289,7 @@ class TextClassificationDataModule(PreparedDataModule):
         self, splits: dict[str, LabelledTexts], notes: list[str]
     ) -> dict[str, LabelledTexts]:
         """Drop training texts that the network cannot tell from a later one; see remove_leakage."""
-        from rich.progress import Progress
-
-        with Progress(transient=True) as progress:
+        with progress_bar() as progress:
             total = sum(len(part.texts) for part in splits.values())
             task = progress.add_task("comparing the splits", total=total)
 
@@ -303,12 +302,10 @@ class TextClassificationDataModule(PreparedDataModule):
             return remove_leakage(splits, notes, join_tokens, normalize_text, equal)
 
     def _save(self, folder: Path, splits: dict[str, LabelledTexts], classes: list[str]) -> None:
-        from rich.progress import Progress
-
         texts = {split: splits[split].texts for split in SPLITS}
         total = sum(map(len, texts.values()))
         codes = {label: code for code, label in enumerate(classes)}
-        with Progress(transient=True) as progress:
+        with progress_bar() as progress:
             task = progress.add_task("tokenizing", total=total)
             tokenizer = CLASSIFICATION_TOKENIZERS[self.token_kind]
             report = partial(progress.advance, task)
@@ -395,11 +392,9 @@ class TextClassificationDataModule(PreparedDataModule):
         return {"linear": np.load(load_or_build(key, self._fit_linear) / f"{split}.npy")}
 
     def _fit_linear(self, folder: Path) -> None:
-        from rich.progress import Progress
-
         texts = {split: list(TextStore(self.folder, split)) for split in SPLITS}
         labels = self.labels["train"]
-        with Progress(transient=True) as bar:
+        with progress_bar() as bar:
             task = bar.add_task("fitting the linear baseline, once", total=1.0)
             result = linear_probabilities(
                 texts,

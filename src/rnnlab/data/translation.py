@@ -38,6 +38,7 @@ from rnnlab.data.text.unknown_tokens import (
 )
 from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES, Vocabulary
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.runtime.progress import progress_bar
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID, Batch, DataSpec
 
 SIDES = ("source", "target")
@@ -236,10 +237,8 @@ class ParallelTextDataModule(PreparedDataModule):
         }
 
     def prepare(self, raw: Mapping[str, Pairs], folder: Path) -> Prepared:
-        from rich.progress import Progress
-
         notes: list[str] = []
-        with Progress(transient=True) as progress:
+        with progress_bar() as progress:
             key = build_tokenizer(self.tokens, self.lower, self.spaces).normalize
             parts = {p: store_pairs(raw[p], folder, p, key, notes, progress) for p in raw}
             rows = self._split(parts, notes)

@@ -34,6 +34,7 @@ from rnnlab.data.readers.typed_tables.nested_cells import (
 )
 from rnnlab.data.sources.split_names import file_stem, find_splits
 from rnnlab.errors import ConfigError, DataError, did_you_mean
+from rnnlab.runtime.progress import progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,10 +105,10 @@ def read_pieces(
     table: "Table", places: Sequence[int], max_rows: int = CHUNK_ROWS
 ) -> Iterator[list[Cells]]:
     """Iterate over pieces of a table, as its method `pieces` does, with a progress bar."""
-    from rich.progress import Progress, TextColumn
+    from rich.progress import TextColumn
 
     column = TextColumn("reading {task.completed:,.0f} rows")
-    with Progress(column, transient=True) as bar:
+    with progress_bar(column) as bar:
         task = bar.add_task("")
         for piece in table.pieces(places, max_rows):
             yield piece
