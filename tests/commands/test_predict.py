@@ -13,6 +13,7 @@ import rnnlab
 from rnnlab.commands.predict import main
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.run import run
+from rnnlab.report.folder import RunFolder
 from tests.helpers.configs import ROOT, small
 
 
@@ -28,8 +29,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def series(trained: Path) -> Path:
-    (file,) = trained.parents[2].rglob("series.csv")
-    return Path(file)
+    """The file that the run was trained on."""
+    return Path(RunFolder(trained).read_config()["data"]["path"])
 
 
 def test_what_is_printed_is_what_python_returns(
