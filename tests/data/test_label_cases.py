@@ -292,6 +292,20 @@ def test_nullable_types_are_read_and_missing_labels_are_rejected(kind: str, tmp_
     )
 
 
+@pytest.mark.parametrize("kind", ["parquet", "feather"])
+def test_bytes_are_decoded(kind: str, tmp_path: Path) -> None:
+    rows = [(f"caf\u00e9 {text}", label) for text, label in ROWS]
+    for encoding in ("utf-8", "cp1252"):
+        table = pd.DataFrame([(text.encode(encoding), label.encode()) for text, label in rows])
+        path = tmp_path / f"{encoding}.{kind}"
+        getattr(table.set_axis(["text", "label"], axis=1), f"to_{kind}")(path)
+    assert texts_of(open_texts(tmp_path / f"utf-8.{kind}")) == sorted(text for text, _ in rows)
+    message = rejection(path)
+    assert "row 1, column 'text': byte 3 is not utf-8" in message
+    data = open_texts(path, *advice_of(message))
+    assert (texts_of(data), classes_of(data)) == (sorted(t for t, _ in rows), ("bad", "good"))
+
+
 def test_numbers_of_json_are_texts_as_they_are_written(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{"text": 10**20 + i, "label": i % 2} for i in range(40)]
     (tmp_path / "a.json").write_text(json.dumps([*rows, {"text": None, "label": 1}]))

@@ -5,8 +5,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from rnnlab.data.readers.delimited import DelimitedTable, TableFormat
+from rnnlab.data.readers.delimited import DelimitedTable, Delimiter, TableFormat
 from rnnlab.data.readers.sentence_pairs import read_pair_file
 from rnnlab.data.readers.series import read_series
 from rnnlab.data.readers.series_columns import SeriesColumns
@@ -44,6 +46,33 @@ def test_quotation_marks_that_join_rows_are_rejected_with_both_lines(tmp_path: P
         rows(path)
     assert len(rows(path, quoting="none")) == 3
     assert rows(path, quoting="standard") == [["was day awful\t0\nfine\t1\nthe end", "0"]]
+
+
+WORDS = st.lists(st.sampled_from(["day", "it", "a, b", "he said"]), min_size=1, max_size=3)
+MARKS = st.sampled_from(["{}", "{}", "{}", '"{}', '{}"', '"{}"', '""{}', '{} "', '"{}" he', "'{}"])
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    texts=st.lists(st.tuples(MARKS, WORDS), min_size=2, max_size=12),
+    sign=st.sampled_from(["\t", ";"]),
+    text_first=st.booleans(),
+)
+def test_no_row_disappears(
+    texts: list[tuple[str, list[str]]], sign: str, text_first: bool, tmp_path_factory: Any
+) -> None:
+    """A text with quotation marks is read, without those that enclose it, or rejected."""
+    table = [[mark.format(" ".join(words)), str(i % 2)] for i, (mark, words) in enumerate(texts)]
+    lines = [sign.join(cells if text_first else cells[::-1]) for cells in [["t", "l"], *table]]
+    path = write(tmp_path_factory.getbasetemp(), "\n".join(lines))
+    delimiter: Delimiter = "tab" if sign == "\t" else "semicolon"
+    try:
+        pairs = rows(path, delimiter=delimiter)
+    except DataError:
+        return
+    found_texts = [cells[0 if text_first else 1] for cells in pairs]
+    for text, (plain, _) in zip(found_texts, table, strict=True):
+        assert text == plain or f'"{text}"' == plain
 
 
 @pytest.mark.parametrize(

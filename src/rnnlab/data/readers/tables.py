@@ -29,6 +29,7 @@ from rnnlab.data.readers.files import (
 from rnnlab.data.readers.typed_tables.json_files import read_json, read_json_lines
 from rnnlab.data.readers.typed_tables.nested_cells import (
     check_not_nested,
+    decode_bytes,
     find_column_with_field,
     find_field,
 )
@@ -316,7 +317,7 @@ def _check_format(path: Path) -> str:
     return name
 
 
-def _read_binary(path: Path, function: str) -> "pd.DataFrame":
+def _read_binary(path: Path, function: str, table_format: TableFormat) -> "pd.DataFrame":
     import pandas as pd
 
     if path.suffix.lower() not in COMPRESSIONS:
@@ -324,6 +325,7 @@ def _read_binary(path: Path, function: str) -> "pd.DataFrame":
     else:
         with open_bytes(path) as file:
             table = getattr(pd, function)(io.BytesIO(file.read()))
+    decode_bytes(path, table, table_format.encoding)
     if any(table.index.names) or not pd.api.types.is_integer_dtype(table.index):
         return table.reset_index()  # dates are often the index
     return table
@@ -360,8 +362,8 @@ Reader = Callable[[Path, TableFormat], "pd.DataFrame"]
 FRAME_READERS: dict[str, Reader] = {
     ".json": lambda path, table_format: read_json(path, table_format.encoding),
     ".jsonl": lambda path, table_format: read_json_lines(path, table_format.encoding),
-    ".parquet": lambda path, _: _read_binary(path, "read_parquet"),
-    ".feather": lambda path, _: _read_binary(path, "read_feather"),
+    ".parquet": lambda path, form: _read_binary(path, "read_parquet", form),
+    ".feather": lambda path, form: _read_binary(path, "read_feather", form),
     ".xlsx": _read_excel,
 }
 TABLE_READERS = (*DEFAULT_DELIMITERS, *FRAME_READERS)

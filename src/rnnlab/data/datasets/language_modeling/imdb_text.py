@@ -62,7 +62,7 @@ class IMDBTextDataModule(LanguageModelingDataModule):
         return {**super().settings(), "columns": columns, "split_seed": self.split_seed}
 
     def prepare(self, raw: Any, folder: Path) -> Prepared:
-        notes: list[str] = []
+        notes = [note for texts in raw.values() for note in texts.notes]
         parts = {name: drop_empty(texts, notes) for name, texts in raw.items()}
         splits = remove_leakage({**parts, **self._draw_splits(parts)}, notes)
         lines = {split: to_lines(splits[split].texts) for split in SPLITS}

@@ -69,6 +69,29 @@ def _read_field(path: Path, values: Iterable[Any], column: str, field: str) -> I
     return (value.get(field) for value in objects)
 
 
+def decode_bytes(path: Path, frame: "pd.DataFrame", encoding: str) -> None:
+    """Replace bytes in the cells of a table by text, in place.
+
+    Raises:
+        DataError: bytes are not valid in this encoding; names the row.
+    """
+    for name in frame.columns:
+        cells = frame[name]
+        if cells.dtype.kind != "O" or not any(isinstance(cell, bytes) for cell in cells):
+            continue
+        texts = cells.tolist()
+        for row, cell in enumerate(texts):
+            if isinstance(cell, bytes):
+                try:
+                    texts[row] = cell.decode(encoding)
+                except UnicodeDecodeError as error:
+                    raise DataError(
+                        f"{path}, row {row + 1:,}, column {str(name)!r}: byte {error.start} is not "
+                        f"{encoding}. Name the encoding of the texts, such as data.encoding=cp1252"
+                    ) from error
+        frame[name] = texts
+
+
 def check_not_nested(path: Path, cells: Iterable[Any], column: str, setting: str) -> None:
     """Check that no cell of a column holds an object or a list.
 
