@@ -29,6 +29,10 @@ class RunStopped(RuntimeError):  # noqa: N818, not an error
     """A run that stopped on request, after saving its last checkpoint."""
 
 
+class DiskFullError(RunStopped):
+    """A run that stopped because the disk is full; it can be resumed when there is space."""
+
+
 class RunPruned(RuntimeError):  # noqa: N818, not an error
     """A run that a search pruned."""
 

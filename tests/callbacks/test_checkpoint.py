@@ -1,5 +1,7 @@
 """best.ckpt is one network with its own scores, wherever the folder of the run is."""
 
+import csv
+import errno
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,8 +10,9 @@ import lightning.pytorch as L
 import pytest
 import torch
 
-from rnnlab.errors import ConfigError, RunStopped
+from rnnlab.errors import ConfigError, DiskFullError, RunStopped
 from rnnlab.experiment.run import Run, run
+from rnnlab.report.folder import RunFolder
 from tests.helpers.configs import compose, small
 
 TINY = {"num_series": 4, "num_eval_series": 2, "steps": 24, "first_target": 12}
@@ -66,6 +69,29 @@ def test_a_run_without_its_best_weights_is_not_resumed(tmp_path: Path) -> None:
     best.unlink()
     with pytest.raises(ConfigError, match=r"best\.ckpt: is missing"):
         run(compose(f"resume={tmp_path / 'part'}"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("full", ["checkpoints", "metrics.csv"])
+def test_a_full_disk_stops_a_run_that_can_go_on(
+    full: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(config(tmp_path, "test=false", f"run_dir={tmp_path / 'whole'}"))
+
+    def fail(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        owner = {"checkpoints": torch, "metrics.csv": csv.DictWriter}[full]
+        patch.setattr(owner, "save" if owner is torch else "writerow", fail)
+        with pytest.raises(DiskFullError, match=r"the disk is full; .* resume="):
+            run(config(tmp_path, "test=false", f"run_dir={tmp_path / 'part'}"))
+    folder = RunFolder(tmp_path / "part")
+    assert folder.read_report()["status"] == "stopped"
+    assert not list(folder.path.rglob(".*")), "temporary files"
+    resumed = run(compose(f"resume={folder.path}"))
+    assert resumed.report["scores"] == whole.report["scores"]
+    assert folder.metrics.read_text() == whole.folder.metrics.read_text()
 
 
 @pytest.mark.slow

@@ -247,7 +247,23 @@ def interrupt_run(plain: dict[str, Any], run_dir: Path, points: list[tuple[str, 
         status = run_in_fork({**plain, **place}, log, point)
         if status in (4, 9):
             return log.read_text()[-2000:]
+        if point and (problem := check_status(run_dir, point, status)):
+            return problem
     return f"exit status {status} at the end" if status else ""
+
+
+def check_status(run_dir: Path, point: tuple[str, int, str], status: int) -> str:
+    """Return what is wrong with the end of an interrupted run; empty if nothing is.
+
+    Without its point in this session a run finishes.
+    """
+    report = run_dir / "report.json"
+    recorded = json.loads(report.read_text())["status"] if report.exists() else None
+    expected = {0: "finished", 2: "stopped", 3: "failed"}.get(status, recorded)
+    if recorded != expected:
+        return f"status {recorded} after exit status {status}"
+    is_ignored = status == 0 and point[2] == "SIGTERM" and point[0].startswith(("test", "figures"))
+    return f"{point}: the signal was ignored" if is_ignored else ""
 
 
 def compare_runs(run_dir: Path, whole: Path) -> str:

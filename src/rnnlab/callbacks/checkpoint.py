@@ -28,11 +28,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
-        with temporary.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        try:
+            with temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -136,15 +139,23 @@ class LastCheckpoint(Checkpoint):
         self.every_seconds, self.every_n_steps = every_seconds, every_n_steps
         self._saved_at = time.monotonic()
         self._stop_signal: int | None = None
+        self._handlers: dict[signal.Signals, Any] = {}  # of the time before the training
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Handle Ctrl-C and SIGTERM; Lightning restores all signal handlers after the training.
+        """Handle Ctrl-C and SIGTERM.
 
         Lightning's own handler, already installed here, would sometimes end the training without
         a checkpoint and with exit code 0.
         """
         for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, self._request_stop)
+            self._handlers[name] = signal.signal(name, self._request_stop)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Restore the handlers, and stop if that was requested after the last checkpoint."""
+        for name, handler in self._handlers.items():
+            signal.signal(name, handler)
+        if self._any_rank(trainer, self._stop_signal is not None):
+            raise RunStopped
 
     def _request_stop(self, number: int, frame: Any) -> None:
         if self._stop_signal is not None:

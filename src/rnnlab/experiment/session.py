@@ -1,18 +1,21 @@
 """One run in progress: its folder, its objects, and the status that its report keeps."""
 
 import os
+import signal
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.program import format_command, text_override
 from rnnlab.config.schema import RunConfig
-from rnnlab.errors import ConfigError, DataChangedError, RunPruned, RunStopped
+from rnnlab.errors import ConfigError, DataChangedError, DiskFullError, RunPruned, RunStopped
 from rnnlab.report.folder import RunFolder, new_folder, open_folder
 from rnnlab.runtime.clock import StageClock
 from rnnlab.runtime.distributed import RUN_DIR, is_first_process, world_size
+from rnnlab.runtime.files import is_disk_full
 
 if TYPE_CHECKING:
     import lightning.pytorch as L
@@ -69,13 +72,31 @@ def wait_for_folder(path: str) -> RunFolder:
 
 
 @contextmanager
-def record_status(folder: RunFolder) -> Iterator[None]:
-    """Record in report.json how the run ended, unless it finished."""
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Handle SIGTERM like Ctrl-C: it stops the run at once, except while LastCheckpoint saves."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    handler = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+
+
+@contextmanager
+def record_status(folder: RunFolder) -> Iterator[None]:
+    """Record in report.json how the run ended, unless it finished."""
+    command = format_command("train", [text_override("resume", str(folder.path))])
+    try:
+        with sigterm_as_interrupt():
+            yield
     except (RunStopped, KeyboardInterrupt, SystemExit):  # Lightning turns the second into the third
         folder.write_report({**folder.read_report(), "status": "stopped"})
-        command = format_command("train", [text_override("resume", str(folder.path))])
         raise RunStopped(f"stopped; to go on: {command}") from None
     except DataChangedError:
         raise
@@ -83,6 +104,11 @@ def record_status(folder: RunFolder) -> Iterator[None]:
         folder.write_report({**folder.read_report(), "status": "pruned"})
         raise
     except Exception as error:
+        if is_disk_full(error):
+            with suppress(OSError):
+                folder.write_report({**folder.read_report(), "status": "stopped"})
+            message = f"{folder.path}: the disk is full; free some space. To go on: {command}"
+            raise DiskFullError(message) from error
         reason = {"error": type(error).__name__, "message": str(error)}
         folder.write_report({**folder.read_report(), "status": "failed", **reason})
         raise

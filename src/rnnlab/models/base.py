@@ -205,7 +205,7 @@ class RecurrentModel(L.LightningModule):
         checkpoint["validation_scores"] = self.validation_scores
         state = each_part(self.hidden_states.get("train"), Tensor.cpu)
         checkpoint["hidden_states"] = gather_lists([state])  # of each process
-        if "callbacks" not in checkpoint:
+        if self._trainer is not None and "callbacks" not in checkpoint:
             replace_by_averages(self.trainer, checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

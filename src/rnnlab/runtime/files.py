@@ -1,6 +1,7 @@
 """Atomic writing of files: a file is complete or does not exist."""
 
 import csv
+import errno
 import json
 import os
 import uuid
@@ -34,6 +35,15 @@ def write_text(path: Path, text: str) -> Path:
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:
     """Write a JSON object atomically, indented."""
     return write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Return whether an error, or one that it follows from, says that a file has no room."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -138,10 +138,11 @@ def test_data_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_without_a_validation_is_told(tmp_path: Path) -> None:
-    result = do(job(tmp_path, "+trainer.check_val_every_n_epoch=5"))
-    assert result.failure == "config"
-    assert "never logged" in result.message
+@pytest.mark.parametrize("word", ["+trainer.check_val_every_n_epoch=5", "trainer.max_steps=1"])
+def test_a_trial_is_validated_at_the_end_of_its_budget(word: str, tmp_path: Path) -> None:
+    result = do(job(tmp_path, word))
+    assert result.state == "complete"
+    assert result.scores["val/mse"] > 0
 
 
 @pytest.mark.slow
