@@ -55,6 +55,7 @@ def test_tokens_without_marks_are_joined_by_the_default() -> None:
         "\u1275\u121d\u1205\u122d\u1275",  # Ethiopic
         "\u0561\u0580\u0587",  # Armenian
         "\u10e5\u10d0\u10e0\u10d7",  # Georgian
+        "\u05e6\u05d4\u05f4\u05dc",  # gershayim of an abbreviation
         "rock'n'roll",
     ],
 )
@@ -89,7 +90,10 @@ def test_an_emoji_with_its_modifiers_is_one_token(emoji: str) -> None:
             ["\u0e01\u0e34", "\u0e19", "\u0e19\u0e49", "\u0e33"],
         ),
         ("\u65e5\u672c\u306e\u30ab\u30fc", ["\u65e5", "\u672c", "\u306e", "\u30ab", "\u30fc"]),
-        ("\u1780\u17d2\u1798\u17c2", ["\u1780\u17d2", "\u1798\u17c2"]),  # Khmer
+        (
+            "\u1780\u17d2\u1798\u17c2\u179a",
+            ["\u1780\u17d2\u1798\u17c2", "\u179a"],
+        ),  # Khmer, stacked
     ],
 )
 def test_scripts_without_spaces_are_split_into_letters(text: str, tokens: list[str]) -> None:
