@@ -8,7 +8,12 @@ import pytest
 from rnnlab.data.text.normalization import compose_characters
 from rnnlab.data.text.tokenizers import Words, tokenize_shapes, tokenize_words
 from rnnlab.data.text.vocabulary import Vocabulary
-from rnnlab.data.text.words import display_word, join_words, split_words
+from rnnlab.data.text.words import (
+    display_word,
+    join_words,
+    joins_unspaced_letters,
+    split_words,
+)
 from rnnlab.metrics.translation import bleu_metric, corpus_score
 
 
@@ -100,6 +105,8 @@ def test_scripts_without_spaces_are_split_into_letters(text: str, tokens: list[s
     assert split_words(text) == tokens
     assert tokenize_words(text) == tokens
     assert tokenize_shapes(text) == tokens
+    assert joins_unspaced_letters(text)
+    assert not any(map(joins_unspaced_letters, tokens))
 
 
 @pytest.mark.parametrize("language", ["en", "de", "fr", "cs"])

@@ -31,8 +31,8 @@ _UNSPACED_MARK = r"[[\u3000-\u303f\uff01-\uff65]--[\p{L}\p{N}]]"
 _LETTER = rf"[[\p{{L}}\p{{Nl}}\p{{No}}]--{_UNSPACED}]"
 _ALPHANUMERIC = rf"[[\p{{L}}\p{{N}}]--{_UNSPACED}]"
 # Khmer and Burmese consonants below another one.
-_STACKED = rf"(?<=[\u17d2\u1039]){_UNSPACED}[{_MARKS}]*"
-_CLUSTER = rf"{_UNSPACED}[{_MARKS}]*(?:{_STACKED})*"
+_STACKED = rf"(?<=[\u17d2\u1039]){_UNSPACED}[{_MARKS}]*+"
+_CLUSTER = rf"{_UNSPACED}[{_MARKS}]*+(?:{_STACKED})*+"
 _UNSPACED_RUN = regex.compile(_CLUSTER * 2, regex.V1)
 _EMOJI = r"(?=[\p{Extended_Pictographic}&&[\u2190-\U0010ffff]]|\p{Regional_Indicator})\X"
 
