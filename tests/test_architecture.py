@@ -51,7 +51,7 @@ FOREIGN = {  # package -> the only folders or modules that may import it
     "datasets": ("data.sources",),
     "pandas": ("data", "experiment.trained_run"),
     "matplotlib": ("plots", "sweeps.report.plots"),
-    "pydantic": ("config", "data.processor"),
+    "pydantic": ("config", "data.processors"),
     "optuna": ("sweeps",),
     "ray": ("sweeps.workers.ray_launcher",),
     "jinja2": ("report.html",),

@@ -11,7 +11,7 @@ import torch
 
 import rnnlab
 from rnnlab.data.symbols import SymbolsDataModule
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.build import build_data
 from rnnlab.experiment.run import run
 from rnnlab.experiment.trained_run import TrainedRun
@@ -121,3 +121,83 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"best\.ckpt|[Ww]eights"):
         rnnlab.load(folder)
     assert not (tmp_path / "touched").exists()
+
+
+# Classification.
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
+    """A run on 100 reviews, moved to another folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
+        return rnnlab.load(train("imdb", tmp_path_factory.mktemp("run"), "model=bigru"))
+
+
+def test_texts_are_classified_as_in_the_test(classifier: TrainedRun) -> None:
+    data: Any = opened(classifier)
+    rows = np.arange(len(data.labels["test"]))
+    tested = classifier.answer(data.gather("test", rows))
+    texts = [data.example("test", int(row))["text"] for row in rows]
+    table = classifier.predict(texts, batch_size=3)
+    names = [f"p({name})" for name in data.spec.class_names]
+    assert list(table) == ["text", "prediction", "probability", *names]
+    np.testing.assert_allclose(table[names], tested, atol=1e-6)
+    assert table["prediction"].tolist() == [
+        data.spec.class_names[i] for i in tested.argmax(dim=1).tolist()
+    ]
+    np.testing.assert_allclose(table["probability"], tested.max(dim=1).values, atol=1e-6)
+    accuracy = (tested.argmax(dim=1).numpy() == data.labels["test"]).mean()
+    assert accuracy == pytest.approx(classifier.report["scores"]["test/accuracy"], abs=1e-6)
+
+
+TEXTS = ["worda wordb, wordc", "", "wordz unheard", "wordd " * 50]
+
+
+@pytest.mark.parametrize("suffix", ["txt", "csv", "tsv", "jsonl", "parquet"])
+def test_a_file_of_any_format_is_classified_with_its_columns(
+    suffix: str, classifier: TrainedRun, tmp_path: Path
+) -> None:
+    frame = pd.DataFrame({"id": ["a", "b", "c", "d"], "text": TEXTS})
+    file = tmp_path / f"texts.{suffix}"
+    if suffix == "txt":
+        file.write_text("\n".join(TEXTS) + "\n")
+    elif suffix == "parquet":
+        frame.to_parquet(file)
+    elif suffix == "jsonl":
+        frame.to_json(file, orient="records", lines=True)
+    else:
+        frame.to_csv(file, index=False, sep="," if suffix == "csv" else "\t")
+    table = classifier.predict(file)
+    expected = classifier.predict(TEXTS)
+    pd.testing.assert_frame_equal(
+        table.drop(columns="id", errors="ignore"), expected, check_dtype=False, rtol=1e-6
+    )
+    if suffix != "txt":
+        assert table["id"].tolist() == ["a", "b", "c", "d"]
+    notes = table.attrs["notes"]
+    assert notes[0] == "1 of 4 texts are empty"
+    assert notes[1].endswith("of the tokens are not in the vocabulary")
+
+
+def test_many_texts_are_read_in_parts(classifier: TrainedRun, tmp_path: Path) -> None:
+    file = tmp_path / "many.txt"
+    file.write_text("".join(f"word{chr(97 + i % 26)} wordb\n" for i in range(2500)))
+    parts = list(classifier.predict_parts(file, probabilities=False))
+    assert [len(part) for part in parts] == [1000, 1000, 500]
+    assert list(parts[0]) == ["text", "prediction", "probability"]
+
+
+def test_tables_that_cannot_be_classified_are_refused(classifier: TrainedRun) -> None:
+    with pytest.raises(DataError, match=r"there is no column 'text'; did you mean Text\?"):
+        classifier.predict(pd.DataFrame({"Text": ["a"]}))
+    with pytest.raises(DataError, match="has a column 'prediction' already; rename it"):
+        classifier.predict(pd.DataFrame({"text": ["a"], "prediction": [1]}))
+    with pytest.raises(ConfigError, match="batch_size=0: must be at least 1"):
+        classifier.predict(["a"], batch_size=0)
+    with pytest.raises(ConfigError, match="steps: no such option"):
+        classifier.predict(["a"], steps=3)
+    with pytest.raises(DataError, match=r"text.*(object|list)"):
+        classifier.predict(pd.DataFrame({"text": [{"body": "a"}]}))
+    with pytest.raises(ConfigError, match="the inputs must be a list of texts or a file"):
+        classifier.predict(3)  # type: ignore[arg-type]

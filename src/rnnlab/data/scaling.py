@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.data.processor import PlainArray
+from rnnlab.data.processors.base import PlainArray
 from rnnlab.spec import Array
 
 TransformName = Literal["none", "last", "difference", "log_return"]

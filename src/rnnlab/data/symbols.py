@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnnlab.data.base import ALL_ROWS, Rows, Split, to_batch
-from rnnlab.data.processor import Network, Processor, read_texts, take_options
+from rnnlab.data.processors.base import Network, Processor, read_texts, take_options
 from rnnlab.data.synthetic import GeneratedDataModule
 from rnnlab.errors import DataError
 from rnnlab.spec import PADDING_ID, UNKNOWN_ID, DataSpec, Ints
 
 if TYPE_CHECKING:
-    from rnnlab.data.processor import Inputs, Parts
+    from rnnlab.data.processors.base import Inputs, Parts
 
 BLANK_ID, GO_ID = 2, 3
 FIRST_ID = 1 + max(PADDING_ID, UNKNOWN_ID, BLANK_ID, GO_ID)  # token of the first symbol

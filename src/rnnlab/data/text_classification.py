@@ -26,6 +26,7 @@ from rnnlab.data.baselines.linear import (
     linear_probabilities,
 )
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
+from rnnlab.data.processors.classification import ClassificationProcessor
 from rnnlab.data.readers.class_folders import (
     describe_unused_folders,
     find_class_folders,
@@ -60,7 +61,6 @@ from rnnlab.data.text.ragged import (
     PaddedArray,
     RaggedArray,
     TextStore,
-    TruncationConfig,
     save_texts,
 )
 from rnnlab.data.text.text_columns import TextColumns, describe_unlabelled
@@ -319,16 +319,25 @@ class TextClassificationDataModule(PreparedDataModule):
     def open(self, facts: Mapping[str, Any]) -> None:
         folder = self.folder
         self.tokens = {split: RaggedArray.load(folder, split) for split in SPLITS}
-        truncation = TruncationConfig(self.vocab_size, self.seq_len, self.head_fraction)
+        names, unknown_keys = name_classes(facts["classes"], self.class_names)
+        vocabulary = Vocabulary.load(folder / "vocabulary.json")
+        self.processor = ClassificationProcessor(
+            text_column=self.columns.text,
+            table_format=self.columns.table_format,
+            vocabulary=vocabulary.take(self.vocab_size),
+            seq_len=self.seq_len,
+            head_fraction=self.head_fraction,
+            classes=names,
+        )
+        truncation = self.processor.truncation
         self.inputs = {split: PaddedArray(self.tokens[split], truncation) for split in SPLITS}
         self.labels = {s: np.load(folder / f"{s}.labels.npy") for s in SPLITS}
-        names, unknown_keys = name_classes(facts["classes"], self.class_names)
         if unknown_keys:
             self.add_notes(f"data.class_names: no label is {', '.join(unknown_keys)}")
         counts = np.bincount(self.labels["train"], minlength=len(names))
         self.spec = DataSpec(
             len(names),
-            num_tokens=NUM_CLASSIFICATION_SPECIALS + len(self.vocabulary()),
+            num_tokens=len(self.processor.vocabulary),
             class_names=names,
             class_counts=tuple(counts.tolist()),
             positive_class=self._find_positive_class(facts["classes"], names),
@@ -434,8 +443,7 @@ class TextClassificationDataModule(PreparedDataModule):
 
     def vocabulary(self) -> list[str]:
         """Return the tokens of the vocabulary; tokens[i] has the id i + 2."""
-        vocabulary = Vocabulary.load(self.folder / "vocabulary.json")
-        return vocabulary.tokens[NUM_CLASSIFICATION_SPECIALS : self.vocab_size]
+        return self.processor.vocabulary.tokens[NUM_CLASSIFICATION_SPECIALS:]
 
     def original_lengths(self, split: Split) -> NDArray[Any]:
         """Return the number of tokens of each complete text, (N,)."""
@@ -445,6 +453,7 @@ class TextClassificationDataModule(PreparedDataModule):
         return ["<pad>", "<unk>", *self.vocabulary()]
 
     def save_processor(self, folder: Path) -> None:
-        """Write the vocabulary, one token per line, in the order of their ids."""
+        """See DataModule; also vocabulary.txt, one token per line, in the order of their ids."""
+        self.processor.save(folder)
         lines = [token.replace("\n", "\\n") for token in self.vocabulary()]
         write_text(folder / "vocabulary.txt", "\n".join(lines))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from rnnlab.data.processor import Network, Processor, load_processor
+from rnnlab.data.processors.base import Network, Processor, load_processor
 from rnnlab.experiment.load import load_model
 from rnnlab.models import RecurrentModel
 from rnnlab.report.folder import RunFolder
@@ -17,7 +17,7 @@ from rnnlab.spec import Batch
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rnnlab.data.processor import Inputs
+    from rnnlab.data.processors.base import Inputs
 
 
 class TrainedRun:

@@ -13,7 +13,7 @@ from torch import Tensor
 from rnnlab.data.datasets.forecasting.csv_series import CsvSeriesDataModule
 from rnnlab.data.datasets.forecasting.stocks import StocksDataModule
 from rnnlab.data.forecasting import SeriesDataModule
-from rnnlab.data.processor import Network, load_processor
+from rnnlab.data.processors.base import Network, load_processor
 from rnnlab.data.readers.time_steps import continue_times
 from rnnlab.data.series.processor import SeriesProcessor
 from rnnlab.errors import ConfigError, DataError

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnnlab.data.calendar_features import calendar_features, calendar_names
-from rnnlab.data.processor import PlainArray
+from rnnlab.data.processors.base import PlainArray
 from rnnlab.data.readers.series import Series
 from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.data.scaling import SeriesScales

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from rnnlab.data.base import to_batch
-from rnnlab.data.processor import Network
+from rnnlab.data.processors.base import Network
 from rnnlab.data.readers.dates import TimeKind, format_time
 from rnnlab.data.readers.series import Series
 from rnnlab.data.readers.time_steps import continue_times

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from rnnlab.data.processor import Network, Processor, take_options
+from rnnlab.data.processors.base import Network, Processor, take_options
 from rnnlab.data.readers.series import Series, series_of_table
 from rnnlab.data.readers.tables import Table, open_inputs
 from rnnlab.data.series.features import SeriesFeatures
 from rnnlab.data.series.forecast import Forecasts, forecast
 
 if TYPE_CHECKING:
-    from rnnlab.data.processor import Inputs, Parts
+    from rnnlab.data.processors.base import Inputs, Parts
 
 
 @dataclass(frozen=True, kw_only=True)

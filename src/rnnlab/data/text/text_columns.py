@@ -45,6 +45,11 @@ class TextColumns:
     quoting: Quoting = "auto"
     header: bool | None = None
 
+    @property
+    def table_format(self) -> TableFormat:
+        """How a table is written."""
+        return TableFormat(self.encoding, self.delimiter, self.quoting, self.header)
+
     def __post_init__(self) -> None:
         roles: dict[str, str] = {}
         for setting, name in self.roles.items():
@@ -71,7 +76,7 @@ class TextColumns:
                 of cells, lacks a column, or has objects or lists in one.
             ConfigError: there is no such encoding.
         """
-        table_format = TableFormat(self.encoding, self.delimiter, self.quoting, self.header)
+        table_format = self.table_format
         table = open_known_table(file, table_format)
         table.check_delimiter(self.text)
         places = [self._find(table, setting, alternative) for setting in self.roles]

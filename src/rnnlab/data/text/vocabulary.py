@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,16 +68,40 @@ class Vocabulary:
         """Return every token in readable form."""
         return [self.tokenizer.display(token) for token in self.tokens]
 
-    def save(self, path: Path) -> None:
-        """Write the vocabulary to a JSON file."""
-        name, state = self.tokenizer.name, self.tokenizer.state()
-        content = {
+    def encode_texts(self, texts: Iterable[str]) -> list[list[int]]:
+        """Return the ids of whole texts; a text without tokens has one, see NO_TOKEN."""
+        get, tokenize = self._ids.get, self.tokenizer.tokenize
+        return [[get(t, UNKNOWN_ID) for t in tokenize(text) or [NO_TOKEN]] for text in texts]
+
+    def take(self, size: int) -> "Vocabulary":
+        """Return the first tokens, with the same tokenizer."""
+        return Vocabulary(self.tokens[:size], self.tokenizer)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the vocabulary as plain values of JSON."""
+        return {
             "version": TOKENIZERS_VERSION,
-            "tokenizer": name,
-            "state": state,
+            "tokenizer": self.tokenizer.name,
+            "state": self.tokenizer.state(),
             "tokens": self.tokens,
         }
-        path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def from_plain(cls, content: Mapping[str, Any]) -> "Vocabulary":
+        """Return the vocabulary of plain values.
+
+        Raises:
+            ValueError: they are those of another version of rnnlab, which splits texts differently.
+        """
+        version = content.get("version", 0)
+        if version != TOKENIZERS_VERSION:
+            age = "an older" if version < TOKENIZERS_VERSION else "a newer"
+            raise ValueError(f"has the format of {age} version of rnnlab; train again")
+        return cls(content["tokens"], TOKENIZER_TYPES[content["tokenizer"]](**content["state"]))
+
+    def save(self, path: Path) -> None:
+        """Write the vocabulary to a JSON file."""
+        path.write_text(json.dumps(self.to_plain(), ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
@@ -85,12 +110,10 @@ class Vocabulary:
         Raises:
             DataError: another version of rnnlab wrote the file, and splits texts differently.
         """
-        content = json.loads(path.read_text(encoding="utf-8"))
-        version = content.get("version", 0)
-        if version != TOKENIZERS_VERSION:
-            age = "an older" if version < TOKENIZERS_VERSION else "a newer"
-            raise DataError(f"{path}: has the format of {age} version of rnnlab; train again")
-        return cls(content["tokens"], TOKENIZER_TYPES[content["tokenizer"]](**content["state"]))
+        try:
+            return cls.from_plain(json.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise DataError(f"{path}: {error}") from error
 
 
 def encode_splits(

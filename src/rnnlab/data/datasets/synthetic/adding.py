@@ -8,7 +8,7 @@ import numpy as np
 
 from rnnlab.config.types import PositiveInt
 from rnnlab.data.base import ALL_ROWS, Rows, Split, to_batch
-from rnnlab.data.processor import Network, Processor, take_options
+from rnnlab.data.processors.base import Network, Processor, take_options
 from rnnlab.data.readers.series import series_of_table
 from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.data.readers.tables import open_inputs
@@ -17,7 +17,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.spec import Array, DataSpec
 
 if TYPE_CHECKING:
-    from rnnlab.data.processor import Inputs, Parts
+    from rnnlab.data.processors.base import Inputs, Parts
 
 CONSTANT = 1.0  # mean of the sum of two numbers that are uniform in [0, 1]
 CONSTANT_MSE = 1 / 6  # its variance, 2 / 12

@@ -1,0 +1,1 @@
+"""Processors: new inputs to batches, and outputs of a network to readable results."""
