@@ -1,7 +1,8 @@
-"""Predict with a trained run: forecasts of a table, or classes of sequences.
+"""Predict with a trained run: classes of texts, or forecasts of a table.
 
+    rnnlab predict outputs/imdb-gru/<run> reviews.csv --output answers.parquet
     rnnlab predict outputs/csv_series-gru/<run> sales.csv --steps 14
-    rnnlab predict <run> - --output answers.jsonl      (reads the standard input)
+    rnnlab predict <run> - < texts.txt
 
 The predictions are printed as CSV, or written to a file.
 """
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str]) -> None:
     """Predict new inputs, and print or write the predictions."""
-    options = parse_arguments(arguments)
+    options = parse_options(arguments)
     if options.output:
         from rnnlab.data.table_writer import check_format
 
@@ -31,12 +32,16 @@ def main(arguments: Sequence[str]) -> None:
     from rnnlab import load
 
     run = load(options.run_dir, options.checkpoint)
-    settings = {} if options.steps is None else {"steps": options.steps}
+    settings = {
+        name: value
+        for name in ("steps", "batch_size", "probabilities")
+        if (value := getattr(options, name)) is not None
+    }
     with open_input(options.input, run) as inputs:
         write_parts(run.predict_parts(inputs, **settings), options.output)
 
 
-def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="rnnlab predict", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -47,6 +52,12 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--steps", type=int, help="steps to forecast; default: the horizon of the training"
+    )
+    parser.add_argument("--batch-size", type=int, help="texts at the same time; default: 64")
+    parser.add_argument(
+        "--probabilities",
+        action=argparse.BooleanOptionalAction,
+        help="add the probability of each class; default: yes",
     )
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best")
     return parser.parse_args(arguments)

@@ -11,8 +11,6 @@ from rnnlab.errors import ConfigError
 if TYPE_CHECKING:
     from rnnlab.data.base import DataModule, Split
 
-SPLITS: "tuple[Split, ...]" = ("train", "val", "test")
-
 AUTO_EPOCHS = 5  # at least, with trainer.max_epochs=auto
 AUTO_LIMIT = 100  # at most, so that very small data does not spend its time on validations
 
@@ -56,6 +54,8 @@ def check_limits(trainer: TrainerConfig, data: "DataModule") -> None:
     Raises:
         ConfigError: a limit leaves no batch, or an epoch ends before its first validation.
     """
+    from rnnlab.data.base import SPLITS
+
     batches = {split: count_batches(trainer, data, split) for split in SPLITS}
     for split, count in batches.items():
         share = getattr(trainer, f"limit_{split}_batches")

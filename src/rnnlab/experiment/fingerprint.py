@@ -38,14 +38,14 @@ def check_same_data(folder: RunFolder, data: "DataModule") -> None:
         DataChangedError: it is not.
     """
     before = folder.read_report().get("data")
-    if before and (differences := list(find_differences(before, data_facts(data)))):
+    if before and (differences := list(compare_data(before, data_facts(data)))):
         raise DataChangedError(
             f"{folder.path}: its data has changed since the run started, {'; '.join(differences)}: "
             "bring the old data back, or train a new run"
         )
 
 
-def find_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def compare_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     """Yield what differs, in words; the path may differ."""
     if before["source"] != now["source"]:
         yield f"it was read from {before['source']} ({before['name']}), now from {now['source']}"

@@ -96,8 +96,9 @@ def read_texts(inputs: "Inputs") -> Iterator[str]:
     elif isinstance(inputs, Sequence):
         yield from inputs
     else:
+        kind = type(inputs).__name__
         raise ConfigError(
-            f"texts are a list or a file with one a line, not {type(inputs).__name__}"
+            f"the inputs must be a list of texts or a file with one in each line, not {kind}"
         )
 
 

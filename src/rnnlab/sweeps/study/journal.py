@@ -143,14 +143,14 @@ def count_valid_lines(lines: list[bytes]) -> int:
     return bisect_left(lengths, True, key=lambda length: not can_replay(lines[:length]))
 
 
-def read_lines(path: Path) -> list[bytes]:
+def read_journal_lines(path: Path) -> list[bytes]:
     """Return the complete lines of a file."""
     return path.read_bytes().split(b"\n")[:-1]
 
 
 def describe_damage(path: Path) -> str:
     """Return the message about the first damaged line of a journal."""
-    lines = read_lines(path)
+    lines = read_journal_lines(path)
     count = count_valid_lines(lines)
     text = lines[count][:40].decode("utf-8", "replace") if count < len(lines) else ""
     return (
@@ -169,7 +169,7 @@ def repair_journal(path: Path) -> str:
         return f"{path}: there is no journal to repair"
     with FileLock(f"{path}.lock"):
         remove_partial_line(path)
-        lines = read_lines(path)
+        lines = read_journal_lines(path)
         count = count_valid_lines(lines)
         if count == len(lines):
             return f"{path}: no line is damaged"
