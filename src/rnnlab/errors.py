@@ -37,6 +37,7 @@ class RunPruned(RuntimeError):  # noqa: N818, not an error
     """A run that a search pruned."""
 
 
+MAX_CHOICES = 100  # that are listed
 SIMILARITY_MARGIN = 0.05  # both names are suggested below this difference of similarity
 
 
@@ -53,7 +54,8 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     if len(near) == 2 and similarity(name, near[0]) - similarity(name, near[1]) > SIMILARITY_MARGIN:
         near.pop()
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return f"{hint}choices: {', '.join(names)}"
+    rest = f" and {len(names) - MAX_CHOICES:,} more" if len(names) > MAX_CHOICES else ""
+    return f"{hint}choices: {', '.join(names[:MAX_CHOICES])}{rest}"
 
 
 def similarity(first: str, second: str) -> float:

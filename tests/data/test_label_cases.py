@@ -109,6 +109,7 @@ def test_a_label_that_may_be_a_missing_value_is_rejected(label: str, tmp_path: P
     ("name", "words", "classes"),
     [
         ("ok.csv", ["data.positive_class=1"], ("0", "1")),
+        ("ok.csv", ["data.positive_class=true"], ("0", "1")),
         ("ok.csv", ["data.class_names={0: ham, 1: spam}"], ("ham", "spam")),
         ("ok.csv", ["data.class_names={0:ham,1:spam}", "data.positive_class=1"], ("ham", "spam")),
         ("ok.csv", ['data.class_names={"0": ham, "1": spam}'], ("ham", "spam")),
@@ -217,12 +218,33 @@ def test_a_field_of_an_object_is_named(name: str, column: str, text_cases: Path)
     assert not any("{" in text or "body" in text for text in texts_of(data))
 
 
-def test_rows_in_a_field_of_the_document_are_named(tmp_path: Path) -> None:
+def test_fields_of_objects_are_named_if_a_column_is_missing(tmp_path: Path) -> None:
+    rows = [
+        {"id": i, "mail": {"text": text, "label": label}} for i, (text, label) in enumerate(ROWS)
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    (first,) = advice_of(rejection(tmp_path / "a.json"))[-1:]
+    (second,) = advice_of(rejection(tmp_path / "a.json", first))[-1:]
+    data = open_texts(tmp_path / "a.json", first, second)
+    assert texts_of(data) == sorted(text for text, _ in ROWS)
+
+
+def test_objects_beside_texts_are_rejected(tmp_path: Path) -> None:
     rows = [{"text": text, "label": label} for text, label in ROWS]
-    (tmp_path / "a.json").write_text(json.dumps({"version": 1, "data": rows}))
-    (text,) = advice_of(rejection(tmp_path / "a.json"))[-1:]
-    (label,) = advice_of(rejection(tmp_path / "a.json", text))[-1:]
-    assert texts_of(open_texts(tmp_path / "a.json", text, label)) == sorted(t for t, _ in ROWS)
+    rows[4]["text"] = {"body": "x"}  # type: ignore[assignment]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    message = rejection(tmp_path / "a.json")
+    assert "row 5, column 'text': is an object" in message
+    assert "other rows have texts" in message
+
+
+def test_rows_in_a_field_of_the_document_are_read(tmp_path: Path) -> None:
+    rows = [{"text": text, "label": label} for text, label in ROWS]
+    document = {"version": 1, "schema": {"fields": ["text"]}, "data": rows}
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    data = open_texts(tmp_path / "a.json")
+    assert texts_of(data) == sorted(text for text, _ in ROWS)
+    assert "the rows of a.json are those of its field 'data'" in data.provenance.notes
 
 
 def test_a_field_that_no_object_has_is_rejected(text_cases: Path) -> None:

@@ -62,8 +62,11 @@ def find_label(name: str, labels: Sequence[str]) -> str | None:
     """Return the label that a user has typed, perhaps in another writing; None if there is none."""
     if name in labels:
         return name
-    matches = [label for label in labels if canonical_label(label) == canonical_label(name)]
-    return matches[0] if len(matches) == 1 else None
+    for key in (canonical_label, loose_label):
+        matches = [label for label in labels if key(label) == key(name)]
+        if matches:
+            return matches[0] if len(matches) == 1 else None
+    return None
 
 
 def name_classes(

@@ -16,7 +16,7 @@ from rnnlab.data.readers.tables import (
 )
 from rnnlab.data.text.labelled_texts import LabelledTexts
 from rnnlab.data.text.spooled_texts import SpooledTexts
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, did_you_mean
 
 FIRST_ROWS = 100  # that show which columns have texts and labels
 TEXT, LABEL, GROUP = "data.text_column", "data.label_column", "data.group_column"
@@ -89,7 +89,7 @@ class TextColumns:
 
     def _find(self, table: Table, setting: str, alternative: Path | None) -> int:
         name = self.roles[setting]
-        hints = [describe_missing_header(table) or self._describe_first_line(table)]
+        hints = [self._describe_first_line(table)]
         if isinstance(table, FrameTable):
             hints.append(table.describe_field(name, setting))
         if alternative and setting == LABEL and self.text in table.header:
@@ -101,15 +101,18 @@ class TextColumns:
 
     def _describe_first_line(self, table: Table) -> str:
         """Return what to type if the first line of a table is no header; else an empty text."""
-        if {self.text, self.label} & set(table.header) or table.width < 2:
-            return ""
-        if not table.may_lack_header:
+        if table.width < 2:
+            return describe_missing_header(table)
+        is_header = any(
+            did_you_mean(name, table.header).startswith("did") for name in (self.text, self.label)
+        )
+        if not table.may_lack_header or (is_header and not table.looks_like_values):
             return ""
         text, label = guess_places(table)
-        return (
-            "If the first line is a row and not the names of columns, set data.header=false "
-            f"{TEXT}=column{text + 1} {LABEL}=column{label + 1}"
-        )
+        reason = "If the first line is a row and not the names of columns"
+        if table.looks_like_values:
+            reason = "The first line looks like values"
+        return f"{reason}: set data.header=false {TEXT}=column{text + 1} {LABEL}=column{label + 1}"
 
 
 def guess_places(table: Table) -> tuple[int, int]:

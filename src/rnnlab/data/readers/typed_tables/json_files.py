@@ -113,6 +113,12 @@ def _syntax_error(
 def _build_frame(path: Path, content: Any) -> "pd.DataFrame":
     import pandas as pd
 
+    rows = _find_rows(content)
+    if rows is not None:
+        field, content = rows
+        table = _build_frame(path, content)
+        table.attrs["repairs"] = [f"the rows of {path.name} are those of its field {field!r}"]
+        return table
     if isinstance(content, list):
         for number, row in enumerate(content, start=1):
             if not isinstance(row, dict):
@@ -129,6 +135,15 @@ def _build_frame(path: Path, content: Any) -> "pd.DataFrame":
     if isinstance(content, dict):
         return pd.DataFrame([content], dtype=object)
     raise DataError(f"{path}: a list of objects is expected, but this is {_kind(content)}")
+
+
+def _find_rows(content: Any) -> tuple[str, list[Any]] | None:
+    """Return name and value of the field of a document that has the rows; None if it is none."""
+    if not isinstance(content, dict):
+        return None
+    lists = {field: value for field, value in content.items() if isinstance(value, list)}
+    rows = [field for field, value in lists.items() if any(isinstance(v, dict) for v in value)]
+    return (rows[0], lists[rows[0]]) if len(rows) == len(lists) == 1 else None
 
 
 def _kind(value: Any) -> str:

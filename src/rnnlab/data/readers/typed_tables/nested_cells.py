@@ -105,6 +105,11 @@ def check_not_nested(path: Path, cells: Iterable[Any], column: str, setting: str
         DataError: a cell does.
     """
     for row, cell in enumerate(cells, start=1):
+        if isinstance(cell, dict) and any(isinstance(other, str) for other in cells):
+            raise DataError(
+                f"{path}, row {row:,}, column {column!r}: is an object, {excerpt(str(cell))}, but "
+                "other rows have texts. Write all rows alike"
+            )
         if isinstance(cell, dict):
             fields = [str(field) for field in cell]
             texts = [str(field) for field, value in cell.items() if isinstance(value, str)]
