@@ -187,6 +187,8 @@ def test_what_cannot_work_is_said_in_words(folder: Path, tmp_path: Path, capsys)
         main([str(folder), "--input", str(tmp_path / "latin"), "--encoding", "utf-9"])
     with pytest.raises(ConfigError, match=r"'a\\udcff': holds bytes that are not text"):
         main([str(folder), "a\udcff"])
+    with pytest.raises(DataError, match=r"sentence 2: has 40,000 characters; divide it"):
+        main([str(folder), "aa", "aa b" * 10_000])
     with pytest.raises(SystemExit):
         main([str(folder), "aa", "--beam-size", "0"])
     assert "must be a whole number from 1 to 1,000, not '0'" in capsys.readouterr().err

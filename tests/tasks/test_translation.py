@@ -349,7 +349,7 @@ def test_predicted_ids_are_scored_as_texts() -> None:
 def test_scores_of_a_perfect_network_are_reported_where_they_are_not_perfect() -> None:
     tokens = torch.tensor([[5, 6, END_ID]])
     context = context_of(["a rot-rot b c 3.14"])
-    perfect = {**context, "ceiling": context["references"], "unknown_shares": {"source": 0}}
+    perfect = {**context, "ceiling": context["references"], "unknown_shares": {"source": 0.0}}
     test = TestPredictions(tokens, tokens, lambda i: {}, perfect)
     assert not any("perfect" in line for line in analyze(test).statements)
     shares = {"source": 0.01, "target": 0.5}
@@ -358,7 +358,7 @@ def test_scores_of_a_perfect_network_are_reported_where_they_are_not_perfect() -
     assert result.details["ceiling"]["exact_match"] == 0
     assert 0 < result.details["ceiling"]["bleu"] < 90
     unknown, ceiling = result.statements[-2:]
-    assert "1.00% of the sources, 50.00% of the references, never correct" in unknown
+    assert unknown.endswith("1.00% of source tokens and 50.00% of target tokens of test")
     assert "exact matches 0.00% and BLEU" in ceiling
     assert "'rot - rot' for 'rot-rot'. data.tokens=bpe" in ceiling
 

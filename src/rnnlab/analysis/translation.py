@@ -195,13 +195,12 @@ def describe_unknown_shares(shares: Mapping[str, float]) -> list[str]:
     """Return a sentence about the unknown tokens of the test split, if there are some.
 
     >>> describe_unknown_shares({"source": 0.0, "target": 0.021})
-    ['test tokens that are <unk>: 0.00% of the sources, 2.10% of the references, never correct']
+    ['<unk>, never correct, replaces 0.00% of source tokens and 2.10% of target tokens of test']
     """
     if not any(shares.values()):
         return []
-    source, target = shares["source"], shares["target"]
-    places = f"{source:.2%} of the sources, {target:.2%} of the references, never correct"
-    return [f"test tokens that are <unk>: {places}"]
+    parts = " and ".join(f"{share:.2%} of {side} tokens" for side, share in shares.items())
+    return [f"<unk>, never correct, replaces {parts} of test"]
 
 
 def describe_ceiling(ceiling: TranslationScores, translations: Translations) -> list[str]:

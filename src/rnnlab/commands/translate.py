@@ -164,7 +164,7 @@ def _require_file(file: Path) -> Path:
 def main(arguments: Sequence[str]) -> None:
     """Translate the sentences of the command line, a file or standard input, and print them."""
     options = build_parser().parse_args(arguments)
-    inputs, references = read_sentences(options), None
+    inputs, references = check_lengths(read_sentences(options)), None
     if options.reference is not None:
         inputs, references = read_references(options, list(inputs))
     translator = Translator(options.run_dir, options.checkpoint)
@@ -270,6 +270,23 @@ def read_references(
             "other"
         )
     return iter(sentences), references
+
+
+def check_lengths(sentences: Iterable[str]) -> Iterator[str]:
+    """Yield the sentences.
+
+    Raises:
+        DataError: one has more characters than a sentence of a data set may have.
+    """
+    from rnnlab.data.text.sentence_pairs import MAX_CHARACTERS
+
+    for number, sentence in enumerate(sentences, start=1):
+        if len(sentence) > MAX_CHARACTERS:
+            raise DataError(
+                f"sentence {number:,}: has {len(sentence):,} characters; divide it into sentences "
+                f"of at most {MAX_CHARACTERS:,}, one per line"
+            )
+        yield sentence
 
 
 def check_text(text: str) -> str:

@@ -53,6 +53,7 @@ def test_numbers_of_sentences_are_not_sentences(tmp_path: Path, extension: str) 
     [
         lambda i: f"CC-BY 2.0 (France) Attribution: tatoeba.org #{i} (CK) & #{7 * i} (Espi)",
         lambda i: "deu",
+        lambda i: ("formal", "informal")[i % 2],
         lambda i: f"0.{i}",
         lambda i: f"https://example.org/{i}",
         lambda i: "",
@@ -77,6 +78,16 @@ def test_three_columns_of_sentences_are_rejected_with_the_settings(tmp_path: Pat
         read(file)
     assert "data.source_column=column1 data.target_column=column2" in str(said.value)
     assert read(file, source="column1", target="column2")[0] == PAIRS
+
+
+def test_sentences_that_are_repeated_may_be_sentences(tmp_path: Path) -> None:
+    """The remarks are not taken for the translations, because these are few different ones."""
+    rows = [
+        (one, ("Auf Wiedersehen!", "Danke sehr!")[i % 2], f"{i} remarks")
+        for i, (one, _) in enumerate(PAIRS)
+    ]
+    with pytest.raises(DataError, match=r"not certain which two hold the sentences"):
+        read(write_rows(tmp_path / "a.tsv", *rows))
 
 
 def test_one_column_of_sentences_is_not_a_pair(tmp_path: Path) -> None:
@@ -146,6 +157,20 @@ def test_a_missing_column_of_a_file_without_a_header_is_named(tmp_path: Path) ->
     file = write_rows(tmp_path / "a.tsv", *PAIRS)
     with pytest.raises(DataError, match=r"no column 'column3'.* choices: column1, column2\."):
         read(file, source="column1", target="column3")
+
+
+def test_a_table_without_a_header_is_read_as_its_error_says(tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "a.csv", [f'"{one}","{other}"' for one, other in PAIRS])
+    with pytest.raises(DataError, match=r"no column 'en'.*column1.*with data\.header=false"):
+        read(file)
+    assert read(file, header=False, source="column1", target="column2") == (PAIRS, [])
+
+
+def test_another_delimiter_is_a_setting(tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "a.txt", [f"{one};{other}" for one, other in PAIRS])
+    with pytest.raises(DataError, match=r"line 1: has no tab.*data\.target_path.*data\.delimiter"):
+        read(file)
+    assert read(file, delimiter="semicolon")[0] == PAIRS
 
 
 def test_the_first_pair_of_a_word_list_is_kept(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from rnnlab.data.readers.delimited import (
     DelimitedTable,
     TableFormat,
     is_blank,
+    is_delimited,
     number_columns,
 )
 from rnnlab.data.readers.files import COMPRESSIONS, check_file, file_format, read_lines
@@ -149,9 +150,10 @@ def _read_columns(
             f"{file}: the column {names[0]!r} cannot be both source and target. Name them with "
             f"{COLUMN_SETTINGS}"
         )
-    table = read_table(
-        file, names, table_format=table_format, notes=notes, settings=COLUMN_SETTINGS
-    )
+    settings = COLUMN_SETTINGS
+    if table_format.header is None and is_delimited(file):
+        settings += ", which are column1, column2 ... with data.header=false"
+    table = read_table(file, names, table_format=table_format, notes=notes, settings=settings)
     sources, targets = (map(join_lines, table[name]) for name in names)
     yield from zip(sources, targets, strict=True)
 
@@ -189,7 +191,8 @@ def _check_widths(file: Path, table_format: TableFormat, notes: list[str]) -> It
             kind = table_format.delimiter
             raise DataError(
                 f"{file}, line {number:,}: has no {kind}, but a source sentence, a {kind} and its "
-                f"translation are expected. Found {cells[0][:60]!r}"
+                f"translation are expected. Found {cells[0][:60]!r}. Translations in another file "
+                "are given by data.target_path, another delimiter by data.delimiter"
             )
         if len(cells) != width:
             raise DataError(

@@ -21,8 +21,8 @@ CellRows = Sequence[Sequence[str]]
 SAMPLE_ROWS = 1_000  # first rows of a file, which decide
 COLUMN_SETTINGS = "data.source_column and data.target_column"
 MIN_ROWS = 20  # that tell whether the first line differs from the others
-REPETITIONS = 20  # a column whose cells occur as often as this, on average, holds no sentences
-PREFIX_SIZE = 8  # characters that all addresses or licences of a column share
+REPETITIONS = 20  # a column of words that occur as often as this, on average, holds labels
+PREFIX_SIZE = 12  # characters that all addresses or licences of a column share
 COLUMN_WORDS = frozenset(
     re.findall(
         r"\w+",
@@ -207,10 +207,13 @@ def holds_sentences(cells: Sequence[str]) -> bool:
     >>> holds_sentences(["1276", "1277"]), holds_sentences(["eng", "eng"])
     (False, False)
     """
-    full = [cell for cell in cells if cell.strip()]
+    full = [cell.strip() for cell in cells if cell.strip()]
     if not any(character.isalpha() for cell in full for character in cell):
         return False
-    labels = max(1, len(full) // REPETITIONS)
+    is_label = not any(" " in cell for cell in full)
+    distinct = len(set(full))
     prefix = full[0][:PREFIX_SIZE]
-    is_shared = len(prefix) == PREFIX_SIZE and all(cell.startswith(prefix) for cell in full)
-    return len(set(full)) > labels and not is_shared
+    is_address = len(prefix) == PREFIX_SIZE and all(cell.startswith(prefix) for cell in full)
+    return (
+        distinct > 1 and not is_address and not (is_label and distinct * REPETITIONS <= len(full))
+    )
