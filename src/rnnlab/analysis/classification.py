@@ -4,10 +4,9 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from rnnlab.analysis.base import Analysis, AnalysisResult, TestPredictions
-from rnnlab.metrics.classification import class_scores
+from rnnlab.metrics.classification import class_scores, count_confusions
 from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL, sign_test
 from rnnlab.models import RecurrentModel
 from rnnlab.plots.classification import draw_confusion_matrix
@@ -31,10 +30,10 @@ class ClassificationAnalysis(Analysis):
             )
             for name, other in baselines.items()
         ]
-        counts = multiclass_confusion_matrix(test.predictions, test.targets, len(names))
+        counts = count_confusions(test.predictions.argmax(dim=1), test.targets, len(names))
         return AnalysisResult(
             statements=statements,
-            figures={"confusion_matrix.png": partial(draw_confusion_matrix, counts.numpy(), names)},
+            figures={"confusion_matrix.png": partial(draw_confusion_matrix, counts, names)},
             texts={"most_confidently_wrong.md": partial(list_confident_errors, test, names)},
         )
 

@@ -3,9 +3,9 @@
 from functools import partial
 
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from rnnlab.analysis.base import Analysis, AnalysisResult, TestPredictions
+from rnnlab.metrics.classification import count_confusions
 from rnnlab.models import RecurrentModel
 from rnnlab.plots.classification import draw_confusion_matrix, draw_step_accuracy
 
@@ -19,11 +19,11 @@ class StepClassificationAnalysis(Analysis):
         names = model.task.spec.label_names
         predicted_classes = test.predictions.argmax(dim=2)
         accuracy = (predicted_classes == test.targets).float().mean(dim=0)
-        counts = multiclass_confusion_matrix(predicted_classes, test.targets, len(names))
+        counts = count_confusions(predicted_classes, test.targets, len(names))
         return AnalysisResult(
             figures={
                 "step_accuracy.png": partial(draw_step_accuracy, accuracy.numpy(), 1 / len(names)),
-                "confusion_matrix.png": partial(draw_confusion_matrix, counts.numpy(), names),
+                "confusion_matrix.png": partial(draw_confusion_matrix, counts, names),
             },
             texts={"examples.md": partial(list_examples, test, predicted_classes, names)},
         )

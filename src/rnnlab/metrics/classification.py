@@ -2,16 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torchmetrics import MetricCollection
-from torchmetrics.classification import (
-    MulticlassAccuracy,
-    MulticlassAUROC,
-    MulticlassConfusionMatrix,
-    MulticlassExactMatch,
-    MulticlassF1Score,
-)
+from torchmetrics import Metric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, MulticlassExactMatch
 from torchmetrics.utilities import dim_zero_cat
 
 
@@ -43,39 +39,78 @@ class ClassAccuracy(MulticlassAccuracy):  # type: ignore[misc]
         return share
 
 
-class ClassF1(MulticlassF1Score):  # type: ignore[misc]
+class ClassCounts(Metric):
+    """Base of the metrics that follow from the counts of each class.
+
+    The memory is proportional to the number of classes: torchmetrics counts each pair of classes.
+
+    Attributes:
+        targets, predictions, correct: targets and predictions of each class, and targets that are
+            predicted correctly, (classes,).
+    """
+
+    higher_is_better = True
+    full_state_update = False
+    targets: Tensor
+    predictions: Tensor
+    correct: Tensor
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        for name in ("targets", "predictions", "correct"):
+            self.add_state(name, torch.zeros(classes, dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(self, probabilities: Tensor, targets: Tensor) -> None:
+        """Count probabilities (B, classes) and targets (B,)."""
+        predictions, size = probabilities.argmax(dim=1), len(self.targets)
+        self.targets += torch.bincount(targets, minlength=size)
+        self.predictions += torch.bincount(predictions, minlength=size)
+        self.correct += torch.bincount(targets[predictions == targets], minlength=size)
+
+
+class ClassF1(ClassCounts):
     """F1 of the class `positive`, or the mean over all classes that are a target or a prediction.
 
     2 TP / (2 TP + FP + FN) of each class; 0 for a positive class that is neither.
     """
 
     def __init__(self, classes: int, positive: int | None = None) -> None:
-        super().__init__(classes, average="none")
+        super().__init__(classes)
         self.positive = positive
 
     def compute(self) -> Tensor:
-        occurrences = 2 * self.tp + self.fp + self.fn  # (classes,)
-        scores = 2 * self.tp.double() / occurrences.clamp(min=1)
+        occurrences = self.targets + self.predictions  # (classes,)
+        scores = 2 * self.correct.double() / occurrences.clamp(min=1)
         mean: Tensor = scores[occurrences > 0].mean()
         return mean if self.positive is None else scores[self.positive]
 
 
-class MatthewsCorrelation(MulticlassConfusionMatrix):  # type: ignore[misc]
+class MatthewsCorrelation(ClassCounts):
     """Matthews correlation; zero if all targets or all predictions are of one class.
 
     (c s - t p) / sqrt((s^2 - p p) (s^2 - t t)), with c correct ones of s targets, and the numbers
     of targets t and of predictions p of each class (Gorodkin, 2004).
     """
 
-    higher_is_better = True
-    plot_upper_bound = 1.0
-
     def compute(self) -> Tensor:
-        counts = self.confmat.double()
-        targets, predictions, total = counts.sum(dim=1), counts.sum(dim=0), counts.sum()
-        covariance = counts.trace() * total - targets @ predictions
+        targets, predictions = self.targets.double(), self.predictions.double()
+        total = targets.sum()
+        covariance = self.correct.sum() * total - targets @ predictions
         variances = (total**2 - predictions @ predictions) * (total**2 - targets @ targets)
         return torch.where(variances > 0, covariance / variances.clamp(min=1).sqrt(), 0.0)
+
+
+def count_confusions(predictions: Tensor, targets: Tensor, classes: int) -> NDArray[np.int64]:
+    """Return how often each class (row) was predicted as each class (column), (classes, classes).
+
+    `predictions` and `targets` are classes, of any equal shape.
+
+    >>> count_confusions(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]), 2).tolist()
+    [[1, 1], [0, 1]]
+    """
+    pairs = (targets * classes + predictions).flatten().cpu().numpy()
+    counts: NDArray[np.int64] = np.bincount(pairs, minlength=classes**2)
+    return counts.reshape(classes, classes)
 
 
 class PresentAUROC(MulticlassAUROC):  # type: ignore[misc]
