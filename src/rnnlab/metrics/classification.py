@@ -39,7 +39,7 @@ class ClassAccuracy(MulticlassAccuracy):  # type: ignore[misc]
         return share
 
 
-class ClassCounts(Metric):
+class ClassCounts(Metric):  # type: ignore[misc]
     """Base of the metrics that follow from the counts of each class.
 
     The memory is proportional to the number of classes: torchmetrics counts each pair of classes.
