@@ -5,12 +5,13 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rnnlab.config.schema import parse
 from rnnlab.experiment.build import build_data
 from rnnlab.metrics.translation import score_translations
-from rnnlab.spec import PADDING_ID, START_ID
+from rnnlab.spec import PADDING_ID, START_ID, UNKNOWN_ID
 from tests.helpers.configs import compose
 
 
@@ -65,3 +66,22 @@ def test_special_tokens_in_a_text_are_counted_as_words(text_cases: Path) -> None
     ) in data.provenance.notes
     lines = data.vocabulary.decode(data.ids["train"][1:].tolist())
     assert lines == path.read_text(encoding="utf-8").splitlines()[0]
+
+
+def test_special_tokens_in_sentence_pairs_are_words(tmp_path: Path) -> None:
+    lines = [f"the <pad> {i} <s> {i}\tder <eos> {i} <unk>\n" for i in range(40)]
+    (tmp_path / "a.tsv").write_text("".join(lines))
+    names = "data.source_language=en", "data.target_language=de", "data.header=false"
+    data = open_data(
+        "data=parallel_text",
+        f"data.path={tmp_path / 'a.tsv'}",
+        *names,
+        "data.tokens=words",
+        "data.spaces=true",
+    )
+    assert data.provenance.notes[-1].startswith("<eos>, <pad>, <s> in the text are words")
+    batch = data.gather("train", np.arange(3))
+    assert (batch.lengths == 5).all()
+    assert (batch.inputs >= UNKNOWN_ID).all(), "no padding in the middle of a sentence"
+    texts = [data.vocabularies["target"].decode(row) for row in batch.targets.tolist()]
+    assert all(text.startswith("der <eos> ") for text in texts)

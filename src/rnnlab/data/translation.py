@@ -29,7 +29,12 @@ from rnnlab.data.sources.split_names import SPLIT_NAMES, SplitNames, describe_un
 from rnnlab.data.text.pair_columns import PairColumns
 from rnnlab.data.text.ragged import RaggedArray, RaggedWriter, TextStore
 from rnnlab.data.text.sentence_pairs import PairStore, PairWriter
-from rnnlab.data.text.tokenizers import TOKENIZERS_VERSION, TokenKind, build_tokenizer
+from rnnlab.data.text.tokenizers import (
+    TOKENIZERS_VERSION,
+    TokenKind,
+    build_tokenizer,
+    describe_special_words,
+)
 from rnnlab.data.text.unknown_tokens import (
     SMALLER_TOKENS,
     TokenSettings,
@@ -336,6 +341,8 @@ class ParallelTextDataModule(PreparedDataModule):
         )
         for side in SIDES:
             self.add_notes(*self._unknown_notes(side))
+        tokens = chain.from_iterable(v.tokens for v in self.vocabularies.values())
+        self.add_notes(*describe_special_words(tokens))
 
     def _unknown_notes(self, side: str) -> list[str]:
         """Return a note if much of one side of val or test is unknown to its vocabulary."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rnnlab.data.readers.cells import is_missing
 from rnnlab.data.readers.tables import row_name
 from rnnlab.data.sources.hub import find_revision, load_from_hub
+from rnnlab.data.text.normalization import compose_characters, normalize_spaces
 from rnnlab.data.text.spooled_texts import Key, number_texts, take_rows
 from rnnlab.errors import DataError
 from rnnlab.spec import Ints
@@ -110,7 +111,7 @@ def normalize_text(text: str) -> str:
     >>> normalize_text("Call  NOW ")
     'call now'
     """
-    return " ".join(text.casefold().split())
+    return normalize_spaces(compose_characters(text).casefold())
 
 
 def normalize_digits(text: str) -> str:
