@@ -13,6 +13,7 @@ from rnnlab.data.readers.sentence_pairs import read_pair_file
 from rnnlab.data.readers.series import read_series
 from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.data.readers.tables import read_table
+from rnnlab.data.text.pair_columns import PairColumns
 from rnnlab.errors import DataError
 
 HEADER_ERROR = "line 1: is this a header[?] The first line looks like values: data.header=false"
@@ -169,7 +170,9 @@ def test_sentence_pairs_with_enclosed_cells_need_a_setting(tmp_path: Path) -> No
     path = write(tmp_path, content, "pairs.tsv")
 
     def read(quoting: Any) -> list[tuple[str, str]]:
-        return list(read_pair_file(path, ("en", "de"), TableFormat(quoting=quoting)).read())
+        return list(
+            read_pair_file(path, PairColumns(("en", "de")), TableFormat(quoting=quoting)).read()
+        )
 
     with pytest.raises(DataError, match=r"line 2: .*data.quoting=standard"):
         read("auto")

@@ -22,6 +22,7 @@ from rnnlab.data.readers.sentence_pairs import read_aligned_files, read_pair_fil
 from rnnlab.data.readers.series import read_series
 from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.data.readers.tables import read_table
+from rnnlab.data.text.pair_columns import PairColumns
 from rnnlab.errors import ConfigError, DataError
 
 WORD = "caf\u00e9"
@@ -33,7 +34,7 @@ MESSAGES = f"ham\t{WORD}\nspam\tb\n"
 
 
 def pairs(path: Path, encoding: str) -> object:
-    return list(read_pair_file(path, ("en", "de"), TableFormat(encoding)).read())
+    return list(read_pair_file(path, PairColumns(("en", "de")), TableFormat(encoding)).read())
 
 
 def table(path: Path, encoding: str) -> object:
