@@ -33,6 +33,10 @@ class DiskFullError(RunStopped):
     """A run that stopped because the disk is full; it can be resumed when there is space."""
 
 
+class OutageError(RuntimeError):
+    """A disk or a database of a search that is away for too long; it can be continued later."""
+
+
 class RunPruned(RuntimeError):  # noqa: N818, not an error
     """A run that a search pruned."""
 

@@ -8,8 +8,16 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
+from rnnlab.config.program import hide_passwords
 from rnnlab.config.suggestions import NEAR, setting_names, suggest_settings
-from rnnlab.errors import ConfigError, DataError, DivergedError, RunStopped, did_you_mean
+from rnnlab.errors import (
+    ConfigError,
+    DataError,
+    DivergedError,
+    OutageError,
+    RunStopped,
+    did_you_mean,
+)
 
 USAGE_ERROR, STOP_STATUS, PIPE_STATUS = 2, 130, 141  # exit status
 
@@ -20,7 +28,7 @@ def readable_errors() -> Iterator[None]:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors, whatever the user's shell says
     try:
         yield
-    except (ConfigError, DataError, DivergedError) as error:
+    except (ConfigError, DataError, DivergedError, OutageError) as error:
         fail(str(error))
     except RunStopped as error:
         print(error, file=sys.stderr)
@@ -56,7 +64,7 @@ def fail(message: str) -> None:
     from rnnlab.runtime.console import PlainConsole, show_hidden
 
     console = PlainConsole(stderr=True)
-    for line in show_hidden(message).splitlines():
+    for line in show_hidden(hide_passwords(message)).splitlines():
         console.print(Text.assemble(("error ", "bold red"), line), soft_wrap=True)
     sys.exit(USAGE_ERROR)
 

@@ -1,5 +1,6 @@
 """Commands that a user can type again, with the program of this process."""
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -7,6 +8,8 @@ from pathlib import Path
 
 from rnnlab.config.overrides import format_override, parse_override
 from rnnlab.errors import ConfigError
+
+PASSWORD = re.compile(r"(://[^/\s:@]*):[^/\s@]*@")  # in a URL
 
 
 def format_command(name: str, arguments: Sequence[str]) -> str:
@@ -16,7 +19,17 @@ def format_command(name: str, arguments: Sequence[str]) -> str:
     """
     is_installed = Path(sys.argv[0]).stem == "rnnlab"
     program = ["rnnlab", name] if is_installed else ["python", f"{name}.py"]
-    return shlex.join([*program, *arguments])
+    words = [hide_passwords(argument) for argument in arguments]
+    return shlex.join([*program, *words])
+
+
+def hide_passwords(text: str) -> str:
+    """Return a text in which the passwords of URLs are replaced by ***.
+
+    >>> hide_passwords("storage=postgresql+psycopg://me:secret@db:5432/studies n_trials=3")
+    'storage=postgresql+psycopg://me:***@db:5432/studies n_trials=3'
+    """
+    return PASSWORD.sub(r"\1:***@", text)
 
 
 def text_override(key: str, value: str) -> str:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.program import format_command, text_override
 from rnnlab.config.schema import RunConfig
-from rnnlab.errors import ConfigError, DataChangedError, DiskFullError, RunPruned, RunStopped
+from rnnlab.errors import (
+    ConfigError,
+    DataChangedError,
+    DiskFullError,
+    OutageError,
+    RunPruned,
+    RunStopped,
+)
 from rnnlab.report.folder import RunFolder, new_folder, open_folder
 from rnnlab.runtime.clock import StageClock
 from rnnlab.runtime.distributed import RUN_DIR, is_first_process, world_size
@@ -102,6 +109,9 @@ def record_status(folder: RunFolder) -> Iterator[None]:
         raise
     except RunPruned:
         folder.write_report({**folder.read_report(), "status": "pruned"})
+        raise
+    except OutageError:
+        folder.write_report({**folder.read_report(), "status": "stopped"})
         raise
     except Exception as error:
         if is_disk_full(error):

@@ -11,6 +11,19 @@ from pathlib import Path
 from typing import IO, Any
 
 
+def error_chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and those that led to it, as a traceback shows them."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Return whether an error, or one that it follows from, says that a file has no room."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return any(isinstance(one, OSError) and one.errno in full for one in error_chain(error))
+
+
 @contextmanager
 def write_atomically(path: Path) -> Iterator[IO[str]]:
     """Open a text file for writing that gets its name when it is complete and on the disk."""
@@ -35,15 +48,6 @@ def write_text(path: Path, text: str) -> Path:
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:
     """Write a JSON object atomically, indented."""
     return write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
-def is_disk_full(error: BaseException | None) -> bool:
-    """Return whether an error, or one that it follows from, says that a file has no room."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

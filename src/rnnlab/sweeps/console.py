@@ -110,7 +110,7 @@ def make_table(shared: SharedStudy, slots: Sequence[Slot], width: int) -> Group:
 
 def make_row(shared: SharedStudy, claim: ClaimedTrial, seconds: float) -> list[str]:
     """Return number, seconds, number of reports and last score of a trial."""
-    frozen_trial = shared.study.get_trials(deepcopy=False)[claim.number]
+    frozen_trial = shared.trials()[claim.number]
     reports, last = frozen_trial.intermediate_values, frozen_trial.last_step
     score = format_score(None if last is None else reports[last])
     return [str(claim.number), f"{seconds:.0f}", str(len(reports)), score]
@@ -126,7 +126,7 @@ def format_values(claim: ClaimedTrial) -> str:
 
 def best_score(shared: SharedStudy, maximize: bool) -> float | None:
     """Return the best score of the complete trials; None if there is none."""
-    trials = shared.study.get_trials(deepcopy=False)
+    trials = shared.trials()
     results = [stored_result(trial) for trial in trials if trial_state(trial) == "complete"]
     scores = [result["score"] for result in results if result["score"] is not None]
     return (max if maximize else min)(scores, default=None)

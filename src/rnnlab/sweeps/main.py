@@ -15,8 +15,8 @@ from omegaconf import OmegaConf
 
 from rnnlab.config.compose import compose_checked
 from rnnlab.config.paths import config_dir_flag
-from rnnlab.config.program import format_command
-from rnnlab.errors import ConfigError
+from rnnlab.config.program import format_command, hide_passwords
+from rnnlab.errors import ConfigError, OutageError
 from rnnlab.runtime.console import PlainConsole
 from rnnlab.runtime.files import write_text
 from rnnlab.sweeps.console import SearchConsole
@@ -32,10 +32,11 @@ from rnnlab.sweeps.study.definition import SearchSpec, prepare
 from rnnlab.sweeps.study.folders import trial_origin
 from rnnlab.sweeps.study.journal import repair_journal
 from rnnlab.sweeps.study.open import OpenStudy, open_study, start_study, study_location
+from rnnlab.sweeps.study.outages import Patience, find_outage
 from rnnlab.sweeps.study.repeats import find_repeats, open_repeats
 from rnnlab.sweeps.study.samplers import GridSampler
 from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy
-from rnnlab.sweeps.study.storage import hide_password, storage_file, storage_kind
+from rnnlab.sweeps.study.storage import storage_file, storage_kind
 from rnnlab.sweeps.workers.launchers import Launcher, ResourceRequest
 from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult
 from rnnlab.sweeps.workers.runner import Runner, WorkerDied
@@ -72,14 +73,15 @@ def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None
         start_runners(spec, study) as runners,
     ):
         print_header(spec, study, len(runners))
+        patient = Patience().run
         check_corners(spec, study, runners)
-        start_study(spec, study)
-        save_settings(sweep, study.folder)
+        patient(partial(start_study, spec, study))
+        patient(partial(save_settings, sweep, study.folder))
         run_trials(spec, study, runners)
         repeats = repeat_best(spec, study, runners)
         if len(sweep.objectives) == 1:
-            test_best(spec, study, partial(wait_for_job, runners))
-        report_search(spec, study, repeats)
+            patient(partial(test_best, spec, study, partial(wait_for_job, runners)))
+        patient(partial(report_search, spec, study, repeats))
         log_outcome(spec.base, study.folder, study.name, study.token)
     check_any_complete(study)
 
@@ -97,7 +99,7 @@ def repair_study(sweep: SweepConfig) -> None:
     """
     _, url = study_location(sweep, sweep.name)
     if storage_kind(url) != "journal":
-        raise ConfigError(f"--repair: repairs a journal; storage={hide_password(url)} is none")
+        raise ConfigError(f"--repair: repairs a journal; storage={hide_passwords(url)} is none")
     print(repair_journal(storage_file(url)))
 
 
@@ -116,12 +118,16 @@ def check_any_complete(study: OpenStudy) -> None:
 
 @contextmanager
 def explain_interruption(arguments: Sequence[str]) -> Iterator[None]:
-    """Add the command that continues the search to the message of an interruption."""
+    """Add the command that continues the search to the message of an interruption or outage."""
+    command = format_command("sweep", arguments)
     try:
         yield
     except (SearchStopped, KeyboardInterrupt) as error:  # the second: outside of the scheduler
-        command = format_command("sweep", arguments)
         raise SearchStopped(f"{str(error) or 'stopped'}; to continue: {command}") from None
+    except Exception as error:
+        if not (reason := find_outage(error)):
+            raise
+        raise OutageError(f"{reason}; to continue: {command}") from error
 
 
 def print_header(spec: SearchSpec, study: OpenStudy, slots: int) -> None:
@@ -133,7 +139,7 @@ def print_header(spec: SearchSpec, study: OpenStudy, slots: int) -> None:
         "search": f"{study.name}: {sweep.question}" if sweep.question else study.name,
         "space": ", ".join(spec.space.dimensions),
         "trials": f"{total}, {slots} at a time",
-        "study": hide_password(study.url),
+        "study": hide_passwords(study.url),
     }
     for name, line in lines.items():
         console.print(f"{name:<9}{line}", soft_wrap=True)
@@ -142,7 +148,7 @@ def print_header(spec: SearchSpec, study: OpenStudy, slots: int) -> None:
 def save_settings(sweep: SweepConfig, folder: Path) -> None:
     """Write the settings of the search to its folder, without a password."""
     plain = asdict(sweep)
-    plain["storage"] = sweep.storage and hide_password(sweep.storage)
+    plain["storage"] = sweep.storage and hide_passwords(sweep.storage)
     write_text(folder / "sweep.yaml", OmegaConf.to_yaml(OmegaConf.create(plain)))
 
 

@@ -1,18 +1,20 @@
 """The loop of a search: free slots claim trials and results are stored until all are done."""
 
+import math
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from rnnlab.errors import ConfigError, RunStopped
+from rnnlab.errors import ConfigError, OutageError, RunStopped
 from rnnlab.sweeps.study.folders import clear_folder
+from rnnlab.sweeps.study.outages import Backoff, Patience, find_outage
 from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy
 from rnnlab.sweeps.workers import messages
-from rnnlab.sweeps.workers.messages import FINAL_STATES, Job, TrialResult
+from rnnlab.sweeps.workers.messages import FINAL_STATES, OUTAGE, Job, TrialResult
 from rnnlab.sweeps.workers.slots import Slot, TrialEnd, checkpoint_time
 
 BUSY_SECONDS = 0.02  # between two polls of the slots
@@ -72,6 +74,9 @@ class Scheduler:
     _deaths: dict[int, tuple[int, float]] = field(default_factory=dict)
     _stop_reason: str | None = None
     _num_signals: int = 0
+    _is_done: bool = False
+    _backoff: Backoff = field(default_factory=Backoff)
+    _end_at: float = math.inf
     _claim_at: float = 0.0
     _renew_at: float = 0.0
 
@@ -82,24 +87,32 @@ class Scheduler:
             SearchStopped: Ctrl-C, SIGTERM, or `timeout`; running trials have saved checkpoints.
             SearchFailed: too many trials failed.
         """
-        start = time.monotonic()
+        self.shared.patience = Patience(self.view.print_line, lambda: self._stop_reason is not None)
+        self._end_at = time.monotonic() + (self.limits.timeout or math.inf)
         with self._handle_signals():
             while not self._is_over():
-                self._start_trials()
-                self._poll_slots()
-                self._renew_leases()
-                if self.limits.timeout and time.monotonic() - start > self.limits.timeout:
-                    self._request_stop(f"timeout={self.limits.timeout:g} s")
-                self.view.update(self.shared, self.slots)
-                is_busy = any(slot.is_busy for slot in self.slots)
-                time.sleep(BUSY_SECONDS if is_busy else IDLE_SECONDS)
+                try:
+                    self._advance()
+                except OutageError as error:
+                    self._request_stop(str(error))
+                time.sleep(BUSY_SECONDS if self._is_busy() else IDLE_SECONDS)
         if self._stop_reason:
             raise SearchStopped(self._stop_reason)
 
+    def _advance(self) -> None:
+        self._start_trials()
+        self._poll_slots()
+        self._renew_leases()
+        if time.monotonic() > self._end_at:
+            self._request_stop(f"timeout={self.limits.timeout:g} s")
+        self.view.update(self.shared, self.slots)
+        self._is_done = not self._is_busy() and self.shared.is_done()
+
+    def _is_busy(self) -> bool:
+        return any(slot.is_busy for slot in self.slots)
+
     def _is_over(self) -> bool:
-        if any(slot.is_busy for slot in self.slots):
-            return False
-        return self._stop_reason is not None or self.shared.is_done()
+        return self._is_done or (self._stop_reason is not None and not self._is_busy())
 
     @contextmanager
     def _handle_signals(self) -> Iterator[None]:
@@ -121,7 +134,12 @@ class Scheduler:
             claim, seconds = slot.claim, slot.seconds
             slot.kill()
             if claim is not None:
-                self.shared.release(claim, seconds - claim.seconds)
+                self._release(claim, seconds - claim.seconds)
+
+    def _release(self, claim: ClaimedTrial, seconds: float) -> None:
+        """Leave a trial to the next owner; without its storage, it is left with this process."""
+        with suppress(OutageError):
+            self.shared.release(claim, seconds)
 
     def _on_signal(self, number: int, frame: Any) -> None:
         self._num_signals += 1
@@ -159,8 +177,28 @@ class Scheduler:
         if result is not None:  # its owner died before it stored the result
             self._handle_end(slot, TrialEnd(claim, result, "", None, 0.0))
         else:
-            slot.start(claim, job)
+            self._start(slot, claim, job)
         return True
+
+    def _start(self, slot: Slot, claim: ClaimedTrial, job: Job) -> None:
+        try:
+            slot.start(claim, job)
+        except OSError as error:
+            if not (reason := find_outage(error)):
+                raise
+            slot.claim = None
+            self._leave(claim, 0.0, reason)
+
+    def _leave(self, claim: ClaimedTrial, seconds: float, reason: str) -> None:
+        """Release a trial in an outage, and claim the next one after a pause."""
+        self._release(claim, seconds)
+        pause = self._backoff.next_pause()
+        if pause is None:
+            self._request_stop(reason)
+        else:
+            self._claim_at = time.monotonic() + pause
+            message = f"trial {claim.number}: {reason}; trying again in {pause:g} s"
+            self.view.print_line(message)
 
     def _poll_slots(self) -> None:
         for slot in self.slots:
@@ -181,7 +219,7 @@ class Scheduler:
             message = "out of memory; trying again with half the batch"
             self.view.print_line(f"trial {end.claim.number}: {message}")
             self.shared.retry(end.claim, result.oom_overrides)
-            slot.start(end.claim, self.make_job(end.claim))
+            self._start(slot, end.claim, self.make_job(end.claim))
         else:
             seconds = result.seconds or end.claim.seconds + end.seconds
             self._store_result(end.claim, replace(result, seconds=seconds))
@@ -192,16 +230,18 @@ class Scheduler:
             message = f"took longer than trial_timeout={self.limits.trial_timeout:g} s"
             self._store_result(claim, TrialResult(claim.attempt, "failed", "time-out", message))
         elif end.stop_reason or self._stop_reason:
-            self.shared.release(claim, end.seconds)
+            self._release(claim, end.seconds)
+        elif end.result and end.result.failure == OUTAGE:
+            self._leave(claim, end.seconds, end.result.message)
         elif not self._may_retry(claim):
             message = f"its process ended {self.limits.max_attempts} times: {end.reason}"
             self._store_result(claim, TrialResult(claim.attempt, "failed", "crash", message))
         elif slot.is_free:
             claim.seconds += end.seconds
             self.shared.retry(claim)
-            slot.start(claim, self.make_job(claim))
+            self._start(slot, claim, self.make_job(claim))
         else:  # the slot has lost its machine; another one may claim the trial
-            self.shared.release(claim, end.seconds)
+            self._release(claim, end.seconds)
 
     def _may_retry(self, claim: ClaimedTrial) -> bool:
         """Whether a trial made progress lately, or died fewer than `max_attempts` times."""
@@ -223,7 +263,7 @@ class Scheduler:
         self._check_failures()
 
     def _check_failures(self) -> None:
-        trials = self.shared.study.get_trials(deepcopy=False)
+        trials = self.shared.trials()
         results = [result for trial in trials if (result := messages.stored_result(trial))]
         failures = [result for result in results if result["state"] == "failed"]
         if len(failures) == len(results) >= min(MIN_FAILURES, self.shared.n_trials) and all(

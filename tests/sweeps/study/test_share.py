@@ -12,12 +12,13 @@ import psutil
 import pytest
 from optuna.trial import TrialState
 
+from rnnlab.config.program import hide_passwords
 from rnnlab.errors import ConfigError
 from rnnlab.sweeps.study.definition import define_study, find_differences
 from rnnlab.sweeps.study.lease import LeaseMonitor, Owner, is_running, this_host, this_process
 from rnnlab.sweeps.study.pruners import make_pruner
 from rnnlab.sweeps.study.share import SharedStudy, trial_state
-from rnnlab.sweeps.study.storage import hide_password, open_storage, study_lock
+from rnnlab.sweeps.study.storage import open_storage, study_lock
 from rnnlab.sweeps.workers.messages import TrialResult
 from tests.helpers.shared_studies import DEAD, TPE, disown, open_shared, study_url
 
@@ -261,7 +262,7 @@ def test_what_is_no_storage_is_refused(url: str) -> None:
 
 def test_a_password_is_not_shown() -> None:
     url = "postgresql+nodriver://me:secret@127.0.0.1:1/db"
-    assert "secret" not in hide_password(url)
+    assert "secret" not in hide_passwords(url)
     with pytest.raises(Exception, match="nodriver") as error:
         open_storage(url)
     assert "secret" not in str(error.value)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, OutageError
 from rnnlab.report.folder import TRAINED, RunFolder
 from rnnlab.sweeps.report.ranking import best_trial
 from rnnlab.sweeps.study.definition import SearchSpec
 from rnnlab.sweeps.study.folders import TRIAL_FILE, is_foreign, mark_folder, read_object
 from rnnlab.sweeps.study.open import OpenStudy
 from rnnlab.sweeps.study.share import stored_origin
-from rnnlab.sweeps.workers.messages import Job, TrialResult, result_files
+from rnnlab.sweeps.workers.messages import OUTAGE, Job, TrialResult, result_files
 
 
 def test_best(spec: SearchSpec, study: OpenStudy, run: Callable[[Job], TrialResult]) -> None:
@@ -38,6 +38,8 @@ def test_best(spec: SearchSpec, study: OpenStudy, run: Callable[[Job], TrialResu
             raise ConfigError(f"{trial}: the folder is not that of trial {best.number}, the best")
         copy = copy_trial(trial, spec)
         result = run(Job(str(copy), 1, devices=spec.devices, origin=origin))
+        if result.failure == OUTAGE:
+            raise OutageError(result.message)
         if result.failure or result.state != "complete":
             raise ConfigError(f"best/: trial {best.number} cannot be tested: {result.message}")
         mark_folder(copy, origin)

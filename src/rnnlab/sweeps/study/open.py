@@ -13,6 +13,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from rnnlab.config.paths import config_dir_flag
+from rnnlab.config.program import hide_passwords
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.runtime.environment import git_state
 from rnnlab.sweeps.schema import SweepConfig
@@ -22,7 +23,6 @@ from rnnlab.sweeps.study.definition import SearchSpec
 from rnnlab.sweeps.study.folders import check_study_folder, mark_study_folder
 from rnnlab.sweeps.study.storage import (
     Lock,
-    hide_password,
     open_storage,
     storage_exists,
     study_lock,
@@ -85,7 +85,7 @@ def check_study_exists(sweep: SweepConfig, name: str) -> None:
     names = study_names(sweep)
     if name in names:
         return
-    place = f"storage={hide_password(sweep.storage)}" if sweep.storage else sweep.output_dir
+    place = f"storage={hide_passwords(sweep.storage)}" if sweep.storage else sweep.output_dir
     hint = did_you_mean(name, names) if names else "it has no studies"
     raise ConfigError(f"name={name}: {place} has no such study to report; {hint}")
 
@@ -157,7 +157,7 @@ def start_study(spec: SearchSpec, study: OpenStudy) -> None:
     with study.lock():
         changes = _check_continuation(spec, study)
         _store_definition(spec, study.optuna_study, changes)
-        mark_study_folder(study.folder, study.token, hide_password(study.url))
+        mark_study_folder(study.folder, study.token, hide_passwords(study.url))
 
 
 def _open(spec: SearchSpec, name: str) -> OpenStudy:

@@ -1,8 +1,10 @@
 """A study that several processes share: who owns which trial, and which trial comes next."""
 
+import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from rnnlab.sweeps.study.folders import trial_origin
 from rnnlab.sweeps.study.lease import LeaseMonitor, Owner, this_process
+from rnnlab.sweeps.study.outages import Patience, repeat_in_outages
 from rnnlab.sweeps.study.storage import Lock
 from rnnlab.sweeps.workers.messages import TrialResult, stored_result
 
@@ -52,7 +55,8 @@ class SharedStudy:
     """Claim, keep and finish trials: no two processes do the same trial, and none is lost.
 
     A trial belongs to the process that wrote its lease (rnnlab.sweeps.study.lease). Trials are
-    claimed and finished under the lock of the study.
+    claimed and finished under the lock of the study. Every operation can be repeated: what a
+    database stored before the connection broke is found, not stored again.
 
     Attributes:
         n_trials: total number of trials, of all processes.
@@ -60,6 +64,7 @@ class SharedStudy:
         suggest: draws the values of a trial and returns its command line; called again for a
             trial whose first owner died before it stored them.
         make_sampler: returns the sampler that draws the trial with this number.
+        patience: repeats the operations while the storage is away.
         claims: trials of this process, by number.
     """
 
@@ -70,13 +75,20 @@ class SharedStudy:
     suggest: Callable[[optuna.Trial], list[str]]
     make_sampler: Callable[[int], optuna.samplers.BaseSampler]
     lease_seconds: float
+    patience: Patience = field(default_factory=Patience)
     owner: Owner = field(init=False, default_factory=this_process)
     claims: dict[int, ClaimedTrial] = field(init=False, default_factory=dict)
+    _session: str = field(init=False, default_factory=partial(secrets.token_hex, 3))
     _heartbeat: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.monitor = LeaseMonitor(self.lease_seconds)
 
+    def trials(self) -> list[FrozenTrial]:
+        """Return all trials of the study, which must not be changed."""
+        return self.patience.run(lambda: self.study.get_trials(deepcopy=False))
+
+    @repeat_in_outages
     def claim(self) -> ClaimedTrial | None:
         """Claim a trial whose owner died, or else a new one; None if no trial is left."""
         with self.lock():
@@ -90,13 +102,20 @@ class SharedStudy:
     def _is_abandoned(self, trial: FrozenTrial) -> bool:
         if trial.state != TrialState.RUNNING or trial.number in self.claims:
             return False
-        return self.monitor.is_dead(trial.number, trial.user_attrs.get("lease"))
+        lease = trial.user_attrs.get("lease")
+        if lease and lease.get("session") == self._session:
+            return True  # stored in an outage, in which its claim failed
+        return self.monitor.is_dead(trial.number, lease)
 
     def _ask(self) -> ClaimedTrial:
         trials = self.study.get_trials(deepcopy=False)
         waiting = [trial.number for trial in trials if trial.state == TrialState.WAITING]
-        self.study.sampler = self.make_sampler(min(waiting, default=len(trials)))
-        return self._add_claim(self.study.ask())
+        number = min(waiting, default=len(trials))
+        self.study.sampler = self.make_sampler(number)
+        trial = self.study.ask()
+        if trial.number != number:  # Optuna began a trial twice, because a connection broke
+            return self._take_over(self.study.get_trials(deepcopy=False)[number])
+        return self._add_claim(trial)
 
     def _take_over(self, frozen_trial: FrozenTrial) -> ClaimedTrial:
         self.study.sampler = self.make_sampler(frozen_trial.number)
@@ -127,13 +146,15 @@ class SharedStudy:
         )
         trial.set_user_attr("overrides", claim.overrides)
         trial.set_user_attr("attempts", claim.attempt)
-        self.claims[trial.number] = claim
         self._write_lease(claim)
+        self.claims[trial.number] = claim
         return claim
 
     def _write_lease(self, claim: ClaimedTrial) -> None:
-        claim.trial.set_user_attr("lease", {**self.owner.to_plain(), "beat": self._heartbeat})
+        lease = {**self.owner.to_plain(), "session": self._session, "beat": self._heartbeat}
+        claim.trial.set_user_attr("lease", lease)
 
+    @repeat_in_outages
     def renew(self) -> list[int]:
         """Renew the leases, so that processes on other machines see that this one is alive.
 
@@ -164,13 +185,19 @@ class SharedStudy:
         old result. The folder may be on another machine, whose worker removes it, too.
         """
         claim.attempt += 1
-        claim.trial.set_user_attr("attempts", claim.attempt)
         claim.restart = bool(oom_overrides)
         if oom_overrides:
             shutil.rmtree(claim.folder, ignore_errors=True)
             claim.oom_overrides = list(oom_overrides)
+        self._write_attempt(claim)
+
+    @repeat_in_outages
+    def _write_attempt(self, claim: ClaimedTrial) -> None:
+        claim.trial.set_user_attr("attempts", claim.attempt)
+        if claim.oom_overrides:
             claim.trial.set_user_attr("oom_overrides", claim.oom_overrides)
 
+    @repeat_in_outages
     def release(self, claim: ClaimedTrial, seconds: float) -> None:
         """Leave a trial to the next owner, which continues from its last checkpoint."""
         self.claims.pop(claim.number, None)
@@ -179,17 +206,19 @@ class SharedStudy:
                 claim.trial.set_user_attr("seconds", claim.seconds + seconds)
                 claim.trial.set_user_attr("lease", None)
 
+    @repeat_in_outages
     def finish(
         self, claim: ClaimedTrial, result: TrialResult, values: Sequence[float] | None
     ) -> bool:
         """Store the final result of a trial, once; return whether this process still owned it."""
         with self.lock():
             self.claims.pop(claim.number, None)
-            if self._load(claim).state.is_finished() or not self.is_owner(claim):
+            if not self.is_owner(claim):
                 return False
-            self._write_result(claim, result)
-            state = OPTUNA_STATES[result.state]
-            self.study.tell(claim.number, values, state, skip_if_finished=True)
+            if not self._load(claim).state.is_finished():
+                self._write_result(claim, result)
+                state = OPTUNA_STATES[result.state]
+                self.study.tell(claim.number, values, state, skip_if_finished=True)
             return True
 
     def _write_result(self, claim: ClaimedTrial, result: TrialResult) -> None:
@@ -203,7 +232,7 @@ class SharedStudy:
 
     def counts(self) -> dict[str, int]:
         """Return the number of running trials and of trials with each final state."""
-        trials = self.study.get_trials(deepcopy=False)
+        trials = self.trials()
         names = [trial_state(trial) for trial in trials if trial.state != TrialState.WAITING]
         return {name: names.count(name) for name in ("running", *OPTUNA_STATES)}
 

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from filelock import FileLock
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
 
+from rnnlab.config.program import hide_passwords
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.sweeps.study.journal import open_journal
 
@@ -60,19 +60,6 @@ def storage_kind(url: str) -> str:
     'postgresql'
     """
     return url.partition("://")[0].partition("+")[0]
-
-
-def hide_password(url: str) -> str:
-    """Return a URL whose password is replaced by ***.
-
-    >>> hide_password("postgresql+psycopg://me:secret@db:5432/studies")
-    'postgresql+psycopg://me:***@db:5432/studies'
-    """
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
 
 
 def storage_file(url: str) -> Path:
@@ -130,7 +117,7 @@ def check_database_file(url: str) -> None:
 
 def _open_postgresql(url: str, read_only: bool) -> BaseStorage:
     lock = nullcontext if read_only else _advisory_lock(url, TABLE_LOCK)
-    with announce_wait(hide_password(url)):
+    with announce_wait(hide_passwords(url)):
         return _open_database(
             url, lock, read_only, pool_pre_ping=True, connect_args=dict(CONNECT_SETTINGS)
         )
@@ -156,7 +143,7 @@ def _open_database(url: str, lock: Lock, read_only: bool, **engine: Any) -> Base
     """Open a database under a lock, because two processes would both create its tables."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    label = hide_password(url)
+    label = hide_passwords(url)
     try:
         with lock():
             return RDBStorage(url, engine_kwargs=engine, skip_table_creation=read_only)
@@ -205,5 +192,5 @@ def _find_backend(url: str) -> Backend:
     kind = storage_kind(url)
     if "://" not in url or kind not in BACKENDS:
         hint = did_you_mean(kind, BACKENDS) if "://" in url else f"give {URL_EXAMPLES}"
-        raise ConfigError(f"storage={hide_password(url)}: not a storage; {hint}")
+        raise ConfigError(f"storage={hide_passwords(url)}: not a storage; {hint}")
     return BACKENDS[kind]

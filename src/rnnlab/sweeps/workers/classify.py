@@ -8,7 +8,8 @@ from typing import Any
 
 from rnnlab.errors import ConfigError, DataError, RunPruned, RunStopped
 from rnnlab.report.folder import FORMAT_VERSION, RunFolder
-from rnnlab.sweeps.workers.messages import Job, ResultState, TrialResult
+from rnnlab.sweeps.study.outages import find_outage
+from rnnlab.sweeps.workers.messages import OUTAGE, Job, ResultState, TrialResult
 
 PEER_ERRORS = ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer")
 
@@ -17,6 +18,8 @@ def classify(job: Job, error: BaseException) -> TrialResult:
     """Return the result of a job that ended with an error."""
     from rnnlab.callbacks import DivergedError
 
+    if reason := find_outage(error):
+        return make_result(job, "stopped", OUTAGE, reason)
     match error:
         case RunPruned():
             return make_result(job, "pruned", None, str(error))

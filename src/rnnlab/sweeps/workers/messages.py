@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 ResultState = Literal["complete", "pruned", "infeasible", "failed", "stopped"]
+OUTAGE = "outage"  # failure of a stopped trial, because of a full disk or a database
 FINAL_STATES = ("complete", "pruned", "infeasible", "failed")
 
 

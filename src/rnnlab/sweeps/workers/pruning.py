@@ -2,12 +2,14 @@
 
 import math
 import socket
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import lightning.pytorch as L
 
+from rnnlab.config.program import hide_passwords
 from rnnlab.errors import ConfigError, RunPruned
+from rnnlab.sweeps.study.outages import Patience
 from rnnlab.sweeps.workers.messages import Reporting
 
 if TYPE_CHECKING:
@@ -26,11 +28,13 @@ class PruningCallback(L.Callback):
         self.reporting = reporting
         self.monitor = monitor
         self.is_pruned = False
+        self.patience = Patience()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Decide again for a resumed trial, since a decision may be lost with its process."""
         if trainer.global_step:
-            self._share_decision(trainer, trainer.is_global_zero and self._decide_again(trainer))
+            decide = partial(self._decide_again, trainer)
+            self._share_decision(trainer, trainer.is_global_zero and self.patience.run(decide))
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Report; called on all processes under DDP."""
@@ -41,8 +45,8 @@ class PruningCallback(L.Callback):
                 f"monitor={self.monitor}: the validation did not log it; it logged "
                 f"{', '.join(names) or 'nothing'}"
             )
-        decision = trainer.is_global_zero and self._report(trainer, float(value))
-        self._share_decision(trainer, decision)
+        report = partial(self._report, trainer, float(value))
+        self._share_decision(trainer, trainer.is_global_zero and self.patience.run(report))
 
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
@@ -103,7 +107,7 @@ class PruningCallback(L.Callback):
         import optuna
 
         from rnnlab.sweeps.study.pruners import make_pruner
-        from rnnlab.sweeps.study.storage import hide_password, open_storage
+        from rnnlab.sweeps.study.storage import open_storage
 
         try:
             study = optuna.load_study(
@@ -114,7 +118,7 @@ class PruningCallback(L.Callback):
             )
         except KeyError as error:
             raise ConfigError(
-                f"storage={hide_password(self.reporting.storage)}: on {socket.gethostname()} "
+                f"storage={hide_passwords(self.reporting.storage)}: on {socket.gethostname()} "
                 f"there is no study {self.reporting.study} in it. All machines of a search must "
                 "see the same storage, such as postgresql+psycopg://<user>@<host>/<database>"
             ) from error

@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rnnlab.config.compose import compose_checked
 from rnnlab.config.keys import assign
 from rnnlab.errors import ConfigError
 from rnnlab.sweeps.study.folders import clear_folder, mark_folder
+from rnnlab.sweeps.study.outages import Patience
 from rnnlab.sweeps.workers.classify import classify, existing_config, make_result
 from rnnlab.sweeps.workers.messages import Job, TrialResult
 
@@ -25,15 +27,15 @@ def execute_job(job: Job, conf: Path) -> TrialResult:
     folder, rank = Path(job.folder), int(os.environ.get("RANK", 0))
     # For several processes, the head of their group holds the lock.
     with nullcontext() if job.devices > 1 or job.checks else trial_lock(folder):
-        if rank == 0:
-            take_folder(job)
         try:
+            if rank == 0:
+                take_folder(job)
             result = check_overrides(job, conf) if job.checks else run_trial(job, conf)
         except (Exception, KeyboardInterrupt) as error:
             result = classify(job, error)
         finally:
             free_memory()
-        result.write(folder, rank)
+        Patience().run(partial(result.write, folder, rank))
     return result
 
 

@@ -6,6 +6,7 @@ Each line on standard input is a job; its result is written to the folder of the
 ends when its standard input closes.
 """
 
+import io
 import os
 import queue
 import signal
@@ -30,6 +31,7 @@ def main(conf: Path) -> None:
         else:
             jobs.put(line)
 
+    sys.stdout = sys.stderr = LogStream()
     interrupt_on_sigterm()
     die_with_parent(on_line)
     import rnnlab.experiment.build
@@ -38,6 +40,21 @@ def main(conf: Path) -> None:
     with suppress(KeyboardInterrupt):
         while True:
             run_line(jobs.get(), conf)
+
+
+class LogStream(io.TextIOBase):
+    """Standard output that drops what a full disk does not take: a log ends no trial."""
+
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        """Write a text at once, and return its length."""
+        with suppress(OSError):
+            os.write(1, text.encode("utf-8", "replace"))
+        return len(text)
+
+    def fileno(self) -> int:
+        return 1
 
 
 def run_line(line: str, conf: Path) -> None:
