@@ -11,7 +11,7 @@ from rnnlab.config.compose import compose_checked
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.run import check
 from rnnlab.sweeps.settings import read_sweep
-from rnnlab.sweeps.study.definition import SearchSpec, find_differences, prepare
+from rnnlab.sweeps.study.definition import SearchSpec, find_setting_changes, prepare
 from rnnlab.sweeps.study.open import OpenStudy, open_study, start_study, study_location
 from rnnlab.sweeps.study.repeats import best_trials, find_repeats, open_repeats, replace_seed
 from rnnlab.sweeps.study.seeds import trial_seed
@@ -120,7 +120,7 @@ def test_another_definition_can_be_forced_and_is_recorded(tmp_path: Path) -> Non
     start(make_spec(tmp_path))
     forced = start(make_spec(tmp_path, "seed=1", "on_change=force"))
     assert forced.optuna_study.user_attrs["forced"] == [{"at": 1, "changed": ["seed: 0 -> 1"]}]
-    assert not find_differences(
+    assert not find_setting_changes(
         forced.optuna_study.user_attrs["definition"], make_spec(tmp_path, "seed=1").definition
     )
 

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from rnnlab.config.program import hide_passwords
 from rnnlab.errors import ConfigError
-from rnnlab.sweeps.study.definition import define_study, find_differences
+from rnnlab.sweeps.study.definition import define_study, find_setting_changes
 from rnnlab.sweeps.study.lease import LeaseMonitor, Owner, is_running, this_host, this_process
 from rnnlab.sweeps.study.pruners import make_pruner
 from rnnlab.sweeps.study.share import SharedStudy, trial_state
@@ -274,10 +274,10 @@ def test_what_changed_is_told() -> None:
     elsewhere = define_study(
         {"optimizer.lr": {"low": 1, "high": 2}}, base | {"output_dir": "b"}, ["score"], 0
     )
-    assert find_differences(then, elsewhere) == []
+    assert find_setting_changes(then, elsewhere) == []
     base = base | {"data": {"seq_len": 6}}
     now = define_study({"optimizer.lr": {"low": 1, "high": 3}}, base, ["score"], 0)
-    assert find_differences(then, now) == [
+    assert find_setting_changes(then, now) == [
         "base.data.seq_len: 5 -> 6",
         "space.optimizer.lr.high: 2 -> 3",
     ]

@@ -9,7 +9,7 @@ from optuna.distributions import BaseDistribution, check_distribution_compatibil
 
 from rnnlab.config.program import text_override
 from rnnlab.sweeps.space.dimensions import Dimension, Space
-from rnnlab.sweeps.study.definition import SearchSpec, find_differences
+from rnnlab.sweeps.study.definition import SearchSpec, find_setting_changes
 
 MAX_DIFFERENCES = 12  # in an error message
 SCORE_KEYS = ("monitor", "mode", "objectives")  # of a definition: what a score is
@@ -19,7 +19,7 @@ def find_changes(spec: SearchSpec, study: optuna.Study) -> list[str]:
     """Return how the search differs from the one that started the study, one line each."""
     previous = study.user_attrs.get("definition")
     has_trials = bool(study.get_trials(deepcopy=False))
-    return find_differences(previous, spec.definition) if previous and has_trials else []
+    return find_setting_changes(previous, spec.definition) if previous and has_trials else []
 
 
 def find_obstacles(spec: SearchSpec, study: optuna.Study) -> Iterator[str]:

@@ -128,10 +128,10 @@ def define_study(
     }
 
 
-def find_differences(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+def find_setting_changes(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
     """Return the differences between two definitions, one per line.
 
-    >>> find_differences({"seed": 0, "base": {"a": 1}}, {"seed": 0, "base": {"a": 2, "b": 3}})
+    >>> find_setting_changes({"seed": 0, "base": {"a": 1}}, {"seed": 0, "base": {"a": 2, "b": 3}})
     ['base.a: 1 -> 2', 'base.b: (none) -> 3']
     """
     one, other = flat(dict(previous)), flat(dict(current))
