@@ -120,7 +120,7 @@ def test_empty_lines_are_left_out_and_counted(tmp_path: Path) -> None:
         ("English words/sentences", "German words/sentences"),
         ("source_text", "target_text"),
         ("sentence", "translation"),
-        ("frase", "Übersetzung"),
+        ("jumla", "kalimat"),
     ],
 )
 def test_a_line_that_may_be_a_header_is_rejected(tmp_path: Path, header: tuple[str, str]) -> None:
@@ -139,6 +139,13 @@ def test_a_header_with_the_languages_is_recognized(tmp_path: Path, header: tuple
     assert read(file) == (PAIRS, [])
     backwards = read(file, languages=("de", "en"))[0]
     assert backwards == [(other, one) for one, other in PAIRS]
+
+
+def test_a_header_above_numbers_is_recognized(tmp_path: Path) -> None:
+    rows = [(*pair, f"0.{i}") for i, pair in enumerate(PAIRS)]
+    file = write_rows(tmp_path / "a.tsv", ("left side", "right side", "overlap of both"), *rows)
+    with pytest.raises(DataError, match=r"looks like the names of columns"):
+        read(file)
 
 
 def test_columns_are_named_by_a_header(tmp_path: Path) -> None:

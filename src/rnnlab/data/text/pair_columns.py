@@ -20,7 +20,7 @@ CellRows = Sequence[Sequence[str]]
 
 SAMPLE_ROWS = 1_000  # first rows of a file, which decide
 COLUMN_SETTINGS = "data.source_column and data.target_column"
-MIN_ROWS = 20  # that tell whether the first line differs from the others
+MIN_ROWS = 20  # of which at most one is of single words, as a header is
 REPETITIONS = 20  # a column of words that occur as often as this, on average, holds labels
 PREFIX_SIZE = 12  # characters that all addresses or licences of a column share
 COLUMN_WORDS = frozenset(
@@ -28,7 +28,8 @@ COLUMN_WORDS = frozenset(
         r"\w+",
         """
     source target src tgt trg input output text sentence sentences translation translations word
-    words phrase original reference id number score language lang attribution licence license
+    words phrase frase frases satz zin oración traduction traducción traduzione übersetzung
+    vertaling original reference id number score language lang attribution licence license
     english german french spanish italian portuguese dutch swedish danish norwegian finnish
     polish czech slovak russian ukrainian bulgarian greek turkish arabic hebrew persian hindi
     chinese japanese korean thai vietnamese indonesian romanian hungarian deutsch français
@@ -124,10 +125,28 @@ def looks_like_header(rows: CellRows) -> bool:
     True
     """
     first, *others = rows
-    if all(map(is_column_name, first)):
+    if 2 * sum(map(is_column_name, first)) > len(first):
         return True
+    columns = [[row[place] for row in others] for place in range(len(first))]
+    if any(
+        has_letters([name]) and are_numbers(cells)
+        for name, cells in zip(first, columns, strict=True)
+    ):
+        return True
+    num_bare = sum(map(are_bare_words, others))
+    return are_bare_words(first) and num_bare * MIN_ROWS < len(others)
+
+
+def has_letters(cells: Sequence[str]) -> bool:
+    """Return whether a cell has a letter."""
+    return any(character.isalpha() for cell in cells for character in cell)
+
+
+def are_numbers(cells: Sequence[str]) -> bool:
+    """Return whether the cells that are not empty have digits and no letters."""
+    full = [cell for cell in cells if cell.strip()]
     return (
-        are_bare_words(first) and len(others) >= MIN_ROWS and not any(map(are_bare_words, others))
+        all(any(map(str.isdigit, cell)) for cell in full) and bool(full) and not has_letters(full)
     )
 
 
@@ -208,7 +227,7 @@ def holds_sentences(cells: Sequence[str]) -> bool:
     (False, False)
     """
     full = [cell.strip() for cell in cells if cell.strip()]
-    if not any(character.isalpha() for cell in full for character in cell):
+    if not has_letters(full):
         return False
     is_label = not any(" " in cell for cell in full)
     distinct = len(set(full))
