@@ -130,7 +130,7 @@ def test_a_column_of_texts_as_labels_is_refused(tmp_path):
 
 
 def test_too_few_texts_are_refused(tmp_path):
-    with pytest.raises(DataError, match=r"^a\.csv: 4 texts leave none for val"):
+    with pytest.raises(DataError, match=r"^a\.csv: 4 texts leave none for test"):
         local(write(reviews(4), tmp_path / "a.csv"))
 
 
