@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import DataError
+from rnnlab.spec import END_ID
 from tests.helpers.configs import write_lines
 
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "text"
@@ -70,3 +72,33 @@ def test_two_files_of_one_split_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "valid.en").unlink()
     with pytest.raises(DataError, match=r"dev\.de: there is no file .* ending \.en"):
         open_folder(tmp_path)
+
+
+def test_a_perfect_network_writes_words_with_their_hyphens() -> None:
+    folder = CASES / "hyphen_words_bleu"
+    if not folder.exists():
+        pytest.skip("the cases of users are not in this checkout")
+    data = ParallelTextDataModule(
+        path=str(folder / "a.en"), target_path=str(folder / "a.de"), tokens="words"
+    )
+    data.setup()
+    context = data.evaluation_context("test", np.arange(data.provenance.sizes["test"]))
+    assert any("rot-rot" in text for text in context["references"])
+    assert context["ceiling"] == context["references"]
+    assert context["unknown_shares"] == {"source": 0, "target": 0}
+
+
+def test_special_tokens_in_the_text_are_words(tmp_path: Path) -> None:
+    words = ("<pad>", "<s>", "<eos>", "b")
+    lines = [f"{words[i % 4]} a {words[i // 4 % 4]}" for i in range(80)]
+    for side in ("en", "de"):
+        write_lines(tmp_path / f"a.{side}", lines)
+    paths = {"path": str(tmp_path / "a.en"), "target_path": str(tmp_path / "a.de")}
+    data = ParallelTextDataModule(**paths, tokens="words", spaces=True, val_fraction=0.2)
+    data.setup()
+    batch = data.gather("val", np.arange(data.provenance.sizes["val"]))
+    assert batch.lengths.tolist() == [3] * len(batch.lengths)
+    assert (batch.inputs > END_ID).all()
+    context = data.evaluation_context("val", batch.rows.numpy())
+    assert context["ceiling"] == context["references"]
+    assert any("<eos>" in text for text in context["references"])
