@@ -116,3 +116,11 @@ def test_the_page_shows_several_answers_with_their_scores() -> None:
     assert several.index("network, -0.500: A dog runs.") < several.index("-1.250: A cat runs.")
     assert "Test sentence 1 (100.0)" in several
     assert "Test sentence 0" not in several
+
+
+def test_sentences_are_no_markup_of_the_page() -> None:
+    texts = ["<script>a</script>", "*b*"]
+    page = list_translations(Translations(texts, texts, texts, "en"), "", {0: [("[c](d)", -1.0)]})
+    assert "- source: \\<script\\>a\\</script\\>" in page
+    assert "- network: \\*b\\*" in page
+    assert ": \\[c\\](d)" in page

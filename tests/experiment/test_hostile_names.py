@@ -66,3 +66,21 @@ def test_the_description_shows_the_names_of_the_classes_as_they_are(
     assert "[/b]" in output
     assert "\u202e" not in output
     assert [*tmp_path.rglob("class*.png")]
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [
+        ("class_names_with_dollars/yelp_price.csv", "$$$"),
+        ("class_names_with_dollars/l_dollar.csv", "$20_$50"),
+        ("markup_in_notes_and_paths/m_markup", "[/b]"),
+        ("markup_in_notes_and_paths/x[v2]/data.csv", "x[v2]"),
+    ],
+)
+def test_names_that_once_ended_a_run_are_shown(
+    case: str, name: str, text_cases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"data.path='{text_cases / case}'", f"output_dir={tmp_path}"]
+    describe(["text_classification", *words])
+    assert name in capsys.readouterr().out
+    assert [*tmp_path.rglob("class*.png")]

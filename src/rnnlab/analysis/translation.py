@@ -23,6 +23,7 @@ from rnnlab.metrics.translation import (
 )
 from rnnlab.models import RecurrentModel
 from rnnlab.plots import translation as plots
+from rnnlab.report.markdown import escape_markdown
 from rnnlab.tasks import Translation
 
 NUM_SEARCHED = 4  # test sentences with attention maps and several answers
@@ -291,7 +292,8 @@ def list_translations(
         lines += ["", "## Several answers", "", "Log-probability over length penalty of each."]
     for row, hypotheses in sorted((answers or {}).items()):
         texts = list_texts(translations, row, chrf[row])[:-1]
-        lines += ["", *texts, *(f"- network, {score:.3f}: {text}" for text, score in hypotheses)]
+        items = [f"- network, {score:.3f}: {escape_markdown(text)}" for text, score in hypotheses]
+        lines += ["", *texts, *items]
     return "\n".join(lines) + "\n"
 
 
@@ -302,5 +304,5 @@ def list_texts(translations: Translations, row: int, chrf: float) -> list[str]:
         "reference": translations.references[row],
         "network": translations.hypotheses[row],
     }
-    items = [f"- {name}: {text}" for name, text in texts.items()]
+    items = [f"- {name}: {escape_markdown(text)}" for name, text in texts.items()]
     return [f"Test sentence {row} ({chrf:.1f})", "", *items]

@@ -53,8 +53,8 @@ def test_newstest_sets_fill_missing_splits_newest_first(
     assert find_names(tmp_path, *names) == expected
 
 
-def test_unused_files_and_folders_are_listed_but_hidden_ones(tmp_path: Path) -> None:
-    names = ["train.csv", ".cache", *(f"{i}.md" for i in range(12))]
+def test_unused_files_and_folders_are_listed_but_no_documentation(tmp_path: Path) -> None:
+    names = ["train.csv", ".cache", "README.md", "LICENSE", *(f"{i}.md" for i in range(12))]
     for name in names:
         (tmp_path / name).touch()
     notes = describe_unused(tmp_path, [tmp_path / "train.csv"])

@@ -26,6 +26,7 @@ SPLIT_NAMES: SplitNames = {
     "test": ("test", "testing"),
 }
 NEWSTEST = "newstest"
+DOCUMENTATION = (".", "readme", "license")  # beginnings of the names of files without data
 MAX_LISTED = 10  # names in a note
 
 
@@ -87,10 +88,11 @@ def describe_unused(folder: Path, used: Iterable[Path]) -> list[str]:
 
     Args:
         folder: of the data set.
-        used: files and subfolders in it that are read. Hidden ones are not listed.
+        used: files and subfolders in it that are read. Hidden ones, readme and license are not
+            listed.
     """
     rest = sorted(path.name for path in set(folder.iterdir()).difference(used))
-    names = [name for name in rest if not name.startswith(".")]
+    names = [name for name in rest if not name.lower().startswith(DOCUMENTATION)]
     if not names:
         return []
     more = f" and {len(names) - MAX_LISTED:,} more" if len(names) > MAX_LISTED else ""
