@@ -48,6 +48,7 @@ class AnalysisResult:
         tables: title -> rows of a short table for the screen: column -> value, None if undefined.
         figures: file name -> function that draws the figure to a path.
         texts: file name -> function that returns the content of the file.
+        files: file name -> function that writes the file to a path.
     """
 
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -58,9 +59,12 @@ class AnalysisResult:
     tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     figures: Mapping[str, Callable[[Path], Path]] = field(default_factory=dict)
     texts: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    files: Mapping[str, Callable[[Path], Path]] = field(default_factory=dict)
 
     def save(self, folder: Path) -> list[Path]:
-        """Write all figures and texts to a folder and return their paths."""
+        """Write all files, figures and texts to a folder; return the paths of those to look at."""
+        for name, write in self.files.items():
+            write(folder / name)
         figures = [draw(folder / name) for name, draw in self.figures.items()]
         return figures + [write_text(folder / name, make()) for name, make in self.texts.items()]
 

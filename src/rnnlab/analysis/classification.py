@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from rnnlab.analysis.base import Analysis, AnalysisResult, TestPredictions
-from rnnlab.metrics.classification import class_scores, count_confusions
+from rnnlab.analysis.predictions import class_predictions, predictions_file
+from rnnlab.metrics.classification import class_scores, count_confusions, scores_by_class
 from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL, sign_test
 from rnnlab.models import RecurrentModel
 from rnnlab.plots.classification import draw_confusion_matrix
@@ -33,8 +34,10 @@ class ClassificationAnalysis(Analysis):
         counts = count_confusions(test.predictions.argmax(dim=1), test.targets, len(names))
         return AnalysisResult(
             statements=statements,
+            details={"by_class": dict(zip(names, scores_by_class(counts), strict=True))},
             figures={"confusion_matrix.png": partial(draw_confusion_matrix, counts, names)},
             texts={"most_confidently_wrong.md": partial(list_confident_errors, test, names)},
+            files=predictions_file(class_predictions, test, names),
         )
 
 

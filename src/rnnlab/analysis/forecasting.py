@@ -22,6 +22,7 @@ from rnnlab.analysis.forecast_errors import (
     short_tables,
     to_csv,
 )
+from rnnlab.analysis.predictions import forecast_predictions, predictions_file
 from rnnlab.metrics.forecasting import calibrate, compare_forecasts
 from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL, ComparisonTest
 from rnnlab.models import RecurrentModel
@@ -62,6 +63,7 @@ class ForecastingAnalysis(Analysis):
             tables={name: rows for part in parts for name, rows in part.tables.items()},
             figures={name: draw for part in parts for name, draw in part.figures.items()},
             texts={name: make for part in parts for name, make in part.texts.items()},
+            files=predictions_file(forecast_predictions, test, task.quantiles),
         )
 
 

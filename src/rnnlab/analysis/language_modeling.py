@@ -6,6 +6,7 @@ from typing import Any, cast
 import numpy as np
 
 from rnnlab.analysis.base import Analysis, AnalysisResult, TestPredictions
+from rnnlab.analysis.predictions import predictions_file, token_predictions
 from rnnlab.analysis.samples import generate_samples
 from rnnlab.analysis.surprisal import surprisal_page
 from rnnlab.models import RecurrentModel
@@ -47,6 +48,7 @@ class LanguageModelingAnalysis(Analysis):
                 "surprisal.html": partial(surprisal_page, test),
                 "samples.md": partial(generate_samples, model, step, context["decode"], before),
             },
+            files=predictions_file(token_predictions, test),
         )
 
 

@@ -5,6 +5,7 @@ from functools import partial
 from torch import Tensor
 
 from rnnlab.analysis.base import Analysis, AnalysisResult, TestPredictions
+from rnnlab.analysis.predictions import predictions_file, step_predictions
 from rnnlab.metrics.classification import count_confusions
 from rnnlab.models import RecurrentModel
 from rnnlab.plots.classification import draw_confusion_matrix, draw_step_accuracy
@@ -26,6 +27,7 @@ class StepClassificationAnalysis(Analysis):
                 "confusion_matrix.png": partial(draw_confusion_matrix, counts, names),
             },
             texts={"examples.md": partial(list_examples, test, predicted_classes, names)},
+            files=predictions_file(step_predictions, test, names),
         )
 
 

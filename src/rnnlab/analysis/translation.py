@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from rnnlab.analysis.base import Analysis, AnalysisResult, TestPredictions
+from rnnlab.analysis.predictions import Columns, predictions_file
 from rnnlab.layers.search import Hypothesis
 from rnnlab.metrics.translation import (
     TranslationScores,
@@ -89,6 +90,7 @@ class TranslationAnalysis(Analysis):
             },
             figures=figures,
             texts={"translations.md": page},
+            files=predictions_file(translations.to_columns),
         )
 
 
@@ -120,6 +122,12 @@ class Translations:
         texts = context["sources"], context["references"], hypotheses
         normalize = context.get("normalize", str)
         return cls(*texts, context["language"], context["lower"], normalize)
+
+    def to_columns(self) -> Columns:
+        """Return a row for each sentence."""
+        names = ("source", "reference", "translation")
+        texts = (self.sources, self.references, self.hypotheses)
+        return {"row": range(len(self.sources)), **dict(zip(names, texts, strict=True))}
 
     def replace_hypotheses(self, texts: Sequence[str]) -> "Translations":
         """Return other translations of the same sources."""

@@ -480,6 +480,12 @@ class SeriesDataModule(PreparedDataModule):
             "times": times.astype("datetime64[us]") if self.time_kind == "calendar" else times,
         }
 
+    def step_times(self, split: Split, windows: Ints) -> NDArray[Any]:
+        """Return the times of the targets of some windows, (n, H), as dates if there are some."""
+        steps = self.windows[split].first[windows][:, None] + np.arange(self.horizon)
+        times: NDArray[Any] = np.asarray(self.local_times)[steps]
+        return times.astype("datetime64[us]") if self.time_kind == "calendar" else times
+
     # Baselines.
 
     def make_baselines(self, splits: SeriesSplits) -> SeriesBaselines:
@@ -502,6 +508,8 @@ class SeriesDataModule(PreparedDataModule):
             variable: position in `variables` of each target and its forecasts, (N, V).
             units: see ErrorUnits.
             axes: a function from a position in `rows` to `label` and `times`; see example_axes.
+            step_times: a function from positions in `rows`, (n,), to the times of their steps, (n,
+                H), as dates where there are some.
         """
         window, variable = self.splits.locate(split, rows)
         names = np.array(self.series_names, dtype=object)
@@ -512,6 +520,7 @@ class SeriesDataModule(PreparedDataModule):
             "variable": np.broadcast_to(variable, (len(rows), variable.shape[1])),
             "units": self.series_baselines.error_units(split, rows),
             "axes": lambda i: self.example_axes(split, int(rows[i])),
+            "step_times": lambda positions: self.step_times(split, window[positions]),
         }
 
     def baseline_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:

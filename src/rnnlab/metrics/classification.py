@@ -171,3 +171,28 @@ def class_scores(probabilities: Any, targets: Any, positive: int | None = None) 
     loss = -likely.gather(1, truths.unsqueeze(1)).log().mean()
     values = {"loss": loss, **metrics.compute()}
     return {name: float(value) for name, value in values.items() if value.isfinite()}
+
+
+def scores_by_class(confusion: NDArray[np.int64]) -> list[dict[str, float | int | None]]:
+    """Return precision, recall, F1 and number of targets of each class.
+
+    Undefined is None: the precision of a class that is never predicted, the recall of a class
+    without targets, and the F1 of a class with neither.
+
+    >>> scores_by_class(np.array([[3, 1], [0, 0]]))[0]
+    {'precision': 1.0, 'recall': 0.75, 'f1': 0.8571428571428571, 'targets': 4}
+
+    Args:
+        confusion: targets of each class (row) by their predicted class (column), (C, C).
+    """
+    correct = confusion.diagonal().tolist()
+    targets, predicted = confusion.sum(axis=1).tolist(), confusion.sum(axis=0).tolist()
+    return [
+        {
+            "precision": hits / claims if claims else None,
+            "recall": hits / count if count else None,
+            "f1": 2 * hits / (claims + count) if claims + count else None,
+            "targets": count,
+        }
+        for hits, count, claims in zip(correct, targets, predicted, strict=True)
+    ]
