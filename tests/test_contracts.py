@@ -18,6 +18,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.experiment.build import build_data, build_model, build_task, partial_from
 from rnnlab.experiment.run import check, run
 from rnnlab.layers.pooling import PoolingName
+from rnnlab.layers.recurrent import each_part
 from rnnlab.models import RecurrentModel
 from rnnlab.models.base import parameter_groups
 from rnnlab.spec import Batch, DataSpec
@@ -147,6 +148,17 @@ def test_two_halves_with_carried_state_equal_the_whole(name: str) -> None:
     second, after = model(inputs[:, 3:], None, state)
     torch.testing.assert_close(torch.cat([first, second], dim=1), whole)
     torch.testing.assert_close(after, end)
+
+
+@pytest.mark.parametrize("name", [*MODELS, *VARIANTS])
+def test_the_second_dimension_of_a_state_is_the_batch(name: str) -> None:
+    """Generation and beam search select the states of sequences."""
+    model, inputs = causal_model_of(name), sequences()
+    rows = torch.tensor([1, 1, 0])
+    _, state = model(inputs[:, :3])
+    outputs, _ = model(inputs[:, 3:], None, state)
+    selected = each_part(state, lambda part: part.index_select(1, rows))
+    torch.testing.assert_close(model(inputs[rows, 3:], None, selected)[0], outputs[rows])
 
 
 @pytest.mark.parametrize("name", [*MODELS, *VARIANTS])

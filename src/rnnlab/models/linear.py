@@ -38,10 +38,10 @@ class Linear(RecurrentModel):
     def forward(
         self, inputs: Tensor, lengths: Tensor | None = None, state: RecurrentState | None = None
     ) -> tuple[Tensor, RecurrentState]:
-        """See RecurrentModel; the state holds the last inputs, for the next windows."""
+        """See RecurrentModel; the state holds the last inputs, (window - 1, B, D)."""
         batch, _, features = inputs.shape
-        before = state[0] if state else inputs.new_zeros(batch, self.window - 1, features)
-        history = torch.cat([before, inputs], dim=1)  # (B, window - 1 + T, D)
+        before = state[0] if state else inputs.new_zeros(self.window - 1, batch, features)
+        history = torch.cat([before.transpose(0, 1), inputs], dim=1)  # (B, window - 1 + T, D)
         windows = history.unfold(1, self.window, 1)  # (B, T, D, window): a view
-        after = history[:, history.shape[1] - self.window + 1 :]
+        after = history[:, history.shape[1] - self.window + 1 :].transpose(0, 1)
         return windows.transpose(2, 3).flatten(2), [after]
