@@ -52,6 +52,20 @@ def test_the_names_of_splits_are_those_of_other_data_sets(tmp_path: Path, stem: 
     assert data.example("val", 0)["text"] == f"{stem} en 0"
 
 
+def test_tables_of_splits_are_read(tmp_path: Path) -> None:
+    for name, count in (("train", 30), ("dev", 4), ("test", 3)):
+        rows = [f"{i}\t{name} en {i}\t{name} de {i}" for i in range(count)]
+        write_lines(tmp_path / f"{name}.tsv", ["id\ten\tde", *rows])
+    data = open_folder(tmp_path)
+    assert [*data.provenance.sizes.values()] == [30, 4, 3]
+    assert data.example("val", 3) == {"text": "dev en 3", "reference": "dev de 3"}
+    columns = {"source_column": "de", "target_column": "en"}
+    assert open_folder(tmp_path, **columns).example("test", 0)["text"] == "test de 0"
+    write_lines(tmp_path / "test.tsv", ["en\tde", "", "a\tb", "c\t"])
+    with pytest.raises(DataError, match=r"test\.tsv, pair 2: is a pair with an empty side"):
+        open_folder(tmp_path)
+
+
 def test_files_that_are_not_read_are_listed(tmp_path: Path) -> None:
     for name, count in (("train", 9), ("valid", 4), ("test", 3), ("tune", 4)):
         write_split(tmp_path, name, count)

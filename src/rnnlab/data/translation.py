@@ -23,6 +23,7 @@ from rnnlab.data.readers.sentence_pairs import (
     read_aligned_files,
     read_pair_file,
 )
+from rnnlab.data.readers.tables import find_split_tables
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.sources.split_names import SPLIT_NAMES, SplitNames, describe_unused
@@ -69,7 +70,7 @@ class ParallelTextDataModule(PreparedDataModule):
         source, seed, shuffle: see PreparedDataModule.
         path: a folder with train.<source_language>, train.<target_language> and optionally val.*
             and test.*, see rnnlab.data.sources.split_names; or the file of the source sentences; or
-            one file with source, tab, target per line; or a table.
+            one file with source, tab, target per line; or a table; or a folder with tables train.*.
         target_path: file of the translations, aligned by line, if `path` is the file of the source
             sentences.
         source_language: name of the input language, and extension of its files.
@@ -192,40 +193,44 @@ class ParallelTextDataModule(PreparedDataModule):
 
     def _local_files(self) -> dict[str, Sequence[Path]]:
         path = self.local_path()
-        if self.target_path is None and not path.is_dir():
+        if self.target_path is not None:
+            target_path = check_file(Path(self.target_path).expanduser())
+            return {"all": self._check_aligned(check_file(path), target_path)}
+        if not path.is_dir():
             return {"all": [check_file(path)]}
+        tables = find_split_tables(path)
+        files = find_split_files(path, self.languages, self.split_names())
+        if "train" in files:
+            return {split: self._check_aligned(*members) for split, members in files.items()}
+        if "train" in tables:
+            return {split: [table] for split, table in tables.items()}
+        source, target = self.languages
+        names = ", ".join(sorted(file.name for file in path.iterdir())[:20]) or "nothing"
+        raise DataError(
+            f"{path}: expected train.{source} and train.{target} (optionally compressed), or "
+            f"train.tsv, found {names}. data.source_language and data.target_language are the "
+            "endings"
+        )
+
+    def _check_aligned(self, source: Path, target: Path) -> Sequence[Path]:
+        """Return two files with a sentence in each line.
+
+        Raises:
+            ConfigError: they are the same file, or a setting names a column of a table.
+        """
         if self.columns.settings:
             raise ConfigError(
                 f"{' '.join(self.columns.settings)}: names a column of a table, but the sentences "
-                "are read from a file for each language. Remove it, or set data.path to the table"
+                f"are lines of {source.name} and {target.name}. Remove it, or set data.path to the "
+                "table"
             )
-        if self.target_path is not None:
-            return {"all": self._aligned_files(path, Path(self.target_path).expanduser())}
-        return {**self._find_splits(path)}
-
-    def _aligned_files(self, source: Path, target: Path) -> Sequence[Path]:
-        if check_file(source).samefile(check_file(target)):
+        if source.samefile(target):
+            setting = "target_language" if self.target_path is None else "target_path"
             raise ConfigError(
-                f"data.target_path={target}: is the file of the source sentences too; set it to "
-                "the file of their translations"
+                f"data.{setting}: both sides are the file {target}; set it to that of the "
+                "translations"
             )
         return source, target
-
-    def _find_splits(self, folder: Path) -> Mapping[Split, Sequence[Path]]:
-        source, target = self.languages
-        if source == target:
-            raise ConfigError(
-                f"data.target_language={target}: is also the source language, so both sides would "
-                f"be the same files of {folder}"
-            )
-        files = find_split_files(folder, self.languages, self.split_names())
-        if "train" not in files:
-            names = ", ".join(sorted(file.name for file in folder.iterdir())[:20]) or "nothing"
-            raise DataError(
-                f"{folder}: expected train.{source} and train.{target} (optionally compressed), "
-                f"found {names}. data.source_language and data.target_language are the endings"
-            )
-        return files
 
     def describe_unused(self, files: Iterable[Path]) -> list[str]:
         """Return a note about files of the user's folder that are not read."""
@@ -530,11 +535,12 @@ def store_pairs(
     """
     from rich.markup import escape
 
-    writer = PairWriter(folder, part, pairs.name, key, strict=part in ("val", "test"))
+    is_strict = part in ("val", "test")
+    writer = PairWriter(folder, part, pairs.name, pairs.unit, key, is_strict)
     bar = progress.add_task(f"reading {escape(pairs.name)}", total=None)
-    for line, (source, target) in enumerate(pairs.read(), start=1):
-        writer.write(line, source, target)
-        if line % PAIRS_IN_MEMORY == 0:
+    for number, (source, target) in enumerate(pairs.read(), start=1):
+        writer.write(number, source, target)
+        if number % PAIRS_IN_MEMORY == 0:
             progress.advance(bar, PAIRS_IN_MEMORY)
     notes += pairs.notes
     return writer.close(notes)

@@ -44,11 +44,13 @@ class Pairs:
         name: of the files, for errors and notes.
         read: iterates over the pairs, from the first one on.
         notes: choices and repairs of the last complete iteration.
+        unit: what the number of a pair counts, in errors: pairs, or lines of the files.
     """
 
     name: str
     read: Callable[[], Iterator[Pair]]
     notes: list[str] = field(default_factory=list)
+    unit: str = "pair"
 
 
 def pairs_from_lists(name: str, sources: Sequence[str], targets: Sequence[str]) -> Pairs:
@@ -71,7 +73,7 @@ def read_aligned_files(source: Path, target: Path, encoding: str) -> Pairs:
         if rest := _count_lines(targets):
             raise _misaligned(target, source, count + rest, count)
 
-    return Pairs(f"{source.name} and {target.name}", read)
+    return Pairs(f"{source.name} and {target.name}", read, unit="line")
 
 
 def _count_lines(lines: Iterator[str]) -> int:

@@ -31,20 +31,21 @@ class PairWriter:
     """Writes the usable pairs of one part, and counts the others.
 
     If `strict`, an unusable pair is an error: evaluation data must not shrink silently. `name` is
-    that of the source files, for errors. Sources with equal results of `key` are a group.
+    that of the source files, and `unit` what numbers of pairs count, for errors. Sources with equal
+    results of `key` are a group.
     """
 
     def __init__(
-        self, folder: Path, part: str, name: str, key: Callable[[str], str], strict: bool
+        self, folder: Path, part: str, name: str, unit: str, key: Callable[[str], str], strict: bool
     ) -> None:
-        self.name, self.key, self.strict = name, key, strict
+        self.name, self.unit, self.key, self.strict = name, unit, key, strict
         self.sources = TextWriter(folder, f"{part}.source")
         self.targets = TextWriter(folder, f"{part}.target")
         self.groups = array("q")
         self.digest = hashlib.sha256()
         self.drop_counts = {"with an empty side": 0, f"of over {MAX_CHARACTERS:,} characters": 0}
 
-    def write(self, line: int, source: str, target: str) -> None:
+    def write(self, number: int, source: str, target: str) -> None:
         """Append a pair.
 
         Raises:
@@ -54,8 +55,8 @@ class PairWriter:
         for reason, applies in zip(self.drop_counts, problems, strict=True):
             if applies and self.strict:
                 raise DataError(
-                    f"{self.name}, line {line}: is a pair {reason}, and evaluation data is never "
-                    "dropped silently. Remove the line from both sides, or fix it"
+                    f"{self.name}, {self.unit} {number:,}: is a pair {reason}, and evaluation data "
+                    f"is never dropped silently. Remove the {self.unit} from both sides, or fix it"
                 )
             if applies:
                 self.drop_counts[reason] += 1
