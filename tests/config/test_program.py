@@ -1,22 +1,33 @@
 """Commands that the product prints work as they are printed."""
 
 import shlex
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import create_trial
 
+from rnnlab.commands.sweep import main as sweep_main
+from rnnlab.commands.train import main as train_main
+from rnnlab.config.messages import readable_errors
 from rnnlab.config.paths import config_dir_flag
-from rnnlab.config.program import format_command, text_override
+from rnnlab.config.program import (
+    absolute_override,
+    format_command,
+    program_note,
+    text_override,
+)
 from rnnlab.errors import RunStopped
-from rnnlab.experiment.session import record_status
+from rnnlab.experiment.session import record_status, resume_command
 from rnnlab.report.folder import RunFolder
-from rnnlab.sweeps.main import explain_interruption
+from rnnlab.sweeps.main import explain_interruption, portable_words
 from rnnlab.sweeps.report.search_records import trial_command
 from rnnlab.sweeps.scheduler import SearchStopped
+from rnnlab.sweeps.schema import SweepConfig
 from tests.helpers.configs import CONF, compose
 
 
@@ -71,3 +82,75 @@ def test_commands_of_a_search_name_the_users_directory(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     command = str(stopped.value).partition("to continue: ")[2]
     assert shlex.split(command) == ["python", "sweep.py", *flags, "sweep=x y"]
+
+
+UNUSUAL = [
+    *("my runs", "two  spaces ", "jürgen", "数据", "a=b", "a,b", "x[1]", "[/b]", "{x}", "(1)"),
+    *("it's", 'say "hi"', "'quoted'", '"quoted"', "$HOME", "${x}", "back\\slash", "end\\", "a;b"),
+    *("a|b", "#1", "~t", "%d", "*", "?", "!x", "&", "<x>", "null", "1e5", "a:b", "-m", "+x"),
+]
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_commands_work_in_folders_of_any_name_and_from_any_directory(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Printed below one directory, executed below another one, by a shell."""
+    from rnnlab.config.messages import check_resume
+    from rnnlab.config.quoting import quote_resume
+
+    monkeypatch.chdir(tmp_path)
+    command = resume_command(RunFolder(Path(name)))
+    shell = f"cd / && set -- {command.removeprefix('python train.py ')} && printf '%s\\0' \"$@\""
+    words = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True).stdout
+    arguments = words.rstrip("\0").split("\0")
+    check_resume(arguments)
+    assert compose(*map(quote_resume, arguments))["resume"] == str(tmp_path / name)
+    text = absolute_override(text_override("data.path", name))
+    assert compose("data=csv_series", text)["data"]["path"] == str(tmp_path / name)
+
+
+def test_the_command_that_continues_a_search_has_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = "postgresql+psycopg://me:secret@db:5432/studies"
+    words = ["sweep=imdb_gru", f"storage={url}", "data.path=a (1).csv", "n_trials=3"]
+    parts: Any = {"space": {}, "sampler": {}, "launcher": {}, "n_trials": 3}
+    sweep = SweepConfig(name="x", output_dir="my sweeps", storage=url, **parts)
+    assert portable_words(words, sweep) == [
+        "sweep=imdb_gru",
+        f"data.path={tmp_path}/a (1).csv",
+        "n_trials=3",
+        f"output_dir={tmp_path}/my sweeps",
+        "storage=postgresql+psycopg://me@db:5432/studies",
+    ]
+    sweep = SweepConfig(name="x", output_dir="o", storage="journal://a.journal", **parts)
+    assert portable_words([], sweep)[-1] == f"storage=journal://{tmp_path}/a.journal"
+
+
+@pytest.mark.parametrize(
+    "command", ["train.py data=sine data.noise={}", "sweep.py sweep=imdb_gru storage={}x:("]
+)
+def test_no_error_has_the_password_of_a_storage(
+    command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    program, *words = command.format("postgresql://me:secret@db/studies").split()
+    with pytest.raises(SystemExit), readable_errors():
+        (train_main if program == "train.py" else sweep_main)(words)
+    error = capsys.readouterr().err
+    assert "secret" not in error
+    assert "me:***@db" in error
+
+
+def test_the_folder_of_the_script_is_named_where_it_is_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "train.py")])
+    assert program_note("train") == ""
+    monkeypatch.setattr(sys, "argv", ["my checkout/train.py"])
+    folder = tmp_path / "my checkout"
+    assert program_note("train") == f"\n(python train.py: in the folder '{folder}')"
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/rnnlab"])
+    assert program_note("train") == ""

@@ -71,7 +71,8 @@ def open_finished(path: Path) -> RunFolder:
     folder = RunFolder(path)
     report = folder.read_report()
     if report.get("status") != "finished":
-        state = report.get("status", "no run is there (no report.json)")
+        place = "" if path.is_absolute() else f", looked for in {Path.cwd()}"
+        state = report.get("status", f"no run is there (no report.json){place}")
         raise ConfigError(f"{path}: {state}; give the folder of a finished run")
     if not any(name.startswith("test/") for name in report["scores"]):
         raise ConfigError(f"{path}: the run was not tested (test=false), so there is no score")

@@ -31,7 +31,7 @@ def readable_errors() -> Iterator[None]:
     except (ConfigError, DataError, DivergedError, OutageError) as error:
         fail(str(error))
     except RunStopped as error:
-        print(error, file=sys.stderr)
+        print(hide_passwords(str(error)), file=sys.stderr)
         sys.exit(STOP_STATUS)
     except KeyboardInterrupt:
         sys.exit(STOP_STATUS)

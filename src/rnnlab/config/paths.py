@@ -6,6 +6,7 @@ from typing import Any
 
 from rnnlab.errors import ConfigError
 
+RUN_PATHS = ("output_dir", "run_dir", "resume")
 DIR_FLAGS = ("--config-dir", "-cd")
 
 
@@ -72,9 +73,19 @@ def with_absolute_paths(plain: Mapping[str, Any]) -> dict[str, Any]:
     paths = {
         key: str(absolute_path(value))
         for key, value in data.items()
-        if isinstance(value, str) and (key == "path" or key.endswith("_path"))
+        if isinstance(value, str) and is_path(f"data.{key}")
     }
     return {**plain, "data": {**data, **paths}}
+
+
+def is_path(key: str) -> bool:
+    """Return whether a setting is the path of a file or folder.
+
+    >>> is_path("data.path"), is_path("data.test_path"), is_path("data.seq_len")
+    (True, True, False)
+    """
+    section, _, name = key.rpartition(".")
+    return key in RUN_PATHS or (section == "data" and (name == "path" or name.endswith("_path")))
 
 
 def absolute_path(text: str) -> Path:

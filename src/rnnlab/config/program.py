@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rnnlab.config.overrides import format_override, parse_override
+from rnnlab.config.paths import absolute_path, is_path
+from rnnlab.config.quoting import quote
 from rnnlab.errors import ConfigError
 
-PASSWORD = re.compile(r"(://[^/\s:@]*):[^/\s@]*@")  # in a URL
+PASSWORD = re.compile(r"(://[^/\s:@]*):\S*@")  # in a URL
+INTERPOLATION, ESCAPED_INTERPOLATION = "${", "\\${"  # of OmegaConf
 
 
 def format_command(name: str, arguments: Sequence[str]) -> str:
@@ -39,8 +42,33 @@ def text_override(key: str, value: str) -> str:
     resume=my (1) runs resume='a,b'
     """
     word = f"{key}={value}"
+    if INTERPOLATION in value:
+        return f"{key}={quote(value.replace(INTERPOLATION, ESCAPED_INTERPOLATION))}"
     try:
         is_same = parse_override(word).value == value
     except ConfigError:
         is_same = False
     return word if is_same else f"{key}={format_override(value)}"
+
+
+def absolute_override(text: str) -> str:
+    """Return an override that means the same from any directory: paths are absolute.
+
+    >>> absolute_override("data.seq_len=5"), absolute_override("+data.path='/a, b.csv'")
+    ('data.seq_len=5', "+data.path='/a, b.csv'")
+    """
+    key = text.partition("=")[0]
+    value = parse_override(text).value if is_path(key.lstrip("+")) else None
+    if not isinstance(value, str):
+        return text
+    path = value.replace(ESCAPED_INTERPOLATION, INTERPOLATION)
+    has_interpolation = value.count(INTERPOLATION) > value.count(ESCAPED_INTERPOLATION)
+    return text if has_interpolation else text_override(key, str(absolute_path(path)))
+
+
+def program_note(name: str) -> str:
+    """Return a line with the folder of the script if it is another one than the current folder."""
+    script = Path(sys.argv[0])
+    if script.name != f"{name}.py" or script.resolve().parent == Path.cwd().resolve():
+        return ""
+    return f"\n(python {name}.py: in the folder {shlex.quote(str(script.resolve().parent))})"

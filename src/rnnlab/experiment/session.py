@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.config.program import format_command, text_override
+from rnnlab.config.program import format_command, program_note, text_override
 from rnnlab.config.schema import RunConfig
 from rnnlab.errors import (
     ConfigError,
@@ -64,6 +65,11 @@ def claim_folder(config: RunConfig) -> RunFolder:
         )
     if not first:
         return wait_for_folder(str(path))
+    folder = RunFolder(Path(path or ""))
+    if path and folder.config.exists():
+        raise ConfigError(
+            f"run_dir={path}: holds a run already. To go on with it: {resume_command(folder)}"
+        )
     return new_folder(asdict(config))
 
 
@@ -76,6 +82,12 @@ def wait_for_folder(path: str) -> RunFolder:
         except ConfigError:
             time.sleep(0.2)
     return open_folder(path)
+
+
+def resume_command(folder: RunFolder) -> str:
+    """Return the command that goes on with a run, from any directory."""
+    words = [text_override("resume", str(folder.path.absolute()))]
+    return format_command("train", words) + program_note("train")
 
 
 @contextmanager
@@ -98,7 +110,7 @@ def sigterm_as_interrupt() -> Iterator[None]:
 @contextmanager
 def record_status(folder: RunFolder) -> Iterator[None]:
     """Record in report.json how the run ended, unless it finished."""
-    command = format_command("train", [text_override("resume", str(folder.path))])
+    command = resume_command(folder)
     try:
         with sigterm_as_interrupt():
             yield

@@ -92,7 +92,7 @@ def new_folder(plain: Mapping[str, Any]) -> RunFolder:
         plain: the config; a variant other than the seed becomes part of the folder's name.
 
     Raises:
-        ConfigError: the folder cannot be made or written, or contains a run.
+        ConfigError: the folder cannot be made or written.
     """
     stamp = f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(3)}"
     variant = plain["variant"]
@@ -101,10 +101,6 @@ def new_folder(plain: Mapping[str, Any]) -> RunFolder:
     run_dir = plain["run_dir"]
     path = Path(run_dir) if run_dir else Path(plain["output_dir"]) / plain["name"] / stamp
     folder = RunFolder(path)
-    if folder.config.exists():
-        raise ConfigError(
-            f"run_dir={run_dir}: holds a run already. To go on with it: resume={path}"
-        )
     try:
         path.mkdir(parents=True, exist_ok=True)
         folder.write_config(plain)
@@ -120,7 +116,10 @@ def open_folder(path: str) -> RunFolder:
     """Return the folder of a run that was started before; raise ConfigError if it cannot go on."""
     folder = RunFolder(Path(path))
     if not folder.config.is_file():
-        raise ConfigError(f"resume={path}: no run is there (no config.yaml); give a run's folder")
+        place = "" if folder.path.is_absolute() else f", looked for in {Path.cwd()}"
+        raise ConfigError(
+            f"resume={path}: no run is there (no config.yaml){place}; give a run's folder"
+        )
     if not os.access(folder.path, os.W_OK):
         raise ConfigError(f"resume={path}: the folder cannot be written")
     return folder

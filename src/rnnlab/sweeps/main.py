@@ -15,7 +15,13 @@ from omegaconf import OmegaConf
 
 from rnnlab.config.compose import compose_checked
 from rnnlab.config.paths import config_dir_flag
-from rnnlab.config.program import format_command, hide_passwords
+from rnnlab.config.program import (
+    absolute_override,
+    format_command,
+    hide_passwords,
+    program_note,
+    text_override,
+)
 from rnnlab.errors import ConfigError, OutageError
 from rnnlab.runtime.console import PlainConsole
 from rnnlab.runtime.files import write_text
@@ -36,7 +42,7 @@ from rnnlab.sweeps.study.outages import Patience, find_outage
 from rnnlab.sweeps.study.repeats import find_repeats, open_repeats
 from rnnlab.sweeps.study.samplers import GridSampler
 from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy
-from rnnlab.sweeps.study.storage import storage_file, storage_kind
+from rnnlab.sweeps.study.storage import portable_url, storage_file, storage_kind
 from rnnlab.sweeps.workers.launchers import Launcher, ResourceRequest
 from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult
 from rnnlab.sweeps.workers.runner import Runner, WorkerDied
@@ -69,7 +75,7 @@ def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None
         report_search(spec, study)
         return
     with (
-        explain_interruption([*config_dir_flag(spec.conf), *arguments]),
+        explain_interruption([*config_dir_flag(spec.conf), *portable_words(arguments, sweep)]),
         start_runners(spec, study) as runners,
     ):
         print_header(spec, study, len(runners))
@@ -119,7 +125,7 @@ def check_any_complete(study: OpenStudy) -> None:
 @contextmanager
 def explain_interruption(arguments: Sequence[str]) -> Iterator[None]:
     """Add the command that continues the search to the message of an interruption or outage."""
-    command = format_command("sweep", arguments)
+    command = format_command("sweep", arguments) + program_note("sweep")
     try:
         yield
     except (SearchStopped, KeyboardInterrupt) as error:  # the second: outside of the scheduler
@@ -128,6 +134,19 @@ def explain_interruption(arguments: Sequence[str]) -> Iterator[None]:
         if not (reason := find_outage(error)):
             raise
         raise OutageError(f"{reason}; to continue: {command}") from error
+
+
+def portable_words(arguments: Sequence[str], sweep: SweepConfig) -> list[str]:
+    """Return the overrides of a command that continues a search from any directory.
+
+    A password is not printed: the variable PGPASSWORD or the file ~/.pgpass has it.
+    """
+    words = [absolute_override(word) for word in arguments if not word.startswith("storage=")]
+    if not any(word.startswith("output_dir=") for word in words):
+        words.append(text_override("output_dir", str(Path(sweep.output_dir).absolute())))
+    if sweep.storage:
+        words.append(text_override("storage", portable_url(sweep.storage)))
+    return words
 
 
 def print_header(spec: SearchSpec, study: OpenStudy, slots: int) -> None:

@@ -9,6 +9,7 @@ import optuna
 
 from rnnlab.config.compose import compose_checked
 from rnnlab.config.keys import flat
+from rnnlab.config.program import absolute_override
 from rnnlab.errors import ConfigError
 from rnnlab.sweeps.schema import SweepConfig
 from rnnlab.sweeps.space.dimensions import Space
@@ -64,7 +65,8 @@ class SearchSpec:
 
     def to_overrides(self, values: Mapping[str, Any], number: int) -> list[str]:
         """Return the command line of the trial with this number and these values."""
-        overrides = [*self.sweep.base, *self.space.to_overrides(values)]
+        base = map(absolute_override, self.sweep.base)
+        overrides = [*base, *self.space.to_overrides(values)]
         keys = {override.partition("=")[0].lstrip("+") for override in overrides}
         overrides += budget_overrides(self.sweep.budget, self.base, values)
         if "seed" in keys:

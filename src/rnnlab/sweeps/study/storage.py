@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from filelock import FileLock
 from optuna.exceptions import StorageInternalError
@@ -60,6 +61,24 @@ def storage_kind(url: str) -> str:
     'postgresql'
     """
     return url.partition("://")[0].partition("+")[0]
+
+
+def portable_url(url: str) -> str:
+    """Return a URL that can be printed in a command: without a password, its file absolute.
+
+    >>> portable_url("postgresql+psycopg://me:secret@db:5432/studies")
+    'postgresql+psycopg://me@db:5432/studies'
+    >>> portable_url("sqlite:////data/a.db")
+    'sqlite:////data/a.db'
+    """
+    kind = storage_kind(url)
+    if kind == "journal":
+        return f"journal://{_file_path(url).absolute()}"
+    if kind == "sqlite":
+        return f"sqlite:///{_file_path(url).absolute()}"
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}@{host}" if parts.username else host))
 
 
 def storage_file(url: str) -> Path:
