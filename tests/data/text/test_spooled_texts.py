@@ -1,3 +1,6 @@
+import tracemalloc
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,6 +8,7 @@ from hypothesis import strategies as st
 
 from rnnlab.data.text import spooled_texts
 from rnnlab.data.text.spooled_texts import SpooledTexts, number_texts, take_rows
+from rnnlab.data.text.text_columns import TextColumns
 
 TEXTS = ["caf\u00e9", "", "\ud800 alone", "a\nb", "\U0001f600" * 3, "last"]
 
@@ -41,3 +45,21 @@ def test_texts_are_numbered_in_sorted_order(width: int, texts: list[str]) -> Non
         for key in (str, str.casefold):
             order = {text: number for number, text in enumerate(sorted(set(map(key, texts))))}
             assert number_texts(texts, key).tolist() == [order[key(text)] for text in texts]
+
+
+def test_a_table_is_never_in_memory_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooled_texts, "TEXT_BLOCK_BYTES", 1 << 18)
+    text = "word " * 120
+    file = tmp_path / "a.csv"
+    file.write_text("text,label\n" + "".join(f"{i} {text},{i % 2}\n" for i in range(10_000)))
+    TextColumns().read(file)  # imports
+    tracemalloc.start()
+    texts = TextColumns().read(file)
+    kept = texts.take(np.arange(0, 10_000, 2))
+    assert sum(map(len, kept.texts)) > 3_000_000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert file.stat().st_size > 6_000_000
+    assert peak < 3_000_000, f"{peak:,}"
