@@ -94,6 +94,13 @@ def test_a_test_split_without_a_training_label_is_rejected(tmp_path: Path) -> No
     assert "training has 'bad', 'good'" in message
 
 
+def test_labels_that_only_training_or_test_has_are_noted(tmp_path: Path) -> None:
+    write_csv(tmp_path / "train.csv", [*ROWS, *((f"x {i}", "unsup") for i in range(9))])
+    write_csv(tmp_path / "test.csv", [("a", "good"), ("b", "bad"), ("c", "odd")])
+    notes = open_texts(tmp_path).provenance.notes
+    assert {"no training text has the label odd", "no test text has the label unsup"} <= set(notes)
+
+
 @pytest.mark.parametrize("label", ["NA", "<na>", "#N/A"])
 def test_a_label_that_may_be_a_missing_value_is_rejected(label: str, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "a.csv", [*ROWS, ("other", label), ("more", label)])

@@ -55,6 +55,7 @@ from rnnlab.data.text.labels import (
     check_training_labels,
     find_label,
     name_classes,
+    note_untested_labels,
     unify_labels,
 )
 from rnnlab.data.text.ragged import (
@@ -259,6 +260,8 @@ class TextClassificationDataModule(PreparedDataModule):
         classes = list_classes(list(parts.values()))
         splits = self._remove_leakage(self._split(parts, notes), notes)
         check_training_labels(splits, notes)
+        if "test" in parts:
+            note_untested_labels(splits, notes)
         self._save(folder, splits, classes)
         sizes = {split: len(splits[split].texts) for split in SPLITS}
         version = next(iter(raw.values())).version

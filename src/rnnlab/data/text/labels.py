@@ -113,24 +113,36 @@ def check_training_labels(splits: Mapping[str, LabelledTexts], notes: list[str])
         DataError: none of the labels of a split occurs in training.
     """
     training = set(splits["train"].labels)
-    absent: Counter[str] = Counter()
+    absent: set[str] = set()
     for split, texts in splits.items():
-        labels = Counter(texts.labels)
-        if labels and not labels.keys() & training:
+        labels = set(texts.labels)
+        if labels and not labels & training:
             raise DataError(
                 f"{texts.name}: no label of the {split} split occurs in training. It has "
                 f"{_list_labels(labels)}, but training has {_list_labels(training)}. Write the "
                 "labels alike in all files, or name another column with data.label_column"
             )
-        absent.update({label: n for label, n in labels.items() if label not in training})
+        absent |= labels - training
     if absent:
-        notes.append(f"no training text has the label {', '.join(sorted(absent))}")
+        notes.append(f"no training text has the label {_list_names(absent)}")
+
+
+def note_untested_labels(splits: Mapping[str, LabelledTexts], notes: list[str]) -> None:
+    """Note the labels that the user's own test split does not have, unless it has one alone."""
+    labels = set(splits["test"].labels)
+    rest = set(splits["train"].labels) - labels
+    if rest and len(labels) > 1:
+        notes.append(f"no test text has the label {_list_names(rest)}")
 
 
 def _list_labels(labels: Iterable[str]) -> str:
-    names = sorted(labels)
-    rest = f" and {len(names) - MAX_EXAMPLES:,} more" if len(names) > MAX_EXAMPLES else ""
-    return ", ".join(repr(name[:40]) for name in names[:MAX_EXAMPLES]) + rest
+    return _list_names(repr(name[:40]) for name in labels)
+
+
+def _list_names(names: Iterable[str]) -> str:
+    first, *others = sorted(names)
+    rest = f" and {len(others) + 1 - MAX_EXAMPLES:,} more" if len(others) >= MAX_EXAMPLES else ""
+    return ", ".join([first, *others][:MAX_EXAMPLES]) + rest
 
 
 def match_labels(
