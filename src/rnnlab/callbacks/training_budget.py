@@ -70,13 +70,18 @@ class TrainingBudget(L.Callback):
     ) -> None:
         checkpoint["training_seconds"] = self.seconds
         checkpoint["training_has_ended"] = trainer.should_stop
+        checkpoint["training_limits"] = self._limits(trainer)
 
     def on_load_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Continue the clock; a checkpoint of weights only has none."""
         self._earlier_seconds = checkpoint.get("training_seconds", 0.0)
-        self._has_ended = checkpoint.get("training_has_ended", False)
+        is_same = checkpoint.get("training_limits") == self._limits(trainer)
+        self._has_ended = is_same and checkpoint["training_has_ended"]
+
+    def _limits(self, trainer: L.Trainer) -> list[float | None]:
+        return [trainer.max_epochs, self.max_steps, self.max_seconds]
 
 
 def parse_duration(text: str) -> float:

@@ -20,6 +20,7 @@ from rnnlab.errors import (
 )
 
 USAGE_ERROR, STOP_STATUS, PIPE_STATUS = 2, 130, 141  # exit status
+LIMITS = ("max_epochs", "max_steps", "max_time")  # settings of the trainer that extend a run
 
 
 @contextmanager
@@ -70,11 +71,15 @@ def fail(message: str) -> None:
 
 
 def check_resume(arguments: Sequence[str]) -> None:
-    """Raise ConfigError if a resumed run has other settings: it takes them from its folder."""
+    """Raise ConfigError if a resumed run has other settings than limits of its training.
+
+    It takes them from its folder.
+    """
     overrides = [text for text in arguments if "=" in text or text.startswith("~")]
     settings = [text for text in overrides if not text.startswith(("-", "hydra."))]
     resume = [text for text in settings if text.startswith("resume=") and text != "resume=null"]
-    others = [text for text in settings if not text.startswith("resume=")]
+    limits = tuple(f"trainer.{name}=" for name in LIMITS)
+    others = [text for text in settings if not text.lstrip("+").startswith(("resume=", *limits))]
     if resume and others:
         raise ConfigError(
             f"{resume[0]} goes on with the settings of that run, so {' '.join(others)} cannot be "

@@ -63,10 +63,12 @@ def list_groups(conf: Path) -> list[str]:
 
 
 def with_absolute_paths(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config whose settings data.path and data.*_path are absolute.
+    """Return a config whose settings init_from, data.path and data.*_path are absolute.
 
     A run keeps them, so that it can be resumed and evaluated from any directory.
     """
+    if plain.get("init_from"):
+        plain = {**plain, "init_from": str(absolute_path(str(plain["init_from"])))}
     data = plain.get("data")
     if not isinstance(data, Mapping):  # an error of the schema
         return dict(plain)

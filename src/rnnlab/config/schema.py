@@ -102,6 +102,7 @@ class RunConfig:
     output_dir: str = "outputs"
     run_dir: str | None = None
     resume: str | None = None
+    init_from: str | None = None
     test: bool = True
     baselines: bool = True
     matmul_precision: Literal["auto", "highest", "high", "medium"] = "auto"

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.paths import with_absolute_paths
 from rnnlab.config.schema import RunConfig, parse
+from rnnlab.experiment import extension
 from rnnlab.experiment.budget import check_limits, describe_budget, fix_epochs
 from rnnlab.experiment.checks import check_device, check_early
 from rnnlab.experiment.fingerprint import check_same_data, data_facts
 from rnnlab.experiment.session import RunParts, claim_folder, record_status
 from rnnlab.report import console
-from rnnlab.report.folder import FORMAT_VERSION, TRAINED, RunFolder, open_folder
+from rnnlab.report.folder import FORMAT_VERSION, TRAINED, RunFolder
 from rnnlab.runtime.clock import StageClock
 from rnnlab.runtime.distributed import is_first_process, share_folder
 
@@ -55,8 +56,10 @@ def run(
     clock = StageClock(start)
     config = check(plain)
     folder = claim_folder(config)
+    if config.resume and is_first_process():
+        extension.store_limits(folder, config)
     status = folder.read_report().get("status")
-    if status != "finished":
+    if not extension.is_complete(folder, config):
         with record_status(folder), share_folder(folder.path):
             parts = build(config, folder, clock, [*extra_callbacks, *end_trained(status)])
             fit(parts)
@@ -70,19 +73,21 @@ def run(
 def check(plain: Mapping[str, Any]) -> RunConfig:
     """Return the config as a RunConfig after building every part without data.
 
-    A resumed run takes the config that it was started with.
+    A resumed run takes the config that it was started with; the limits of its training may grow.
     """
     if plain.get("resume"):
-        path = str(plain["resume"])
-        plain = {**open_folder(path).read_config(), "run_dir": None, "resume": path}
+        plain = extension.resumed_config(plain)
     plain = with_absolute_paths(plain)
     check_early(plain)
     config = parse(plain)
 
     from rnnlab.experiment.build import dry_build
+    from rnnlab.experiment.initialize import check_source
 
     check_device(config.trainer)
     dry_build(config)
+    extension.check_extension(config)
+    check_source(config)
     return config
 
 
@@ -97,6 +102,7 @@ def build(
 
     from rnnlab.callbacks import ElapsedTime
     from rnnlab.experiment import build as builders
+    from rnnlab.experiment import initialize
     from rnnlab.runtime.allocator import keep_freed_memory
     from rnnlab.runtime.precision import choose_matmul_precision
 
@@ -119,6 +125,8 @@ def build(
         "config": asdict(config),
         "spec": asdict(data.spec),
     }
+    if config.init_from and not folder.last.exists():
+        initialize.load_weights(model, config, data)
     callbacks = builders.instantiate_components(config.callbacks, folder.path)
     loggers = list(builders.instantiate_components(config.logger, folder.path).values())
     all_callbacks = [*callbacks.values(), *extra_callbacks, ElapsedTime(clock)]
@@ -141,14 +149,17 @@ def end_trained(status: str | None) -> "list[L.Callback]":
 
 def announce(parts: RunParts, has_auto_budget: bool) -> None:
     """Print the settings of the run, and start its report."""
+    from rnnlab.experiment.initialize import describe_source
     from rnnlab.runtime.environment import device_facts, git_state, versions
 
     if not parts.trainer.is_global_zero:
         return
     device = device_facts(parts.trainer.strategy.root_device.type)
     parameters = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
+    previous = parts.folder.read_report()
     report = {
-        **drop_failure(parts.folder.read_report()),
+        **drop_failure(previous),
+        "segments": extension.list_segments(previous),
         "format_version": FORMAT_VERSION,
         "status": "running",
         "name": parts.config.name,
@@ -158,6 +169,8 @@ def announce(parts: RunParts, has_auto_budget: bool) -> None:
         "model": {"class": type(parts.model).__name__, "parameters": parameters},
         "data": data_facts(parts.data),
         "budget": describe_budget(parts.config, parts.data),
+        "init_from": previous.get("init_from") or describe_source(parts.config),
+        "limits": extension.read_limits(parts.config.trainer),
         "device": {**device, "count": parts.trainer.world_size},
         "versions": versions(),
         "git": git_state(),

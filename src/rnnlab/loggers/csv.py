@@ -65,6 +65,8 @@ class CSVLogger(Logger):
         """Drop the rows after the first ones: a resumed run writes them again."""
         rows = read_metrics(self.path)[:num_rows]
         self.num_rows = len(rows)
+        filled = {name for row in rows for name, value in row.items() if value != ""}
+        self.columns = ["step", *(name for name in self.columns[1:] if name in filled)]
         if rows:
             write_rows(self.path, self.columns, rows)
         else:
@@ -74,6 +76,6 @@ class CSVLogger(Logger):
 def write_rows(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
     """Write a table in one step."""
     with write_atomically(path) as file:
-        writer = csv.DictWriter(file, columns, restval="")
+        writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)

@@ -99,12 +99,29 @@ def list_facts(report: Mapping[str, Any], folder: RunFolder) -> dict[str, str]:
     lines = {
         "parameters": f"{report['model']['parameters']:,}",
         "targets": ", ".join(f"{count:,} {split}" for split, count in targets.items()),
+        "segments": segments_line(report),
         "seconds": seconds_line(report["seconds"]),
         "speed": speed_line(speed) if speed else "",
         "peak memory": memory,
         "folder": str(folder.path),
     }
     return {name: line for name, line in lines.items() if line}
+
+
+def segments_line(report: Mapping[str, Any]) -> str:
+    """Return the score of each segment of a run that was extended; empty for other runs.
+
+    >>> first = {"epochs": 5, "scores": {"val/mse": 0.25}, "best": {"step": 40, "epoch": 4}}
+    >>> segments_line({"monitor": "val/mse", **first, "epochs": 9, "segments": [first]})
+    '5 epochs, val/mse 0.2500 at step 40; 9 epochs, val/mse 0.2500 at step 40'
+    """
+    segments = [*report.get("segments", []), report] if report.get("segments") else []
+    monitor = report["monitor"]
+    return "; ".join(
+        f"{part['epochs']} epochs, {monitor} {format_score(part['scores'].get(monitor))}"
+        f" at step {(part['best'] or {}).get('step', '-')}"
+        for part in segments
+    )
 
 
 def seconds_line(seconds: Mapping[str, float]) -> str:
