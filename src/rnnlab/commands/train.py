@@ -15,7 +15,7 @@ from typing import Any
 from rnnlab.config.command_line import has_multirun, split_flags
 from rnnlab.config.compose import complete_overrides, shipped_conf
 from rnnlab.config.jobs import complete_jobs, job_variant
-from rnnlab.config.messages import LIMITS, check_resume, readable_errors
+from rnnlab.config.messages import TRAINING_LIMITS, check_resume, readable_errors
 from rnnlab.config.paths import split_config_dir
 from rnnlab.config.quoting import quote_resume
 from rnnlab.runtime.clock import process_start
@@ -64,7 +64,7 @@ def typed_limits(arguments: Sequence[str]) -> list[str]:
     ['max_epochs']
     """
     keys = [text.lstrip("+").partition("=")[0] for text in arguments]
-    return [name for name in LIMITS if f"trainer.{name}" in keys]
+    return [name for name in TRAINING_LIMITS if f"trainer.{name}" in keys]
 
 
 def train_config(

@@ -20,7 +20,11 @@ from rnnlab.errors import (
 )
 
 USAGE_ERROR, STOP_STATUS, PIPE_STATUS = 2, 130, 141  # exit status
-LIMITS = ("max_epochs", "max_steps", "max_time")  # settings of the trainer that extend a run
+TRAINING_LIMITS = (
+    "max_epochs",
+    "max_steps",
+    "max_time",
+)  # they extend a run
 
 
 @contextmanager
@@ -78,7 +82,7 @@ def check_resume(arguments: Sequence[str]) -> None:
     overrides = [text for text in arguments if "=" in text or text.startswith("~")]
     settings = [text for text in overrides if not text.startswith(("-", "hydra."))]
     resume = [text for text in settings if text.startswith("resume=") and text != "resume=null"]
-    limits = tuple(f"trainer.{name}=" for name in LIMITS)
+    limits = tuple(f"trainer.{name}=" for name in TRAINING_LIMITS)
     others = [text for text in settings if not text.lstrip("+").startswith(("resume=", *limits))]
     if resume and others:
         raise ConfigError(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnlab.config.messages import LIMITS
+from rnnlab.config.messages import TRAINING_LIMITS
 from rnnlab.config.program import format_command, text_override
 from rnnlab.config.schema import RunConfig, TrainerConfig
 from rnnlab.errors import ConfigError
@@ -22,12 +22,12 @@ def resumed_config(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 def given_limits(trainer: Mapping[str, Any]) -> dict[str, Any]:
     """Return the limits that are set."""
-    return {key: trainer[key] for key in LIMITS if trainer.get(key) not in (None, "auto")}
+    return {key: trainer[key] for key in TRAINING_LIMITS if trainer.get(key) not in (None, "auto")}
 
 
 def read_limits(trainer: TrainerConfig) -> dict[str, Any]:
     """Return the limits of a training, for its report."""
-    return {key: getattr(trainer, key) for key in LIMITS}
+    return {key: getattr(trainer, key) for key in TRAINING_LIMITS}
 
 
 def is_complete(folder: RunFolder, config: RunConfig) -> bool:
@@ -62,13 +62,13 @@ def check_extension(config: RunConfig) -> None:
     if not config.resume:
         return
     folder = RunFolder(Path(config.resume))
-    stored = folder.read_config()["trainer"]
-    if all(stored.get(key) == value for key, value in read_limits(config.trainer).items()):
+    before = folder.read_config()["trainer"]
+    if all(before.get(key) == value for key, value in read_limits(config.trainer).items()):
         return
     check_finished(folder)
     check_length_is_free(config)
     check_no_early_stop(folder)
-    check_limits(config.trainer, folder)
+    check_new_limits(config.trainer, folder)
 
 
 def check_finished(folder: RunFolder) -> None:
@@ -128,7 +128,7 @@ def check_no_early_stop(folder: RunFolder) -> None:
             )
 
 
-def check_limits(trainer: TrainerConfig, folder: RunFolder) -> None:
+def check_new_limits(trainer: TrainerConfig, folder: RunFolder) -> None:
     """Raise ConfigError if limits end the training at once, or if some do not fit each other."""
     from rnnlab.callbacks.training_budget import parse_duration
 
@@ -143,18 +143,18 @@ def check_limits(trainer: TrainerConfig, folder: RunFolder) -> None:
         seconds = last.get("training_seconds", 0.0)
         values["max_time"] = (trainer.max_time, parse_duration(trainer.max_time), seconds, "s")
     per_epoch = report["budget"]["steps_per_epoch"]
-    needed = epochs + math.ceil(((trainer.max_steps or 0) - steps) / per_epoch)
-    if needed > float(trainer.max_epochs):
+    num_epochs = epochs + math.ceil(((trainer.max_steps or 0) - steps) / per_epoch)
+    if num_epochs > float(trainer.max_epochs):
         raise ConfigError(
-            f"trainer.max_steps={trainer.max_steps}: needs {needed} epochs, and "
+            f"trainer.max_steps={trainer.max_steps}: needs {num_epochs} epochs, and "
             f"trainer.max_epochs={trainer.max_epochs} ends the run before: give "
-            f"trainer.max_epochs={needed} too"
+            f"trainer.max_epochs={num_epochs} too"
         )
-    for key, (text, limit, done, unit) in values.items():
-        if limit <= done:
+    for key, (text, limit, progress, unit) in values.items():
+        if limit <= progress:
             raise ConfigError(
-                f"trainer.{key}={text}: the run has trained {done:,.0f} {unit}, so it would end at "
-                f"once: give a larger trainer.{key} too"
+                f"trainer.{key}={text}: the run has trained {progress:,.0f} {unit}, so it would "
+                f"end at once: give a larger trainer.{key} too"
             )
 
 

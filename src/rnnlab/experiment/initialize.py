@@ -70,7 +70,7 @@ def find_differences(before: Mapping[str, Any], config: RunConfig) -> Iterator[s
                 yield f"{section}.{key} is {old} there and {new} here"
 
 
-def describe_source(config: RunConfig) -> dict[str, Any] | None:
+def describe_initial_weights(config: RunConfig) -> dict[str, Any] | None:
     """Return where the first weights of a run come from, for its report; None for random ones."""
     if not config.init_from:
         return None

@@ -149,7 +149,7 @@ def end_trained(status: str | None) -> "list[L.Callback]":
 
 def announce(parts: RunParts, has_auto_budget: bool) -> None:
     """Print the settings of the run, and start its report."""
-    from rnnlab.experiment.initialize import describe_source
+    from rnnlab.experiment.initialize import describe_initial_weights
     from rnnlab.runtime.environment import device_facts, git_state, versions
 
     if not parts.trainer.is_global_zero:
@@ -169,7 +169,7 @@ def announce(parts: RunParts, has_auto_budget: bool) -> None:
         "model": {"class": type(parts.model).__name__, "parameters": parameters},
         "data": data_facts(parts.data),
         "budget": describe_budget(parts.config, parts.data),
-        "init_from": previous.get("init_from") or describe_source(parts.config),
+        "init_from": previous.get("init_from") or describe_initial_weights(parts.config),
         "limits": extension.read_limits(parts.config.trainer),
         "device": {**device, "count": parts.trainer.world_size},
         "versions": versions(),

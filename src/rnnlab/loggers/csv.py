@@ -65,8 +65,8 @@ class CSVLogger(Logger):
         """Drop the rows after the first ones: a resumed run writes them again."""
         rows = read_metrics(self.path)[:num_rows]
         self.num_rows = len(rows)
-        filled = {name for row in rows for name, value in row.items() if value != ""}
-        self.columns = ["step", *(name for name in self.columns[1:] if name in filled)]
+        names = {name for row in rows for name, value in row.items() if value != ""}
+        self.columns = ["step", *(name for name in self.columns[1:] if name in names)]
         if rows:
             write_rows(self.path, self.columns, rows)
         else:

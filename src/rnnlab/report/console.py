@@ -115,8 +115,9 @@ def segments_line(report: Mapping[str, Any]) -> str:
     >>> segments_line({"monitor": "val/mse", **first, "epochs": 9, "segments": [first]})
     '5 epochs, val/mse 0.2500 at step 40; 9 epochs, val/mse 0.2500 at step 40'
     """
-    segments = [*report.get("segments", []), report] if report.get("segments") else []
-    monitor = report["monitor"]
+    if not report.get("segments"):
+        return ""
+    segments, monitor = [*report["segments"], report], report["monitor"]
     return "; ".join(
         f"{part['epochs']} epochs, {monitor} {format_score(part['scores'].get(monitor))}"
         f" at step {(part['best'] or {}).get('step', '-')}"
