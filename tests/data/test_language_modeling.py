@@ -110,3 +110,14 @@ def test_a_validation_file_of_any_name_is_read_and_others_are_listed(
     assert data.sizes["val"] == 7 * 4
     assert data.sizes["train"] + data.sizes["test"] == 90 * 4
     assert f"not read in {tmp_path.name}: README.md, notes.txt, old" in data.provenance.notes
+
+
+def test_unknown_tokens_of_a_tokenized_text_are_told_with_a_setting(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("the <unk> sat on the mat\n" * 2_000)
+    notes = open_text(tmp_path / "a.txt").provenance.notes
+    (note,) = [note for note in notes if note.startswith("<unk> is in the text")]
+    assert "2,000 times and read as text" in note
+    assert "set data.spaces=true" in note
+    data = open_text(tmp_path / "a.txt", "data.spaces=true")
+    assert not [note for note in data.provenance.notes if note.startswith("<unk> is in the text")]
+    assert data.unknown["test"] == 100

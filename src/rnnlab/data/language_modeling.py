@@ -39,6 +39,7 @@ from rnnlab.data.text.ragged import RaggedArray
 from rnnlab.data.text.tokenizers import (
     SPECIALS,
     TOKENIZERS_VERSION,
+    UNKNOWN_TOKEN,
     TokenKind,
     build_tokenizer,
     describe_special_words,
@@ -65,24 +66,26 @@ NUM_CONTEXT_TOKENS = 15  # shown before a target
 
 @dataclass(frozen=True)
 class TextStatistics:
-    """Numbers of characters, with line breaks, and of empty lines, and checksum of a text."""
+    """Numbers of characters, with line breaks, of empty lines and of <unk>, and checksum."""
 
     characters: int
     empty: int
+    unknown: int
     sha256: str
 
 
 def scan(lines: Lines, callback: ProgressCallback) -> TextStatistics:
     """Read a text once, and raise the errors of its reader before anything is written."""
-    characters = empty = 0
+    characters = empty = unknown = 0
     is_line_start = True
     digest = hashlib.sha256()
     for line in with_progress(lines, callback):
         characters += len(line)
         empty += is_line_start and not line.strip()
+        unknown += line.count(UNKNOWN_TOKEN)
         is_line_start = line.endswith("\n")
         digest.update(line.encode("utf-8", errors="replace"))
-    return TextStatistics(characters, empty, digest.hexdigest())
+    return TextStatistics(characters, empty, unknown, digest.hexdigest())
 
 
 class LanguageModelingDataModule(PreparedDataModule):
@@ -209,6 +212,12 @@ class LanguageModelingDataModule(PreparedDataModule):
         notes = [note for split in raw for note in describe_repairs(f"{split} text", raw[split])]
         if empty := sum(part.empty for part in statistics.values()):
             notes.append(f"{empty:,} empty lines were kept")
+        unknown = sum(part.unknown for part in statistics.values())
+        if unknown and self.tokens == "words" and not self.spaces:
+            notes.append(
+                f"<unk> is in the text {unknown:,} times and read as text; if the text is already "
+                "tokenized, set data.spaces=true: there it is the unknown token"
+            )
         return notes
 
     def _split(

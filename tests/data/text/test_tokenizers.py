@@ -165,7 +165,7 @@ def test_special_tokens_in_a_text_are_words() -> None:
     assert tokens == ["\\<s>", "the", "\\<pad>", "\\\\<eos>", "<unk>", "</s>", "\\<pad>"]
     assert words.join(tokens) == words.normalize(text)
     for tokenizer in (Words(), Characters(), FoldedWords(), Shapes()):
-        reserved = {"<s>", "<pad>", "<eos>", NO_TOKEN, CAPITALS}
+        reserved = {*SPECIALS, NO_TOKEN, CAPITALS}
         assert not reserved.intersection(tokenizer.tokenize(f"{text.lower()} <none> <capitals>"))
 
 

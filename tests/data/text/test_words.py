@@ -29,7 +29,7 @@ from rnnlab.metrics.translation import bleu_metric, corpus_score
         ("\u00ab oui \u00bb", ["\u00ab\u2423", "oui", "\u2423\u00bb"]),
         ("dogs' l\u2019eau", ["dogs", "\u203f'", "l\u2019eau"]),
         ("x_y <pad>", ["x", "\u203f_\u203f", "y", "<\u203f", "pad", "\u203f>"]),
-        ("the <unk>, a", ["the", "<unk>", ",", "a"]),
+        ("the <unk>, a", ["the", "<\u203f", "unk", "\u203f>", ",", "a"]),  # text, not the token
         ("\u4f60\u597d\uff0c\u4e16\u754c", ["\u4f60", "\u597d", "\uff0c", "\u4e16", "\u754c"]),
         ("\u7528Python\u5199", ["\u7528", "Python", "\u5199"]),
         ("\u4f60 \u597d", ["\u4f60", "\u2423\u597d"]),

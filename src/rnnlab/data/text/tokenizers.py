@@ -32,7 +32,7 @@ CAPITALS = "<capitals>"  # precedes a word in capitals
 MAX_NUMBER_LENGTH = 12  # numbers with more digits share one token
 MAX_MERGED_BYTES = 64  # each merge scans whole words, and a text without spaces is one word
 MAX_COUNTED_TOKENS = 3_000_000  # about 0.5 GB
-TOKENIZERS_VERSION = 5  # increment when the tokens or ids of a text change
+TOKENIZERS_VERSION = 6  # increment when the tokens or ids of a text change
 
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>")
 # A word of text that is already tokenized, equal to a special token; <unk> is the unknown token.

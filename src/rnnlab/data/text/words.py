@@ -43,12 +43,12 @@ def _runs(letter: str) -> str:
     return rf"{run}(?:[{_INNER_MARKS}]{run})*"
 
 
-_WORD = regex.compile(rf"<unk>|{_runs(_ALPHANUMERIC)}|{_CLUSTER}|\X", regex.V1)
+_WORD = regex.compile(rf"{_runs(_ALPHANUMERIC)}|{_CLUSTER}|\X", regex.V1)
 # Equal to the pattern below, in a third of the time.
 _ASCII_FOLDED_WORD = re.compile("[a-zA-Z0-9]+(?:'[a-zA-Z0-9]+)*|[!?]")
 _FOLDED_WORD = regex.compile(rf"{_runs(_ALPHANUMERIC)}|{_CLUSTER}|{_EMOJI}|[!?]", regex.V1)
 _SHAPE = regex.compile(rf"{_runs(_LETTER)}|\p{{Nd}}+|{_CLUSTER}|(?!\s)\X", regex.V1)
-_SPACED_START = regex.compile(rf"<unk>|{_ALPHANUMERIC}", regex.V1)
+_SPACED_START = regex.compile(_ALPHANUMERIC, regex.V1)
 _UNSPACED_START = regex.compile(rf"{_UNSPACED}|{_UNSPACED_MARK}", regex.V1)
 
 
