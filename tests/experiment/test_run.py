@@ -159,6 +159,8 @@ def test_a_run_leaves_everything_in_its_folder(finished: Run) -> None:
     assert found == {
         "config.yaml",
         "report.json",
+        "processor.json",
+        "predictions.csv",
         "metrics.csv",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
