@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from io import StringIO
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import matplotlib.image
 import optuna
@@ -349,6 +350,10 @@ def test_two_processes_may_draw_the_same_picture(tmp_path: Path) -> None:
         """A figure; while it is written, another process writes the same one."""
 
         other: "Made | None" = None
+        axes = ()
+
+        def findobj(self, _: type) -> list[Any]:
+            return []
 
         @property
         def canvas(self) -> "Made":
