@@ -1,8 +1,10 @@
-"""HTML pages from jinja2 templates; values are escaped."""
+"""HTML pages from jinja2 templates; values are escaped, and hide no characters."""
 
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from rnnlab.runtime.console import show_hidden
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -15,10 +17,16 @@ def template_environment(folder: Path) -> Any:
     return Environment(
         loader=FileSystemLoader(folder),
         autoescape=True,
+        finalize=show_value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def show_value(value: Any) -> Any:
+    """Return a value of a template; a text that is not HTML shows what it hides."""
+    return show_hidden(value) if type(value) is str else value
 
 
 def render_html(template: str, folder: Path = TEMPLATES, **values: Any) -> str:
