@@ -63,7 +63,7 @@ def evaluate(run_dir: str | Path) -> dict[str, float]:
     if analysis := build_analysis(config):
         result = analysis.analyze(model, collect_test_predictions(model, data, baselines=False))
         scores |= {f"test/{name}": float(value) for name, value in result.scores.items()}
-    return {name: value for name, value in scores.items() if name in folder.read_report()["scores"]}
+    return {name: scores[name] for name in folder.read_report()["scores"] if name in scores}
 
 
 def open_finished(path: Path) -> RunFolder:

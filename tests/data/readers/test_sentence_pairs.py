@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rnnlab.data.readers.delimited import TableFormat
-from rnnlab.data.readers.sentence_pairs import read_pair_file
+from rnnlab.data.readers.sentence_pairs import read_aligned_files, read_pair_file
 from rnnlab.data.text.pair_columns import PairColumns
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import ConfigError, DataError
@@ -103,6 +103,16 @@ def test_a_line_with_another_number_of_cells_is_named(tmp_path: Path) -> None:
     file = write_rows(tmp_path / "b.tsv", ("Hi", "there", "Hallo"), *PAIRS)
     with pytest.raises(DataError, match=r"b\.tsv, line 2: 2 cells, but the first line has 3"):
         read(file)
+
+
+def test_carriage_returns_as_line_ends_are_rejected(tmp_path: Path) -> None:
+    file = tmp_path / "a.tsv"
+    file.write_bytes(b"a\tb\rc\td\r")
+    with pytest.raises(DataError, match=r"a\.tsv: carriage returns \(CR\) end its lines"):
+        read(file)
+    other = write_lines(tmp_path / "b", ["x", "y"])
+    with pytest.raises(DataError, match=r"a\.tsv: carriage returns"):
+        list(read_aligned_files(other, file, "utf-8").read())
 
 
 def test_empty_lines_are_left_out_and_counted(tmp_path: Path) -> None:

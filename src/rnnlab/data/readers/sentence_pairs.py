@@ -217,7 +217,7 @@ def _read_rows(file: Path, table_format: TableFormat) -> Iterator[Row]:
         return
     sign, is_auto, only_quoted = table_format.sign(file), table_format.quoting == "auto", True
     number = 0
-    for number, line in enumerate(read_lines(file, table_format.encoding), start=1):
+    for number, line in enumerate(_read_lines(file, table_format.encoding), start=1):
         cells = line.split(sign)
         if is_auto and any(map(ESCAPED_SENTENCE.fullmatch, cells)):
             raise _quoting_error(f"{file}, line {number:,}")
@@ -235,4 +235,20 @@ def _quoting_error(place: str) -> DataError:
 
 
 def _read_sentences(file: Path, encoding: str) -> Iterator[str]:
-    return map(str.strip, read_lines(file, encoding))
+    return map(str.strip, _read_lines(file, encoding))
+
+
+def _read_lines(file: Path, encoding: str) -> Iterator[str]:
+    """Iterate over the lines of a file.
+
+    Raises:
+        DataError: carriage returns end the lines.
+    """
+    lines = read_lines(file, encoding)
+    begin = list(islice(lines, 2))
+    if len(begin) == 1 and "\r" in begin[0]:
+        raise DataError(
+            f"{file}: carriage returns (CR) end its lines, as on an old Mac. Save it with line "
+            "feeds (LF)"
+        )
+    yield from chain(begin, lines)
