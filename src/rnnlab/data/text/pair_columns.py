@@ -18,7 +18,7 @@ Pair = tuple[str, str]
 Places = tuple[int, int]
 CellRows = Sequence[Sequence[str]]
 
-MAX_EXAMPLES = 6  # columns in an error
+MAX_COLUMNS_SHOWN = 6  # columns in an error
 SAMPLE_ROWS = 1_000  # first rows of a file, which decide
 COLUMN_SETTINGS = "data.source_column and data.target_column"
 MIN_ROWS = 20  # of which at most one is of single words, as a header is
@@ -183,7 +183,7 @@ def choose_columns(
         return 0, 1
     places = [place for place in range(len(header)) if holds_sentences([r[place] for r in rows])]
     if len(places) != 2:
-        examples = list(zip(header, rows[0], strict=True))[:MAX_EXAMPLES]
+        examples = list(zip(header, rows[0], strict=True))[:MAX_COLUMNS_SHOWN]
         cells = ", ".join(f"{name}: {excerpt(cell)}" for name, cell in examples)
         raise DataError(
             f"{file}: has {len(header)} columns, and it is not certain which two hold the "
