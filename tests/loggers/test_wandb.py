@@ -17,10 +17,11 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.demos.boring_classes import BoringModel
 
 from rnnlab.callbacks import RunStopped
+from rnnlab.config import compose as composing
 from rnnlab.errors import ConfigError, RunPruned
 from rnnlab.experiment.run import run
 from rnnlab.loggers.wandb import WandbLogger, run_id
-from tests.helpers.configs import small
+from tests.helpers.configs import CONF, small
 from tests.helpers.wandb_file import (
     BLOCK,
     FIRST,
@@ -222,6 +223,46 @@ def test_an_id_of_ones_own_takes_the_place_of_the_folders_name(
     logger.finish("complete")
     (run,) = (record.run for record in read_run(folder) if record.HasField("run"))
     assert run.run_id == logger.version == taken
+
+
+def test_folders_of_equal_names_have_runs_of_their_own(tmp_path: Path) -> None:
+    folders = [tmp_path / name / "run" for name in ("one", "two")]
+    ids = []
+    for folder in [*folders, folders[0]]:
+        folder.mkdir(parents=True, exist_ok=True)
+        logger = WandbLogger(folder, mode="offline")
+        logger.log_metrics({"train/loss": 0.5}, step=1)
+        logger.finish("stopped")
+        ids.append(logger.version)
+    assert ids[0] == ids[2] != ids[1], "a resumed run continues, another one does not"
+    assert all(id.startswith("run-") for id in ids)
+
+
+def test_the_variables_of_wandb_are_respected(folder: Path, own_wandb: pytest.MonkeyPatch) -> None:
+    variables = {"PROJECT": "lab", "NAME": "my [run]", "RUN_GROUP": "g, 1", "TAGS": "a,b"}
+    for name, value in variables.items():
+        own_wandb.setenv(f"WANDB_{name}", value)
+    settings = composing.compose(CONF, ["data=sine", "logger=wandb"])["logger"]["wandb"]
+    typed = composing.compose(CONF, ["logger=wandb", "logger.wandb.project=own"])["logger"]["wandb"]
+    assert typed["project"] == "own"
+    names = {key: settings[key] for key in ("project", "name", "group", "tags")}
+    logger = WandbLogger(folder, mode="offline", **names)
+    logger.log_metrics({"train/loss": 0.5}, step=1)
+    logger.finish("complete")
+    (run,) = (record.run for record in read_run(folder) if record.HasField("run"))
+    assert (run.project, run.display_name, run.run_group) == ("lab", "my [run]", "g, 1")
+    assert list(run.tags) == ["a", "b"]
+
+
+def test_names_without_variables(own_wandb: pytest.MonkeyPatch) -> None:
+    settings = composing.compose(CONF, ["data=sine", "logger=wandb", "seed=3"])["logger"]["wandb"]
+    names = [settings[key] for key in ("project", "name", "group", "tags")]
+    assert names == ["rnnlab", "sine-gru, seed 3", "sine-gru", None]
+
+
+def test_a_tag_that_wandb_refuses_has_a_reason(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"refuses .*run_tags.* between 1 and 64 characters"):
+        WandbLogger(folder, tags=["x" * 65])
 
 
 def test_a_name_that_wandb_refuses_is_a_config_error(folder: Path) -> None:

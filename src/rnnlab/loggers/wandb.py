@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import re
+import secrets
 import sys
 import time
 from argparse import Namespace
@@ -27,6 +28,8 @@ Mode = Literal["auto", "online", "offline"]
 State = Literal["complete", "pruned", "failed", "stopped"]
 STEP = "trainer/global_step"  # the x axis of every chart
 IMAGES = {".png", ".jpg", ".jpeg"}
+ID_FILE = "wandb_id.txt"  # in a run folder
+TIME_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}-")
 FINISH_SECONDS = 60.0  # limit for the last uploads of a run
 
 
@@ -42,13 +45,13 @@ class WandbLogger(Logger):
         name: displayed in W&B; None for a name that W&B chooses.
         project: the W&B project.
         group: W&B displays the runs of a group together.
-        tags: for filtering, at most 64 characters each.
+        tags: for filtering, at most 64 characters each; None for those of WANDB_TAGS.
         entity: user or team; None is the account's default.
         mode: online requires a key and a server that answers; auto continues offline, with the
             reason, if one is missing. WANDB_MODE=offline and WANDB_MODE=disabled take precedence.
         init_timeout: seconds to wait for the server before continuing offline.
-        id: the W&B run id; None for the name of the folder, so a resumed run continues the same
-            W&B run. A search sets it, because folders of its trials have equal names.
+        id: the W&B run id; None for the name of the folder, with a token unless the name has a
+            time. A resumed run continues the same W&B run. A search sets it.
 
     Raises:
         ConfigError: W&B rejects a name, or mode=online without an API key.
@@ -74,7 +77,7 @@ class WandbLogger(Logger):
         self._mode = mode
         self._init_timeout = init_timeout
         self._names = {
-            "run_id": run_id(self._folder.name if id is None else id),
+            "run_id": folder_id(self._folder) if id is None else run_id(id),
             "run_name": name,
             "project": project,
             "run_group": group,
@@ -210,6 +213,8 @@ class WandbLogger(Logger):
         import wandb
 
         mode = _effective_mode(self._mode)
+        if self._folder.is_dir():
+            (self._folder / ID_FILE).write_text(self.version, encoding="utf-8")
         if mode == "disabled":
             return wandb.init(mode="disabled", settings=self._settings())
         if mode == "offline":
@@ -297,6 +302,18 @@ def run_id(name: str) -> str:
     return f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
+def folder_id(folder: Path) -> str:
+    """Return the W&B run id of a run folder, the same in each session; another folder has another.
+
+    A name with a time is unique. Otherwise a token follows, which the folder keeps.
+    """
+    file = folder / ID_FILE
+    if file.is_file():
+        return file.read_text(encoding="utf-8")
+    is_unique = TIME_STAMP.match(folder.name) or (folder / "wandb").is_dir()  # of rnnlab 0.1
+    return run_id(folder.name) + ("" if is_unique else f"-{secrets.token_hex(4)}")
+
+
 def _session() -> Any:
     """Return the W&B settings of this process; the first call reads the environment.
 
@@ -347,5 +364,7 @@ def _no_answer(seconds: float) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of an error, without its full stop."""
+    """Return the first line of an error without its full stop, or what each setting must be."""
+    if details := getattr(error, "errors", None):  # of pydantic
+        return "; ".join(f"{'.'.join(map(str, d['loc']))}: {d['msg']}" for d in details())
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
