@@ -68,16 +68,17 @@ class Part(NamedTuple):
     joins_right: bool
 
 
-@lru_cache(maxsize=1 << 16)
 def find_spacing(token: str) -> Spacing:
     """Return the default spacing of a token, which may have marks."""
-    text = token.strip(JOINER + SPACER)
-    unspaced = _UNSPACED_START.match(text) is not None
-    return Spacing(
-        _SPACED_START.match(text) is not None,
-        unspaced or text[:1] in CLOSING,
-        unspaced or text[:1] in OPENING,
-    )
+    return _find_spacing(token.lstrip(JOINER + SPACER)[:1])
+
+
+@lru_cache(maxsize=1 << 16)
+def _find_spacing(first: str) -> Spacing:
+    """Return the default spacing of tokens that begin with a character."""
+    unspaced = _UNSPACED_START.match(first) is not None
+    is_word = _SPACED_START.match(first) is not None
+    return Spacing(is_word, unspaced or first in CLOSING, unspaced or first in OPENING)
 
 
 def joins_by_default(left: str, right: str) -> bool:
