@@ -179,7 +179,10 @@ def test_a_class_that_training_has_not_is_said(tmp_path):
         tmp_path / "test.csv", index=False
     )
     data = opened(tmp_path)
-    assert without_unknown(data.provenance.notes) == ["no training text has the label odd"]
+    assert without_unknown(data.provenance.notes) == [
+        "no training text has the label odd",
+        "no test text has the label spam",
+    ]
     assert "loss" not in data.baselines("test")["majority"]
 
 
