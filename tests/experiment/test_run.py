@@ -160,6 +160,7 @@ def test_a_run_leaves_everything_in_its_folder(finished: Run) -> None:
         "config.yaml",
         "report.json",
         "processor.json",
+        "README.md",
         "predictions.csv",
         "metrics.csv",
         "checkpoints/best.ckpt",

@@ -8,6 +8,7 @@ from rnnlab.experiment.budget import advise_longer_training
 from rnnlab.experiment.session import RunParts
 from rnnlab.plots.figures import caption
 from rnnlab.report import summary
+from rnnlab.report.model_card import write_model_card
 from rnnlab.runtime.files import read_metrics
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def write_results(
     for logger in parts.trainer.loggers:
         if hasattr(logger, "close"):
             logger.close(summary.flat_report(report), files)
+    write_model_card(report, parts.model.task.name, parts.folder)
     parts.clock.end_stage("report")
     parts.folder.write_report(report)
 

