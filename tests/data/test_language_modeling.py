@@ -109,7 +109,7 @@ def test_a_validation_file_of_any_name_is_read_and_others_are_listed(
     data = open_text(tmp_path, "data.batch_size=2")
     assert data.sizes["val"] == 7 * 4
     assert data.sizes["train"] + data.sizes["test"] == 90 * 4
-    assert f"not read in {tmp_path.name}: README.md, notes.txt, old" in data.provenance.notes
+    assert f"not read in {tmp_path.name}: notes.txt, old" in data.provenance.notes
 
 
 def test_unknown_tokens_of_a_tokenized_text_are_told_with_a_setting(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ from rnnlab.data.text.unknown_tokens import (
     SMALLER_TOKENS,
     TokenSettings,
     describe_unknown_tokens,
+    unknown_share,
 )
 from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES, Vocabulary
 from rnnlab.errors import ConfigError, DataError
@@ -198,8 +199,7 @@ class LanguageModelingDataModule(PreparedDataModule):
             streams = {s: write_stream(folder, s, vocabulary, lines[s]) for s in SPLITS}
         vocabulary.save(folder / "vocabulary.json")
         self._check_sizes(streams, raw, notes)
-        shares = {split: stream.unknown / stream.tokens for split, stream in streams.items()}
-        notes += self._unknown_notes(shares, vocabulary)
+        notes += self._unknown_notes(vocabulary, folder)
         notes += describe_special_words(vocabulary.tokens)
         sizes = {split: streams[split].tokens for split in SPLITS}
         facts = {"sizes": sizes, "unknown": {split: streams[split].unknown for split in SPLITS}}
@@ -275,13 +275,20 @@ class LanguageModelingDataModule(PreparedDataModule):
                     f"{published_size:,}: scores are not comparable with published ones"
                 )
 
-    def _unknown_notes(self, shares: Mapping[Split, float], vocabulary: Vocabulary) -> list[str]:
-        """Return notes on the shares of <unk> in the splits."""
+    def _unknown_notes(self, vocabulary: Vocabulary, folder: Path) -> list[str]:
+        """Return notes on the shares of unknown tokens in the splits."""
+        tokens = vocabulary.tokens
+        ids = {split: RaggedArray.load(folder, split).values[1:] for split in SPLITS}
+        shares = {s: unknown_share(part, tokens, None, ids["train"]) for s, part in ids.items()}
         if not any(shares.values()):
             return []
         settings = TokenSettings(self.tokens, SMALLER_TOKENS[self.tokens], self.vocab_size)
-        plain = ["<unk> replaces " + ", ".join(f"{x:.2%} of {s}" for s, x in shares.items())]
-        notes = describe_unknown_tokens(shares, vocabulary.tokens, settings) or plain
+        notes = describe_unknown_tokens(shares, tokens, settings)
+        if self.tokens == "bpe":
+            return notes
+        notes = notes or [
+            "<unk> replaces " + ", ".join(f"{x:.2%} of {s}" for s, x in shares.items())
+        ]
         if not shares["train"] and max(shares.values()) < MAX_RARE_SHARE:
             notes.append(
                 "training has no <unk>, so the network cannot learn what val and test have: "

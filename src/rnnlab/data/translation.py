@@ -352,8 +352,9 @@ class ParallelTextDataModule(PreparedDataModule):
     def _unknown_notes(self, side: str) -> list[str]:
         """Return a note if much of one side of val or test is unknown to its vocabulary."""
         tokens = self.vocabularies[side].tokens
-        ids = {split: self.ids[split, side].values for split in SPLITS[1:]}
-        shares = {split: unknown_share(values, tokens) for split, values in ids.items()}
+        ids = {split: self.ids[split, side].values for split in SPLITS}
+        training = ids.pop("train")
+        shares = {s: unknown_share(values, tokens, None, training) for s, values in ids.items()}
         has_own_size = side == "target" and not self.shared
         name = "data.target_vocab_size" if has_own_size else "data.vocab_size"
         smaller = SMALLER_TOKENS[self.tokens]

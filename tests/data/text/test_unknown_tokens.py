@@ -51,7 +51,7 @@ def test_a_vocabulary_that_is_too_small_is_named() -> None:
     small = TokenSettings("words", ("characters", "bpe"), 100)  # too few for BPE
     (note,) = describe_unknown_tokens(SHARES, ["a"] * 900, small)
     assert note.endswith("set data.vocab_size=900, or set data.tokens=characters")
-    sides = TokenSettings("bpe", (), 100, "data.target_vocab_size")
+    sides = TokenSettings("characters", (), 100, "data.target_vocab_size")
     (note,) = describe_unknown_tokens({"val": 0.2}, ["a"] * 100, sides, "target tokens")
     assert note == (
         "<unk> replaces 20.0% of the target tokens of val: raise data.target_vocab_size (now 100)"
@@ -68,3 +68,15 @@ def test_what_is_counted_as_unknown() -> None:
     assert unknown_share(ids, tokens, vocab_size=6) == 2 / 8
     assert unknown_share(ids, tokens, vocab_size=5) == 4 / 8
     assert unknown_share(ids[:0], tokens, vocab_size=5) == 0
+
+
+def test_byte_pairs_that_training_does_not_have_are_unknown() -> None:
+    ids, tokens = np.array([4, 4, 5, 6]), ["<pad>", "<unk>", "<s>", "<eos>", "a", "ab", "abc"]
+    assert unknown_share(ids, tokens) == 0
+    assert unknown_share(ids, tokens, training_ids=np.array([4, 5])) == 1 / 4
+    settings = TokenSettings("bpe", (), 8_000)
+    (note,) = describe_unknown_tokens({"val": 0.25}, tokens, settings, "source tokens")
+    assert note == (
+        "training does not have 25.0% of the source tokens of val: lower data.vocab_size (now "
+        "8000), or set data.tokens=words"
+    )

@@ -1,15 +1,14 @@
 """Notes on texts that the chosen tokens do not fit: unknown tokens, and scripts without spaces."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rnnlab.data.text.tokenizers import NO_TOKEN, TextTokens, TokenKind
 from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES
 from rnnlab.data.text.words import joins_unspaced_letters
-from rnnlab.spec import UNKNOWN_ID
+from rnnlab.spec import UNKNOWN_ID, Array
 
 MAX_UNKNOWN_SHARE = 0.1  # of the tokens of a split; more is reported with the setting to change
 BLOCK_IDS = 1 << 20  # that are in memory at once
@@ -44,7 +43,10 @@ class TokenSettings:
 
 
 def unknown_share(
-    ids: NDArray[np.integer], tokens: Sequence[str], vocab_size: int | None = None
+    ids: Array,
+    tokens: Sequence[str],
+    vocab_size: int | None = None,
+    training_ids: Array | None = None,
 ) -> float:
     """Return the share of ids that stand for <unk>, or for a text without any token.
 
@@ -52,15 +54,24 @@ def unknown_share(
         ids: of all tokens of a split, (total,); they may be on disk.
         tokens: the vocabulary.
         vocab_size: ids from this number on are <unk>; None if no id is.
+        training_ids: of all tokens of the training split, (total,). If they are there, tokens of
+            the vocabulary that they do not have are unknown too, as only byte pairs can be.
     """
     limit = len(tokens) if vocab_size is None else vocab_size
     table = np.zeros(max(len(tokens), limit) + 1, dtype=bool)
+    if training_ids is not None:
+        table[:] = True
+        for block in _blocks(training_ids):
+            table[block] = False
     table[UNKNOWN_ID] = True
     table[limit:] = True
     if NO_TOKEN in tokens:
         table[tokens.index(NO_TOKEN)] = True
-    blocks = (ids[start : start + BLOCK_IDS] for start in range(0, len(ids), BLOCK_IDS))
-    return sum(int(table[block].sum()) for block in blocks) / max(len(ids), 1)
+    return sum(int(table[block].sum()) for block in _blocks(ids)) / max(len(ids), 1)
+
+
+def _blocks(ids: Array) -> Iterator[Array]:
+    return (ids[start : start + BLOCK_IDS] for start in range(0, len(ids), BLOCK_IDS))
 
 
 def describe_unknown_tokens(
@@ -88,6 +99,9 @@ def describe_unknown_tokens(
     if not high.keys() - {"train"}:
         return []
     parts = " and ".join(f"{share:.1%} of the {subject} of {s}" for s, share in high.items())
+    if settings.kind == "bpe":  # of a small text without spaces they grow until they are sentences
+        size = f"lower {settings.size_name} (now {settings.vocab_size})"
+        return [f"training does not have {parts}: {size}, or set data.tokens=words"]
     return [f"<unk> replaces {parts}: {_explain(tokens, settings)}"]
 
 
