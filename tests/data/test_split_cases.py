@@ -108,6 +108,35 @@ def test_folds_of_small_classes_have_equal_sizes(
     assert {sizes_of(file, folds=5, fold=fold)[2] for fold in range(5)} == tests
 
 
+@pytest.mark.parametrize("count", [6, 8, 13])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"stratify": False},
+        {"folds": 9},
+        {"folds": 2},
+        {"val_fraction": 0.5, "test_fraction": 0.5},
+    ],
+)
+def test_an_empty_split_is_an_error_with_settings_that_fill_it(
+    count: int, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    rows = [(f"text {chr(97 + i)}", str(i % 2)) for i in range(count)]
+    file = write_texts(tmp_path / "a.csv", rows)
+    for _ in range(2):
+        try:
+            assert min(sizes_of(file, **settings)) > 0
+            return
+        except DataError as error:
+            advice = str(error).split("or set ")[1].split()
+            pairs = [word.removeprefix("data.").split("=") for word in advice]
+            settings = settings | {name: float(value) for name, value in pairs}
+            if "folds" in dict(pairs):
+                settings["folds"] = int(settings["folds"])
+    assert min(sizes_of(file, **settings)) > 0
+
+
 # Templates and groups.
 
 

@@ -1,5 +1,6 @@
 """Splits of labelled texts that have none: random, stratified, or folds."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -102,30 +103,36 @@ class LabelSplits:
         self, texts: LabelledTexts, rows: Mapping[Split, Ints], notes: list[str]
     ) -> None:
         """Check that no split is empty, and note those whose size is not the one asked for."""
-        changes = []
-        for split, target in self._wanted_sizes(len(texts.texts), rows).items():
-            size = len(rows[split])
-            if not size:
-                advice = self._explain_groups(texts) or self._explain_shares(split)
-                raise DataError(
-                    f"{texts.name}: {len(texts.texts):,} texts leave none for {split}{advice}"
-                )
-            if abs(size - target) > max(1, SIZE_TOLERANCE * target):
-                changes.append(f"{size:,} instead of {target:,.0f} {split}")
+        total = len(texts.texts)
+        targets, sizes = self._target_sizes(total, rows), {s: len(rows[s]) for s in rows}
+        if empty := [split for split in targets if not sizes[split]]:
+            advice = self._explain_groups(texts) or self._explain_shares(total, empty)
+            raise DataError(
+                f"{texts.name}: {total:,} texts leave none for {' and '.join(empty)}{advice}"
+            )
+        changes = [
+            f"{sizes[split]:,} instead of {target:,.0f} {split}"
+            for split, target in targets.items()
+            if abs(sizes[split] - target) > max(1, SIZE_TOLERANCE * target)
+        ]
         if changes and (advice := self._explain_groups(texts)):
             notes.append(f"{', '.join(changes)} texts{advice}")
 
-    def _wanted_sizes(self, total: int, splits: Mapping[Split, Ints]) -> dict[Split, float]:
+    def _target_sizes(self, total: int, splits: Mapping[Split, Ints]) -> dict[Split, float]:
         test = 1 / self.folds if self.folds else self.test
         shares = {"test": test, "val": self.val * (1 - test) if self.folds else self.val}
         held_out = {split: shares[split] * total for split in shares if split in splits}
         return {"train": total - sum(held_out.values()), **held_out}
 
-    def _explain_shares(self, split: Split) -> str:
-        if self.folds and split == "test":
-            return f"; add some, or set data.folds to less than {self.folds}"
-        change = "reduce" if split == "train" else "increase"
-        return f"; add some, or {change} data.val_fraction and data.test_fraction"
+    def _explain_shares(self, total: int, empty: Sequence[Split]) -> str:
+        """Return the settings with which no split is empty, if there are enough texts."""
+        if total <= (2 if self.folds else 3):
+            return "; add some"
+        if self.folds and "test" in empty:
+            return f"; add some, or set data.folds={total // 2}"
+        share = math.ceil(100 / (total - total // (self.folds or total + 1))) / 100
+        settings = [f"data.{split}_fraction={min(share, 0.3):g}" for split in ("val", "test")]
+        return f"; add some, or set {' '.join(settings[: 1 if self.folds else 2])}"
 
     def _explain_groups(self, texts: LabelledTexts) -> str:
         """Return which texts stay together and the setting that splits them; empty for none."""
