@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from rnnlab.config.schema import parse
 from rnnlab.data.readers.delimited import TableFormat
 from rnnlab.data.readers.sentence_pairs import read_aligned_files, read_pair_file
 from rnnlab.data.text.pair_columns import PairColumns
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import ConfigError, DataError
-from tests.helpers.configs import write_lines
+from rnnlab.experiment.build import build_data
+from tests.helpers.configs import compose, write_lines
 
 ENGLISH = ("Go.", "Let's try something.", "It was cold, too.", "Tom ran home.") * 10
 GERMAN = ("Geh.", "Versuchen wir etwas.", "Es war auch kalt.", "Tom lief heim.") * 10
@@ -235,3 +237,14 @@ def test_both_sides_cannot_be_the_same_file(tmp_path: Path) -> None:
     table = write_lines(tmp_path / "a.csv", ["en,de", "a,b"])
     with pytest.raises(DataError, match=r"'en' cannot be both source and target"):
         ParallelTextDataModule(path=str(table), **languages).setup()
+
+
+def test_settings_that_errors_name_are_typed_on_a_command_line(tmp_path: Path) -> None:
+    rows = [(i, one, f"{other}!", other) for i, (one, other) in enumerate(PAIRS)]
+    file = write_rows(tmp_path / "a.tsv", *rows)
+    words = ["data.source_column=column2", "data.target_column=column4", "data.header=false"]
+    words += ["data.tokens=words", "data.spaces=true"]
+    data: Any = build_data(parse(compose("data=parallel_text", f"data.path={file}", *words)))
+    data.setup()
+    assert {*data.original_texts("train", "target", data.rows["train"])} < {t for _, t in PAIRS}
+    assert "something." in data.vocabularies["source"].tokens

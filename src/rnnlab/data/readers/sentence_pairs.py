@@ -96,17 +96,15 @@ def find_split_files(
     Raises:
         DataError: a file has no partner, or several files have the name of one side of a split.
     """
-    sides = [_find_language_files(folder, language) for language in languages]
-    stems = {file: stem for side in reversed(sides) for stem, file in side.items()}
-    candidates = {file: stem for stem, file in {s: f for f, s in stems.items()}.items()}
-    splits = {split: stems[file] for split, file in find_splits(folder, candidates, names).items()}
+    source, target = sides = [_find_language_files(folder, language) for language in languages]
+    stems = {file: stem for stem, file in {**target, **source}.items()}
+    splits = {split: stems[file] for split, file in find_splits(folder, stems, names).items()}
     for stem in splits.values():
-        for side, other, language in zip(sides, sides[::-1], languages, strict=True):
+        for side, other, language in zip(sides, reversed(sides), languages, strict=True):
             if stem not in side:
                 raise DataError(
                     f"{other[stem]}: there is no file next to it with the ending .{language}"
                 )
-    source, target = sides
     return {
         split: (check_file(source[stem]), check_file(target[stem]))
         for split, stem in splits.items()
