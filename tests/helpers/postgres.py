@@ -24,38 +24,63 @@ def programs() -> Path | None:
     return next((place for place in places if (place / "postgres").exists()), None)
 
 
-@contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """Start a server of its own in a folder, and give the URL of its database.
+class Server:
+    """A server that can be stopped and started again.
 
     A server refuses to run as root; then it is started as the user nobody.
     """
+
+    def __init__(self, folder: Path, place: Path) -> None:
+        user = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
+        home = Path(folder) / "pg"
+        home.mkdir(mode=0o777)
+        if user:
+            shutil.chown(home, **user)
+            for parent in home.parents[: len(home.parents) - 2]:  # pytest's are closed to others
+                parent.chmod(parent.stat().st_mode | 0o011)
+        self.settings = {"cwd": home, **user}
+        make = [place / "initdb", "-D", home / "data", "-U", "me", "-A", "trust", "--no-sync"]
+        subprocess.run(make, check=True, capture_output=True, **self.settings)
+        self.port = free_port()
+        listen = ["-h", "127.0.0.1", "-p", str(self.port), "-k", home, "-F"]
+        limits = ["-c", "max_connections=50"]
+        self.command = [place / "postgres", "-D", home / "data", *listen, *limits]
+        self.log = (Path(folder) / "postgres.log").open("w")
+        self.url = f"postgresql+psycopg://me@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            self.command, stdout=self.log, stderr=self.log, **self.settings
+        )
+        wait_for(self.port, self.process)
+
+    def stop(self) -> None:
+        """Stop without waiting for the clients."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(30)
+
+
+@contextmanager
+def start_server(folder: Path) -> Iterator[Server]:
+    """Yield a server."""
     place = programs()
     if place is None:
         pytest.skip("no PostgreSQL server is installed (initdb and postgres)")
     if find_spec("psycopg") is None:
         pytest.skip("psycopg is not installed: pip install 'rnnlab[postgresql]'")
-    user = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
-    home = Path(folder) / "pg"
-    home.mkdir(mode=0o777)
-    if user:
-        shutil.chown(home, **user)
-        for parent in home.parents[: len(home.parents) - 2]:  # pytest's are closed to others
-            parent.chmod(parent.stat().st_mode | 0o011)
-    quiet = {"check": True, "capture_output": True, "cwd": home, **user}
-    make = [place / "initdb", "-D", home / "data", "-U", "me", "-A", "trust", "--no-sync"]
-    subprocess.run(make, **quiet)
-    port = free_port()
-    listen = ["-h", "127.0.0.1", "-p", str(port), "-k", home, "-F", "-c", "max_connections=50"]
-    log = (Path(folder) / "postgres.log").open("w")
-    command = [place / "postgres", "-D", home / "data", *listen]
-    process = subprocess.Popen(command, stdout=log, stderr=log, cwd=home, **user)
+    one = Server(folder, place)
+    one.start()
     try:
-        wait_for(port, process)
-        yield f"postgresql+psycopg://me@127.0.0.1:{port}/postgres"
+        yield one
     finally:
-        process.send_signal(signal.SIGINT)  # without waiting for its clients
-        process.wait(30)
+        one.stop()
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """Yield the URL of the database of a server."""
+    with start_server(folder) as one:
+        yield one.url
 
 
 def free_port() -> int:

@@ -4,25 +4,56 @@ import json
 import os
 import random
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from rnnlab.experiment.load import read_checkpoint
 from rnnlab.report.folder import RunFolder
-from tests.helpers.postgres import server
+from tests.helpers.postgres import Server, server, start_server
 from tests.helpers.sweep_sessions import ROOT, TINY, Session, journal, results, trials_of, until
 
 KILLS = 10
+OUTAGE_SECONDS = 20.0
 # A trial of two processes takes about 15 seconds to start: RNNLAB_CHAOS=10 kills so many.
 LONG_KILLS = int(os.environ.get("RNNLAB_CHAOS", 3))
 LONG_TRIALS = 2 + LONG_KILLS
 RANDOM = ["sampler=random", "pruner=none"]
 TINY_RANDOM = [word for word in TINY if not word.startswith(("sampler.", "pruner."))] + RANDOM
+
+
+STOPS_EARLY = [  # a budget of between two and three epochs
+    *(word for word in TINY if not word.startswith("budget.")),
+    *("budget.samples=2500", "callbacks=early_stopping", "callbacks.early_stopping.patience=1"),
+    *("optimizer.lr=tag(log,interval(0.01,1.0))", "n_trials=12"),
+]
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an undisturbed search."""
+    folder = tmp_path_factory.mktemp("calm")
+    assert Session(folder, [*TINY_RANDOM, "n_trials=12"]).wait() == 0
+    return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 16 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small disk can only be mounted by root")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
 
 
 @pytest.fixture
@@ -81,6 +112,26 @@ def check(trials: list, count: int) -> None:
     assert {trial.state.name for trial in trials} <= {"COMPLETE", "PRUNED"}
 
 
+def check_best(search: Path, calm: Path) -> None:
+    """Check that best/ is that of an undisturbed search, and has the network of its trial."""
+    number = json.loads((calm / "best" / "trial.json").read_text())["number"]
+    folders = [search / "best", search / "trials" / f"{number:04}", calm / "best"]
+    states = [read_checkpoint(RunFolder(one).best)["state_dict"] for one in folders]
+    assert all(states[0][name].equal(value) for one in states for name, value in one.items())
+    scores = [RunFolder(one).read_report()["scores"] for one in folders]
+    assert scores[0] == scores[2]
+    assert scores[1].items() <= scores[0].items()
+
+
+def fill(disk: Path) -> Path:
+    """Fill a disk with one file."""
+    file = disk / "filler"
+    with suppress(OSError), file.open("wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(4096))
+    return file
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_kills_change_nothing_with_one_slot(tmp_path: Path) -> None:
@@ -99,18 +150,77 @@ def test_kills_change_nothing_with_one_slot(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_kills_change_nothing_on_postgresql(tmp_path: Path, postgresql: str) -> None:
-    calm, wild = tmp_path / "calm", tmp_path / "wild"
-    calm.mkdir()
+def test_kills_change_nothing_on_postgresql(tmp_path: Path, postgresql: str, calm: Path) -> None:
+    wild = tmp_path / "wild"
     wild.mkdir()
     words = [*TINY_RANDOM, "n_trials=12"]
-    assert Session(calm, words).wait() == 0
     victims = ["rnnlab.sweeps.workers.worker", "rnnlab.sweeps.workers.worker", "driver"] * 3
     database = [*words, f"storage={postgresql}", "slots=2"]
     harassed(wild, database, [*victims, "driver"], seed=2)
     trials = trials_of(postgresql)
     check(trials, 12)
     assert results(trials) == results(trials_of(journal(calm)))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_database_that_is_away_for_a_while_changes_nothing(tmp_path: Path, calm: Path) -> None:
+    with start_server(tmp_path) as database:
+        words = [*TINY_RANDOM, "n_trials=12", f"storage={database.url}", "slots=2"]
+        session = after_a_trial(tmp_path, words)
+        stop_for_a_while(database)
+        assert session.wait() == 0, session.log.read_text()
+        trials = trials_of(database.url)
+    check(trials, 12)
+    assert results(trials) == results(trials_of(journal(calm)))
+    check_best(*(folder / "outputs" / "sweeps" / "sine_gru" for folder in (tmp_path, calm)))
+    assert "the database does not answer" in session.log.read_text(), "it is told"
+
+
+def stop_for_a_while(database: Server) -> None:
+    database.stop()
+    time.sleep(OUTAGE_SECONDS)
+    database.start()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_disk_that_is_full_for_a_while_changes_nothing(
+    tmp_path: Path, small_disk: Path, calm: Path
+) -> None:
+    words = [*TINY_RANDOM, "n_trials=12", f"output_dir={small_disk}"]
+    session = after_a_trial(tmp_path, words)
+    filler = fill(small_disk)
+    time.sleep(OUTAGE_SECONDS)
+    filler.unlink()
+    assert session.wait() == 0, session.log.read_text()
+    search = small_disk / "sine_gru"
+    trials = trials_of(f"journal://{search}/study.journal")
+    check(trials, 12)
+    assert results(trials) == results(trials_of(journal(calm)))
+    check_best(search, calm / "outputs" / "sweeps" / "sine_gru")
+    assert "the disk is full; trying again" in session.log.read_text(), "it is told"
+    assert not list(search.rglob(".*.ckpt.*")), "nothing that did not fit is left"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_early_stops_within_a_budget_are_kept_where_the_search_is_moved(tmp_path: Path) -> None:
+    calm, wild = tmp_path / "calm", tmp_path / "wild"
+    calm.mkdir()
+    wild.mkdir()
+    assert Session(calm, STOPS_EARLY).wait() == 0
+    session = after_a_trial(wild, STOPS_EARLY)
+    wait_for_work(session, random.Random(4))
+    session.kill()
+    (wild / "outputs").rename(wild / "elsewhere")
+    words = [*STOPS_EARLY, "output_dir=elsewhere/sweeps"]
+    harassed(wild, words, ["rnnlab.sweeps.workers.worker", "driver"], seed=4)
+    search = wild / "elsewhere" / "sweeps" / "sine_gru"
+    trials = trials_of(f"journal://{search}/study.journal")
+    check(trials, 12)
+    assert results(trials) == results(trials_of(journal(calm)))
+    check_best(search, calm / "outputs" / "sweeps" / "sine_gru")
 
 
 @pytest.mark.slow
