@@ -1,5 +1,6 @@
 """The loop of a search, with scripted runners."""
 
+import errno
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -11,6 +12,8 @@ import pytest
 
 from rnnlab.errors import ConfigError
 from rnnlab.sweeps.scheduler import Limits, Scheduler, SearchFailed, SearchStopped
+from rnnlab.sweeps.study import outages
+from rnnlab.sweeps.study.outages import Patience
 from rnnlab.sweeps.study.share import ClaimedTrial, SharedStudy, trial_state
 from rnnlab.sweeps.workers.messages import Job, TrialResult
 from rnnlab.sweeps.workers.runner import WorkerDied
@@ -30,6 +33,9 @@ class ScriptedRunner:
     polls: int = 0
 
     def is_ready(self) -> bool:
+        return True
+
+    def has_started(self) -> bool:
         return True
 
     def start(self, job: Job) -> None:
@@ -338,3 +344,82 @@ def test_a_trial_that_another_process_took_over_is_dropped(study: SharedStudy) -
     assert "kill" in runner.calls
     assert states(study) == ["complete"] * 6
     assert study.study.get_trials()[0].user_attrs["attempts"] == 2
+
+
+def test_the_imports_of_a_process_are_no_time_of_its_trial(study: SharedStudy) -> None:
+    @dataclass
+    class SlowImports(ScriptedRunner):
+        def has_started(self) -> bool:
+            return self.polls > 20  # after 0.4 s
+
+        def stop(self) -> None:
+            raise AssertionError("no trial takes that long")
+
+    study.n_trials = 1
+    runner = SlowImports(lambda job, polls: fine(job, polls) if polls > 25 else None)
+    search(study, runner, trial_timeout=0.3).run()
+    assert states(study) == ["complete"]
+
+
+def outage(job: Job) -> TrialResult:
+    return TrialResult(job.attempt, "stopped", "outage", "the disk is full")
+
+
+def test_a_trial_that_met_a_full_disk_goes_on_later(
+    study: SharedStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outages, "FIRST_PAUSE", 0.01)
+    runner = ScriptedRunner(
+        lambda job, polls: outage(job) if number(job) == 1 and job.attempt < 6 else fine(job, polls)
+    )
+    loop = search(study, runner)
+    loop.run()
+    assert states(study) == ["complete"] * 6
+    assert isinstance(loop.view, SilentView)
+    lines = loop.view.lines
+    assert lines.count("trial 1: the disk is full; trying again in 0.01 s") == 1
+    assert lines.count("trial 1: the disk is full; trying again in 0.02 s") == 1, "pauses grow"
+
+
+def test_a_disk_that_stays_full_stops_the_search(study: SharedStudy, tmp_path: Path) -> None:
+    runner = ScriptedRunner(
+        lambda job, polls: outage(job) if number(job) == 1 else fine(job, polls)
+    )
+    loop = search(study, runner)
+    loop._backoff = outages.Backoff(limit=0.0)
+    with pytest.raises(SearchStopped, match="the disk is full"):
+        loop.run()
+    assert states(study) == ["complete", "running"]
+    search(open_shared(tmp_path), ScriptedRunner(fine)).run()
+    assert states(study) == ["complete"] * 6
+
+
+def test_a_storage_that_stays_away_stops_the_search_and_its_trials(
+    study: SharedStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Patience.__init__, "__defaults__", (print, lambda: False, 0.0))
+    fsync, is_full = os.fsync, []
+
+    def full(file: int) -> None:
+        if is_full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(file)
+
+    def play(job: Job, polls: int) -> TrialResult | None:
+        if number(job) == 2 and polls == 1:
+            is_full.append(True)
+            loop._renew_at = 0.0
+        return None if number(job) == 2 else fine(job, polls)
+
+    monkeypatch.setattr(os, "fsync", full)
+    runner = ScriptedRunner(play)
+    loop = search(study, runner)
+    with pytest.raises(SearchStopped, match="the disk is full"):
+        loop.run()
+    assert runner.calls == ["stop"], "the running trial saved"
+    is_full.clear()
+    disown(study, 2)  # its owner has ended
+    again = ScriptedRunner(fine)
+    search(open_shared(tmp_path), again).run()
+    assert [number(job) for job in again.jobs] == [2, 3, 4, 5]
+    assert states(study) == ["complete"] * 6

@@ -202,8 +202,7 @@ class Scheduler:
 
     def _poll_slots(self) -> None:
         for slot in self.slots:
-            limit = self.limits.trial_timeout
-            if limit and slot.is_busy and slot.seconds > limit:
+            if slot.is_late(self.limits.trial_timeout):
                 slot.stop("time-out")
             end = slot.poll()
             if end is not None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rnnlab.runtime.files import write_text
-from rnnlab.sweeps.workers.messages import Job, TrialResult, has_result, load_result
+from rnnlab.sweeps.workers.messages import Job, TrialResult, has_result, has_started, load_result
 from rnnlab.sweeps.workers.runner import Runner, WorkerDied
 from rnnlab.sweeps.workers.worker import STOP
 
@@ -89,6 +89,10 @@ class LocalRunner(Runner):
         assert self._process.stdin is not None
         self._process.stdin.write(line)
         self._process.stdin.flush()
+
+    def has_started(self) -> bool:
+        assert self._job is not None
+        return has_started(Path(self._job.folder), self._job.attempt)
 
     def poll(self) -> TrialResult | None:
         assert self._job is not None

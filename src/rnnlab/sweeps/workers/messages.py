@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ResultState = Literal["complete", "pruned", "infeasible", "failed", "stopped"]
 OUTAGE = "outage"  # failure of a stopped trial, because of a full disk or a database
+START_FILE = ".attempt"  # in the folder of a trial: number of the attempt that has started
 FINAL_STATES = ("complete", "pruned", "infeasible", "failed")
 
 
@@ -138,6 +139,18 @@ def load_result(
         if is_current and (result.failure or ".rank" not in file.name):
             candidates.append((result.failure is not None, is_final, result))
     return max(candidates, key=lambda candidate: candidate[:2], default=(None, None, None))[-1]
+
+
+def record_start(folder: Path, attempt: int) -> None:
+    """Tell the search that the process of an attempt starts, after its imports."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / START_FILE).write_text(str(attempt))
+
+
+def has_started(folder: Path, attempt: int) -> bool:
+    """Return whether the process of an attempt has started."""
+    file = folder / START_FILE
+    return file.exists() and file.read_text() == str(attempt)
 
 
 def has_result(folder: Path, attempt: int) -> bool:

@@ -62,15 +62,15 @@ class Actor:
     def start(self, job: Job) -> None:
         self.runner.start(job)
 
-    def poll(self, seconds: float) -> TrialResult | str | None:
-        """Return the result, or how the process died; None if neither happens in time."""
+    def poll(self, seconds: float) -> TrialResult | str | bool:
+        """Return the result, or how the process died; if neither happens in time, if it started."""
         end = time.monotonic() + seconds
         try:
             while (result := self.runner.poll()) is None and time.monotonic() < end:
                 time.sleep(ACTOR_POLL_SECONDS)
         except WorkerDied as error:
             return str(error)
-        return result
+        return self.runner.has_started() if result is None else result
 
     def stop(self) -> None:
         self.runner.stop()
@@ -86,7 +86,7 @@ class RayRunner(Runner):
         self.refusal: str | None = None
         self._ray = ray
         self._new_actor = new_actor
-        self._is_placed = False
+        self._is_placed = self._has_started = False
         self._retry_time = 0.0
         self._request_actor()
 
@@ -112,7 +112,11 @@ class RayRunner(Runner):
         else:
             self._is_placed = answer is not PENDING
 
+    def has_started(self) -> bool:
+        return self._has_started
+
     def start(self, job: Job) -> None:
+        self._has_started = False
         assert self._is_placed, "only a slot that is ready is given a trial"
         self._call = self._actor.start.remote(job)
 
@@ -124,6 +128,7 @@ class RayRunner(Runner):
             raise WorkerDied(answer)
         if isinstance(answer, TrialResult):
             return answer
+        self._has_started = answer is True
         self._call = self._actor.poll.remote(ANSWER_SECONDS)
         return None
 

@@ -18,6 +18,9 @@ class Runner(Protocol):
     def start(self, job: Job) -> None:
         """Start a job."""
 
+    def has_started(self) -> bool:
+        """Return whether the process of the job has imported its packages and starts."""
+
     def poll(self) -> TrialResult | None:
         """Return the result of the job; None while it runs.
 

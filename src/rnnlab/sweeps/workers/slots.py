@@ -39,6 +39,7 @@ class Slot:
         self.stop_reason: str | None = None
         self._clock = clock
         self._start_time = self._kill_time = 0.0
+        self._has_started = False
 
     @property
     def is_busy(self) -> bool:
@@ -57,7 +58,16 @@ class Slot:
     def start(self, claim: ClaimedTrial, job: Job) -> None:
         self.claim, self.stop_reason = claim, None
         self._start_time = self._clock()
+        self._has_started = False
         self.runner.start(job)
+
+    def is_late(self, limit: float | None) -> bool:
+        """Return whether the trial takes longer than a limit, not counting imports."""
+        if self.claim is None or limit is None:
+            return False
+        if not self._has_started and self.runner.has_started():
+            self._has_started, self._start_time = True, self._clock()
+        return self._has_started and self.seconds > limit
 
     def stop(self, reason: str) -> None:
         """Ask the trial to save and stop; it is killed after GRACE_SECONDS."""

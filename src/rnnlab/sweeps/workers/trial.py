@@ -17,7 +17,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.sweeps.study.folders import clear_folder, mark_folder
 from rnnlab.sweeps.study.outages import Patience
 from rnnlab.sweeps.workers.classify import classify, existing_config, make_result
-from rnnlab.sweeps.workers.messages import Job, TrialResult
+from rnnlab.sweeps.workers.messages import Job, TrialResult, record_start
 
 LOCK_TIMEOUT_SECONDS = 30.0  # for the process of an earlier attempt to end
 
@@ -28,8 +28,10 @@ def execute_job(job: Job, conf: Path) -> TrialResult:
     # For several processes, the head of their group holds the lock.
     with nullcontext() if job.devices > 1 or job.checks else trial_lock(folder):
         try:
+            import_packages()
             if rank == 0:
                 take_folder(job)
+                record_start(folder, job.attempt)
             result = check_overrides(job, conf) if job.checks else run_trial(job, conf)
         except (Exception, KeyboardInterrupt) as error:
             result = classify(job, error)
@@ -37,6 +39,15 @@ def execute_job(job: Job, conf: Path) -> TrialResult:
             free_memory()
         Patience().run(partial(result.write, folder, rank))
     return result
+
+
+def import_packages() -> None:
+    """Import what every run needs, so that the time of a trial does not include it."""
+    import lightning.pytorch  # noqa: F401
+    import torchmetrics  # noqa: F401
+
+    import rnnlab.experiment.build
+    import rnnlab.experiment.run  # noqa: F401
 
 
 def take_folder(job: Job) -> None:
