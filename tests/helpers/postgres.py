@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -31,14 +32,10 @@ class Server:
     A server refuses to run as root; then it is started as the user nobody.
     """
 
-    def __init__(self, folder: Path, place: Path) -> None:
+    def __init__(self, home: Path, log: Path, place: Path) -> None:
         user = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
-        home = Path(folder) / "pg"
-        home.mkdir(mode=0o777)
         if user:
             shutil.chown(home, **user)
-            for parent in home.parents[: len(home.parents) - 2]:  # pytest's are closed to others
-                parent.chmod(parent.stat().st_mode | 0o011)
         self.settings = {"cwd": home, **user}
         make = [place / "initdb", "-D", home / "data", "-U", "me", "-A", "trust", "--no-sync"]
         subprocess.run(make, check=True, capture_output=True, **self.settings)
@@ -46,7 +43,7 @@ class Server:
         listen = ["-h", "127.0.0.1", "-p", str(self.port), "-k", home, "-F"]
         limits = ["-c", "max_connections=50"]
         self.command = [place / "postgres", "-D", home / "data", *listen, *limits]
-        self.log = (Path(folder) / "postgres.log").open("w")
+        self.log = log.open("w")
         self.url = f"postgresql+psycopg://me@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
@@ -69,12 +66,14 @@ def start_server(folder: Path) -> Iterator[Server]:
         pytest.skip("no PostgreSQL server is installed (initdb and postgres)")
     if find_spec("psycopg") is None:
         pytest.skip("psycopg is not installed: pip install 'rnnlab[postgresql]'")
-    one = Server(folder, place)
-    one.start()
-    try:
-        yield one
-    finally:
-        one.stop()
+    # Another pytest closes the folders of this one to the user nobody.
+    with TemporaryDirectory() as data:
+        one = Server(Path(data), folder / "postgres.log", place)
+        one.start()
+        try:
+            yield one
+        finally:
+            one.stop()
 
 
 @contextmanager
