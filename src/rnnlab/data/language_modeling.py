@@ -231,7 +231,7 @@ class LanguageModelingDataModule(PreparedDataModule):
         starts = [characters - sum(sizes[i:]) for i in range(len(sizes))]
         tolerance = int(CUT_TOLERANCE * min(sizes))
         cuts = [find_cut(raw["train"], start, tolerance) for start in starts]
-        shares = " and ".join(f"{share:.0%} for {split}" for split, share in missing.items())
+        shares = " and ".join(f"{100 * part:.3g}% for {split}" for split, part in missing.items())
         where = "" if all(cut.starts_line for cut in cuts) else ", within long lines"
         notes.append(f"cut from the end of the training text{where}: {shares}")
         bounds = pairwise([0, *(cut.position for cut in cuts), None])
