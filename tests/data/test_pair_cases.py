@@ -40,7 +40,7 @@ def test_a_validation_split_of_any_name_is_read(name: str) -> None:
     ]
     data = open_folder(folder)
     assert [*data.provenance.sizes.values()] == counts
-    assert data.provenance.notes == []
+    assert not any(note.startswith("not read") for note in data.provenance.notes)
 
 
 @pytest.mark.parametrize("stem", ["Validation", "valid", "dev", "my.dev", "newstest2013"])
@@ -70,7 +70,8 @@ def test_files_that_are_not_read_are_listed(tmp_path: Path) -> None:
     for name, count in (("train", 9), ("valid", 4), ("test", 3), ("tune", 4)):
         write_split(tmp_path, name, count)
     notes = open_folder(tmp_path).provenance.notes
-    assert notes == [f"not read in {tmp_path.name}: tune.de, tune.en"]
+    listed = [note for note in notes if note.startswith("not read")]
+    assert listed == [f"not read in {tmp_path.name}: tune.de, tune.en"]
 
 
 def test_two_files_of_one_split_are_an_error(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from rnnlab.data.readers.sentence_pairs import (
     read_aligned_files,
     read_pair_file,
 )
-from rnnlab.data.readers.tables import find_split_tables
+from rnnlab.data.readers.tables import find_split_tables, is_table
 from rnnlab.data.sources.cache import file_sha256
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.sources.split_names import SPLIT_NAMES, SplitNames, describe_unused
@@ -216,8 +216,14 @@ class ParallelTextDataModule(PreparedDataModule):
         """Return two files with a sentence in each line.
 
         Raises:
-            ConfigError: they are the same file, or a setting names a column of a table.
+            ConfigError: they are the same file, one is a table, or a setting names a column.
         """
+        if tables := [file.name for file in (source, target) if is_table(file)]:
+            raise ConfigError(
+                f"data.target_path={self.target_path}: with it both files have a sentence in each "
+                f"line, but {tables[0]} is a table. Set data.path to a table with both columns, or "
+                "rename the file to .txt"
+            )
         if self.columns.settings:
             raise ConfigError(
                 f"{' '.join(self.columns.settings)}: names a column of a table, but the sentences "

@@ -221,6 +221,11 @@ def test_columns_of_files_without_columns_are_rejected(tmp_path: Path) -> None:
     data = ParallelTextDataModule(**settings, target_path=str(tmp_path / "a.de"))
     with pytest.raises(ConfigError, match=r"data\.source_column=x: names a column of a table"):
         data.setup()
+    table = str(write_lines(tmp_path / "b.csv", ["text", "a"]))
+    with pytest.raises(
+        ConfigError, match=r"b\.csv is a table\. Set data\.path to a table with both"
+    ):
+        ParallelTextDataModule(path=settings["path"], target_path=table).setup()
     with pytest.raises(ConfigError, match=r"data\.target_column=x: is also the source column"):
         ParallelTextDataModule(**settings, target_column="x")
 
