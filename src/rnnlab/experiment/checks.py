@@ -156,6 +156,11 @@ def check_device(trainer: TrainerConfig) -> None:
     on_gpu = trainer.accelerator == "gpu" or (trainer.accelerator == "auto" and gpus)
     if trainer.accelerator == "gpu" and not gpus:
         raise ConfigError("trainer.accelerator=gpu: torch finds no GPU here; choose trainer=cpu")
+    if trainer.precision == "16-mixed" and not on_gpu:
+        raise ConfigError(
+            "trainer.precision=16-mixed: Lightning has it on GPUs only, and would use bf16-mixed "
+            "on this device; choose trainer.precision=bf16-mixed"
+        )
     if on_gpu and trainer.devices > gpus:
         raise ConfigError(f"trainer.devices={trainer.devices}: torch finds {gpus} GPU here")
 
