@@ -98,6 +98,7 @@ def list_facts(report: Mapping[str, Any], folder: RunFolder) -> dict[str, str]:
     memory = ", ".join(f"{name} {value:,.0f} MiB" for name, value in report["peak_memory"].items())
     lines = {
         "parameters": f"{report['model']['parameters']:,}",
+        "checkpoint": checkpoint_line(report.get("best")),
         "targets": ", ".join(f"{count:,} {split}" for split, count in targets.items()),
         "segments": segments_line(report),
         "seconds": seconds_line(report["seconds"]),
@@ -106,6 +107,15 @@ def list_facts(report: Mapping[str, Any], folder: RunFolder) -> dict[str, str]:
         "folder": str(folder.path),
     }
     return {name: line for name, line in lines.items() if line}
+
+
+def checkpoint_line(best: Mapping[str, int] | None) -> str:
+    """Return which network has the scores of the table; empty without a validation.
+
+    >>> checkpoint_line({"step": 376, "epoch": 7})
+    'step 376, epoch 8'
+    """
+    return f"step {best['step']:,}, epoch {best['epoch'] + 1}" if best else ""
 
 
 def segments_line(report: Mapping[str, Any]) -> str:
