@@ -81,9 +81,10 @@ def open_finished(path: Path) -> RunFolder:
 
 def single_process_config(hyper_parameters: Mapping[str, object]) -> "RunConfig":
     """Return the run's config for one process."""
+    from rnnlab.config.paths import with_absolute_paths
     from rnnlab.config.schema import parse
 
-    config = parse(hyper_parameters)
+    config = parse(with_absolute_paths(hyper_parameters))
     config.trainer.devices, config.trainer.num_nodes, config.trainer.strategy = 1, 1, "auto"
     return config
 

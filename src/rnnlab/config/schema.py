@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from annotated_types import Interval
@@ -50,6 +51,13 @@ def check_duration(text: str) -> None:
         raise ValueError("must be days:hours:minutes:seconds, such as 00:01:30:00")
 
 
+def check_name(name: str) -> None:
+    """Raise ValueError if a name is no folder below output_dir."""
+    path = PurePath(name)
+    if not path.parts or path.is_absolute() or ".." in path.parts:
+        raise ValueError("must be the name of a folder below output_dir")
+
+
 @dataclass
 class TrainerConfig:
     """Device and duration; names as in lightning.pytorch.Trainer.
@@ -85,7 +93,7 @@ class TrainerConfig:
 class RunConfig:
     """One run. conf/config.yaml explains the keys."""
 
-    name: str
+    name: Annotated[str, Rule(check_name)]
     monitor: str
     mode: Literal["min", "max"]
     task: Component
