@@ -399,3 +399,10 @@ def test_markup_in_labels_and_paths_is_printed_as_it_is(text_cases: Path) -> Non
     assert "no training text has the label [/b]" in data.provenance.notes
     path = case / "x[v2]" / "data.csv"
     assert open_texts(path).provenance.name == str(path)
+
+
+def test_a_drawn_split_without_a_label_of_training_has_its_own_advice(tmp_path: Path) -> None:
+    rows = [(f"text number {name}", name) for name in "abcdef"]
+    path = write_csv(tmp_path / "tiny.csv", rows)
+    message = rejection(path, "data.val_fraction=0.2", "data.test_fraction=0.2")
+    assert message.endswith("Add texts of each label, or increase data.val_fraction")

@@ -259,7 +259,7 @@ class TextClassificationDataModule(PreparedDataModule):
             parts = {name: drop_duplicate_texts(texts, notes) for name, texts in parts.items()}
         classes = list_classes(list(parts.values()))
         splits = self._remove_leakage(self._split(parts, notes), notes)
-        check_training_labels(splits, notes)
+        check_training_labels(splits, parts.keys(), notes)
         if "test" in parts:
             note_untested_labels(splits, notes)
         self._save(folder, splits, classes)

@@ -6,7 +6,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Literal
@@ -106,8 +106,15 @@ def unify_labels(
     }
 
 
-def check_training_labels(splits: Mapping[str, LabelledTexts], notes: list[str]) -> None:
+def check_training_labels(
+    splits: Mapping[str, LabelledTexts], own: Collection[str], notes: list[str]
+) -> None:
     """Check that training has labels of each other split; note those that it does not have.
+
+    Args:
+        splits: train, val and test.
+        own: splits of the user's own files; the others were drawn.
+        notes: receives the labels.
 
     Raises:
         DataError: none of the labels of a split occurs in training.
@@ -117,10 +124,14 @@ def check_training_labels(splits: Mapping[str, LabelledTexts], notes: list[str])
     for split, texts in splits.items():
         labels = set(texts.labels)
         if labels and not labels & training:
+            advice = (
+                "Write the labels alike in all files, or name another column with data.label_column"
+                if split in own
+                else f"Add texts of each label, or increase data.{split}_fraction"
+            )
             raise DataError(
                 f"{texts.name}: no label of the {split} split occurs in training. It has "
-                f"{_list_labels(labels)}, but training has {_list_labels(training)}. Write the "
-                "labels alike in all files, or name another column with data.label_column"
+                f"{_list_labels(labels)}, but training has {_list_labels(training)}. {advice}"
             )
         absent |= labels - training
     if absent:
