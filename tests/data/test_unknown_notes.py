@@ -83,15 +83,25 @@ def test_chinese_labels_are_learned_or_told(text_cases: Path) -> None:
     assert not unknown_notes(data)
 
 
-def test_byte_pairs_that_are_whole_sentences_are_told(tmp_path: Path) -> None:
+def open_unspaced_pairs(folder: Path, copies: int, *words: str) -> Any:
+    """Return sentence pairs without spaces, each of which is in the file this number of times."""
     random = np.random.default_rng(0)
-    words = ["\u4eca\u5929", "\u660e\u5929", "\u6211\u4eec", "\u5317\u4eac", "\u5b66\u751f"]
-    lines = {"".join(random.choice(words, 6)) for _ in range(500)}
-    content = "".join(f"{line}\t{line[2:]}{line[:2]}\n" for line in sorted(lines))
-    (tmp_path / "a.tsv").write_text(content, encoding="utf-8")
-    command = ["data=parallel_text", f"data.path={tmp_path / 'a.tsv'}", "data.source_language=a"]
-    command.append("data.target_language=b")
-    notes = [n for n in open_data(*command).provenance.notes if n.startswith("training does not")]
+    syllables = ["\u4eca\u5929", "\u660e\u5929", "\u6211\u4eec", "\u5317\u4eac", "\u5b66\u751f"]
+    lines = {"".join(random.choice(syllables, 6)) for _ in range(500)}
+    content = "".join(f"{line}\t{line[2:]}{line[:2]}\n" * copies for line in sorted(lines))
+    (folder / "a.tsv").write_text(content, encoding="utf-8")
+    languages = ["data.source_language=a", "data.target_language=b"]
+    return open_data("data=parallel_text", f"data.path={folder / 'a.tsv'}", *languages, *words)
+
+
+def test_byte_pairs_of_text_without_spaces_are_in_other_sentences(tmp_path: Path) -> None:
+    notes = list(open_unspaced_pairs(tmp_path, 1).provenance.notes)
+    assert not [n for n in notes if n.startswith(("training does not", "<unk>"))]
+
+
+def test_byte_pairs_that_are_whole_sentences_are_told(tmp_path: Path) -> None:
+    data = open_unspaced_pairs(tmp_path, 2)
+    notes = [n for n in data.provenance.notes if n.startswith("training does not")]
     assert len(notes) == 2
     assert "of the source tokens of test: lower data.vocab_size (now 8000), or set" in notes[0]
     assert "of the target tokens of test: lower data.target_vocab_size (now 8000)" in notes[1]
@@ -99,5 +109,5 @@ def test_byte_pairs_that_are_whole_sentences_are_told(tmp_path: Path) -> None:
         ["data.tokens=words"],
         ["data.vocab_size=280", "data.target_vocab_size=280"],
     ):
-        notes = list(open_data(*command, *settings).provenance.notes)
+        notes = list(open_unspaced_pairs(tmp_path, 2, *settings).provenance.notes)
         assert not [n for n in notes if n.startswith(("training does not", "<unk>"))]

@@ -25,7 +25,7 @@ from rnnlab.data.text.tokenizers import (
     tokenize_shapes,
     tokenize_words,
 )
-from rnnlab.data.text.vocabulary import Vocabulary
+from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES, Vocabulary
 from rnnlab.spec import END_ID, PADDING_ID, START_ID
 
 
@@ -192,6 +192,25 @@ def test_byte_pairs_are_learned_fast_from_a_text_without_spaces() -> None:
     assert len(ids) < 0.8 * len(text)  # characters are merged to words
 
 
+def test_byte_pairs_keep_combining_marks_in_their_word() -> None:
+    words = [
+        "\u0939\u093f\u0928\u094d\u0926\u0940",
+        "\u05e9\u05b8\u05dc\u05d5\u05b9\u05dd",
+        "\u0645\u06cc\u200c\u0631\u0648\u0645",
+    ]
+    text = " ".join(words)
+    tokenizer = BytePairs()
+    tokenizer.fit([text] * 2, 1_000)
+    tokens = [tokenizer.display(token).strip() for token in tokenizer.tokenize(text)]
+    assert tokens == words
+
+
+def test_byte_pairs_that_occur_once_are_not_merged() -> None:
+    smallest = MIN_VOCAB_SIZES["bpe"]
+    assert len(BytePairs().fit(["abcdef", "ghijkl"], 1_000)) == smallest
+    assert len(BytePairs().fit(["abcdef", "abcdef"], 1_000)) == smallest + 5
+
+
 def test_words_at_spaces_keep_marks_and_join_with_spaces() -> None:
     tokens = Words(spaces=True).tokenize(" the <unk> of N .")
     assert tokens == ["the", "<unk>", "of", "N", "."]
@@ -215,7 +234,7 @@ def test_byte_pairs_have_the_ids_of_their_model() -> None:
     """The vocabulary looks tokens up; the library's own ids are the same."""
     texts = ["the cat sat", "the hat \u00e9\U0001f600 <unk> <eos>"]
     tokenizer = BytePairs(lower=True)
-    vocabulary = Vocabulary.fit(texts, 270, tokenizer)
+    vocabulary = Vocabulary.fit(texts * 2, 270, tokenizer)
     assert len(vocabulary) == 270
     assert vocabulary.tokens[: len(SPECIALS)] == list(SPECIALS)
     encodings = tokenizer._model.encode_batch(texts)

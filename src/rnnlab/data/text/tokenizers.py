@@ -31,10 +31,17 @@ NO_TOKEN = "<none>"  # replaces a text without tokens, because a sequence must n
 CAPITALS = "<capitals>"  # precedes a word in capitals
 MAX_NUMBER_LENGTH = 12  # numbers with more digits share one token
 MAX_MERGED_BYTES = 64  # each merge scans whole words, and a text without spaces is one word
+MIN_PAIR_FREQUENCY = 2  # a merge that occurs once makes no other text shorter
 MAX_COUNTED_TOKENS = 3_000_000  # about 0.5 GB
-TOKENIZERS_VERSION = 6  # increment when the tokens or ids of a text change
+TOKENIZERS_VERSION = 7  # increment when the tokens or ids of a text change
 
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>")
+# Parts of a text in which byte pairs are merged: those of GPT-2 (Radford et al., 2019), whose words
+# end at each combining mark, with the marks in their words.
+BYTE_PAIR_WORDS = (
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}[\p{L}\p{M}\u200c\u200d]*| ?\p{N}+"
+    r"| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+)
 # A word of text that is already tokenized, equal to a special token; <unk> is the unknown token.
 _SPECIAL_WORD = re.compile(r"\\*(?:<pad>|<s>|<eos>)")
 
@@ -268,18 +275,21 @@ class BytePairs(Tokenizer):
         from tokenizers import Tokenizer as Model
 
         model = Model(models.BPE())
-        words = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        words = pre_tokenizers.Split(Regex(BYTE_PAIR_WORDS), "isolated")
+        to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
         parts = pre_tokenizers.Split(Regex(f".{{{MAX_MERGED_BYTES}}}"), "isolated")
-        model.pre_tokenizer = pre_tokenizers.Sequence([words, parts])
+        model.pre_tokenizer = pre_tokenizers.Sequence([words, to_bytes, parts])
         model.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
             vocab_size=size,
+            min_frequency=MIN_PAIR_FREQUENCY,
             special_tokens=list(SPECIALS),
             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
             show_progress=False,
         )
         model.train_from_iterator(map(self.normalize, texts), trainer)
-        model.pre_tokenizer = words  # the tokens of a long word do not depend on its parts
+        # The tokens of a long word do not depend on its parts.
+        model.pre_tokenizer = pre_tokenizers.Sequence([words, to_bytes])
         self._use(model)
         ids = model.get_vocab(with_added_tokens=True)
         return sorted(ids, key=ids.__getitem__)
