@@ -42,7 +42,7 @@ ALLOWED = {  # folder or module -> what it may import of the package, besides it
         *(*LOWEST, "config", "layers", "metrics", "tasks", "data", "analysis", "plots", "report"),
         *("experiment", "sweeps", ""),
     ),
-    "": ("experiment", "models"),
+    "": ("config", "experiment", "models"),
 }
 FOREIGN = {  # package -> the only folders or modules that may import it
     "hydra": ("commands.train", "config", "experiment.build", "experiment.checks", "sweeps"),

@@ -1,26 +1,23 @@
 """Experiments with recurrent networks: any architecture on any data set, one command."""
 
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rnnlab.experiment.trained_run import TrainedRun
+    from rnnlab.experiment.api import compose_config as compose
+    from rnnlab.experiment.api import load_run as load
+    from rnnlab.experiment.api import train_run as run
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load"]
+__all__ = ["__version__", "compose", "load", "run"]
 __path__.append(str(Path(__file__).parent / "commands"))  # python -m rnnlab.<command>
 
+PUBLIC = {"compose": "compose_config", "load": "load_run", "run": "train_run"}  # imported when used
 
-def load(run_dir: str | Path, checkpoint: str = "best") -> "TrainedRun":
-    """Load a trained run, on the CPU; see rnnlab.experiment.trained_run.TrainedRun.
 
-    Args:
-        run_dir: folder of the run.
-        checkpoint: best | last.
-
-    Raises:
-        ConfigError: there is no such checkpoint, or another version of rnnlab wrote it.
-    """
-    from rnnlab.experiment.trained_run import TrainedRun
-
-    return TrainedRun(run_dir, checkpoint)
+def __getattr__(name: str) -> Any:
+    """Return a public function of rnnlab.experiment.api."""
+    if name not in PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("rnnlab.experiment.api"), PUBLIC[name])

@@ -51,8 +51,9 @@ def test_the_predictions_are_written(
     assert (tmp_path / name).stat().st_size > 100
 
 
+@pytest.mark.slow
 def test_the_standard_input_and_a_reader_that_has_enough(trained: Path) -> None:
-    command = [sys.executable, "-m", "rnnlab.predict", str(trained), "-", "--steps", "3000"]
+    command = [sys.executable, "-m", "rnnlab.predict", str(trained), "-", "--steps", "900"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     with series(trained).open("rb") as file:
         process = subprocess.Popen(

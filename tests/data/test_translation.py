@@ -495,6 +495,7 @@ def test_a_target_without_a_source_is_refused() -> None:
 # Named sets.
 
 
+@pytest.mark.slow
 def test_multi30k_has_the_published_sizes(shared_data: Path) -> None:
     settings: dict[str, Any] = {"tokens": "words", "test_set": "test_2017_mscoco"}
     data = ready(Multi30kDataModule(path=str(shared_data / "multi30k"), **settings))

@@ -433,6 +433,7 @@ def test_all_problems_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
     assert any(line.startswith("seed=-1: must be") for line in lines)
 
 
+@pytest.mark.slow
 def test_help_names_every_search_sampler_and_pruner() -> None:
     text = sweep_help(ROOT)
     for group in ("sampler", "pruner", "launcher"):

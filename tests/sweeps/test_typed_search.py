@@ -34,6 +34,7 @@ def test_a_continuous_or_large_space_is_sampled() -> None:
         assert config.sampler["_target_"].endswith("TPESampler")
 
 
+@pytest.mark.slow
 def test_what_is_typed_is_kept() -> None:
     config = read("data=sine", "seed=3", "model.hidden_size=8,64", "sampler=random", "name=mine")
     assert (config.name, config.n_trials, config.seed) == ("mine", 20, 3)

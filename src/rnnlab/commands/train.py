@@ -15,7 +15,7 @@ from typing import Any
 from rnnlab.config.command_line import has_multirun, split_flags
 from rnnlab.config.compose import complete_overrides, shipped_conf
 from rnnlab.config.jobs import complete_jobs, job_variant
-from rnnlab.config.messages import TRAINING_LIMITS, check_resume, readable_errors
+from rnnlab.config.messages import check_resume, readable_errors, select_resume
 from rnnlab.config.paths import split_config_dir
 from rnnlab.config.quoting import quote_resume
 from rnnlab.runtime.clock import process_start
@@ -33,12 +33,11 @@ def main(arguments: Sequence[str]) -> None:
     if not COMPLETION_FLAGS & set(words):
         words = complete_words(conf, words)
     command_line = sys.argv
-    limits = typed_limits(arguments)
     starts = iter([process_start()])  # the user waits for the imports of the first run only
 
     def train(config: Any) -> float:
         sys.argv = command_line  # Lightning starts the processes of DDP with it
-        return train_config(config, next(starts, None), job_variant(words), limits)
+        return train_config(config, next(starts, None), job_variant(words), arguments)
 
     sys.argv = [sys.argv[0], *words]
     try:
@@ -57,21 +56,11 @@ def complete_words(conf: Path, words: Sequence[str]) -> list[str]:
     return [*flags, *complete(conf, overrides)]
 
 
-def typed_limits(arguments: Sequence[str]) -> list[str]:
-    """Return the limits of the training that are on the command line.
-
-    >>> typed_limits(["resume=x", "trainer.max_epochs=30"])
-    ['max_epochs']
-    """
-    keys = [text.lstrip("+").partition("=")[0] for text in arguments]
-    return [name for name in TRAINING_LIMITS if f"trainer.{name}" in keys]
-
-
 def train_config(
     config: Any,
     start: float | None = None,
     variant: str | None = None,
-    limits: Sequence[str] = (),
+    overrides: Sequence[str] = (),
 ) -> float:
     """Run one composed configuration and return the monitored metric of the best checkpoint.
 
@@ -79,7 +68,7 @@ def train_config(
         config: of Hydra.
         start: see rnnlab.experiment.run.run.
         variant: of a run of -m; see rnnlab.config.jobs.job_variant.
-        limits: of the training that are on the command line; they extend a run that is resumed.
+        overrides: of the command line.
     """
     with readable_errors():
         from omegaconf import OmegaConf
@@ -89,10 +78,7 @@ def train_config(
         if variant:
             OmegaConf.update(config, "variant", variant, force_add=True)
         plain: Any = OmegaConf.to_container(config, resolve=True)
-        if plain["resume"]:
-            trainer = {name: plain["trainer"][name] for name in limits}
-            plain = {"resume": plain["resume"], "trainer": trainer}
-        return run(plain, start=start).score
+        return run(select_resume(plain, overrides), start=start).score
 
 
 if __name__ == "__main__":

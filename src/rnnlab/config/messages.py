@@ -3,7 +3,7 @@
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
@@ -89,6 +89,21 @@ def check_resume(arguments: Sequence[str]) -> None:
             f"{resume[0]} goes on with the settings of that run, so {' '.join(others)} cannot be "
             "given too: drop it, or start a new run with it"
         )
+
+
+def select_resume(plain: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the config of a new run, or `resume` and the typed limits of the training.
+
+    >>> plain = {"resume": "x", "seed": 0, "trainer": {"max_epochs": 30, "max_steps": None}}
+    >>> select_resume(plain, ["resume=x", "trainer.max_epochs=30"])
+    {'resume': 'x', 'trainer': {'max_epochs': 30}}
+    """
+    if not plain["resume"]:
+        return dict(plain)
+    keys = [text.lstrip("+").partition("=")[0] for text in overrides]
+    limits = [name for name in TRAINING_LIMITS if f"trainer.{name}" in keys]
+    trainer = {name: plain["trainer"][name] for name in limits}
+    return {"resume": plain["resume"], "trainer": trainer}
 
 
 def is_composition_error(error: Exception) -> bool:

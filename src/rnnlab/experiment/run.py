@@ -33,6 +33,12 @@ class Run:
         """The monitored metric of the best checkpoint; NaN without a validation."""
         return float(self.report["scores"].get(self.report["monitor"], math.nan))
 
+    def _repr_html_(self) -> str:
+        """Return the scores and figures, for a notebook."""
+        from rnnlab.report.notebook import run_html
+
+        return run_html(self.report, self.folder)
+
 
 def run(
     plain: Mapping[str, Any],

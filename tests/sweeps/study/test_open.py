@@ -270,6 +270,7 @@ def enqueue_and_ask(spec: SearchSpec, study: OpenStudy) -> None:
     spec.suggest(study.optuna_study.ask())
 
 
+@pytest.mark.slow
 def test_a_change_that_a_study_cannot_make_is_refused_before_it_is_stored(tmp_path: Path) -> None:
     word = "model.hidden_size=8,16,32"
     spec = make_spec(tmp_path, *CHOICES)
@@ -292,6 +293,7 @@ def make_trial_folder(study: OpenStudy) -> None:
     (study.folder / "trials" / "0000").mkdir(parents=True)
 
 
+@pytest.mark.slow
 def test_the_folder_of_another_study_is_refused(tmp_path: Path) -> None:
     make_trial_folder(start(make_spec(tmp_path)))
     other = f"storage=sqlite:///{tmp_path}/new.db"
@@ -310,6 +312,7 @@ def test_a_moved_folder_is_that_of_its_study(tmp_path: Path) -> None:
     assert open_study(make_spec(tmp_path / "b")).folder == tmp_path / "b" / "sine_gru"
 
 
+@pytest.mark.slow
 def test_a_folder_of_an_older_version_belongs_to_a_study_with_trials(tmp_path: Path) -> None:
     study = start(make_spec(tmp_path))
     make_trial_folder(study)

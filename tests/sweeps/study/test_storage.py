@@ -123,6 +123,7 @@ def silent_port() -> Iterator[int]:
             client.close()
 
 
+@pytest.mark.slow
 def test_a_database_that_never_answers_is_announced_and_given_up(
     silent_port: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,56 @@
+"""The public functions of the package: rnnlab.compose, rnnlab.run and rnnlab.load."""
+
+from pathlib import Path
+from typing import Any
+
+from rnnlab.config.compose import compose_checked
+from rnnlab.config.messages import check_resume, select_resume
+from rnnlab.config.paths import find_root
+from rnnlab.experiment.run import Run, run
+from rnnlab.experiment.trained_run import TrainedRun
+
+
+def compose_config(*overrides: str) -> dict[str, Any]:
+    """Return the configuration of a run as plain values.
+
+    >>> compose_config("data=sine", "model.hidden_size=8")["model"]["hidden_size"]
+    8
+
+    Args:
+        overrides: `key=value`, as on the command line of `rnnlab train`.
+
+    Raises:
+        ConfigError: an override is invalid.
+    """
+    return compose_checked(find_root() / "conf", overrides)
+
+
+def train_run(*overrides: str) -> Run:
+    """Train, test and report one run, as `rnnlab train <overrides>` does.
+
+    Args:
+        overrides: see compose_config; `resume=<run>` continues a run.
+
+    Returns:
+        The finished run: its `folder`, `report` and `score`.
+
+    Raises:
+        ConfigError: an override is invalid; raised before any data is read.
+        DataError: the data cannot be used.
+        DivergedError: the loss is not finite.
+    """
+    check_resume(overrides)
+    return run(select_resume(compose_config(*overrides), overrides))
+
+
+def load_run(run_dir: str | Path, checkpoint: str = "best") -> TrainedRun:
+    """Load a trained run, on the CPU; see rnnlab.experiment.trained_run.TrainedRun.
+
+    Args:
+        run_dir: folder of the run.
+        checkpoint: best | last.
+
+    Raises:
+        ConfigError: there is no such checkpoint, or another version of rnnlab wrote it.
+    """
+    return TrainedRun(run_dir, checkpoint)
