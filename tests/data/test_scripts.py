@@ -11,15 +11,18 @@ from rnnlab.config.schema import parse
 from rnnlab.data.base import SPLITS
 from rnnlab.data.text.tokenizers import CLASSIFICATION_TOKENIZERS
 from rnnlab.experiment.build import build_data
+from rnnlab.experiment.run import run
 from tests.helpers.configs import compose
 from tests.helpers.scripts import (
     NUM_LINES,
     SCRIPTS,
+    draw_chain,
     draw_labelled,
     draw_pairs,
     draw_sentences,
 )
 
+SMALLER_TOKENS = "data.tokens=words"  # which a note names
 UNKNOWN = ("<unk> replaces", "training does not have")  # beginnings of notes
 
 
@@ -96,3 +99,44 @@ def test_a_perfect_translation_is_an_exact_match(script: str, tokens: str, tmp_p
     ids = data.target_tokens("test", np.arange(10)).tolist()
     references = [data.vocabularies["target"].tokenizer.normalize(t) for t in context["references"]]
     assert [context["detokenize"](sentence) for sentence in ids] == references
+
+
+def train(folder: Path, *words: str) -> Any:
+    """Return the report of a small run with default settings of the data, but for its batches."""
+    limits = ("trainer=cpu", "model=gru", "optimizer.lr=1e-2", "baselines=false")
+    return run(compose(*words, *limits, f"output_dir={folder}")).report
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_figures")
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_classes_are_learned(script: str, tmp_path: Path) -> None:
+    size = ("model.hidden_size=32", "data.batch_size=16", "trainer.max_epochs=4")
+    words = [*write_labelled(script, tmp_path), "data.linear_baseline=false", *size]
+    assert train(tmp_path, *words)["scores"]["test/accuracy"] > 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_figures")
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_translations_are_learned(script: str, tmp_path: Path) -> None:
+    """With the setting that the notes name, if there is one."""
+    words = write_pairs(script, tmp_path)
+    if any(SMALLER_TOKENS in note for note in open_data(*words).provenance.notes):
+        words.append(SMALLER_TOKENS)
+    size = ("model.hidden_size=32", "data.batch_size=16", "trainer.max_epochs=15")
+    scores = train(tmp_path, *words, *size, "task.beam_size=1")["scores"]
+    assert scores["test/exact_match"] > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_figures")
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_chain_is_learned_down_to_its_entropy(script: str, tmp_path: Path) -> None:
+    """Less than the entropy means that the tokens have lost the difference of two words."""
+    chain = draw_chain(script)
+    words = write(tmp_path / "text_file.txt", chain.lines)
+    size = ("model.hidden_size=48", "data.batch_size=8", "data.seq_len=14", "trainer.max_epochs=7")
+    report = train(tmp_path, *words, *size, "task.embedding_dropout=0")
+    num_tokens = sum(report["data"]["sizes"].values()) / len(chain.lines)  # of a line
+    assert 0.95 < report["scores"]["test/loss"] * num_tokens / chain.entropy < 1.25

@@ -39,6 +39,7 @@ from rnnlab.data.text.tokenizers import (
 from rnnlab.data.text.unknown_tokens import (
     SMALLER_TOKENS,
     TokenSettings,
+    describe_rare_byte_pairs,
     describe_unknown_tokens,
     unknown_share,
 )
@@ -356,8 +357,9 @@ class ParallelTextDataModule(PreparedDataModule):
         self.add_notes(*describe_special_words(tokens))
 
     def _unknown_notes(self, side: str) -> list[str]:
-        """Return a note if much of one side of val or test is unknown to its vocabulary."""
-        tokens = self.vocabularies[side].tokens
+        """Return a note if much of one side is unknown to its vocabulary, or too rare to learn."""
+        vocabulary = self.vocabularies[side]
+        tokens = vocabulary.tokens
         ids = {split: self.ids[split, side].values for split in SPLITS}
         training = ids.pop("train")
         shares = {s: unknown_share(values, tokens, None, training) for s, values in ids.items()}
@@ -365,7 +367,10 @@ class ParallelTextDataModule(PreparedDataModule):
         name = "data.target_vocab_size" if has_own_size else "data.vocab_size"
         smaller = SMALLER_TOKENS[self.tokens]
         settings = TokenSettings(self.tokens, smaller, self.vocab_sizes[side], name)
-        return describe_unknown_tokens(shares, tokens, settings, f"{side} tokens")
+        subject = f"{side} tokens"
+        return describe_unknown_tokens(
+            shares, tokens, settings, subject
+        ) or describe_rare_byte_pairs(training, vocabulary.display_tokens(), settings, subject)
 
     def _select_short_pairs(self) -> NDArray[Any]:
         """Return the training pairs within `seq_len`, and note how many texts are longer."""

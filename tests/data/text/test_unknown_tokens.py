@@ -6,6 +6,7 @@ import pytest
 from rnnlab.data.text.tokenizers import NO_TOKEN
 from rnnlab.data.text.unknown_tokens import (
     TokenSettings,
+    describe_rare_byte_pairs,
     describe_unknown_tokens,
     unknown_share,
 )
@@ -80,3 +81,20 @@ def test_byte_pairs_that_training_does_not_have_are_unknown() -> None:
         "training does not have 25.0% of the source tokens of val: lower data.vocab_size (now "
         "8000), or set data.tokens=words"
     )
+
+
+BYTE_PAIRS = TokenSettings("bpe", (), 8_000)
+
+
+def test_byte_pairs_of_several_letters_that_are_rare_are_told() -> None:
+    tokens = ["\u4f60", "\u4f60\u597d", "\u4e16\u754c", "\u5929\u6c14"]
+    rare = np.repeat([0, 1, 2], [10, 25, 8])
+    (note,) = describe_rare_byte_pairs(rare, tokens, BYTE_PAIRS, "source tokens")
+    assert "source tokens of several letters occur 16.5 times in training on average" in note
+    assert note.endswith("set data.tokens=words for single letters")
+    frequent = np.repeat([0, 1, 2], [10, 25, 18])
+    assert not describe_rare_byte_pairs(frequent, tokens, BYTE_PAIRS)
+    assert not describe_rare_byte_pairs(rare, tokens, WORDS)
+    few = np.repeat([0, 1], [100, 2])  # most of the text is of another script
+    assert not describe_rare_byte_pairs(few, tokens, BYTE_PAIRS)
+    assert not describe_rare_byte_pairs(rare, ["a", "the", "cat", "dog"], BYTE_PAIRS)

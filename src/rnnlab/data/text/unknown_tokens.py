@@ -12,7 +12,8 @@ from rnnlab.spec import UNKNOWN_ID, Array
 
 MAX_UNKNOWN_SHARE = 0.1  # of the tokens of a split; more is reported with the setting to change
 BLOCK_IDS = 1 << 20  # that are in memory at once
-MAX_UNSPACED_SHARE = 0.3  # of the tokens of a vocabulary
+MAX_UNSPACED_SHARE = 0.3  # of the tokens of a vocabulary, or of a training split
+MIN_TRAINING_COUNT = 20  # of a token with several letters of a script without spaces, on average
 SMALLER_TOKENS: dict[TokenKind, tuple[TokenKind, ...]] = {
     "words": ("characters", "bpe"),
     "characters": (),
@@ -103,6 +104,37 @@ def describe_unknown_tokens(
         size = f"lower {settings.size_name} (now {settings.vocab_size})"
         return [f"training does not have {parts}: {size}, or set data.tokens=words"]
     return [f"<unk> replaces {parts}: {_explain(tokens, settings)}"]
+
+
+def describe_rare_byte_pairs(
+    training_ids: Array, tokens: Sequence[str], settings: TokenSettings, subject: str = "tokens"
+) -> list[str]:
+    """Return a note if a text without spaces is too small for the byte pairs learned from it.
+
+    In scripts with spaces byte pairs end at words. Without spaces they grow across words, until
+    each is too rare for a network to learn.
+
+    Args:
+        training_ids: of all tokens of the training split, (total,); they may be on disk.
+        tokens: the vocabulary in readable form.
+        settings: that the vocabulary depends on.
+        subject: what the tokens are, such as "target tokens".
+    """
+    if settings.kind != "bpe":
+        return []
+    counts = np.zeros(len(tokens), dtype=np.int64)
+    for block in _blocks(training_ids):
+        counts += np.bincount(block, minlength=len(tokens))
+    joined = counts[np.array([joins_unspaced_letters(token) for token in tokens])]
+    joined = joined[joined > 0]  # a shared vocabulary has tokens of the other side
+    is_unspaced = joined.sum() > MAX_UNSPACED_SHARE * len(training_ids)
+    if not is_unspaced or joined.sum() >= MIN_TRAINING_COUNT * len(joined):
+        return []
+    return [
+        f"the text is written without spaces between words, and {subject} of several letters occur "
+        f"{joined.mean():.1f} times in training on average, which is too few to learn them well: "
+        "set data.tokens=words for single letters"
+    ]
 
 
 def _explain(tokens: Sequence[str], settings: TokenSettings) -> str:
