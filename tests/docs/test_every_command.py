@@ -128,10 +128,11 @@ def one_process(plain: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize("command", SEARCHES)
 def test_every_search_passes_the_check(command: str) -> None:
+    from rnnlab.sweeps.main import split_repair
     from rnnlab.sweeps.settings import read_sweep
     from rnnlab.sweeps.study.definition import prepare
 
-    conf, words = split_config_dir(words_of(command))
+    conf, words = split_config_dir(split_repair(words_of(command))[0])
     words = ["trainer=cpu" if word.startswith("trainer=") else word for word in words]
     words = [word for word in words if not word.startswith("trainer.devices=")]
     sweep = read_sweep(ROOT, words)
@@ -199,10 +200,28 @@ def name_as_typed(settings: dict[str, Any]) -> None:
         ):
             if column not in lines[0].split(","):
                 lines = [f"{lines[0]},{column}", *(f"{line},1" for line in lines[1:])]
+        if group := settings.get("group_column"):
+            lines = [f"{lines[0]},{group}", *(f"{x},{i % 10}" for i, x in enumerate(lines[1:]))]
         path.write_text("\n".join(lines) + "\n")
     if settings.get("target_language") == "fr":
         for file in path.glob("*.de"):
             file.rename(file.with_suffix(".fr"))
+
+
+def small_data(command: str, folder: Path) -> dict[str, Any]:
+    """Return the small settings of the data of a command, a table where it names columns."""
+    choice, has_columns = data_choice(command), re.search(r"data\.\w+_column=", command)
+    if choice == "text_classification" and has_columns:
+        return SMALL["imdb"](folder)
+    settings = SMALL[choice](folder)
+    if choice == "parallel_text" and has_columns:
+        sides = [Path(settings[key]).read_text().splitlines() for key in ("path", "target_path")]
+        pairs = zip(*sides, strict=True)
+        rows = [f"{i}\t{source}\t{i}\t{target}" for i, (source, target) in enumerate(pairs)]
+        table = folder / "pairs.tsv"
+        table.write_text("\n".join(rows) + "\n")
+        return {**settings, "path": str(table), "target_path": None}
+    return settings
 
 
 @pytest.mark.slow
@@ -213,7 +232,7 @@ def test_every_training_command_trains(
     if "logger=wandb" not in command:  # which uploads figures; they take longer than these runs
         monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
     plain = one_process(composed(command))
-    plain["data"] |= SMALL[data_choice(command)](tmp_path)
+    plain["data"] |= small_data(command, tmp_path)
     name_as_typed(plain["data"])
     plain["model"] |= {"hidden_size": 8} if "hidden_size" in plain["model"] else {}
     limits = dict.fromkeys(("limit_train_batches", "limit_val_batches", "limit_test_batches"), 1)
@@ -225,10 +244,10 @@ def test_every_training_command_trains(
 @pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("command", [c for c in SEARCHES if c not in HEADERS and is_local(c)])
 def test_every_search_of_a_page_searches(command: str, tmp_path: Path) -> None:
-    from rnnlab.sweeps.main import main
+    from rnnlab.sweeps.main import main, split_repair
     from rnnlab.sweeps.settings import read_sweep
 
-    conf, words = split_config_dir(words_of(command))
+    conf, words = split_config_dir(split_repair(words_of(command))[0])
     sweep = read_sweep(ROOT, words)
     data = next(w for w in sweep.base if w.startswith("data=")).removeprefix("data=")
     settings = {**SMALL[data](tmp_path), "batch_size": 4}

@@ -351,4 +351,5 @@ def main(folder: Path, seed: int, cases: int, numbers: list[int]) -> None:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))  # of the tests
     main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), [int(n) for n in sys.argv[4:]])
