@@ -164,7 +164,9 @@ def draw_settings(combination: tuple[str, str, str], draw: random.Random) -> lis
     if draw.random() < 0.1:
         words += ["test=false"]
     if draw.random() < 0.2 and "trainer.val_check_interval=1.0" in words:
-        words += [f"trainer.check_val_every_n_epoch={draw.choice([2, 3])}"]
+        interval = draw.choice([2, 3])
+        if scheduler != "plateau":  # refused
+            words += [f"trainer.check_val_every_n_epoch={interval}"]
     if callbacks == "early_stopping":
         words += ["callbacks.early_stopping.patience=1"]
     if callbacks == "ema":
@@ -242,6 +244,8 @@ def interrupt_run(plain: dict[str, Any], run_dir: Path, points: list[tuple[str, 
     """Run, interrupt and resume until the run is finished; return what failed."""
     log = run_dir.with_suffix(".log")
     for point in [*points, None]:
+        if point and read_status(run_dir) == "finished":
+            continue  # an earlier session did not reach its point
         begun = (run_dir / "config.yaml").exists()
         place = {"resume": str(run_dir)} if begun else {"run_dir": str(run_dir)}
         status = run_in_fork({**plain, **place}, log, point)
@@ -252,13 +256,18 @@ def interrupt_run(plain: dict[str, Any], run_dir: Path, points: list[tuple[str, 
     return f"exit status {status} at the end" if status else ""
 
 
+def read_status(run_dir: Path) -> str | None:
+    """Return the status of a report; None if there is none."""
+    report = run_dir / "report.json"
+    return str(json.loads(report.read_text())["status"]) if report.exists() else None
+
+
 def check_status(run_dir: Path, point: tuple[str, int, str], status: int) -> str:
     """Return what is wrong with the end of an interrupted run; empty if nothing is.
 
     Without its point in this session a run finishes.
     """
-    report = run_dir / "report.json"
-    recorded = json.loads(report.read_text())["status"] if report.exists() else None
+    recorded = read_status(run_dir)
     expected = {0: "finished", 2: "stopped", 3: "failed"}.get(status, recorded)
     if recorded != expected:
         return f"status {recorded} after exit status {status}"
