@@ -43,9 +43,14 @@ def short(data: str, folder: Path, *overrides: str) -> tuple[pd.DataFrame, dict[
         ("sine", []),
         ("csv_series", ["data.report_in=standard"]),
         ("csv_series", ["data.report_in=standard", "task.loss=quantile"]),
-        ("csv_series", ["data.column_units=same", "data.channels=independent"]),
-        ("stocks", []),
-        ("adding", []),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                ("csv_series", ["data.column_units=same", "data.channels=independent"]),
+                ("stocks", []),
+                ("adding", []),
+            )
+        ),
     ],
 )
 def test_errors_of_forecasts(data: str, words: list[str], tmp_path: Path) -> None:
@@ -64,7 +69,13 @@ def test_errors_of_forecasts(data: str, words: list[str], tmp_path: Path) -> Non
         assert table["q0.5"].tolist() == table["forecast"].tolist()
 
 
-@pytest.mark.parametrize("data", ["imdb", "sms_spam", "text_classification"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "imdb",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("sms_spam", "text_classification")),
+    ],
+)
 def test_accuracy_of_texts(data: str, tmp_path: Path) -> None:
     table, scores, done = short(data, tmp_path)
     correct = table["target"] == table["prediction"]

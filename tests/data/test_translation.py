@@ -506,6 +506,7 @@ def test_multi30k_has_the_published_sizes(shared_data: Path) -> None:
     assert data.example("val", 0)["reference"].startswith("A group of men are loading cotton")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "de", "fr", "cs"])
 def test_joined_words_of_multi30k_have_the_perfect_score(shared_data: Path, language: str) -> None:
     tokenizer = build_tokenizer("words")

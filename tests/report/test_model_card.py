@@ -17,7 +17,13 @@ def _no_pictures(no_figures: None) -> None:
     """They are not what is asked."""
 
 
-@pytest.mark.parametrize("data", ["sine", "imdb", "csv_series", "text_file", "numbers"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *("sine", "imdb"),
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("csv_series", "text_file", "numbers")),
+    ],
+)
 def test_a_card_has_what_the_hub_and_a_stranger_ask(data: str, tmp_path: Path) -> None:
     plain = small(data, tmp_path, "model=lstm")
     plain["trainer"] |= {"max_epochs": 1, "limit_train_batches": 2, "limit_val_batches": 1}

@@ -109,6 +109,7 @@ def test_scripts_without_spaces_are_split_into_letters(text: str, tokens: list[s
     assert not any(map(joins_unspaced_letters, tokens))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "de", "fr", "cs"])
 def test_the_tokens_of_a_reference_have_the_best_bleu(language: str, shared_data: Path) -> None:
     """The ceiling of a translation into words."""
