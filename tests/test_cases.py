@@ -8,7 +8,7 @@ import pytest
 from tests.helpers.configs import ROOT
 
 RUNS = {  # a case is a command line -> the tests of the same situation
-    "budget-samples": ("tests/sweeps/workers/test_trial.py", "test_a_budget_in_samples_ends"),
+    "budget-samples": ("tests/sweeps/study/test_budget.py", "test_a_budget_in_samples_ends"),
     "early-stopping-best": ("tests/sweeps/report/test_best.py", "test_best_holds_the_network"),
     "go-on-command": ("tests/config/test_program.py", "test_commands_work_in_folders_of_any_name"),
     "hydra-quoting-hint": ("tests/config/test_command_line.py", "test_a_path_is_taken_as_it_is"),

@@ -1,7 +1,6 @@
 """A trial in the process that does it: real runs of a second, and a result for each way to end."""
 
 import json
-import math
 import os
 import signal
 import threading
@@ -14,12 +13,9 @@ import optuna
 import pytest
 import torch
 
-from rnnlab.config.compose import compose_checked
 from rnnlab.errors import ConfigError
 from rnnlab.models import RecurrentModel
 from rnnlab.report.folder import RunFolder
-from rnnlab.runtime.files import read_metrics
-from rnnlab.sweeps.study.budget import budget_overrides
 from rnnlab.sweeps.study.storage import open_storage
 from rnnlab.sweeps.workers import trial as trials
 from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult, load_result
@@ -310,17 +306,3 @@ def test_nobody_is_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("rnnlab.sweeps.workers.trial.LOCK_TIMEOUT_SECONDS", 0.1)
     with trial_lock(tmp_path / "0001"), trial_lock(tmp_path / "0001"):
         pass
-
-
-@pytest.mark.parametrize("samples", [320, 100])
-def test_a_budget_in_samples_ends_with_a_validation(samples: int, tmp_path: Path) -> None:
-    """Between two epochs, and within the first one."""
-    limits = budget_overrides({"samples": samples}, compose_checked(CONF, WORDS), {})
-    result = do(job(tmp_path, *limits))
-    folder = RunFolder(tmp_path / "0000")
-    report = folder.read_report()
-    assert report["budget"]["steps"] == math.ceil(samples / 64)
-    steps = [int(row["step"]) for row in read_metrics(folder.metrics) if row.get("val/mse")]
-    assert steps[-1] == report["budget"]["steps"]
-    assert report["budget"]["steps"] % report["budget"]["steps_per_epoch"], "no whole epoch"
-    assert (result.state, result.scores["score"]) == ("complete", report["scores"]["val/mse"])
