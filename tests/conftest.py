@@ -55,22 +55,24 @@ def shared_data() -> Path:
     return SHARED
 
 
-@pytest.fixture(scope="session")
-def series_cases() -> Path:
+def find_cases(kind: str) -> Path:
     """Files of users beside the project; each folder has the command and what is expected."""
-    cases = SHARED.parent / "cases" / "series"
+    cases = SHARED.parent / "cases" / kind
     if not cases.is_dir():
         pytest.skip(f"no files of users at {cases}; set RNNLAB_SHARED_DATA")
     return cases
+
+
+@pytest.fixture(scope="session")
+def series_cases() -> Path:
+    """Tables of series."""
+    return find_cases("series")
 
 
 @pytest.fixture(scope="session")
 def text_cases() -> Path:
-    """Texts of users beside the project; each folder has the command and what is expected."""
-    cases = SHARED.parent / "cases" / "text"
-    if not cases.is_dir():
-        pytest.skip(f"no files of users at {cases}; set RNNLAB_SHARED_DATA")
-    return cases
+    """Texts, labelled texts and sentence pairs."""
+    return find_cases("text")
 
 
 @pytest.fixture

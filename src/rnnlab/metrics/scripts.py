@@ -1,15 +1,17 @@
 """Scripts that are written without spaces between words."""
 
-import re
 from collections.abc import Sequence
 
-# Blocks of Unicode 16: Thai and Lao, Tibetan, Burmese, Khmer, Tai and Javanese; Japanese kana;
-# Chinese characters with their extensions.
-SPACELESS = re.compile(
-    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\ua980-\ua9df"
-    "\uaa60-\uaa7f\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U0001b000-\U0001b16f\U00020000-\U000323af]"
+import regex
+
+# Pattern of a letter, for the flag regex.V1: Chinese, Japanese and Yi; Thai, Lao, Khmer, Burmese
+# and others whose lines Unicode breaks by a dictionary; Balinese and Javanese.
+UNSPACED_LETTER = (
+    r"[\p{L}&&[\p{Han}\p{Hiragana}\p{Katakana}\u30fc\uff70\p{Yi}"
+    r"\p{Line_Break=Complex_Context}\p{Balinese}\p{Javanese}]]"
 )
+# Tibetan marks the end of each syllable, not that of a word.
+_WITHOUT_SPACES = regex.compile(rf"{UNSPACED_LETTER}|[\p{{L}}&&\p{{Tibetan}}]", regex.V1)
 
 
 def are_spaceless(texts: Sequence[str]) -> bool:
@@ -19,4 +21,4 @@ def are_spaceless(texts: Sequence[str]) -> bool:
     (True, False)
     """
     letters = sum(character.isalpha() for text in texts for character in text)
-    return 2 * sum(len(SPACELESS.findall(text)) for text in texts) > letters
+    return 2 * sum(len(_WITHOUT_SPACES.findall(text)) for text in texts) > letters

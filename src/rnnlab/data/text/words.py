@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import regex
 
+from rnnlab.metrics.scripts import UNSPACED_LETTER
+
 JOINER, SPACER = "\u200a", " "  # white space, which is never part of a word
 DISPLAY = str.maketrans({JOINER: "\u203f", SPACER: "\u2423"})
 OPENING = frozenset("([{\u201c\u00ab")
@@ -22,17 +24,13 @@ MAX_CACHED_LENGTH = 40  # characters of a word
 _MARKS = r"\p{M}\u200c\u200d"  # combining marks, and the joiners inside Indic and Persian words
 # Between letters: apostrophes, the Catalan middle dot, the Hebrew geresh and gershayim.
 _INNER_MARKS = r"'\u2019\u00b7\u05f3\u05f4"
-_UNSPACED = (
-    r"[\p{L}&&[\p{Han}\p{Hiragana}\p{Katakana}\u30fc\uff70\p{Yi}"
-    r"\p{Line_Break=Complex_Context}\p{Balinese}\p{Javanese}]]"
-)
 # Punctuation and symbols of these scripts.
 _UNSPACED_MARK = r"[[\u3000-\u303f\uff01-\uff65]--[\p{L}\p{N}]]"
-_LETTER = rf"[[\p{{L}}\p{{Nl}}\p{{No}}]--{_UNSPACED}]"
-_ALPHANUMERIC = rf"[[\p{{L}}\p{{N}}]--{_UNSPACED}]"
+_LETTER = rf"[[\p{{L}}\p{{Nl}}\p{{No}}]--{UNSPACED_LETTER}]"
+_ALPHANUMERIC = rf"[[\p{{L}}\p{{N}}]--{UNSPACED_LETTER}]"
 # Khmer and Burmese consonants below another one.
-_STACKED = rf"(?<=[\u17d2\u1039]){_UNSPACED}[{_MARKS}]*+"
-_CLUSTER = rf"{_UNSPACED}[{_MARKS}]*+(?:{_STACKED})*+"
+_STACKED = rf"(?<=[\u17d2\u1039]){UNSPACED_LETTER}[{_MARKS}]*+"
+_CLUSTER = rf"{UNSPACED_LETTER}[{_MARKS}]*+(?:{_STACKED})*+"
 _UNSPACED_RUN = regex.compile(_CLUSTER * 2, regex.V1)
 _EMOJI = r"(?=[\p{Extended_Pictographic}&&[\u2190-\U0010ffff]]|\p{Regional_Indicator})\X"
 
@@ -49,7 +47,7 @@ _ASCII_FOLDED_WORD = re.compile("[a-zA-Z0-9]+(?:'[a-zA-Z0-9]+)*|[!?]")
 _FOLDED_WORD = regex.compile(rf"{_runs(_ALPHANUMERIC)}|{_CLUSTER}|{_EMOJI}|[!?]", regex.V1)
 _SHAPE = regex.compile(rf"{_runs(_LETTER)}|\p{{Nd}}+|{_CLUSTER}|(?!\s)\X", regex.V1)
 _SPACED_START = regex.compile(_ALPHANUMERIC, regex.V1)
-_UNSPACED_START = regex.compile(rf"{_UNSPACED}|{_UNSPACED_MARK}", regex.V1)
+_UNSPACED_START = regex.compile(rf"{UNSPACED_LETTER}|{_UNSPACED_MARK}", regex.V1)
 
 
 class Spacing(NamedTuple):
