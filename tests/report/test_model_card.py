@@ -54,7 +54,12 @@ def report_of(**changes: Any) -> dict[str, Any]:
         "baselines": {},
         "evaluated_targets": {"val": 3},
         "data": {
-            **{"source": "local", "name": "a|b <script>.csv", "version": "", "sha256": "x"},
+            **{
+                "source": "local",
+                "name": "/home/me/a|b <script>.csv",
+                "version": "",
+                "sha256": "x",
+            },
             **{"notes": ["[b]", "$x$"], "sizes": {"train": 1}},
         },
         "device": {"kind": "cpu"},
@@ -69,6 +74,7 @@ def report_of(**changes: Any) -> dict[str, Any]:
 def test_names_of_users_are_text_and_a_run_without_a_test_says_so(tmp_path: Path) -> None:
     text = model_card(report_of(), "classification", RunFolder(tmp_path))
     assert "The network was not tested." in text
+    assert "/home/me" not in text
     assert "There is no baseline" in text
     assert "not known to rnnlab" in text
     body = text.split("---\n")[2]

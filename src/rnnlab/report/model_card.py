@@ -64,7 +64,7 @@ def card_metadata(report: Mapping[str, Any], task: str) -> str:
         EvalResult(
             task_type=HUB_TASKS.get(task, task),
             dataset_type=data["source"],
-            dataset_name=data["name"],
+            dataset_name=data_name(data),
             dataset_split="test",
             metric_type=name.removeprefix("test/"),
             metric_value=value,
@@ -110,11 +110,17 @@ def data_lines(data: Mapping[str, Any]) -> Iterator[str]:
     """Yield source, sizes, checksum, licence and repairs of the data."""
     sizes = ", ".join(f"{count:,} {split}" for split, count in data["sizes"].items())
     release = f" {data['version']}" if data["version"] else ""
-    yield f"- source: {data['source']}, {escape_markdown(data['name'])}{release}"
+    yield f"- source: {data['source']}, {escape_markdown(data_name(data))}{release}"
     yield f"- targets: {sizes}"
     yield f"- SHA-256: `{data['sha256']}`"
     yield f"- licence: {data_license(data)}"
     yield from (f"- {escape_markdown(note)}" for note in data["notes"])
+
+
+def data_name(data: Mapping[str, Any]) -> str:
+    """Return the name of the data; of a user's own file without its folder, for others to read."""
+    name: str = data["name"]
+    return Path(name).name if data["source"] == "local" else name
 
 
 def data_license(data: Mapping[str, Any]) -> str:
