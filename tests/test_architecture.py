@@ -35,21 +35,26 @@ ALLOWED = {  # folder or module -> what it may import of the package, besides it
         *(*LOWEST, "config", "layers", "metrics", "tasks", "models", "data", "callbacks"),
         *("loggers", "plots", "analysis", "report"),
     ),
+    "inference": (
+        *(*LOWEST, "config", "layers", "metrics", "tasks", "models", "data", "analysis", "report"),
+        "experiment",
+    ),
     "sweeps": (
         *(*LOWEST, "config", "callbacks", "loggers", "plots", "report", "experiment", "metrics"),
     ),
     "commands": (
         *(*LOWEST, "config", "layers", "metrics", "tasks", "data", "analysis", "plots", "report"),
-        *("experiment", "sweeps", ""),
+        *("experiment", "inference", "sweeps", ""),
     ),
-    "": ("config", "experiment", "models"),
+    "": ("api",),
+    "api": ("config", "experiment", "inference", "sweeps"),
 }
 FOREIGN = {  # package -> the only folders or modules that may import it
     "hydra": ("commands.train", "config", "experiment.build", "experiment.checks", "sweeps"),
     "omegaconf": ("commands.train", "config", "experiment.checks", "report.folder", "sweeps"),
     "wandb": ("loggers.wandb",),
     "datasets": ("data.sources",),
-    "pandas": ("data", "experiment.trained_run"),
+    "pandas": ("data", "inference"),
     "matplotlib": ("plots", "sweeps.report.plots"),
     "pydantic": ("config", "data.processors"),
     "optuna": ("sweeps",),

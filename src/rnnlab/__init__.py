@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rnnlab.experiment.api import compose_config as compose
-    from rnnlab.experiment.api import load_run as load
-    from rnnlab.experiment.api import train_run as run
+    from rnnlab.api import compose_config as compose
+    from rnnlab.api import load_run as load
+    from rnnlab.api import train_run as run
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "compose", "load", "run"]
@@ -17,7 +17,7 @@ PUBLIC = {"compose": "compose_config", "load": "load_run", "run": "train_run"}  
 
 
 def __getattr__(name: str) -> Any:
-    """Return a public function of rnnlab.experiment.api."""
+    """Return a public function of rnnlab.api."""
     if name not in PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("rnnlab.experiment.api"), PUBLIC[name])
+    return getattr(import_module("rnnlab.api"), PUBLIC[name])

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rnnlab.config.messages import readable_errors, tolerant_output
 
 if TYPE_CHECKING:
-    from rnnlab.experiment.trained_run import TrainedRun
+    from rnnlab.inference.trained_run import TrainedRun
 
 
 def main(arguments: Sequence[str]) -> None:

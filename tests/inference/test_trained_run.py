@@ -14,7 +14,7 @@ from rnnlab.data.symbols import SymbolsDataModule
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.build import build_data
 from rnnlab.experiment.run import run
-from rnnlab.experiment.trained_run import TrainedRun
+from rnnlab.inference.trained_run import TrainedRun
 from tests.helpers.configs import small
 
 

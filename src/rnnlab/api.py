@@ -1,4 +1,4 @@
-"""The public functions of the package: rnnlab.compose, rnnlab.run and rnnlab.load."""
+"""The commands as functions of Python: rnnlab.compose, rnnlab.run and rnnlab.load."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from rnnlab.config.compose import compose_checked
 from rnnlab.config.messages import check_resume, select_resume
 from rnnlab.config.paths import find_root
 from rnnlab.experiment.run import Run, run
-from rnnlab.experiment.trained_run import TrainedRun
+from rnnlab.inference.trained_run import TrainedRun
 
 
 def compose_config(*overrides: str) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def train_run(*overrides: str) -> Run:
 
 
 def load_run(run_dir: str | Path, checkpoint: str = "best") -> TrainedRun:
-    """Load a trained run, on the CPU; see rnnlab.experiment.trained_run.TrainedRun.
+    """Load a trained run, on the CPU; see rnnlab.inference.trained_run.TrainedRun.
 
     Args:
         run_dir: folder of the run.
