@@ -93,9 +93,8 @@ def test_of_many_classes_those_of_the_most_confused_pairs_are_drawn(
     assert len(classification.find_confused_classes(counts)) == 30
     counts += np.random.default_rng(0).poisson(3, counts.shape)
     figures: list[Figure] = []
-    monkeypatch.setattr(
-        classification.figures, "save_figure", lambda figure, _: figures.append(figure)
-    )
+    save = "rnnlab.plots.figures.save_figure"
+    monkeypatch.setattr(save, lambda figure, _: figures.append(figure))
     names = [f"class {i}" for i in range(1000)]
     classification.draw_confusion_matrix(counts, names, tmp_path / "a")
     (axis,) = figures[0].axes
