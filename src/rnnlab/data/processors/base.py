@@ -57,9 +57,15 @@ class Processor(ABC):
 
     Attributes:
         stdin_suffix: format of the inputs where they come without the name of a file.
+        has_row_per_text: the predictions have a row for each text, which depends on it alone.
     """
 
     stdin_suffix: ClassVar[str] = ".csv"
+    has_row_per_text: ClassVar[bool] = False
+
+    def example_inputs(self) -> "list[str] | pd.DataFrame":
+        """Return inputs that it accepts, texts or a table, which show their format."""
+        return ["This is good."]
 
     @abstractmethod
     def predict(self, inputs: "Inputs", network: Network, **options: Any) -> "Parts":

@@ -51,6 +51,7 @@ class ClassificationProcessor(Processor):
     """
 
     stdin_suffix = ".txt"
+    has_row_per_text = True
     text_column: str
     table_format: TableFormat
     vocabulary: StoredVocabulary

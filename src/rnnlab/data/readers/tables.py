@@ -201,6 +201,8 @@ def open_table(path: Path, table_format: TableFormat) -> Table:
 def open_inputs(inputs: object, table_format: TableFormat) -> Table:
     """Open a file, or a pandas table in memory, whose index becomes columns if it has values.
 
+    The name of a table in memory is `attrs["name"]`.
+
     Raises:
         ConfigError: the inputs are neither.
         DataError: the file cannot be opened or parsed.
@@ -211,7 +213,8 @@ def open_inputs(inputs: object, table_format: TableFormat) -> Table:
         return open_table(Path(inputs).expanduser(), table_format)
     if isinstance(inputs, pd.DataFrame):
         has_index = not isinstance(inputs.index, pd.RangeIndex) and any(inputs.index.names)
-        return FrameTable(Path(FRAME_NAME), inputs.reset_index() if has_index else inputs)
+        path = Path(str(inputs.attrs.get("name", FRAME_NAME)))
+        return FrameTable(path, inputs.reset_index() if has_index else inputs)
     raise ConfigError(f"the inputs must be a file or a pandas table, not {type(inputs).__name__}")
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from rnnlab.data.processors.base import Network, Processor, take_options
 from rnnlab.data.readers.series import Series, series_of_table
 from rnnlab.data.readers.tables import Table, open_inputs
+from rnnlab.data.series.example import make_example_rows
 from rnnlab.data.series.features import SeriesFeatures
 from rnnlab.data.series.forecast import Forecasts, forecast
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class SeriesProcessor(SeriesFeatures, Processor):
     """See SeriesFeatures."""
+
+    def example_inputs(self) -> pd.DataFrame:
+        return make_example_rows(self)
 
     def read(self, table: Table, notes: list[str]) -> Series:
         """Return the series of a table with the columns of the training; see read_series."""

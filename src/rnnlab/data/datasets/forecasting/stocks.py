@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from rnnlab.data.readers.series import Series, join_series, read_series, series_
 from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.data.readers.tables import TABLE_READERS, Table, is_table
 from rnnlab.data.scaling import first_differences
+from rnnlab.data.series.example import example_dates, wave
 from rnnlab.data.series.processor import SeriesProcessor
 from rnnlab.data.series.variables import SeriesVariables
 from rnnlab.data.sources.cache import file_sha256
@@ -32,6 +33,9 @@ from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.metrics.forecasting import divide
 from rnnlab.spec import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PACKAGE, FILE = "bokeh_sampledata", "_data/stocks.csv.gz"
 EWMA_DECAY, EWMA_DAYS = (0.94, 150)  # RiskMetrics, 1996; 0.94^150 = 0.01%
@@ -204,6 +208,18 @@ class StocksProcessor(SeriesProcessor):
 
     forecast: StockVariable
     close_column: str
+
+    def example_inputs(self) -> "pd.DataFrame":
+        import pandas as pd
+
+        columns = price_columns(self.columns, self.close_column)
+        count = self.seq_len + 3
+        prices = {name: wave(count, 100.0, 1.0) for name in (self.close_column, "Volume")}
+        prices |= {"High": prices[self.close_column] + 1, "Low": prices[self.close_column] - 1}
+        series = {columns.series: self.series[0]} if columns.series else {}
+        table = pd.DataFrame({**example_dates(columns, count), **series, **prices})
+        table.attrs["name"] = self.series[0]
+        return table
 
     def read(self, table: Table, notes: list[str]) -> Series:
         """See SeriesProcessor."""

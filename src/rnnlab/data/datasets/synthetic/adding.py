@@ -17,6 +17,8 @@ from rnnlab.errors import ConfigError
 from rnnlab.spec import Array, DataSpec
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from rnnlab.data.processors.base import Inputs, Parts
 
 CONSTANT = 1.0  # mean of the sum of two numbers that are uniform in [0, 1]
@@ -43,6 +45,11 @@ def make_adding(count: int, steps: int, random: np.random.Generator) -> tuple[Ar
 @dataclass(frozen=True)
 class AddingProcessor(Processor):
     """Processor of sequences of numbers and markers."""
+
+    def example_inputs(self) -> "pd.DataFrame":
+        import pandas as pd
+
+        return pd.DataFrame({"number": [0.5, 0.25, 0.75, 0.125], "marker": [1, 0, 1, 0]})
 
     def predict(self, inputs: "Inputs", network: Network, **options: Any) -> "Parts":
         """Yield the sum of the two marked numbers of a sequence.
