@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnnlab.data.readers.series import SeriesColumns
+from rnnlab.data.readers.series_columns import SeriesColumns
 from rnnlab.data.series.features import SeriesFeatures
 from rnnlab.spec import Array
 
