@@ -96,7 +96,7 @@ def test_what_is_no_finished_run(tmp_path: Path) -> None:
 
 
 def test_the_config_of_several_devices_is_read_by_one(tmp_path: Path) -> None:
-    from rnnlab.commands.evaluate import single_process_config
+    from rnnlab.inference.evaluation import single_process_config
 
     plain = compose("data=sine", "trainer=ddp", "trainer.accelerator=cpu")
     assert single_process_config(plain).trainer.devices == 1

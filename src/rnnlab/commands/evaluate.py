@@ -1,35 +1,48 @@
-"""Score the model of a finished run again, and compare the scores with its report.
+"""Score the model of a finished run again, or on new data.
 
     rnnlab evaluate outputs/imdb-gru/<run>
+    rnnlab evaluate outputs/imdb-gru/<run> --data more_reviews.csv
+    rnnlab evaluate outputs/csv_series-gru/<run> --data sales.csv --start 2024-07-01
 
-Data, task, architecture and weights are rebuilt from the run's folder. The exit status is 1 if a
-score differs.
+Without --data the test split of the run is read and scored again, and the scores are compared with
+its report; the exit status is 1 if one differs. With --data a file with targets is scored, which
+has the columns of the training; the data of the training is not needed.
 """
 
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.messages import readable_errors
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
 
 if TYPE_CHECKING:
-    from rnnlab.config.schema import RunConfig
-    from rnnlab.data.base import DataModule
+    from rnnlab.inference.trained_run import TrainedRun
 
 TOLERANCE = 1e-6  # relative difference of equal scores
 DIFFERENT = 1  # exit status
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the test scores of the report and of this evaluation; exit with 1 if they differ."""
+    """Print the scores; exit with 1 if those of the test split differ from the report."""
     parser = argparse.ArgumentParser(prog="rnnlab evaluate", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run_dir", type=Path, help="folder of the run")
-    folder = RunFolder(parser.parse_args(arguments).run_dir)
+    parser.add_argument("--data", help="file with targets to score; default: the test split")
+    parser.add_argument(
+        "--start", help="first date of the targets of a series, such as 2024-07-01; default: all"
+    )
+    options = parser.parse_args(arguments)
+    folder = RunFolder(options.run_dir)
+    settings = {} if options.start is None else {"start": options.start}
+    if settings and options.data is None:
+        raise ConfigError("--start chooses targets of a new file: give it with --data <file>")
+    if options.data is not None:
+        evaluate_file(folder, options.data, **settings)
+        return
     scores = evaluate(folder.path)
     report_scores = {name: folder.read_report()["scores"][name] for name in scores}
     print_scores(report_scores, scores)
@@ -44,61 +57,54 @@ def evaluate(run_dir: str | Path) -> dict[str, float]:
         ConfigError: there is no finished run.
         DataChangedError: its data has changed.
     """
-    from rnnlab.experiment.build import build_analysis, build_trainer, quiet_libraries
-    from rnnlab.experiment.load import load_model
-    from rnnlab.experiment.predictions import collect_test_predictions
-    from rnnlab.runtime.precision import choose_matmul_precision
-
-    folder = open_finished(Path(run_dir))
-    checkpoint = "best" if folder.best.exists() else "last"
-    model = load_model(folder.path, checkpoint)
-    config = single_process_config(model.hyper_parameters["config"])
-    data = read_same_data(config, folder)
-    quiet_libraries()
-    trainer = build_trainer(config, folder.path, [], [])
-    width = model.output_size // (2 if model.bidirectional else 1)
-    device = trainer.strategy.root_device.type
-    choose_matmul_precision(config.matmul_precision, width, device)
-    scores: dict[str, float] = dict(*trainer.test(model, data, verbose=False))
-    if analysis := build_analysis(config):
-        result = analysis.analyze(model, collect_test_predictions(model, data, baselines=False))
-        scores |= {f"test/{name}": float(value) for name, value in result.scores.items()}
-    return {name: scores[name] for name in folder.read_report()["scores"] if name in scores}
+    return dict(load_tested(RunFolder(Path(run_dir))).evaluate().scores)
 
 
-def open_finished(path: Path) -> RunFolder:
-    """Return the folder of a tested run; raise ConfigError if it is not one."""
-    folder = RunFolder(path)
-    report = folder.read_report()
-    if report.get("status") != "finished":
-        place = "" if path.is_absolute() else f", looked for in {Path.cwd()}"
-        state = report.get("status", f"no run is there (no report.json){place}")
-        raise ConfigError(f"{path}: {state}; give the folder of a finished run")
-    if not any(name.startswith("test/") for name in report["scores"]):
-        raise ConfigError(f"{path}: the run was not tested (test=false), so there is no score")
-    return folder
+def load_tested(folder: RunFolder) -> "TrainedRun":
+    """Return the run with the weights that were tested: the best ones, if it kept them.
+
+    Raises:
+        ConfigError: there is no finished run.
+    """
+    from rnnlab import load
+    from rnnlab.inference.evaluation import open_finished
+
+    open_finished(folder.path)
+    return load(folder.path, "best" if folder.best.exists() else "last")
 
 
-def single_process_config(hyper_parameters: Mapping[str, object]) -> "RunConfig":
-    """Return the run's config for one process."""
-    from rnnlab.config.paths import with_absolute_paths
-    from rnnlab.config.schema import parse
+def evaluate_file(folder: RunFolder, data: str, **options: Any) -> None:
+    """Print the scores of a file beside those of the run's own test."""
+    evaluation = load_tested(folder).evaluate(data, **options)
+    report = folder.read_report()["scores"]
+    print_table(
+        ["", *(name.partition("/")[2] for name in evaluation.scores)],
+        {
+            "network": evaluation.scores,
+            **evaluation.baselines,
+            "network in its own test": report,
+        },
+        list(evaluation.scores),
+    )
+    for note in evaluation.notes:
+        print(f"note: {note}")
+    for name, reason in {**evaluation.undefined, **evaluation.missing_baselines}.items():
+        print(f"no {name}: {reason}")
+    print(f"{evaluation.targets:,} targets")
 
-    config = parse(with_absolute_paths(hyper_parameters))
-    config.trainer.devices, config.trainer.num_nodes, config.trainer.strategy = 1, 1, "auto"
-    return config
 
+def print_table(
+    header: Sequence[str], rows: Mapping[str, Mapping[str, float]], names: Sequence[str]
+) -> None:
+    """Print a row of scores for each member; an undefined score is a dash."""
+    from rnnlab.report.console import format_score
+    from rnnlab.report.tables import NumberTable
+    from rnnlab.runtime.console import PlainConsole
 
-def read_same_data(config: "RunConfig", folder: RunFolder) -> "DataModule":
-    """Read the run's data set again; raise DataChangedError if its content has changed."""
-    from rnnlab.experiment.build import build_data
-    from rnnlab.experiment.fingerprint import check_same_data
-
-    data = build_data(config)
-    data.prepare_data()
-    data.setup("fit")
-    check_same_data(folder, data)
-    return data
+    table = NumberTable(list(header))
+    for label, scores in rows.items():
+        table.add_row(label, *(format_score(scores.get(name)) for name in names))
+    PlainConsole().print(table)
 
 
 def differing(report_scores: Mapping[str, float], scores: Mapping[str, float]) -> list[str]:

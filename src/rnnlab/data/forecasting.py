@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rnnlab.config.types import PositiveInt, Seed, Share
-from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split, to_batch
+from rnnlab.data.base import SPLITS, Split
 from rnnlab.data.baselines.series import SeriesBaselines, SeriesSplits
 from rnnlab.data.calendar_features import check_calendar
 from rnnlab.data.loaders.windows import Windows, first_targets
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.readers.cells import Decimal, Thousands
 from rnnlab.data.readers.continuation import read_continued_series
-from rnnlab.data.readers.dates import format_time
 from rnnlab.data.readers.delimited import Delimiter, Quoting
 from rnnlab.data.readers.files import check_file
 from rnnlab.data.readers.series import Series, read_series
@@ -49,12 +47,13 @@ from rnnlab.data.series.variables import (
     select_variables,
     static_features,
 )
+from rnnlab.data.series.windowed import WindowedSeries
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.spec import Array, Batch, DataSpec, Ints
+from rnnlab.spec import Array, DataSpec, Ints
 
 
-class SeriesDataModule(PreparedDataModule):
+class SeriesDataModule(WindowedSeries, PreparedDataModule):
     """Base of all data sets of real time series.
 
     Training, validation and test follow each other in time, at the same dates in all series. No
@@ -95,15 +94,12 @@ class SeriesDataModule(PreparedDataModule):
 
     Attributes:
         targets: values in the units of the report, (N, V), float64, a gap filled; set by `setup`
-            like the following ones.
+            like the following one and those of WindowedSeries.
         observed: False where the file has no value, (N, V); such a value is never a target.
-        variables: names of the target variables, V.
-        splits: windows of each split, for the baselines.
-        series_baselines: see SeriesBaselines.
     """
 
-    tasks = ("forecasting",)
     version = 4
+    processor: SeriesProcessor
 
     def __init__(
         self,
@@ -173,6 +169,7 @@ class SeriesDataModule(PreparedDataModule):
         )
         self.seq_len, self.horizon = seq_len, horizon
         self.transform, self.report_in, self.channels = transform, report_in, channels
+        self.unit = "standard deviations" if report_in == "standard" else "units of the file"
         self.column_units = column_units
         self.calendar = check_calendar(calendar or [])
         self.season, self.ridge_window = season, ridge_window
@@ -291,6 +288,8 @@ class SeriesDataModule(PreparedDataModule):
             self.processor.independent,
         )
         self.series_baselines = self.make_baselines(self.splits)
+        naive_errors = self.series_baselines.naive_errors()
+        self.processor = replace(self.processor, naive_errors=naive_errors, season=self.season)
         self.times, self.local_times = series.times, series.local_times
         self.time_kind, self.series_names = series.time_kind, series.names
         self._set_spec()
@@ -434,99 +433,8 @@ class SeriesDataModule(PreparedDataModule):
             transform=self.transform,
         )
 
-    def input_names(self) -> list[str]:
-        """See DataModule: target variables, covariates, calendar and static features."""
-        return self.processor.input_names
-
-    def size(self, split: Split) -> int:
-        """Return the number of targets: windows, or their variables if these are independent."""
-        return self.splits.size(split)
-
-    def lengths(self, split: Split) -> NDArray[Any]:
-        """See DataModule; every window has seq_len steps, (M,)."""
-        return np.full(self.size(split), self.seq_len)
-
-    def gather(self, split: Split, rows: NDArray[Any]) -> Batch:
-        """Return windows (B, seq_len, D), the values that follow (B, H, V), and their units."""
-        window, variable = self.splits.locate(split, rows)
-        first = self.windows[split].first[window]
-        read = self.inputs.windows(first, self.splits.series[split][window], variable)
-        targets = self.splits.targets(split, rows)
-        batch = to_batch(read.values, self.lengths(split)[rows], targets, rows)
-        return batch._replace(units=read.units, future=read.future)
-
-    def example(self, split: Split, index: int) -> Mapping[str, Any]:
-        """Return the values before a target, (seq_len, V), and a title."""
-        (window,), variable = self.splits.locate(split, np.array([index]))
-        windows, name = self.windows[split], self.series_names[self.splits.series[split][window]]
-        history = windows.inputs(np.array([window]), self.seq_len)[0][:, variable[0]]
-        start = format_time(self.local_times[windows.first[window]], self.time_kind)
-        title = f"{self.variables[variable[0, 0]]} of {name}, from {start}"
-        return {"history": history, "title": title}
-
-    def example_axes(self, split: Split, index: int) -> Mapping[str, Any]:
-        """Return what the axes of a figure of an example show.
-
-        Returns:
-            label: the first variable and its unit.
-            times: of the inputs and the targets, (seq_len + H,), as dates where there are some.
-        """
-        (window,), variable = self.splits.locate(split, np.array([index]))
-        steps = self.windows[split].first[window] + np.arange(-self.seq_len, self.horizon)
-        times = np.asarray(self.local_times)[steps]
-        unit = "standard deviations" if self.report_in == "standard" else "units of the file"
-        return {
-            "label": f"{self.variables[variable[0, 0]]} ({unit})",
-            "times": times.astype("datetime64[us]") if self.time_kind == "calendar" else times,
-        }
-
-    def step_times(self, split: Split, windows: Ints) -> NDArray[Any]:
-        """Return the times of the targets of some windows, (n, H), as dates if there are some."""
-        steps = self.windows[split].first[windows][:, None] + np.arange(self.horizon)
-        times: NDArray[Any] = np.asarray(self.local_times)[steps]
-        return times.astype("datetime64[us]") if self.time_kind == "calendar" else times
-
-    # Baselines.
-
     def make_baselines(self, splits: SeriesSplits) -> SeriesBaselines:
         """Return the baselines of this data set."""
         return SeriesBaselines(
             splits, self.season, self.ridge_window, subtract_last=self.transform == "last"
         )
-
-    def baselines(self, split: Split, rows: Rows = ALL_ROWS) -> dict[str, dict[str, float]]:
-        """Return the mean squared and absolute error of each baseline."""
-        return self.series_baselines.scores(split, np.arange(self.size(split))[rows])
-
-    def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
-        """Return what the analysis of forecasts of these targets needs.
-
-        Returns:
-            times: microseconds since 1970 of the first step of each target, (N,).
-            series: name of the series of each target, (N,).
-            variables: name of each variable.
-            variable: position in `variables` of each target and its forecasts, (N, V).
-            units: see ErrorUnits.
-            axes: a function from a position in `rows` to `label` and `times`; see example_axes.
-            step_times: a function from positions in `rows`, (n,), to the times of their steps, (n,
-                H), as dates where there are some.
-        """
-        window, variable = self.splits.locate(split, rows)
-        names = np.array(self.series_names, dtype=object)
-        return {
-            "times": np.asarray(self.times)[self.windows[split].first[window]],
-            "series": names[self.splits.series[split][window]],
-            "variables": list(self.variables),
-            "variable": np.broadcast_to(variable, (len(rows), variable.shape[1])),
-            "units": self.series_baselines.error_units(split, rows),
-            "axes": lambda i: self.example_axes(split, int(rows[i])),
-            "step_times": lambda positions: self.step_times(split, window[positions]),
-        }
-
-    def baseline_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
-        """See SeriesBaselines.evaluation_context."""
-        return self.series_baselines.evaluation_context(split, rows)
-
-    def missing_baselines(self) -> Mapping[str, str]:
-        """See DataModule."""
-        return self.series_baselines.missing

@@ -27,6 +27,7 @@ from rnnlab.data.baselines.linear import (
 )
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
 from rnnlab.data.processors.classification import ClassificationProcessor
+from rnnlab.data.processors.new_texts import explain_undefined_auroc, majority_scores
 from rnnlab.data.readers.class_folders import (
     describe_unused_folders,
     find_class_folders,
@@ -325,11 +326,13 @@ class TextClassificationDataModule(PreparedDataModule):
         names, unknown_keys = name_classes(facts["classes"], self.class_names)
         vocabulary = Vocabulary.load(folder / "vocabulary.json")
         self.processor = ClassificationProcessor(
-            text_column=self.columns.text,
-            table_format=self.columns.table_format,
+            columns=self.columns,
             vocabulary=vocabulary.take(self.vocab_size),
             seq_len=self.seq_len,
             head_fraction=self.head_fraction,
+            label_matching=self.label_matching,
+            drop_duplicates=self.drop_duplicates,
+            labels=tuple(facts["classes"]),
             classes=names,
         )
         truncation = self.processor.truncation
@@ -386,15 +389,12 @@ class TextClassificationDataModule(PreparedDataModule):
 
     def baselines(self, split: Split, rows: Rows = ALL_ROWS) -> dict[str, dict[str, float]]:
         """Return the scores of the class frequencies of training, and of the linear model."""
-        frequencies = np.array(self.spec.class_counts) / sum(self.spec.class_counts)
-        targets = self.labels[split][rows]
+        targets, positive = self.labels[split][rows], self.spec.positive_class
         linear = self.baseline_probabilities(split).items()
-        probabilities = {
-            "majority": np.tile(frequencies, (len(targets), 1)),
-            **{name: values[rows] for name, values in linear},
+        return {
+            "majority": majority_scores(self.spec, targets),
+            **{name: class_scores(values[rows], targets, positive) for name, values in linear},
         }
-        positive = self.spec.positive_class
-        return {name: class_scores(p, targets, positive) for name, p in probabilities.items()}
 
     def baseline_probabilities(self, split: Split) -> dict[str, NDArray[Any]]:
         """Return the probabilities (N, classes) of the baselines that read the text."""
@@ -429,11 +429,7 @@ class TextClassificationDataModule(PreparedDataModule):
 
     def undefined_metrics(self, split: Split) -> Mapping[str, str]:
         """See DataModule."""
-        classes = np.unique(self.labels[split])
-        if len(classes) > 1:
-            return {}
-        name = self.spec.label_names[int(classes[0])]
-        return {"auroc": f"all {len(self.labels[split]):,} texts of {split} are of class {name!r}"}
+        return explain_undefined_auroc(self.spec, self.labels[split], split)
 
     def baseline_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """Return `baselines`: the probabilities of the linear model for these texts."""

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from rnnlab.data.processors.base import Network, Processor, load_processor
+from rnnlab.data.processors.base import Network, Processor, load_processor, take_options
 from rnnlab.experiment.load import load_model
+from rnnlab.inference.evaluation import (
+    Evaluation,
+    batch_size_of,
+    evaluate_again,
+    evaluate_new,
+)
 from rnnlab.models import RecurrentModel
 from rnnlab.report.folder import RunFolder
 from rnnlab.spec import Batch
@@ -68,6 +74,25 @@ class TrainedRun:
         """Yield the predictions in parts, for files that are larger than the memory."""
         quantiles = getattr(self.model.task, "quantiles", ())
         return self.processor.predict(inputs, Network(self.answer, quantiles), **options)
+
+    def evaluate(self, data: "Inputs | None" = None, **options: Any) -> Evaluation:
+        """Return the scores of the network.
+
+        Args:
+            data: a file or a table with targets, with the columns of the training; it is never
+                fitted to. None for the run's own test split, whose data is read again.
+            options: of the family of data sets; see the `read_targets` of its processor.
+
+        Raises:
+            ConfigError: an option is invalid, or with None, the run is not finished.
+            DataError: the data cannot be read, or with None, has changed.
+        """
+        if data is None:
+            take_options(options)
+            return evaluate_again(self.model, self.folder.path)
+        size = batch_size_of(self.model)
+        targets = self.processor.read_targets(data, self.model.task.spec, size, **options)
+        return evaluate_new(self.model, self.folder.path, targets)
 
     @property
     def answer(self) -> Callable[[Batch], Tensor]:

@@ -251,16 +251,16 @@ def test_what_cannot_be_forecast_is_refused_with_a_reason(tmp_path: Path) -> Non
     ("content", "reason"),
     [
         ("{", "is damaged"),
-        ('{"format_version": 1}', "is damaged ('class')"),
+        ('{"format_version": 2}', "is damaged ('class')"),
         ('{"format_version": 9, "class": "x", "state": {}}', "has format 9"),
-        ('{"format_version": 1, "class": "os.system", "state": {}}', "'os.system' is no processor"),
-        ('{"format_version": 1, "class": "this.s", "state": {}}', "'this.s' is no processor"),
+        ('{"format_version": 2, "class": "os.system", "state": {}}', "'os.system' is no processor"),
+        ('{"format_version": 2, "class": "this.s", "state": {}}', "'this.s' is no processor"),
         (
-            '{"format_version": 1, "class": "rnnlab.data.base.DataModule", "state": {}}',
+            '{"format_version": 2, "class": "rnnlab.data.base.DataModule", "state": {}}',
             "is no processor",
         ),
         (
-            '{"format_version": 1, "class": "rnnlab.data.series.processor.SeriesProcessor", '
+            '{"format_version": 2, "class": "rnnlab.data.series.processor.SeriesProcessor", '
             '"state": {}}',
             "is damaged (columns: ",
         ),
@@ -292,6 +292,8 @@ def test_what_is_stored_is_what_was_used(tmp_path: Path) -> None:
             getattr(before.scales, name), getattr(after.scales, name), strict=True
         ):
             np.testing.assert_array_equal(part, other)
-    np.testing.assert_array_equal(before.error_scale, after.error_scale)
-    plain = {"scales": before.scales, "error_scale": before.error_scale}
+    arrays = ("error_scale", "naive_errors")
+    for name in arrays:
+        np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+    plain = {"scales": before.scales, **{name: getattr(before, name) for name in arrays}}
     assert replace(after, **plain) == before

@@ -18,16 +18,18 @@ from torch import Tensor
 from rnnlab.data.readers.files import read_lines
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.runtime.files import write_json
-from rnnlab.spec import Batch
+from rnnlab.spec import Batch, DataSpec
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from rnnlab.data.base import DataModule
 
     Inputs: TypeAlias = str | Path | Sequence[str] | pd.DataFrame
     Parts: TypeAlias = Iterator[pd.DataFrame]
 
 PROCESSOR_FILE = "processor.json"
-PROCESSOR_FORMAT = 1
+PROCESSOR_FORMAT = 2
 
 PlainArray = Annotated[  # an array of real numbers, a list in JSON
     NDArray[np.float64],
@@ -80,6 +82,27 @@ class Processor(ABC):
             ConfigError: there is no such option, or it is invalid.
             DataError: the inputs cannot be read.
         """
+
+    def read_targets(
+        self, inputs: "Inputs", spec: DataSpec, batch_size: int, **options: Any
+    ) -> "DataModule":
+        """Return new inputs with their targets, as a data set with a test split alone.
+
+        Args:
+            inputs: a file or a table with the columns of the training.
+            spec: sizes of the training.
+            batch_size: targets in a batch.
+            options: of the family.
+
+        Raises:
+            ConfigError: there is no such option, or it is invalid; or the targets of this family
+                are not in files.
+            DataError: the inputs cannot be read.
+        """
+        raise ConfigError(
+            "the targets of this data set are generated, so that there is no file of them: rnnlab "
+            "evaluate <run> scores its test split again"
+        )
 
     def save(self, folder: Path) -> None:
         """Write the processor into a folder."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rnnlab.data.base import to_batch
 from rnnlab.data.processors.base import Network, Processor, read_texts, take_options
+from rnnlab.data.processors.new_texts import NewTexts, read_labelled_texts
 from rnnlab.data.readers.delimited import TableFormat
 from rnnlab.data.readers.tables import (
     TEXT_ROWS,
@@ -22,12 +23,21 @@ from rnnlab.data.readers.tables import (
     is_table,
     open_inputs,
     read_pieces,
+    row_name,
 )
+from rnnlab.data.text.labelled_texts import (
+    LabelledTexts,
+    check_labels,
+    drop_duplicate_texts,
+    drop_empty,
+)
+from rnnlab.data.text.labels import LabelMatching, match_class
 from rnnlab.data.text.ragged import RaggedArray, TruncationConfig
+from rnnlab.data.text.text_columns import TextColumns
 from rnnlab.data.text.unknown_tokens import MAX_UNKNOWN_SHARE
 from rnnlab.data.text.vocabulary import Vocabulary
-from rnnlab.errors import ConfigError, DataError
-from rnnlab.spec import UNKNOWN_ID, Ints
+from rnnlab.errors import ConfigError, DataError, did_you_mean
+from rnnlab.spec import UNKNOWN_ID, DataSpec, Ints
 
 if TYPE_CHECKING:
     from rnnlab.data.processors.base import Inputs, Parts
@@ -43,21 +53,33 @@ class ClassificationProcessor(Processor):
     """How texts become tokens, and the names of the classes.
 
     Attributes:
-        text_column: of tables.
-        table_format: of tables.
+        columns: of tables, and how they are written.
         vocabulary: tokens and their tokenizer.
-        seq_len, head_fraction: see TextClassificationDataModule.
-        classes: names of the classes, in the order of the outputs.
+        seq_len, head_fraction, label_matching, drop_duplicates: see TextClassificationDataModule.
+        labels: labels of the training, in the order of the outputs.
+        classes: display names of the classes, in this order.
     """
 
     stdin_suffix = ".txt"
     has_row_per_text = True
-    text_column: str
-    table_format: TableFormat
+    columns: TextColumns
     vocabulary: StoredVocabulary
     seq_len: int
     head_fraction: float
+    label_matching: LabelMatching
+    drop_duplicates: bool
+    labels: tuple[str, ...]
     classes: tuple[str, ...]
+
+    @property
+    def text_column(self) -> str:
+        """Column of the texts."""
+        return self.columns.text
+
+    @property
+    def table_format(self) -> TableFormat:
+        """How a table is written."""
+        return self.columns.table_format
 
     @property
     def truncation(self) -> TruncationConfig:
@@ -97,6 +119,53 @@ class ClassificationProcessor(Processor):
                 part[[f"p({name})" for name in self.classes]] = values
             part.attrs["notes"] = describe_texts(texts, ids)
             yield part
+
+    def read_targets(
+        self, inputs: "Inputs", spec: DataSpec, batch_size: int, **options: Any
+    ) -> NewTexts:
+        """Return labelled texts, read as in training.
+
+        Args:
+            inputs: a table, or its file, with the columns of text and label of the training; a
+                folder with a table of the test split; or one with a folder of texts for each class.
+            spec: sizes of the training.
+            batch_size: targets in a batch.
+            options: none.
+
+        Raises:
+            DataError: the inputs cannot be read, a row has no label, or one that was not in
+                training.
+        """
+        take_options(options)
+        texts, notes = check_labels(read_labelled_texts(inputs, self.columns)), list[str]()
+        codes = self.encode_labels(texts)
+        texts = drop_empty(texts, notes)
+        if self.drop_duplicates:
+            texts = drop_duplicate_texts(texts, notes)
+        targets = np.array([codes[label] for label in texts.labels], dtype=np.int64)
+        notes = [*texts.notes, *notes]
+        return NewTexts(self.vocabulary, self.truncation, texts, targets, spec, batch_size, notes)
+
+    def encode_labels(self, texts: LabelledTexts) -> dict[str, int]:
+        """Return the class of each different label.
+
+        Raises:
+            DataError: one was not in training.
+        """
+        labels, names = self.labels, self.classes
+        matches = {
+            label: match_class(label, labels, names, self.label_matching)
+            for label in dict.fromkeys(texts.labels)
+        }
+        for label, match in matches.items():
+            if match is None:
+                row = texts.labels.index(label)
+                raise DataError(
+                    f"{row_name(texts.name, row)}: the label {label!r} (a total of "
+                    f"{texts.labels.count(label):,} rows) was not in training; "
+                    f"{did_you_mean(label, names)}. Rename it, or remove its rows"
+                )
+        return {label: match for label, match in matches.items() if match is not None}
 
     def read(self, inputs: "Inputs") -> Iterator[tuple[pd.DataFrame, str]]:
         """Yield parts of the inputs, and the name of their column of texts."""

@@ -1,17 +1,19 @@
 """Processor of series: forecasts of new rows, as a table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from rnnlab.data.processors.base import Network, Processor, take_options
+from rnnlab.data.processors.base import Network, PlainArray, Processor, take_options
 from rnnlab.data.readers.series import Series, series_of_table
 from rnnlab.data.readers.tables import Table, open_inputs
+from rnnlab.data.series.evaluation import NewSeries
 from rnnlab.data.series.example import make_example_rows
 from rnnlab.data.series.features import SeriesFeatures
 from rnnlab.data.series.forecast import Forecasts, forecast
+from rnnlab.spec import DataSpec
 
 if TYPE_CHECKING:
     from rnnlab.data.processors.base import Inputs, Parts
@@ -19,7 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesProcessor(SeriesFeatures, Processor):
-    """See SeriesFeatures."""
+    """See SeriesFeatures.
+
+    Attributes:
+        naive_errors: see SeriesBaselines.naive_errors, (S, V); empty for a generated series.
+        season: steps of a season, for the seasonal naive forecast; None for no season.
+    """
+
+    naive_errors: PlainArray = field(default_factory=lambda: np.zeros((0, 1)))
+    season: int | None = None
 
     def example_inputs(self) -> pd.DataFrame:
         return make_example_rows(self)
@@ -53,6 +63,32 @@ class SeriesProcessor(SeriesFeatures, Processor):
         frame = self._to_frame(forecast(self, series, network, steps), network)
         frame.attrs["notes"] = notes
         yield frame
+
+    def read_targets(
+        self, inputs: "Inputs", spec: DataSpec, batch_size: int, **options: Any
+    ) -> NewSeries:
+        """Return the windows of new rows, which are scaled as in training.
+
+        The targets are all steps that have enough rows before them to fill a window.
+
+        Args:
+            inputs: a file, or a table, with the columns of the training.
+            spec: sizes of the training.
+            batch_size: targets in a batch.
+            options: `start`: first date of the targets, such as 2024-01-31, or the number of a
+                step in a file without dates; None for all of them.
+
+        Raises:
+            ConfigError: the date cannot be read.
+            DataError: the rows cannot be read, a series is unknown or too short.
+        """
+        (start,) = take_options(options, start=None)
+        notes: list[str] = []
+        table = open_inputs(inputs, self.columns.table_format)
+        series = self.read(table, notes)
+        data = NewSeries(self, series, str(table.path), start, batch_size)
+        data.finish(spec, self.naive_errors, self.season, notes)
+        return data
 
     def _to_frame(self, forecasts: Forecasts, network: Network) -> pd.DataFrame:
         """Return forecasts as a table; see predict."""

@@ -69,6 +69,36 @@ def find_label(name: str, labels: Sequence[str]) -> str | None:
     return None
 
 
+LABEL_KEYS: dict[LabelMatching, list[Callable[[str], str]]] = {
+    "exact": [str],
+    "auto": [str, canonical_label],
+    "loose": [str, canonical_label, loose_label],
+}
+
+
+def match_class(
+    label: str, labels: Sequence[str], names: Sequence[str], matching: LabelMatching
+) -> int | None:
+    """Return the position of the class of a label in a new file; None if there is none.
+
+    >>> match_class("1.0", ["0", "1"], ["bad", "good"], "auto")
+    1
+    >>> match_class("Good", ["0", "1"], ["bad", "good"], "auto")
+
+    Args:
+        label: as it is written, perhaps the display name of a class.
+        labels: of the training, in the order of the classes.
+        names: display names of the classes.
+        matching: see match_labels; what auto rejects in training has no class.
+    """
+    for key in LABEL_KEYS[matching]:
+        for choices in (labels, names):
+            matches = [i for i, choice in enumerate(choices) if key(choice) == key(label)]
+            if len(matches) == 1:
+                return matches[0]
+    return None
+
+
 def name_classes(
     labels: Sequence[str], class_names: Mapping[str, str]
 ) -> tuple[tuple[str, ...], list[str]]:

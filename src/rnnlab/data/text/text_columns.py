@@ -76,8 +76,10 @@ class TextColumns:
                 of cells, lacks a column, or has objects or lists in one.
             ConfigError: there is no such encoding.
         """
-        table_format = self.table_format
-        table = open_known_table(file, table_format)
+        return self.read_table(open_known_table(file, self.table_format), alternative)
+
+    def read_table(self, table: Table, alternative: Path | None = None) -> LabelledTexts:
+        """Return the labelled texts of an open table; see read."""
         table.check_delimiter(self.text)
         places = [self._find(table, setting, alternative) for setting in self.roles]
         if self.group is None and self.default_group in table.header:
@@ -85,7 +87,7 @@ class TextColumns:
         notes: list[str] = []
         texts, others = spool_columns(iterate_rows(table, places, notes), len(places))
         groups = others[1] if len(others) > 1 else None
-        return LabelledTexts(file.name, texts, others[0], groups, tuple(notes))
+        return LabelledTexts(table.path.name, texts, others[0], groups, tuple(notes))
 
     def _find(self, table: Table, setting: str, alternative: Path | None) -> int:
         name = self.roles[setting]
