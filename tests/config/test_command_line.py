@@ -94,7 +94,7 @@ def test_several_values_are_quoted_one_by_one() -> None:
 @example("a,b").via("a comma separates values")
 @example("1_000").via("a number")
 @example("choice(1).csv").via("a function of Hydra")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_an_error_says_to_type_is_one_text(value: str) -> None:
     (word,) = shlex.split(type_as_text("data.path", value))
     assert parse_override(word).value == value
@@ -102,7 +102,7 @@ def test_what_an_error_says_to_type_is_one_text(value: str) -> None:
 
 @pytest.mark.slow
 @given(COLUMNS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_text_is_read_as_typed_or_refused(value: str) -> None:
     """Never silently another text; values of other types are left to the check of types."""
     try:

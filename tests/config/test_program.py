@@ -61,7 +61,7 @@ def test_the_command_that_resumes_a_run_names_its_folder(name: str, tmp_path: Pa
 
 
 @given(st.text(min_size=1, max_size=8).filter(str.isprintable))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_text_is_printed_as_it_can_be_typed(value: str) -> None:
     from rnnlab.config.overrides import parse_override
 

@@ -47,7 +47,7 @@ walks = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     walk=walks,
     transform=st.sampled_from(["none", "last", "difference"]),

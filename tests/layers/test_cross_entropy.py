@@ -26,7 +26,7 @@ def plain(made: list[Tensor], targets: Tensor, ignore_index: int = IGNORE_INDEX)
     return cross_entropy(scores, targets, reduction="none", ignore_index=ignore_index)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 5), st.integers(1, 10), st.booleans())
 def test_values_and_gradients_are_those_of_the_plain_loss(
     rows: int, classes: int, features: int, chunk_size: int, alike: bool

@@ -42,7 +42,7 @@ CELLS = {
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 every_kind = pytest.mark.parametrize("kind", NETWORKS)
-few_examples = settings(max_examples=25, deadline=None, derandomize=True)
+few_examples = settings(max_examples=25, derandomize=True)
 some_lengths = st.lists(st.integers(1, T), min_size=1, max_size=5)
 
 

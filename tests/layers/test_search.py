@@ -105,7 +105,7 @@ networks = st.fixed_dictionaries(
 alphas = st.sampled_from([0.0, 0.6, 1.0, 2.0])
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(networks, alphas)
 def test_with_enough_beams_the_best_of_all_sentences_are_found(
     network: dict[str, Any], alpha: float
@@ -137,7 +137,7 @@ def plain_search(
     return sorted(found or cut, reverse=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(networks, alphas, st.integers(1, 5))
 def test_a_narrow_beam_finds_what_a_plain_search_finds(
     network: dict[str, Any], alpha: float, size: int
@@ -188,7 +188,7 @@ def same(one: list[Hypothesis], other: list[Hypothesis]) -> None:
         torch.testing.assert_close(left.weights, right.weights)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(networks, alphas)
 def test_the_n_best_are_sorted_and_distinct_and_begin_with_the_best(
     network: dict[str, Any], alpha: float

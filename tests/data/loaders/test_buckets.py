@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnlab.data.loaders.buckets import BatchLoader, ShuffledOrder, SortedOrder
@@ -45,7 +45,6 @@ def flat(batches):
 
 
 @given(lengths=some_lengths, batch_size=batch_sizes, epoch=st.integers(0, 3))
-@settings(deadline=None)
 def test_training_reads_every_row_once_an_epoch(lengths, batch_size, epoch):
     loader = training(epoch, lengths=lengths, batch_size=batch_size)
     batches = rows_of(loader)
@@ -55,7 +54,6 @@ def test_training_reads_every_row_once_an_epoch(lengths, batch_size, epoch):
 
 
 @given(lengths=some_lengths, batch_size=batch_sizes)
-@settings(deadline=None)
 def test_evaluation_reads_every_row_once_the_short_ones_first(lengths, batch_size):
     loader = evaluation(lengths, batch_size)
     batches = rows_of(loader)
@@ -178,7 +176,6 @@ def test_an_epoch_that_was_left_early_does_not_shorten_the_next(make):
 
 
 @given(lengths=some_lengths, batch_size=batch_sizes, world=worlds)
-@settings(deadline=None)
 def test_training_ranks_take_equally_many_batches_and_cover_everything(lengths, batch_size, world):
     ranks = [
         on_rank(training(lengths=lengths, batch_size=batch_size), rank, world)
@@ -194,7 +191,6 @@ def test_training_ranks_take_equally_many_batches_and_cover_everything(lengths, 
 
 
 @given(lengths=some_lengths, batch_size=batch_sizes, world=worlds)
-@settings(deadline=None)
 def test_evaluation_ranks_read_every_row_exactly_once(lengths, batch_size, world):
     ranks = [on_rank(evaluation(lengths, batch_size), rank, world) for rank in range(world)]
     batches = [rows_of(rank) for rank in ranks]

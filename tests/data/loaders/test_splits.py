@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnlab.data.loaders.splits import split_by_group, stratified_split
@@ -15,7 +15,6 @@ def plain(splits):
 
 
 @given(groups=some_groups, sizes=some_sizes, seed=seeds)
-@settings(deadline=None)
 def test_every_row_is_in_one_split_and_every_group_too(groups, sizes, seed):
     splits = split_by_group(groups, sizes, seed)
     assert set(splits) == {"train", "val", "test"}
@@ -26,7 +25,6 @@ def test_every_row_is_in_one_split_and_every_group_too(groups, sizes, seed):
 
 
 @given(groups=some_groups, sizes=some_sizes, seed=seeds)
-@settings(deadline=None)
 def test_a_split_is_short_only_if_no_group_that_is_left_fits(groups, sizes, seed):
     splits = split_by_group(groups, sizes, seed)
     left = {groups[row] for row in splits["train"]}
@@ -37,7 +35,6 @@ def test_a_split_is_short_only_if_no_group_that_is_left_fits(groups, sizes, seed
 
 
 @given(count=st.integers(1, 80), val=st.integers(0, 20), test=st.integers(0, 20), seed=seeds)
-@settings(deadline=None)
 def test_groups_of_one_give_exact_sizes(count, val, test, seed):
     splits = split_by_group(range(count), {"val": val, "test": test}, seed)
     taken = min(val, count)
@@ -80,7 +77,6 @@ some_rows = st.lists(st.tuples(st.integers(0, 9), st.sampled_from("ab")), min_si
 
 
 @given(some_rows, st.integers(2, 5), st.integers(0, 3))
-@settings(deadline=None)
 def test_stratified_splits_hold_every_row_once_and_whole_groups(rows, count, seed):
     groups, labels = zip(*rows, strict=True)
     shares = {str(i): 1.0 for i in range(count)}
@@ -116,7 +112,6 @@ some_labels = st.lists(st.integers(0, 12), min_size=4, max_size=200)
 
 
 @given(labels=some_labels, seed=seeds, val=st.sampled_from([0.05, 0.1, 0.25]))
-@settings(deadline=None)
 def test_single_rows_give_sizes_and_labels_rounded_up_or_down(labels, seed, val):
     shares = {"train": 0.9 - val, "val": val, "test": 0.1}
     splits = stratified_split(range(len(labels)), labels, shares, seed)

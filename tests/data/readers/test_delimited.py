@@ -53,7 +53,7 @@ WORDS = st.lists(st.sampled_from(["day", "it", "a, b", "he said"]), min_size=1, 
 MARKS = st.sampled_from(["{}", "{}", "{}", '"{}', '{}"', '"{}"', '""{}', '{} "', '"{}" he', "'{}"])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     texts=st.lists(st.tuples(MARKS, WORDS), min_size=2, max_size=12),
     sign=st.sampled_from(["\t", ";"]),

@@ -142,7 +142,7 @@ def test_an_accent_stays_with_its_letter(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0\ufeff"))))
 def test_every_text_comes_back(rows: list[str]) -> None:
     import tempfile

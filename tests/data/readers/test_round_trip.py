@@ -271,7 +271,7 @@ def check_texts(folder: Path, written: Written) -> None:
 
 @pytest.mark.parametrize("examples", ROUNDS)
 def test_texts_are_read_as_written_or_rejected(tmp_path: Path, examples: int) -> None:
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(written=text_tables())
     def check(written: Written) -> None:
         check_texts(tmp_path, written)
@@ -281,7 +281,7 @@ def test_texts_are_read_as_written_or_rejected(tmp_path: Path, examples: int) ->
 
 @pytest.mark.parametrize("examples", ROUNDS)
 def test_series_are_read_as_written_or_rejected(tmp_path: Path, examples: int) -> None:
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(table=series_tables(), given_format=st.booleans(), given_style=st.booleans())
     def check(table: SeriesTable, given_format: bool, given_style: bool) -> None:
         check_series(tmp_path, table, given_format, given_style)

@@ -44,7 +44,6 @@ def test_limit_vocabulary_replaces_rare_tokens():
     head_fraction=st.floats(0, 1),
     data=st.data(),
 )
-@settings(deadline=None)
 def test_gather_equals_plain_python(sequences, seq_len, head_fraction, data):
     rows = data.draw(st.lists(st.integers(0, len(sequences) - 1), min_size=1, max_size=6))
     values, lengths = ragged(sequences).gather(np.array(rows), seq_len, head_fraction)
@@ -70,7 +69,7 @@ def test_gather_cuts_out_the_middle():
 
 
 @given(sequences=some_sequences)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_a_saved_array_is_loaded(tmp_path_factory, sequences):
     folder = tmp_path_factory.mktemp("ragged")
     whole = ragged(sequences)
@@ -105,7 +104,7 @@ def test_a_padded_array_gathers_the_same_batches(cells, vocab_size, kind, seq_le
 
 
 @given(parts=st.lists(st.lists(st.lists(st.integers(0, 99), max_size=5), max_size=4), max_size=4))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_an_array_that_was_written_in_parts_equals_one_that_was_saved(tmp_path_factory, parts):
     folder = tmp_path_factory.mktemp("ragged")
     sequences = [sequence for part in parts for sequence in part]
@@ -141,7 +140,7 @@ def test_saved_texts_are_read_one_by_one(tmp_path):
 
 
 @given(texts=st.lists(st.text(), max_size=6))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_texts_are_read_by_position_and_in_order(tmp_path_factory, texts):
     folder: Path = tmp_path_factory.mktemp("texts")
     save_texts(folder, "train", texts)

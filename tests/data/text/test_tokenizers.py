@@ -141,7 +141,7 @@ RESTORED = [
 
 
 @pytest.mark.parametrize("tokenizer", RESTORED, ids=lambda t: f"{t.name}-{t.lower}")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=TEXTS)
 @example("a <eos> <pad> <s> <none> <unk> b")
 def test_ids_are_joined_to_the_normalized_text(tokenizer: Tokenizer, text: str) -> None:
@@ -150,7 +150,7 @@ def test_ids_are_joined_to_the_normalized_text(tokenizer: Tokenizer, text: str) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tokenizer", RESTORED, ids=lambda t: f"{t.name}-{t.lower}")
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=700)
 @given(text=TEXTS)
 def test_ids_of_many_texts_are_joined_to_the_normalized_text(
     tokenizer: Tokenizer, text: str

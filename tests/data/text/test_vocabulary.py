@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rnnlab.data.text.ragged import RaggedArray
@@ -146,7 +146,6 @@ def test_a_split_without_texts_stays_empty() -> None:
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdef"), min_size=1), min_size=1, max_size=8))
-@settings(deadline=None)
 def test_ids_read_back_as_the_words_of_the_text(texts: list[list[str]]) -> None:
     splits, words = number({"train": [" ".join(text) for text in texts]})
     assert [[words[i - 2] for i in row] for row in rows_of(splits["train"])] == texts

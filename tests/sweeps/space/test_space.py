@@ -212,7 +212,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(values)
 def test_the_words_of_a_value_are_read_back_as_that_value(value: Any) -> None:
     override = OverridesParser.create().parse_override(f"task.x={format_override(value)}")
@@ -221,7 +221,7 @@ def test_the_words_of_a_value_are_read_back_as_that_value(value: Any) -> None:
     assert type(override.value()) is type(value)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(scalars, min_size=1, max_size=4, unique=True))  # 1, 1.0 and true are the same
 def test_a_drawn_choice_reaches_the_run_as_it_is(choices: list[Any]) -> None:
     space = Space.parse({"x": {"choices": choices}})
