@@ -19,6 +19,7 @@ from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
 
 from rnnlab.analysis import Analysis
 from rnnlab.callbacks import AtomicCheckpointIO, TrainingBudget
+from rnnlab.config.program import INTERPOLATION
 from rnnlab.config.schema import RunConfig
 from rnnlab.config.signature import locate
 from rnnlab.data.base import DataModule
@@ -47,6 +48,7 @@ def partial_from(component: Mapping[str, Any]) -> Any:
     """
     settings = {key: value for key, value in component.items() if key != "_target_"}
     if _contains_hydra_key(settings):
+        _check_resolved(settings)
         return instantiate(dict(component), _partial_=True, _convert_="all")
     return partial(locate(component["_target_"]), **deepcopy(settings))
 
@@ -57,6 +59,15 @@ def _contains_hydra_key(value: Any) -> bool:
         keys = any(re.fullmatch(r"_\w+_", str(key)) for key in value)
         return keys or any(map(_contains_hydra_key, value.values()))
     return isinstance(value, list) and any(map(_contains_hydra_key, value))
+
+
+def _check_resolved(value: Any) -> None:
+    """Raise ConfigError if Hydra would interpolate a text: those of a config are resolved."""
+    if isinstance(value, str) and INTERPOLATION in value:
+        raise ConfigError(f"{value}: a component with components inside cannot have such a text")
+    members = value.values() if isinstance(value, Mapping) else value
+    for member in members if isinstance(value, Mapping | list | tuple) else ():
+        _check_resolved(member)
 
 
 def build_data(config: RunConfig) -> DataModule:

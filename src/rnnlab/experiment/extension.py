@@ -13,9 +13,16 @@ from rnnlab.report.folder import RunFolder, open_folder
 
 
 def resumed_config(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the config that a run was started with, with the limits of the training in `plain`."""
+    """Return the config that a run was started with, with the limits of the training in `plain`.
+
+    Raises:
+        ConfigError: there is none, or it names something else than components.
+    """
+    from rnnlab.experiment.stored_config import check_stored_config
+
     path = str(plain["resume"])
     config = open_folder(path).read_config()
+    check_stored_config(config, Path(path))
     trainer = {**config["trainer"], **given_limits(plain.get("trainer") or {})}
     return {**config, "trainer": trainer, "run_dir": None, "resume": path}
 

@@ -1,5 +1,6 @@
 """Models and other content of the checkpoints of a run folder."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from rnnlab.config.schema import parse
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.build import build_model, build_task
+from rnnlab.experiment.stored_config import check_stored_config
 from rnnlab.models import RecurrentModel
 from rnnlab.report.folder import RunFolder
 from rnnlab.spec import DataSpec
@@ -25,14 +27,31 @@ def load_model(run_dir: str | Path, checkpoint: str = "best") -> RecurrentModel:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint, plain data; raise ConfigError if this version of rnnlab cannot."""
+    """Read a checkpoint. It is data: nothing in it is executed.
+
+    Raises:
+        ConfigError: there is none, it has other content than plain data and components, or another
+            version of rnnlab wrote it.
+    """
     if not path.is_file():
         raise ConfigError(f"{path}: there is no such checkpoint; give the folder of a run")
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    folder = RunFolder(path.parents[1])
+    content, folder = read_plain_data(path), RunFolder(path.parents[1])
     if "card" in content:  # the key of format 1
         folder.check_format(1)
     if "hyper_parameters" not in content:
         raise ConfigError(f"{path}: was not written by a run of rnnlab")
     folder.check_format(content["hyper_parameters"].get("format_version", 1))
+    check_stored_config(content["hyper_parameters"]["config"], folder.path)
+    return content
+
+
+def read_plain_data(path: Path) -> dict[str, Any]:
+    """Return the content of a file of torch, which must be plain data."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = "is damaged, or contains code, which is not executed"
+        raise ConfigError(f"{path}: {reason}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: was not written by a run of rnnlab")
     return content
