@@ -51,10 +51,8 @@ def test_the_attention_shows_the_swap_of_tens_and_units(tmp_path: Path) -> None:
     done = run(plain)
     assert done.report["scores"]["test/exact_match"] >= 0.95
     folder = done.folder.path
-    model = rnnlab.load(folder).model
-    source, target = (
-        Vocabulary.load(folder / f"{side}_vocabulary.json") for side in ("source", "target")
-    )
+    trained: Any = rnnlab.load(folder)
+    model, (source, target) = trained.model, trained.processor.vocabularies.values()
     numbers = [10 * ten + unit for ten in range(2, 10) for unit in range(1, 10)]
     seen = [where_it_looked(model, source, target, number) for number in numbers]
     right = [found for found in seen if found is not None]

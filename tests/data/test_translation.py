@@ -16,10 +16,10 @@ from rnnlab.data.datasets.translation.interface_strings import (
 from rnnlab.data.datasets.translation.multi30k import Multi30kDataModule
 from rnnlab.data.datasets.translation.numbers import NumbersDataModule, spell
 from rnnlab.data.loaders.buckets import BatchLoader, ShuffledOrder, SortedOrder
+from rnnlab.data.processors.base import load_processor
 from rnnlab.data.readers.files import read_lines
 from rnnlab.data.readers.sentence_pairs import read_aligned_files
 from rnnlab.data.text.tokenizers import build_tokenizer
-from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.data.translation import ParallelTextDataModule
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.metrics.translation import score_translations
@@ -393,9 +393,9 @@ def test_a_shared_vocabulary_numbers_both_sides_alike(tmp_path: Path) -> None:
 def test_both_vocabularies_are_kept_with_the_run(tmp_path: Path) -> None:
     data = ready(two_files(tmp_path, *many()))
     data.save_processor(tmp_path)
+    processor: Any = load_processor(tmp_path)
     for side in ("source", "target"):
-        kept = Vocabulary.load(tmp_path / f"{side}_vocabulary.json")
-        assert kept.tokens == data.vocabularies[side].tokens
+        assert processor.vocabularies[side].tokens == data.vocabularies[side].tokens
 
 
 @pytest.mark.parametrize("tokens", ["bpe", "characters", "words"])

@@ -25,7 +25,6 @@ from rnnlab.data.datasets.language_modeling.wikitext2 import WikiText2DataModule
 from rnnlab.data.language_modeling import LanguageModelingDataModule
 from rnnlab.data.sources.packages import package_file
 from rnnlab.data.text.tokenizers import SPECIALS
-from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.build import build_model, build_task
 from rnnlab.experiment.run import check, run
@@ -400,7 +399,8 @@ def test_a_run_leaves_what_shows_and_reads_its_network(
     samples = (done.folder.path / "samples.md").read_text()
     assert samples.count("## ") == 4
     assert "<unk>" not in samples
-    vocabulary = Vocabulary.load(done.folder.path / "vocabulary.json")
+    processor: Any = load(done.folder.path).processor
+    vocabulary = processor.vocabulary
     (ids,) = vocabulary.encode(["the cats sat"])
     inputs = torch.tensor([[START_ID, *ids]])
     model = load(done.folder.path).model

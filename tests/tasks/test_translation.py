@@ -433,7 +433,7 @@ def test_a_run_leaves_what_a_person_wants_to_see(tmp_path: Path) -> None:
     done = run(plain)
     names = {file.name for file in done.folder.path.iterdir()}
     wanted = {"translations.md", "attention.png", "bleu_by_length.png"}
-    assert wanted | {"source_vocabulary.json", "target_vocabulary.json"} <= names
+    assert wanted | {"processor.json"} <= names
     assert {f"test/{name}" for name in TranslationAnalysis.score_names} <= done.report[
         "scores"
     ].keys()

@@ -8,20 +8,14 @@ The same command generates the same text.
 """
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from rnnlab.config.messages import readable_errors
-from rnnlab.errors import ConfigError
+from rnnlab.config.messages import advise_options, readable_errors
 
-if TYPE_CHECKING:
-    from rnnlab.data.text.vocabulary import Vocabulary
-
-MAX_TOKENS, MAX_SAMPLES = 1_000_000, 1_000  # all scores of one step are in memory
-MAX_SEED = 2**64 - 1  # of a generator of torch
+SETTINGS = ("tokens", "samples", "temperature", "top_k", "top_p", "seed", "specials")
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -46,96 +40,30 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def check_ranges(options: argparse.Namespace) -> None:
-    """Raise ConfigError if a number is out of range."""
-    top_k, top_p = options.top_k, options.top_p
-    problems = {
-        "tokens": 1 <= options.tokens <= MAX_TOKENS or f"must be 1..{MAX_TOKENS:,}",
-        "samples": 1 <= options.samples <= MAX_SAMPLES or f"must be 1..{MAX_SAMPLES:,}",
-        "temperature": 0 <= options.temperature < math.inf or "must be 0 (greedy) or more, finite",
-        "top-k": top_k is None or top_k >= 1 or "must be at least 1",
-        "top-p": top_p is None or 0 < top_p <= 1 or "must be more than 0 and at most 1",
-        "seed": 0 <= options.seed <= MAX_SEED or f"must be 0..{MAX_SEED}",
-    }
-    for name, problem in problems.items():
-        if isinstance(problem, str):
-            value = getattr(options, name.replace("-", "_"))
-            raise ConfigError(f"--{name} {value}: {problem}")
+    """Raise ConfigError if a number is out of range, or the prompt is not UTF-8."""
+    from rnnlab.data.processors.base import check_text
+    from rnnlab.inference.generation import GenerationConfig
+
+    check_text(options.prompt, "--prompt")
+    with advise_options(SETTINGS):
+        GenerationConfig(**read_settings(options))
 
 
-def split_prompt(prompt: str) -> list[str]:
-    r"""Return the lines of a prompt, with line ends as in a file that is read for training.
-
-    >>> split_prompt("a\r\nb")
-    ['a\n', 'b']
-
-    Raises:
-        ConfigError: the command line has bytes that are not UTF-8.
-    """
-    try:
-        prompt.encode("utf-8")
-    except UnicodeEncodeError as error:
-        byte = ord(prompt[error.start]) & 0xFF  # Python keeps a byte as one half of a surrogate
-        raise ConfigError(
-            f"--prompt: character {error.start + 1} is the byte 0x{byte:02x}, which is not UTF-8; "
-            "convert the prompt to UTF-8"
-        ) from error
-    lines = prompt.replace("\r\n", "\n").split("\n")
-    return [*(f"{line}\n" for line in lines[:-1]), *filter(None, lines[-1:])]
-
-
-def encode_prompt(prompt: str, vocabulary: "Vocabulary") -> list[int]:
-    """Return the ids of a prompt, and print how many of its tokens are unknown."""
-    from rnnlab.spec import UNKNOWN_ID
-
-    ids = vocabulary.encode_lines(split_prompt(prompt))
-    if unknown := ids.count(UNKNOWN_ID):
-        share = f"{unknown} of {len(ids)} tokens"
-        print(f"note: {share} of the prompt are not in the vocabulary: <unk>", file=sys.stderr)
-    return ids
-
-
-def read_context(run_dir: Path) -> list[int]:
-    """Return the ids that the network reads before the prompt."""
-    from rnnlab.data.text.generation_context import CONTEXT_FILE, load_context
-    from rnnlab.spec import START_ID
-
-    context = load_context(run_dir)
-    if context is None:
-        print(
-            f"note: the run has no {CONTEXT_FILE}, as those of older versions: the text begins "
-            "without context, which the network has not learned",
-            file=sys.stderr,
-        )
-    return context or [START_ID]
+def read_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings of the generation by their names."""
+    return {name: getattr(options, name) for name in SETTINGS}
 
 
 def generate_texts(options: argparse.Namespace) -> list[str]:
     """Generate texts with the language model of a run, each with its prompt."""
-    import torch
+    from rnnlab import load
 
-    from rnnlab.analysis.samples import SPECIAL_TOKENS, decode_lines
-    from rnnlab.data.text.vocabulary import Vocabulary
-    from rnnlab.experiment.load import load_model
-    from rnnlab.layers.sampling import SamplingConfig, generate
-    from rnnlab.tasks import LanguageModeling
-
-    model = load_model(options.run_dir, options.checkpoint)
-    if not isinstance(model.task, LanguageModeling):
-        raise ConfigError(
-            f"{options.run_dir}: was trained with task={model.task.name}; only a language model "
-            "generates text: python train.py data=kjv model=lstm"
-        )
-    vocabulary_file = options.run_dir / "vocabulary.json"
-    if not vocabulary_file.is_file():
-        raise ConfigError(f"{vocabulary_file}: is missing; a run with this task has it")
-    vocabulary = Vocabulary.load(vocabulary_file)
-    prompt = encode_prompt(options.prompt, vocabulary)
-    excluded = () if options.specials else SPECIAL_TOKENS
-    config = SamplingConfig(options.temperature, options.top_k, options.top_p, excluded)
-    tokens = torch.tensor([*read_context(options.run_dir), *prompt])
-    step = model.task.stepper(model)
-    samples = generate(step, tokens, options.tokens, config, options.seed, options.samples)
-    return [decode_lines([*prompt, *ids], vocabulary.decode) for ids in samples.tolist()]
+    run = load(options.run_dir, options.checkpoint)
+    table = run.generate(options.prompt, **read_settings(options))
+    for note in table.attrs.get("notes", ()):
+        print(f"note: {note}", file=sys.stderr)
+    texts: list[str] = table["text"].tolist()
+    return texts
 
 
 def main(arguments: Sequence[str]) -> None:

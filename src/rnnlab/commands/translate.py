@@ -21,127 +21,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from rnnlab.config.messages import readable_errors, tolerant_output
+from rnnlab.config.messages import advise_options, readable_errors, tolerant_output
 from rnnlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from rnnlab.layers.search import Hypothesis
+    from rnnlab.data.processors.translation import TranslationProcessor
 
-BATCH_SIZE = 64  # sentences of one beam search ...
-BATCH_BEAMS = 1_024  # ... and their beams, which fill the memory
 MAX_BEAM_SIZE = 1_000
 LINE_END = re.compile(r"\r\n|\r|\n")
 BYTE_ORDER_MARK = "\ufeff"
 CHUNK_SIZE = 1_024  # sentences in memory
 
 T = TypeVar("T")
-
-
-class Candidate(NamedTuple):
-    """A translation, in one line.
-
-    Attributes:
-        score: log-probability divided by the length penalty; higher is better.
-    """
-
-    text: str
-    score: float
-
-
-class Translator:
-    """Translator of sentences: the model of a run with its vocabularies.
-
-    >>> Translator("outputs/multi30k-lstm/<run>")(["ein mann schläft."])  # doctest: +SKIP
-    [[Candidate(text='a man is sleeping.', score=-1.9)]]
-
-    Args:
-        run_dir: folder of the run.
-        checkpoint: best | last.
-
-    Attributes:
-        counts: numbers of "tokens" of all sentences so far, and of the "unknown" ones.
-
-    Raises:
-        ConfigError: there is no such run, or its task is not translation.
-    """
-
-    def __init__(self, run_dir: str | Path, checkpoint: str = "best") -> None:
-        from rnnlab.config.schema import parse
-        from rnnlab.data.text.vocabulary import Vocabulary
-        from rnnlab.data.translation import ParallelTextDataModule
-        from rnnlab.experiment.build import build_data
-        from rnnlab.experiment.load import load_model
-        from rnnlab.tasks import Translation
-
-        self.model = load_model(run_dir, checkpoint)
-        data = build_data(parse(self.model.hyper_parameters["config"]))  # reads no data
-        task = self.model.task
-        if not isinstance(task, Translation) or not isinstance(data, ParallelTextDataModule):
-            raise ConfigError(
-                f"{run_dir}: is a run of task={task.name}, which does not translate; give the "
-                "folder of one of task=translation, such as data=multi30k"
-            )
-        self.task, self.before = task, data.normalize
-        self.language, self.lower = data.languages[1], data.lower
-        self.counts: Counter[str] = Counter()
-        self.source, self.target = (
-            Vocabulary.load(_require_file(Path(run_dir) / f"{side}_vocabulary.json"))
-            for side in ("source", "target")
-        )
-
-    def __call__(
-        self, sentences: Sequence[str], beam_size: int | None = None, n_best: int = 1
-    ) -> list[list[Candidate]]:
-        """Return the best translations of each sentence, the best first.
-
-        Args:
-            sentences: of any length, not truncated; an empty one has an empty translation. A line
-                break is a space, as in a table of pairs.
-            beam_size: None for that of the run.
-            n_best: translations of each sentence, at most `beam_size`; the search may find fewer.
-        """
-        size = beam_size or self.task.beam_size
-        if n_best > size:
-            raise ConfigError(
-                f"--n-best {n_best}: a beam of {size} holds no more than {size}; give "
-                f"--beam-size {n_best} or more"
-            )
-        from rnnlab.data.text.pair_columns import join_lines
-        from rnnlab.spec import UNKNOWN_ID
-
-        texts = [join_lines(text) for text in sentences]
-        ids = self.source.encode([self.before(text) for text in texts])
-        self.counts["tokens"] += sum(map(len, ids))
-        self.counts["unknown"] += sum(row.count(UNKNOWN_ID) for row in ids)
-        results = [[Candidate("", 0.0)] for _ in texts]
-        nonempty = [i for i, text in enumerate(texts) if text and ids[i]]
-        order = sorted(nonempty, key=lambda i: len(ids[i]))
-        for rows in chunked(order, max(1, min(BATCH_SIZE, BATCH_BEAMS // size))):
-            best = self._search([ids[i] for i in rows], size, n_best)
-            for i, hypotheses in zip(rows, best, strict=True):
-                results[i] = [self._decode(hypothesis) for hypothesis in hypotheses]
-        return results
-
-    def _search(
-        self, sources: Sequence[list[int]], beam_size: int, n_best: int
-    ) -> "list[list[Hypothesis]]":
-        import torch
-        from torch.nn.utils.rnn import pad_sequence
-
-        from rnnlab.spec import Batch
-
-        lengths = torch.tensor([len(tokens) for tokens in sources])
-        inputs = pad_sequence([torch.tensor(tokens) for tokens in sources], batch_first=True)
-        no_targets = inputs[:, :0]
-        batch = Batch(inputs, lengths, no_targets, torch.arange(len(sources)))
-        with torch.inference_mode():
-            return self.task.search(self.model.encode(batch), beam_size, n_best)
-
-    def _decode(self, hypothesis: "Hypothesis") -> Candidate:
-        text = LINE_END.sub(" ", self.target.decode(hypothesis.tokens.tolist())).strip()
-        return Candidate(text, hypothesis.score)
 
 
 def chunked(members: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -155,54 +48,67 @@ def chunked(members: Iterable[T], size: int) -> Iterator[list[T]]:
         yield chunk
 
 
-def _require_file(file: Path) -> Path:
-    if not file.is_file():
-        raise ConfigError(f"{file}: is missing; a run of task=translation leaves it in its folder")
-    return file
-
-
 def main(arguments: Sequence[str]) -> None:
     """Translate the sentences of the command line, a file or standard input, and print them."""
     options = build_parser().parse_args(arguments)
-    inputs, references = check_lengths(read_sentences(options)), None
+    inputs, references = check_all(read_sentences(options)), None
     if options.reference is not None:
         inputs, references = read_references(options, list(inputs))
-    translator = Translator(options.run_dir, options.checkpoint)
+    from rnnlab import load
+
+    run = load(options.run_dir, options.checkpoint)
+    processor = run.translation_processor
+    settings = {"n_best": options.n_best, "beam_size": options.beam_size}
     translations: list[str] = []
-    with tolerant_output():
+    counts = Counter[str]()
+    with tolerant_output(), advise_options(settings):
         for chunk in chunked(inputs, 1 if _is_interactive(options) else CHUNK_SIZE):
-            for candidates in translator(chunk, options.beam_size, options.n_best):
-                translations.append(candidates[0].text)
-                print_candidates(candidates, len(translations), options.n_best > 1)
-    for line in describe_translations(translator, translations, references):
+            table = run.translate(chunk, **settings)
+            counts.update(table.attrs["counts"])
+            print_translations(table, len(translations), options.n_best > 1)
+            translations += table["translation"][table["rank"] == 1].map(join_lines)
+    for line in describe_counts(counts):
+        print(line, file=sys.stderr)
+    for line in score_lines(processor, translations, references):
         print(line, file=sys.stderr)
 
 
-def print_candidates(candidates: Sequence[Candidate], number: int, with_scores: bool) -> None:
-    """Print the translations of one sentence, a line each."""
-    for text, score in candidates:
+def print_translations(table: Any, first: int, with_scores: bool) -> None:
+    """Print a line for each row of TrainedRun.translate, after `first` sentences."""
+    numbers = first + (table["rank"] == 1).cumsum()
+    columns = numbers, table["score"], table["translation"]
+    for number, score, text in zip(*columns, strict=True):
         fields = [str(number), f"{score:.4f}"] if with_scores else []
-        print(*fields, text, sep="\t", flush=True)
+        print(*fields, join_lines(text), sep="\t", flush=True)
 
 
-def describe_translations(
-    translator: Translator, translations: Sequence[str], references: Sequence[str] | None
-) -> list[str]:
-    """Return the number of unknown tokens, and the scores of a run's report, a line each."""
-    from rnnlab.metrics.translation import score_translations
+def join_lines(text: str) -> str:
+    """Return a translation in one line."""
+    return LINE_END.sub(" ", text).strip()
 
-    unknown, tokens = (translator.counts[name] for name in ("unknown", "tokens"))
+
+def describe_counts(counts: Counter[str]) -> list[str]:
+    """Return a note about unknown tokens, if there are some."""
+    unknown, tokens = counts["unknown"], counts["tokens"]
     note = (
         f"note: {unknown:,} of {tokens:,} tokens of the sentences are not in the vocabulary: <unk>"
     )
-    lines = [note] if unknown else []
-    if references is not None:
-        language, lower = translator.language, translator.lower
-        normalize = translator.target.tokenizer.normalize
-        hypotheses = [normalize(text) for text in translations]
-        references = [normalize(text) for text in references]
-        lines += score_translations(hypotheses, references, language, lower).describe()
-    return lines
+    return [note] if unknown else []
+
+
+def score_lines(
+    processor: "TranslationProcessor", translations: Sequence[str], references: Sequence[str] | None
+) -> list[str]:
+    """Return the scores of a run's report, a line each."""
+    from rnnlab.metrics.translation import score_translations
+
+    if references is None:
+        return []
+    hypotheses, references = (
+        [processor.normalize(text) for text in texts] for texts in (translations, references)
+    )
+    language, lower = processor.languages[1], processor.lower
+    return score_translations(hypotheses, references, language, lower).describe()
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -272,21 +178,16 @@ def read_references(
     return iter(sentences), references
 
 
-def check_lengths(sentences: Iterable[str]) -> Iterator[str]:
+def check_all(sentences: Iterable[str]) -> Iterator[str]:
     """Yield the sentences.
 
     Raises:
         DataError: one has more characters than a sentence of a data set may have.
     """
-    from rnnlab.data.text.sentence_pairs import MAX_CHARACTERS
+    from rnnlab.data.processors.translation import check_lengths
 
     for number, sentence in enumerate(sentences, start=1):
-        if len(sentence) > MAX_CHARACTERS:
-            raise DataError(
-                f"sentence {number:,}: has {len(sentence):,} characters; divide it into sentences "
-                f"of at most {MAX_CHARACTERS:,}, one per line"
-            )
-        yield sentence
+        yield from check_lengths([sentence], number)
 
 
 def check_text(text: str) -> str:
@@ -313,7 +214,7 @@ def read_file(path: Path, encoding: str, option: str) -> Iterator[str]:
         with path.open("rb") as stream:
             yield from read_stream(stream, str(path), encoding)
     else:
-        with advise_options(option):
+        with advise_files(option):
             yield from read_lines(path, encoding, allow_empty=True)
 
 
@@ -326,7 +227,7 @@ def read_stream(stream: IO[bytes], name: str, encoding: str) -> Iterator[str]:
     """
     from rnnlab.data.readers.files import check_encoding
 
-    with advise_options("--input"):
+    with advise_files("--input"):
         if "\n".encode(check_encoding(encoding)) != b"\n":
             raise ConfigError(f"data.encoding={encoding}: not of {name}; write it to a file")
     for number, line in enumerate(stream, start=1):
@@ -345,7 +246,7 @@ def read_stream(stream: IO[bytes], name: str, encoding: str) -> Iterator[str]:
 
 
 @contextmanager
-def advise_options(option: str) -> Iterator[None]:
+def advise_files(option: str) -> Iterator[None]:
     """Replace the settings of a data set in errors by the options of this command."""
     try:
         yield

@@ -2,8 +2,9 @@
 
 import io
 import os
+import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
@@ -60,6 +61,21 @@ def tolerant_output() -> Iterator[None]:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         sys.exit(PIPE_STATUS)
+
+
+@contextmanager
+def advise_options(names: Iterable[str]) -> Iterator[None]:
+    """Replace arguments of Python in errors by the options of a command: `top_k=0` by `--top-k 0`.
+
+    Args:
+        names: of the arguments.
+    """
+    try:
+        yield
+    except (ConfigError, DataError) as error:
+        pattern = rf"\b({'|'.join(names)})="
+        message = re.sub(pattern, lambda m: f"--{m[1].replace('_', '-')} ", str(error))
+        raise type(error)(message) from error
 
 
 def fail(message: str) -> None:

@@ -1,7 +1,6 @@
 """Data sets for language modelling: lines of text become parallel streams of tokens."""
 
 import hashlib
-import json
 import math
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split
 from rnnlab.data.baselines.ngrams import Bigram, count_ids, mean_loss, unigram
 from rnnlab.data.loaders.streams import EVAL_STEPS, StreamLoader, StreamSize, write_stream
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
+from rnnlab.data.processors.language_modeling import LanguageModelingProcessor
 from rnnlab.data.readers.files import check_encoding
 from rnnlab.data.readers.lines import (
     Lines,
@@ -34,7 +34,7 @@ from rnnlab.data.readers.lines import (
 from rnnlab.data.sources.hub import HUB_SPLITS, load_from_hub
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.data.sources.split_names import describe_unused
-from rnnlab.data.text.generation_context import CONTEXT_FILE, select_context
+from rnnlab.data.text.generation_context import select_context
 from rnnlab.data.text.ragged import RaggedArray
 from rnnlab.data.text.tokenizers import (
     SPECIALS,
@@ -52,9 +52,8 @@ from rnnlab.data.text.unknown_tokens import (
 )
 from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES, Vocabulary
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.runtime.files import write_text
 from rnnlab.runtime.progress import progress_bar
-from rnnlab.spec import END_ID, Batch, DataSpec
+from rnnlab.spec import Batch, DataSpec
 
 HELD_OUT: tuple[Split, ...] = ("val", "test")
 CUT_TOLERANCE = 0.2  # of the smallest split: a cut is moved by so much to the start of a line
@@ -297,8 +296,12 @@ class LanguageModelingDataModule(PreparedDataModule):
         return notes
 
     def open(self, facts: Mapping[str, Any]) -> None:
-        self.vocabulary = Vocabulary.load(self.folder / "vocabulary.json")
         self.ids = {split: RaggedArray.load(self.folder, split).values for split in SPLITS}
+        self.vocabulary = Vocabulary.load(self.folder / "vocabulary.json")
+        context = select_context(self.ids["train"], self.vocabulary.line_breaks())
+        self.processor = LanguageModelingProcessor(
+            vocabulary=self.vocabulary, context=tuple(context)
+        )
         self.sizes, self.unknown = dict(facts["sizes"]), dict(facts["unknown"])
         self.spec = self._spec(len(self.vocabulary))
         if remainder := self.sizes["train"] % self.batch_size:
@@ -387,19 +390,12 @@ class LanguageModelingDataModule(PreparedDataModule):
             "decode": self.vocabulary.decode,
             "counts": self.counts,
             "unknown": unknown,
-            "generation_context": self._generation_context(),
+            "generation_context": self.processor.context,
         }
 
-    def _generation_context(self) -> list[int]:
-        """Return ids at the end of the training text; see rnnlab.data.text.generation_context."""
-        breaks = {i for i, name in enumerate(self._token_names) if name.endswith("\n")}
-        return select_context(self.ids["train"], breaks | {END_ID})
-
     def save_processor(self, folder: Path) -> None:
-        """Copy the vocabulary, and write the tokens that precede generated text."""
-        text = (self.folder / "vocabulary.json").read_text(encoding="utf-8")
-        write_text(folder / "vocabulary.json", text)
-        write_text(folder / CONTEXT_FILE, json.dumps(self._generation_context()))
+        """See DataModule."""
+        self.processor.save(folder)
 
 
 def advise_share(split: Split, total: int) -> str:

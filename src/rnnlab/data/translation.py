@@ -5,7 +5,6 @@ from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from shutil import copyfile
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from rnnlab.config.types import PositiveInt, Seed, Share
 from rnnlab.data.base import ALL_ROWS, SPLITS, Rows, Split, to_batch
 from rnnlab.data.loaders.splits import split_by_group
 from rnnlab.data.prepared import Prepared, PreparedDataModule, Source
+from rnnlab.data.processors.translation import TranslationProcessor
 from rnnlab.data.readers.delimited import Delimiter, Quoting, TableFormat
 from rnnlab.data.readers.files import check_file, file_format
 from rnnlab.data.readers.sentence_pairs import (
@@ -298,9 +298,10 @@ class ParallelTextDataModule(PreparedDataModule):
             store = TextStore(folder, f"{owners[split]}.{side}")
             for start in range(0, len(rows[split]), PAIRS_IN_MEMORY):
                 members = rows[split][start : start + PAIRS_IN_MEMORY].tolist()
-                yield [self.normalize(store[row]) for row in members]
+                yield [store[row] for row in members]
 
         vocabularies = self._fit({side: partial(read_texts, "train", side) for side in SIDES})
+        processor = self._make_processor(vocabularies)
         bar = progress.add_task("encoding", total=2 * sum(map(len, rows.values())))
         for side, vocabulary in vocabularies.items():
             vocabulary.save(folder / f"{side}_vocabulary.json")
@@ -308,13 +309,20 @@ class ParallelTextDataModule(PreparedDataModule):
             for split in SPLITS:
                 writer = RaggedWriter(folder, f"{split}.{side}")
                 for texts in read_texts(split, side):
-                    writer.write_all([ids + end for ids in vocabulary.encode(texts)])
+                    writer.write_all([ids + end for ids in processor.encode(side, texts)])
                     progress.advance(bar, len(texts))
                 writer.close()
 
-    def normalize(self, text: str) -> str:
-        """Return a text as the vocabulary expects it."""
-        return PREFIXES[self.tokens] + text
+    def _make_processor(self, vocabularies: Mapping[str, Vocabulary]) -> TranslationProcessor:
+        return TranslationProcessor(
+            source_column=self.columns.names[0],
+            table_format=self.table_format,
+            source_vocabulary=vocabularies["source"],
+            target_vocabulary=vocabularies["target"],
+            prefix=PREFIXES[self.tokens],
+            languages=self.languages,
+            lower=self.lower,
+        )
 
     def _fit(
         self, chunks: Mapping[str, Callable[[], Iterator[list[str]]]]
@@ -322,7 +330,8 @@ class ParallelTextDataModule(PreparedDataModule):
         """Return the vocabulary of each side; the chunks are its training texts."""
 
         def fit(sides: Sequence[str], size: int) -> Vocabulary:
-            texts = chain.from_iterable(chunk for side in sides for chunk in chunks[side]())
+            members = chain.from_iterable(chunk for side in sides for chunk in chunks[side]())
+            texts = (PREFIXES[self.tokens] + text for text in members)
             tokenizer = build_tokenizer(self.tokens, self.lower, self.spaces)
             return Vocabulary.fit(texts, size, tokenizer)
 
@@ -339,9 +348,10 @@ class ParallelTextDataModule(PreparedDataModule):
         self.ids = {
             (s, side): RaggedArray.load(folder, f"{s}.{side}") for s in SPLITS for side in SIDES
         }
-        self.vocabularies = {
-            side: Vocabulary.load(folder / f"{side}_vocabulary.json") for side in SIDES
-        }
+        self.processor = self._make_processor(
+            {side: Vocabulary.load(folder / f"{side}_vocabulary.json") for side in SIDES}
+        )
+        self.vocabularies = self.processor.vocabularies
         self._owners = facts["owners"]
         self.rows = {split: np.arange(len(self.ids[split, "source"].lengths)) for split in SPLITS}
         self.rows["train"] = self._select_short_pairs()
@@ -475,8 +485,8 @@ class ParallelTextDataModule(PreparedDataModule):
             "references": self.original_texts(split, "target", rows),
             "unknown_shares": {side: self._unknown_share(split, side, rows) for side in SIDES},
             "ceiling": [self._restore(split, row) for row in members],
-            "normalize": target.tokenizer.normalize,
-            "detokenize": lambda tokens: target.decode(tokens).strip(),
+            "normalize": self.processor.normalize,
+            "detokenize": self.processor.decode,
             "source_tokens": source_tokens,
             "target_tokens": lambda tokens: display_tokens(target, tokens),
             "language": self.languages[1],
@@ -495,17 +505,15 @@ class ParallelTextDataModule(PreparedDataModule):
         """Return the text of the target tokens of a pair, as a perfect network writes it."""
         ids = self.ids[split, "target"]
         tokens = ids.values[ids.offsets[member] : ids.offsets[member + 1]]
-        return self.vocabularies["target"].decode(tokens.tolist()).strip()
+        return self.processor.decode(tokens.tolist())
 
     def baseline_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
         """Return `baselines`: the sources, of a system that copies them."""
         return {"baselines": {"copy the source": self.original_texts(split, "source", rows)}}
 
     def save_processor(self, folder: Path) -> None:
-        """Copy both vocabularies."""
-        for side in SIDES:
-            name = f"{side}_vocabulary.json"
-            copyfile(self.folder / name, folder / name)
+        """See DataModule."""
+        self.processor.save(folder)
 
 
 def find_largest_part(parts: Mapping[str, Any]) -> str:

@@ -1,13 +1,10 @@
 """Tokens that precede generated text: the last ones of the training text, up to a line break."""
 
-from pathlib import Path
-
 import numpy as np
 
 from rnnlab.data.text.generation_context import (
     CONTEXT_TOKENS,
     SEARCHED_TOKENS,
-    load_context,
     select_context,
 )
 from rnnlab.spec import END_ID
@@ -26,7 +23,3 @@ def test_a_long_text_gives_its_end() -> None:
     ids[-1_000] = END_ID
     assert select_context(ids, {END_ID}) == ids[-999 - CONTEXT_TOKENS : -999].tolist()
     assert len(select_context(ids, {int(ids[-SEARCHED_TOKENS])})) == 1
-
-
-def test_a_folder_of_an_older_version_has_none(tmp_path: Path) -> None:
-    assert load_context(tmp_path) is None

@@ -38,6 +38,9 @@ PlainArray = Annotated[  # an array of real numbers, a list in JSON
 ]
 
 
+Search: TypeAlias = Callable[[Batch, int, int], list[list[tuple[list[int], float]]]]
+
+
 @dataclass(frozen=True)
 class Network:
     """A trained network as a processor uses it.
@@ -45,10 +48,16 @@ class Network:
     Attributes:
         answer: returns the answer of the task to a batch, on the CPU; see Task.decode.
         quantiles: levels of the quantiles that it forecasts; empty for one value each.
+        search: returns the best sentences for each source of a batch, as tokens and score, the best
+            first; takes the batch, the size of the beam and the number of sentences. None for a
+            network of another task.
+        beam_size: of the search in training.
     """
 
     answer: Callable[[Batch], Tensor]
     quantiles: tuple[float, ...] = ()
+    search: Search | None = None
+    beam_size: int = 1
 
 
 class Processor(ABC):
@@ -116,19 +125,39 @@ def read_texts(inputs: "Inputs") -> Iterator[str]:
     """Yield the texts of a sequence of them, or the lines of a file, without their line breaks.
 
     Raises:
-        ConfigError: the inputs are a table.
+        ConfigError: the inputs are a table, or one is not a text.
         DataError: the file cannot be read.
     """
     if isinstance(inputs, str | Path):
         lines = read_lines(Path(inputs).expanduser(), "utf-8")
         yield from (line.rstrip("\r\n") for line in lines)
-    elif isinstance(inputs, Sequence):
-        yield from inputs
+    elif isinstance(inputs, Sequence) or hasattr(inputs, "tolist"):  # NumPy and pandas columns
+        texts = inputs if isinstance(inputs, Sequence) else inputs.tolist()
+        yield from (check_text(text, f"text {i:,}") for i, text in enumerate(texts, start=1))
     else:
         kind = type(inputs).__name__
         raise ConfigError(
             f"the inputs must be a list of texts or a file with one in each line, not {kind}"
         )
+
+
+def check_text(text: object, name: str) -> str:
+    """Return a text unchanged; `name` is its name in errors.
+
+    Raises:
+        ConfigError: it is not a text, or has bytes that are not UTF-8.
+    """
+    if not isinstance(text, str):
+        raise ConfigError(f"{name} is {text!r}, not a text")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        byte = ord(text[error.start]) & 0xFF  # Python keeps a byte as one half of a surrogate
+        raise ConfigError(
+            f"{name}: character {error.start + 1} is the byte 0x{byte:02x}, which is not UTF-8; "
+            "convert it to UTF-8"
+        ) from error
+    return text
 
 
 def take_options(options: Mapping[str, Any], **defaults: Any) -> list[Any]:
@@ -151,8 +180,9 @@ def load_processor(folder: Path) -> Processor:
     path = folder / PROCESSOR_FILE
     if not path.is_file():
         raise ConfigError(
-            f"{folder}: has no {PROCESSOR_FILE}, so that the run cannot read new inputs. An older "
-            "version of rnnlab wrote it: train it again"
+            f"{folder}: has no {PROCESSOR_FILE}, so that the run cannot read new inputs. Either an "
+            "older version of rnnlab wrote it: train it again. Or its data set saves none: define "
+            "save_processor (docs/extend.md) and train it again"
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -1,30 +1,25 @@
 """Processor of texts with one label each: their classes and probabilities."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
-from pydantic import PlainSerializer, PlainValidator
 from torch import Tensor
 
 from rnnlab.data.base import to_batch
-from rnnlab.data.processors.base import Network, Processor, read_texts, take_options
+from rnnlab.data.processors.base import Network, Processor, take_options
 from rnnlab.data.processors.new_texts import NewTexts, read_labelled_texts
-from rnnlab.data.readers.delimited import TableFormat
-from rnnlab.data.readers.tables import (
-    TEXT_ROWS,
-    FrameTable,
-    Table,
-    find_column,
-    is_table,
-    open_inputs,
-    read_pieces,
-    row_name,
+from rnnlab.data.processors.texts import (
+    StoredVocabulary,
+    TextColumn,
+    check_batch_size,
+    describe_texts,
+    split_by_length,
 )
+from rnnlab.data.readers.delimited import TableFormat
+from rnnlab.data.readers.tables import find_column, row_name
 from rnnlab.data.text.labelled_texts import (
     LabelledTexts,
     check_labels,
@@ -34,17 +29,12 @@ from rnnlab.data.text.labelled_texts import (
 from rnnlab.data.text.labels import LabelMatching, match_class
 from rnnlab.data.text.ragged import RaggedArray, TruncationConfig
 from rnnlab.data.text.text_columns import TextColumns
-from rnnlab.data.text.unknown_tokens import MAX_UNKNOWN_SHARE
-from rnnlab.data.text.vocabulary import Vocabulary
-from rnnlab.errors import ConfigError, DataError, did_you_mean
-from rnnlab.spec import UNKNOWN_ID, DataSpec, Ints
+from rnnlab.errors import DataError, did_you_mean
+from rnnlab.spec import DataSpec, Ints
 
 if TYPE_CHECKING:
     from rnnlab.data.processors.base import Inputs, Parts
 
-StoredVocabulary = Annotated[
-    Vocabulary, PlainValidator(Vocabulary.from_plain), PlainSerializer(Vocabulary.to_plain)
-]
 PREDICTION, PROBABILITY = "prediction", "probability"  # added columns
 
 
@@ -106,9 +96,8 @@ class ClassificationProcessor(Processor):
             DataError: the inputs cannot be read, or have a column with one of these names.
         """
         batch_size, probabilities = take_options(options, batch_size=64, probabilities=True)
-        if batch_size < 1:
-            raise ConfigError(f"batch_size={batch_size}: must be at least 1")
-        for part, column in self.read(inputs):
+        check_batch_size(batch_size)
+        for part, column in self.column.read(inputs):
             texts = part[column].tolist()
             ids = self.vocabulary.encode_texts(texts)
             values = self._run(ids, network, batch_size)
@@ -167,63 +156,26 @@ class ClassificationProcessor(Processor):
                 )
         return {label: match for label, match in matches.items() if match is not None}
 
-    def read(self, inputs: "Inputs") -> Iterator[tuple[pd.DataFrame, str]]:
-        """Yield parts of the inputs, and the name of their column of texts."""
-        is_file = isinstance(inputs, str | Path)
-        if isinstance(inputs, pd.DataFrame) or (is_file and is_table(Path(str(inputs)))):
-            table = open_inputs(inputs, self.table_format)
-            self.check_columns(table)
-            for piece in read_pieces(table, range(len(table.header)), TEXT_ROWS):
-                columns = [pd.Series(cells).reset_index(drop=True) for cells in piece]
-                part = pd.concat(columns, axis=1, keys=table.header)
-                part[self.text_column] = part[self.text_column].fillna("").astype(str)
-                yield part, self.text_column
-        else:
-            texts = list[str]()
-            for text in read_texts(inputs):
-                texts.append(text)
-                if len(texts) == TEXT_ROWS:
-                    yield pd.DataFrame({"text": texts}), "text"
-                    texts = []
-            if texts:
-                yield pd.DataFrame({"text": texts}), "text"
-
-    def check_columns(self, table: Table) -> None:
-        """Check that a table has the column of texts, and none of those that are added.
-
-        Raises:
-            DataError: it has not.
-        """
-        place = find_column(table, self.text_column, "data.text_column")
-        if isinstance(table, FrameTable):
-            table.check_not_nested(place, "data.text_column")
-        for name in (PREDICTION, PROBABILITY, *(f"p({name})" for name in self.classes)):
-            if name in table.header:
-                raise DataError(f"{table.path}: has a column {name!r} already; rename it")
+    @property
+    def column(self) -> TextColumn:
+        """The column of texts of tables."""
+        setting = "data.text_column"
+        added = (PREDICTION, PROBABILITY, *(f"p({name})" for name in self.classes))
+        find = partial(find_column, name=self.text_column, settings=setting)
+        return TextColumn(self.table_format, find, setting, added)
 
     def _run(self, ids: list[list[int]], network: Network, batch_size: int) -> Any:
         """Return the probabilities (N, classes); texts of similar length are in one batch."""
         lengths = np.array([len(row) for row in ids], dtype=np.int64)
         values = np.concatenate([np.array(row, dtype=np.int32) for row in ids])
         sequences = RaggedArray(values, np.concatenate([[0], np.cumsum(lengths)]))
-        order = np.argsort(lengths, kind="stable")
-        groups = np.split(order, range(batch_size, len(order), batch_size))
+        groups = split_by_length(lengths, batch_size)
         parts = [network.answer(self.make_batch(sequences, rows)) for rows in groups]
         probabilities: Tensor = torch.cat(parts)
-        return probabilities[torch.from_numpy(np.argsort(order))].numpy()
+        return probabilities[torch.from_numpy(np.argsort(np.concatenate(groups)))].numpy()
 
     def make_batch(self, sequences: RaggedArray, rows: Ints) -> Any:
         """Return some sequences as a batch without targets."""
         tokens, lengths = self.truncation.gather(sequences, rows)
         return to_batch(tokens, lengths, np.zeros(len(rows), dtype=np.int64), rows)
 
-
-def describe_texts(texts: list[str], ids: list[list[int]]) -> list[str]:
-    """Return notes on empty texts and on unknown tokens."""
-    empty = sum(not text.strip() for text in texts)
-    total = sum(map(len, ids))
-    unknown = sum(row.count(UNKNOWN_ID) for row in ids)
-    notes = [f"{empty:,} of {len(texts):,} texts are empty"] if empty else []
-    if unknown > MAX_UNKNOWN_SHARE * total:
-        notes.append(f"{unknown / total:.0%} of the tokens are not in the vocabulary")
-    return notes

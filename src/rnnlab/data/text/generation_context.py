@@ -1,17 +1,14 @@
 """Tokens that a language model reads before it generates.
 
 In training the state is carried through the text, so the network never begins with an empty one.
-Generated text therefore follows the end of the training text, whose last tokens are in the folder
-of a run.
+Generated text therefore follows the end of the training text, whose last tokens are in the
+processor of a run.
 """
 
-import json
 from collections.abc import Collection
-from pathlib import Path
 
 from rnnlab.spec import Array
 
-CONTEXT_FILE = "generation_context.json"
 CONTEXT_TOKENS = 256  # that are read
 SEARCHED_TOKENS = 4_096  # in which the last line break is searched
 
@@ -30,12 +27,3 @@ def select_context(ids: Array, line_breaks: Collection[int]) -> list[int]:
     ends = [i for i, token in enumerate(last, start=1) if token in line_breaks]
     end = ends[-1] if ends else len(last)
     return last[max(end - CONTEXT_TOKENS, 0) : end]
-
-
-def load_context(run_dir: Path) -> list[int] | None:
-    """Return the ids of the file in a run folder; None if an older version has made the run."""
-    path = run_dir / CONTEXT_FILE
-    if not path.is_file():
-        return None
-    ids: list[int] = json.loads(path.read_text(encoding="utf-8"))
-    return ids

@@ -68,6 +68,10 @@ class Vocabulary:
         """Return every token in readable form."""
         return [self.tokenizer.display(token) for token in self.tokens]
 
+    def line_breaks(self) -> set[int]:
+        """Return the ids of the tokens that end a line."""
+        return {END_ID, *(i for i, name in enumerate(self.display_tokens()) if name.endswith("\n"))}
+
     def encode_texts(self, texts: Iterable[str]) -> list[list[int]]:
         """Return the ids of whole texts; a text without tokens has one, see NO_TOKEN."""
         get, tokenize = self._ids.get, self.tokenizer.tokenize

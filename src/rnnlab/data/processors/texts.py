@@ -1,0 +1,128 @@
+"""Texts as inputs of a processor: a list, the lines of a file, or a column of a table."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import pandas as pd
+from pydantic import PlainSerializer, PlainValidator
+
+from rnnlab.data.processors.base import read_texts
+from rnnlab.data.readers.delimited import TableFormat
+from rnnlab.data.readers.tables import (
+    TEXT_ROWS,
+    FrameTable,
+    Table,
+    is_table,
+    open_inputs,
+    read_pieces,
+)
+from rnnlab.data.text.unknown_tokens import MAX_UNKNOWN_SHARE
+from rnnlab.data.text.vocabulary import Vocabulary
+from rnnlab.errors import ConfigError, DataError
+from rnnlab.spec import UNKNOWN_ID, Ints
+
+if TYPE_CHECKING:
+    from rnnlab.data.processors.base import Inputs
+
+StoredVocabulary = Annotated[
+    Vocabulary, PlainValidator(Vocabulary.from_plain), PlainSerializer(Vocabulary.to_plain)
+]
+
+
+@dataclass(frozen=True)
+class TextColumn:
+    """The column of texts of a table.
+
+    Attributes:
+        table_format: of tables.
+        find: returns its place; raises DataError if there is none.
+        setting: that names it in training, for errors.
+        added: columns that the predictions add.
+    """
+
+    table_format: TableFormat
+    find: Callable[[Table], int]
+    setting: str
+    added: Sequence[str]
+
+    def read(self, inputs: "Inputs") -> Iterator[tuple[pd.DataFrame, str]]:
+        """Yield parts of the inputs, and the name of their column of texts.
+
+        Args:
+            inputs: texts; a file with one text a line; or a table, whose columns are kept.
+
+        Raises:
+            ConfigError: the inputs are something else.
+            DataError: they cannot be read, or a table has no column of texts, or one that is added.
+        """
+        is_file = isinstance(inputs, str | Path)
+        if isinstance(inputs, pd.DataFrame) or (is_file and is_table(Path(str(inputs)))):
+            yield from self._read_table(open_inputs(inputs, self.table_format))
+        else:
+            for texts in split_parts(read_texts(inputs)):
+                yield pd.DataFrame({"text": texts}), "text"
+
+    def _read_table(self, table: Table) -> Iterator[tuple[pd.DataFrame, str]]:
+        place = self.find(table)
+        name = table.header[place]
+        self._check(table, place)
+        for piece in read_pieces(table, range(len(table.header)), TEXT_ROWS):
+            columns = [pd.Series(cells).reset_index(drop=True) for cells in piece]
+            part = pd.concat(columns, axis=1, keys=table.header)
+            part[name] = part[name].fillna("").astype(str)
+            yield part, name
+
+    def _check(self, table: Table, place: int) -> None:
+        if isinstance(table, FrameTable):
+            table.check_not_nested(place, self.setting)
+        for name in self.added:
+            if name in table.header:
+                raise DataError(f"{table.path}: has a column {name!r} already; rename it")
+
+
+def split_parts(texts: Iterator[str], size: int = TEXT_ROWS) -> Iterator[list[str]]:
+    """Yield lists of `size` texts; the last one may be shorter.
+
+    >>> list(split_parts(iter("abc"), 2))
+    [['a', 'b'], ['c']]
+    """
+    part = list[str]()
+    for text in texts:
+        part.append(text)
+        if len(part) == size:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def check_batch_size(batch_size: int) -> int:
+    """Return the batch size unchanged; raise ConfigError if it is not positive."""
+    if batch_size < 1:
+        raise ConfigError(f"batch_size={batch_size}: must be at least 1")
+    return batch_size
+
+
+def split_by_length(lengths: Ints, batch_size: int) -> list[Ints]:
+    """Return the rows of batches of sequences of similar length, the short ones first."""
+    order = np.argsort(lengths, kind="stable")
+    return np.split(order, range(batch_size, len(order), batch_size))
+
+
+def describe_texts(texts: Sequence[str], ids: Sequence[Sequence[int]]) -> list[str]:
+    """Return notes on empty texts and on unknown tokens."""
+    empty = sum(not text.strip() for text in texts)
+    total = sum(map(len, ids))
+    unknown = count_unknown(ids)
+    notes = [f"{empty:,} of {len(texts):,} texts are empty"] if empty else []
+    if unknown > MAX_UNKNOWN_SHARE * total:
+        notes.append(f"{unknown / total:.0%} of the tokens are not in the vocabulary")
+    return notes
+
+
+def count_unknown(ids: Sequence[Sequence[int]]) -> int:
+    """Return how many tokens are unknown."""
+    return sum(list(row).count(UNKNOWN_ID) for row in ids)
