@@ -1,6 +1,7 @@
 """German turns tens and units round: a decoder that learned it looks at the source crosswise."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest

@@ -1,5 +1,6 @@
 """Texts that a language model writes: which tokens may come, how often, and the command."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from rnnlab import load
-from rnnlab.commands.generate import generate_texts, main, parse_arguments, split_prompt
+from rnnlab.commands.generate import generate_texts, main, parse_arguments
 from rnnlab.config.schema import parse
+from rnnlab.data.processors.language_modeling import split_lines
 from rnnlab.data.readers.lines import TextFile
-from rnnlab.data.text.generation_context import CONTEXT_FILE
-from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.build import build_data
 from rnnlab.experiment.run import run
 from rnnlab.layers.sampling import SamplingConfig, generate, probabilities
-from rnnlab.spec import END_ID, START_ID
+from rnnlab.spec import END_ID
 from tests.helpers.configs import small
 
 SCORES = torch.tensor([[0.4, 0.3, 0.2, 0.1]]).log()
@@ -183,13 +183,13 @@ def test_every_prompt_is_continued(prompt: str, run_dir: Path) -> None:
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "a\n", "\n\n", "", "a\x0b\u2028b"])
 def test_a_prompt_has_the_lines_of_a_file(text: str, tmp_path: Path) -> None:
-    assert "".join(split_prompt(text)) == text.replace("\r\n", "\n")
+    assert "".join(split_lines(text)) == text.replace("\r\n", "\n")
     (tmp_path / "a.txt").write_text(text + "\n", newline="")
-    assert split_prompt(text + "\n") == list(TextFile(tmp_path / "a.txt", "utf-8"))
+    assert split_lines(text + "\n") == list(TextFile(tmp_path / "a.txt", "utf-8"))
 
 
 def test_the_network_has_read_the_end_of_the_training_text(
-    run_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[list[int]] = []
 
@@ -198,8 +198,8 @@ def test_the_network_has_read_the_end_of_the_training_text(
         return generate(step, prompt, *settings)
 
     monkeypatch.setattr("rnnlab.layers.sampling.generate", remember)
-    vocabulary = Vocabulary.load(run_dir / "vocabulary.json")
-    (prompt,) = vocabulary.encode(["wb wc"])
+    processor: Any = load(run_dir).processor
+    (prompt,) = processor.vocabulary.encode(["wb wc"])
     generate_texts(parse_arguments([str(run_dir), "--prompt", "wb wc", "--tokens", "1"]))
     context, (last,) = seen[0][: -len(prompt)], [seen[0][-len(prompt) :]]
     assert last == prompt
@@ -210,8 +210,8 @@ def test_the_network_has_read_the_end_of_the_training_text(
     data.setup()
     assert context == data.ids["train"][-len(context) :].tolist()
 
-    (run_dir / CONTEXT_FILE).rename(run_dir / "hidden")
-    generate_texts(parse_arguments([str(run_dir), "--tokens", "1"]))
-    (run_dir / "hidden").rename(run_dir / CONTEXT_FILE)
-    assert seen[1] == [START_ID]
-    assert "begins without context" in capsys.readouterr().err
+
+def test_a_run_of_an_older_version_is_refused(run_dir: Path, tmp_path: Path) -> None:
+    (shutil.copytree(run_dir, tmp_path / "old") / "processor.json").unlink()
+    with pytest.raises(ConfigError, match=r"has no processor\.json.*train it again"):
+        generate_texts(parse_arguments([str(tmp_path / "old"), "--tokens", "1"]))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import rnnlab
-from rnnlab.commands.translate import Translator, main
+from rnnlab.commands.translate import main
 from rnnlab.config.schema import parse
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.build import build_data
@@ -36,21 +36,21 @@ def test_a_sentence_is_translated_as_in_the_test(folder: Path) -> None:
     written = model.predict_step(data.gather("test", rows), 0).tolist()
     wanted = [data.vocabularies["target"].decode(ids).strip() for ids in written]
     sources = data.original_texts("test", "source", rows)
-    assert [found[0].text for found in Translator(folder)(sources)] == wanted
+    assert rnnlab.load(folder).translate(sources)["translation"].tolist() == wanted
     assert len(set(wanted)) > 1
 
 
 def test_it_reads_as_the_data_set_reads(folder: Path) -> None:
-    translator = Translator(folder)
-    plain, upper = translator(["aa bb n3", "  AA bb N3\n"])
+    table = rnnlab.load(folder).translate(["aa bb n3", "  AA bb N3\n"])
+    plain, upper = zip(table["translation"], table["score"], strict=True)
     assert plain == upper
 
 
 def test_the_n_best_come_with_their_scores(folder: Path) -> None:
-    (several,) = Translator(folder)(["aa bb"], beam_size=4, n_best=3)
-    scores = [one.score for one in several]
+    several = rnnlab.load(folder).translate(["aa bb"], beam_size=4, n_best=3)
+    scores = several["score"].tolist()
     assert scores == sorted(scores, reverse=True)
-    assert len(several) == 3
+    assert several["rank"].tolist() == [1, 2, 3]
     assert scores[0] < 0
 
 
@@ -71,8 +71,8 @@ def test_the_command_line_gives_a_translation_a_line(folder: Path, capsys, monke
 
 
 def test_a_reference_gives_scores(folder: Path, tmp_path: Path, capsys) -> None:
-    (text,) = Translator(folder)(["aa bb"])[0]
-    (tmp_path / "mine.en").write_text(f"{text.text.upper()}\n", encoding="utf-8")
+    (text,) = rnnlab.load(folder).translate(["aa bb"])["translation"]
+    (tmp_path / "mine.en").write_text(f"{text.upper()}\n", encoding="utf-8")
     main([str(folder), "aa bb", "--reference", str(tmp_path / "mine.en")])
     matches, bleu, chrf = capsys.readouterr().err.splitlines()
     assert matches == "exact matches 100.00%"
@@ -198,4 +198,4 @@ def test_a_run_of_another_task_is_refused(tmp_path: Path) -> None:
     plain = small("adding", tmp_path, "test=false")
     plain["trainer"] |= {"max_epochs": 1, "limit_train_batches": 1}
     with pytest.raises(ConfigError, match=r"task=forecasting, which does not translate.*multi30k"):
-        Translator(run(plain).folder.path)
+        main([str(run(plain).folder.path), "aa"])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnlab.commands.generate import parse_arguments, split_prompt
+from rnnlab.commands.generate import parse_arguments
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.run import run
 from rnnlab.plots.classification import draw_confusion_matrix
@@ -44,7 +44,7 @@ def test_generate_odd_values(words: str, text_cases: Path) -> None:
     with pytest.raises(ConfigError, match=f"{words}: must be"):
         parse_arguments(["run", *words.split()])
     with pytest.raises(ConfigError, match="character 5 is the byte 0xff"):
-        split_prompt("the \udcff cat")
+        parse_arguments(["run", "--prompt", "the \udcff cat"])
 
 
 @pytest.mark.parametrize("name", ["l_151.csv", "l_300.csv"])

@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> None:
             table = run.translate(chunk, **settings)
             counts.update(table.attrs["counts"])
             print_translations(table, len(translations), options.n_best > 1)
-            translations += table["translation"][table["rank"] == 1].map(join_lines)
+            translations += map(join_lines, table["translation"][table["rank"] == 1])
     for line in describe_counts(counts):
         print(line, file=sys.stderr)
     for line in score_lines(processor, translations, references):

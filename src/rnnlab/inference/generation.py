@@ -25,16 +25,7 @@ WHOLE_NUMBERS = ("tokens", "samples", "top_k", "seed")
 
 @dataclass(frozen=True)
 class GenerationConfig:
-    """How texts are generated.
-
-    Attributes:
-        tokens: number of tokens to generate.
-        samples: number of texts for each prompt.
-        temperature: divides the scores; 0 is greedy.
-        top_k: sample from this number of most likely tokens; None for all.
-        top_p: sample from tokens of this total probability; None for all.
-        seed: of the sampling.
-        specials: allow <pad>, <unk> and <s>.
+    """How texts are generated; see TrainedRun.generate.
 
     Raises:
         ConfigError: a number is out of range.
@@ -57,8 +48,7 @@ class GenerationConfig:
         problems = {
             "tokens": 1 <= self.tokens <= MAX_TOKENS or f"must be 1..{MAX_TOKENS:,}",
             "samples": 1 <= self.samples <= MAX_SAMPLES or f"must be 1..{MAX_SAMPLES:,}",
-            "temperature": 0 <= self.temperature < math.inf
-            or "must be 0 (greedy) or more, finite",
+            "temperature": 0 <= self.temperature < math.inf or "must be 0 (greedy) or more, finite",
             "top_k": top_k is None or top_k >= 1 or "must be at least 1",
             "top_p": top_p is None or 0 < top_p <= 1 or "must be more than 0 and at most 1",
             "seed": 0 <= self.seed <= MAX_SEED or f"must be 0..{MAX_SEED}",

@@ -1,6 +1,6 @@
 """A trained run: its network, and everything that it needs to read new inputs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from rnnlab.data.processors.base import Network, Processor, load_processor, take_options
+from rnnlab.data.processors.base import (
+    Network,
+    Processor,
+    check_text,
+    load_processor,
+    read_texts,
+    take_options,
+)
+from rnnlab.data.processors.language_modeling import LanguageModelingProcessor
+from rnnlab.data.processors.translation import TranslationProcessor
+from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.load import load_model
 from rnnlab.inference.evaluation import (
     Evaluation,
@@ -16,9 +26,12 @@ from rnnlab.inference.evaluation import (
     evaluate_again,
     evaluate_new,
 )
+from rnnlab.inference.generation import GenerationConfig, generate_texts
+from rnnlab.inference.networks import find_search, reject_task
 from rnnlab.models import RecurrentModel
 from rnnlab.report.folder import RunFolder
 from rnnlab.spec import Batch
+from rnnlab.tasks import LanguageModeling, Translation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,12 +81,142 @@ class TrainedRun:
         import pandas as pd
 
         parts = list(self.predict_parts(inputs, **options))
+        if not parts:
+            raise DataError("there are no inputs, so there is nothing to predict")
         return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
     def predict_parts(self, inputs: "Inputs", **options: Any) -> "Iterator[pd.DataFrame]":
         """Yield the predictions in parts, for files that are larger than the memory."""
-        quantiles = getattr(self.model.task, "quantiles", ())
-        return self.processor.predict(inputs, Network(self.answer, quantiles), **options)
+        return self.processor.predict(inputs, self.network, **options)
+
+    def generate(
+        self,
+        prompt: str | Sequence[str] = "",
+        tokens: int = 200,
+        samples: int = 1,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+        specials: bool = False,
+    ) -> "pd.DataFrame":
+        """Return texts that a language model writes.
+
+        The network reads the end of the training text first, and then the prompt.
+
+        Args:
+            prompt: beginning of a text, or several of them.
+            tokens: number of tokens to generate.
+            samples: texts for each prompt.
+            temperature: divides the scores; 0 is greedy.
+            top_k: sample from this number of most likely tokens; None for all.
+            top_p: sample from tokens of this total probability; None for all.
+            seed: of the sampling; the same seed generates the same texts.
+            specials: allow <pad>, <unk> and <s>.
+
+        Returns:
+            A row for each prompt and sample: `prompt`, `sample` from 1, and `text`, with the
+            prompt. An unknown token of the prompt is <unk>; `attrs["notes"]` counts them.
+
+        Raises:
+            ConfigError: a setting is out of range, or the run is no language model.
+        """
+        config = GenerationConfig(tokens, samples, temperature, top_k, top_p, seed, specials)
+        processor = self.language_processor
+        return generate_texts(self.model, processor, list_texts(prompt), config)
+
+    def perplexity(self, texts: str | Sequence[str], batch_size: int = 64) -> "pd.DataFrame":
+        """Return the perplexity of texts under a language model.
+
+        The whole test text has the perplexity of the report: a text is read as the test, from its
+        start and with one state. The scores of a text depend on no other one.
+
+        Args:
+            texts: as in a file, with line breaks; a text without a line break at the end has no
+                token of its end.
+            batch_size: texts that are read at the same time.
+
+        Returns:
+            A row for each text: `text`; `tokens`; `log_probability`, their sum in nats;
+            `perplexity` of a token, exp(-log_probability / tokens), NaN without tokens.
+
+        Raises:
+            ConfigError: one is not a text, or the run is no language model.
+        """
+        processor = self.language_processor
+        return processor.score(list_texts(texts), self.network, batch_size)
+
+    def translate(
+        self,
+        sentences: str | Sequence[str],
+        n_best: int = 1,
+        beam_size: int | None = None,
+        batch_size: int = 64,
+    ) -> "pd.DataFrame":
+        """Return translations of sentences by beam search.
+
+        Args:
+            sentences: of any length; an empty one has an empty translation.
+            n_best: translations of each sentence, at most `beam_size`.
+            beam_size: None for that of the run; 1 is greedy.
+            batch_size: sentences that are translated at the same time.
+
+        Returns:
+            A row for each sentence and translation: `sentence`, `rank` from 1, the best first,
+            `translation`, and `score`: the log-probability in nats, divided by the length penalty.
+            `attrs["counts"]` has the numbers of `tokens` and of `unknown` ones.
+
+        Raises:
+            ConfigError: a setting is out of range, or the run does not translate.
+            DataError: a sentence is too long to be one.
+        """
+        import pandas as pd
+
+        texts, processor = list_texts(sentences), self.translation_processor
+        sizes = n_best, beam_size, batch_size
+        candidates, counts = processor.translate(texts, self.network, *sizes)
+        rows = [
+            (text, rank, *candidate)
+            for text, members in zip(texts, candidates, strict=True)
+            for rank, candidate in enumerate(members, start=1)
+        ]
+        table = pd.DataFrame(rows, columns=["sentence", "rank", "translation", "score"])
+        table.attrs["counts"] = counts
+        return table
+
+    @property
+    def language_processor(self) -> LanguageModelingProcessor:
+        """The processor of a language model; raises ConfigError for another run."""
+        task, wanted = self.model.task, "python train.py data=kjv model=lstm"
+        if not isinstance(task, LanguageModeling):
+            message = (
+                f"is no language model: only those generate text and score it, such as {wanted}"
+            )
+            raise reject_task(self.folder, task, message)
+        if not isinstance(self.processor, LanguageModelingProcessor):
+            raise ConfigError(f"{self.folder.path}: its data set reads no text")
+        return self.processor
+
+    @property
+    def translation_processor(self) -> TranslationProcessor:
+        """The processor of a network that translates; raises ConfigError for another run."""
+        task = self.model.task
+        if not isinstance(task, Translation):
+            message = (
+                "does not translate; give the folder of one of task=translation, such as "
+                "data=multi30k"
+            )
+            raise reject_task(self.folder, task, message)
+        if not isinstance(self.processor, TranslationProcessor):
+            raise ConfigError(f"{self.folder.path}: its data set reads no sentences")
+        return self.processor
+
+    @property
+    def network(self) -> Network:
+        """The network as the processor uses it."""
+        task = self.model.task
+        quantiles, beam_size = getattr(task, "quantiles", ()), getattr(task, "beam_size", 1)
+        return Network(self.answer, quantiles, find_search(self.model), beam_size)
 
     def evaluate(self, data: "Inputs | None" = None, **options: Any) -> Evaluation:
         """Return the scores of the network.
@@ -103,3 +246,9 @@ class TrainedRun:
                 return self.model.predict_step(batch, 0).cpu()
 
         return run
+
+
+def list_texts(texts: str | Sequence[str]) -> list[str]:
+    """Return one or several texts as a list; raise ConfigError if one is not a text."""
+    is_one = isinstance(texts, str | Path)
+    return [check_text(texts, "text")] if is_one else list(read_texts(texts))

@@ -15,6 +15,7 @@ from rnnlab.data.processors.texts import (
     StoredVocabulary,
     TextColumn,
     check_batch_size,
+    count_tokens,
     describe_texts,
     split_by_length,
 )
@@ -106,7 +107,7 @@ class ClassificationProcessor(Processor):
             part[PROBABILITY] = values[np.arange(len(best)), best]
             if probabilities:
                 part[[f"p({name})" for name in self.classes]] = values
-            part.attrs["notes"] = describe_texts(texts, ids)
+            part.attrs["notes"] = describe_texts(texts, **count_tokens(ids))
             yield part
 
     def read_targets(
@@ -178,4 +179,3 @@ class ClassificationProcessor(Processor):
         """Return some sequences as a batch without targets."""
         tokens, lengths = self.truncation.gather(sequences, rows)
         return to_batch(tokens, lengths, np.zeros(len(rows), dtype=np.int64), rows)
-

@@ -13,6 +13,7 @@ from rnnlab.data.processors.base import Network, Processor, read_texts, take_opt
 from rnnlab.data.processors.texts import (
     StoredVocabulary,
     check_batch_size,
+    count_tokens,
     describe_texts,
     split_parts,
 )
@@ -82,7 +83,7 @@ class LanguageModelingProcessor(Processor):
             perplexity = np.exp(-log_probabilities / np.where(lengths > 0, lengths, np.nan))
         columns = {"text": list(texts), "tokens": lengths, "log_probability": log_probabilities}
         table = pd.DataFrame({**columns, "perplexity": perplexity})
-        table.attrs["notes"] = describe_texts(texts, ids)
+        table.attrs["notes"] = describe_texts(texts, **count_tokens(ids))
         return table
 
 
@@ -94,8 +95,8 @@ def sum_log_probabilities(ids: Sequence[list[int]], lengths: Ints, network: Netw
     """
     tokens = np.full((len(ids), 1 + int(lengths.max())), PADDING_ID, dtype=np.int64)
     tokens[:, 0] = START_ID
-    for row, values in zip(tokens, ids, strict=True):
-        row[1 : 1 + len(values)] = values
+    for row, members in zip(tokens, ids, strict=True):
+        row[1 : 1 + len(members)] = members
     totals = np.zeros(len(ids))
     rows = np.arange(len(ids))
     for start in range(0, tokens.shape[1] - 1, EVAL_STEPS):

@@ -112,17 +112,18 @@ def split_by_length(lengths: Ints, batch_size: int) -> list[Ints]:
     return np.split(order, range(batch_size, len(order), batch_size))
 
 
-def describe_texts(texts: Sequence[str], ids: Sequence[Sequence[int]]) -> list[str]:
+def describe_texts(texts: Sequence[str], tokens: int, unknown: int) -> list[str]:
     """Return notes on empty texts and on unknown tokens."""
     empty = sum(not text.strip() for text in texts)
-    total = sum(map(len, ids))
-    unknown = count_unknown(ids)
     notes = [f"{empty:,} of {len(texts):,} texts are empty"] if empty else []
-    if unknown > MAX_UNKNOWN_SHARE * total:
-        notes.append(f"{unknown / total:.0%} of the tokens are not in the vocabulary")
+    if unknown > MAX_UNKNOWN_SHARE * tokens:
+        notes.append(f"{unknown / tokens:.0%} of the tokens are not in the vocabulary")
     return notes
 
 
-def count_unknown(ids: Sequence[Sequence[int]]) -> int:
-    """Return how many tokens are unknown."""
-    return sum(list(row).count(UNKNOWN_ID) for row in ids)
+def count_tokens(ids: Sequence[list[int]]) -> dict[str, int]:
+    """Return the numbers of `tokens` of texts, and of `unknown` ones."""
+    return {
+        "tokens": sum(map(len, ids)),
+        "unknown": sum(row.count(UNKNOWN_ID) for row in ids),
+    }

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from rnnlab.data.base import to_batch
 from rnnlab.data.processors.base import Network, Processor, take_options
@@ -14,7 +13,7 @@ from rnnlab.data.processors.texts import (
     StoredVocabulary,
     TextColumn,
     check_batch_size,
-    count_unknown,
+    count_tokens,
     describe_texts,
     split_by_length,
 )
@@ -111,14 +110,14 @@ class TranslationProcessor(Processor):
         for part, name in TextColumn(self.table_format, find, SOURCE_SETTING, ADDED).read(inputs):
             texts = check_lengths(part[name].tolist(), first)
             first += len(texts)
-            candidates, notes = self.translate(texts, network, n_best, beam_size, batch_size)
+            candidates, counts = self.translate(texts, network, n_best, beam_size, batch_size)
             rows = np.repeat(np.arange(len(part)), [len(members) for members in candidates])
             table = part.iloc[rows].reset_index(drop=True)
             if n_best > 1:
                 table["rank"] = [i for members in candidates for i in range(1, len(members) + 1)]
             table["translation"] = [one.text for members in candidates for one in members]
             table["score"] = [one.score for members in candidates for one in members]
-            table.attrs["notes"] = notes
+            table.attrs["notes"] = describe_texts(texts, **counts)
             yield table
 
     def translate(
@@ -128,8 +127,8 @@ class TranslationProcessor(Processor):
         n_best: int = 1,
         beam_size: int | None = None,
         batch_size: int = 64,
-    ) -> tuple[list[list[Candidate]], list[str]]:
-        """Return the best translations of each sentence, the best first, and notes.
+    ) -> tuple[list[list[Candidate]], dict[str, int]]:
+        """Return the best translations of each sentence, the best first.
 
         Args:
             sentences: of any length, not truncated; an empty one has an empty translation. A line
@@ -138,6 +137,9 @@ class TranslationProcessor(Processor):
             n_best: translations of each sentence, at most `beam_size`; the search may find fewer.
             beam_size: None for that of the training.
             batch_size: sentences of one search, fewer with large beams.
+
+        Returns:
+            The translations, and the numbers of `tokens` of the sentences and of `unknown` ones.
 
         Raises:
             ConfigError: an option is invalid.
@@ -157,7 +159,7 @@ class TranslationProcessor(Processor):
             found = self._search([ids[i] for i in rows], network, n_best, beam_size)
             for i, candidates in zip(rows, found, strict=True):
                 results[i] = candidates
-        return results, describe_texts(texts, ids)
+        return results, count_tokens(ids)
 
     def _search(
         self, ids: list[list[int]], network: Network, n_best: int, beam_size: int
@@ -171,11 +173,6 @@ class TranslationProcessor(Processor):
         batch = to_batch(inputs, lengths, inputs[:, :0], np.arange(len(ids)))
         found = network.search(batch, beam_size, n_best)
         return [[Candidate(self.decode(tokens), score) for tokens, score in row] for row in found]
-
-    def count_tokens(self, sentences: Sequence[str]) -> tuple[int, int]:
-        """Return the number of tokens of sentences, and how many of them are unknown."""
-        ids = self.encode("source", [join_lines(text) for text in sentences])
-        return sum(map(len, ids)), count_unknown(ids)
 
 
 def find_source(table: Table, name: str) -> int:
