@@ -9,7 +9,9 @@ import pytest
 import rnnlab
 from tests.helpers.run_folders import write_run
 
-FAMILIES = ("imdb", "csv_series", "stocks", "sine", "adding", "copying")
+FAMILIES = (
+    *("imdb", "csv_series", "stocks", "sine", "adding", "copying", "text_file", "parallel_text"),
+)
 
 
 @pytest.mark.parametrize("data", FAMILIES)

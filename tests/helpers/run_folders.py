@@ -22,12 +22,14 @@ class UntrainedRun(NamedTuple):
     model: RecurrentModel
 
 
-def write_run(data: str, folder: Path, *overrides: str, seed: int = 0) -> UntrainedRun:
+def write_run(
+    data: str, folder: Path, *overrides: str, seed: int = 0, **settings: Any
+) -> UntrainedRun:
     """Write the folder of a run with random weights; see small() for the data and the settings.
 
     It has config.yaml, report.json without scores, processor.json and best.ckpt and last.ckpt.
     """
-    config = parse(small(data, folder, *overrides))
+    config = parse(small(data, folder, *overrides, **settings))
     module = build_data(config)
     module.prepare_data()
     module.setup()

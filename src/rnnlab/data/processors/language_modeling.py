@@ -33,6 +33,7 @@ class LanguageModelingProcessor(Processor):
     """
 
     stdin_suffix = ".txt"
+    has_row_per_text = True
     vocabulary: StoredVocabulary
     context: tuple[int, ...]
 

@@ -59,6 +59,7 @@ class TranslationProcessor(Processor):
     """
 
     stdin_suffix = ".txt"
+    has_row_per_text = True
     source_column: str
     table_format: TableFormat
     source_vocabulary: StoredVocabulary
