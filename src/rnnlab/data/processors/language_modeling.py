@@ -17,9 +17,11 @@ from rnnlab.data.processors.texts import (
     describe_texts,
     split_parts,
 )
+from rnnlab.errors import ConfigError
 from rnnlab.spec import PADDING_ID, START_ID, Array, Ints
 
 if TYPE_CHECKING:
+    from rnnlab.data.base import DataModule
     from rnnlab.data.processors.base import Inputs, Parts
 
 
@@ -64,6 +66,13 @@ class LanguageModelingProcessor(Processor):
         for lines in split_parts(read_texts(inputs)):
             part = self.score([f"{line}\n" for line in lines], network, batch_size)
             yield part.assign(text=lines)
+
+    def read_targets(self, *inputs: Any, **options: Any) -> "DataModule":
+        """See Processor."""
+        raise ConfigError(
+            "a text has no targets beside it: rnnlab predict <run> <file> scores its lines, and "
+            "rnnlab.load(<run>).perplexity(text) a whole text"
+        )
 
     def score(self, texts: Sequence[str], network: Network, batch_size: int = 64) -> pd.DataFrame:
         """Return the perplexity of texts, each read from its start, independently of the others.

@@ -26,6 +26,7 @@ from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import PADDING_ID
 
 if TYPE_CHECKING:
+    from rnnlab.data.base import DataModule
     from rnnlab.data.processors.base import Inputs, Parts
 
 SOURCE_SETTING = "data.source_column"
@@ -120,6 +121,13 @@ class TranslationProcessor(Processor):
             table["score"] = [one.score for members in candidates for one in members]
             table.attrs["notes"] = describe_texts(texts, **counts)
             yield table
+
+    def read_targets(self, *inputs: Any, **options: Any) -> "DataModule":
+        """See Processor."""
+        raise ConfigError(
+            "new sentences are scored with their translations in a second file: rnnlab translate "
+            "<run> --input sentences.txt --reference translations.txt"
+        )
 
     def translate(
         self,
