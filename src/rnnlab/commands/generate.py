@@ -46,10 +46,10 @@ def check_ranges(options: argparse.Namespace) -> None:
 
     check_text(options.prompt, "--prompt")
     with advise_options(SETTINGS):
-        GenerationConfig(**read_settings(options))
+        GenerationConfig(**generation_settings(options))
 
 
-def read_settings(options: argparse.Namespace) -> dict[str, Any]:
+def generation_settings(options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings of the generation by their names."""
     return {name: getattr(options, name) for name in SETTINGS}
 
@@ -59,7 +59,7 @@ def generate_texts(options: argparse.Namespace) -> list[str]:
     from rnnlab import load
 
     run = load(options.run_dir, options.checkpoint)
-    table = run.generate(options.prompt, **read_settings(options))
+    table = run.generate(options.prompt, **generation_settings(options))
     for note in table.attrs.get("notes", ()):
         print(f"note: {note}", file=sys.stderr)
     texts: list[str] = table["text"].tolist()

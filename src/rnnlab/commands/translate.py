@@ -29,7 +29,6 @@ from rnnlab.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from rnnlab.data.processors.translation import TranslationProcessor
 
-MAX_BEAM_SIZE = 1_000
 LINE_END = re.compile(r"\r\n|\r|\n")
 BYTE_ORDER_MARK = "\ufeff"
 CHUNK_SIZE = 1_024  # sentences in memory
@@ -66,10 +65,10 @@ def main(arguments: Sequence[str]) -> None:
             table = run.translate(chunk, **settings)
             counts.update(table.attrs["counts"])
             print_translations(table, len(translations), options.n_best > 1)
-            translations += map(join_lines, table["translation"][table["rank"] == 1])
+            translations += map(as_one_line, table["translation"][table["rank"] == 1])
     for line in describe_counts(counts):
         print(line, file=sys.stderr)
-    for line in score_lines(processor, translations, references):
+    for line in compare_with_references(processor, translations, references):
         print(line, file=sys.stderr)
 
 
@@ -79,10 +78,10 @@ def print_translations(table: Any, first: int, with_scores: bool) -> None:
     columns = numbers, table["score"], table["translation"]
     for number, score, text in zip(*columns, strict=True):
         fields = [str(number), f"{score:.4f}"] if with_scores else []
-        print(*fields, join_lines(text), sep="\t", flush=True)
+        print(*fields, as_one_line(text), sep="\t", flush=True)
 
 
-def join_lines(text: str) -> str:
+def as_one_line(text: str) -> str:
     """Return a translation in one line."""
     return LINE_END.sub(" ", text).strip()
 
@@ -96,7 +95,7 @@ def describe_counts(counts: Counter[str]) -> list[str]:
     return [note] if unknown else []
 
 
-def score_lines(
+def compare_with_references(
     processor: "TranslationProcessor", translations: Sequence[str], references: Sequence[str] | None
 ) -> list[str]:
     """Return the scores of a run's report, a line each."""
@@ -131,6 +130,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
+    from rnnlab.data.processors.translation import MAX_BEAM_SIZE
+
     if not text.isdecimal() or not 1 <= int(text) <= MAX_BEAM_SIZE:
         message = f"must be a whole number from 1 to {MAX_BEAM_SIZE:,}, not {text!r}"
         raise argparse.ArgumentTypeError(message)
@@ -149,7 +150,7 @@ def read_sentences(options: argparse.Namespace) -> Iterator[str]:
             f"--input {options.input}: sentences were given too; leave one of them out"
         )
     if options.sentences:
-        return iter([check_text(text) for text in options.sentences])
+        return iter([check_argument(text) for text in options.sentences])
     if options.input is not None:
         return read_file(options.input, options.encoding, "--input")
     return read_stream(sys.stdin.buffer, "standard input", options.encoding)
@@ -190,7 +191,7 @@ def check_all(sentences: Iterable[str]) -> Iterator[str]:
         yield from check_lengths([sentence], number)
 
 
-def check_text(text: str) -> str:
+def check_argument(text: str) -> str:
     """Return a sentence of the command line unchanged.
 
     Raises:

@@ -58,7 +58,7 @@ class GenerationConfig:
                 raise ConfigError(f"{name}={getattr(self, name)}: {problem}")
 
 
-def generate_texts(
+def generate_table(
     model: RecurrentModel,
     processor: LanguageModelingProcessor,
     prompts: Sequence[str],
@@ -95,8 +95,8 @@ def continue_text(
     task = model.task
     assert isinstance(task, LanguageModeling)
     ids = processor.encode(prompt)
-    excluded = () if config.specials else SPECIAL_TOKENS
-    sampling = SamplingConfig(config.temperature, config.top_k, config.top_p, excluded)
+    suppress = () if config.specials else SPECIAL_TOKENS
+    sampling = SamplingConfig(config.temperature, config.top_k, config.top_p, suppress)
     tokens = torch.tensor([*(processor.context or [START_ID]), *ids], device=model.device)
     samples = generate(
         task.stepper(model), tokens, config.tokens, sampling, config.seed, config.samples

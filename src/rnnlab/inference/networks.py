@@ -2,7 +2,7 @@
 
 import torch
 
-from rnnlab.data.processors.base import Search
+from rnnlab.data.processors.base import SentenceSearch
 from rnnlab.errors import ConfigError
 from rnnlab.models import RecurrentModel
 from rnnlab.report.folder import RunFolder
@@ -15,7 +15,7 @@ USES = {  # name of a task -> what to type with a run of it; `predict` for other
 }
 
 
-def find_search(model: RecurrentModel) -> Search | None:
+def find_search(model: RecurrentModel) -> SentenceSearch | None:
     """Return the beam search of a network that translates, None for another one."""
     task = model.task
     if not isinstance(task, Translation):
@@ -24,8 +24,8 @@ def find_search(model: RecurrentModel) -> Search | None:
     def search(batch: Batch, beam_size: int, n_best: int) -> list[list[tuple[list[int], float]]]:
         batch = model.transfer_batch_to_device(batch, model.device, 0)
         with torch.inference_mode():
-            found = task.search(model.encode(batch), beam_size, n_best)
-        return [[(one.tokens.tolist(), one.score) for one in row] for row in found]
+            best = task.search(model.encode(batch), beam_size, n_best)
+        return [[(one.tokens.tolist(), one.score) for one in row] for row in best]
 
     return search
 

@@ -26,7 +26,7 @@ from rnnlab.inference.evaluation import (
     evaluate_again,
     evaluate_new,
 )
-from rnnlab.inference.generation import GenerationConfig, generate_texts
+from rnnlab.inference.generation import GenerationConfig, generate_table
 from rnnlab.inference.networks import find_search, reject_task
 from rnnlab.models import RecurrentModel
 from rnnlab.report.folder import RunFolder
@@ -123,7 +123,7 @@ class TrainedRun:
         """
         config = GenerationConfig(tokens, samples, temperature, top_k, top_p, seed, specials)
         processor = self.language_processor
-        return generate_texts(self.model, processor, list_texts(prompt), config)
+        return generate_table(self.model, processor, as_text_list(prompt), config)
 
     def perplexity(self, texts: str | Sequence[str], batch_size: int = 64) -> "pd.DataFrame":
         """Return the perplexity of texts under a language model.
@@ -144,7 +144,7 @@ class TrainedRun:
             ConfigError: one is not a text, or the run is no language model.
         """
         processor = self.language_processor
-        return processor.score(list_texts(texts), self.network, batch_size)
+        return processor.score(as_text_list(texts), self.network, batch_size)
 
     def translate(
         self,
@@ -172,7 +172,7 @@ class TrainedRun:
         """
         import pandas as pd
 
-        texts, processor = list_texts(sentences), self.translation_processor
+        texts, processor = as_text_list(sentences), self.translation_processor
         sizes = n_best, beam_size, batch_size
         candidates, counts = processor.translate(texts, self.network, *sizes)
         rows = [
@@ -187,10 +187,10 @@ class TrainedRun:
     @property
     def language_processor(self) -> LanguageModelingProcessor:
         """The processor of a language model; raises ConfigError for another run."""
-        task, wanted = self.model.task, "python train.py data=kjv model=lstm"
+        task, command = self.model.task, "python train.py data=kjv model=lstm"
         if not isinstance(task, LanguageModeling):
             message = (
-                f"is no language model: only those generate text and score it, such as {wanted}"
+                f"is no language model: only those generate text and score it, such as {command}"
             )
             raise reject_task(self.folder, task, message)
         if not isinstance(self.processor, LanguageModelingProcessor):
@@ -248,7 +248,7 @@ class TrainedRun:
         return run
 
 
-def list_texts(texts: str | Sequence[str]) -> list[str]:
+def as_text_list(texts: str | Sequence[str]) -> list[str]:
     """Return one or several texts as a list; raise ConfigError if one is not a text."""
     is_one = isinstance(texts, str | Path)
     return [check_text(texts, "text")] if is_one else list(read_texts(texts))

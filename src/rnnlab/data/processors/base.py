@@ -38,7 +38,7 @@ PlainArray = Annotated[  # an array of real numbers, a list in JSON
 ]
 
 
-Search: TypeAlias = Callable[[Batch, int, int], list[list[tuple[list[int], float]]]]
+SentenceSearch: TypeAlias = Callable[[Batch, int, int], list[list[tuple[list[int], float]]]]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Network:
 
     answer: Callable[[Batch], Tensor]
     quantiles: tuple[float, ...] = ()
-    search: Search | None = None
+    search: SentenceSearch | None = None
     beam_size: int = 1
 
 

@@ -161,9 +161,9 @@ class ClassificationProcessor(Processor):
     def column(self) -> TextColumn:
         """The column of texts of tables."""
         setting = "data.text_column"
-        added = (PREDICTION, PROBABILITY, *(f"p({name})" for name in self.classes))
+        new_columns = (PREDICTION, PROBABILITY, *(f"p({name})" for name in self.classes))
         find = partial(find_column, name=self.text_column, settings=setting)
-        return TextColumn(self.table_format, find, setting, added)
+        return TextColumn(self.table_format, find, setting, new_columns)
 
     def _run(self, ids: list[list[int]], network: Network, batch_size: int) -> Any:
         """Return the probabilities (N, classes); texts of similar length are in one batch."""

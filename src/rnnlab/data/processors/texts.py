@@ -40,13 +40,13 @@ class TextColumn:
         table_format: of tables.
         find: returns its place; raises DataError if there is none.
         setting: that names it in training, for errors.
-        added: columns that the predictions add.
+        new_columns: columns that the predictions add.
     """
 
     table_format: TableFormat
     find: Callable[[Table], int]
     setting: str
-    added: Sequence[str]
+    new_columns: Sequence[str]
 
     def read(self, inputs: "Inputs") -> Iterator[tuple[pd.DataFrame, str]]:
         """Yield parts of the inputs, and the name of their column of texts.
@@ -78,7 +78,7 @@ class TextColumn:
     def _check(self, table: Table, place: int) -> None:
         if isinstance(table, FrameTable):
             table.check_not_nested(place, self.setting)
-        for name in self.added:
+        for name in self.new_columns:
             if name in table.header:
                 raise DataError(f"{table.path}: has a column {name!r} already; rename it")
 

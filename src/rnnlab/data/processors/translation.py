@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rnnlab.data.processors.base import Inputs, Parts
 
 SOURCE_SETTING = "data.source_column"
-ADDED = ("rank", "translation", "score")
+NEW_COLUMNS = ("rank", "translation", "score")
 MAX_BEAM_SIZE = 1_000
 BATCH_BEAMS = 1_024  # hypotheses of a batch of sentences, which fill the memory
 
@@ -107,9 +107,11 @@ class TranslationProcessor(Processor):
         """
         names = {"n_best": 1, "beam_size": None, "batch_size": 64}
         n_best, beam_size, batch_size = take_options(options, **names)
-        find = partial(find_source, name=self.source_column)
+        find = partial(find_source_column, name=self.source_column)
         first = 1
-        for part, name in TextColumn(self.table_format, find, SOURCE_SETTING, ADDED).read(inputs):
+        for part, name in TextColumn(self.table_format, find, SOURCE_SETTING, NEW_COLUMNS).read(
+            inputs
+        ):
             texts = check_lengths(part[name].tolist(), first)
             first += len(texts)
             candidates, counts = self.translate(texts, network, n_best, beam_size, batch_size)
@@ -165,8 +167,8 @@ class TranslationProcessor(Processor):
         size = max(1, min(batch_size, BATCH_BEAMS // beam_size))
         for places in split_by_length(lengths, size) if len(nonempty) else []:
             rows = nonempty[places]
-            found = self._search([ids[i] for i in rows], network, n_best, beam_size)
-            for i, candidates in zip(rows, found, strict=True):
+            best = self._search([ids[i] for i in rows], network, n_best, beam_size)
+            for i, candidates in zip(rows, best, strict=True):
                 results[i] = candidates
         return results, count_tokens(ids)
 
@@ -180,11 +182,11 @@ class TranslationProcessor(Processor):
         for row, values in zip(inputs, ids, strict=True):
             row[: len(values)] = values
         batch = to_batch(inputs, lengths, inputs[:, :0], np.arange(len(ids)))
-        found = network.search(batch, beam_size, n_best)
-        return [[Candidate(self.decode(tokens), score) for tokens, score in row] for row in found]
+        best = network.search(batch, beam_size, n_best)
+        return [[Candidate(self.decode(tokens), score) for tokens, score in row] for row in best]
 
 
-def find_source(table: Table, name: str) -> int:
+def find_source_column(table: Table, name: str) -> int:
     """Return the place of the column of sentences: the named one, or the only one.
 
     Raises:
