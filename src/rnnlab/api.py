@@ -43,14 +43,16 @@ def train_run(*overrides: str) -> Run:
     return run(select_resume(compose_config(*overrides), overrides))
 
 
-def load_run(run_dir: str | Path, checkpoint: str = "best") -> TrainedRun:
-    """Load a trained run, on the CPU; see rnnlab.inference.trained_run.TrainedRun.
+def load_run(run_dir: str | Path, checkpoint: str = "best", device: str = "cpu") -> TrainedRun:
+    """Load a trained run; see rnnlab.inference.trained_run.TrainedRun.
 
     Args:
         run_dir: folder of the run.
         checkpoint: best | last.
+        device: cpu | cuda | auto (a GPU, if there is one), of the predictions.
 
     Raises:
-        ConfigError: there is no such checkpoint, or another version of rnnlab wrote it.
+        ConfigError: there is no such checkpoint or device, or another version of rnnlab wrote the
+            checkpoint.
     """
-    return TrainedRun(run_dir, checkpoint)
+    return TrainedRun(run_dir, checkpoint, device)

@@ -4,13 +4,15 @@
     rnnlab predict outputs/csv_series-gru/<run> sales.csv --steps 14
     rnnlab predict <run> - < texts.txt
 
-The predictions are printed as CSV, or written to a file.
+The predictions are printed, or written to a file that gets its name when it is complete. Text
+lines, CSV and TSV files are read, predicted and written in parts.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 from rnnlab.config.messages import readable_errors, tolerant_output
 
 if TYPE_CHECKING:
-    from rnnlab.inference.trained_run import TrainedRun
+    from rnnlab.data.processors.base import Processor
+
+OPTIONS = ("steps", "batch_size", "n_best", "probabilities")  # of the processors
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -31,14 +35,13 @@ def main(arguments: Sequence[str]) -> None:
 
     from rnnlab import load
 
-    run = load(options.run_dir, options.checkpoint)
-    settings = {
-        name: value
-        for name in ("steps", "batch_size", "probabilities")
-        if (value := getattr(options, name)) is not None
-    }
-    with open_input(options.input, run) as inputs:
-        write_parts(run.predict_parts(inputs, **settings), options.output)
+    run = load(options.run_dir, options.checkpoint, options.device)
+    settings = {name: value for name in OPTIONS if (value := getattr(options, name)) is not None}
+    with open_input(options.input, options.input_format, run.processor) as inputs:
+        parts = run.predict_parts(inputs, **settings)
+        if options.output or not sys.stdout.isatty():  # lines on a screen are progress enough
+            parts = count_rows(parts)
+        write_parts(parts, options.output, printed_format(options))
 
 
 def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -48,53 +51,127 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("run_dir", type=Path, help="folder of the run")
     parser.add_argument("input", help="file with the inputs, or - for the standard input")
     parser.add_argument(
-        "--output", type=Path, help="file to write: .csv, .jsonl or .parquet; default: print CSV"
+        "--output",
+        type=Path,
+        help="file to write: .csv, .tsv, .jsonl or .parquet; default: print in the format of the "
+        "input, CSV for other inputs",
+    )
+    parser.add_argument(
+        "--input-format",
+        help="format of the standard input, as the extension of a file: txt, csv, tsv, jsonl ...; "
+        "default: txt for texts, csv for tables",
     )
     parser.add_argument(
         "--steps", type=int, help="steps to forecast; default: the horizon of the training"
     )
     parser.add_argument("--batch-size", type=int, help="texts at the same time; default: 64")
+    parser.add_argument("--n-best", type=int, help="translations of each sentence; default: 1")
     parser.add_argument(
         "--probabilities",
         action=argparse.BooleanOptionalAction,
         help="add the probability of each class; default: yes",
     )
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU, if any"
+    )
     return parser.parse_args(arguments)
 
 
 @contextmanager
-def open_input(name: str, run: "TrainedRun") -> Iterator[Path]:
-    """Return the path of the input; the standard input becomes a temporary file."""
+def open_input(
+    name: str, input_format: str | None, processor: "Processor"
+) -> Iterator[Path | Iterable[str]]:
+    """Return the path of the input; the standard input becomes texts or a temporary file.
+
+    Raises:
+        ConfigError: the format of a file is given.
+    """
+    from rnnlab.errors import ConfigError
+
     if name != "-":
+        if input_format is not None:
+            raise ConfigError("--input-format is for the standard input; a file has an extension")
         yield Path(name)
         return
+    suffix = f".{input_format.lstrip('.')}" if input_format else processor.stdin_suffix
+    if suffix == ".txt":
+        yield read_standard_input()
+        return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"standard_input{run.processor.stdin_suffix}"
-        path.write_bytes(sys.stdin.buffer.read())
+        path = Path(folder) / f"standard_input{suffix}"
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
         yield path
 
 
-def write_parts(parts: Iterator[Any], output: Path | None) -> None:
-    """Write the parts of the predictions to a file, or print them; print the notes of the data."""
-    from rnnlab.data.table_writer import TableWriter, write_csv
+def read_standard_input() -> Iterator[str]:
+    """Yield the lines of the standard input, without their line breaks, as they arrive.
 
+    Raises:
+        DataError: a line is not UTF-8.
+    """
+    from rnnlab.errors import DataError
+
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"standard input, line {number:,}: is not UTF-8 ({error})") from error
+        yield text.rstrip("\r\n")
+
+
+def printed_format(options: argparse.Namespace) -> str:
+    """Return the format of the printed predictions: that of the input if it is a text format."""
+    from rnnlab.data.table_writer import TEXT_FORMATS
+
+    suffix = f".{options.input_format}" if options.input == "-" else Path(options.input).suffix
+    return suffix.lower() if suffix.lower() in TEXT_FORMATS else ".csv"
+
+
+def count_rows(parts: Iterator[Any]) -> Iterator[Any]:
+    """Yield the parts; after a second show their rows and the rows per second on a terminal."""
+    from rich.progress import TextColumn
+
+    from rnnlab.runtime.clock import StageClock
+    from rnnlab.runtime.progress import progress_bar
+
+    rows, clock = 0, StageClock()
+    with progress_bar(TextColumn("{task.description}")) as bar:
+        task = bar.add_task("", visible=False)
+        for part in parts:
+            yield part
+            rows += len(part)
+            if (seconds := clock.elapsed()) > 1:
+                speed = f"{rows:,} rows, {rows / seconds:,.0f} rows/s"
+                bar.update(task, description=speed, visible=True)
+
+
+def write_parts(parts: Iterator[Any], output: Path | None, printed_as: str = ".csv") -> None:
+    """Write the parts of the predictions to a file, or print them; then the notes of the data."""
+    from rnnlab.data.table_writer import TEXT_FORMATS, TableWriter
+
+    notes: Sequence[str] = ()
     if output is None:
+        write = TEXT_FORMATS[printed_as]
         with tolerant_output():
             for number, part in enumerate(parts):
-                print_notes(part)
-                write_csv(part, sys.stdout, number == 0)
+                write(part, sys.stdout, number == 0)
+                sys.stdout.flush()  # a reader may wait for this part
+                notes = part.attrs.get("notes", ())
+        print_notes(notes)
         return
     with TableWriter(output) as writer:
         for part in parts:
-            print_notes(part)
             writer.write(part)
+            notes = part.attrs.get("notes", ())
+    print_notes(notes)
     print(f"{output}: {writer.rows:,} rows", file=sys.stderr)
 
 
-def print_notes(part: Any) -> None:
+def print_notes(notes: Sequence[str]) -> None:
     """Print how the inputs were repaired."""
-    for note in part.attrs.get("notes", ()):
+    for note in notes:
         print(f"note: {note}", file=sys.stderr)
 
 

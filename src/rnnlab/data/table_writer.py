@@ -1,5 +1,6 @@
 """Tables written in parts, in the format of the extension."""
 
+import csv
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,9 +13,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def write_csv(frame: "pd.DataFrame", file: IO[Any], is_first: bool) -> None:
+def write_csv(frame: "pd.DataFrame", file: IO[Any], is_first: bool, delimiter: str = ",") -> None:
     """Append a part to a CSV file; the first part has the header."""
-    frame.to_csv(file, index=False, header=is_first)
+    texts = frame.select_dtypes(["object", "string"])
+    # The writer quotes no cell for a carriage return alone, which readers take for a line break.
+    has_returns = any("\r" in str(cell) for name in texts for cell in texts[name])
+    quoting = csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL
+    frame.to_csv(file, index=False, header=is_first, sep=delimiter, quoting=quoting)
+
+
+def write_tsv(frame: "pd.DataFrame", file: IO[Any], is_first: bool) -> None:
+    """Append a part to a TSV file; the first part has the header."""
+    write_csv(frame, file, is_first, "\t")
 
 
 def write_json_lines(frame: "pd.DataFrame", file: IO[Any], is_first: bool) -> None:
@@ -31,6 +41,7 @@ def write_json_lines(frame: "pd.DataFrame", file: IO[Any], is_first: bool) -> No
 
 TEXT_FORMATS: dict[str, Callable[["pd.DataFrame", IO[Any], bool], None]] = {
     ".csv": write_csv,
+    ".tsv": write_tsv,
     ".jsonl": write_json_lines,
 }
 FORMATS = (*TEXT_FORMATS, ".parquet")
@@ -47,7 +58,7 @@ class TableWriter(AbstractContextManager["TableWriter"]):
     """Writes a table in parts. The file gets its name when it is complete.
 
     Args:
-        path: ends with .csv, .jsonl or .parquet.
+        path: ends with .csv, .tsv, .jsonl or .parquet.
 
     Raises:
         ConfigError: the extension is another one, or the file cannot be written.

@@ -18,7 +18,7 @@ from rnnlab.data.processors.base import (
 )
 from rnnlab.data.processors.language_modeling import LanguageModelingProcessor
 from rnnlab.data.processors.translation import TranslationProcessor
-from rnnlab.errors import ConfigError, DataError
+from rnnlab.errors import ConfigError, DataError, did_you_mean
 from rnnlab.experiment.load import load_model
 from rnnlab.inference.evaluation import (
     Evaluation,
@@ -39,22 +39,27 @@ if TYPE_CHECKING:
     from rnnlab.data.processors.base import Inputs
 
 
+DEVICES = ("auto", "cpu", "cuda")
+
+
 class TrainedRun:
-    """A run of the disk, ready for use on the CPU.
+    """A run of the disk, ready for use.
 
     Args:
         run_dir: folder of the run; neither its data nor the cache is needed.
         checkpoint: best | last.
+        device: cpu | cuda | auto (a GPU, if there is one), of the predictions.
 
     Attributes:
         model: the network, in evaluation mode.
 
     Raises:
-        ConfigError: there is no such checkpoint, or another version of rnnlab wrote it.
+        ConfigError: there is no such checkpoint or device, or another version of rnnlab wrote the
+            checkpoint.
     """
 
-    def __init__(self, run_dir: str | Path, checkpoint: str = "best") -> None:
-        self.folder = RunFolder(Path(run_dir))
+    def __init__(self, run_dir: str | Path, checkpoint: str = "best", device: str = "cpu") -> None:
+        self.folder, self.device = RunFolder(Path(run_dir)), find_device(device)
         self.model: RecurrentModel = load_model(run_dir, checkpoint)
 
     @cached_property
@@ -83,10 +88,17 @@ class TrainedRun:
         parts = list(self.predict_parts(inputs, **options))
         if not parts:
             raise DataError("there are no inputs, so there is nothing to predict")
-        return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+        if len(parts) == 1:
+            return parts[0]
+        table = pd.concat(parts, ignore_index=True)
+        table.attrs |= parts[-1].attrs
+        return table
 
     def predict_parts(self, inputs: "Inputs", **options: Any) -> "Iterator[pd.DataFrame]":
-        """Yield the predictions in parts, for files that are larger than the memory."""
+        """Yield the predictions in parts, for files that are larger than the memory.
+
+        The notes on the data of a part, `attrs["notes"]`, are about all inputs so far.
+        """
         return self.processor.predict(inputs, self.network, **options)
 
     def generate(
@@ -240,12 +252,29 @@ class TrainedRun:
     @property
     def answer(self) -> Callable[[Batch], Tensor]:
         """Function from a batch to the answer of the task; see Task.decode."""
+        model = self.model.to(self.device)
 
         def run(batch: Batch) -> Tensor:
             with torch.inference_mode():
-                return self.model.predict_step(batch, 0).cpu()
+                if self.device.type != "cpu":
+                    batch = model.transfer_batch_to_device(batch, self.device, 0)
+                return model.predict_step(batch, 0).cpu()
 
         return run
+
+
+def find_device(name: str) -> torch.device:
+    """Return the device of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    has_gpu = torch.cuda.is_available()
+    if name not in DEVICES:
+        raise ConfigError(f"device={name}: no such device; {did_you_mean(name, DEVICES)}")
+    if name == "cuda" and not has_gpu:
+        raise ConfigError("device=cuda: this machine has no GPU that PyTorch can use; device=cpu")
+    return torch.device("cpu" if name == "cpu" or not has_gpu else "cuda")
 
 
 def as_text_list(texts: str | Sequence[str]) -> list[str]:

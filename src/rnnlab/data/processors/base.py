@@ -3,7 +3,7 @@
 import json
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rnnlab.data.base import DataModule
 
-    Inputs: TypeAlias = str | Path | Sequence[str] | pd.DataFrame
+    Inputs: TypeAlias = str | Path | Iterable[str] | NDArray[Any] | pd.DataFrame
     Parts: TypeAlias = Iterator[pd.DataFrame]
 
 PROCESSOR_FILE = "processor.json"
@@ -122,7 +122,7 @@ class Processor(ABC):
 
 
 def read_texts(inputs: "Inputs") -> Iterator[str]:
-    """Yield the texts of a sequence of them, or the lines of a file, without their line breaks.
+    """Yield texts one by one, or the lines of a file, without their line breaks.
 
     Raises:
         ConfigError: the inputs are a table, or one is not a text.
@@ -131,8 +131,8 @@ def read_texts(inputs: "Inputs") -> Iterator[str]:
     if isinstance(inputs, str | Path):
         lines = read_lines(Path(inputs).expanduser(), "utf-8")
         yield from (line.rstrip("\r\n") for line in lines)
-    elif isinstance(inputs, Sequence) or hasattr(inputs, "tolist"):  # NumPy and pandas columns
-        texts = inputs if isinstance(inputs, Sequence) else inputs.tolist()
+    elif isinstance(inputs, Iterable) and not hasattr(inputs, "columns"):  # no table
+        texts = inputs.tolist() if isinstance(inputs, np.ndarray) else inputs
         yield from (check_text(text, f"text {i:,}") for i, text in enumerate(texts, start=1))
     else:
         kind = type(inputs).__name__

@@ -14,9 +14,9 @@ from rnnlab.data.processors.new_texts import NewTexts, read_labelled_texts
 from rnnlab.data.processors.texts import (
     StoredVocabulary,
     TextColumn,
+    TextCounts,
     check_batch_size,
     count_tokens,
-    describe_texts,
     split_by_length,
 )
 from rnnlab.data.readers.delimited import TableFormat
@@ -98,6 +98,7 @@ class ClassificationProcessor(Processor):
         """
         batch_size, probabilities = take_options(options, batch_size=64, probabilities=True)
         check_batch_size(batch_size)
+        counts = TextCounts()
         for part, column in self.column.read(inputs):
             texts = part[column].tolist()
             ids = self.vocabulary.encode_texts(texts)
@@ -107,7 +108,7 @@ class ClassificationProcessor(Processor):
             part[PROBABILITY] = values[np.arange(len(best)), best]
             if probabilities:
                 part[[f"p({name})" for name in self.classes]] = values
-            part.attrs["notes"] = describe_texts(texts, **count_tokens(ids))
+            part.attrs["notes"] = counts.add(texts, **count_tokens(ids))
             yield part
 
     def read_targets(

@@ -12,9 +12,9 @@ from rnnlab.data.loaders.streams import EVAL_STEPS
 from rnnlab.data.processors.base import Network, Processor, read_texts, take_options
 from rnnlab.data.processors.texts import (
     StoredVocabulary,
+    TextCounts,
     check_batch_size,
     count_tokens,
-    describe_texts,
     split_parts,
 )
 from rnnlab.errors import ConfigError
@@ -63,9 +63,12 @@ class LanguageModelingProcessor(Processor):
             DataError: the file cannot be read.
         """
         (batch_size,) = take_options(options, batch_size=64)
+        counts = TextCounts()
         for lines in split_parts(read_texts(inputs)):
             part = self.score([f"{line}\n" for line in lines], network, batch_size)
-            yield part.assign(text=lines)
+            part = part.assign(text=lines)
+            part.attrs["notes"] = counts.add(lines, **part.attrs["counts"])
+            yield part
 
     def read_targets(self, *inputs: Any, **options: Any) -> "DataModule":
         """See Processor."""
@@ -93,7 +96,8 @@ class LanguageModelingProcessor(Processor):
             perplexity = np.exp(-log_probabilities / np.where(lengths > 0, lengths, np.nan))
         columns = {"text": list(texts), "tokens": lengths, "log_probability": log_probabilities}
         table = pd.DataFrame({**columns, "perplexity": perplexity})
-        table.attrs["notes"] = describe_texts(texts, **count_tokens(ids))
+        table.attrs["counts"] = count_tokens(ids)
+        table.attrs["notes"] = TextCounts().add(texts, **table.attrs["counts"])
         return table
 
 

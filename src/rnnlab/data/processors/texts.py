@@ -17,7 +17,6 @@ from rnnlab.data.readers.tables import (
     Table,
     is_table,
     open_inputs,
-    read_pieces,
 )
 from rnnlab.data.text.unknown_tokens import MAX_UNKNOWN_SHARE
 from rnnlab.data.text.vocabulary import Vocabulary
@@ -69,7 +68,9 @@ class TextColumn:
         place = self.find(table)
         name = table.header[place]
         self._check(table, place)
-        for piece in read_pieces(table, range(len(table.header)), TEXT_ROWS):
+        if isinstance(table, FrameTable) and not len(table.frame):
+            raise DataError(f"{table.path}: has no rows")
+        for piece in table.pieces(range(len(table.header)), TEXT_ROWS):
             columns = [pd.Series(cells).reset_index(drop=True) for cells in piece]
             part = pd.concat(columns, axis=1, keys=table.header)
             part[name] = part[name].fillna("").astype(str)
@@ -112,13 +113,25 @@ def split_by_length(lengths: Ints, batch_size: int) -> list[Ints]:
     return np.split(order, range(batch_size, len(order), batch_size))
 
 
-def describe_texts(texts: Sequence[str], tokens: int, unknown: int) -> list[str]:
-    """Return notes on empty texts and on unknown tokens."""
-    empty = sum(not text.strip() for text in texts)
-    notes = [f"{empty:,} of {len(texts):,} texts are empty"] if empty else []
-    if unknown > MAX_UNKNOWN_SHARE * tokens:
-        notes.append(f"{unknown / tokens:.0%} of the tokens are not in the vocabulary")
-    return notes
+@dataclass
+class TextCounts:
+    """Numbers of the texts so far, and of their tokens."""
+
+    texts: int = 0
+    empty: int = 0
+    tokens: int = 0
+    unknown: int = 0
+
+    def add(self, texts: Sequence[str], tokens: int, unknown: int) -> list[str]:
+        """Count some texts; return notes on empty texts and on unknown tokens so far."""
+        self.texts += len(texts)
+        self.empty += sum(not text.strip() for text in texts)
+        self.tokens, self.unknown = self.tokens + tokens, self.unknown + unknown
+        notes = [f"{self.empty:,} of {self.texts:,} texts are empty"] if self.empty else []
+        if self.unknown > MAX_UNKNOWN_SHARE * self.tokens:
+            share = self.unknown / self.tokens
+            notes.append(f"{share:.0%} of the tokens are not in the vocabulary")
+        return notes
 
 
 def count_tokens(ids: Sequence[list[int]]) -> dict[str, int]:

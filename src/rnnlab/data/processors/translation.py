@@ -12,9 +12,9 @@ from rnnlab.data.processors.base import Network, Processor, take_options
 from rnnlab.data.processors.texts import (
     StoredVocabulary,
     TextColumn,
+    TextCounts,
     check_batch_size,
     count_tokens,
-    describe_texts,
     split_by_length,
 )
 from rnnlab.data.readers.delimited import TableFormat
@@ -108,7 +108,7 @@ class TranslationProcessor(Processor):
         names = {"n_best": 1, "beam_size": None, "batch_size": 64}
         n_best, beam_size, batch_size = take_options(options, **names)
         find = partial(find_source_column, name=self.source_column)
-        first = 1
+        first, text_counts = 1, TextCounts()
         for part, name in TextColumn(self.table_format, find, SOURCE_SETTING, NEW_COLUMNS).read(
             inputs
         ):
@@ -121,7 +121,7 @@ class TranslationProcessor(Processor):
                 table["rank"] = [i for members in candidates for i in range(1, len(members) + 1)]
             table["translation"] = [one.text for members in candidates for one in members]
             table["score"] = [one.score for members in candidates for one in members]
-            table.attrs["notes"] = describe_texts(texts, **counts)
+            table.attrs["notes"] = text_counts.add(texts, **counts)
             yield table
 
     def read_targets(self, *inputs: Any, **options: Any) -> "DataModule":

@@ -13,6 +13,7 @@ from rnnlab.data.series.evaluation import NewSeries
 from rnnlab.data.series.example import make_example_rows
 from rnnlab.data.series.features import SeriesFeatures
 from rnnlab.data.series.forecast import Forecasts, forecast
+from rnnlab.errors import ConfigError
 from rnnlab.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -34,6 +35,24 @@ class SeriesProcessor(SeriesFeatures, Processor):
     def example_inputs(self) -> pd.DataFrame:
         return make_example_rows(self)
 
+    def open_table(self, inputs: "Inputs") -> Table:
+        """Return a table; an array has the target columns and then the covariates.
+
+        Raises:
+            ConfigError: the inputs are neither a file, nor a table or an array of this width.
+            DataError: the file cannot be opened or parsed.
+        """
+        if isinstance(inputs, np.ndarray):
+            names = [*self.variables, *self.covariates]
+            array = inputs[:, None] if inputs.ndim == 1 else inputs
+            if array.ndim != 2 or array.shape[1] != len(names):
+                raise ConfigError(
+                    f"an array of shape {inputs.shape} is no table with the {len(names)} columns "
+                    f"{', '.join(names)}"
+                )
+            inputs = pd.DataFrame(array, columns=names)
+        return open_inputs(inputs, self.columns.table_format)
+
     def read(self, table: Table, notes: list[str]) -> Series:
         """Return the series of a table with the columns of the training; see read_series."""
         return series_of_table(table, self.columns, notes)
@@ -42,8 +61,9 @@ class SeriesProcessor(SeriesFeatures, Processor):
         """Yield forecasts of the steps after the last row with a value of a target.
 
         Args:
-            inputs: a file, or a table, with the columns of the training. Rows after the last value
-                of a target hold columns that are known in advance.
+            inputs: a file, or a table, with the columns of the training; or an array, if it has no
+                dates; see open_table. Rows after the last value of a target hold columns that are
+                known in advance.
             network: that was trained on batches of this processor.
             options: `steps` to forecast, by default the horizon of the training. More steps are
                 forecast in blocks of the horizon; each one reads the forecasts of the one before.
@@ -59,7 +79,7 @@ class SeriesProcessor(SeriesFeatures, Processor):
         """
         (steps,) = take_options(options, steps=None)
         notes: list[str] = []
-        series = self.read(open_inputs(inputs, self.columns.table_format), notes)
+        series = self.read(self.open_table(inputs), notes)
         frame = self._to_frame(forecast(self, series, network, steps), network)
         frame.attrs["notes"] = notes
         yield frame
@@ -84,7 +104,7 @@ class SeriesProcessor(SeriesFeatures, Processor):
         """
         (start,) = take_options(options, start=None)
         notes: list[str] = []
-        table = open_inputs(inputs, self.columns.table_format)
+        table = self.open_table(inputs)
         series = self.read(table, notes)
         data = NewSeries(self, series, str(table.path), start, batch_size)
         data.finish(spec, self.naive_errors, self.season, notes)
