@@ -6,7 +6,8 @@ import lightning.pytorch as L
 class EndTraining(L.Callback):
     """Ends a training before its first step, after the last checkpoint is restored.
 
-    An early stop is not part of a checkpoint: a training that is restored would continue.
+    The checkpoint of a training that has ended is restored as such, but with callbacks.last=null
+    there is none, and the run would train again.
     """
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).parents[2]  # the folder of the package
-LIGHT = frozenset({*sys.stdlib_module_names, "annotated_types", "numpy", "omegaconf"})
+LIGHT = frozenset({*sys.stdlib_module_names, "annotated_types", "numpy", "omegaconf", "wandb"})
 LIGHT_MODULES = ("rnnlab.config", "rnnlab.errors")
 
 

@@ -95,7 +95,12 @@ def absolute_path(text: str) -> Path:
 
     >>> absolute_path("/data/a.csv").as_posix()
     '/data/a.csv'
+
+    Raises:
+        ConfigError: no system has a file of this path.
     """
+    if "\0" in text:
+        raise ConfigError(f"{text!r}: a path cannot contain a null character")
     try:
         path = Path(text).expanduser()
     except RuntimeError:  # there is no such user; it may be a name

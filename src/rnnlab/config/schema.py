@@ -31,10 +31,10 @@ BatchLimit = Annotated[int, Interval(gt=0, le=LARGEST_INT)] | Annotated[float, I
 COMPONENTS = ("task", "analysis", "data", "model", "optimizer", "scheduler")
 COLLECTIONS = ("callbacks", "logger")
 DDP = ("ddp", "ddp_spawn", "ddp_fork", "ddp_notebook")
-STRATEGIES = (  # of lightning.pytorch.Trainer
+STRATEGIES = (  # of lightning.pytorch.Trainer, for CPUs and GPUs
     *("auto", "single_device", "fsdp", "fsdp_cpu_offload", "deepspeed"),
     *(f"deepspeed_stage_{stage}" for stage in ("1", "2", "2_offload", "3", "3_offload")),
-    *("deepspeed_stage_3_offload_nvme", "xla", "xla_debug", "single_xla", "single_tpu", *DDP),
+    *("deepspeed_stage_3_offload_nvme", *DDP),
     *(f"{name}_find_unused_parameters_{value}" for name in DDP for value in ("false", "true")),
 )
 
@@ -51,11 +51,21 @@ def check_duration(text: str) -> None:
         raise ValueError("must be days:hours:minutes:seconds, such as 00:01:30:00")
 
 
+def check_path(text: str) -> None:
+    """Raise ValueError if no system can have a file of this path."""
+    if "\0" in text:
+        raise ValueError("a path cannot contain a null character")
+
+
 def check_name(name: str) -> None:
     """Raise ValueError if a name is no folder below output_dir."""
     path = PurePath(name)
+    check_path(name)
     if not path.parts or path.is_absolute() or ".." in path.parts:
         raise ValueError("must be the name of a folder below output_dir")
+
+
+RunPath = Annotated[str, Rule(check_path)]
 
 
 @dataclass
@@ -107,10 +117,10 @@ class RunConfig:
     logger: dict[str, Component | None] = field(default_factory=dict)
     variant: str = ""
     seed: Seed = 0
-    output_dir: str = "outputs"
-    run_dir: str | None = None
-    resume: str | None = None
-    init_from: str | None = None
+    output_dir: RunPath = "outputs"
+    run_dir: RunPath | None = None
+    resume: RunPath | None = None
+    init_from: RunPath | None = None
     test: bool = True
     baselines: bool = True
     matmul_precision: Literal["auto", "highest", "high", "medium"] = "auto"

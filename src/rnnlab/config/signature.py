@@ -5,7 +5,9 @@ import shlex
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+from annotated_types import Len
 
 from rnnlab.config.overrides import format_override
 from rnnlab.config.quoting import quote, quote_for_shell, type_as_text
@@ -140,9 +142,15 @@ def configurable_parameters(builder: Any, runtime: frozenset[str]) -> tuple[dict
 
 
 def reliable_type(parameter: inspect.Parameter) -> Any:
-    """Return the type of a parameter of another project if it is a number or truth value."""
-    if type(parameter.default) in (int, float):
+    """Return the type of a parameter of another project if its default value shows it.
+
+    That is a number, a truth value, or a tuple of numbers, such as the betas of Adam.
+    """
+    default = parameter.default
+    if type(default) in (int, float):
         return float
+    if isinstance(default, tuple) and {type(value) for value in default} in ({int}, {float}):
+        return Annotated[list[float], Len(len(default), len(default))]
     return parameter.annotation if parameter.annotation in (bool, bool | None) else None
 
 

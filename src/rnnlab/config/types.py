@@ -19,6 +19,7 @@ NumLayers = Annotated[int, Interval(ge=1, le=1_000)]
 Seed = Annotated[int, Interval(ge=0, lt=2**32)]  # the range of numpy
 PositiveFloat = Annotated[float, Gt(0)]
 NonNegativeFloat = Annotated[float, Ge(0)]
+NoiseLevel = Annotated[float, Interval(ge=0, le=1e6)]  # its square is a finite float32
 Fraction = Annotated[float, Interval(ge=0, le=1)]
 Share = Annotated[float, Interval(gt=0, lt=1)]
 DecayFactor = Annotated[float, Interval(gt=0, le=1)]

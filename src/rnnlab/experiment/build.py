@@ -37,7 +37,10 @@ UNHELPFUL = (
     ".*The number of training batches.*is smaller than the logging interval.*",
 )
 # of a constructor that rejects a setting, or needs a package that is not installed
-EXPECTED_ERRORS = (TypeError, ValueError, RuntimeError, ImportError, MisconfigurationException)
+EXPECTED_ERRORS: Any = (
+    *(TypeError, ValueError, RuntimeError, ImportError, ArithmeticError),
+    MisconfigurationException,
+)
 FOLDER_PARAMETERS = ("folder", "save_dir")  # of this package and of Lightning's loggers
 
 
@@ -157,11 +160,16 @@ def dry_build(config: RunConfig) -> None:
         optimizer = _try("optimizer", partial(checks.build_optimizer, config.optimizer))
         checks.check_schedule(config, _try("scheduler", partial(build_schedule, config, optimizer)))
         quiet_libraries()
-        output_dir = Path(config.output_dir)
-        callbacks = _try("callbacks", partial(instantiate_components, config.callbacks, output_dir))
-        loggers = _try("logger", partial(instantiate_components, config.logger, output_dir))
-        members = list(callbacks.values()), list(loggers.values())
-        _try("trainer", partial(build_trainer, config, output_dir, *members))
+        members = build_members(config)
+        _try("trainer", partial(build_trainer, config, Path(config.output_dir), *members))
+
+
+def build_members(config: RunConfig) -> tuple[list[Any], list[Any]]:
+    """Return the callbacks and the loggers of a run without a folder."""
+    folder = Path(config.output_dir)
+    callbacks = _try("callbacks", partial(instantiate_components, config.callbacks, folder))
+    loggers = _try("logger", partial(instantiate_components, config.logger, folder))
+    return list(callbacks.values()), list(loggers.values())
 
 
 def build_preview(config: RunConfig) -> RecurrentModel:

@@ -5,12 +5,15 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.light_import import Stub, load_light, locate_light
 from rnnlab.config.schema import RunConfig, TrainerConfig, check_signatures, make_config
 from rnnlab.config.signature import locate, locate_torch
 from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.report.folder import RunFolder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,9 +22,11 @@ if TYPE_CHECKING:
     from rnnlab.spec import DataSpec
     from rnnlab.tasks import Task
 
+PROCESS_BYTES = 300_000_000  # memory of one process that trains, at least
 PREVIEW_TOKENS = 1_000  # the vocabulary of a file may be much smaller than its setting
 # of torchrun, SLURM and LSF
 MULTI_NODE_VARIABLES = frozenset({"MASTER_ADDR", "SLURM_JOB_ID", "LSB_JOBID"})
+GPU_STRATEGIES = ("fsdp", "deepspeed")
 TRAINING_METRICS = ("train/loss", "epoch", "step")  # that a callback can monitor
 
 
@@ -38,6 +43,7 @@ def check_early(plain: Mapping[str, Any]) -> None:
     check_signatures(plain, locate_light)
     config = make_config(plain)
     check_light(config)
+    check_source(config)
     check_device(config.trainer)
     check_signatures(plain, locate_torch)
     if config.optimizer["_target_"].startswith("torch."):
@@ -45,7 +51,7 @@ def check_early(plain: Mapping[str, Any]) -> None:
 
 
 def check_light(config: RunConfig) -> None:
-    """Build data, task, model and schedule from light copies of their modules.
+    """Build data, task, model, schedule, callbacks and loggers from light copies of their modules.
 
     What depends on torch is checked later, with the real modules.
 
@@ -54,9 +60,11 @@ def check_light(config: RunConfig) -> None:
     """
     build = load_light("rnnlab.experiment.build")
     vars(build)["locate"] = lambda target: locate_light(target) or Stub
+    vars(build)["EXPECTED_ERRORS"] = ImportError  # a package is missing; others are of a stub
     for step in (
         partial(build.build_preview, config),
         lambda: check_schedule(config, build.build_schedule(config, Stub())),
+        partial(build.build_members, config),
     ):
         try:
             step()
@@ -136,10 +144,53 @@ def check_optimizer(component: Mapping[str, Any]) -> None:
         raise ConfigError(f"optimizer: {error}") from error
 
 
+def find_checkpoint(config: RunConfig) -> Path:
+    """Return the checkpoint with the weights that a run starts from.
+
+    Raises:
+        ConfigError: the folder has none.
+    """
+    folder = RunFolder(Path(str(config.init_from)))
+    for path in (folder.best, folder.last):
+        if path.is_file():
+            return path
+    raise ConfigError(
+        f"init_from={config.init_from}: {folder.path.absolute()} has no checkpoints; give the "
+        "folder of a run"
+    )
+
+
+def check_source(config: RunConfig) -> None:
+    """Raise ConfigError if a new run should start from weights that do not exist."""
+    if config.init_from and not config.resume:
+        find_checkpoint(config)
+
+
 def check_device(trainer: TrainerConfig) -> None:
     """Raise ConfigError if this machine does not have the requested devices."""
-    import torch
+    check_processes(trainer)
+    gpus = 0 if trainer.accelerator == "cpu" else count_gpus()
+    if trainer.accelerator == "gpu" and not gpus:
+        raise ConfigError("trainer.accelerator=gpu: torch finds no GPU here; choose trainer=cpu")
+    if gpus:
+        if trainer.devices > gpus:
+            raise ConfigError(f"trainer.devices={trainer.devices}: torch finds {gpus} GPU here")
+        return
+    if trainer.precision == "16-mixed":
+        raise ConfigError(
+            "trainer.precision=16-mixed: Lightning has it on GPUs only, and would use bf16-mixed "
+            "on this device; choose trainer.precision=bf16-mixed"
+        )
+    if trainer.strategy.startswith(GPU_STRATEGIES):
+        raise ConfigError(
+            f"trainer.strategy={trainer.strategy}: needs GPUs, and this run has none; choose "
+            "trainer.strategy=ddp"
+        )
+    check_memory(trainer.devices)
 
+
+def check_processes(trainer: TrainerConfig) -> None:
+    """Raise ConfigError if the processes of the run cannot work together."""
     if is_multirun() and trainer.devices * trainer.num_nodes > 1:
         raise ConfigError(
             f"-m with trainer.devices={trainer.devices}: each process that DDP starts would run "
@@ -152,17 +203,35 @@ def check_device(trainer: TrainerConfig) -> None:
             f"trainer.num_nodes={trainer.num_nodes}: this process cannot find the other nodes. "
             "Start the run on each node with torchrun or SLURM, or set trainer.num_nodes=1"
         )
-    gpus = torch.cuda.device_count()
-    on_gpu = trainer.accelerator == "gpu" or (trainer.accelerator == "auto" and gpus)
-    if trainer.accelerator == "gpu" and not gpus:
-        raise ConfigError("trainer.accelerator=gpu: torch finds no GPU here; choose trainer=cpu")
-    if trainer.precision == "16-mixed" and not on_gpu:
+    if trainer.strategy == "single_device" and trainer.devices > 1:
         raise ConfigError(
-            "trainer.precision=16-mixed: Lightning has it on GPUs only, and would use bf16-mixed "
-            "on this device; choose trainer.precision=bf16-mixed"
+            f"trainer.devices={trainer.devices}: trainer.strategy=single_device trains on one; "
+            "choose trainer.strategy=ddp, or trainer.devices=1"
         )
-    if on_gpu and trainer.devices > gpus:
-        raise ConfigError(f"trainer.devices={trainer.devices}: torch finds {gpus} GPU here")
+    if trainer.strategy.startswith("deepspeed") and find_spec("deepspeed") is None:
+        raise ConfigError(
+            f"trainer.strategy={trainer.strategy}: the package deepspeed is not installed: "
+            "pip install deepspeed, or choose trainer.strategy=ddp"
+        )
+
+
+def count_gpus() -> int:
+    """Return how many GPUs torch finds."""
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def check_memory(num_processes: int) -> None:
+    """Raise ConfigError if processes on the CPU need more memory than this machine has."""
+    import psutil
+
+    largest = psutil.virtual_memory().total // PROCESS_BYTES
+    if num_processes > max(largest, 1):
+        raise ConfigError(
+            f"trainer.devices={num_processes}: one process each on the CPU, and this machine has "
+            f"memory for {largest}; choose trainer.devices={os.cpu_count()} or fewer"
+        )
 
 
 def is_multirun() -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.schema import RunConfig
 from rnnlab.errors import ConfigError
+from rnnlab.experiment.checks import find_checkpoint
 from rnnlab.experiment.fingerprint import vocabulary_sha256
 from rnnlab.experiment.load import read_checkpoint
 from rnnlab.report.folder import RunFolder
@@ -36,28 +37,6 @@ def load_weights(model: "RecurrentModel", config: RunConfig, data: "DataModule")
             f"init_from={config.init_from}: its vocabulary is another one, so its weights stand "
             "for other tokens, features or classes: use the data of that run"
         )
-
-
-def find_checkpoint(config: RunConfig) -> Path:
-    """Return the checkpoint with the weights that a run starts from.
-
-    Raises:
-        ConfigError: the folder has none.
-    """
-    folder = RunFolder(Path(str(config.init_from)))
-    for path in (folder.best, folder.last):
-        if path.is_file():
-            return path
-    raise ConfigError(
-        f"init_from={config.init_from}: {folder.path.absolute()} has no checkpoints; give the "
-        "folder of a run"
-    )
-
-
-def check_source(config: RunConfig) -> None:
-    """Raise ConfigError if a new run should start from weights that do not exist."""
-    if config.init_from and not config.resume:
-        find_checkpoint(config)
 
 
 def find_differences(before: Mapping[str, Any], config: RunConfig) -> Iterator[str]:

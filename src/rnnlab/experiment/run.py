@@ -9,7 +9,7 @@ from rnnlab.config.paths import with_absolute_paths
 from rnnlab.config.schema import RunConfig, parse
 from rnnlab.experiment import extension
 from rnnlab.experiment.budget import check_limits, describe_budget, fix_epochs
-from rnnlab.experiment.checks import check_device, check_early
+from rnnlab.experiment.checks import check_device, check_early, check_source
 from rnnlab.experiment.fingerprint import check_same_data, data_facts
 from rnnlab.experiment.session import RunParts, claim_folder, record_status
 from rnnlab.report import console
@@ -88,7 +88,6 @@ def check(plain: Mapping[str, Any]) -> RunConfig:
     config = parse(plain)
 
     from rnnlab.experiment.build import dry_build
-    from rnnlab.experiment.initialize import check_source
 
     check_device(config.trainer)
     dry_build(config)

@@ -86,7 +86,8 @@ class WandbLogger(Logger):
         }
         self._run: Any = None
         self._is_closed = False
-        self._check()
+        self._settings()
+        self._check_key()
 
     @property
     def name(self) -> str:
@@ -183,9 +184,8 @@ class WandbLogger(Logger):
         self._is_closed = True
 
     @rank_zero_only
-    def _check(self) -> None:
-        """Check the settings and the key before the training."""
-        self._settings()
+    def _check_key(self) -> None:
+        """Raise ConfigError if W&B would need a key that is not there."""
         if _effective_mode(self._mode) == "online" and (obstacle := _missing_key()):
             raise self._refusal(obstacle)
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from rnnlab.config.types import LayerSize, NumLayers, PositiveInt, Probability
+from rnnlab.config.types import LayerSize, NumLayers, Probability
 from rnnlab.layers import RecurrentStack
 from rnnlab.layers.recurrent import LayerFactory, RecurrentState
 from rnnlab.layers.segments import segment_of_step, split_segments
@@ -37,7 +37,7 @@ class SegmentedModel(RecurrentModel):
         optimizer_config: OptimizerConfig | None,
         layer: LayerFactory,
         *,
-        segment_length: PositiveInt = 24,
+        segment_length: LayerSize = 24,
         hidden_size: LayerSize = 128,
         num_layers: NumLayers = 1,
         dropout: Probability = 0.0,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.config.types import NonNegativeFloat, PositiveFloat, PositiveInt, Seed
+from rnnlab.config.types import NoiseLevel, PositiveFloat, PositiveInt, Seed
 from rnnlab.data.base import ALL_ROWS, DataModule, Rows, Split, to_batch
 from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.readers.series_columns import SeriesColumns
@@ -83,7 +83,7 @@ class SineDataModule(DataModule):
         self,
         frequencies: list[PositiveFloat] | None = None,
         amplitudes: list[PositiveFloat] | None = None,
-        noise: NonNegativeFloat = 0.1,
+        noise: NoiseLevel = 0.1,
         num_series: PositiveInt = 160,
         num_eval_series: PositiveInt = 100,
         steps: PositiveInt = 200,
