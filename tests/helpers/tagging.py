@@ -1,5 +1,6 @@
 """A tagging task as a user would write it, the same with a padding bug, and data for both."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from rnnlab.analysis import Analysis, AnalysisResult, TestPredictions
 from rnnlab.config.types import PositiveInt
 from rnnlab.data.base import ALL_ROWS, Rows
+from rnnlab.data.symbols import SymbolsProcessor
 from rnnlab.data.synthetic import GeneratedDataModule
 from rnnlab.layers import TokenEmbedding
 from rnnlab.layers.recurrent import LayerFactory
@@ -20,6 +22,7 @@ from rnnlab.spec import Batch, DataSpec, valid_steps
 from rnnlab.tasks import Encoding, Task
 
 NUM_TAGS, FIRST_TOKEN, LONGEST = 3, 2, 9
+SYMBOLS, TAGS = ("<pad>", "<unk>", "A", "B", "C", "D", "E", "F"), ("x", "y", "z")
 
 
 class Tagging(Task):
@@ -145,6 +148,10 @@ class TaggingData(GeneratedDataModule):
         inputs = torch.from_numpy(self.inputs[split][rows])[:, :steps]
         targets = torch.from_numpy(self.targets[split][rows])[:, :steps]
         return Batch(inputs, lengths, targets, torch.from_numpy(rows))
+
+    def save_processor(self, folder: Path) -> None:
+        """See DataModule."""
+        SymbolsProcessor(SYMBOLS, TAGS, num_targets=1).save(folder)
 
     def baselines(self, split: str, rows: Rows = ALL_ROWS) -> dict[str, dict[str, float]]:
         """Return the accuracy of a guess."""

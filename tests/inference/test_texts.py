@@ -1,5 +1,6 @@
 """Language models and translators, used from their folders alone."""
 
+import io
 import math
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 import rnnlab
+from rnnlab.commands.predict import main
 from rnnlab.data.base import DataModule
 from rnnlab.data.loaders.streams import EVAL_STEPS
 from rnnlab.errors import ConfigError, DataError
@@ -281,6 +283,26 @@ def test_a_run_of_another_task_names_its_command(
     series = rnnlab.load(write_run("csv_series", tmp_path).folder)
     with pytest.raises(ConfigError, match=r"task=forecasting, .*: rnnlab predict /.* <file>$"):
         series.translate(["aa"])
+
+
+def test_the_command_predicts_every_family(
+    translator: TrainedRun,
+    language_model: TrainedRun,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "texts.txt"
+    file.write_text("aa bb\ncc\n")
+    for trained, options in ((translator, {"n_best": 2, "beam_size": 3}), (language_model, {})):
+        words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+        main([str(trained.folder.path), str(file), *words])
+        printed = pd.read_csv(io.StringIO(capsys.readouterr().out))
+        expected = trained.predict(["aa bb", "cc"], **options)
+        pd.testing.assert_frame_equal(printed, expected, check_dtype=False, rtol=1e-6)
+    with pytest.raises(ConfigError, match=r"^--n-best 9: a beam of 5 .* give --beam-size 9 or"):
+        main([str(translator.folder.path), str(file), "--n-best", "9"])
+    with pytest.raises(ConfigError, match=r"^--n-best: no such option"):
+        main([str(language_model.folder.path), str(file), "--n-best", "2"])
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Predict with a trained run: classes of texts, or forecasts of a table.
+"""Predict with a trained run: classes, translations or perplexities of texts, or forecasts.
 
     rnnlab predict outputs/imdb-gru/<run> reviews.csv --output answers.parquet
     rnnlab predict outputs/csv_series-gru/<run> sales.csv --steps 14
@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.config.messages import readable_errors, tolerant_output
+from rnnlab.config.messages import advise_options, readable_errors, tolerant_output
 
 if TYPE_CHECKING:
     from rnnlab.data.processors.base import Processor
 
-OPTIONS = ("steps", "batch_size", "n_best", "probabilities")  # of the processors
+OPTIONS = ("steps", "batch_size", "n_best", "beam_size", "probabilities")  # of the processors
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -37,7 +37,8 @@ def main(arguments: Sequence[str]) -> None:
 
     run = load(options.run_dir, options.checkpoint, options.device)
     settings = {name: value for name in OPTIONS if (value := getattr(options, name)) is not None}
-    with open_input(options.input, options.input_format, run.processor) as inputs:
+    source = open_input(options.input, options.input_format, run.processor)
+    with source as inputs, advise_options(OPTIONS):
         parts = run.predict_parts(inputs, **settings)
         if options.output or not sys.stdout.isatty():  # lines on a screen are progress enough
             parts = count_rows(parts)
@@ -70,6 +71,9 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
         "--probabilities",
         action=argparse.BooleanOptionalAction,
         help="add the probability of each class; default: yes",
+    )
+    parser.add_argument(
+        "--beam-size", type=int, help="of translations; 1 is greedy; default: that of the run"
     )
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best")
     parser.add_argument(

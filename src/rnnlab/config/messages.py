@@ -73,9 +73,14 @@ def advise_options(names: Iterable[str]) -> Iterator[None]:
     try:
         yield
     except (ConfigError, DataError) as error:
-        pattern = rf"\b({'|'.join(names)})="
-        message = re.sub(pattern, lambda m: f"--{m[1].replace('_', '-')} ", str(error))
+        pattern = rf"(?<![\w.])({'|'.join(names)})(=|(?=: no such option))"
+        message = re.sub(pattern, format_option, str(error))
         raise type(error)(message) from error
+
+
+def format_option(match: re.Match[str]) -> str:
+    """Return the option of a command with the name of an argument, and a space for its `=`."""
+    return f"--{match[1].replace('_', '-')}{match[2].replace('=', ' ')}"
 
 
 def fail(message: str) -> None:

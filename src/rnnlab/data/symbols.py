@@ -29,7 +29,8 @@ class SymbolsProcessor(Processor):
     Attributes:
         symbols: text of each token.
         classes: text of each class.
-        num_targets: number of last steps that have a class.
+        num_targets: number of last steps that have a class, and so the length of the shortest
+            sequence; 1 for a task with a class for each step of sequences of any length.
     """
 
     stdin_suffix = ".txt"
@@ -38,7 +39,7 @@ class SymbolsProcessor(Processor):
     num_targets: int
 
     def predict(self, inputs: "Inputs", network: Network, **options: Any) -> "Parts":
-        """Yield the class of each of the last steps of each sequence.
+        """Yield the class of each of the last steps, or of all steps, of each sequence.
 
         Args:
             inputs: sequences of symbols that are separated by spaces, or a file with one a line.
