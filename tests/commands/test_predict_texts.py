@@ -109,7 +109,7 @@ def test_options_that_cannot_work_are_refused(
 ) -> None:
     run = str(trained.folder.path)
     (tmp_path / "a.txt").write_text("worda\n")
-    with pytest.raises(ConfigError, match="n_best: no such option"):
+    with pytest.raises(ConfigError, match="--n-best: no such option"):
         main([run, str(tmp_path / "a.txt"), "--n-best", "3"])
     with pytest.raises(ConfigError, match="--input-format is for the standard input"):
         main([run, str(tmp_path / "a.txt"), "--input-format", "csv"])

@@ -135,7 +135,7 @@ class TrainedRun:
         """
         config = GenerationConfig(tokens, samples, temperature, top_k, top_p, seed, specials)
         processor = self.language_processor
-        return generate_table(self.model, processor, as_text_list(prompt), config)
+        return generate_table(self.model.to(self.device), processor, as_text_list(prompt), config)
 
     def perplexity(self, texts: str | Sequence[str], batch_size: int = 64) -> "pd.DataFrame":
         """Return the perplexity of texts under a language model.
