@@ -54,7 +54,7 @@ FOREIGN = {  # package -> the only folders or modules that may import it
     "omegaconf": ("commands.train", "config", "experiment.checks", "report.folder", "sweeps"),
     "wandb": ("loggers.wandb",),
     "datasets": ("data.sources",),
-    "pandas": ("data", "inference"),
+    "pandas": ("data", "inference", "sweeps.result"),
     "matplotlib": ("plots", "sweeps.report.plots"),
     "pydantic": ("config", "data.processors"),
     "optuna": ("sweeps",),

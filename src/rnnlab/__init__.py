@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rnnlab.api import compose_config as compose
     from rnnlab.api import load_run as load
+    from rnnlab.api import search_settings as sweep
     from rnnlab.api import train_run as run
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "compose", "load", "run"]
+__all__ = ["__version__", "compose", "load", "run", "sweep"]
 __path__.append(str(Path(__file__).parent / "commands"))  # python -m rnnlab.<command>
 
-PUBLIC = {"compose": "compose_config", "load": "load_run", "run": "train_run"}  # imported when used
+PUBLIC = {
+    "compose": "compose_config",
+    "load": "load_run",
+    "run": "train_run",
+    "sweep": "search_settings",
+}
 
 
 def __getattr__(name: str) -> Any:

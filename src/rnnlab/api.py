@@ -1,13 +1,16 @@
-"""The commands as functions of Python: rnnlab.compose, rnnlab.run and rnnlab.load."""
+"""The commands as functions of Python: rnnlab.compose, run, sweep and load."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.compose import compose_checked
 from rnnlab.config.messages import check_resume, select_resume
 from rnnlab.config.paths import find_root
 from rnnlab.experiment.run import Run, run
 from rnnlab.inference.trained_run import TrainedRun
+
+if TYPE_CHECKING:
+    from rnnlab.sweeps.result import SearchResult
 
 
 def compose_config(*overrides: str) -> dict[str, Any]:
@@ -41,6 +44,26 @@ def train_run(*overrides: str) -> Run:
     """
     check_resume(overrides)
     return run(select_resume(compose_config(*overrides), overrides))
+
+
+def search_settings(*overrides: str) -> "SearchResult":
+    """Search for the best settings, as `rnnlab sweep <overrides>` does.
+
+    Args:
+        overrides: `sweep=<name>`, settings of the search, and those of the runs: several values of
+            one, such as `model.hidden_size=8,64`, are searched.
+
+    Returns:
+        The search: its `best` settings, its `trials` and its `folder`.
+
+    Raises:
+        ConfigError: an override is invalid, or too many trials failed.
+        DataError: the data cannot be used.
+    """
+    from rnnlab.sweeps.main import main
+    from rnnlab.sweeps.result import SearchResult
+
+    return SearchResult(main(find_root(), overrides))
 
 
 def load_run(run_dir: str | Path, checkpoint: str = "best", device: str = "cpu") -> TrainedRun:

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from rnnlab.report.console import format_score
@@ -27,13 +28,13 @@ def run_html(report: Mapping[str, Any], folder: RunFolder) -> str:
             (label, [format_score(values.get(name)) for name in names])
             for label, values in members.items()
         ],
-        figures=list(embed_figures(folder)),
+        figures=list(embed_figures(folder.path)),
     )
 
 
-def embed_figures(folder: RunFolder) -> Iterator[tuple[str, str]]:
+def embed_figures(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield the name and the data of some figures of bounded size, the learning curves first."""
-    figures = sorted(folder.path.glob("*.png"), key=lambda path: path.stem != "learning_curves")
+    figures = sorted(folder.glob("*.png"), key=lambda path: path.stem != "learning_curves")
     size = 0
     for path in figures[:MAX_FIGURES]:
         content = path.read_bytes()

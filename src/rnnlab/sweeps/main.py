@@ -52,13 +52,16 @@ REPAIR_FLAG = "--repair"
 TRIAL_SETTINGS = {"test": False, "baselines": False}  # the best trial is tested at the end
 
 
-def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None:
+def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> Path:
     """Read the settings, open the study, run its trials, repeat the best, test it, report.
 
     Args:
         root: the folder with conf/ and sweeps/.
         arguments: the command line without the program.
         conf: configuration of the runs; None for that of root.
+
+    Returns:
+        The folder of the search.
 
     Raises:
         ConfigError: a setting cannot work, or too many trials failed.
@@ -73,7 +76,7 @@ def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None
     study = open_study(spec)
     if sweep.report:
         report_search(spec, study)
-        return
+        return study.folder
     with (
         explain_interruption([*config_dir_flag(spec.conf), *portable_words(arguments, sweep)]),
         start_runners(spec, study) as runners,
@@ -90,6 +93,7 @@ def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> None
         patient(partial(report_search, spec, study, repeats))
         log_outcome(spec.base, study.folder, study.name, study.token)
     check_any_complete(study)
+    return study.folder
 
 
 def split_repair(arguments: Sequence[str]) -> tuple[list[str], bool]:
