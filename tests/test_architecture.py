@@ -39,15 +39,16 @@ ALLOWED = {  # folder or module -> what it may import of the package, besides it
         *(*LOWEST, "config", "layers", "metrics", "tasks", "models", "data", "analysis", "report"),
         "experiment",
     ),
+    "comparison": (*LOWEST, "metrics", "report"),
     "sweeps": (
         *(*LOWEST, "config", "callbacks", "loggers", "plots", "report", "experiment", "metrics"),
     ),
     "commands": (
         *(*LOWEST, "config", "layers", "metrics", "tasks", "data", "analysis", "plots", "report"),
-        *("experiment", "inference", "sweeps", ""),
+        *("comparison", "experiment", "inference", "sweeps", ""),
     ),
     "": ("api",),
-    "api": ("config", "experiment", "inference", "sweeps"),
+    "api": ("comparison", "config", "experiment", "inference", "sweeps"),
 }
 FOREIGN = {  # package -> the only folders or modules that may import it
     "hydra": ("commands.train", "config", "experiment.build", "experiment.checks", "sweeps"),

@@ -5,16 +5,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rnnlab.api import compare_folders as compare
     from rnnlab.api import compose_config as compose
     from rnnlab.api import load_run as load
     from rnnlab.api import search_settings as sweep
     from rnnlab.api import train_run as run
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "compose", "load", "run", "sweep"]
+__all__ = ["__version__", "compare", "compose", "load", "run", "sweep"]
 __path__.append(str(Path(__file__).parent / "commands"))  # python -m rnnlab.<command>
 
-PUBLIC = {
+PUBLIC = {  # imported when used
+    "compare": "compare_folders",
     "compose": "compose_config",
     "load": "load_run",
     "run": "train_run",

@@ -21,7 +21,7 @@ def plains(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     def run(plain: dict[str, Any], **_: Any) -> SimpleNamespace:
         configs.append(plain)
-        return SimpleNamespace(score=0.0)
+        return SimpleNamespace(score=0.0, folder=RunFolder(Path("nothing")))
 
     monkeypatch.setattr("rnnlab.experiment.run.run", run)
     return configs

@@ -143,6 +143,8 @@ def test_a_list_of_runs_is_one_run_after_the_other(tmp_path: Path) -> None:
         (folder / "config.yaml").read_text().split("hidden_size: ")[1][0] for folder in folders
     }
     assert sizes == {"4", "8"}
+    assert "has the best mean val/" in process.stdout
+    assert "undecided (estimate: about 3 more seeds)" in process.stdout
 
 
 @pytest.mark.slow

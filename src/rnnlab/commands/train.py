@@ -10,7 +10,7 @@ conf/ and takes precedence over them. The run itself is rnnlab.experiment.run.ru
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rnnlab.config.command_line import has_multirun, split_flags
 from rnnlab.config.compose import complete_overrides, shipped_conf
@@ -18,7 +18,11 @@ from rnnlab.config.jobs import complete_jobs, job_variant
 from rnnlab.config.messages import check_resume, readable_errors, select_resume
 from rnnlab.config.paths import split_config_dir
 from rnnlab.config.quoting import quote_resume
+from rnnlab.errors import ConfigError
 from rnnlab.runtime.clock import process_start
+
+if TYPE_CHECKING:
+    from rnnlab.experiment.run import Run
 
 HELP_FLAGS = frozenset({"--help", "-h", "--hydra-help", "--version"})
 COMPLETION_FLAGS = frozenset({"--shell-completion", "-sc"})
@@ -34,10 +38,13 @@ def main(arguments: Sequence[str]) -> None:
         words = complete_words(conf, words)
     command_line = sys.argv
     starts = iter([process_start()])  # the user waits for the imports of the first run only
+    folders: list[Path] = []
 
     def train(config: Any) -> float:
         sys.argv = command_line  # Lightning starts the processes of DDP with it
-        return train_config(config, next(starts, None), job_variant(words), arguments)
+        result = train_config(config, next(starts, None), job_variant(words), arguments)
+        folders.append(result.folder.path)
+        return result.score
 
     sys.argv = [sys.argv[0], *words]
     try:
@@ -45,6 +52,22 @@ def main(arguments: Sequence[str]) -> None:
             hydra.main(version_base="1.3", config_path=directory, config_name="config")(train)()
     finally:
         sys.argv = command_line
+    if len(folders) > 1:
+        print_answer(folders)
+
+
+def print_answer(folders: Sequence[Path]) -> None:
+    """Print the comparison of the runs of `-m`, or why they cannot be compared."""
+    from rnnlab.comparison.compare import compare_runs
+    from rnnlab.comparison.table import print_comparison
+    from rnnlab.runtime.distributed import is_first_process
+
+    if not is_first_process():
+        return
+    try:
+        print_comparison(compare_runs([str(folder) for folder in folders]))
+    except ConfigError as error:
+        print(f"not compared: {error}")
 
 
 def complete_words(conf: Path, words: Sequence[str]) -> list[str]:
@@ -61,8 +84,8 @@ def train_config(
     start: float | None = None,
     variant: str | None = None,
     overrides: Sequence[str] = (),
-) -> float:
-    """Run one composed configuration and return the monitored metric of the best checkpoint.
+) -> "Run":
+    """Train, test and report one composed configuration.
 
     Args:
         config: of Hydra.
@@ -78,7 +101,7 @@ def train_config(
         if variant:
             OmegaConf.update(config, "variant", variant, force_add=True)
         plain: Any = OmegaConf.to_container(config, resolve=True)
-        return run(select_resume(plain, overrides), start=start).score
+        return run(select_resume(plain, overrides), start=start)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ def write_results(
 
     Without a test, there are no test scores and no predictions.
     """
+    from rnnlab.experiment.predictions import checksum_targets
     from rnnlab.runtime.environment import peak_memory_mb
 
     result = analyze_predictions(parts, predictions) if predictions else None
@@ -31,6 +32,8 @@ def write_results(
     baselines = compute_baselines(parts, result)
     parts.clock.end_stage("baselines" if parts.config.baselines else "report")
     report = make_report(parts, test_scores, baselines, result)
+    if predictions:
+        report["targets_sha256"] = checksum_targets(predictions)
     with caption(summary.run_label(report)):
         files = result.save(parts.folder.path) if result else []
         files += draw_internals(parts) if predictions else []

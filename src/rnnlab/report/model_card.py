@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any
 
+from rnnlab.metrics.directions import HIGHER_IS_BETTER
 from rnnlab.report.console import format_score
 from rnnlab.report.folder import RunFolder
 from rnnlab.report.markdown import escape_markdown
@@ -21,7 +22,6 @@ HUB_TASKS = {  # our task -> the hub's
     "forecasting": "time-series-forecasting",
     "step_classification": "token-classification",
 }
-HIGHER_IS_BETTER = ["accuracy", "auroc", "f1", "mcc", "bleu", "chrf", "exact_match", "coverage"]
 
 
 def write_model_card(report: Mapping[str, Any], task: str, folder: RunFolder) -> Path:
@@ -95,7 +95,7 @@ def score_lines(report: Mapping[str, Any]) -> Iterator[str]:
     for label, values in {"this network": scores, **baselines}.items():
         cells = (format_score(values.get(name)) for name in scores)
         yield f"| {escape_markdown(label)} | {' | '.join(cells)} |"
-    count, better = report["evaluated_targets"].get("test", 0), set(names) & set(HIGHER_IS_BETTER)
+    count, better = report["evaluated_targets"].get("test", 0), set(names) & HIGHER_IS_BETTER
     higher = f"; higher is better for {', '.join(sorted(better))}" if better else ""
     yield ""
     yield (

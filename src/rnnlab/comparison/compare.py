@@ -1,0 +1,136 @@
+"""Which configuration is better: ranking, verdicts, and whether they may be compared at all."""
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+
+from rnnlab.comparison.groups import Group, group_runs
+from rnnlab.comparison.result import ComparedGroup, RunComparison, Verdict
+from rnnlab.comparison.runs import FinishedRun, find_runs
+from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.metrics.directions import HIGHER_IS_BETTER
+from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL, adjust_p_values, compare_seeds
+
+
+def compare_runs(
+    places: Sequence[str],
+    by: Sequence[str] = (),
+    metric: str | None = None,
+    mode: str | None = None,
+) -> RunComparison:
+    """Compare the finished runs of some folders; see docs/compare.md for the statistics.
+
+    Args:
+        places: folders of runs or searches, folders above them, or patterns.
+        by: settings that distinguish configurations; all in which the runs differ by default.
+        metric: that decides, such as test/f1; the monitored one, on the test split, by default.
+        mode: min | max; only needed for a metric that the package does not know.
+
+    Raises:
+        ConfigError: the runs cannot be compared; the message says what differs.
+    """
+    runs, notes = find_runs(places)
+    groups, duplicates = group_runs(runs, by)
+    metric = metric or default_metric(runs)
+    mode = choose_mode(runs, metric, mode)
+    pairs = [(group, group.scores(metric)) for group in groups]
+    missing = [f"{group.label}: no run has {metric}" for group, scores in pairs if not scores]
+    members = [ComparedGroup(group, scores) for group, scores in pairs if scores]
+    if not members:
+        raise ConfigError(f"--metric {metric}: {did_you_mean(metric, common_scores(runs))}")
+    if metric.startswith("test/"):
+        check_same_targets(groups)
+    sign = -1 if mode == "max" else 1
+    members.sort(key=lambda one: (math.isnan(one.mean), sign * one.mean))
+    notes += duplicates + missing
+    return RunComparison(metric, mode, tuple(judge_groups(members, mode)), tuple(notes))
+
+
+def common_scores(runs: Sequence[FinishedRun]) -> list[str]:
+    """Return the names of the scores that every run has."""
+    first, *others = (list(run.report["scores"]) for run in runs)
+    return [name for name in first if all(name in names for names in others)]
+
+
+def default_metric(runs: Sequence[FinishedRun]) -> str:
+    """Return the monitored metric, on the test split where all runs have it.
+
+    Raises:
+        ConfigError: the runs monitor different metrics.
+    """
+    monitors = {run.report["monitor"] for run in runs}
+    if len(monitors) > 1:
+        raise ConfigError(
+            f"the runs monitor different metrics, {', '.join(sorted(monitors))}: choose one that "
+            f"all have, --metric {(common_scores(runs) or ['<name>'])[0]}"
+        )
+    (monitor,) = monitors
+    test_metric = f"test/{monitor.partition('/')[2]}"
+    return test_metric if test_metric in common_scores(runs) else monitor
+
+
+def choose_mode(runs: Sequence[FinishedRun], metric: str, mode: str | None) -> str:
+    """Return min or max: which scores of a metric are better."""
+    if mode:
+        return mode
+    name = metric.partition("/")[2]
+    for run in runs:
+        if run.report["monitor"].partition("/")[2] == name:
+            return run.settings["mode"].strip('"')
+    return "max" if name in HIGHER_IS_BETTER else "min"
+
+
+def check_same_targets(groups: Sequence[Group]) -> None:
+    """Check that all configurations were tested on the same targets, seed by seed.
+
+    Raises:
+        ConfigError: two were not; the message says what differs.
+    """
+    for first, second in combinations(groups, 2):
+        common = first.runs.keys() & second.runs.keys()
+        pairs = [(first.runs[key], second.runs[key]) for key in sorted(common)]
+        for one, other in pairs or [(first.first, second.first)]:
+            if test_targets(one) != test_targets(other):
+                raise ConfigError(
+                    f"{one.folder} and {other.folder} were tested on different targets, so that "
+                    f"their scores cannot be compared: {describe_difference(one, other)}"
+                )
+
+
+def test_targets(run: FinishedRun) -> tuple[int, str]:
+    """Return the number and the checksum of the test targets of a run."""
+    report = run.report
+    return report["evaluated_targets"].get("test", 0), report.get("targets_sha256", "")
+
+
+def describe_difference(one: FinishedRun, other: FinishedRun) -> str:
+    """Return how the targets of two runs differ, and the settings of the data that differ."""
+    (count, checksum), (other_count, other_checksum) = test_targets(one), test_targets(other)
+    names = dict.fromkeys([*one.settings, *other.settings])
+    settings = [
+        f"{name} {one.settings.get(name)} and {other.settings.get(name)}"
+        for name in names
+        if name.startswith("data.") and one.settings.get(name) != other.settings.get(name)
+    ]
+    if count != other_count:
+        what = f"{count:,} and {other_count:,} targets"
+    else:
+        what = f"{count:,} targets with sha256 {checksum[:12]} and {other_checksum[:12]}"
+    return "; ".join([what, *settings])
+
+
+def judge_groups(members: Sequence[ComparedGroup], mode: str) -> list[ComparedGroup]:
+    """Return the configurations with a verdict against the first one.
+
+    The p-values are adjusted for all pairs, as the leader was chosen by the same scores.
+    """
+    leader, *others = members
+    pairs = list(combinations(range(len(members)), 2))
+    tests = [compare_seeds(members[i].scores, members[j].scores) for i, j in pairs]
+    p_values = adjust_p_values([test.p for test in tests])
+    results = [leader]
+    for other, test, p in zip(others, tests, p_values, strict=False):  # pairs (0, j) come first
+        gain = test.gain if mode == "max" else -test.gain
+        verdict: Verdict = "worse" if p < SIGNIFICANCE_LEVEL and gain > 0 else "undecided"
+        results.append(ComparedGroup(other.group, other.scores, verdict, test, p))
+    return results

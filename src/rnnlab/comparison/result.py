@@ -1,0 +1,217 @@
+"""The result of a comparison: configurations with verdicts, and the answer in words."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from statistics import fmean, median, stdev
+from typing import Any, Literal
+
+from rnnlab.comparison.groups import Group
+from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL, SeedTest
+from rnnlab.report.console import format_score
+
+MAX_MORE_SEEDS = 100  # of an estimate; more is not practical
+
+Verdict = Literal["best", "worse", "undecided"]
+
+
+@dataclass(frozen=True)
+class ComparedGroup:
+    """One configuration in a comparison.
+
+    Attributes:
+        group: its runs.
+        scores: seed and fold -> score.
+        verdict: against the first configuration, the leader.
+        test: of the leader against this one; None for the leader.
+        p: p-value, adjusted for all pairs of the comparison (Holm); None for the leader.
+    """
+
+    group: Group
+    scores: dict[str, float]
+    verdict: Verdict = "best"
+    test: SeedTest | None = None
+    p: float | None = None
+
+    @property
+    def mean(self) -> float:
+        """Mean score over seeds."""
+        return fmean(self.scores.values())
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over seeds (n - 1); None for one."""
+        return stdev(self.scores.values()) if len(self.scores) > 1 else None
+
+    def median_of(self, *keys: str) -> float | None:
+        """Return the median of a number of the reports, such as `speed`, `samples_per_second`."""
+        values = [look_up(run.report, keys) for run in self.group.runs.values()]
+        numbers = [float(value) for value in values if value is not None]
+        return median(numbers) if numbers else None
+
+    @property
+    def seconds(self) -> float:
+        """Median of the seconds of the whole run."""
+        totals = [sum(run.report["seconds"].values()) for run in self.group.runs.values()]
+        return float(median(totals))
+
+    def best_baseline(self, metric: str, mode: str) -> tuple[str, float] | None:
+        """Return the best baseline by its mean over the runs; None without one."""
+        names = self.group.first.report["baselines"]
+        means = dict[str, float]()
+        for name in names:
+            reports = [run.report["baselines"].get(name, {}) for run in self.group.runs.values()]
+            values = [scores[metric] for scores in reports if scores.get(metric) is not None]
+            if values:
+                means[name] = fmean(values)
+        if not means:
+            return None
+        better = max if mode == "max" else min
+        return better(means.items(), key=lambda item: item[1])
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """A comparison of configurations, the best mean first.
+
+    Attributes:
+        metric: that decides.
+        mode: min | max.
+        groups: the configurations.
+        notes: on runs that are left out.
+    """
+
+    metric: str
+    mode: str
+    groups: tuple[ComparedGroup, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The answer in one sentence."""
+        return describe_comparison(self)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row of plain values for each configuration."""
+        return [plain_row(self, one) for one in self.groups]
+
+    def text_rows(self) -> list[dict[str, str]]:
+        """Return the rows as they are shown: column -> text for each configuration."""
+        pairs = zip(self.groups, self.rows(), strict=True)
+        return [text_row(self.metric, one, row) for one, row in pairs]
+
+    def _repr_html_(self) -> str:
+        """Return the answer and the table in HTML, for a notebook."""
+        rows = self.text_rows()
+        lines = "\n".join(_html_line("td", [*row.values()]) for row in rows)
+        head = _html_line("th", [*rows[0]])
+        return (
+            f"<p>{escape(self.sentence)}</p>\n<table>\n<thead>{head}</thead>\n"
+            f"<tbody>\n{lines}\n</tbody>\n</table>"
+        )
+
+
+def _html_line(tag: str, cells: Sequence[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+
+
+def plain_row(comparison: RunComparison, one: ComparedGroup) -> dict[str, Any]:
+    """Return the plain values of one configuration; None where one is undefined."""
+    baseline = one.best_baseline(comparison.metric, comparison.mode)
+    low, high = (one.test.interval if one.test else None) or (math.nan, math.nan)
+    return {
+        "configuration": one.group.label,
+        "n": len(one.scores),
+        "mean": one.mean,
+        "spread": one.spread,
+        "verdict": one.verdict,
+        "p": one.p,
+        "difference": one.test and one.test.gain,
+        "interval_low": _finite(low),
+        "interval_high": _finite(high),
+        "more_seeds": one.test.more_seeds if one.test and one.verdict == "undecided" else None,
+        "baseline": baseline and baseline[0],
+        "baseline_score": baseline and baseline[1],
+        "parameters": one.group.first.report["model"]["parameters"],
+        "seconds": one.seconds,
+        "samples_per_second": one.median_of("speed", "samples_per_second"),
+        "peak_memory_mib": one.median_of("peak_memory", "process"),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def text_row(metric: str, one: ComparedGroup, row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the cells of one configuration as they are shown."""
+    return {
+        metric: row["configuration"],
+        "n": str(row["n"]),
+        "mean": format_score(row["mean"]),
+        "spread": format_score(row["spread"]),
+        "verdict": describe_verdict(one),
+        "best baseline": _format_baseline(row),
+        "parameters": f"{row['parameters']:,}",
+        "seconds": f"{row['seconds']:,.1f}",
+        "samples/s": _format_count(row["samples_per_second"]),
+        "peak MiB": _format_count(row["peak_memory_mib"]),
+    }
+
+
+def _format_baseline(row: Mapping[str, Any]) -> str:
+    return f"{row['baseline']} {format_score(row['baseline_score'])}" if row["baseline"] else "-"
+
+
+def _format_count(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def describe_verdict(one: ComparedGroup) -> str:
+    """Return the verdict on a configuration against the best one, with its p-value."""
+    if one.p is None:
+        return "best mean"
+    return f"{one.verdict}, " + ("p < 0.001" if one.p < 0.001 else f"p = {one.p:.3f}")
+
+
+def describe_missing_seeds(test: SeedTest) -> str:
+    """Return how many more seeds are needed, as an estimate.
+
+    >>> describe_missing_seeds(SeedTest(0.1, None, 1.0, 1.0, None, 3))
+    'about 3 more seeds'
+    """
+    more = test.more_seeds
+    if more is None or more > MAX_MORE_SEEDS:
+        return f"over {MAX_MORE_SEEDS} more seeds"
+    return f"about {more or 1} more seed{'s' * (more > 1)}"
+
+
+def describe_comparison(comparison: RunComparison) -> str:
+    """Return the answer in one sentence, with its uncertainty."""
+    best, *others = comparison.groups
+    if not others:
+        return f"There is one configuration only, {best.group.label}: nothing to compare it with."
+    head = f"{best.group.label} has the best mean {comparison.metric}, {format_score(best.mean)}"
+    worse = [one.group.label for one in others if one.verdict == "worse"]
+    if worse:
+        losers = "all others" if len(worse) == len(others) > 1 else _list_names(worse)
+        head += f", and is better than {losers}"
+    rest = [one for one in others if one.verdict == "undecided"]
+    if not rest:
+        return f"{head} (adjusted p < {SIGNIFICANCE_LEVEL:g})."
+    names = _list_names([one.group.label for one in rest])
+    estimates = "; ".join(describe_missing_seeds(one.test) for one in rest if one.test)
+    link = "whether" if worse else "but whether"
+    return f"{head}; {link} it is better than {names} is undecided (estimate: {estimates})."
+
+
+def _list_names(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def look_up(values: Any, keys: Sequence[str]) -> Any:
+    """Return a value of nested mappings; None if there is none."""
+    for key in keys:
+        values = values.get(key) if isinstance(values, dict) else None
+    return values

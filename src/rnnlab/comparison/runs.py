@@ -1,0 +1,108 @@
+"""Finished runs of the disk, with the values that a comparison reads."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+from rnnlab.errors import ConfigError
+from rnnlab.report.folder import RunFolder
+
+REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run whose training and test have ended.
+
+    Attributes:
+        folder: of the run.
+        report: content of report.json.
+        settings: flat settings of its config: dotted name -> value as JSON.
+    """
+
+    folder: Path
+    report: Mapping[str, Any]
+    settings: Mapping[str, str]
+
+    @property
+    def repeat(self) -> str:
+        """What differs between repeats of one configuration: the seeds, and the fold."""
+        names = ("seed", "data.seed", "data.fold")
+        return ", ".join(f"{name}={self.settings.get(name, 'null')}" for name in names)
+
+    @property
+    def seed(self) -> str:
+        """Seed and fold of the run, in short."""
+        fold = self.settings.get("data.fold", "null")
+        return f"seed {self.report['seed']}" + (f", fold {fold}" if fold != "null" else "")
+
+
+def find_runs(places: Sequence[str]) -> tuple[list[FinishedRun], list[str]]:
+    """Return the finished runs in folders, and notes on those that are left out.
+
+    Args:
+        places: folders of runs or of searches, folders above them, or patterns such as
+            `outputs/sine-*`.
+
+    Raises:
+        ConfigError: there is no such folder, or it has no finished run.
+    """
+    runs, notes = list[FinishedRun](), list[str]()
+    for folder in list_folders(places):
+        run = RunFolder(folder)
+        report = run.read_report()
+        if report.get("status") == "finished":
+            run.check_format(report.get("format_version", 1))
+            runs.append(FinishedRun(folder, report, flatten(run.read_config())))
+        else:
+            notes.append(f"{folder}: is {report.get('status', 'unfinished')}, not finished")
+    if not runs:
+        reason = "; ".join(notes) or "they have no report.json"
+        raise ConfigError(f"{', '.join(places)}: no finished run ({reason})")
+    return runs, notes
+
+
+def list_folders(places: Sequence[str]) -> list[Path]:
+    """Return the folders with a report below some places, each once, in a fixed order.
+
+    Raises:
+        ConfigError: a place does not exist.
+    """
+    folders = dict[Path, None]()
+    for place in places:
+        paths = [Path(place)] if Path(place).exists() else sorted(map(Path, glob(place)))  # noqa: PTH207, absolute, too
+        if not paths:
+            raise ConfigError(f"{place}: there is no such folder, looked for in {Path.cwd()}")
+        for path in paths:
+            folders |= dict.fromkeys(sorted(report.parent for report in _find_reports(path)))
+    return list(folders)
+
+
+def _find_reports(path: Path) -> Iterator[Path]:
+    """Yield the reports of runs below a path; the copy of a search's best trial is not a run."""
+    if path.is_file():
+        path = path.parent
+    if (path / REPORT).is_file():
+        yield path / REPORT
+        return
+    for report in path.rglob(REPORT):
+        if report.parent.name != "best":
+            yield report
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return the settings of a config by their dotted names, as JSON.
+
+    >>> flatten({"data": {"seq_len": 9, "columns": ["a"]}, "seed": 0})
+    {'data.seq_len': '9', 'data.columns': '["a"]', 'seed': '0'}
+    """
+    flat = dict[str, str]()
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = json.dumps(value, ensure_ascii=False)
+    return flat
