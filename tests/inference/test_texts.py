@@ -1,6 +1,7 @@
 """Language models and translators, used from their folders alone."""
 
 import io
+import json
 import math
 import shutil
 from pathlib import Path
@@ -15,6 +16,7 @@ import rnnlab
 from rnnlab.commands.predict import main
 from rnnlab.data.base import DataModule
 from rnnlab.data.loaders.streams import EVAL_STEPS
+from rnnlab.data.processors.base import load_processor
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.run import run
 from rnnlab.inference.trained_run import TrainedRun
@@ -159,6 +161,28 @@ def test_settings_of_a_generation_that_are_wrong(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         language_model.generate(**settings)
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("vocabulary", {"tokenizer": "none"}),
+        ("vocabulary", {"state": {"unknown": 1}}),
+        ("vocabulary", {"tokens": 5}),
+        (None, {"vocabulary": []}),
+        (None, {"context": [10**6]}),
+        (None, {"context": "end"}),
+    ],
+)
+def test_a_damaged_processor_is_refused(
+    part: str | None, changes: dict[str, Any], language_model: TrainedRun, tmp_path: Path
+) -> None:
+    content = json.loads((language_model.folder.path / "processor.json").read_text())
+    state = content["state"]
+    (state[part] if part else state).update(changes)
+    (tmp_path / "processor.json").write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=r"processor\.json: is damaged"):
+        load_processor(tmp_path)
 
 
 # Translation.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -26,8 +26,17 @@ from rnnlab.spec import UNKNOWN_ID, Ints
 if TYPE_CHECKING:
     from rnnlab.data.processors.base import Inputs
 
+
+def read_vocabulary(content: Any) -> Vocabulary:
+    """Return the vocabulary of plain values; raise ValueError if they are damaged."""
+    try:
+        return Vocabulary.from_plain(content)
+    except (AttributeError, LookupError, TypeError) as error:
+        raise ValueError(f"is no vocabulary ({error!r})") from error
+
+
 StoredVocabulary = Annotated[
-    Vocabulary, PlainValidator(Vocabulary.from_plain), PlainSerializer(Vocabulary.to_plain)
+    Vocabulary, PlainValidator(read_vocabulary), PlainSerializer(Vocabulary.to_plain)
 ]
 
 
