@@ -40,7 +40,7 @@ def test_a_moved_run_forecasts_without_its_data(
     monkeypatch.setenv("RNNLAB_CACHE", str(tmp_path / "empty"))
     trained = rnnlab.load(folder)
     table = trained.predict(series, steps=5)
-    assert list(table) == ["date", "target", "step", "block", "forecast"]
+    assert list(table) == [*("date", "target", "step", "block", "forecast", "lower_90", "upper_90")]
     assert table["target"].tolist() == ["one"] * 5 + ["two"] * 5
     hours = pd.date_range(series["date"].iloc[-1], periods=6, freq="h")[1:]
     assert table["date"].tolist() == [*hours] * 2

@@ -3,7 +3,7 @@
 N targets, H steps of the horizon, V variables, Q quantiles.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -22,7 +22,9 @@ from rnnlab.analysis.forecast_errors import (
     short_tables,
     to_csv,
 )
+from rnnlab.analysis.intervals import TestIntervals, assess_intervals
 from rnnlab.analysis.predictions import forecast_predictions, predictions_file
+from rnnlab.metrics.conformal import interval_ends
 from rnnlab.metrics.forecasting import calibrate, compare_forecasts
 from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL, ComparisonTest
 from rnnlab.models import RecurrentModel
@@ -51,10 +53,13 @@ class ForecastingAnalysis(Analysis):
         task = cast(Forecasting, model.task)
         point = test._replace(predictions=task.median(test.predictions))
         table = ErrorTable.measure(point) if "units" in test.evaluation_context else None
-        parts = [draw_forecasts(task, test, table)]
+        intervals = TestIntervals.of(task, test)
+        parts = [draw_forecasts(task, test, table, intervals)]
         parts += [measure_parts(point, table)] if table else []
         parts += [compare_with_baselines(point, table)] if table and table.baselines else []
         parts += [assess_calibration(task, test)] if task.quantiles else []
+        parts += [assess_intervals(intervals, error_scale(test))] if intervals else []
+        columns = intervals.columns if intervals else None
         return AnalysisResult(
             scores={name: value for part in parts for name, value in part.scores.items()},
             baselines={name: value for part in parts for name, value in part.baselines.items()},
@@ -63,7 +68,7 @@ class ForecastingAnalysis(Analysis):
             tables={name: rows for part in parts for name, rows in part.tables.items()},
             figures={name: draw for part in parts for name, draw in part.figures.items()},
             texts={name: make for part in parts for name, make in part.texts.items()},
-            files=predictions_file(forecast_predictions, test, task.quantiles),
+            files=predictions_file(forecast_predictions, test, task.quantiles, columns),
         )
 
 
@@ -187,7 +192,10 @@ def error_scale(test: TestPredictions) -> Array:
 
 
 def draw_forecasts(
-    task: Forecasting, test: TestPredictions, table: ErrorTable | None
+    task: Forecasting,
+    test: TestPredictions,
+    table: ErrorTable | None,
+    intervals: TestIntervals | None,
 ) -> AnalysisResult:
     """Prepare the figures: example forecasts, a scatter plot, and the errors of each step."""
     forecasts, targets = task.median(test.predictions).numpy(), test.targets.numpy()
@@ -195,7 +203,7 @@ def draw_forecasts(
     points = observed[np.unique(np.linspace(0, len(observed) - 1, num=MAX_POINTS, dtype=int))]
     scatter = targets[..., 0].ravel()[points], forecasts[..., 0].ravel()[points]
     figures: dict[str, Callable[[Path], Path]] = {
-        "forecasts.png": partial(draw_examples, task, test, table),
+        "forecasts.png": partial(draw_examples, task, test, table, intervals),
         "forecast_errors.png": partial(plots.draw_forecast_scatter, *scatter),
     }
     if table is None:
@@ -207,7 +215,11 @@ def draw_forecasts(
 
 
 def draw_examples(
-    task: Forecasting, test: TestPredictions, table: ErrorTable | None, path: Path
+    task: Forecasting,
+    test: TestPredictions,
+    table: ErrorTable | None,
+    intervals: TestIntervals | None,
+    path: Path,
 ) -> Path:
     """Draw some forecasts with the targets, prediction intervals and the best baseline."""
     targets, forecasts = test.targets.numpy(), task.median(test.predictions).numpy()
@@ -218,45 +230,23 @@ def draw_examples(
         [{**test.example(i), **axes(i)} for i in rows.tolist()],
         targets[rows],
         forecasts[rows],
-        prediction_intervals(task, test, rows),
+        intervals.bands(rows) if intervals else quantile_bands(task, test, rows),
         (best, test.evaluation_context["baselines"][best](rows)) if best else None,
         f"{len(rows):,} of {len(targets):,} test forecasts, evenly spaced",
         path,
     )
 
 
-def prediction_intervals(
+def quantile_bands(
     task: Forecasting, test: TestPredictions, rows: Array
 ) -> list[PredictionInterval]:
-    """Return intervals of the first variable for some targets, the widest first.
-
-    Those of the quantiles; without quantiles two sigma of the noise where it is known, else the
-    middle 80% of the errors on the test split.
-    """
-    forecasts = test.predictions.numpy()[rows, :, 0]  # (examples, H) or (examples, H, Q)
-    levels = task.quantiles
-    if levels:
-        ends = [(levels[j] - levels[i], i, j) for i, j in interval_ends(levels)]
-        return [
-            PredictionInterval(f"{share:.0%} interval", forecasts[..., i], forecasts[..., j])
-            for share, i, j in ends
-        ]
-    if task.spec.noise_variance:
-        margin = 2 * task.spec.noise_variance**0.5
-        interval = PredictionInterval(
-            "2 sigma of the noise", forecasts - margin, forecasts + margin
+    """Return the intervals between quantiles, of the first variable, the widest first."""
+    if not task.quantiles:
+        return []
+    levels, forecasts = task.quantiles, test.predictions.numpy()[rows, :, 0]  # (examples, H, Q)
+    return [
+        PredictionInterval(
+            f"{levels[j] - levels[i]:.0%} interval", forecasts[..., i], forecasts[..., j]
         )
-        return [interval]
-    errors = test.predictions[..., 0].numpy() - test.targets[..., 0].numpy()
-    below, above = -np.nanquantile(errors, [0.9, 0.1], axis=0)
-    return [PredictionInterval("middle 80% of errors", forecasts + below, forecasts + above)]
-
-
-def interval_ends(quantiles: Sequence[float]) -> list[tuple[int, int]]:
-    """Return the positions of the quantiles that bound each interval, the widest first.
-
-    >>> interval_ends([0.05, 0.25, 0.5, 0.75, 0.95])
-    [(0, 4), (1, 3)]
-    """
-    median = quantiles.index(0.5)
-    return [(i, len(quantiles) - 1 - i) for i in range(min(median, len(quantiles) - 1 - median))]
+        for i, j in interval_ends(levels)
+    ]

@@ -84,12 +84,17 @@ def probability_columns(probabilities: Tensor, targets: Tensor, names: Sequence[
     return columns
 
 
-def forecast_predictions(test: TestPredictions, quantiles: Sequence[float]) -> Columns:
+def forecast_predictions(
+    test: TestPredictions,
+    quantiles: Sequence[float],
+    interval_columns: Callable[[Array], Columns] | None = None,
+) -> Columns:
     """Return a row for each window, variable and step, in the units of the scores.
 
     The columns are `row`, `series`, `date` (or `time`, the number of the step), `target` (the name
-    of the variable), `step` from 1, `actual`, `forecast` and the quantiles. A value that the file
-    does not contain is empty. If there are too many rows, the windows do not overlap.
+    of the variable), `step` from 1, `actual`, `forecast`, the quantiles, and the ends of prediction
+    intervals, which `interval_columns` returns for some windows. A value that the file does not
+    contain is empty. If there are too many rows, the windows do not overlap.
     """
     count, horizon, width = test.targets.shape
     stride = horizon if test.targets.numel() > MAX_FORECASTS else 1
@@ -102,6 +107,7 @@ def forecast_predictions(test: TestPredictions, quantiles: Sequence[float]) -> C
     median = list(quantiles).index(0.5) if quantiles else 0
     columns["forecast"] = forecasts[..., median] if quantiles else forecasts
     columns |= {f"q{level:g}": forecasts[..., i] for i, level in enumerate(quantiles)}
+    columns |= interval_columns(rows) if interval_columns else {}
     return {name: values.reshape(-1) for name, values in columns.items()}
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rnnlab.data.description import Description, Example, SplitFacts, count_split, middle_sequence
 from rnnlab.data.loaders.buckets import BatchLoader, ResumableLoader, ShuffledOrder, SortedOrder
 from rnnlab.data.sources.provenance import Provenance
+from rnnlab.metrics.conformal import ConformalIntervals
 from rnnlab.spec import Batch, DataSpec
 
 Split = str  # train | val | test
@@ -42,10 +43,13 @@ class DataModule(L.LightningDataModule):
         spec: sizes, set by `setup`.
         provenance: source of the data, set by `setup`.
         batch_tokens: tokens of a batch, instead of `batch_size`; None for batches of that size.
+        intervals: prediction intervals of the network that was trained on these data, set after the
+            training; None before, and for other tasks than forecasting.
     """
 
     tasks: ClassVar[tuple[str, ...]]
     batch_tokens: int | None = None
+    intervals: ConformalIntervals | None = None
     spec: DataSpec
     provenance: Provenance
 

@@ -419,7 +419,7 @@ class SeriesDataModule(WindowedSeries, PreparedDataModule):
 
     def save_processor(self, folder: Path) -> None:
         """See DataModule."""
-        self.processor.save(folder)
+        replace(self.processor, intervals=self.intervals).save(folder)
 
     def preview(self) -> DataSpec:
         """See DataModule; the number of variables is unknown before the file is read."""

@@ -127,6 +127,7 @@ def build_trainer(
     if settings["max_epochs"] == "auto":  # before the data is known
         settings["max_epochs"] = AUTO_EPOCHS
     budget = TrainingBudget(settings.pop("max_steps"), settings.pop("max_time"))
+    settings["limit_predict_batches"] = settings["limit_val_batches"]  # see fit_intervals
     settings["profiler"] = build_profiler(settings["profiler"], folder)
     # An operation without a deterministic implementation on this device warns instead of failing.
     settings["deterministic"] = "warn" if settings["deterministic"] else False

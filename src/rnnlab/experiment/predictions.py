@@ -36,6 +36,7 @@ def collect_test_predictions(
     check_predictions(predictions)
     context = {**data.evaluation_context("test", rows)}
     context |= data.baseline_context("test", rows) if baselines else {}
+    context |= {"intervals": data.intervals} if data.intervals else {}
     return TestPredictions(
         predictions[order],
         targets[order],

@@ -45,7 +45,7 @@ def run(
     extra_callbacks: "Sequence[L.Callback]" = (),
     start: float | None = None,
 ) -> Run:
-    """Check -> folder -> data, task, model, trainer -> fit -> test -> report.
+    """Check -> folder -> data, task, model, trainer -> fit -> calibrate -> test -> report.
 
     Args:
         plain: a resolved config as plain values; see conf/config.yaml.
@@ -69,6 +69,7 @@ def run(
         with record_status(folder), share_folder(folder.path):
             parts = build(config, folder, clock, [*extra_callbacks, *end_trained(status)])
             fit(parts)
+            calibrate(parts)
             finish(parts, test(parts))
     report = folder.read_report()
     if is_first_process():
@@ -206,11 +207,20 @@ def fit(parts: RunParts) -> None:
     parts.clock.end_stage("fit")
 
 
+def calibrate(parts: RunParts) -> None:
+    """Load the best checkpoint, and fit prediction intervals on the validation split."""
+    from rnnlab.experiment.calibration import fit_intervals
+
+    load_tested_weights(parts)
+    if parts.model.task.interval_levels:
+        fit_intervals(parts)
+        parts.clock.end_stage("calibrate")
+
+
 def test(parts: RunParts) -> dict[str, float]:
     """Score the best checkpoint on the test split, once; empty with test=false."""
     if not parts.config.test:
         return {}
-    load_tested_weights(parts)
     (scores,) = parts.trainer.test(parts.model, parts.data, verbose=False)
     parts.clock.end_stage("test")
     return dict(scores)

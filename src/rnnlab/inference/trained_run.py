@@ -61,11 +61,13 @@ class TrainedRun:
     def __init__(self, run_dir: str | Path, checkpoint: str = "best", device: str = "cpu") -> None:
         self.folder, self.device = RunFolder(Path(run_dir)), find_device(device)
         self.model: RecurrentModel = load_model(run_dir, checkpoint)
+        self.is_tested = checkpoint == "best" or not self.folder.best.exists()
 
     @cached_property
     def processor(self) -> Processor:
-        """Reads new inputs as those of the training."""
-        return load_processor(self.folder.path)
+        """Reads new inputs as those of the training; with intervals for the tested weights."""
+        processor = load_processor(self.folder.path)
+        return processor if self.is_tested else processor.uncalibrate()
 
     @property
     def report(self) -> dict[str, Any]:

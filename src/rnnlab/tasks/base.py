@@ -46,6 +46,7 @@ class Task(nn.Module):
         input_size: D, the features of a step that enter the architecture.
         progress: progress of the training, from 0 before the first step to nearly 1 at the last;
             the model updates it.
+        interval_levels: nominal coverage of each prediction interval, rising; empty for none.
     """
 
     name: ClassVar[str]
@@ -56,6 +57,7 @@ class Task(nn.Module):
     embedding: nn.Module
     input_size: int
     progress: float = 0.0
+    interval_levels: tuple[float, ...] = ()
 
     def build(
         self, output_size: int, bidirectional: bool, layer: LayerFactory | None = None

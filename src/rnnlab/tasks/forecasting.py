@@ -12,6 +12,7 @@ from rnnlab.config.types import PositiveFloat, Probability, Share
 from rnnlab.errors import ConfigError
 from rnnlab.layers.pooling import Pooling
 from rnnlab.layers.recurrent import LayerFactory
+from rnnlab.metrics.conformal import base_interval, conformity_scores, interval_scale
 from rnnlab.metrics.forecasting import AbsoluteError, NoiseRatio, SquaredError
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks.base import Encoding, Task
@@ -94,6 +95,9 @@ class Forecasting(Task):
             others are the ends of prediction intervals.
         huber_delta: of loss=huber: the error above which the loss is linear.
         quantiles: of loss=quantile, rising, with 0.5.
+        interval_levels: shares of the future values that prediction intervals should contain, such
+            as 0.9. The errors on the validation split set their widths; see
+            rnnlab.metrics.conformal. Empty for no intervals.
 
     Raises:
         ConfigError: loss=quantile with a transform that accumulates steps, because the quantiles of
@@ -111,6 +115,7 @@ class Forecasting(Task):
         loss: ForecastLossName = "mse",
         huber_delta: PositiveFloat = 1.0,
         quantiles: Sequence[Share] = (0.1, 0.5, 0.9),
+        interval_levels: Sequence[Share] = (0.9,),
     ) -> None:
         super().__init__()
         self.spec = spec
@@ -118,6 +123,7 @@ class Forecasting(Task):
         self.dropout = nn.Dropout(head_dropout)
         self.criterion = FORECAST_LOSSES[loss](huber_delta, quantiles)
         self.quantiles = tuple(quantiles) if loss == "quantile" else ()
+        self.interval_levels = tuple(sorted(set(interval_levels)))
         if self.quantiles and TRANSFORMS[spec.transform].accumulates and spec.horizon > 1:
             raise ConfigError(
                 f"task.loss={loss}: with data.transform={spec.transform} and data.horizon="
@@ -192,6 +198,25 @@ class Forecasting(Task):
     def decode(self, predictions: Tensor, encoding: Encoding, batch: Batch) -> Tensor:
         """Return forecasts (B, horizon, V), or all quantiles (B, horizon, V, Q)."""
         return self.to_target_units(predictions, batch)
+
+    @property
+    def has_relative_intervals(self) -> bool:
+        """Whether prediction intervals are products of the forecast instead of sums."""
+        return self.spec.transform == "log_return"
+
+    def conformity_scores(self, answer: Tensor, batch: Batch) -> Tensor:
+        """Return the conformity scores of an answer of `decode` at each level, (B, H, V, L)."""
+        scale = interval_scale(batch)
+        scores = [
+            conformity_scores(
+                base_interval(answer, self.quantiles, level),
+                batch.targets,
+                scale,
+                self.has_relative_intervals,
+            )
+            for level in self.interval_levels
+        ]
+        return torch.stack(scores, dim=-1)
 
     def median(self, values: Tensor) -> Tensor:
         """Return the medians (B, horizon, V) of quantiles (B, horizon, V, Q), if there are any."""

@@ -113,6 +113,10 @@ class Processor(ABC):
             "evaluate <run> scores its test split again"
         )
 
+    def uncalibrate(self) -> "Processor":
+        """Return the processor for weights whose prediction intervals are unknown."""
+        return self
+
     def save(self, folder: Path) -> None:
         """Write the processor into a folder."""
         name = f"{type(self).__module__}.{type(self).__qualname__}"

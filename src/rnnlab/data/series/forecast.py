@@ -1,7 +1,7 @@
 """Forecasts beyond the last row of series.
 
 S series, T steps that are read of each (the window, one step before it, and the steps to forecast),
-V target variables, C covariates, H horizon, Q quantiles.
+V target variables, C covariates, H horizon, Q quantiles, L levels of prediction intervals.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ from rnnlab.data.series.inputs import SeriesInputs
 from rnnlab.data.series.splits import observed_ends
 from rnnlab.data.series.variables import SeriesVariables, static_features
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.metrics.conformal import ConformalIntervals, interval_scale
 from rnnlab.spec import Array, Batch, Ints
 
 BATCH_WINDOWS = 1024
@@ -36,6 +37,8 @@ class Forecasts(NamedTuple):
         time_kind: calendar | steps.
         values: (S, steps, V), or quantiles (S, steps, V, Q).
         blocks: how often the network was used; later blocks read the forecasts of earlier ones.
+        ends: of the prediction intervals, (S, steps, V, L, 2); NaN after the first block, whose
+            errors are not those of the validation.
     """
 
     names: Sequence[str]
@@ -44,6 +47,7 @@ class Forecasts(NamedTuple):
     time_kind: TimeKind
     values: Array
     blocks: int
+    ends: Array
 
 
 def forecast(
@@ -51,6 +55,7 @@ def forecast(
     series: Series,
     network: Network,
     steps: int | None = None,
+    intervals: ConformalIntervals | None = None,
 ) -> Forecasts:
     """Forecast the steps after the last row with a value of a target.
 
@@ -60,6 +65,7 @@ def forecast(
         network: forecasts a batch, in the units of the reports.
         steps: to forecast; None for the horizon. More steps are forecast in blocks of the horizon,
             each of which reads the forecasts of the block before.
+        intervals: prediction intervals of the network; None for none.
 
     Raises:
         ConfigError: the network cannot forecast so many steps.
@@ -72,18 +78,22 @@ def forecast(
     history = History.read(features, series, blocks * features.horizon, steps)
     parts = []
     for block in range(blocks):
-        values = _forecast_block(features, history, network, block)
+        values = _forecast_block(features, history, network, block, intervals)
         begin = history.length + block * features.horizon
-        history.targets[:, begin : begin + features.horizon] = _point_forecasts(values, network)
+        median = network.quantiles.index(0.5) if network.quantiles else 0
+        history.targets[:, begin : begin + features.horizon] = values[..., median]
         parts.append(values)
-    values = np.concatenate(parts, axis=1)[:, :steps]
-    times = history.local_times[:, history.length :][:, :steps]
-    return Forecasts(series.names, features.variables, times, series.time_kind, values, blocks)
-
-
-def _point_forecasts(values: Array, network: Network) -> Array:
-    """Return forecasts, or the medians of quantiles, (S, H, V)."""
-    return values[..., network.quantiles.index(0.5)] if network.quantiles else values
+    values, ends = np.split(np.concatenate(parts, axis=1), [len(network.quantiles) or 1], axis=3)
+    ends[:, features.horizon :] = np.nan
+    return Forecasts(
+        series.names,
+        features.variables,
+        history.local_times[:, history.length :][:, :steps],
+        series.time_kind,
+        values[:, :steps] if network.quantiles else values[:, :steps, :, 0],
+        blocks,
+        ends[:, :steps].reshape(*ends[:, :steps].shape[:3], -1, 2),
+    )
 
 
 def _check_blocks(features: SeriesFeatures, steps: int, blocks: int) -> None:
@@ -233,9 +243,16 @@ class _Rows(NamedTuple):
 
 
 def _forecast_block(
-    features: SeriesFeatures, history: History, network: Network, block: int
+    features: SeriesFeatures,
+    history: History,
+    network: Network,
+    block: int,
+    intervals: ConformalIntervals | None,
 ) -> Array:
-    """Return the forecasts of a horizon in the units of the file, (S, H, V) or (S, H, V, Q)."""
+    """Return the forecasts of a horizon in the units of the file, (S, H, V, K).
+
+    The K values are the forecast or its quantiles, and the lower and upper end of each interval.
+    """
     count, steps, num_variables = history.targets.shape
     width = 1 if features.independent else num_variables  # variables of a window
     series = np.repeat(np.arange(count), num_variables // width)
@@ -243,18 +260,37 @@ def _forecast_block(
     first = series * steps + history.length + block * features.horizon
     inputs = _scale_history(features, history)
     parts = [
-        network.answer(_make_batch(inputs, first[rows], series[rows], columns[rows]))
+        _answer(
+            network,
+            _make_batch(inputs, first[rows], series[rows], columns[rows]),
+            intervals,
+            columns[rows],
+        )
         for rows in np.split(np.arange(len(first)), range(BATCH_WINDOWS, len(first), BATCH_WINDOWS))
     ]
-    values = torch.cat(parts).numpy()  # (windows, H, width) or (windows, H, width, Q)
-    values = values.reshape(count, -1, features.horizon, width, *values.shape[3:])
+    values = torch.cat(parts).numpy()  # (windows, H, width, K)
+    values = values.reshape(count, -1, features.horizon, width, values.shape[3])
     values = np.moveaxis(values, 1, 2)
-    values = values.reshape(count, features.horizon, num_variables, *values.shape[4:])
+    values = values.reshape(count, features.horizon, num_variables, values.shape[4])
     scale, index = features.scales.report, features.find_series(history.names)
-    shape = (count, 1, num_variables, *[1] * (values.ndim - 3))
-    means, deviations = (part[index].reshape(shape) for part in scale)
+    means, deviations = (part[index][:, None, :, None] for part in scale)
     forecasts: Array = values * deviations + means
     return forecasts
+
+
+def _answer(
+    network: Network, batch: Batch, intervals: ConformalIntervals | None, variables: Ints
+) -> torch.Tensor:
+    """Return forecasts and the ends of their intervals, (B, H, V, K); see _forecast_block.
+
+    `variables` is the position of each variable among all of them, (B, V).
+    """
+    forecasts = network.answer(batch)
+    values = forecasts if network.quantiles else forecasts.unsqueeze(-1)
+    if intervals is None:
+        return values
+    ends = intervals.ends(forecasts, network.quantiles, interval_scale(batch), variables)
+    return torch.cat([values, ends.flatten(-2)], dim=-1)
 
 
 def _scale_history(features: SeriesFeatures, history: History) -> SeriesInputs:

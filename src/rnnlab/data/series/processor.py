@@ -1,6 +1,6 @@
 """Processor of series: forecasts of new rows, as a table."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from rnnlab.data.series.example import make_example_rows
 from rnnlab.data.series.features import SeriesFeatures
 from rnnlab.data.series.forecast import Forecasts, forecast
 from rnnlab.errors import ConfigError
+from rnnlab.metrics.conformal import ConformalIntervals
 from rnnlab.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -27,10 +28,15 @@ class SeriesProcessor(SeriesFeatures, Processor):
     Attributes:
         naive_errors: see SeriesBaselines.naive_errors, (S, V); empty for a generated series.
         season: steps of a season, for the seasonal naive forecast; None for no season.
+        intervals: prediction intervals of the tested weights; None before they are calibrated.
     """
 
     naive_errors: PlainArray = field(default_factory=lambda: np.zeros((0, 1)))
     season: int | None = None
+    intervals: ConformalIntervals | None = None
+
+    def uncalibrate(self) -> "SeriesProcessor":
+        return replace(self, intervals=None)
 
     def example_inputs(self) -> pd.DataFrame:
         return make_example_rows(self)
@@ -71,7 +77,9 @@ class SeriesProcessor(SeriesFeatures, Processor):
         Yields:
             A row for each series, target and step: `series` (if there is a column of them), the
             date or the number of the step, `target`, `step` (from 1), `block` (from 1), `forecast`
-            in the units of the file, and `q0.1` ... for a network of quantiles.
+            in the units of the file, and `q0.1` ... for a network of quantiles. `lower_90` and
+            `upper_90` are the ends of a prediction interval of 90%; empty after the first block,
+            and where the validation was too small.
 
         Raises:
             ConfigError: the network cannot forecast so many steps.
@@ -80,7 +88,7 @@ class SeriesProcessor(SeriesFeatures, Processor):
         (steps,) = take_options(options, steps=None)
         notes: list[str] = []
         series = self.read(self.open_table(inputs), notes)
-        frame = self._to_frame(forecast(self, series, network, steps), network)
+        frame = self._to_frame(forecast(self, series, network, steps, self.intervals), network)
         frame.attrs["notes"] = notes
         yield frame
 
@@ -131,4 +139,6 @@ class SeriesProcessor(SeriesFeatures, Processor):
         levels = network.quantiles
         columns["forecast"] = values[..., levels.index(0.5)] if levels else values
         columns |= {f"q{level:g}": values[..., i] for i, level in enumerate(levels)}
+        if self.intervals:
+            columns |= self.intervals.columns(np.moveaxis(forecasts.ends, 1, 2))
         return pd.DataFrame({name: values.reshape(-1) for name, values in columns.items()})

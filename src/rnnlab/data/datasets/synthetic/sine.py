@@ -188,6 +188,7 @@ class SineDataModule(DataModule):
             seq_len=self.seq_len,
             horizon=self.horizon,
             independent=False,
+            intervals=self.intervals,
         ).save(folder)
 
     def input_names(self) -> tuple[str]:
