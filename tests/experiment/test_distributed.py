@@ -49,6 +49,9 @@ def test_two_processes_train_and_score_every_task(data: str, tmp_path: Path) -> 
     report = json.loads((tmp_path / "here" / "report.json").read_text())
     assert report["status"] == "finished"
     assert report["device"]["count"] == 2
+    if data == "sine":  # the validation values of both processes
+        processor = json.loads((tmp_path / "here" / "processor.json").read_text())
+        assert processor["state"]["intervals"]["counts"] == [[report["evaluated_targets"]["val"]]]
     scores = evaluate(tmp_path / "here")
     assert scores.keys() == {name for name in report["scores"] if name.startswith("test/")}
     for name, value in scores.items():

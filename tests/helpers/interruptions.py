@@ -35,6 +35,7 @@ SINE = {
     **{"num_series": 4, "num_eval_series": 2, "steps": 24, "first_target": 12},
     **{"seq_len": 6, "batch_size": 10},
 }
+LATE_POINTS = ("calibration", "test", "figures")  # after the training
 VOLATILE = ("device", "git", "peak_memory", "seconds", "speed", "versions")  # keys of a report
 
 
@@ -87,6 +88,15 @@ class Interruption(L.Callback):
 
     def on_fit_end(self, *_: Any) -> None:
         self.reach("fit end")
+
+    def on_predict_start(self, *_: Any) -> None:
+        self.reach("calibration start")
+
+    def on_predict_batch_end(self, *_: Any) -> None:
+        self.reach("calibration batch")
+
+    def on_predict_end(self, *_: Any) -> None:
+        self.reach("calibration end")
 
     def on_test_start(self, *_: Any) -> None:
         self.reach("test start")
@@ -271,7 +281,7 @@ def check_status(run_dir: Path, point: tuple[str, int, str], status: int) -> str
     expected = {0: "finished", 2: "stopped", 3: "failed"}.get(status, recorded)
     if recorded != expected:
         return f"status {recorded} after exit status {status}"
-    is_ignored = status == 0 and point[2] == "SIGTERM" and point[0].startswith(("test", "figures"))
+    is_ignored = status == 0 and point[2] == "SIGTERM" and point[0].startswith(LATE_POINTS)
     return f"{point}: the signal was ignored" if is_ignored else ""
 
 
@@ -287,9 +297,10 @@ def compare_runs(run_dir: Path, whole: Path) -> str:
                 drop_volatile(content)
             if problem := first_difference(*contents, name):
                 return problem
-    ours, theirs = [(folder / "metrics.csv").read_text() for folder in (run_dir, whole)]
-    if ours != theirs:
-        return f"metrics.csv:\n{ours}\ninstead of\n{theirs}"
+    for name in ("metrics.csv", "processor.json"):
+        ours, theirs = [(folder / name).read_text() for folder in (run_dir, whole)]
+        if ours != theirs:
+            return f"{name}:\n{ours}\ninstead of\n{theirs}"
     reports = [json.loads((folder / "report.json").read_text()) for folder in (run_dir, whole)]
     for report in reports:
         for key in VOLATILE:
