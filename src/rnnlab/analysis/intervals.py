@@ -130,7 +130,7 @@ def assess_intervals(intervals: TestIntervals, error_scale: Array) -> AnalysisRe
         ],
         details={
             "intervals": {
-                name: {"nominal": level, **to_dict(coverage, names)}
+                name: {"nominal": level, **coverage_facts(coverage, names)}
                 for name, (level, coverage) in zip(intervals.intervals.names, measures, strict=True)
             }
         },
@@ -157,7 +157,7 @@ def describe_coverage(level: float, coverage: Coverage, count: int, unit: str) -
         )
 
 
-def to_dict(coverage: Coverage, names: "list[str]") -> Mapping[str, Any]:
+def coverage_facts(coverage: Coverage, names: "list[str]") -> Mapping[str, Any]:
     """Return coverage and mean width, overall, by step and by column, for report.json."""
     share, width = coverage.means()
     by_step, by_column = coverage.means(axis=1), coverage.means(axis=0)

@@ -69,7 +69,7 @@ def run(
         with record_status(folder), share_folder(folder.path):
             parts = build(config, folder, clock, [*extra_callbacks, *end_trained(status)])
             fit(parts)
-            calibrate(parts)
+            calibrate_intervals(parts)
             finish(parts, test(parts))
     report = folder.read_report()
     if is_first_process():
@@ -207,7 +207,7 @@ def fit(parts: RunParts) -> None:
     parts.clock.end_stage("fit")
 
 
-def calibrate(parts: RunParts) -> None:
+def calibrate_intervals(parts: RunParts) -> None:
     """Load the best checkpoint, and fit prediction intervals on the validation split."""
     from rnnlab.experiment.calibration import fit_intervals
 
