@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from rnnlab.commands import generate, list_commands, translate
+from rnnlab.commands import generate, list_commands, serve, translate
 from rnnlab.config.paths import split_config_dir
 from rnnlab.experiment.run import check, run
 from tests.helpers.configs import CONF, ROOT, SMALL, choices, compose
@@ -138,6 +138,12 @@ def test_every_search_passes_the_check(command: str) -> None:
     sweep = read_sweep(ROOT, words)
     spec = prepare(sweep, conf)
     check(spec.base)
+
+
+@pytest.mark.parametrize("command", named("serve"))
+def test_every_server_has_valid_options(command: str) -> None:
+    options = serve.parse_server_options(words_of(command))
+    assert serve.read_server_limits(options).seconds > 0
 
 
 @pytest.mark.parametrize("command", [*named("generate"), *named("translate"), *named("evaluate")])
