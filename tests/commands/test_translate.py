@@ -15,17 +15,14 @@ from rnnlab.commands.translate import main
 from rnnlab.config.schema import parse
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.build import build_data
-from rnnlab.experiment.run import run
-from tests.helpers.configs import small
+from tests.helpers.run_folders import write_run
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a run that knows next to nothing; upper case is not told apart."""
     place = tmp_path_factory.mktemp("run")
-    plain = small("multi30k", place, "model=bilstm", "test=false", tokens="bpe", vocab_size=300)
-    plain["trainer"] |= {"max_epochs": 2}
-    return run(plain).folder.path
+    return write_run("multi30k", place, "model=bilstm", tokens="bpe", vocab_size=300).folder
 
 
 def test_a_sentence_is_translated_as_in_the_test(folder: Path) -> None:
@@ -149,9 +146,7 @@ def test_line_breaks_of_a_sentence_are_spaces(folder: Path, capsys) -> None:
 
 
 def test_unknown_tokens_are_counted(tmp_path: Path, capsys) -> None:
-    plain = small("parallel_text", tmp_path, "test=false")
-    plain["trainer"] |= {"max_epochs": 1, "limit_train_batches": 1}
-    main([str(run(plain).folder.path), "aa new bb words"])
+    main([str(write_run("parallel_text", tmp_path).folder), "aa new bb words"])
     note = "note: 2 of 4 tokens of the sentences are not in the vocabulary: <unk>\n"
     assert capsys.readouterr().err == note
 
@@ -195,7 +190,5 @@ def test_what_cannot_work_is_said_in_words(folder: Path, tmp_path: Path, capsys)
 
 
 def test_a_run_of_another_task_is_refused(tmp_path: Path) -> None:
-    plain = small("adding", tmp_path, "test=false")
-    plain["trainer"] |= {"max_epochs": 1, "limit_train_batches": 1}
     with pytest.raises(ConfigError, match=r"task=forecasting, which does not translate.*multi30k"):
-        main([str(run(plain).folder.path), "aa"])
+        main([str(write_run("adding", tmp_path).folder), "aa"])
