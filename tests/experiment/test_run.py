@@ -197,7 +197,9 @@ def test_the_report_says_what_was_reached_and_how(finished: Run) -> None:
     assert len(report["git"].get("commit", "0" * 40)) == 40
     assert report["device"]["kind"] == "cpu"
     assert report["device"]["count"] == 1
-    assert report["seconds"].keys() == {"start", "prepare", "fit", "test", "report", "baselines"}
+    assert report["seconds"].keys() == {
+        *("start", "prepare", "fit", "calibrate", "test", "report", "baselines")
+    }
     assert report["speed"]["samples_per_second"] > 0
     assert report["peak_memory"]["process"] > 0
 
