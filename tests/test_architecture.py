@@ -41,12 +41,13 @@ ALLOWED = {  # folder or module -> what it may import of the package, besides it
     ),
     "comparison": (*LOWEST, "metrics", "report"),
     "serving": (*LOWEST, "data", "inference", "report"),
+    "export": (*LOWEST, "layers", "tasks", "models", "data", "report", "inference"),
     "sweeps": (
         *(*LOWEST, "config", "callbacks", "loggers", "plots", "report", "experiment", "metrics"),
     ),
     "commands": (
         *(*LOWEST, "config", "layers", "metrics", "tasks", "data", "analysis", "plots", "report"),
-        *("comparison", "experiment", "inference", "serving", "sweeps", ""),
+        *("comparison", "experiment", "inference", "export", "serving", "sweeps", ""),
     ),
     "": ("api",),
     "api": ("comparison", "config", "experiment", "inference", "sweeps"),
@@ -64,6 +65,8 @@ FOREIGN = {  # package -> the only folders or modules that may import it
     "optuna": ("sweeps",),
     "ray": ("sweeps.workers.ray_launcher",),
     "jinja2": ("report.html",),
+    "onnx": ("export.onnx_files",),
+    "onnxruntime": ("export.onnx_files",),
 }
 
 

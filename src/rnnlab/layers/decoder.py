@@ -150,7 +150,7 @@ class Decoder(nn.Module):
         keys = self.attention.keys(outputs) if self.attention is not None else None
         feedback = None
         if self.input_feeding:
-            feedback = outputs.new_zeros(1, len(outputs), self.combine.out_features)
+            feedback = outputs.new_zeros(1, outputs.shape[0], self.combine.out_features)
         return Memory(outputs, valid, keys), [self.bridge(summary), feedback]
 
     def forward(
@@ -191,7 +191,9 @@ class Decoder(nn.Module):
         self, tokens: Tensor, memory: Memory, state: RecurrentState, true: float
     ) -> tuple[Tensor, RecurrentState, Tensor | None]:
         tokens = self.embedding.word_dropout(tokens)
-        mask = self.embedding.dropout(self.weight.new_ones(len(tokens), 1, self.weight.shape[1]))
+        mask = self.embedding.dropout(
+            self.weight.new_ones(tokens.shape[0], 1, self.weight.shape[1])
+        )
         features: list[Tensor] = []
         weights: list[Tensor] = []
         for token in torch.split(tokens, 1, dim=1):  # (B, 1)

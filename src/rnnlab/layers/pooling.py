@@ -13,7 +13,7 @@ PoolingName = Literal["last", "mean", "max", "mean_max", "attention"]
 
 def pool_last(outputs: Tensor, lengths: Tensor) -> Tensor:
     """Return the output at the last valid step."""
-    rows = torch.arange(len(outputs), device=outputs.device)
+    rows = torch.arange(outputs.shape[0], device=outputs.device)
     return outputs[rows, lengths - 1]
 
 

@@ -122,7 +122,7 @@ class RecurrentLayer(nn.Module):
     def forward(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Map inputs (B, T, D) and a state to outputs (B, T, P) and the state after step T."""
         if self.start is not None:
-            state = self.start(len(inputs), state)
+            state = self.start(inputs.shape[0], state)
         outputs, after = self.run_cell(inputs, state)  # (B, T, H)
         if self.project is not None:
             outputs = self.project(outputs)  # (B, T, P)

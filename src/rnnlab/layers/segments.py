@@ -13,7 +13,7 @@ def count_segments(steps: int, size: int) -> int:
     >>> count_segments(5, 2)
     3
     """
-    return -(-steps // size)
+    return (steps + size - 1) // size
 
 
 def segment_of_step(lengths: Tensor, steps: int, size: int) -> Tensor:

@@ -70,7 +70,7 @@ class AttentionModel(StackedModel):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return outputs of the stack (B, T, H), the context (B, 1, H) and the weights (B, T)."""
         if lengths is None:
-            lengths = torch.full((len(inputs),), inputs.shape[1], device=inputs.device)
+            lengths = torch.full((inputs.shape[0],), inputs.shape[1], device=inputs.device)
         outputs, _ = self.body(inputs, lengths)
         query = self.last(outputs, lengths).unsqueeze(1)  # (B, 1, H)
         valid = valid_steps(lengths, outputs.shape[1])

@@ -22,7 +22,7 @@ def last_steps(outputs: Tensor, lengths: Tensor, count: int) -> Tensor:
             [4, 5]])
     """
     steps = lengths.unsqueeze(1) - count + torch.arange(count, device=lengths.device)  # (B, count)
-    rows = torch.arange(len(outputs), device=outputs.device).unsqueeze(1)
+    rows = torch.arange(outputs.shape[0], device=outputs.device).unsqueeze(1)
     return outputs[rows, steps]
 
 

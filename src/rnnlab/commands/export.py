@@ -1,0 +1,64 @@
+"""Export the network of a run to ONNX or torch.export, with a check that it computes the same.
+
+    rnnlab export outputs/imdb-gru/<run> --format onnx
+    rnnlab export outputs/sine-gru/<run> --format onnx-step --output sine_stream
+    rnnlab export <run> --format onnx --quantize int8
+
+onnx reads whole sequences, onnx-step one step with the state as input and output, and torch is a
+program of torch.export. The folder also has processor.json, export.json and an example, which needs
+neither torch nor rnnlab.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rnnlab.config.messages import readable_errors
+
+if TYPE_CHECKING:
+    from rnnlab.export.export import Export
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Export a network and print what was written."""
+    options = parse_export_options(arguments)
+
+    from rnnlab import load
+    from rnnlab.export.export import export_run
+
+    run = load(options.run_dir, options.checkpoint)
+    print_export(export_run(run, options.format, options.output, options.quantize == "int8"))
+
+
+def parse_export_options(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="rnnlab export", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("run_dir", type=Path, help="folder of the run")
+    parser.add_argument("--format", choices=("onnx", "onnx-step", "torch"), default="onnx")
+    parser.add_argument(
+        "--output", type=Path, help="new folder; default: export/<format> in the run's folder"
+    )
+    parser.add_argument(
+        "--quantize", choices=("int8",), help="weights of 8 bits; prints the loss in score"
+    )
+    parser.add_argument("--checkpoint", choices=("best", "last"), default="best")
+    return parser.parse_args(arguments)
+
+
+def print_export(export: "Export") -> None:
+    """Print the folder, its check, its notes and the next step."""
+    size = sum(file.stat().st_size for file in export.folder.rglob("*") if file.is_file())
+    print(f"{export.folder}: {size / 1e6:,.1f} MB")
+    print(f"equal to the network to {export.difference:.1g} on shapes that it has not seen")
+    for note in export.notes:
+        print(note)
+    if export.example:
+        print(f"next: {export.example}")
+
+
+if __name__ == "__main__":
+    with readable_errors():
+        main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Networks of trained runs as files for other programs, with a check that they compute the same."""

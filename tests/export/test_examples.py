@@ -1,0 +1,149 @@
+"""The example of an export, without torch and rnnlab, gives the answers of rnnlab predict."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import rnnlab
+from rnnlab.export.export import export_run
+from rnnlab.inference.trained_run import TrainedRun
+from tests.helpers.configs import walks_file
+from tests.helpers.exports import run_example
+from tests.helpers.run_folders import write_run
+
+TEXTS = [
+    "worda wordb WORDC \u0130s unknown 12345",
+    "",
+    " ".join(f"word{chr(97 + i)}" for i in range(20)),  # longer than the network reads
+    "wordd \u2026 caf\u00e9 <br /> wordd\u2019s!",
+]
+SENTENCES = ["n1 aa bb cc dd ee", "aa", "unknown bb bb bb bb bb bb bb bb bb"]
+LINES = ["wa wb wc", "wd wd unknown wa wb wc wd we"]
+FEW = ("model.hidden_size=8",)
+
+
+def write_network(data: str, folder: Path, *overrides: str) -> TrainedRun:
+    """A run whose answers differ clearly from each other."""
+    return rnnlab.load(write_run(data, folder, *FEW, *overrides, seed=3).folder)
+
+
+def check_example(run: TrainedRun, kind: Any, *arguments: str, inputs: Any = None) -> pd.DataFrame:
+    """Compare the example of an export with the predictions of the run."""
+    folder = export_run(run, kind).folder
+    answers = pd.DataFrame(run_example(folder, *arguments))
+    predictions = run.predict(list(arguments) if inputs is None else inputs)
+    assert len(answers) == len(predictions) > 0
+    expected = predictions[answers.columns]
+    pd.testing.assert_frame_equal(answers, expected, check_dtype=False, atol=1e-5, rtol=1e-5)
+    return answers
+
+
+def test_texts(tmp_path: Path) -> None:
+    run = write_network("imdb", tmp_path, "model=bilstm")
+    answers = check_example(run, "onnx", *TEXTS)
+    assert answers["probability"].nunique() == len(TEXTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "mean_max", "attention"])
+def test_texts_step_by_step(pooling: str, tmp_path: Path) -> None:
+    run = write_network("imdb", tmp_path, "model=lstm", f"task.pooling={pooling}")
+    check_example(run, "onnx-step", *TEXTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tokens", ["shapes", "characters"])
+def test_texts_of_other_tokens(tokens: str, tmp_path: Path) -> None:
+    run = write_network("imdb", tmp_path, "model=gru", f"data.tokens={tokens}")
+    check_example(run, "onnx", *TEXTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["onnx", "onnx-step"])
+def test_symbols(kind: str, tmp_path: Path) -> None:
+    run = write_network("copying", tmp_path, "model=gru", "model.learned_state=true")
+    symbols = run.processor.symbols[4:]  # type: ignore[attr-defined]
+    check_example(run, kind, f"{' '.join(symbols[:3])} _ _ <go> _ _ _", "_ _ <go> _ _")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["onnx", "onnx-step"])
+def test_sums(kind: str, tmp_path: Path) -> None:
+    run = write_network(
+        "adding", tmp_path, "model=attention_gru" if kind == "onnx" else "model=gru"
+    )
+    table = tmp_path / "sequence.csv"
+    table.write_text("number,marker\n0.5,1\n0.25,0\n0.125,1\n")
+    check_example(run, kind, str(table), inputs=table)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("transform", "units"),
+    [
+        ("none", "standard"),
+        ("last", "standard"),
+        ("difference", "standard"),
+        ("log_return", "original"),
+    ],
+)
+def test_series(transform: str, units: str, tmp_path: Path) -> None:
+    settings = [
+        f"data.transform={transform}",
+        f"data.report_in={units}",
+        "data.calendar=[hour,year]",
+    ]
+    run = write_network("csv_series", tmp_path, "model=gru", *settings)
+    table = walks_file(tmp_path)
+    check_example(run, "onnx", str(table), inputs=table)
+
+
+@pytest.mark.slow
+def test_series_step_by_step(tmp_path: Path) -> None:
+    run = write_network("csv_series", tmp_path, "model=lstm", "data.transform=none")
+    table = walks_file(tmp_path)
+    check_example(run, "onnx-step", str(table), inputs=table)
+
+
+@pytest.mark.slow
+def test_series_with_all_kinds_of_columns(tmp_path: Path) -> None:
+    table = tmp_path / "series.csv"  # the name of the small data set
+    rows = [
+        f"2024-01-{day:02}T{hour:02}:00,{shop},{region},{area},{hour + day * k},{day},{hour % 7}"
+        for k, (shop, region, area) in enumerate([("north", "a", 10), ("south", "b", 30)], start=1)
+        for day in range(1, 10)
+        for hour in range(24)
+    ]
+    header = "day,shop,region,area,sales,visits,offer"
+    table.write_text("\n".join([header, *rows]) + "\n")
+    run = write_network(
+        "csv_series",
+        tmp_path,
+        *("data.date_column=day", "data.series_column=shop", "data.target_columns=[sales,visits]"),
+        *("data.known_columns=[offer]", "data.static_columns=[region,area]"),
+        *("task.loss=quantile", "model=gru"),
+    )
+    future = [
+        f"2024-01-10T{hour:02}:00,{shop},{region},{area},,,{hour + 2}"
+        for shop, region, area in [("north", "a", 10), ("south", "b", 30)]
+        for hour in range(3)
+    ]
+    history = tmp_path / "history.csv"
+    history.write_text("\n".join([header, *rows, *future]) + "\n")
+    check_example(run, "onnx", str(history), inputs=history)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "tokens"), [("onnx", "words"), ("onnx-step", "characters")])
+def test_running_text(kind: str, tokens: str, tmp_path: Path) -> None:
+    run = write_network("text_file", tmp_path, "model=gru", f"data.tokens={tokens}")
+    check_example(run, kind, *LINES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [(), ("task.attention=none", "task.input_feeding=true")])
+def test_translations(settings: tuple[str, ...], tmp_path: Path) -> None:
+    run = write_network("parallel_text", tmp_path, "model=bilstm", *settings)
+    check_example(run, "onnx", *SENTENCES)
