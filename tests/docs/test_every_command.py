@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from rnnlab.commands import generate, list_commands, serve, translate
+from rnnlab.commands import evaluate, generate, list_commands, predict, serve, translate
 from rnnlab.config.paths import split_config_dir
 from rnnlab.experiment.run import check, run
 from tests.helpers.configs import CONF, ROOT, SMALL, choices, compose
@@ -146,7 +146,9 @@ def test_every_server_has_valid_options(command: str) -> None:
     assert serve.read_server_limits(options).seconds > 0
 
 
-@pytest.mark.parametrize("command", [*named("generate"), *named("translate"), *named("evaluate")])
+@pytest.mark.parametrize(
+    "command", [c for p in ("generate", "translate", "evaluate", "predict") for c in named(p)]
+)
 def test_every_command_on_a_run_has_valid_arguments(command: str) -> None:
     words = words_of(command)
     if words == ["--help"]:
@@ -155,8 +157,10 @@ def test_every_command_on_a_run_has_valid_arguments(command: str) -> None:
         assert generate.parse_arguments(words).run_dir
     elif program_of(command) == "translate":
         assert translate.build_parser().parse_args(words).run_dir
+    elif program_of(command) == "predict":
+        assert predict.parse_options(words).run_dir
     else:
-        assert len(words) == 1
+        assert evaluate.parse_evaluation(words).run_dir
 
 
 @pytest.mark.parametrize("command", named("describe"))

@@ -42,12 +42,20 @@ def last_rows(run: UntrainedRun, table: pd.DataFrame, transform: str) -> pd.Data
     return table.iloc[int(data.windows["test"].first[0]) - before :]
 
 
-@pytest.mark.parametrize("transform", ["last", "none", "difference"])
-@pytest.mark.parametrize("model", ["gru", "bilstm"])
+@pytest.mark.parametrize(
+    ("model", "transform"),
+    [
+        ("gru", "last"),
+        ("bilstm", "difference"),
+        pytest.param("attention_gru", "none", marks=pytest.mark.slow),
+        pytest.param("lstm", "log_return", marks=pytest.mark.slow),
+    ],
+)
 def test_the_rows_of_the_test_have_the_scores_of_the_test(
     model: str, transform: str, tmp_path: Path
 ) -> None:
-    run = write_run("csv_series", tmp_path, f"model={model}", f"data.transform={transform}")
+    units = ["data.report_in=original"] if transform == "log_return" else []
+    run = write_run("csv_series", tmp_path, f"model={model}", f"data.transform={transform}", *units)
     file = tmp_path / "series.csv"
     new = last_rows(run, pd.read_csv(file), transform)
     file.unlink()

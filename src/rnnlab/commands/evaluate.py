@@ -28,14 +28,7 @@ DIFFERENT = 1  # exit status
 
 def main(arguments: Sequence[str]) -> None:
     """Print the scores; exit with 1 if those of the test split differ from the report."""
-    parser = argparse.ArgumentParser(prog="rnnlab evaluate", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("run_dir", type=Path, help="folder of the run")
-    parser.add_argument("--data", help="file with targets to score; default: the test split")
-    parser.add_argument(
-        "--start", help="first date of the targets of a series, such as 2024-07-01; default: all"
-    )
-    options = parser.parse_args(arguments)
+    options = parse_evaluation(arguments)
     folder = RunFolder(options.run_dir)
     settings = {} if options.start is None else {"start": options.start}
     if settings and options.data is None:
@@ -48,6 +41,18 @@ def main(arguments: Sequence[str]) -> None:
     print_scores(report_scores, scores)
     if differing(report_scores, scores):
         sys.exit(DIFFERENT)
+
+
+def parse_evaluation(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="rnnlab evaluate", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("run_dir", type=Path, help="folder of the run")
+    parser.add_argument("--data", help="file with targets to score; default: the test split")
+    parser.add_argument(
+        "--start", help="first date of the targets of a series, such as 2024-07-01; default: all"
+    )
+    return parser.parse_args(arguments)
 
 
 def evaluate(run_dir: str | Path) -> dict[str, float]:

@@ -76,6 +76,9 @@ class SymbolsProcessor(Processor):
     def example_inputs(self) -> list[str]:
         return [" ".join([self.symbols[-1]] * (2 * self.num_targets))]
 
+    def token_names(self) -> tuple[str, ...]:
+        return self.symbols
+
     def encode(self, text: str, number: int) -> Ints:
         """Return the tokens of a sequence; `number` names it in errors."""
         symbols = text.split()

@@ -27,10 +27,15 @@ from rnnlab.inference.evaluation import (
     evaluate_new,
 )
 from rnnlab.inference.generation import GenerationConfig, generate_table
+from rnnlab.inference.internals import (
+    find_attention,
+    find_internals,
+    find_translation_attention,
+)
 from rnnlab.inference.networks import find_search, reject_task
 from rnnlab.models import RecurrentModel
 from rnnlab.report.folder import RunFolder
-from rnnlab.spec import Batch
+from rnnlab.spec import Array, Batch
 from rnnlab.tasks import LanguageModeling, Translation
 
 if TYPE_CHECKING:
@@ -250,6 +255,48 @@ class TrainedRun:
         size = batch_size_of(self.model)
         targets = self.processor.read_targets(data, self.model.task.spec, size, **options)
         return evaluate_new(self.model, self.folder.path, targets)
+
+    def attention(self, inputs: "Inputs") -> "pd.DataFrame":
+        """Return what the network attends to in each input.
+
+        Args:
+            inputs: as for `predict`; sentences of a network that translates.
+
+        Returns:
+            A row for each input and step that the network reads: `input` from 0; `place`, layers
+            (of model=attention_gru) or pooling (task.pooling=attention); `step` from 1; `token`,
+            unless the inputs are numbers; and `weight`, whose sum is 1. For a translation a row for
+            each step of the translation, `target_step` and `target_token`, and each `step` and
+            `token` of the sentence.
+
+        Raises:
+            ConfigError: the network has no attention, or is a language model.
+            DataError: the inputs cannot be read.
+        """
+        if isinstance(self.processor, TranslationProcessor):
+            texts = list(read_texts(inputs))
+            return find_translation_attention(self.model.to(self.device), self.processor, texts)
+        return find_attention(self.model, self.processor, self.network, inputs)
+
+    def internals(self, inputs: "Inputs") -> dict[str, list[Array]]:
+        """Return the states and gates of the network while it reads each input.
+
+        Args:
+            inputs: as for `predict`; the windows of series, and not sentences to translate.
+
+        Returns:
+            Name, such as `hidden state` or `gate: update` of the last layer (forward direction), ->
+            its values for each input, (T, H), T steps that the network reads and H features.
+
+        Raises:
+            ConfigError: the network translates or is a language model.
+            DataError: the inputs cannot be read.
+        """
+        if isinstance(self.processor, TranslationProcessor):
+            raise ConfigError(
+                "a network that translates has no internals to show, but attention(sentences)"
+            )
+        return find_internals(self.model, self.processor, self.network, inputs)
 
     @property
     def answer(self) -> Callable[[Batch], Tensor]:

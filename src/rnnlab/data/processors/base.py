@@ -3,7 +3,7 @@
 import json
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -77,6 +77,10 @@ class Processor(ABC):
     def example_inputs(self) -> "list[str] | pd.DataFrame":
         """Return inputs that it accepts, texts or a table, which show their format."""
         return ["This is good."]
+
+    def token_names(self) -> Sequence[str]:
+        """Return the text of each token by its id; empty where the inputs are numbers."""
+        return ()
 
     @abstractmethod
     def predict(self, inputs: "Inputs", network: Network, **options: Any) -> "Parts":

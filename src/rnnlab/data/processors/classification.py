@@ -72,6 +72,9 @@ class ClassificationProcessor(Processor):
         """How a table is written."""
         return self.columns.table_format
 
+    def token_names(self) -> list[str]:
+        return self.vocabulary.display_tokens()
+
     @property
     def truncation(self) -> TruncationConfig:
         """Limits of vocabulary and length."""
