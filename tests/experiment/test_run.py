@@ -634,8 +634,9 @@ def test_debug_overfit_learns_two_batches_by_heart(tmp_path: Path) -> None:
 
 def test_debug_profile_says_where_the_time_goes(tmp_path: Path) -> None:
     done = run(small("sine", tmp_path, "debug=profile"))
-    (table,) = (done.folder.path / "profile").iterdir()
-    assert "run_training_batch" in table.read_text()
+    training, calibration = sorted((done.folder.path / "profile").iterdir())
+    assert "run_training_batch" in training.read_text()
+    assert "predict_step" in calibration.read_text()
 
 
 # Steps.
