@@ -1,5 +1,7 @@
 import os
 import signal
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
         os.environ["RNNLAB_CACHE"] = str(base / "cache")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _writes_are_not_flushed() -> Iterator[None]:
+    """Tests end processes and not machines: no write must be on the disk at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture
 def forked_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker of a search that this process runs is a fork; see tests/helpers/fork_server.py."""
@@ -85,3 +95,19 @@ def text_cases() -> Path:
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run builds its figures and does not draw them: drawing takes longer than a small run."""
     monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
+
+
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run builds no figures either, for tests whose figures others draw from the same data."""
+    from rnnlab.analysis import AnalysisResult
+
+    save = AnalysisResult.save
+
+    def save_files(result: AnalysisResult, folder: Path) -> list[Path]:
+        return save(replace(result, figures={}), folder)
+
+    monkeypatch.setattr(AnalysisResult, "save", save_files)
+    monkeypatch.setattr("rnnlab.experiment.results.draw_internals", lambda parts: [])
+    curves = "rnnlab.experiment.results.save_learning_curves"
+    monkeypatch.setattr(curves, lambda *values: Path("learning_curves.png"))

@@ -362,7 +362,7 @@ class Refuses(BaseHTTPRequestHandler):
 @pytest.fixture
 def refusing_port() -> Iterator[int]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Refuses) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
         yield server.server_port
         server.shutdown()
 
