@@ -2,6 +2,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,19 @@ def _writes_are_not_flushed() -> Iterator[None]:
     """Tests end processes and not machines: no write must be on the disk at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _environment_is_read_once() -> Iterator[None]:
+    """A run asks git for its commit, and its trainers the files of all packages for plugins."""
+    from lightning.fabric.utilities import registry
+
+    from rnnlab.runtime import environment
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(environment, "git_state", cache(environment.git_state))
+        patch.setattr(registry, "entry_points", cache(registry.entry_points))
         yield
 
 

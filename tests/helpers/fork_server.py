@@ -24,6 +24,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -105,6 +106,9 @@ def import_everything(with_project: bool) -> None:
         for module in walk_packages(package.__path__, "rnnlab."):
             if "__main__" not in module.name:
                 import_module(module.name)
+    registry: Any = import_module("lightning.fabric.utilities.registry")
+    registry.entry_points = cache(registry.entry_points)  # each trainer reads all packages
+    registry.entry_points(group="lightning.pytorch.callbacks_factory")
     assert "huggingface_hub" not in sys.modules, "it reads the variables HF_*"
     gc.collect()
     gc.freeze()  # the collector of a fork would copy all pages

@@ -30,10 +30,10 @@ CALLBACKS = ("default", "early_stopping", "ema")
 BUDGETS = ("max_epochs", "max_steps", "max_time")
 COMBINATIONS = list(product(SCHEDULERS, CALLBACKS, BUDGETS))
 KINDS = ("SIGKILL", "SIGTERM", "exception")
-BATCHES, EPOCHS = 8, 4  # batches of an epoch, epochs of the longest run
+BATCHES, EPOCHS = 6, 3  # batches of an epoch, epochs of the longest run
 SINE = {
     **{"num_series": 4, "num_eval_series": 2, "steps": 24, "first_target": 12},
-    **{"seq_len": 6, "batch_size": 10},
+    **{"seq_len": 6, "batch_size": 13},
 }
 LATE_POINTS = ("calibration", "test", "figures")  # after the training
 VOLATILE = ("device", "git", "peak_memory", "seconds", "speed", "versions")  # keys of a report

@@ -18,6 +18,7 @@ import pytest
 from rnnlab.experiment.load import read_checkpoint
 from rnnlab.report.folder import RunFolder
 from tests.helpers.postgres import Server, server, start_server
+from tests.helpers.processes import run_forked
 from tests.helpers.sweep_sessions import ROOT, TINY, Session, journal, results, trials_of, until
 
 KILLS = 10
@@ -270,7 +271,7 @@ def test_ctrl_c_leaves_a_search_that_goes_on(tmp_path: Path) -> None:
     output = session.log.read_text()
     assert f"to continue: python sweep.py {' '.join(words)}" in output.replace("'", "")
     until(lambda: not any(process.is_running() for process in family), 10)
-    assert Session(tmp_path, words, forked=False).wait() == 0
+    assert Session(tmp_path, words).wait() == 0
     check(trials_of(journal(tmp_path)), 4)
     left = [trial.user_attrs["attempts"] for trial in trials_of(journal(tmp_path))]
     assert sum(left) <= 5, "at most the one that was stopped was begun twice"
@@ -302,5 +303,5 @@ def repeated(folder: Path, place: Path) -> dict:
     assert environment == {"OMP_NUM_THREADS": "1"}
     arguments = words[words.index("train.py") + 1 :]
     command = [sys.executable, str(ROOT / "train.py"), *arguments, f"run_dir={place / 'again'}"]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, **environment})
+    run_forked(command, check=True, capture_output=True, env={**os.environ, **environment})
     return RunFolder(place / "again").read_report()

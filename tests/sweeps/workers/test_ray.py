@@ -79,13 +79,14 @@ def test_without_ray_it_says_what_to_install(
 def cluster() -> Iterator[None]:
     """A cluster on this machine for several tests; the searches below start their own."""
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'rnnlab[ray]'")
-    with connect_ray(None, 1):
+    with connect_ray(None, 2):
         yield
 
 
-@pytest.fixture
-def slot(cluster: None, tmp_path: Path) -> Iterator[RayRunner]:
-    with RayLauncher()(request(tmp_path)) as (runner,):
+@pytest.fixture(scope="module")
+def slot(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayRunner]:
+    """A slot for several tests, each of which leaves it ready: a worker imports for seconds."""
+    with RayLauncher()(request(tmp_path_factory.mktemp("slot"))) as (runner,):
         yield runner
 
 
