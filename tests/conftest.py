@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -59,13 +60,37 @@ def _writes_are_not_flushed() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _environment_is_read_once() -> Iterator[None]:
     """A run asks git for its commit, and its trainers the files of all packages for plugins."""
-    from lightning.fabric.utilities import registry
+    from importlib.metadata import entry_points
 
     from rnnlab.runtime import environment
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(environment, "git_state", cache(environment.git_state))
-        patch.setattr(registry, "entry_points", cache(registry.entry_points))
+        plugins = "lightning.fabric.utilities.registry.entry_points"
+        patch.setattr(plugins, cache(entry_points))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _yaml_is_parsed_once() -> Iterator[None]:
+    """Hydra parses the same files for each command line."""
+    import pickle
+    from io import StringIO
+
+    from omegaconf import OmegaConf
+
+    load = OmegaConf.load
+
+    @cache
+    def parse(text: str) -> bytes:
+        return pickle.dumps(load(StringIO(text)))
+
+    def load_file(file: Any) -> Any:
+        text = file.read() if hasattr(file, "read") else Path(file).read_text(encoding="utf-8")
+        return pickle.loads(parse(text))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OmegaConf, "load", staticmethod(load_file))
         yield
 
 

@@ -13,7 +13,7 @@ from rnnlab.experiment.load import load_model
 from rnnlab.experiment.run import Run, run
 from tests.helpers.configs import compose
 
-pytestmark = pytest.mark.usefixtures("no_figures")
+pytestmark = pytest.mark.usefixtures("no_plots")
 
 SMALL = ("model.hidden_size=64", "data.num_train=6400", "data.batch_size=32", "trainer=cpu")
 STEADY = ("optimizer.lr=1e-2", "scheduler=none", "trainer.gradient_clip_val=1")
@@ -34,7 +34,7 @@ def until(metric: float) -> tuple[str, ...]:
 @pytest.mark.parametrize("model", ["rnn", "lstm", "gru"])
 def test_sine_waves_are_forecast_down_to_the_noise(model: str, tmp_path: Path) -> None:
     words = ("data=sine", f"model={model}", "model.hidden_size=32", "optimizer.lr=5e-3")
-    limits = ("trainer=cpu", "trainer.max_epochs=4")  # twice the steps that come close
+    limits = ("trainer=cpu", "trainer.max_epochs=3")  # more steps than come close
     done = run(compose(*words, *limits, f"output_dir={tmp_path}"))
     floor = done.report["baselines"]["noise floor"]["test/noise_ratio"]
     assert 0.95 * floor < done.report["scores"]["test/noise_ratio"] <= 1.10

@@ -45,7 +45,7 @@ def where_it_looked(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.usefixtures("no_figures")
+@pytest.mark.usefixtures("no_plots")
 def test_the_attention_shows_the_swap_of_tens_and_units(tmp_path: Path) -> None:
     plain = compose("experiment=numbers_en_de", "trainer=cpu", f"output_dir={tmp_path}")
     plain["trainer"] |= {"max_epochs": 5}

@@ -44,7 +44,7 @@ def checkpoint(done: Run, name: str = "best") -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("no_figures")
+@pytest.mark.usefixtures("no_plots")
 def test_a_run_folder_that_was_moved_keeps_its_best_weights(tmp_path: Path) -> None:
     # With mode=max the first validation stays the best one, for the error falls.
     words = ("mode=max", "optimizer.lr=0.01")
@@ -95,7 +95,7 @@ def test_a_full_disk_stops_a_run_that_can_go_on(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("no_figures")
+@pytest.mark.usefixtures("no_plots")
 @pytest.mark.parametrize(
     "words",
     [
@@ -156,7 +156,7 @@ def run_one_class(folder: Path, *words: str) -> Run:
     return run(plain)
 
 
-@pytest.mark.usefixtures("no_figures")
+@pytest.mark.usefixtures("no_plots")
 @pytest.mark.parametrize("callbacks", ["default", "early_stopping"])
 def test_a_monitor_that_is_undefined_in_validation_is_rejected_before_the_training(
     callbacks: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

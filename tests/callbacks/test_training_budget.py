@@ -35,7 +35,7 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("no_figures")
+@pytest.mark.usefixtures("no_plots")
 @pytest.mark.parametrize(
     ("words", "steps"),
     [
@@ -66,7 +66,7 @@ def test_a_time_is_days_hours_minutes_seconds() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("no_figures")
+@pytest.mark.usefixtures("no_plots")
 def test_the_plateau_schedule_counts_validations(tmp_path: Path) -> None:
     plateau = ["scheduler=plateau", "scheduler.patience=0", "scheduler.factor=0.5"]
     words = [*plateau, "trainer.max_epochs=2", "trainer.val_check_interval=0.25", "mode=max"]
@@ -83,7 +83,7 @@ def test_the_plateau_schedule_counts_validations(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("no_figures")
+@pytest.mark.usefixtures("no_plots")
 def test_a_run_that_is_resumed_after_its_training_does_not_train_again(tmp_path: Path) -> None:
     words = ["callbacks=early_stopping", "callbacks.early_stopping.patience=1", "mode=max"]
     done = train(tmp_path, *words, "trainer.max_epochs=5", "optimizer.lr=0.01")

@@ -12,6 +12,7 @@ import pytest
 
 from rnnlab import commands
 from tests.helpers.configs import ROOT, choices
+from tests.helpers.processes import run_forked
 
 COMMANDS = ("describe", "evaluate", "generate", "sweep", "train", "translate")
 TINY = ("data.num_series=8", "model.hidden_size=4", "debug=fast", "trainer=cpu")
@@ -133,12 +134,22 @@ def test_bash_completes_after_the_documented_line(tmp_path: Path) -> None:
     assert process.stdout.splitlines()[-1] == "model=gru"
 
 
+def rnnlab_forked(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the console script as a fork, which imports nothing again."""
+    script = folder / "console.py"
+    script.write_text(
+        "import sys\nfrom rnnlab.commands import main\nsys.argv[0] = 'rnnlab'\nmain()\n"
+    )
+    command = [sys.executable, str(script), *words]
+    return run_forked(command, cwd=folder, capture_output=True, text=True)
+
+
 @pytest.mark.slow
 def test_train_takes_a_users_directory(tmp_path: Path) -> None:
     (tmp_path / "own" / "model").mkdir(parents=True)
     (tmp_path / "own" / "model" / "mine.yaml").write_text("defaults: [gru]\nnum_layers: 2\n")
     words = ["--config-dir", "own", "model=mine", "data=sine", *TINY, "run_dir=here"]
-    process = rnnlab(tmp_path, "train", *words)
+    process = rnnlab_forked(tmp_path, "train", *words)
     assert process.returncode == 0, process.stderr
     assert "num_layers: 2" in (tmp_path / "here" / "config.yaml").read_text()
 
@@ -148,7 +159,7 @@ def test_a_search_takes_a_users_directory(tmp_path: Path) -> None:
     (tmp_path / "own" / "model").mkdir(parents=True)
     (tmp_path / "own" / "model" / "mine.yaml").write_text("defaults: [gru]\nnum_layers: 2\n")
     words = ["sweep=sine_gru", "model=mine", "n_trials=1", "slots=1", "repeats=0", *TINY]
-    process = rnnlab(tmp_path, "sweep", "--config-dir", "own", *words)
+    process = rnnlab_forked(tmp_path, "sweep", "--config-dir", "own", *words)
     assert process.returncode == 0, process.stderr + process.stdout
     (config, *_) = tmp_path.rglob("outputs/sweeps/**/config.yaml")
     assert "num_layers: 2" in config.read_text()

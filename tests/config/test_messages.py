@@ -127,7 +127,7 @@ def test_a_run_leaves_one_folder_and_prints_its_scores(tmp_path: Path) -> None:
     assert (folder / "report.json").exists()
     for word in ("noise floor", "val/mse", "samples/s", f"outputs/mine/{folder.name}"):
         assert word in process.stdout
-    again = train(tmp_path, f"resume=outputs/mine/{folder.name}")
+    again = train(tmp_path, f"resume=outputs/mine/{folder.name}", start=run_forked)
     assert again.returncode == 0, again.stderr
     assert not re.search("^epoch", again.stdout, re.MULTILINE), "nothing is left to train"
 

@@ -108,7 +108,7 @@ def train(folder: Path, *words: str) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("no_figures")
+@pytest.mark.usefixtures("no_plots")
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_classes_are_learned(script: str, tmp_path: Path) -> None:
     size = ("model.hidden_size=32", "data.batch_size=16", "trainer.max_epochs=4")
@@ -117,7 +117,7 @@ def test_classes_are_learned(script: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("no_figures")
+@pytest.mark.usefixtures("no_plots")
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_translations_are_learned(script: str, tmp_path: Path) -> None:
     """With the setting that the notes name, if there is one."""
@@ -130,13 +130,16 @@ def test_translations_are_learned(script: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("no_figures")
+@pytest.mark.usefixtures("no_plots")
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_chain_is_learned_down_to_its_entropy(script: str, tmp_path: Path) -> None:
     """Less than the entropy means that the tokens have lost the difference of two words."""
     chain = draw_chain(script)
     words = write(tmp_path / "text_file.txt", chain.lines)
+    num_tokens = sum(open_data(*words).provenance.sizes.values()) / len(chain.lines)  # of a line
+    perplexity = np.exp(1.15 * chain.entropy / num_tokens)
+    stop = f"+callbacks.early_stopping.stopping_threshold={perplexity:.4f}"
     size = ("model.hidden_size=48", "data.batch_size=8", "data.seq_len=14", "trainer.max_epochs=7")
+    words += ["callbacks=early_stopping", "callbacks.early_stopping.patience=7", stop]
     report = train(tmp_path, *words, *size, "task.embedding_dropout=0")
-    num_tokens = sum(report["data"]["sizes"].values()) / len(chain.lines)  # of a line
     assert 0.95 < report["scores"]["test/loss"] * num_tokens / chain.entropy < 1.25

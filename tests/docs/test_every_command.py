@@ -237,10 +237,10 @@ def small_data(command: str, folder: Path) -> dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [c for c in TRAINING if not REFUSED & set(words_of(c))])
 def test_every_training_command_trains(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     if "logger=wandb" not in command:  # which uploads figures; they take longer than these runs
-        monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
+        request.getfixturevalue("no_plots")
     plain = one_process(composed(command))
     plain["data"] |= small_data(command, tmp_path)
     name_as_typed(plain["data"])

@@ -15,7 +15,7 @@ from tests.helpers.processes import run_forked
 TINY = {"num_series": 4, "num_eval_series": 2, "steps": 24, "first_target": 12}  # 8 steps an epoch
 EARLY = ["mode=max", "callbacks.early_stopping.patience=1", "optimizer.lr=0.01"]
 END = ["trainer.max_epochs=2", "trainer.max_steps=12"]
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_figures")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_plots")]
 
 
 def train(folder: Path, name: str, *words: str) -> Run:

@@ -13,7 +13,7 @@ from rnnlab.experiment.run import run
 from rnnlab.report.folder import RunFolder
 from tests.helpers.configs import compose, small
 
-pytestmark = pytest.mark.usefixtures("no_figures")
+pytestmark = pytest.mark.usefixtures("no_plots")
 
 
 class Stop(L.Callback):

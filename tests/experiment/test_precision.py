@@ -18,7 +18,7 @@ SETTINGS = ("trainer.max_epochs=1", *LIMITS, "baselines=false", "seed=1")
 REFUSED = "16-mixed"  # on the CPU, and with a fused optimizer and clipping, the defaults
 
 
-pytestmark = pytest.mark.usefixtures("no_figures")
+pytestmark = pytest.mark.usefixtures("no_plots")
 
 
 def scores(data: str, folder: Path, precision: str, *overrides: str) -> dict[str, float]:

@@ -31,6 +31,15 @@ def choices(group: str) -> list[str]:
     return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
 
 
+def target_of(group: str, name: str) -> str:
+    """Return the class of a YAML file, or that of the file which it sets."""
+    content = OmegaConf.load(CONF / group / f"{name}.yaml")
+    if "_target_" in content:
+        return str(content["_target_"])
+    (other,) = [entry for entry in content["defaults"] if entry != "_self_"]
+    return target_of(group, other)
+
+
 def is_preset(group: str, name: str) -> bool:
     """Whether a YAML file sets another one of its group, without a class of its own."""
     return "_target_" not in OmegaConf.load(CONF / group / f"{name}.yaml")

@@ -41,7 +41,10 @@ READ_BY_IMPORTS = ("OMP_", "MKL_", "PYTHON", "MPL")  # beginnings of variables
 IMPORT_ENVIRONMENT = dict(os.environ)
 POPEN: Any = subprocess.Popen  # with the methods that it does not publish
 EXECUTE_CHILD = POPEN._execute_child
-SPARES = {"sweep.py": 8, "rnnlab.sweeps.workers.group": 2, "train.py": 1}  # programs they start
+SPARES = {  # programs they start
+    **{"sweep.py": 8, "console.py": 2, "train.py": 1},
+    "rnnlab.sweeps.workers.group": 2,
+}
 TITLE_LENGTH = 4000
 INTERRUPTS: "list[Program]" = []  # programs of this process that an interrupt has ended
 

@@ -140,7 +140,7 @@ def test_kills_change_nothing_with_one_slot(tmp_path: Path) -> None:
     calm.mkdir()
     wild.mkdir()
     words = [*TINY, "n_trials=12"]
-    assert Session(calm, words, forked=False).wait() == 0
+    assert Session(calm, words).wait() == 0
     victims = ["rnnlab.sweeps.workers.worker", "driver"] * (KILLS // 2)
     harassed(wild, words, victims, seed=1)
     trials = trials_of(journal(wild))

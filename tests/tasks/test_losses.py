@@ -177,7 +177,7 @@ def test_quantiles_of_a_sine_with_noise_are_those_of_the_noise(tmp_path: Path) -
     plain["data"] |= {"first_target": 100, "batch_size": 64}
     plain["model"] |= {"hidden_size": 32}
     plain["task"] |= {"loss": "quantile"}
-    plain["trainer"] |= {"max_epochs": 4}
+    plain["trainer"] |= {"max_epochs": 3}
     scores = run(plain).report["scores"]
     assert scores["test/coverage"] == pytest.approx(0.8, abs=0.03)
     assert scores["test/width"] == pytest.approx(2 * 1.2816 * 0.1, rel=0.08)

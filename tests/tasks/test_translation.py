@@ -19,13 +19,11 @@ from rnnlab.models import RecurrentModel, StackedModel
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID, Batch, DataSpec
 from rnnlab.tasks import Encoding, Translation
 from rnnlab.tasks.teacher_forcing import true_share
-from tests.helpers.configs import choices, compose, small
+from tests.helpers.configs import choices, compose, small, target_of
 
 TOKENS = 12
 MODELS = [  # those that give a layer to make a decoder of
-    name
-    for name in choices("model")
-    if issubclass(locate(compose(f"model={name}")["model"]["_target_"]), StackedModel)
+    name for name in choices("model") if issubclass(locate(target_of("model", name)), StackedModel)
 ]
 ATTENTION = ["none", *KINDS]
 LENGTHS = torch.tensor([5, 3, 1])

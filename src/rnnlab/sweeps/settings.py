@@ -111,10 +111,9 @@ def compose_group(
 
     A file that a search inherits may have settings of another choice; they are dropped.
     """
-    import hydra
     from omegaconf import OmegaConf
 
-    component = hydra.compose(f"{group}/{choice}")[group]
+    component = load_choice(folder, group, choice)
     OmegaConf.set_struct(component, False)
     for file in inherited_files(folder, name):
         content: Any = OmegaConf.load(folder / f"{file}.yaml")
@@ -126,6 +125,15 @@ def compose_group(
         if dot and section == group:
             OmegaConf.update(component, key, override.value, force_add=True)
     return component
+
+
+def load_choice(folder: Path, group: str, choice: str) -> Any:
+    """Return a file of a group, with its defaults if it has any; Hydra is initialized."""
+    import hydra
+    from omegaconf import OmegaConf
+
+    content: Any = OmegaConf.load(folder / group / f"{choice}.yaml")
+    return hydra.compose(f"{group}/{choice}")[group] if "defaults" in content else content
 
 
 def inherited_files(folder: Path, name: str) -> Iterator[str]:
