@@ -133,9 +133,8 @@ def read_again(folder: RunFolder, split: str = "test") -> tuple[DataModule, torc
 
 
 @pytest.fixture(autouse=True)
-def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_pictures(no_plots: None) -> None:
     """Drawing takes longer than these runs; the runs of whole modules are drawn."""
-    monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from tests.helpers.configs import small
 
 
 @pytest.fixture(autouse=True)
-def _no_pictures(no_figures: None) -> None:
+def _no_pictures(no_plots: None) -> None:
     """They are not what is asked."""
 
 

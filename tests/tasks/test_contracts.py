@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, distributed, nn
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import start_processes
 
 from rnnlab.config.schema import parse
 from rnnlab.config.signature import locate
@@ -223,7 +223,7 @@ def score_in_process(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_metrics_are_equal_on_one_and_two_processes(tmp_path: Path) -> None:
-    spawn(score_in_process, (str(tmp_path),), nprocs=2)
+    start_processes(score_in_process, (str(tmp_path),), nprocs=2, start_method="fork")
     for rank in (0, 1):
         found = json.loads((tmp_path / f"{rank}.json").read_text())
         for task in TASKS:

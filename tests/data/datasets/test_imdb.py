@@ -321,6 +321,7 @@ def test_the_embedded_split_has_its_exact_sizes_and_no_text_twice(embedded):
     assert sum(map(len, members)) == len(set.union(*members))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_what_is_evaluated_does_not_change_with_what_is_tuned(embedded, split):
     wanted = dict(enumerate(embedded.labels[split].tolist()))
