@@ -6,17 +6,31 @@ from pathlib import Path
 import pytest
 
 from rnnlab.commands import main
-from tests.helpers.exports import run_example
+from tests.helpers.exports import run_without_rnnlab
 from tests.helpers.run_folders import write_run
 
+SLOW = ["csv_series", "copying", "adding", "text_file", "parallel_text"]
 
-def test_the_printed_example_works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = write_run("imdb", tmp_path, "model=gru", "model.hidden_size=8")
-    main(["export", str(run.folder), "--format", "onnx", "--output", str(tmp_path / "network")])
+
+@pytest.mark.parametrize(
+    "data", ["imdb", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+)
+def test_the_printed_example_works(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(data, tmp_path, "model=gru", "model.hidden_size=8")
+    folder = tmp_path / "a network"
+    main(["export", str(run.folder), "--format", "onnx", "--output", str(folder)])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith(f"{tmp_path / 'network'}: ")
+    assert lines[0].startswith(f"{folder}: ")
     assert lines[1].startswith("equal to the network to ")
-    program, example, *arguments = shlex.split(lines[-1].removeprefix("next: "))
-    assert (program, Path(example)) == ("python", tmp_path / "network" / "example.py")
-    (answer,) = run_example(tmp_path / "network", *arguments)
-    assert answer["prediction"] in ("negative", "positive")
+    program, *words = shlex.split(lines[-1].removeprefix("next: "))
+    assert (program, words[0]) == ("python", str(folder / "example.py"))
+    assert run_without_rnnlab(words, tmp_path / "absent")
+
+
+def test_stocks_have_no_example(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run("stocks", tmp_path, "model=gru", "model.hidden_size=8")
+    main(["export", str(run.folder), "--format", "onnx"])
+    assert capsys.readouterr().out.splitlines()[-1].startswith("no example.py: ")
+    assert not (run.folder / "export" / "onnx" / "example.py").exists()

@@ -5,21 +5,31 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 
 def run_example(folder: Path, *arguments: str) -> list[dict[str, Any]]:
-    """Return the lines that the example of an export prints, in a process without torch and rnnlab.
+    """Return the lines that the example of an export prints.
 
     The folder is moved first: an export does not depend on its place.
     """
     moved = folder.rename(folder.with_name("moved"))
-    absent = moved.parent / "absent"
+    return run_without_rnnlab([str(moved / "example.py"), *arguments], moved.parent / "absent")
+
+
+def run_without_rnnlab(words: Sequence[str], absent: Path) -> list[dict[str, Any]]:
+    """Return the JSON Lines that a program prints in a process without torch, onnx and rnnlab.
+
+    Args:
+        words: the program and its arguments.
+        absent: folder for modules that raise an ImportError.
+    """
     absent.mkdir(exist_ok=True)
     for name in ("torch", "rnnlab", "onnx"):
         (absent / f"{name}.py").write_text(f"raise ImportError('{name} is not here')\n")
-    command = [sys.executable, str(moved / "example.py"), *arguments]
+    command = [sys.executable, *words]
     environment = {**os.environ, "PYTHONPATH": str(absent)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stderr}"

@@ -1,5 +1,7 @@
 """The example that belongs to a run."""
 
+import shlex
+from pathlib import Path
 from typing import NamedTuple
 
 from rnnlab.data.datasets.forecasting.stocks import StocksProcessor
@@ -12,29 +14,44 @@ from rnnlab.data.series.processor import SeriesProcessor
 from rnnlab.data.symbols import SymbolsProcessor
 from rnnlab.inference.trained_run import TrainedRun
 
+INPUTS_FILE = "example.csv"
+
 
 class ExportExample(NamedTuple):
     """A program that uses an exported network.
 
     Attributes:
         name: of its file in export/templates.
-        arguments: of its command line, to show how it is called.
         needs_tokenizer: it imports the package `tokenizer`.
     """
 
     name: str
-    arguments: str
     needs_tokenizer: bool = False
 
 
 EXAMPLES: dict[type[Processor], ExportExample] = {
-    ClassificationProcessor: ExportExample("texts", '"A fine film."', needs_tokenizer=True),
-    SymbolsProcessor: ExportExample("symbols", '"<symbols, separated by spaces>"'),
-    AddingProcessor: ExportExample("adding", "sequence.csv"),
-    SeriesProcessor: ExportExample("series", "history.csv"),
-    LanguageModelingProcessor: ExportExample("running_text", '"A line."', needs_tokenizer=True),
-    TranslationProcessor: ExportExample("translation", '"<a sentence>"', needs_tokenizer=True),
+    ClassificationProcessor: ExportExample("texts", needs_tokenizer=True),
+    SymbolsProcessor: ExportExample("symbols"),
+    AddingProcessor: ExportExample("adding"),
+    SeriesProcessor: ExportExample("series"),
+    LanguageModelingProcessor: ExportExample("running_text", needs_tokenizer=True),
+    TranslationProcessor: ExportExample("translation", needs_tokenizer=True),
 }
+
+
+def write_inputs(processor: Processor, folder: Path, path: Path) -> str:
+    """Return what the example reads, as typed; a table becomes a file of the export.
+
+    Args:
+        processor: of the run.
+        folder: where the export is written.
+        path: that the folder will have.
+    """
+    inputs = processor.example_inputs()
+    if isinstance(inputs, list):
+        return shlex.quote(inputs[0])
+    inputs.to_csv(folder / INPUTS_FILE, index=False)
+    return shlex.quote(str(path / INPUTS_FILE))
 
 
 def find_example(run: TrainedRun, kind: str) -> tuple[ExportExample | None, str]:

@@ -1,5 +1,6 @@
 """Export the network of a run."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from rnnlab.data.base import DataModule
 from rnnlab.data.processors.base import PROCESSOR_FILE
 from rnnlab.data.series.features import SeriesFeatures
 from rnnlab.errors import ConfigError
-from rnnlab.export.examples import find_example
+from rnnlab.export.examples import find_example, write_inputs
 from rnnlab.export.folder import (
     copy_example,
     describe_program,
@@ -87,9 +88,10 @@ def export_run(
         quantization, notes = _quantize(run, form, folder, files) if quantize else (None, [])
         example, note = find_example(run, kind)
         _write_companions(run, folder, kind, programs, example)
+        inputs = write_inputs(run.processor, folder, path) if example else ""
         facts = _facts(run, form, kind, programs, difference)
         write_json(folder / EXPORT_FILE, {**facts, "quantization": quantization})
-    command = f"python {path / 'example.py'} {example.arguments}" if example else None
+    command = f"python {shlex.quote(str(path / 'example.py'))} {inputs}" if example else None
     return Export(path, difference, command, [*notes, *([note] if note else [])])
 
 
