@@ -10,7 +10,7 @@ import rnnlab
 from rnnlab.export.export import export_run
 from rnnlab.inference.trained_run import TrainedRun
 from tests.helpers.configs import walks_file
-from tests.helpers.exports import run_example
+from tests.helpers.exports import WITHOUT, run_example
 from tests.helpers.run_folders import write_run
 
 TEXTS = [
@@ -32,7 +32,8 @@ def write_network(data: str, folder: Path, *overrides: str) -> TrainedRun:
 def check_example(run: TrainedRun, kind: Any, *arguments: str, inputs: Any = None) -> pd.DataFrame:
     """Compare the example of an export with the predictions of the run."""
     folder = export_run(run, kind).folder
-    answers = pd.DataFrame(run_example(folder, *arguments))
+    without = ["rnnlab"] if kind == "torch" else WITHOUT
+    answers = pd.DataFrame(run_example(folder, *arguments, without=without))
     predictions = run.predict(list(arguments) if inputs is None else inputs)
     assert len(answers) == len(predictions) > 0
     expected = predictions[answers.columns]
@@ -147,3 +148,23 @@ def test_running_text(kind: str, tokens: str, tmp_path: Path) -> None:
 def test_translations(settings: tuple[str, ...], tmp_path: Path) -> None:
     run = write_network("parallel_text", tmp_path, "model=bilstm", *settings)
     check_example(run, "onnx", *SENTENCES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", ["csv_series", "text_file"])
+def test_a_program_of_torch(data: str, tmp_path: Path) -> None:
+    run = rnnlab.load(write_run(data, tmp_path, "model=linear", "model.window=3").folder)
+    table = walks_file(tmp_path)
+    inputs, arguments = (table, [str(table)]) if data == "csv_series" else (None, LINES)
+    check_example(run, "torch", *arguments, inputs=inputs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings",
+    [["data.channels=independent"], ["data.target_columns=[two]", "data.covariate_columns=[one]"]],
+)
+def test_series_of_other_channels(settings: list[str], tmp_path: Path) -> None:
+    run = write_network("csv_series", tmp_path, "model=gru", *settings)
+    table = walks_file(tmp_path)
+    check_example(run, "onnx", str(table), inputs=table)

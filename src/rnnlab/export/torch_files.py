@@ -47,7 +47,7 @@ class TorchFile:
         self.module = torch.export.load(path).module()
 
     def __call__(self, inputs: Mapping[str, Any]) -> list[Array]:
-        """Return the outputs for inputs."""
+        """Return the outputs for inputs, tensors or arrays."""
         with torch.no_grad():
-            result = self.module(*inputs.values())
+            result = self.module(*map(torch.as_tensor, inputs.values()))
         return [part.numpy() for part in (result if isinstance(result, tuple) else (result,))]
