@@ -57,6 +57,7 @@ class TrainedRun:
 
     Attributes:
         model: the network, in evaluation mode.
+        is_tested: these weights were tested; their prediction intervals are known.
 
     Raises:
         ConfigError: there is no such checkpoint or device, or another version of rnnlab wrote the

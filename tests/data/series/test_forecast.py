@@ -17,6 +17,7 @@ from rnnlab.data.processors.base import Network, load_processor
 from rnnlab.data.readers.time_steps import continue_times
 from rnnlab.data.series.processor import SeriesProcessor
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.metrics.conformal import ConformalIntervals
 from rnnlab.models import GRU
 from rnnlab.spec import Batch
 from rnnlab.tasks.forecasting import Forecasting
@@ -118,6 +119,41 @@ def test_a_forecast_of_the_rows_before_a_target_is_that_of_the_test(
     assert table["date"].tolist() == [*months[cut : cut + 3]] * 6
     assert table["series"].tolist() == ["north"] * 6 + ["south"] * 6 + ["west"] * 6
     assert table["target"].tolist() == (["sales"] * 3 + ["visits"] * 3) * 3
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"channels": "independent"}, {"transform": "log_return", "report_in": "original"}],
+    ids=str,
+)
+def test_the_intervals_of_a_panel_are_in_the_units_of_the_file(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    panel = write_panel(tmp_path)
+    data = open_panel(tmp_path, **settings)
+    relative, cut = "transform" in settings, 80
+    offsets = ((0.5, 1.0), (1.5, 2.0), (2.5, 3.0))  # of each step and target
+    data.intervals = ConformalIntervals((0.9,), relative, ((9, 9),) * 3, (offsets,))
+    history = panel.groupby("shop").head(cut + SIZES["horizon"]).copy()
+    months = sorted(panel["date"].unique())
+    history.loc[history["date"] >= months[cut], ["sales", "visits", "rain"]] = np.nan
+    (table,) = stored(data, tmp_path).predict(history, network_of(data)[1])
+
+    rows = np.flatnonzero(data.windows["test"].first - 90 * data.splits.series["test"] == cut)
+    if data.processor.independent:
+        rows = (rows[:, None] * 2 + np.arange(2)).ravel()
+    windows = data.gather("test", rows).inputs[..., : data.spec.output_size].numpy().astype(float)
+    scales = data.processor.scales
+    spread = np.sqrt(windows.var(axis=1) + 0.09).reshape(3, 2) * scales.forecasts.deviations
+    margin = spread[:, None] * np.array(offsets)  # (series, step, target)
+    forecasts = table["forecast"].to_numpy().reshape(3, 2, 3).swapaxes(1, 2)
+    if relative:
+        low, high = forecasts * np.exp(-margin), forecasts * np.exp(margin)
+    else:
+        margin *= scales.report.deviations[:, None]
+        low, high = forecasts - margin, forecasts + margin
+    np.testing.assert_allclose(table["lower_90"], low.swapaxes(1, 2).ravel(), rtol=1e-6)
+    np.testing.assert_allclose(table["upper_90"], high.swapaxes(1, 2).ravel(), rtol=1e-6)
 
 
 def stored(data: SeriesDataModule, folder: Path) -> SeriesProcessor:
