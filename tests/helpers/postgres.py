@@ -52,10 +52,30 @@ class Server:
         )
         wait_for(self.port, self.process)
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """No process of the server does anything; the system still accepts connections."""
+        processes = [self.process.pid, *children(self.process.pid)]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
+
     def stop(self) -> None:
         """Stop without waiting for the clients."""
         self.process.send_signal(signal.SIGINT)
         self.process.wait(30)
+
+
+def children(process: int) -> list[int]:
+    """The processes that a process has started."""
+    import psutil
+
+    return [child.pid for child in psutil.Process(process).children(recursive=True)]
 
 
 @contextmanager

@@ -210,12 +210,54 @@ def test_scores_of_sums(tmp_path: Path) -> None:
         (scores, np.array(forecasts).ravel()),
         (data.baselines("test")["constant"], 1.0),
     ):
-        assert found["mse"] == pytest.approx(np.mean((predicted - sums) ** 2), rel=1e-6)
-        assert found["mae"] == pytest.approx(np.mean(np.abs(predicted - sums)), rel=1e-6)
-    exact = data.targets["test"].astype(np.float64).ravel()
-    assert scores["mse"] == pytest.approx(
-        np.mean((np.array(forecasts).ravel() - exact) ** 2), rel=EXACT
-    )
+        assert found["mse"] == pytest.approx(np.mean((predicted - sums) ** 2), rel=EXACT)
+        assert found["mae"] == pytest.approx(np.mean(np.abs(predicted - sums)), rel=EXACT)
+
+
+def log_softmax(scores: Any) -> Any:
+    """Logarithms of probabilities along the last axis, in double precision."""
+    scores = scores.double().numpy()
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    return scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+
+
+QUANTILES = np.array([0.1, 0.5, 0.9])
+FORECAST_LOSSES_BY_HAND: dict[str, Any] = {
+    "mse": lambda e: e[..., 0] ** 2,
+    "mae": lambda e: np.abs(e[..., 0]),
+    "huber": lambda e: np.where(np.abs(e[..., 0]) < 1, e[..., 0] ** 2 / 2, np.abs(e[..., 0]) - 0.5),
+    "quantile": lambda e: np.maximum(QUANTILES * e, (QUANTILES - 1) * e).mean(axis=-1),
+}
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("loss", FORECAST_LOSSES_BY_HAND)
+def test_losses_of_forecasts(loss: str, tmp_path: Path) -> None:
+    data, model = open_small("sine", tmp_path, f"task.loss={loss}")
+    scores, losses = Scores(model.task, "test"), []
+    for batch in data.test_dataloader():
+        predictions = model.task.predict(model.encode(batch, "test"), batch)
+        scores.update(predictions, batch)
+        forecasts = predictions.double().numpy().reshape(*batch.targets.shape, -1)
+        errors = batch.targets.double().numpy()[..., None] - forecasts  # sine is not scaled
+        losses += FORECAST_LOSSES_BY_HAND[loss](errors).ravel().tolist()
+    assert float(scores.compute()["test/loss"]) == pytest.approx(np.mean(losses), rel=EXACT)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
+@pytest.mark.parametrize("name", ["imdb", "copying", "echo"])
+def test_losses_of_classes(name: str, loss: str, tmp_path: Path) -> None:
+    data, model = open_small(name, tmp_path, f"task.loss={loss}")
+    scores, losses = Scores(model.task, "test"), []
+    for batch in data.test_dataloader():
+        predictions = model.task.predict(model.encode(batch, "test"), batch)
+        scores.update(predictions, batch)
+        targets = batch.targets.numpy()[..., None]
+        log_p = np.take_along_axis(log_softmax(predictions), targets, axis=-1)
+        factor = (1 - np.exp(log_p)) ** 2 if loss == "focal" else 1.0
+        losses += (-factor * log_p).ravel().tolist()
+    assert float(scores.compute()["test/loss"]) == pytest.approx(np.mean(losses), rel=EXACT)
 
 
 # Texts.
@@ -264,6 +306,7 @@ def test_scores_of_a_language_model(tmp_path: Path) -> None:
     assert len(log_probabilities) == len(tokens["test"])
     perplexity = math.exp(-np.mean(np.array(log_probabilities)))
     assert scores["perplexity"] == pytest.approx(perplexity, rel=EXACT)
+    assert scores["loss"] == pytest.approx(-np.mean(np.array(log_probabilities)), rel=EXACT)
     size = len({*tokens["train"]}) + 3  # <pad>, <unk>, <s>; <eos> is a token of the text
     assert data.spec.output_size == size
     counts = Counter(tokens["train"])
@@ -332,6 +375,7 @@ def test_scores_of_a_network_that_translates(tmp_path: Path) -> None:
             is_known = ids != names.index("<unk>")  # an unknown token is never correct
             hits += ((logits[: len(ids)].argmax(dim=1) == ids) & is_known).tolist()
     found = {name: float(value) for name, value in scores.compute().items()}
+    assert found["test/loss"] == pytest.approx(np.mean(surprisals), rel=EXACT)
     assert found["test/perplexity"] == pytest.approx(math.exp(np.mean(surprisals)), rel=EXACT)
     assert found["test/accuracy"] == pytest.approx(np.mean(hits), rel=EXACT)
 

@@ -1,6 +1,5 @@
 """Composition of the configuration of a run from command-line overrides."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from rnnlab.config.messages import explain, is_composition_error, unlisted_key
 from rnnlab.config.overrides import Override, parse_override
 from rnnlab.config.paths import list_choices, list_groups, search_path
+from rnnlab.config.program import format_command
 from rnnlab.config.quoting import type_as_text
 from rnnlab.errors import ConfigError
 
@@ -35,7 +35,7 @@ def compose(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
         shipped_conf(before=conf) as directory,
         hydra.initialize_config_dir(directory, version_base="1.3"),
     ):
-        cfg, _ = compose_texts([prepare_override(conf, override) for override in overrides])
+        cfg, _ = compose_texts(prepare_overrides(conf, overrides))
         HydraConfig.instance().set_config(cfg)  # the run's name contains the choices
         with read_write(cfg), open_dict(cfg):
             del cfg["hydra"]
@@ -51,7 +51,7 @@ def complete_overrides(conf: Path, overrides: Sequence[str]) -> list[str]:
     """
     import hydra
 
-    texts = [prepare_override(conf, override) for override in overrides]
+    texts = prepare_overrides(conf, overrides)
     with (
         shipped_conf(before=conf) as directory,
         hydra.initialize_config_dir(directory, version_base="1.3"),
@@ -95,15 +95,25 @@ def force_add(text: str) -> str:
     return text if text.startswith("~") else f"++{text.lstrip('+')}"
 
 
+def prepare_overrides(conf: Path, texts: Sequence[str]) -> list[str]:
+    """Return the overrides of one run as Hydra reads them.
+
+    Raises:
+        ConfigError: one cannot be read, has several values, or is no choice of its group.
+    """
+    for text in texts:
+        if parse_override(text).is_sweep:
+            raise ConfigError(explain_sweep(text, texts))
+    return [prepare_override(conf, text) for text in texts]
+
+
 def prepare_override(conf: Path, text: str) -> str:
     """Return an override as Hydra reads it; a plus accepts a setting that is listed.
 
     Raises:
-        ConfigError: it cannot be read, has several values, or is no choice of its group.
+        ConfigError: it cannot be read, or is no choice of its group.
     """
     override = parse_override(text)
-    if override.is_sweep:
-        raise ConfigError(explain_sweep(text))
     if override.sign != "~" and override.key in list_groups(conf):
         return group_choice(conf, override)
     return force_add(override.text) if is_addition(override) else override.text
@@ -131,13 +141,14 @@ def is_addition(override: Override) -> bool:
     return override.sign == "+" and "." in override.key and not set(override.key) & set("/@")
 
 
-def explain_sweep(text: str) -> str:
-    """Return what to type instead of several values."""
+def explain_sweep(text: str, overrides: Sequence[str]) -> str:
+    """Return what to type instead of several values, with the other overrides."""
     key, _, value = text.partition("=")
     one_text = f"; for one text, type {type_as_text(key, value)}" if "." in key else ""
+    command = format_command("train", ["-m", *overrides])
     return (
-        f"{text}: several values, but this is one run; to train with each, add -m: python train.py "
-        f"-m {shlex.quote(text)}{one_text}"
+        f"{text}: several values, but this is one run; to train with each, add -m: "
+        f"{command}{one_text}"
     )
 
 

@@ -37,7 +37,7 @@ class Scores(nn.Module):
     def update(self, predictions: Tensor, batch: Batch) -> None:
         """Add a batch and its raw predictions."""
         task = self._task[0]
-        self.loss.update(task.loss(predictions, batch), task.num_targets(batch))
+        self.loss.update(task.exact_loss(predictions, batch), task.num_targets(batch))
         self.targets.update(task.num_targets(batch))
         self.metrics.update(*task.metric_inputs(predictions, batch))
 

@@ -5,6 +5,7 @@ B batch, T time, D features that enter the architecture, H features that leave i
 
 from typing import ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
@@ -88,6 +89,10 @@ class Task(nn.Module):
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:
         """Return the mean loss of raw predictions over the `num_targets` targets of a batch."""
         raise NotImplementedError
+
+    def exact_loss(self, predictions: Tensor, batch: Batch) -> Tensor:
+        """Return the loss of an evaluation, computed in double precision."""
+        return self.loss(predictions.to(torch.float64), batch)
 
     def num_targets(self, batch: Batch) -> Tensor | int:
         """Return how many targets a batch has; override it where targets are padded."""

@@ -36,12 +36,14 @@ class QuantileLoss(nn.Module):
         check_quantiles(quantiles)
         self.quantiles = tuple(quantiles)
         self.levels: Tensor
-        self.register_buffer("levels", torch.tensor(self.quantiles), persistent=False)
+        levels = torch.tensor(self.quantiles, dtype=torch.float64)
+        self.register_buffer("levels", levels, persistent=False)
 
     def forward(self, predictions: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of each target (B, H, V), from predictions (B, H, V, Q)."""
         errors = targets.unsqueeze(-1) - predictions
-        return torch.maximum(self.levels * errors, (self.levels - 1) * errors).mean(dim=-1)
+        levels = self.levels.to(errors.dtype)
+        return torch.maximum(levels * errors, (levels - 1) * errors).mean(dim=-1)
 
 
 def check_quantiles(quantiles: Sequence[float]) -> None:

@@ -152,6 +152,12 @@ class Translation(Task):
         smoothing = self.label_smoothing if self.training else 0.0
         return cross_entropy(scores, targets, ignore_index=PADDING_ID, label_smoothing=smoothing)
 
+    def exact_loss(self, predictions: Tensor, batch: Batch) -> Tensor:
+        """Return the mean in double precision; a copy of all scores in it would be large."""
+        scores, targets = predictions.flatten(0, 1), batch.targets.flatten()
+        losses = cross_entropy(scores, targets, ignore_index=PADDING_ID, reduction="none")
+        return losses.sum(dtype=torch.float64) / self.num_targets(batch).clamp(min=1)
+
     def num_targets(self, batch: Batch) -> Tensor:
         """Return the number of target tokens, with the ends."""
         return (batch.targets != PADDING_ID).sum()

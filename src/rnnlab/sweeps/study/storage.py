@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -137,9 +138,20 @@ def check_database_file(url: str) -> None:
 def _open_postgresql(url: str, read_only: bool) -> BaseStorage:
     lock = nullcontext if read_only else _advisory_lock(url, TABLE_LOCK)
     with announce_wait(hide_passwords(url)):
-        return _open_database(
-            url, lock, read_only, pool_pre_ping=True, connect_args=dict(CONNECT_SETTINGS)
-        )
+        return _open_database(url, lock, read_only, pool_pre_ping=True, **connect_settings(url))
+
+
+def connect_settings(url: str) -> dict[str, Any]:
+    """Return the settings of an engine of SQLAlchemy with a limit for every answer.
+
+    A driver other than psycopg has one for the connection only.
+    """
+    if find_spec("psycopg") is None:
+        return {"connect_args": dict(CONNECT_SETTINGS)}
+    from rnnlab.sweeps.study.postgresql import watched_connector
+
+    connector = watched_connector(url, **CONNECT_SETTINGS)
+    return {"creator": connector} if connector else {"connect_args": dict(CONNECT_SETTINGS)}
 
 
 @contextmanager
@@ -190,10 +202,15 @@ def _advisory_lock(url: str, study: str) -> Lock:
     def hold() -> Iterator[None]:
         import sqlalchemy
 
-        settings: dict[str, Any] = {"connect_args": dict(CONNECT_SETTINGS)}
+        settings = connect_settings(url)
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool, **settings)
         with engine.connect() as connection:
-            connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:key)"), {"key": key})
+            if "creator" in settings:
+                from rnnlab.sweeps.study.postgresql import wait_for_lock
+
+                wait_for_lock(connection, key)
+            else:
+                connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:key)"), {"key": key})
             yield
 
     return hold
