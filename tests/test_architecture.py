@@ -30,7 +30,7 @@ ALLOWED = {  # folder or module -> what it may import of the package, besides it
     "plots": (*LOWEST, "metrics"),
     "analysis": (*LOWEST, "layers", "metrics", "tasks", "models", "plots", "report"),
     "report": (*LOWEST, "metrics"),
-    "config": ("errors", "runtime.console"),
+    "config": ("errors", "runtime.console", "runtime.files"),
     "experiment": (
         *(*LOWEST, "config", "layers", "metrics", "tasks", "models", "data", "callbacks"),
         *("loggers", "plots", "analysis", "report"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.errors import ConfigError
+from rnnlab.runtime.files import expand_path
 
 RUN_PATHS = ("output_dir", "run_dir", "resume")
 DIR_FLAGS = ("--config-dir", "-cd")
@@ -99,10 +100,4 @@ def absolute_path(text: str) -> Path:
     Raises:
         ConfigError: no system has a file of this path.
     """
-    if "\0" in text:
-        raise ConfigError(f"{text!r}: a path cannot contain a null character")
-    try:
-        path = Path(text).expanduser()
-    except RuntimeError:  # there is no such user; it may be a name
-        path = Path(text)
-    return path.absolute()
+    return expand_path(text).absolute()

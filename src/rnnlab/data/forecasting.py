@@ -50,6 +50,7 @@ from rnnlab.data.series.variables import (
 from rnnlab.data.series.windowed import WindowedSeries
 from rnnlab.data.sources.provenance import SourceName
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.runtime.files import expand_path
 from rnnlab.spec import Array, DataSpec, Ints
 
 
@@ -212,7 +213,7 @@ class SeriesDataModule(WindowedSeries, PreparedDataModule):
         """
         files = [check_file(self.local_path())]
         if self.test_path:
-            files.append(check_file(Path(self.test_path).expanduser()))
+            files.append(check_file(expand_path(self.test_path)))
         return self.file_source(
             files, lambda: self.read(*files), "+".join(file.name for file in files)
         )

@@ -12,6 +12,7 @@ from rnnlab.data.sources.cache import file_sha256, is_cached, load_or_build
 from rnnlab.data.sources.hub import hub_is_reachable
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.runtime.files import expand_path
 
 PREPARED_VERSION = 2  # of the facts that are stored with the prepared files of every data set
 SOURCE_VARIABLE = "RNNLAB_SOURCE"  # the choice of the first process, for those that DDP starts
@@ -119,7 +120,7 @@ class PreparedDataModule(DataModule):
 
     def local_path(self) -> Path:
         """Return the path of the user's own file or folder."""
-        return Path(str(self.path)).expanduser()
+        return expand_path(str(self.path))
 
     def resolve_source(self) -> tuple[Source, str]:
         """Return the source to read, and a note about the choice.

@@ -45,6 +45,7 @@ from rnnlab.data.text.unknown_tokens import (
 )
 from rnnlab.data.text.vocabulary import MIN_VOCAB_SIZES, Vocabulary
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.runtime.files import expand_path
 from rnnlab.runtime.progress import progress_bar
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID, Batch, DataSpec
 
@@ -195,7 +196,7 @@ class ParallelTextDataModule(PreparedDataModule):
     def _local_files(self) -> dict[str, Sequence[Path]]:
         path = self.local_path()
         if self.target_path is not None:
-            target_path = check_file(Path(self.target_path).expanduser())
+            target_path = check_file(expand_path(self.target_path))
             return {"all": self._check_aligned(check_file(path), target_path)}
         if not path.is_dir():
             return {"all": [check_file(path)]}

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from rnnlab.errors import ConfigError
 from rnnlab.runtime.files import write_json, write_text
 
 MAX_VARIANT = 120  # characters of a variant in the name of a folder
 FORMAT_VERSION = 2  # of config.yaml, report.json and checkpoints; 1 had other class names
+YAML_ERRORS = (YAMLError, OmegaConfBaseException)
 TRAINED = "trained"  # status of a run whose training has ended, and which is not yet tested
 
 
@@ -52,8 +55,16 @@ class RunFolder:
         return self.path / "checkpoints" / "last.ckpt"
 
     def read_config(self) -> dict[str, Any]:
-        """Return the config that the run was started with, as plain values."""
-        plain: Any = OmegaConf.to_container(OmegaConf.load(self.config))
+        """Return the config that the run was started with, as plain values.
+
+        Raises:
+            ConfigError: the file is damaged, or of another version of rnnlab.
+        """
+        try:
+            plain: Any = OmegaConf.to_container(OmegaConf.load(self.config))
+            plain = dict(plain)
+        except (OSError, ValueError, TypeError, RecursionError, *YAML_ERRORS) as error:
+            raise ConfigError(f"{self.config}: is damaged ({error})") from error
         self.check_format(plain.pop("format_version", 1))
         return dict(plain)
 
@@ -75,10 +86,17 @@ class RunFolder:
         )
 
     def read_report(self) -> dict[str, Any]:
-        """Return the report so far; empty before the first one was written."""
+        """Return the report so far; empty before the first one was written.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
         if not self.report.exists():
             return {}
-        return dict(json.loads(self.report.read_text(encoding="utf-8")))
+        try:
+            return dict(json.loads(self.report.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise ConfigError(f"{self.report}: is damaged ({error})") from error
 
     def write_report(self, report: Mapping[str, Any]) -> None:
         """Replace the report in one step."""

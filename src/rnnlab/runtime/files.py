@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from rnnlab.errors import ConfigError
+
 
 def error_chain(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an error and those that led to it, as a traceback shows them."""
@@ -57,3 +59,20 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     text = path.read_text(encoding="utf-8")
     lines = text[: text.rfind("\n") + 1].splitlines()
     return list(csv.DictReader(lines))
+
+
+def expand_path(text: str | Path) -> Path:
+    """Return the path of a text; ~ and ~user at its beginning are home directories.
+
+    >>> expand_path("a/b.csv").as_posix(), expand_path("~no such user/x").as_posix()
+    ('a/b.csv', '~no such user/x')
+
+    Raises:
+        ConfigError: no system has a file of this path.
+    """
+    if "\0" in str(text):
+        raise ConfigError(f"{str(text)!r}: a path cannot contain a null character")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # there is no such user; it may be a name
+        return Path(text)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rnnlab.data.readers.files import read_lines
 from rnnlab.errors import ConfigError, did_you_mean
-from rnnlab.runtime.files import write_json
+from rnnlab.runtime.files import expand_path, write_json
 from rnnlab.spec import Batch, DataSpec
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def read_texts(inputs: "Inputs") -> Iterator[str]:
         DataError: the file cannot be read.
     """
     if isinstance(inputs, str | Path):
-        lines = read_lines(Path(inputs).expanduser(), "utf-8")
+        lines = read_lines(expand_path(inputs), "utf-8")
         yield from (line.rstrip("\r\n") for line in lines)
     elif isinstance(inputs, Iterable) and not hasattr(inputs, "columns"):  # no table
         texts = inputs.tolist() if isinstance(inputs, np.ndarray) else inputs
@@ -195,7 +195,7 @@ def load_processor(folder: Path) -> Processor:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         version, name, state = (content[key] for key in ("format_version", "class", "state"))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"{path}: is damaged ({error})") from error
     if version != PROCESSOR_FORMAT:
         raise ConfigError(

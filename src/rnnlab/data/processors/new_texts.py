@@ -17,6 +17,7 @@ from rnnlab.data.text.text_columns import TextColumns
 from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.errors import DataError
 from rnnlab.metrics.classification import class_scores
+from rnnlab.runtime.files import expand_path
 from rnnlab.spec import Batch, DataSpec, Ints
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def read_labelled_texts(inputs: "Inputs", columns: TextColumns) -> LabelledTexts
     Raises:
         DataError: the inputs cannot be read.
     """
-    path = Path(inputs).expanduser() if isinstance(inputs, str | Path) else None
+    path = expand_path(inputs) if isinstance(inputs, str | Path) else None
     if path is None or not path.is_dir():
         return columns.read_table(open_inputs(inputs, columns.table_format))
     folders, tables = find_class_folders(path), find_split_tables(path)

@@ -35,6 +35,7 @@ from rnnlab.data.readers.typed_tables.nested_cells import (
 )
 from rnnlab.data.sources.split_names import file_stem, find_splits
 from rnnlab.errors import ConfigError, DataError, did_you_mean
+from rnnlab.runtime.files import expand_path
 from rnnlab.runtime.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def open_inputs(inputs: object, table_format: TableFormat) -> Table:
     import pandas as pd
 
     if isinstance(inputs, str | Path):
-        return open_table(Path(inputs).expanduser(), table_format)
+        return open_table(expand_path(inputs), table_format)
     if isinstance(inputs, pd.DataFrame):
         has_index = not isinstance(inputs.index, pd.RangeIndex) and any(inputs.index.names)
         path = Path(str(inputs.attrs.get("name", FRAME_NAME)))

@@ -148,7 +148,7 @@ def connect_settings(url: str) -> dict[str, Any]:
     """
     if find_spec("psycopg") is None:
         return {"connect_args": dict(CONNECT_SETTINGS)}
-    from rnnlab.sweeps.study.postgresql import watched_connector
+    from rnnlab.runtime.postgresql import watched_connector
 
     connector = watched_connector(url, **CONNECT_SETTINGS)
     return {"creator": connector} if connector else {"connect_args": dict(CONNECT_SETTINGS)}
@@ -206,7 +206,7 @@ def _advisory_lock(url: str, study: str) -> Lock:
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool, **settings)
         with engine.connect() as connection:
             if "creator" in settings:
-                from rnnlab.sweeps.study.postgresql import wait_for_lock
+                from rnnlab.runtime.postgresql import wait_for_lock
 
                 wait_for_lock(connection, key)
             else:

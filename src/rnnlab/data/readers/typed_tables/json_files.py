@@ -33,7 +33,7 @@ def read_json(path: Path, encoding: str) -> "pd.DataFrame":
     with open_text(path, encoding) as stream:
         text = stream.read()
     try:
-        content = json.loads(text)
+        content = parse_json(text)
     except ValueError as error:
         if not _begins_with_object(text):
             raise _syntax_error(path, error) from error
@@ -41,6 +41,14 @@ def read_json(path: Path, encoding: str) -> "pd.DataFrame":
         table.attrs["repairs"] = [f"{path.name} was read as JSON Lines, an object in each line"]
         return table
     return _build_frame(path, content)
+
+
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text; raise ValueError if it is none."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("lists or objects are nested too deeply") from None
 
 
 def read_json_lines(path: Path, encoding: str) -> "pd.DataFrame":
@@ -60,7 +68,7 @@ def _iterate_objects(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
             continue
         place = f"{path}, line {number:,}"
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except ValueError as error:
             if number == 1 and line.lstrip()[:1] in ("[", "{"):
                 _check_document(path, encoding)
@@ -76,7 +84,7 @@ def _iterate_objects(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
 def _begins_with_object(text: str) -> bool:
     """Return whether the first line is a complete object."""
     try:
-        return isinstance(json.loads(text.lstrip().partition("\n")[0]), dict)
+        return isinstance(parse_json(text.lstrip().partition("\n")[0]), dict)
     except ValueError:
         return False
 
@@ -89,7 +97,7 @@ def _check_document(path: Path, encoding: str) -> None:
     """
     with open_text(path, encoding) as stream:
         try:
-            json.load(stream)
+            parse_json(stream.read())
         except ValueError:
             return
     raise DataError(
@@ -101,7 +109,7 @@ def _check_document(path: Path, encoding: str) -> None:
 def _syntax_error(
     path: Path, error: ValueError, line: int | None = None, text: str = ""
 ) -> DataError:
-    if not isinstance(error, json.JSONDecodeError):  # a number with too many digits
+    if not isinstance(error, json.JSONDecodeError):  # too many digits, or too deep
         return DataError(f"{path}{f', line {line:,}' if line else ''}: {error}")
     line_text = f": {excerpt(text)}" if text else ""
     return DataError(

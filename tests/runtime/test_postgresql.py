@@ -8,7 +8,7 @@ import pytest
 from optuna.exceptions import StorageInternalError
 
 from rnnlab.errors import OutageError
-from rnnlab.sweeps.study import postgresql
+from rnnlab.runtime import postgresql
 from rnnlab.sweeps.study.outages import Patience, find_outage
 from rnnlab.sweeps.study.storage import CONNECT_SETTINGS, open_storage, study_lock
 from tests.helpers.postgres import start_server
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.slow
 def test_a_server_that_freezes_is_announced_and_is_an_outage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(postgresql, "QUIET_SECONDS", 0.3)
-    monkeypatch.setattr(postgresql, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(postgresql, "MESSAGE_SECONDS", 0.3)
+    monkeypatch.setattr(postgresql, "ANSWER_LIMIT", 1.0)
     monkeypatch.setitem(CONNECT_SETTINGS, "connect_timeout", 2)
     with start_server(tmp_path) as server:
         storage = open_storage(server.url)
@@ -44,8 +44,8 @@ def test_a_server_that_freezes_is_announced_and_is_an_outage(
 def test_a_lock_that_another_process_holds_is_no_outage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(postgresql, "QUIET_SECONDS", 0.4)
-    monkeypatch.setattr(postgresql, "ANSWER_SECONDS", 0.8)
+    monkeypatch.setattr(postgresql, "MESSAGE_SECONDS", 0.4)
+    monkeypatch.setattr(postgresql, "ANSWER_LIMIT", 0.8)
     monkeypatch.setattr(postgresql, "LOCK_TIMEOUT", "200ms")
     with start_server(tmp_path) as server:
         lock = study_lock(server.url, "x")

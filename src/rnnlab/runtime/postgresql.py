@@ -11,9 +11,11 @@ from typing import Any
 
 import psycopg
 
-QUIET_SECONDS = 5.0  # of waiting for a database without a message
-ANSWER_SECONDS = 30.0  # for a database to answer
-LOCK_TIMEOUT = "3s"  # of one attempt to lock; shorter than QUIET_SECONDS, since the server answers
+MESSAGE_SECONDS = 5.0  # of waiting for a database without a message
+ANSWER_LIMIT = 30.0  # for a database to answer
+LOCK_TIMEOUT = (
+    "3s"  # of one attempt to lock; shorter than MESSAGE_SECONDS, since the server answers
+)
 
 
 class WatchedConnection(psycopg.Connection[Any]):
@@ -39,18 +41,18 @@ class WatchedConnection(psycopg.Connection[Any]):
             seconds = time.monotonic() - start
             if ready:
                 start, is_announced = time.monotonic(), False
-            elif seconds > ANSWER_SECONDS:
+            elif seconds > ANSWER_LIMIT:
                 self.pgconn.finish()
-                raise psycopg.OperationalError(f"no answer for {ANSWER_SECONDS:.0f} s")
-            elif seconds > QUIET_SECONDS and not is_announced:
+                raise psycopg.OperationalError(f"no answer for {ANSWER_LIMIT:.0f} s")
+            elif seconds > MESSAGE_SECONDS and not is_announced:
                 is_announced = True
                 print(self._quiet_message(), file=sys.stderr, flush=True)
 
     def _quiet_message(self) -> str:
         host, port = self.pgconn.host.decode(), self.pgconn.port.decode()
         return (
-            f"database {host}:{port}: no answer for {QUIET_SECONDS:.0f} s; waiting up to "
-            f"{ANSWER_SECONDS:.0f} s"
+            f"database {host}:{port}: no answer for {MESSAGE_SECONDS:.0f} s; waiting up to "
+            f"{ANSWER_LIMIT:.0f} s"
         )
 
 
