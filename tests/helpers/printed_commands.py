@@ -11,9 +11,12 @@ from tests.helpers.configs import ROOT
 SOURCES = ROOT / "src" / "rnnlab"
 # A program with an argument; `<run>` and the like are a description, not a command.
 PROGRAM = re.compile(
-    r"(?:python (?:train|sweep)\.py|rnnlab [a-z]+|pip install) (?=[\w'\"{-])(?:\([^)]*\)|[^;)])*"
+    r"(?:python (?:train|sweep)\.py|rnnlab [a-z]+|pip install) (?=[\w'\"{-])"
+    r"(?:\([^)]*\)|[^;):]|:(?! ))*"
 )
-PROSE = re.compile(r"rnnlab (wrote|cannot|reads|is|has|commands|of|was|in|that|started)\b")
+PROSE = re.compile(
+    r"rnnlab (\w+ needs|wrote|cannot|reads|is|has|commands|of|was|in|that|started)\b"
+)
 
 
 @dataclass(frozen=True)
