@@ -56,6 +56,8 @@ FOREIGN = {  # package -> the only folders or modules that may import it
     "hydra": ("commands.train", "config", "experiment.build", "experiment.checks", "sweeps"),
     "omegaconf": ("commands.train", "config", "experiment.checks", "report.folder", "sweeps"),
     "wandb": ("loggers.wandb",),
+    "mlflow": ("loggers.mlflow",),
+    "tensorboard": ("loggers.tensorboard",),
     "datasets": ("data.sources",),
     "pandas": ("data", "inference", "serving", "sweeps.result"),
     "matplotlib": ("plots", "sweeps.report.plots"),

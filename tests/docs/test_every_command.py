@@ -239,7 +239,7 @@ def small_data(command: str, folder: Path) -> dict[str, Any]:
 def test_every_training_command_trains(
     command: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    if "logger=wandb" not in command:  # which uploads figures; they take longer than these runs
+    if "logger=" not in command:  # a logger reads the figures; they take longer than these runs
         request.getfixturevalue("no_plots")
     plain = one_process(composed(command))
     plain["data"] |= small_data(command, tmp_path)

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 import rnnlab
 from rnnlab.commands import evaluate, predict
+from rnnlab.data.processors.base import PROCESSOR_FORMAT
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.build import partial_from
 from rnnlab.experiment.run import check, run
@@ -138,7 +139,7 @@ def test_a_processor_names_a_processor(
 ) -> None:
     (folder / "evil.py").write_text("raise SystemExit('executed')")
     monkeypatch.syspath_prepend(str(folder))
-    content = {"format_version": 1, "class": name, "state": {"args": "ls"}}
+    content = {"format_version": PROCESSOR_FORMAT, "class": name, "state": {"args": "ls"}}
     (folder / "processor.json").write_text(json.dumps(content))
     with pytest.raises(ConfigError, match=f"{name!r} is no processor"):
         rnnlab.load(folder).predict([[0.0]])

@@ -92,6 +92,27 @@ def test_an_offline_run_is_written_whole(folder: Path) -> None:
     assert [record.exit.exit_code for record in found if record.HasField("exit")] == [0]
 
 
+@pytest.mark.parametrize("is_logged", [True, False])
+def test_the_best_checkpoint_is_an_artifact_if_it_is_wanted(folder: Path, is_logged: bool) -> None:
+    names = ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "processor.json", "report.json")
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(name)
+    logger = WandbLogger(folder, mode="offline", log_checkpoint=is_logged)
+    logger.close({}, [])
+    artifacts = [
+        record.request.log_artifact.artifact if record.HasField("request") else record.artifact
+        for record in read_run(folder)
+        if record.HasField("artifact") or record.request.HasField("log_artifact")
+    ]
+    assert len(artifacts) == is_logged
+    if is_logged:
+        (artifact,) = artifacts
+        assert (artifact.name, artifact.type) == (f"model-{folder.name}", "model")
+        paths = {entry.path for entry in artifact.manifest.contents}
+        assert paths == {"checkpoints/best.ckpt", "processor.json"}
+
+
 def test_every_chart_is_drawn_over_the_global_step(folder: Path) -> None:
     logger = WandbLogger(folder, mode="offline")
     logger.log_metrics({"train/loss": 0.5}, step=10)

@@ -1,15 +1,21 @@
 """The model card of a run: valid metadata of the hub, and what a stranger asks."""
 
+import math
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from huggingface_hub import ModelCard
+from huggingface_hub.utils._validators import validate_repo_id
 
 from rnnlab.experiment.run import run
 from rnnlab.report.folder import RunFolder
-from rnnlab.report.model_card import model_card
+from rnnlab.report.model_card import HUB_TASKS, model_card
 from tests.helpers.configs import small
+
+HUB_KEYS = {"library_name", "pipeline_tag", "tags", "datasets", "model-index", "license"}
 
 
 @pytest.fixture(autouse=True)
@@ -35,12 +41,53 @@ def test_a_card_has_what_the_hub_and_a_stranger_ask(data: str, tmp_path: Path) -
     results = {result.metric_type: result.metric_value for result in card.data.eval_results}
     scores = {n[5:]: v for n, v in done.report["scores"].items() if n.startswith("test/")}
     assert results == pytest.approx(scores)
+    check_hub_rules(card)
     for title in ("Scores", "Data", "Use", "Training", "Limitations"):
         assert f"\n## {title}\n" in text
     assert done.report["data"]["sha256"] in text
     for baseline in done.report["baselines"]:
         assert f"| {baseline} |" in text
     assert done.folder.path.name in text
+
+
+def check_hub_rules(card: Any) -> None:
+    """What the hub's own check refuses, which needs a network: /api/validate-yaml."""
+    metadata = yaml.safe_load(card.content.split("---\n")[1])
+    assert metadata.keys() <= HUB_KEYS
+    assert metadata["pipeline_tag"] in HUB_TASKS.values()
+    assert all(isinstance(tag, str) and tag for tag in metadata["tags"])
+    for result in metadata.get("model-index", [{"results": []}])[0]["results"]:
+        assert result["task"]["type"] == metadata["pipeline_tag"]
+        assert re.fullmatch(r"([\w.-]+/)?[\w.-]+", result["dataset"]["type"], re.ASCII)
+        assert all(math.isfinite(metric["value"]) for metric in result["metrics"])
+    for id in metadata.get("datasets", []):
+        validate_repo_id(id)
+
+
+def test_a_card_has_the_spread_over_the_seeds_beside_it(tmp_path: Path) -> None:
+    for seed, folder in ((0, "a"), (1, "b"), (2, "c"), (1, "d"), (3, "e"), (4, "f")):
+        run_folder = RunFolder(tmp_path / folder)
+        run_folder.path.mkdir()
+        size = 16 if folder == "e" else 8
+        run_folder.write_config({"seed": seed, "variant": f"seed {seed}", "model": {"size": size}})
+        scores = {"test/mse": 1.0 + seed, "test/mae": math.inf}
+        report = report_of(seed=seed, scores=scores, evaluated_targets={"test": 5})
+        status = "stopped" if folder == "f" else "finished"
+        run_folder.write_report({**report, "status": status})
+    text = model_card(report, "forecasting", run_folder)
+    assert "| mean of 4 seeds | 2.7500 ± 1.7078 |" in text
+    assert "seeds 0, 1, 2, 4 that were" in text
+    card: Any = ModelCard(text)
+    assert [result.metric_type for result in card.data.eval_results] == ["mse"]
+    check_hub_rules(card)
+
+
+def test_data_of_the_hub_are_linked(tmp_path: Path) -> None:
+    data = {**report_of()["data"], "source": "hub", "name": "stanfordnlp/imdb"}
+    report = report_of(data=data, scores={"test/f1": 0.5})
+    card: Any = ModelCard(model_card(report, "classification", RunFolder(tmp_path)))
+    assert card.data.datasets == ["stanfordnlp/imdb"]
+    check_hub_rules(card)
 
 
 def report_of(**changes: Any) -> dict[str, Any]:

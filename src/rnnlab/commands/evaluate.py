@@ -41,6 +41,10 @@ def main(arguments: Sequence[str]) -> None:
     print_scores(report_scores, scores)
     if differing(report_scores, scores):
         sys.exit(DIFFERENT)
+    from rnnlab.experiment.next_step import next_command
+    from rnnlab.report.console import print_next
+
+    print_next(next_command(folder))
 
 
 def parse_evaluation(arguments: Sequence[str]) -> argparse.Namespace:

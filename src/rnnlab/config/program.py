@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,28 @@ def format_command(name: str, arguments: Sequence[str]) -> str:
     program = ["rnnlab", name] if is_installed else ["python", f"{name}.py"]
     words = [hide_passwords(argument) for argument in arguments]
     return shlex.join([*program, *words])
+
+
+def join_command(name: str, arguments: Sequence[str], piped: str = "") -> str:
+    """Return a command line that uses a run, quoted for a shell.
+
+    Args:
+        name: of the command.
+        arguments: of it.
+        piped: text for its standard input; empty for none.
+    """
+    is_installed = Path(sys.argv[0]).stem == "rnnlab"
+    program = ["rnnlab", name] if is_installed else [find_python(), "-m", f"rnnlab.{name}"]
+    words = ["./" + word if word.startswith("-") and word != "-" else word for word in arguments]
+    return (f"echo {shlex.quote(piped)} | " if piped else "") + shlex.join([*program, *words])
+
+
+def find_python() -> str:
+    """Return what to type for the interpreter of this process: `python`, or its path."""
+    program, here = Path(sys.executable), Path.cwd()
+    if shutil.which("python") == str(program):
+        return "python"
+    return str(program.relative_to(here) if program.is_relative_to(here) else program)
 
 
 def hide_passwords(text: str) -> str:

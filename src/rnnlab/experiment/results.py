@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.experiment.budget import advise_longer_training
 from rnnlab.experiment.session import RunParts
+from rnnlab.loggers.results import log_results
 from rnnlab.plots.figures import caption
 from rnnlab.report import summary
 from rnnlab.report.model_card import write_model_card
@@ -44,8 +45,7 @@ def write_results(
     # After the figures, which may need more memory than the training.
     report["peak_memory"] = peak_memory_mb(parts.trainer.strategy.root_device.type)
     for logger in parts.trainer.loggers:
-        if hasattr(logger, "close"):
-            logger.close(summary.flat_report(report), files)
+        log_results(logger, summary.flat_report(report), files, parts.trainer.global_step)
     write_model_card(report, parts.model.task.name, parts.folder)
     parts.clock.end_stage("report")
     parts.folder.write_report(report)

@@ -73,7 +73,10 @@ def run(
             finish(parts, test(parts))
     report = folder.read_report()
     if is_first_process():
+        from rnnlab.experiment.next_step import next_command
+
         console.print_results(report, folder)
+        console.print_next(next_command(folder))
     return Run(folder, report)
 
 
@@ -172,6 +175,7 @@ def announce(parts: RunParts, has_auto_budget: bool) -> None:
         "variant": parts.config.variant,
         "seed": parts.config.seed,
         "monitor": parts.config.monitor,
+        "task": parts.model.task.name,
         "model": {"class": type(parts.model).__name__, "parameters": parameters},
         "data": data_facts(parts.data),
         "budget": describe_budget(parts.config, parts.data),
@@ -203,6 +207,8 @@ def fit(parts: RunParts) -> None:
     for logger in parts.trainer.loggers:
         if hasattr(logger, "rewind"):
             logger.rewind(checkpoint.get("logged_rows", 0))
+        if last and hasattr(logger, "rewind_to"):
+            logger.rewind_to(checkpoint["global_step"])
     parts.trainer.fit(parts.model, parts.data, ckpt_path=last and str(last))
     parts.clock.end_stage("fit")
 

@@ -2,7 +2,7 @@
 
 import csv
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,10 @@ class CSVLogger(Logger):
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *rest: Any) -> None:
         """Do nothing: the config is in config.yaml."""
+
+    @rank_zero_only
+    def close(self, results: Mapping[str, Any], files: Sequence[Path]) -> None:
+        """Do nothing: the results are in report.json."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:

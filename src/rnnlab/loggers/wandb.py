@@ -28,6 +28,7 @@ Mode = Literal["auto", "online", "offline"]
 State = Literal["complete", "pruned", "failed", "stopped"]
 STEP = "trainer/global_step"  # the x axis of every chart
 IMAGES = {".png", ".jpg", ".jpeg"}
+RUN_FILES = ("processor.json", "config.yaml")  # beside the checkpoint in an artifact
 ID_FILE = "wandb_id.txt"  # in a run folder
 TIME_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}-")
 FINISH_SECONDS = 60.0  # limit for the last uploads of a run
@@ -52,6 +53,8 @@ class WandbLogger(Logger):
         init_timeout: seconds to wait for the server before continuing offline.
         id: the W&B run id; None for the name of the folder, with a token unless the name has a
             time. A resumed run continues the same W&B run. A search sets it.
+        log_checkpoint: upload the best checkpoint at the end of the run, as an artifact of the type
+            `model`, with the processor of the run.
 
     Raises:
         ConfigError: W&B rejects a name, or mode=online without an API key.
@@ -70,12 +73,14 @@ class WandbLogger(Logger):
         mode: Mode = "auto",
         init_timeout: PositiveFloat = 15.0,
         id: str | None = None,
+        log_checkpoint: bool = False,
     ) -> None:
         super().__init__()
         self._folder = Path(folder).resolve()
         self._name = name or project
         self._mode = mode
         self._init_timeout = init_timeout
+        self._log_checkpoint = log_checkpoint
         self._names = {
             "run_id": folder_id(self._folder) if id is None else run_id(id),
             "run_name": name,
@@ -163,7 +168,24 @@ class WandbLogger(Logger):
         """Log scores and files of a finished run, and close it."""
         self.log_summary(scores)
         self.log_files(files)
+        if self._log_checkpoint:
+            self.log_model()
         self.finish("complete")
+
+    @rank_zero_only
+    def log_model(self) -> None:
+        """Log the files that predict with the run, as an artifact; W&B uploads them."""
+        import wandb
+
+        checkpoints = [self._folder / "checkpoints" / f"{name}.ckpt" for name in ("best", "last")]
+        existing = [path for path in checkpoints if path.is_file()][:1]
+        artifact = wandb.Artifact(f"model-{self.version}", "model")
+        for path in [*existing, *(self._folder / name for name in RUN_FILES)]:
+            if path.is_file():
+                artifact.add_file(
+                    str(path), str(path.relative_to(self._folder)), policy="immutable"
+                )
+        self._send(lambda run: run.log_artifact(artifact))
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

@@ -41,7 +41,7 @@ def log_search(
         return False
     defaults = {"name": folder.name, "id": f"{folder.name}-search"}
     options = {name: value for name, value in settings.items() if value is not None}
-    logger = SearchLogger(folder, **{**defaults, **options})
+    logger = SearchLogger(folder, **{**defaults, **options, "log_checkpoint": False})
     log_history(logger, summary, previous["trials"])
     logger.close(outcome_values(summary), figures)
     if not logger.experiment.disabled:

@@ -55,6 +55,12 @@ def print_results(
         console.print(f"{name:<13}{line}", soft_wrap=True)
 
 
+def print_next(command: str) -> None:
+    """Print the command to type next; nothing if there is none."""
+    if command:
+        PlainConsole().print(f"{'next':<13}{command}", soft_wrap=True)
+
+
 def scores_table(report: Mapping[str, Any]) -> NumberTable:
     """Return a table of the best validation, the test, and each baseline on the last split."""
     scores = report["scores"]

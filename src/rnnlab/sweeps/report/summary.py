@@ -93,11 +93,16 @@ def summary_lines(
     failures = ", ".join(f"{count} {name}" for name, count in search.count_failures().items())
     yield "trials", (counts or "none") + (f" ({failures})" if failures else "")
     yield from best_lines(search)
-    if test := test_split_line(folder):
+    test = test_split_line(folder)
+    if test:
         yield "test", test
     if repeats:
         yield "repeats", compare_configurations(repeats).sentence
     yield "report", str(folder / PAGE_FILE)
+    if test:
+        from rnnlab.experiment.next_step import next_command  # imports torch
+
+        yield "next", next_command(RunFolder(folder / "best"))
 
 
 def best_lines(search: SearchRecord) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,73 @@
+"""The results of a finished run in any logger of Lightning."""
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers.logger import Logger
+
+from rnnlab.errors import ConfigError
+
+SPLITS = ("val/", "test/")  # logged during the run; the best ones are repeated under best/
+
+
+def log_results(
+    logger: Logger, results: Mapping[str, Any], files: Sequence[Path], step: int
+) -> None:
+    """Log scores, baselines, seconds, parameters and commit, and figures if it can show them.
+
+    A logger with a method `close` takes them itself. In any other one, numbers become metrics of
+    the last step, and texts become settings.
+
+    Args:
+        logger: of the run.
+        results: see rnnlab.report.summary.flat_report.
+        files: the figures and other files of the run.
+        step: the last one of the training.
+    """
+    if hasattr(logger, "close"):
+        logger.close(results, files)
+        return
+    numbers, texts = split_results(results)
+    logger.log_hyperparams(texts)
+    logger.log_metrics(numbers, step)
+    if hasattr(logger, "log_files"):
+        logger.log_files(files)
+    logger.finalize("success")
+
+
+def split_results(results: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the numbers that were not logged before, and the texts.
+
+    >>> split_results({"test/mse": 1.0, "best/test/mse": 1.0, "parameters": 9, "commit": "abc"})
+    ({'best/test/mse': 1.0, 'parameters': 9.0}, {'commit': 'abc'})
+    """
+    new = {name: value for name, value in results.items() if not name.startswith(SPLITS)}
+    numbers = {name: float(value) for name, value in new.items() if isinstance(value, int | float)}
+    texts = {name: str(value) for name, value in new.items() if name not in numbers}
+    return numbers, texts
+
+
+def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return settings by dotted names.
+
+    >>> flat_settings({"model": {"hidden_size": 8, "layer_norm": None}, "seed": 0})
+    {'model.hidden_size': '8', 'model.layer_norm': 'None', 'seed': '0'}
+    """
+    flat: dict[str, str] = {}
+    for name, value in settings.items():
+        is_group = isinstance(value, Mapping) and value
+        flat |= (
+            flat_settings(value, f"{prefix}{name}.") if is_group else {prefix + name: str(value)}
+        )
+    return flat
+
+
+def require_package(module: str, logger: str) -> None:
+    """Raise ConfigError if the package of a logger is not installed."""
+    if find_spec(module) is None:
+        raise ConfigError(
+            f"logger={logger} needs the package {module}, which is not installed: "
+            f"pip install 'rnnlab[{logger}]'"
+        )
