@@ -16,7 +16,7 @@ from lightning.pytorch.loggers.logger import Logger
 
 from rnnlab.loggers.results import flat_settings, require_package
 
-ID_FILE = "run_id.txt"
+RUN_ID_FILE = "run_id.txt"
 MAX_PARAMETERS, MAX_CHARACTERS = 100, 6000  # of a message, of a value
 INVALID = re.compile(r"[^\w/. -]+", re.ASCII)  # in the name of a metric
 
@@ -50,7 +50,7 @@ class MLflowLogger(Logger):
     @property
     def version(self) -> str:
         """The id of the MLflow run."""
-        file = self._folder / ID_FILE
+        file = self._folder / RUN_ID_FILE
         return file.read_text(encoding="utf-8") if file.is_file() else ""
 
     @property
@@ -113,7 +113,7 @@ class MLflowLogger(Logger):
         if not self.version:
             experiment = client.create_experiment(self.name, str(self._folder / "artifacts"))
             run = client.create_run(experiment, run_name=self._names[1])
-            (self._folder / ID_FILE).write_text(run.info.run_id, encoding="utf-8")
+            (self._folder / RUN_ID_FILE).write_text(run.info.run_id, encoding="utf-8")
         return client
 
 

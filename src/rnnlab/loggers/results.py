@@ -9,7 +9,7 @@ from lightning.pytorch.loggers.logger import Logger
 
 from rnnlab.errors import ConfigError
 
-SPLITS = ("val/", "test/")  # logged during the run; the best ones are repeated under best/
+SPLIT_PREFIXES = ("val/", "test/")  # logged during the run; the best ones are repeated under best/
 
 
 def log_results(
@@ -43,7 +43,7 @@ def split_results(results: Mapping[str, Any]) -> tuple[dict[str, float], dict[st
     >>> split_results({"test/mse": 1.0, "best/test/mse": 1.0, "parameters": 9, "commit": "abc"})
     ({'best/test/mse': 1.0, 'parameters': 9.0}, {'commit': 'abc'})
     """
-    new = {name: value for name, value in results.items() if not name.startswith(SPLITS)}
+    new = {name: value for name, value in results.items() if not name.startswith(SPLIT_PREFIXES)}
     numbers = {name: float(value) for name, value in new.items() if isinstance(value, int | float)}
     texts = {name: str(value) for name, value in new.items() if name not in numbers}
     return numbers, texts

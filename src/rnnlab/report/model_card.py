@@ -32,7 +32,7 @@ DESCRIPTIONS = {  # what the network does
     "forecasting": "It reads the past of a series and forecasts its next values.",
     "step_classification": "It reads a sequence and predicts a class for each of its steps.",
 }
-USES = {  # how to use it; run.predict(...) for others
+USE_EXAMPLES = {  # how to use it; run.predict(...) for others
     "language_modeling": 'run.generate("The beginning of a text")',
     "translation": 'run.translate(["A sentence."])',
     "forecasting": 'run.predict("history.csv")  # a file or table with the columns of the training',
@@ -202,7 +202,7 @@ def use_lines(folder: RunFolder, task: str) -> Iterator[str]:
     yield "import rnnlab"
     yield ""
     yield f'run = rnnlab.load("{name}")  # this folder: it needs neither data nor cache'
-    yield USES.get(task, "run.predict(...)")
+    yield USE_EXAMPLES.get(task, "run.predict(...)")
     yield "run.model  # the LightningModule"
     yield "```"
     yield ""
