@@ -85,6 +85,15 @@ def test_rows_have_the_forecasts_of_python(rows: TestClient, rows_run: TrainedRu
     assert answer["notes"] == expected.attrs["notes"] != []
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_a_forecast_that_is_not_finite_is_an_error(tmp_path: Path) -> None:
+    run = TrainedRun(write_run("csv_series", tmp_path, "data.transform=none").folder)
+    with make_client(run) as client:
+        request = client.get("/example").json()
+        request["rows"][-1] |= {"one": 1e200, "two": 1e200}
+        check_reason(post(client, json.dumps(request)), "is not a finite number")
+
+
 @pytest.mark.parametrize("data", ["stocks", "copying", "adding"])
 def test_every_kind_of_input_has_an_example_that_works(data: str, tmp_path: Path) -> None:
     run = TrainedRun(write_run(data, tmp_path).folder)
@@ -164,7 +173,9 @@ BAD_ROWS = {
     '{"rows": [{"one": 1}], "steps": "3"}': "steps: .*valid integer",
     '{"rows": [{"one": 1}], "steps": 2.5}': "steps: .*valid integer",
     '{"rows": [{"one": 1}], "batch_size": 3}': "batch_size: no such field",
-    json.dumps({"rows": [{"date": 10**200, "one": -(10**30), "two": 1}] * 20}): "",
+    json.dumps(
+        {"rows": [{"date": 10**200, "one": -(10**30), "two": 1}] * 20}
+    ): "row 1, column 'date'",
 }
 
 

@@ -13,7 +13,7 @@ from rnnlab.data.series.evaluation import NewSeries
 from rnnlab.data.series.example import make_example_rows
 from rnnlab.data.series.features import SeriesFeatures
 from rnnlab.data.series.forecast import Forecasts, forecast
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, DataError
 from rnnlab.metrics.conformal import ConformalIntervals
 from rnnlab.spec import DataSpec
 
@@ -83,12 +83,15 @@ class SeriesProcessor(SeriesFeatures, Processor):
 
         Raises:
             ConfigError: the network cannot forecast so many steps.
-            DataError: the rows cannot be read, a series is unknown or too short.
+            DataError: the rows cannot be read, a series is unknown or too short, or a value is too
+                large for the network.
         """
         (steps,) = take_options(options, steps=None)
         notes: list[str] = []
         series = self.read(self.open_table(inputs), notes)
-        frame = self._to_frame(forecast(self, series, network, steps, self.intervals), network)
+        forecasts = forecast(self, series, network, steps, self.intervals)
+        check_forecasts(forecasts)
+        frame = self._to_frame(forecasts, network)
         frame.attrs["notes"] = notes
         yield frame
 
@@ -142,3 +145,13 @@ class SeriesProcessor(SeriesFeatures, Processor):
         if self.intervals:
             columns |= self.intervals.columns(np.moveaxis(forecasts.ends, 1, 2))
         return pd.DataFrame({name: values.reshape(-1) for name, values in columns.items()})
+
+
+def check_forecasts(forecasts: Forecasts) -> None:
+    """Raise DataError if a forecast is not a finite number."""
+    is_valid = np.isfinite(forecasts.values).reshape(len(forecasts.names), -1).all(axis=1)
+    if not is_valid.all():
+        raise DataError(
+            f"the forecast of series {forecasts.names[int(is_valid.argmin())]!r} is not a finite "
+            "number: its last rows have a value that is too far from those of the training"
+        )
