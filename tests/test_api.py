@@ -84,7 +84,8 @@ def test_a_search_is_displayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert len(result.trials) == 10
     page = Page(result._repr_html_())
     assert page.texts.count(f"trial {study.best_trial.number}") == 1
-    assert f"{study.best_value:.4f}" in page.texts
+    assert f"{study.best_value:.4g}" in page.texts
+    assert str(study.best_trial.params["data.seq_len"]) in page.texts
     assert "optimizer.lr" in page.texts
     assert page.sources == ["data:image/png;base64,cGljdHVyZQ=="]
 

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.report.console import format_score
 from rnnlab.report.notebook import embed_figures
 from rnnlab.sweeps.report.report import FIGURE_FOLDER, TABLE_FILE
 from rnnlab.sweeps.report.summary import SUMMARY_FILE
@@ -76,7 +75,7 @@ class SearchResult:
             path=str(self.folder),
             names=columns,
             rows=[
-                (f"trial {number}", [format_cell_text(trials[number], name) for name in columns])
+                (f"trial {number}", [format_cell_text(trials[number][name]) for name in columns])
                 for number in list(numbers)[:MAX_TRIALS]
             ],
             figures=list(embed_figures(self.folder / FIGURE_FOLDER)),
@@ -94,9 +93,13 @@ class SearchResult:
         return [name for name in row if name in best]
 
 
-def format_cell_text(row: Mapping[str, str], name: str) -> str:
-    """Return a cell of trials.csv for a page: a number with four digits, or its text."""
+def format_cell_text(cell: str) -> str:
+    """Return a cell of trials.csv for a page: a fraction with four digits, other texts unchanged.
+
+    >>> format_cell_text("0.00123456"), format_cell_text("64"), format_cell_text("")
+    ('0.001235', '64', '-')
+    """
     try:
-        return format_score(float(row[name])) if row[name] else "-"
+        return cell if cell.isdecimal() else f"{float(cell):.4g}" if cell else "-"
     except ValueError:
-        return row[name]
+        return cell
