@@ -12,7 +12,7 @@ from rnnlab.data.sources.cache import file_sha256, is_cached, load_or_build
 from rnnlab.data.sources.hub import hub_is_reachable
 from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.runtime.files import expand_path
+from rnnlab.runtime.files import expand_path, is_disk_full
 
 PREPARED_VERSION = 2  # of the facts that are stored with the prepared files of every data set
 SOURCE_VARIABLE = "RNNLAB_SOURCE"  # the choice of the first process, for those that DDP starts
@@ -122,6 +122,16 @@ class PreparedDataModule(DataModule):
         """Return the path of the user's own file or folder."""
         return expand_path(str(self.path))
 
+    def read_local(self) -> Source:
+        """Return the user's own files; raise DataError if the system cannot read them."""
+        try:
+            return self.local()
+        except OSError as error:
+            if is_disk_full(error):
+                raise
+            path = error.filename or self.path
+            raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
     def resolve_source(self) -> tuple[Source, str]:
         """Return the source to read, and a note about the choice.
 
@@ -131,7 +141,7 @@ class PreparedDataModule(DataModule):
         name = self.source
         if int(os.environ.get("LOCAL_RANK", 0)) > 0:
             name = os.environ.get(SOURCE_VARIABLE, name)  # type: ignore[assignment]
-        sources = {"embedded": self.packaged, "hub": self.hub, "local": self.local}
+        sources = {"embedded": self.packaged, "hub": self.hub, "local": self.read_local}
         if name == "auto" and self.path is not None:
             name = "local"
         if name != "auto":

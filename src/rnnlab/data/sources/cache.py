@@ -87,7 +87,13 @@ def _remove_stale(root: Path) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal, cached until the file changes."""
+    """Return the SHA-256 of a file in hexadecimal, cached until the file changes.
+
+    Raises:
+        DataError: it is no file, such as a pipe, which has no end.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file (data.path)")
     stat = path.stat()
     key = {"sha256 of": str(path.resolve()), "size": stat.st_size, "changed": stat.st_mtime_ns}
     folder = load_or_build(key, lambda folder: _write_sha256(path, folder))
