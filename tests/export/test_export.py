@@ -85,6 +85,13 @@ def is_export_or_refusal(run: TrainedRun, kind: Any) -> bool:
         return str(error).endswith("Use --format onnx")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("pooling", ["last", "mean", "max"])
+def test_poolings_step_by_step(pooling: str, tmp_path: Path) -> None:
+    run = open_run("imdb", tmp_path, "model=gru", f"task.pooling={pooling}", *SETTINGS)
+    check_answers(run, export_run(run, "onnx-step"), "onnx-step")
+
+
 def test_the_first_state_of_a_step_is_the_learned_one(tmp_path: Path) -> None:
     write = write_run("copying", tmp_path, "model=lstm", "model.learned_state=true", *SETTINGS)
     run = rnnlab.load(write.folder)
