@@ -1,5 +1,6 @@
 """The folders that tests of inference use are those of runs."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 import rnnlab
+from rnnlab.errors import ConfigError
 from tests.helpers.run_folders import write_run
 
 
@@ -19,3 +21,29 @@ def test_a_run_with_random_weights_is_loaded_as_it_was_made(data: str, tmp_path:
         expected = run.model.predict_step(batch, 0)
     assert torch.equal(trained.answer(batch), expected)
     assert trained.processor is not None
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "size"),
+    [
+        ("imdb", "num_tokens", "vocabulary"),
+        ("text_file", "num_tokens", "vocabulary"),
+        ("parallel_text", "output_size", "target_vocabulary"),
+        ("csv_series", "horizon", "horizon"),
+        ("copying", "output_size", "classes"),
+    ],
+)
+def test_the_processor_of_another_network_is_refused(
+    data: str, name: str, size: str, tmp_path: Path
+) -> None:
+    run = write_run(data, tmp_path)
+    path = run.folder / "processor.json"
+    content = json.loads(path.read_text())
+    state = content["state"]
+    if size.endswith("vocabulary"):
+        state[size]["tokens"].append("new")
+    else:
+        state[size] = state[size] + 1 if size == "horizon" else [*state[size], "new"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=rf"processor\.json: is not that of this network, {name}"):
+        _ = rnnlab.load(run.folder).processor

@@ -38,6 +38,9 @@ class SymbolsProcessor(Processor):
     classes: tuple[str, ...]
     num_targets: int
 
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes(), "output_size": len(self.classes)}
+
     def predict(self, inputs: "Inputs", network: Network, **options: Any) -> "Parts":
         """Yield the class of each of the last steps, or of all steps, of each sequence.
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from rnnlab.data.processors.base import (
     Network,
     Processor,
+    check_sizes,
     check_text,
     load_processor,
     read_texts,
@@ -73,6 +74,7 @@ class TrainedRun:
     def processor(self) -> Processor:
         """Reads new inputs as those of the training; with intervals for the tested weights."""
         processor = load_processor(self.folder.path)
+        check_sizes(processor, self.model.task.spec, self.folder.path)
         return processor if self.is_tested else processor.uncalibrate()
 
     @property

@@ -82,6 +82,10 @@ class Processor(ABC):
         """Return the text of each token by its id; empty where the inputs are numbers."""
         return ()
 
+    def sizes(self) -> dict[str, int]:
+        """Return the sizes of its network that follow from it, by their names in DataSpec."""
+        return {"num_tokens": len(names)} if (names := self.token_names()) else {}
+
     @abstractmethod
     def predict(self, inputs: "Inputs", network: Network, **options: Any) -> "Parts":
         """Yield the predictions of a network for new inputs, in readable form and in parts.
@@ -208,6 +212,20 @@ def load_processor(folder: Path) -> Processor:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise ConfigError(f"{path}: is damaged ({place}: {first['msg']})") from error
+
+
+def check_sizes(processor: Processor, spec: DataSpec, folder: Path) -> None:
+    """Check that a processor belongs to a network: a smaller vocabulary would give other answers.
+
+    Raises:
+        ConfigError: its sizes are not those of the network.
+    """
+    for name, size in processor.sizes().items():
+        if size != (expected := getattr(spec, name)):
+            raise ConfigError(
+                f"{folder / PROCESSOR_FILE}: is not that of this network, {name} is {size:,} and "
+                f"not {expected:,}; bring the file of the run back, or train it again"
+            )
 
 
 def find_processor(name: str, path: Path) -> type[Processor]:

@@ -80,6 +80,9 @@ class ClassificationProcessor(Processor):
         """Limits of vocabulary and length."""
         return TruncationConfig(len(self.vocabulary), self.seq_len, self.head_fraction)
 
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes(), "output_size": len(self.classes)}
+
     def predict(self, inputs: "Inputs", network: Network, **options: Any) -> "Parts":
         """Yield the class of each text, in parts of some thousand.
 

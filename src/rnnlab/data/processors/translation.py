@@ -86,6 +86,9 @@ class TranslationProcessor(Processor):
         """Return a target text in the form in which translations are compared."""
         return self.target_vocabulary.tokenizer.normalize(text)
 
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes(), "output_size": len(self.target_vocabulary)}
+
     def predict(self, inputs: "Inputs", network: Network, **options: Any) -> "Parts":
         """Yield the translations of sentences, in parts of some thousand.
 

@@ -35,6 +35,9 @@ class SeriesProcessor(SeriesFeatures, Processor):
     season: int | None = None
     intervals: ConformalIntervals | None = None
 
+    def sizes(self) -> dict[str, int]:
+        return {"horizon": self.horizon, "input_size": len(self.input_names)}
+
     def uncalibrate(self) -> "SeriesProcessor":
         return replace(self, intervals=None)
 
