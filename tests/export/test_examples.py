@@ -159,3 +159,14 @@ def test_series_of_other_channels(settings: list[str], tmp_path: Path) -> None:
     run = write_network("csv_series", tmp_path, "model=gru", *settings)
     table = walks_file(tmp_path)
     check_example(run, "onnx", str(table), inputs=table)
+
+
+@pytest.mark.slow
+def test_a_file_that_needs_repairs_is_refused(tmp_path: Path) -> None:
+    run = write_network("csv_series", tmp_path, "model=gru")
+    folder = export_run(run, "onnx").folder
+    header, *rows = walks_file(tmp_path).read_text().splitlines()
+    table = tmp_path / "unsorted.csv"
+    table.write_text("\n".join([header, *reversed(rows)]) + "\n")
+    with pytest.raises(AssertionError, match="the rows are not in the order of their dates"):
+        run_example(folder, str(table))
