@@ -43,7 +43,7 @@ QUOTINGS = [csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]
 NAMES = ["price", "CO(GT)", "t\u00e9mp [\u00b0C]", "a, b", 'the "best"', "x;y|z", "Unnamed: 0", "1"]
 THOUSANDS = {"comma": ",", "dot": ".", "space": " ", "apostrophe": "'"}
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
-ROUNDS = [pytest.param(200, id="fast"), pytest.param(1000, id="slow", marks=pytest.mark.slow)]
+ROUNDS = [pytest.param(200, id="fast"), pytest.param(2000, id="slow", marks=pytest.mark.slow)]
 Row = list[str]
 
 

@@ -43,6 +43,9 @@ class LanguageModelingProcessor(Processor):
         if not all(0 <= token < len(self.vocabulary) for token in self.context):
             raise ValueError("context: has tokens that are not in the vocabulary")
 
+    def sizes(self) -> dict[str, int]:
+        return {"num_tokens": len(self.vocabulary), "output_size": len(self.vocabulary)}
+
     def encode(self, text: str) -> list[int]:
         """Return the tokens of a text as those of a training file with this content."""
         return self.vocabulary.encode_lines(split_lines(text))
