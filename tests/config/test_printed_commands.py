@@ -73,7 +73,7 @@ def execute_evaluate(folder: Path) -> None:
     run = RunFolder(write_run("sine", folder).folder)
     run.write_report({**run.read_report(), "scores": {"test/mse": 1.0}})
     run.write_report({**run.read_report(), "scores": evaluate(run.path)})
-    command = next(line for line in use_lines(run) if "rnnlab evaluate" in line)
+    command = next(line for line in use_lines(run, "forecasting") if "rnnlab evaluate" in line)
     with chdir(run.path.parent):
         main(shlex.split(command, comments=True)[2:])
 

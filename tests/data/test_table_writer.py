@@ -19,7 +19,7 @@ def read(path: Path) -> pd.DataFrame:
         return pd.read_parquet(path)
     if path.suffix == ".jsonl":
         return pd.read_json(path, lines=True, dtype=False, precise_float=True)
-    return pd.read_csv(path, parse_dates=["date"])
+    return pd.read_csv(path, parse_dates=["date"], sep="\t" if path.suffix == ".tsv" else ",")
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -53,7 +53,9 @@ def test_an_interrupted_table_leaves_no_file(suffix: str, tmp_path: Path) -> Non
 
 
 def test_an_unknown_format_and_a_folder_that_is_not_there_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"'\.txt' is no format; choices: \.csv, \.jsonl"):
+    with pytest.raises(
+        ConfigError, match=r"'\.txt' is no format; did you mean \.tsv\? choices: \.csv, \.jsonl"
+    ):
         TableWriter(tmp_path / "table.txt")
     for suffix in FORMATS:
         path = tmp_path / "nowhere" / f"table{suffix}"

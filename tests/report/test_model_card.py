@@ -82,6 +82,23 @@ def test_a_card_has_the_spread_over_the_seeds_beside_it(tmp_path: Path) -> None:
     check_hub_rules(card)
 
 
+def test_a_damaged_run_beside_it_does_not_count(tmp_path: Path) -> None:
+    run_folder = RunFolder(tmp_path / "a")
+    run_folder.path.mkdir()
+    run_folder.write_config({"seed": 0, "variant": "seed 0"})
+    for name, config, content in [
+        *(("b", b"\xeb", b"{}"), ("c", b"{}", b"[]"), ("d", b"{}", b'{"status": "fin')),
+        ("e", b"{}", b'{"status": "finished", "data": 1}'),
+    ]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.yaml").write_bytes(config)
+        (tmp_path / name / "report.json").write_bytes(content)
+    text = model_card(report_of(seed=0), "forecasting", run_folder)
+    assert "seeds" not in text.partition("## Scores")[2].partition("##")[0].replace(
+        "over seeds", ""
+    )
+
+
 def test_data_of_the_hub_are_linked(tmp_path: Path) -> None:
     data = {**report_of()["data"], "source": "hub", "name": "stanfordnlp/imdb"}
     report = report_of(data=data, scores={"test/f1": 0.5})

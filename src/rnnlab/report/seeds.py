@@ -5,6 +5,7 @@ import math
 import re
 import statistics
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ def runs_by_seed(report: Mapping[str, Any], folder: RunFolder) -> dict[int, Mapp
     reports = {}
     others = [path.parent for path in folder.path.resolve().parent.glob("*/report.json")]
     for path in sorted(others)[-MAX_RUNS:]:
-        if path.name != folder.path.name and comparable_config(path) == config:
-            other = json.loads((path / "report.json").read_text(encoding="utf-8"))
-            if is_same_test(other, report):
-                reports[int(other["seed"])] = other
+        if path.name != folder.path.name:
+            with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):  # damaged
+                if comparable_config(path) == config:
+                    other = json.loads((path / "report.json").read_text(encoding="utf-8"))
+                    reports |= {int(other["seed"]): other} if is_same_test(other, report) else {}
     return {**reports, int(report["seed"]): report}
 
 
