@@ -61,7 +61,8 @@ def test_the_standard_input_and_a_reader_that_has_enough(trained: Path) -> None:
         )
         assert process.stdout is not None
         assert process.stderr is not None
-        assert process.stdout.readline() == b"date,target,step,block,forecast\n"
+        header = b"date,target,step,block,forecast,lower_90,upper_90\n"
+        assert process.stdout.readline() == header
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
         assert process.wait(60) == 141

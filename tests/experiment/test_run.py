@@ -219,7 +219,8 @@ def test_the_seconds_of_the_stages_are_the_time_that_the_user_waited(
     total = sum(seconds.values())
     # What follows the report is printed in milliseconds; 3 s are for a machine that is busy.
     assert waited - 3 < total <= waited
-    least = {"start": 100.2, "prepare": 0.3, "fit": 0, "test": 0.5, "baselines": 0.2, "report": 0.2}
+    least = {"start": 100.2, "prepare": 0.3, "fit": 0, "calibrate": 0, "test": 0.5}
+    least |= {"baselines": 0.2, "report": 0.2}
     assert seconds.keys() == least.keys()
     for name, value in least.items():
         assert seconds[name] >= value, name
