@@ -23,7 +23,7 @@ def runs_by_seed(report: Mapping[str, Any], folder: RunFolder) -> dict[int, Mapp
         folder: of this run, with its config.
     """
     config = comparable_config(folder.path)
-    reports = {}
+    reports = dict[int, Mapping[str, Any]]()
     others = [path.parent for path in folder.path.resolve().parent.glob("*/report.json")]
     for path in sorted(others)[-MAX_RUNS:]:
         if path.name != folder.path.name:
