@@ -49,6 +49,7 @@ def test_what_needs_a_file_of_the_user_is_evaluated(tmp_path: Path) -> None:
     assert next_command(folder) == ""
     folder.write_report({**folder.read_report(), "scores": {"test/mse": 1.0}})
     assert shlex.split(next_command(folder))[1:] == ["-m", "rnnlab.evaluate", str(folder.path)]
+    assert next_command(folder, is_evaluated=True) == ""
 
 
 def test_a_language_model_generates(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> None:
     from rnnlab.experiment.next_step import next_command
     from rnnlab.report.console import print_next
 
-    print_next(next_command(folder))
+    print_next(next_command(folder, is_evaluated=True))
 
 
 def parse_evaluation(arguments: Sequence[str]) -> argparse.Namespace:

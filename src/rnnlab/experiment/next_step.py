@@ -8,10 +8,10 @@ from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
 
 
-def next_command(folder: RunFolder) -> str:
+def next_command(folder: RunFolder, is_evaluated: bool = False) -> str:
     """Return a command that works as it is printed, on inputs that are there; empty for none.
 
-    What cannot predict without a file that only the user can write is evaluated.
+    What cannot predict without a file that only the user can write is evaluated, once.
     """
     report, path = folder.read_report(), str(folder.path)
     task = report.get("task")
@@ -26,7 +26,7 @@ def next_command(folder: RunFolder) -> str:
     if file and (folder.path / "processor.json").is_file():
         return join_command("predict", [path, file])
     is_tested = any(name.startswith("test/") for name in report.get("scores", {}))
-    return join_command("evaluate", [path]) if is_tested else ""
+    return join_command("evaluate", [path]) if is_tested and not is_evaluated else ""
 
 
 def example_texts(folder: Path) -> list[str]:
