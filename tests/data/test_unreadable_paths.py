@@ -43,3 +43,10 @@ def test_what_cannot_be_read_is_an_error(name: str, tmp_path: Path) -> None:
         plain["data"]["path"] = unreadable(kind, tmp_path)
         with pytest.raises((ConfigError, DataError)):
             build_data(parse(plain)).prepare_data()
+
+
+def test_half_a_surrogate_is_no_date(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"date": "\\ud800", "x": 1}\n' * 40)
+    with pytest.raises(DataError, match=r"a\.jsonl.*date"):
+        build_data(parse(compose("data=csv_series", f"data.path={path}"))).setup()

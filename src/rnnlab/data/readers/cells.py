@@ -334,7 +334,10 @@ def _explain(cell: str, settings: Sequence[str]) -> str:
 
 def infer_type(cells: Cells) -> Cells:
     """Return typed cells with the type of their values, such as numbers of a JSON file."""
-    return cells if isinstance(cells, list) else cells.infer_objects()
+    try:
+        return cells if isinstance(cells, list) else cells.infer_objects()
+    except UnicodeEncodeError:  # half of a surrogate pair, in JSON: no type of text has it
+        return cells
 
 
 def cell_texts(cells: Cells) -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rnnlab.data.readers.cells import Cells
+from rnnlab.data.readers.cells import Cells, cell_texts
 from rnnlab.data.readers.date_formats.fields import MONTH_NAMES, ParsedDates
 from rnnlab.data.readers.date_formats.formats import DateFormat, compile_format, find_layouts
 from rnnlab.data.readers.date_formats.numbers import NUMBER_UNITS, NumberFormat, possible_units
@@ -343,7 +343,7 @@ def to_date_texts(cells: Cells) -> Array:
         return _drop_point(np.array(cells, dtype=object))
     if pd.api.types.is_float_dtype(cells) and not (cells.dropna() % 1).any():
         cells = cells.astype("Int64")
-    return _drop_point(cells.astype(object).where(cells.notna(), "").map(str).to_numpy(object))
+    return _drop_point(np.array(cell_texts(cells), dtype=object))
 
 
 def _drop_point(texts: Array) -> Array:
