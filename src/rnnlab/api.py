@@ -1,11 +1,8 @@
 """The commands as functions of Python, such as rnnlab.run and rnnlab.load."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.comparison.compare import compare_runs
-from rnnlab.comparison.result import RunComparison
 from rnnlab.config.compose import compose_checked
 from rnnlab.config.messages import check_resume, select_resume
 from rnnlab.config.paths import find_root
@@ -82,23 +79,3 @@ def load_run(run_dir: str | Path, checkpoint: str = "best", device: str = "cpu")
             checkpoint.
     """
     return TrainedRun(run_dir, checkpoint, device)
-
-
-def compare_folders(
-    *places: str | Path,
-    by: Sequence[str] = (),
-    metric: str | None = None,
-    mode: str | None = None,
-) -> RunComparison:
-    """Compare finished runs, as `rnnlab compare <places>` does; it is displayed in a notebook.
-
-    Args:
-        places: folders of runs or searches, folders above them, or patterns.
-        by: settings that distinguish configurations; all in which the runs differ by default.
-        metric: that decides; the monitored one, on the test split, by default.
-        mode: min | max; only needed for a metric that the package does not know.
-
-    Raises:
-        ConfigError: the runs cannot be compared; the message says what differs.
-    """
-    return compare_runs([str(place) for place in places], by, metric, mode)

@@ -41,7 +41,11 @@ def write_run(
         "seed": seed,
         "monitor": "val/mse",
         "scores": {"val/mse": score * 2, "test/mse": score, "test/accuracy": -score},
-        "baselines": {"persistence": {"test/mse": 3.0}, "mean": {"test/mse": 4.0}},
+        "baselines": {
+            "noise floor": {"test/mse": 0.1},
+            "persistence": {"test/mse": 3.0},
+            "mean": {"test/mse": 4.0},
+        },
         "evaluated_targets": {"val": 10, "test": 20},
         "targets_sha256": "a" * 64,
         "model": {"class": model, "parameters": 1234},
@@ -63,7 +67,7 @@ def write_groups(place: Path, scores: Mapping[str, Sequence[float]]) -> Path:
 
 def compare_scores(place: Path, scores: Mapping[str, Sequence[float]]) -> RunComparison:
     """Compare models with these scores by seed."""
-    return compare_runs([str(write_groups(place, scores))])
+    return compare_runs(write_groups(place, scores))
 
 
 def test_seeds_are_repeats_of_one_configuration(tmp_path: Path) -> None:
@@ -99,11 +103,13 @@ def test_one_seed_is_no_evidence(tmp_path: Path) -> None:
 
 def test_the_mode_is_that_of_the_metric(tmp_path: Path) -> None:
     place = str(write_groups(tmp_path, {"GRU": [1.0], "LSTM": [2.0]}))
-    assert compare_runs([place], metric="test/accuracy").mode == "max"
-    best = compare_runs([place], metric="test/mse", mode="max").groups[0]
+    assert compare_runs(place, metric="test/accuracy").mode == "max"
+    best = compare_runs(place, metric="test/mse", mode="max").groups[0]
     assert best.group.label == "model=LSTM"
     with pytest.raises(ConfigError, match=r"--metric test/msee: did you mean test/mse\?"):
-        compare_runs([place], metric="test/msee")
+        compare_runs(place, metric="test/msee")
+    with pytest.raises(ConfigError, match="mode=higher: choices: max, min"):
+        compare_runs(place, mode="higher")
 
 
 def test_runs_are_grouped_by_what_is_asked_for(tmp_path: Path) -> None:
@@ -111,12 +117,12 @@ def test_runs_are_grouped_by_what_is_asked_for(tmp_path: Path) -> None:
         for length in (10, 20):
             write_run(tmp_path, length + seed, seed, seq_len=length)
             write_run(tmp_path, length + seed, seed + 2, "LSTM", seq_len=length)
-    labels = [one.group.label for one in compare_runs([str(tmp_path)]).groups]
+    labels = [one.group.label for one in compare_runs(tmp_path).groups]
     assert labels[0] == "model=GRU, data.seq_len=10"
-    by_model = compare_runs([str(tmp_path)], by=["model"], metric="val/mse")
+    by_model = compare_runs(tmp_path, by=["model"], metric="val/mse")
     assert [one.group.label for one in by_model.groups] == ["model=GRU", "model=LSTM"]
     with pytest.raises(ConfigError, match=r"--by modell: no run has this setting"):
-        compare_runs([str(tmp_path)], by=["modell"])
+        compare_runs(tmp_path, by=["modell"])
 
 
 @pytest.mark.parametrize(
@@ -130,24 +136,31 @@ def test_other_targets_are_not_compared(report: Any, words: str, tmp_path: Path)
     write_run(tmp_path, 1.0, 0)
     write_run(tmp_path, 1.0, 0, "LSTM", report, seq_len=20)
     with pytest.raises(ConfigError, match="were tested on different targets.*: " + words):
-        compare_runs([str(tmp_path)])
-    assert len(compare_runs([str(tmp_path)], metric="val/mse").groups) == 2
+        compare_runs(tmp_path)
+    assert len(compare_runs(tmp_path, metric="val/mse").groups) == 2
 
 
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     write_groups(tmp_path, {"GRU": [1.0, 2.0]})
     again = write_run(tmp_path / "again", 5.0, 1)
     write_run(tmp_path, 1.0, 9, report={"status": "running"})
-    result = compare_runs([str(tmp_path / "GRU*"), str(again)])
-    assert result.groups[0].scores.values() == [1.0, 5.0] or result.groups[0].mean == 3.0
+    (write_run(tmp_path, 1.0, 10) / "report.json").write_text("{")
+    old = write_run(tmp_path, 1.0, 11) / "config.yaml"
+    old.write_text(
+        old.read_text().replace(f"format_version: {FORMAT_VERSION}", "format_version: 1")
+    )
+    result = compare_runs(tmp_path / "GRU*", again)
+    assert sorted(result.groups[0].scores.values()) == [1.0, 5.0]
     assert any("is running, not finished" in note for note in result.notes)
+    assert any("is damaged" in note for note in result.notes)
+    assert any("an older version of rnnlab" in note for note in result.notes)
     assert any("has the settings and the seed 1 of" in note for note in result.notes)
     assert result.sentence.startswith("There is one configuration only")
     with pytest.raises(ConfigError, match="there is no such folder, looked for in"):
-        compare_runs([str(tmp_path / "nothing*")])
+        compare_runs(tmp_path / "nothing*")
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match="no finished run"):
-        compare_runs([str(tmp_path / "empty")])
+        compare_runs(tmp_path / "empty")
 
 
 def test_a_comparison_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,5 +185,5 @@ def test_a_comparison_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_python_has_the_same_comparison(tmp_path: Path) -> None:
     place = write_groups(tmp_path, {"GRU": [1.0, 1.5], "LSTM": [2.0, 2.5]})
     result = rnnlab.compare(place, by=["model"])
-    assert result.rows() == compare_runs([str(place)], ["model"]).rows()
+    assert result.rows() == compare_runs(place, by="model").rows()
     assert "<table>" in result._repr_html_()

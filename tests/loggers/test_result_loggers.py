@@ -122,7 +122,7 @@ def test_a_choice_is_checked_without_writing_anything(name: str, tmp_path: Path)
 def test_a_missing_package_is_a_sentence_with_the_command(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rnnlab.loggers.results.find_spec", lambda module: None)
+    monkeypatch.setattr("rnnlab.loggers.folder_logger.find_spec", lambda module: None)
     with pytest.raises(
         ConfigError, match=rf"logger={name} needs .*: pip install 'rnnlab\[{name}\]'"
     ):

@@ -26,8 +26,7 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--by",
-        type=lambda text: text.split(","),
-        default=(),
+        default="",
         help="settings that distinguish configurations, with commas; default: all that differ",
     )
     parser.add_argument(
@@ -47,7 +46,9 @@ def main(arguments: Sequence[str]) -> None:
     from rnnlab.comparison.compare import compare_runs
     from rnnlab.comparison.table import WRITERS, print_comparison
 
-    comparison = compare_runs(options.folders, options.by, options.metric, options.mode)
+    comparison = compare_runs(
+        *options.folders, by=options.by, metric=options.metric, mode=options.mode
+    )
     if options.format == "table":
         print_comparison(comparison)
         return

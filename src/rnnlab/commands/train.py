@@ -65,7 +65,7 @@ def print_answer(folders: Sequence[Path]) -> None:
     if not is_first_process():
         return
     try:
-        print_comparison(compare_runs([str(folder) for folder in folders]))
+        print_comparison(compare_runs(*folders))
     except ConfigError as error:
         print(f"not compared: {error}")
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import combinations
+from pathlib import Path
 
 from rnnlab.comparison.groups import Group, group_runs
 from rnnlab.comparison.result import ComparedGroup, RunComparison, Verdict
@@ -13,24 +14,28 @@ from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL, adjust_p_values, com
 
 
 def compare_runs(
-    places: Sequence[str],
-    by: Sequence[str] = (),
+    *places: str | Path,
+    by: str | Sequence[str] = (),
     metric: str | None = None,
     mode: str | None = None,
 ) -> RunComparison:
-    """Compare the finished runs of some folders; see docs/compare.md for the statistics.
+    """Compare finished runs, as `rnnlab compare <places>` does; it is displayed in a notebook.
+
+    docs/compare.md explains the statistics.
 
     Args:
         places: folders of runs or searches, folders above them, or patterns.
-        by: settings that distinguish configurations; all in which the runs differ by default.
+        by: settings that distinguish configurations, a list or with commas; all in which the runs
+            differ by default.
         metric: that decides, such as test/f1; the monitored one, on the test split, by default.
         mode: min | max; only needed for a metric that the package does not know.
 
     Raises:
         ConfigError: the runs cannot be compared; the message says what differs.
     """
-    runs, notes = find_runs(places)
-    groups, duplicates = group_runs(runs, by)
+    runs, notes = find_runs([str(place) for place in places])
+    names = by.split(",") if isinstance(by, str) and by else by
+    groups, duplicates = group_runs(runs, names)
     metric = metric or default_metric(runs)
     mode = choose_mode(runs, metric, mode)
     pairs = [(group, group.scores(metric)) for group in groups]
@@ -70,7 +75,13 @@ def default_metric(runs: Sequence[FinishedRun]) -> str:
 
 
 def choose_mode(runs: Sequence[FinishedRun], metric: str, mode: str | None) -> str:
-    """Return min or max: which scores of a metric are better."""
+    """Return min or max: which scores of a metric are better.
+
+    Raises:
+        ConfigError: `mode` is neither of them, and not None.
+    """
+    if mode not in (None, "min", "max"):
+        raise ConfigError(f"mode={mode}: {did_you_mean(str(mode), ('min', 'max'))}")
     if mode:
         return mode
     name = metric.partition("/")[2]

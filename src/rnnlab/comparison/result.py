@@ -8,6 +8,7 @@ from statistics import fmean, median, stdev
 from typing import Any, Literal
 
 from rnnlab.comparison.groups import Group
+from rnnlab.metrics.directions import SCORE_LIMITS
 from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL, SeedTest
 from rnnlab.report.console import format_score
 
@@ -57,8 +58,11 @@ class ComparedGroup:
         return float(median(totals))
 
     def best_baseline(self, metric: str, mode: str) -> tuple[str, float] | None:
-        """Return the best baseline by its mean over the runs; None without one."""
-        names = self.group.first.report["baselines"]
+        """Return the best baseline by its mean over the runs; None without one.
+
+        A limit, which no forecast can beat, is no baseline.
+        """
+        names = [name for name in self.group.first.report["baselines"] if name not in SCORE_LIMITS]
         means = dict[str, float]()
         for name in names:
             reports = [run.report["baselines"].get(name, {}) for run in self.group.runs.values()]

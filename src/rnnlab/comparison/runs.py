@@ -7,6 +7,7 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
+from rnnlab.config.keys import flat
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
 
@@ -52,17 +53,28 @@ def find_runs(places: Sequence[str]) -> tuple[list[FinishedRun], list[str]]:
     """
     runs, notes = list[FinishedRun](), list[str]()
     for folder in list_folders(places):
-        run = RunFolder(folder)
-        report = run.read_report()
-        if report.get("status") == "finished":
-            run.check_format(report.get("format_version", 1))
-            runs.append(FinishedRun(folder, report, flatten(run.read_config())))
-        else:
-            notes.append(f"{folder}: is {report.get('status', 'unfinished')}, not finished")
+        try:
+            runs.append(read_run(RunFolder(folder)))
+        except ConfigError as error:  # it is damaged, not finished, or of another version
+            notes.append(str(error))
     if not runs:
         reason = "; ".join(notes) or "they have no report.json"
         raise ConfigError(f"{', '.join(places)}: no finished run ({reason})")
     return runs, notes
+
+
+def read_run(folder: RunFolder) -> FinishedRun:
+    """Return a finished run.
+
+    Raises:
+        ConfigError: it is not finished, damaged, or another version of rnnlab wrote it.
+    """
+    report = folder.read_report()
+    if report.get("status") != "finished":
+        raise ConfigError(f"{folder.path}: is {report.get('status', 'damaged')}, not finished")
+    settings = flat(folder.read_config())  # checks the version
+    texts = {name: json.dumps(value, ensure_ascii=False) for name, value in settings.items()}
+    return FinishedRun(folder.path, report, texts)
 
 
 def list_folders(places: Sequence[str]) -> list[Path]:
@@ -91,18 +103,3 @@ def _find_reports(path: Path) -> Iterator[Path]:
     for report in path.rglob(REPORT):
         if report.parent.name != "best":
             yield report
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return the settings of a config by their dotted names, as JSON.
-
-    >>> flatten({"data": {"seq_len": 9, "columns": ["a"]}, "seed": 0})
-    {'data.seq_len': '9', 'data.columns': '["a"]', 'seed': '0'}
-    """
-    flat = dict[str, str]()
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = json.dumps(value, ensure_ascii=False)
-    return flat

@@ -10,18 +10,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
-from lightning.pytorch.loggers.logger import Logger
 
-from rnnlab.loggers.results import flat_settings, require_package
+from rnnlab.loggers.folder_logger import FolderLogger, text_settings
 
 RUN_ID_FILE = "run_id.txt"
 MAX_PARAMETERS, MAX_CHARACTERS = 100, 6000  # of a message, of a value
 INVALID = re.compile(r"[^\w/. -]+", re.ASCII)  # in the name of a metric
 
 
-class MLflowLogger(Logger):
+class MLflowLogger(FolderLogger):
     """Logger of metrics, settings, results and figures of one run, in the folder `mlflow` of it.
 
     MLflow opens its data base at the first call; a resumed run continues the same MLflow run.
@@ -37,29 +35,13 @@ class MLflowLogger(Logger):
     """
 
     def __init__(self, folder: Path, experiment: str = "rnnlab", name: str | None = None) -> None:
-        super().__init__()
-        require_package("mlflow", "mlflow")
-        self._folder = Path(folder).resolve() / "mlflow"
-        self._names = experiment, name or Path(folder).name
-        self._client: Any = None
-
-    @property
-    def name(self) -> str:
-        return self._names[0]
+        super().__init__("mlflow", folder, experiment, name)
 
     @property
     def version(self) -> str:
         """The id of the MLflow run."""
-        file = self._folder / RUN_ID_FILE
+        file = self.folder / RUN_ID_FILE
         return file.read_text(encoding="utf-8") if file.is_file() else ""
-
-    @property
-    @rank_zero_experiment
-    def experiment(self) -> Any:
-        """The `MlflowClient`, opened on first use; a dummy on the other ranks."""
-        if self._client is None:
-            self._client = self._open()
-        return self._client
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -79,9 +61,8 @@ class MLflowLogger(Logger):
         client = self.experiment
         from mlflow.entities import Param
 
-        plain = vars(params) if isinstance(params, Namespace) else params
         logged = client.get_run(self.version).data.params
-        new = {k: v for k, v in flat_settings(plain).items() if k not in logged}
+        new = {k: v for k, v in text_settings(params).items() if k not in logged}
         for group in batches(new):
             values = [Param(INVALID.sub("_", k), v[:MAX_CHARACTERS]) for k, v in group]
             client.log_batch(self.version, params=values)
@@ -96,24 +77,24 @@ class MLflowLogger(Logger):
     @rank_zero_only
     def finalize(self, status: str) -> None:
         """Set the state of the MLflow run; Lightning calls this after each fit and test."""
-        if self._client is not None:
+        if self.client is not None:
             state = "FINISHED" if status == "success" else "FAILED"
-            self._client.set_terminated(self.version, state)
+            self.client.set_terminated(self.version, state)
 
-    def _open(self) -> Any:
+    def open(self) -> Any:
         """Open the data base, with the run of the folder or a new one."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow.tracking import MlflowClient
 
         for name in ("mlflow", "alembic"):  # they report each table of the data base
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        registry = f"file:{self._folder / 'models'}"  # mlflow-skinny has no other one
-        client = MlflowClient(f"sqlite:///{self._folder / 'mlflow.db'}", registry)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        registry = f"file:{self.folder / 'models'}"  # mlflow-skinny has no other one
+        client = MlflowClient(f"sqlite:///{self.folder / 'mlflow.db'}", registry)
         if not self.version:
-            experiment = client.create_experiment(self.name, str(self._folder / "artifacts"))
-            run = client.create_run(experiment, run_name=self._names[1])
-            (self._folder / RUN_ID_FILE).write_text(run.info.run_id, encoding="utf-8")
+            experiment = client.create_experiment(self.name, str(self.folder / "artifacts"))
+            run = client.create_run(experiment, run_name=self.run_name)
+            (self.folder / RUN_ID_FILE).write_text(run.info.run_id, encoding="utf-8")
         return client
 
 

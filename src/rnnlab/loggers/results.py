@@ -1,13 +1,10 @@
 """The results of a finished run in any logger of Lightning."""
 
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers.logger import Logger
-
-from rnnlab.errors import ConfigError
 
 SPLIT_PREFIXES = ("val/", "test/")  # logged during the run; the best ones are repeated under best/
 
@@ -47,27 +44,3 @@ def split_results(results: Mapping[str, Any]) -> tuple[dict[str, float], dict[st
     numbers = {name: float(value) for name, value in new.items() if isinstance(value, int | float)}
     texts = {name: str(value) for name, value in new.items() if name not in numbers}
     return numbers, texts
-
-
-def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return settings by dotted names.
-
-    >>> flat_settings({"model": {"hidden_size": 8, "layer_norm": None}, "seed": 0})
-    {'model.hidden_size': '8', 'model.layer_norm': 'None', 'seed': '0'}
-    """
-    flat: dict[str, str] = {}
-    for name, value in settings.items():
-        is_group = isinstance(value, Mapping) and value
-        flat |= (
-            flat_settings(value, f"{prefix}{name}.") if is_group else {prefix + name: str(value)}
-        )
-    return flat
-
-
-def require_package(module: str, logger: str) -> None:
-    """Raise ConfigError if the package of a logger is not installed."""
-    if find_spec(module) is None:
-        raise ConfigError(
-            f"logger={logger} needs the package {module}, which is not installed: "
-            f"pip install 'rnnlab[{logger}]'"
-        )

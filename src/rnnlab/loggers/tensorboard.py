@@ -8,7 +8,7 @@ from typing import Any
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers import TensorBoardLogger as LightningTensorBoardLogger
 
-from rnnlab.loggers.results import flat_settings, require_package
+from rnnlab.loggers.folder_logger import require_package, text_settings
 
 
 class TensorBoardLogger(LightningTensorBoardLogger):
@@ -24,15 +24,14 @@ class TensorBoardLogger(LightningTensorBoardLogger):
     """
 
     def __init__(self, folder: Path) -> None:
-        require_package("tensorboard", "tensorboard")
+        require_package("tensorboard")
         super().__init__(folder, name="tensorboard", version="", default_hp_metric=False)
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *rest: Any, **more: Any) -> None:
         """Log settings as hparams.yaml and as a text, which TensorBoard displays."""
         super().log_hyperparams(params)
-        plain = vars(params) if isinstance(params, Namespace) else params
-        lines = [f"    {name}: {value}" for name, value in flat_settings(plain).items()]
+        lines = [f"    {name}: {value}" for name, value in text_settings(params).items()]
         self.experiment.add_text("settings", "\n".join(lines))
 
     @rank_zero_only

@@ -10,14 +10,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
-from lightning.pytorch.loggers.logger import Logger
 
-from rnnlab.loggers.results import flat_settings, require_package
+from rnnlab.loggers.folder_logger import FolderLogger, text_settings
 
 
-class TrackioLogger(Logger):
+class TrackioLogger(FolderLogger):
     """Logger of metrics, settings, results and figures of one run, in the folder `trackio` of it.
 
     Trackio opens its data base at the first call, and writes it when the run ends; a resumed run
@@ -33,40 +31,23 @@ class TrackioLogger(Logger):
     """
 
     def __init__(self, folder: Path, project: str = "rnnlab", name: str | None = None) -> None:
-        super().__init__()
-        require_package("trackio", "trackio")
-        self._folder = Path(folder).resolve() / "trackio"
-        self._project, self._name = project, name or Path(folder).name
+        super().__init__("trackio", folder, project, name)
         self._settings: dict[str, str] = {}
         self._package: Any = None
-        self._run: Any = None
-
-    @property
-    def name(self) -> str:
-        return self._project
 
     @property
     def version(self) -> str:
         """The name of the Trackio run."""
-        return self._name
-
-    @property
-    @rank_zero_experiment
-    def experiment(self) -> Any:
-        """The `trackio.Run`, opened on first use; a dummy on the other ranks."""
-        if self._run is None:
-            self._run = self._open()
-        return self._run
+        return self.run_name
 
     @rank_zero_only
     def log_hyperparams(
         self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
     ) -> None:
         """Keep the settings: Trackio takes them with the first metrics."""
-        plain = vars(params) if isinstance(params, Namespace) else params
-        self._settings |= flat_settings(plain)
-        if self._run is not None:
-            self._run.config |= self._settings
+        self._settings |= text_settings(params)
+        if self.client is not None:
+            self.client.config |= self._settings
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -83,17 +64,17 @@ class TrackioLogger(Logger):
     @rank_zero_only
     def finalize(self, status: str) -> None:
         """Write what was logged; Lightning calls this after each fit and test."""
-        if self._run is not None:
+        if self.client is not None:
             with redirect_stdout(io.StringIO()):  # it reports its progress
                 self._package.finish()
-            self._run = None
+            self.client = None
 
-    def _open(self) -> Any:
-        self._package = self._package or import_for(self._folder)
+    def open(self) -> Any:
+        self._package = self._package or import_for(self.folder)
         options = {"resume": "allow", "embed": False, "config": self._settings}
         monitors = {"auto_log_gpu": False, "auto_log_cpu": False}
         with redirect_stdout(io.StringIO()), hub_offline():
-            return self._package.init(self._project, name=self._name, **options, **monitors)
+            return self._package.init(self.project, name=self.run_name, **options, **monitors)
 
 
 def import_for(folder: Path) -> Any:

@@ -1,7 +1,9 @@
 """Significance tests, and comparisons of configurations that ran with several seeds."""
 
 import math
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, Literal, NamedTuple
@@ -188,10 +190,19 @@ def compare_seeds(first: Mapping[str, float], second: Mapping[str, float]) -> Se
     return _compare_unpaired(list(first.values()), list(second.values()))
 
 
+@contextmanager
+def _accept_equal_scores() -> Iterator[None]:
+    """Let scipy not warn of differences that are all equal; their interval has no width."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
+
+
 def _compare_pairs(differences: Sequence[float]) -> SeedTest:
     from scipy.stats import ttest_1samp
 
-    bounds = ttest_1samp(differences, 0).confidence_interval()
+    with _accept_equal_scores():
+        bounds = ttest_1samp(differences, 0).confidence_interval()
     count, gain = len(differences), fmean(differences)
     more = _count_more_seeds(gain, stdev(differences), count, seeds_needed())
     interval = float(bounds.low), float(bounds.high)
@@ -204,7 +215,8 @@ def _compare_unpaired(first: Sequence[float], second: Sequence[float]) -> SeedTe
         return SeedTest(gain, None, 1.0, 1.0, None, max(0, FEWEST_UNPAIRED - fewest))
     from scipy.stats import ttest_ind
 
-    bounds = ttest_ind(first, second, equal_var=False).confidence_interval()
+    with _accept_equal_scores():
+        bounds = ttest_ind(first, second, equal_var=False).confidence_interval()
     splits = math.comb(len(first) + len(second), len(first))
     smallest = (2 if len(first) == len(second) else 1) / splits
     deviation = math.sqrt(stdev(first) ** 2 + stdev(second) ** 2)
