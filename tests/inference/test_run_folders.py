@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -47,3 +48,17 @@ def test_the_processor_of_another_network_is_refused(
     path.write_text(json.dumps(content))
     with pytest.raises(ConfigError, match=rf"processor\.json: is not that of this network, {name}"):
         _ = rnnlab.load(run.folder).processor
+
+
+def test_a_column_without_a_scale_is_strict_json(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    days = pd.date_range("2020-01-01", periods=200).strftime("%F")
+    pd.DataFrame({"date": days, "one": np.arange(200) % 7, "two": 5}).to_csv(table, index=False)
+    run = write_run("csv_series", tmp_path, path=str(table), calendar=[])
+
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    content = json.loads((run.folder / "processor.json").read_text(), parse_constant=refuse)
+    assert None in content["state"]["error_scale"]
+    assert np.isnan(rnnlab.load(run.folder).processor.error_scale).sum() == 1  # type: ignore[attr-defined]

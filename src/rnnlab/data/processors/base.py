@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 PROCESSOR_FILE = "processor.json"
 PROCESSOR_FORMAT = 2
 
-PlainArray = Annotated[  # an array of real numbers, a list in JSON
+PlainArray = Annotated[  # an array of real numbers; a list in JSON, with null for NaN
     NDArray[np.float64],
     PlainValidator(lambda values: np.asarray(values, dtype=np.float64)),
-    PlainSerializer(lambda values: values.tolist()),
+    PlainSerializer(lambda values: np.where(np.isnan(values), None, values).tolist()),
 ]
 
 
