@@ -30,7 +30,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from rnnlab.report.console import format_score, print_results
+from rnnlab.experiment.next_step import next_command
+from rnnlab.report.console import format_score, print_next, print_results
 from rnnlab.report.folder import RunFolder
 from rnnlab.runtime.console import PlainConsole
 
@@ -144,6 +145,7 @@ def example_output(folder: Path) -> str | None:
     console = PlainConsole(file=io.StringIO(), width=88)
     printed_folder = RunFolder(Path("outputs", EXAMPLE, run.path.name))
     print_results(run.read_report(), printed_folder, console)
+    print_next(next_command(run).replace(str(run.path), str(printed_folder.path)), console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(f"    {line}".rstrip() for line in text.splitlines())
 

@@ -55,10 +55,10 @@ def print_results(
         console.print(f"{name:<13}{line}", soft_wrap=True)
 
 
-def print_next(command: str) -> None:
+def print_next(command: str, console: PlainConsole | None = None) -> None:
     """Print the command to type next; nothing if there is none."""
     if command:
-        PlainConsole().print(f"{'next':<13}{command}", soft_wrap=True)
+        (console or PlainConsole()).print(f"{'next':<13}{command}", soft_wrap=True)
 
 
 def scores_table(report: Mapping[str, Any]) -> NumberTable:
