@@ -42,13 +42,13 @@ ALLOWED = {  # folder or module -> what it may import of the package, besides it
     ),
     "comparison": (*LOWEST, "metrics", "report"),
     "serving": (*LOWEST, "data", "inference", "report"),
-    "export": (*LOWEST, "layers", "tasks", "models", "data", "report", "inference"),
+    "exports": (*LOWEST, "layers", "tasks", "models", "data", "report", "inference"),
     "sweeps": (
         *(*LOWEST, "config", "callbacks", "loggers", "plots", "report", "experiment", "metrics"),
     ),
     "commands": (
         *(*LOWEST, "config", "layers", "metrics", "tasks", "data", "analysis", "plots", "report"),
-        *("comparison", "experiment", "inference", "export", "serving", "sweeps", ""),
+        *("comparison", "experiment", "inference", "exports", "serving", "sweeps", ""),
     ),
     "": ("api", "comparison"),
     "api": ("config", "experiment", "inference", "sweeps"),
@@ -68,8 +68,8 @@ FOREIGN = {  # package -> the only folders or modules that may import it
     "optuna": ("sweeps",),
     "ray": ("sweeps.workers.ray_launcher",),
     "jinja2": ("report.html",),
-    "onnx": ("export.onnx_files",),
-    "onnxruntime": ("export.onnx_files",),
+    "onnx": ("exports.onnx_files",),
+    "onnxruntime": ("exports.onnx_files",),
 }
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import venv
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,15 @@ def test_help_imports_nothing_heavy(words: tuple[str, ...], tmp_path: Path) -> N
     )
     assert process.stdout.splitlines()[-1] == "heavy: []"
     assert any(word in process.stdout for word in ("usage: rnnlab", "rnnlab describe", ".py "))
+
+
+@pytest.mark.parametrize("name", commands.list_commands())
+def test_a_command_is_a_module_of_the_package_too(name: str) -> None:
+    """`python -m rnnlab.<command>` runs it; a folder of the same name would hide it."""
+    spec = find_spec(f"rnnlab.{name}")
+    assert spec is not None
+    assert spec.origin is not None
+    assert Path(spec.origin).parts[-2:] == ("commands", f"{name}.py")
 
 
 def test_help_answers_within_a_second(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from rnnlab.config.messages import readable_errors
 
 if TYPE_CHECKING:
-    from rnnlab.export.export import Export
+    from rnnlab.exports.export import Export
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parse_export_options(arguments)
 
     from rnnlab import load
-    from rnnlab.export.export import export_run
+    from rnnlab.exports.export import export_run
 
     run = load(options.run_dir, options.checkpoint)
     print_export(export_run(run, options.format, options.output, options.quantize == "int8"))

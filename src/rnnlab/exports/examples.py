@@ -21,7 +21,7 @@ class ExportExample(NamedTuple):
     """A program that uses an exported network.
 
     Attributes:
-        name: of its file in export/templates.
+        name: of its file in exports/templates.
         needs_tokenizer: it imports the package `tokenizer`.
     """
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnlab.export.form import Form
+from rnnlab.exports.form import Form
 from rnnlab.spec import UNKNOWN_ID, Batch, DataSpec, Units, valid_steps
 from rnnlab.tasks import LanguageModeling, Translation
 

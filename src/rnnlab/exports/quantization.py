@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rnnlab.data.base import DataModule
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.export.form import Execute, Form
+from rnnlab.exports.form import Execute, Form
 from rnnlab.inference.evaluation import read_same_data, single_process_config
 from rnnlab.report.folder import RunFolder
 from rnnlab.spec import Batch

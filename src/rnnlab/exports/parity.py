@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from rnnlab.errors import ConfigError
-from rnnlab.export.batches import draw_batch
-from rnnlab.export.form import Execute, Form
+from rnnlab.exports.batches import draw_batch
+from rnnlab.exports.form import Execute, Form
 from rnnlab.spec import Array
 
 PARITY_TOLERANCE = 1e-5  # of a difference, relative to an answer above 1

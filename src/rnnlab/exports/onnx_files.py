@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from rnnlab.errors import ConfigError
-from rnnlab.export.form import Program
+from rnnlab.exports.form import Program
 from rnnlab.spec import Array
 
 OPSET = 18

@@ -10,28 +10,28 @@ from rnnlab.data.base import DataModule
 from rnnlab.data.processors.base import PROCESSOR_FILE
 from rnnlab.data.series.features import SeriesFeatures
 from rnnlab.errors import ConfigError
-from rnnlab.export.examples import find_example, write_inputs
-from rnnlab.export.folder import (
+from rnnlab.exports.examples import find_example, write_inputs
+from rnnlab.exports.folder import (
     copy_example,
     describe_program,
     write_folder,
     write_states,
     write_tokenizer,
 )
-from rnnlab.export.form import Execute, Form, Program
-from rnnlab.export.language_models import LanguageModelForm
-from rnnlab.export.onnx_files import OnnxFile, check_installation, quantize_onnx, write_onnx
-from rnnlab.export.parity import PARITY_TOLERANCE, check_parity
-from rnnlab.export.quantization import (
+from rnnlab.exports.form import Execute, Form, Program
+from rnnlab.exports.language_models import LanguageModelForm
+from rnnlab.exports.onnx_files import OnnxFile, check_installation, quantize_onnx, write_onnx
+from rnnlab.exports.parity import PARITY_TOLERANCE, check_parity
+from rnnlab.exports.quantization import (
     list_scores,
     plain_scores,
     read_validation,
     score_programs,
 )
-from rnnlab.export.sequences import SequenceForm
-from rnnlab.export.steps import StepForm
-from rnnlab.export.torch_files import TorchFile, write_torch
-from rnnlab.export.translations import TranslationForm
+from rnnlab.exports.sequences import SequenceForm
+from rnnlab.exports.steps import StepForm
+from rnnlab.exports.torch_files import TorchFile, write_torch
+from rnnlab.exports.translations import TranslationForm
 from rnnlab.inference.trained_run import TrainedRun
 from rnnlab.runtime.files import write_json
 from rnnlab.tasks import LanguageModeling, Translation

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rnnlab.export.batches import TRACE_SHAPE, draw_batch
-from rnnlab.export.form import BATCH, STATE, STEPS, Execute, Form, Program
-from rnnlab.export.steps import StateLayout
+from rnnlab.exports.batches import TRACE_SHAPE, draw_batch
+from rnnlab.exports.form import BATCH, STATE, STEPS, Execute, Form, Program
+from rnnlab.exports.steps import StateLayout
 from rnnlab.layers.decoder import Memory, shift_right
 from rnnlab.models import RecurrentModel
 from rnnlab.spec import Array, Batch

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import rnnlab
-from rnnlab.export.export import export_run
+from rnnlab.exports.export import export_run
 from rnnlab.inference.trained_run import TrainedRun
 from tests.helpers.configs import walks_file
 from tests.helpers.exports import WITHOUT, run_example

@@ -12,10 +12,10 @@ from torch import Tensor
 
 import rnnlab
 from rnnlab.errors import ConfigError
-from rnnlab.export import parity
-from rnnlab.export.batches import draw_batch
-from rnnlab.export.export import Export, export_run, find_form
-from rnnlab.export.onnx_files import OnnxFile
+from rnnlab.exports import parity
+from rnnlab.exports.batches import draw_batch
+from rnnlab.exports.export import Export, export_run, find_form
+from rnnlab.exports.onnx_files import OnnxFile
 from rnnlab.inference.trained_run import TrainedRun
 from tests.helpers.run_folders import write_run
 

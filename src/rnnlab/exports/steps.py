@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from rnnlab.errors import ConfigError
-from rnnlab.export.batches import draw_batch
-from rnnlab.export.form import BATCH, STATE, Execute, Form, Program, sequence_batch, to_tensors
-from rnnlab.export.pooling import StreamingPooling
+from rnnlab.exports.batches import draw_batch
+from rnnlab.exports.form import BATCH, STATE, Execute, Form, Program, sequence_batch, to_tensors
+from rnnlab.exports.pooling import StreamingPooling
 from rnnlab.layers.recurrent import RecurrentState, each_part, list_parts
 from rnnlab.models import RecurrentModel
 from rnnlab.models.base import at_least_float32

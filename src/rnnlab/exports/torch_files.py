@@ -10,7 +10,7 @@ from torch import nn
 from torch.export import Dim
 
 from rnnlab.errors import ConfigError
-from rnnlab.export.form import Program
+from rnnlab.exports.form import Program
 from rnnlab.spec import Array
 
 RECURRENT_STEPS = (

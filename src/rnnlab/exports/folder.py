@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rnnlab.errors import ConfigError
-from rnnlab.export.form import Program
+from rnnlab.exports.form import Program
 
 EXAMPLE_TEMPLATES = Path(__file__).parent / "templates"  # programs that import nothing of rnnlab
 STATE_FILE = "initial_state.npz"

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from rnnlab.export.batches import TRACE_SHAPE, draw_batch
-from rnnlab.export.form import BATCH, STEPS, Execute, Form, Program, sequence_batch, to_tensors
+from rnnlab.exports.batches import TRACE_SHAPE, draw_batch
+from rnnlab.exports.form import BATCH, STEPS, Execute, Form, Program, sequence_batch, to_tensors
 from rnnlab.models import RecurrentModel
 from rnnlab.spec import Array, Batch
 from rnnlab.tasks import StepClassification
