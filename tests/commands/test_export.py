@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from rnnlab.commands import main
+from rnnlab.config.program import find_python
 from tests.helpers.exports import run_without_rnnlab
 from tests.helpers.run_folders import write_run
 
@@ -24,8 +25,8 @@ def test_the_printed_example_works(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{folder}: ")
     assert lines[1].startswith("equal to the network to ")
-    program, *words = shlex.split(lines[-1].removeprefix("next: "))
-    assert (program, words[0]) == ("python", str(folder / "example.py"))
+    label, program, *words = shlex.split(lines[-1])
+    assert (label, program, words[0]) == ("next", find_python(), str(folder / "example.py"))
     assert run_without_rnnlab(words, tmp_path / "absent")
 
 

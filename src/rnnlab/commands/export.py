@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnlab.config.messages import readable_errors
+from rnnlab.config.program import find_python
 
 if TYPE_CHECKING:
     from rnnlab.exports.export import Export
@@ -50,13 +51,15 @@ def parse_export_options(arguments: Sequence[str]) -> argparse.Namespace:
 
 def print_export(export: "Export") -> None:
     """Print the folder, its check, its notes and the next step."""
+    from rnnlab.report.console import print_next
+
     size = sum(file.stat().st_size for file in export.folder.rglob("*") if file.is_file())
     print(f"{export.folder}: {size / 1e6:,.1f} MB")
     print(f"equal to the network to {export.difference:.1g} on shapes that it has not seen")
     for note in export.notes:
         print(note)
     if export.example:
-        print(f"next: {export.example}")
+        print_next(f"{find_python()} {export.example}")
 
 
 if __name__ == "__main__":

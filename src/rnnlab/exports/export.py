@@ -49,7 +49,7 @@ class Export:
     Attributes:
         folder: of its files.
         difference: the largest one from the network; see check_parity.
-        example: command that runs the example; None where there is none.
+        example: arguments of Python that run the example; None where there is none.
         notes: what the user should know.
     """
 
@@ -91,7 +91,7 @@ def export_run(
         inputs = write_inputs(run.processor, folder, path) if example else ""
         facts = _facts(run, form, kind, programs, difference)
         write_json(folder / EXPORT_FILE, {**facts, "quantization": quantization})
-    command = f"python {shlex.quote(str(path / 'example.py'))} {inputs}" if example else None
+    command = f"{shlex.quote(str(path / 'example.py'))} {inputs}" if example else None
     return Export(path, difference, command, [*notes, *([note] if note else [])])
 
 
