@@ -10,6 +10,7 @@ neither torch nor rnnlab.
 """
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,7 +60,7 @@ def print_export(export: "Export") -> None:
     for note in export.notes:
         print(note)
     if export.example:
-        print_next(f"{find_python()} {export.example}")
+        print_next(f"{shlex.quote(find_python())} {export.example}")
 
 
 if __name__ == "__main__":
