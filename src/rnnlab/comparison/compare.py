@@ -48,7 +48,7 @@ def compare_runs(
     sign = -1 if mode == "max" else 1
     members.sort(key=lambda one: (math.isnan(one.mean), sign * one.mean))
     notes += duplicates + missing
-    return RunComparison(metric, mode, tuple(judge_groups(members, mode)), tuple(notes))
+    return RunComparison(metric, mode, tuple(assess_groups(members, mode)), tuple(notes))
 
 
 def common_scores(runs: Sequence[FinishedRun]) -> list[str]:
@@ -101,14 +101,14 @@ def check_same_targets(groups: Sequence[Group]) -> None:
         common = first.runs.keys() & second.runs.keys()
         pairs = [(first.runs[key], second.runs[key]) for key in sorted(common)]
         for one, other in pairs or [(first.first, second.first)]:
-            if test_targets(one) != test_targets(other):
+            if evaluated_targets(one) != evaluated_targets(other):
                 raise ConfigError(
                     f"{one.folder} and {other.folder} were tested on different targets, so that "
                     f"their scores cannot be compared: {describe_difference(one, other)}"
                 )
 
 
-def test_targets(run: FinishedRun) -> tuple[int, str]:
+def evaluated_targets(run: FinishedRun) -> tuple[int, str]:
     """Return the number and the checksum of the test targets of a run."""
     report = run.report
     return report["evaluated_targets"].get("test", 0), report.get("targets_sha256", "")
@@ -116,7 +116,10 @@ def test_targets(run: FinishedRun) -> tuple[int, str]:
 
 def describe_difference(one: FinishedRun, other: FinishedRun) -> str:
     """Return how the targets of two runs differ, and the settings of the data that differ."""
-    (count, checksum), (other_count, other_checksum) = test_targets(one), test_targets(other)
+    (count, checksum), (other_count, other_checksum) = (
+        evaluated_targets(one),
+        evaluated_targets(other),
+    )
     names = dict.fromkeys([*one.settings, *other.settings])
     settings = [
         f"{name} {one.settings.get(name)} and {other.settings.get(name)}"
@@ -130,7 +133,7 @@ def describe_difference(one: FinishedRun, other: FinishedRun) -> str:
     return "; ".join([what, *settings])
 
 
-def judge_groups(members: Sequence[ComparedGroup], mode: str) -> list[ComparedGroup]:
+def assess_groups(members: Sequence[ComparedGroup], mode: str) -> list[ComparedGroup]:
     """Return the configurations with a verdict against the first one.
 
     The p-values are adjusted for all pairs, as the leader was chosen by the same scores.

@@ -46,7 +46,7 @@ class Program:
 
 
 class Form(ABC):
-    """What is exported of a network: its programs, and how they answer a batch.
+    """Form of an exported network: its programs, and their answer to a batch.
 
     Args:
         model: the network, in evaluation mode.

@@ -22,7 +22,7 @@ MEMORY = ("memory", "valid", "keys")  # what the attention reads; see rnnlab.lay
 
 
 class EncoderModule(nn.Module):
-    """What a decoder reads of a sentence, and its first state."""
+    """Encoder of a sentence, with the first state of its decoder."""
 
     def __init__(self, model: RecurrentModel) -> None:
         super().__init__()

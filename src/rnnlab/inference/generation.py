@@ -25,7 +25,7 @@ WHOLE_NUMBERS = ("tokens", "samples", "top_k", "seed")
 
 @dataclass(frozen=True)
 class GenerationConfig:
-    """How texts are generated; see TrainedRun.generate.
+    """Settings of text generation; see TrainedRun.generate.
 
     Raises:
         ConfigError: a number is out of range.

@@ -33,7 +33,7 @@ class WaitingRequest(Generic[Input, Result]):
 
 
 class Batcher(Generic[Input, Result]):
-    """Answers concurrent requests in batches, in the order of their arrival.
+    """Queue that answers concurrent requests in batches, in the order of their arrival.
 
     A batch holds the requests that arrived while the one before was computed: no request waits for
     others. One thread computes.

@@ -28,7 +28,7 @@ Answer: TypeAlias = dict[str, Any]
 
 
 class Handler(ABC):
-    """Reads the requests of a run, and answers them.
+    """Kind of requests of a run, with their answers.
 
     Args:
         run: the run.

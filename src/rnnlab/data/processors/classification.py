@@ -41,7 +41,7 @@ PREDICTION, PROBABILITY = "prediction", "probability"  # added columns
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationProcessor(Processor):
-    """How texts become tokens, and the names of the classes.
+    """Processor of texts with one label each: tokenization and names of the classes.
 
     Attributes:
         columns: of tables, and how they are written.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LanguageModelingProcessor(Processor):
-    """How a text becomes tokens, and what a network reads before a prompt.
+    """Processor of running text: tokenization, and the context before a prompt.
 
     Attributes:
         vocabulary: tokens and their tokenizer.

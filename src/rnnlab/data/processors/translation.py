@@ -48,7 +48,7 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class TranslationProcessor(Processor):
-    """How sentences become tokens, and tokens sentences.
+    """Processor of sentence pairs: tokenization of both languages.
 
     Attributes:
         source_column: name of the column with the sentences, of tables.
