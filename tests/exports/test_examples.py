@@ -145,9 +145,9 @@ def test_translations(settings: tuple[str, ...], tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_program_of_torch(tmp_path: Path) -> None:
-    """Its state continues; it needs torch, but not rnnlab."""
-    run = rnnlab.load(write_run("text_file", tmp_path, "model=linear", "model.window=3").folder)
-    check_example(run, "torch", LINES[0])
+    """It reads any number of steps, and needs torch, but not rnnlab."""
+    run = write_network("imdb", tmp_path, "model=bilstm")
+    check_example(run, "torch", *TEXTS)
 
 
 @pytest.mark.slow

@@ -20,6 +20,14 @@ from rnnlab.inference.trained_run import TrainedRun
 from tests.helpers.run_folders import write_run
 
 SETTINGS = ("model.hidden_size=8",)
+TORCH_MODELS = {  # one for each task: torch.export takes two seconds
+    "imdb": "attention_lstm",
+    "copying": "bigru",
+    "adding": "rnn",
+    "csv_series": "linear",
+    "text_file": "rnn",
+    "numbers": "bigru",
+}
 
 
 def open_run(data: str, folder: Path, *overrides: str) -> TrainedRun:
@@ -68,13 +76,11 @@ def test_every_task_with_every_kind_of_network(
 ) -> None:
     """In each format it works, or the error names the format that does."""
     for model in models:
-        check_formats(open_run(data, tmp_path, f"model={model}"))
-
-
-def check_formats(run: TrainedRun) -> None:
-    assert export_run(run, "onnx").difference <= 1e-5
-    for kind in ("onnx-step", "torch"):
-        assert is_export_or_refusal(run, kind)
+        run = open_run(data, tmp_path, f"model={model}")
+        assert export_run(run, "onnx").difference <= 1e-5
+        assert is_export_or_refusal(run, "onnx-step")
+        if model == TORCH_MODELS[data]:
+            assert export_run(run, "torch").difference <= 1e-5
 
 
 def is_export_or_refusal(run: TrainedRun, kind: Any) -> bool:
@@ -115,7 +121,13 @@ def test_the_first_state_of_a_step_is_the_learned_one(tmp_path: Path) -> None:
         ("csv_series", ["model=segment_gru"], "onnx-step", "each output of SegmentGRU depends"),
         ("csv_series", ["model=gru"], "onnx-step", "data.transform=last"),
         ("parallel_text", ["model=gru"], "onnx-step", "one step of the decoder already"),
-        ("imdb", ["model=gru"], "torch", "torch.export fixes the number of steps"),
+        pytest.param(
+            "csv_series",
+            ["model=segment_gru"],
+            "torch",
+            "cannot write this network for any number of steps",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_what_a_format_cannot_do(

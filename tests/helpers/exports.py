@@ -1,13 +1,17 @@
 """Examples of exported networks, run as a person would who has neither torch nor rnnlab."""
 
+import contextlib
+import io
 import json
 import os
+import runpy
 import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 WITHOUT = ("torch", "rnnlab", "onnx")  # modules that an example does not need
 
@@ -22,6 +26,26 @@ def run_example(
     moved = folder.rename(folder.with_name("moved"))
     words = [str(moved / "example.py"), *arguments]
     return run_without_rnnlab(words, moved.parent / "absent", without)
+
+
+def run_example_here(folder: Path, *arguments: str) -> list[dict[str, Any]]:
+    """Return the lines that the example of an export prints; quick, in this process."""
+    output = io.StringIO()
+    modules = {name: part for name, part in sys.modules.items() if not is_beside(part, folder)}
+    program = [str(folder / "example.py"), *arguments]
+    with (
+        mock.patch.dict(sys.modules, modules, clear=True),
+        mock.patch.object(sys, "argv", program),
+        mock.patch.object(sys, "path", [str(folder), *sys.path]),
+        contextlib.redirect_stdout(output),
+    ):
+        runpy.run_path(program[0], run_name="__main__")
+    return [json.loads(line) for line in output.getvalue().splitlines()]
+
+
+def is_beside(module: Any, folder: Path) -> bool:
+    """Whether a module is one of an export, such as network and tokenizer."""
+    return str(getattr(module, "__file__", "")).startswith(str(folder.parent))
 
 
 def run_without_rnnlab(

@@ -132,11 +132,19 @@ def test_a_prompt_is_continued_as_in_python(tmp_path: Path) -> None:
         status, answer = post(client, '{"prompt": "worda", "tokens": 7, "seed": 3}')
         check_reason(post(client, '{"prompt": "a", "tokens": 1001}'), "tokens: .*1000")
         check_reason(post(client, '{"prompt": "a", "temperature": -1}'), "temperature: .*0")
-        check_reason(post(client, '{"texts": ["a"]}'), "texts: no such field")
+        check_reason(
+            post(client, '{"texts": ["a"], "tokens": 5}'), "either text or texts, to score"
+        )
+        check_reason(post(client, '{"texts": ["a"], "text": "b"}'), "not text and texts$")
+        status, scores = post(client, '{"texts": ["wa wb", ""]}')
         assert 'id="temperature"' in client.get("/").text
     assert status == 200
     expected = run.generate("worda", tokens=7, seed=3)
     assert answer["predictions"] == [{"text": expected["text"][0]}]
+    lines = run.predict(["wa wb", ""])
+    assert [row["perplexity"] for row in scores["predictions"]] == pytest.approx(
+        list(lines["perplexity"])
+    )
 
 
 BAD_TEXTS = {

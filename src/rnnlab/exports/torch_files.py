@@ -6,27 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from torch.export import Dim
 
 from rnnlab.errors import ConfigError
 from rnnlab.exports.form import Program
+from rnnlab.exports.scanned_layers import scan_layers
 from rnnlab.spec import Array
 
-RECURRENT_STEPS = (
-    "--format torch: torch.export fixes the number of steps of a recurrent layer, so that the "
-    "program could read no other length. Use --format onnx"
-)
+UNSUPPORTED = "--format torch: torch.export cannot write this network for any number of steps"
 
 
 def write_torch(program: Program, path: Path) -> None:
-    """Write a program of torch.export.
+    """Write a program of torch.export; its recurrent layers are scans, see scan_layers.
 
     Raises:
-        ConfigError: it would fix the number of steps.
+        ConfigError: torch.export cannot read the network, or would fix the number of steps.
     """
-    if any(isinstance(module, nn.RNNBase) for module in program.module.modules()):
-        raise ConfigError(RECURRENT_STEPS)
     shapes = tuple(
         {axis: Dim(size) for axis, size in program.axes[name].items()} for name in program.arguments
     )
@@ -34,10 +29,12 @@ def write_torch(program: Program, path: Path) -> None:
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result = torch.export.export(program.module, values, dynamic_shapes=(shapes,))
+            module = scan_layers(program.module)
+            result = torch.export.export(module, values, dynamic_shapes=(shapes,))
         torch.export.save(result, path)
     except Exception as error:  # of many kinds, among them a custom cell with a loop over steps
-        raise ConfigError(RECURRENT_STEPS) from error
+        reason = str(error).strip().partition("\n")[0].partition("!")[0][:200]
+        raise ConfigError(f"{UNSUPPORTED} ({reason}). Use --format onnx") from error
 
 
 class TorchFile:

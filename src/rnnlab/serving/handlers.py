@@ -17,7 +17,7 @@ from rnnlab.inference.trained_run import TrainedRun
 from rnnlab.serving.limits import MAX_BEAMS, MAX_BLOCKS, ServerLimits
 from rnnlab.serving.requests import (
     JsonCell,
-    PromptRequest,
+    LanguageRequest,
     RowsRequest,
     StrictRequest,
     TextsRequest,
@@ -83,10 +83,11 @@ class TextsHandler(Handler):
     """Predictions for texts."""
 
     form = "texts"
+    base: ClassVar[type[TextsRequest]] = TextsRequest
 
     def make_model(self) -> type[TextsRequest]:
         texts = Annotated[list[str] | None, Field(min_length=1, max_length=self.limits.inputs)]
-        return create_model("Texts", __base__=TextsRequest, texts=(texts, None))
+        return create_model("Texts", __base__=self.base, texts=(texts, None))
 
     def example(self) -> dict[str, Any]:
         return {"texts": self.run.processor.example_inputs()}
@@ -129,13 +130,11 @@ class TranslationHandler(TextsHandler):
         return None if self.options(request) else super().group(request)
 
 
-class PromptHandler(Handler):
-    """Texts that continue a prompt."""
+class LanguageHandler(TextsHandler):
+    """Texts that continue a prompt, or the perplexity of texts."""
 
     form = "prompt"
-
-    def make_model(self) -> type[StrictRequest]:
-        return PromptRequest
+    base = LanguageRequest
 
     def example(self) -> dict[str, Any]:
         (prompt, *_) = self.run.processor.example_inputs()
@@ -144,15 +143,20 @@ class PromptHandler(Handler):
     def example_text(self, example: dict[str, Any]) -> str:
         return str(example["prompt"])
 
-    def size(self, request: PromptRequest) -> int:
-        return 1
+    def size(self, request: TextsRequest) -> int:
+        return max(1, super().size(request))
 
-    def answer(self, requests: Sequence[PromptRequest]) -> list[Answer]:
-        return [self.answer_one(request) for request in requests]
+    def group(self, request: TextsRequest) -> Hashable:
+        return super().group(request) if request.inputs else None
 
-    def answer_one(self, request: PromptRequest) -> Answer:
+    def answer(self, requests: Sequence[Any]) -> list[Answer]:
+        if self.group(requests[0]) is None:
+            return [self.continue_prompt(request) for request in requests]
+        return super().answer(requests)
+
+    def continue_prompt(self, request: LanguageRequest) -> Answer:
         """Return the text, with its prompt, and a note on unknown tokens."""
-        frame = self.run.generate(**request.model_dump())
+        frame = self.run.generate(**request.generation)
         records = to_records(frame[["text"]])
         return {"predictions": records, "notes": list(frame.attrs.get("notes", []))}
 
@@ -207,7 +211,7 @@ def to_records(frame: pd.DataFrame) -> list[Answer]:
 
 
 HANDLERS: Mapping[type[Processor], type[Handler]] = {
-    LanguageModelingProcessor: PromptHandler,
+    LanguageModelingProcessor: LanguageHandler,
     TranslationProcessor: TranslationHandler,
 }  # of processors whose inputs are not all that a request says
 

@@ -19,6 +19,7 @@ from rnnlab.serving.limits import MAX_NEW_TOKENS
 
 MAX_NUMBER = 1e300
 MAX_PROBLEMS = 3  # of a request that are named
+TEXT_FIELDS = ("text", "texts")
 MAX_NAME = 60  # characters of a name in an error
 
 
@@ -87,8 +88,8 @@ class RowsRequest(StrictRequest):
         return self
 
 
-class PromptRequest(StrictRequest):
-    """Beginning of a text, and how it goes on; see TrainedRun.generate."""
+class LanguageRequest(TextsRequest):
+    """Texts to score; or the beginning of a text, and how it goes on, see TrainedRun.generate."""
 
     prompt: str = ""
     tokens: int = Field(default=100, ge=1, le=MAX_NEW_TOKENS)
@@ -96,6 +97,23 @@ class PromptRequest(StrictRequest):
     top_k: int | None = Field(default=None, ge=1)
     top_p: float | None = Field(default=None, gt=0, le=1)
     seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @model_validator(mode="after")
+    def check_one(self) -> Self:
+        """Raise ValueError if several of the fields `text`, `texts` and `prompt` have a value."""
+        names = [name for name in TEXT_FIELDS if getattr(self, name) is not None]
+        others = self.model_fields_set - set(names)
+        if len(names) > 1 or (names and others):
+            raise ValueError(
+                "give either text or texts, to score them, or prompt with its options, to continue "
+                f"it; not {' and '.join(sorted({*names, *others}))}"
+            )
+        return self
+
+    @property
+    def generation(self) -> dict[str, Any]:
+        """The arguments of TrainedRun.generate."""
+        return self.model_dump(exclude=set(TEXT_FIELDS))
 
 
 def parse_request(model: type[StrictRequest], body: bytes) -> Any:
