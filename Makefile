@@ -12,10 +12,9 @@ help:  ## list the targets
 
 install: $(STAMP)  ## .venv with the pinned dependencies
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt .ci/install.py
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[data,linear]' --group dev
+	$(BIN)/python .ci/install.py
 	@touch $@
 
 run: install  ## train a GRU on IMDB reviews (some minutes on 2 cores)
