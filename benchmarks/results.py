@@ -28,16 +28,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from rnnlab.experiment.next_step import next_command
 from rnnlab.report.console import format_score, print_next, print_results
 from rnnlab.report.folder import RunFolder
+from rnnlab.report.seeds import configuration_of, settings_of
 from rnnlab.runtime.console import PlainConsole
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = "imdb-gru"  # the run whose output is on the first screen of the README
-NOT_COMPARED = ("seed", "run_dir", "resume", "output_dir")  # the data's seed follows the run's
 
 MAIN = ("test/noise_ratio", "test/bleu")  # headline metrics, if they are not the monitored metric
 BESIDE = ("test/f1", "test/mcc", "test/mae", "test/chrf")
@@ -51,24 +49,14 @@ def find_reports(folder: Path) -> dict[str, list[Report]]:
     for path in sorted(folder.rglob("report.json")):
         report = json.loads(path.read_text(encoding="utf-8"))
         if report["status"] == "finished" and any(n.startswith("test/") for n in report["scores"]):
-            groups[config_key(path.with_name("config.yaml"))].append(report)
+            settings = settings_of(RunFolder(path.parent).read_config(), report)
+            groups[json.dumps(configuration_of(settings), sort_keys=True)].append(report)
     return groups
 
 
 def fit_seconds(report: Report) -> float:
     """Return seconds of the fit; for a resumed run the training time over all sessions."""
     return float(max(report["seconds"]["fit"], report["speed"].get("training_seconds", 0.0)))
-
-
-def config_key(path: Path) -> str:
-    """Return the config as text, without the settings that may differ within a row."""
-    config: Any = OmegaConf.to_container(OmegaConf.load(path))
-    for name in NOT_COMPARED:
-        config.pop(name, None)
-    for name in ("seed", "fold"):
-        config["data"].pop(name, None)
-    config.pop("logger", None)
-    return json.dumps(config, sort_keys=True)
 
 
 def row(reports: list[Report]) -> str:

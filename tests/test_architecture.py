@@ -60,7 +60,7 @@ FOREIGN = {  # package -> the only folders or modules that may import it
     "mlflow": ("loggers.mlflow",),
     "tensorboard": ("loggers.tensorboard",),
     "datasets": ("data.sources",),
-    "pandas": ("data", "inference", "serving", "sweeps.result"),
+    "pandas": ("data", "comparison", "inference", "serving", "sweeps.result"),
     "matplotlib": ("plots", "sweeps.report.plots"),
     "pydantic": ("config", "data.processors", "serving"),
     "starlette": ("serving",),

@@ -19,6 +19,8 @@ from rnnlab.analysis.predictions import (
     forecast_predictions,
     write_predictions,
 )
+from rnnlab.comparison.runs import read_run
+from rnnlab.comparison.targets import estimate_target_covariance
 from rnnlab.experiment.run import Run, run
 from tests.helpers.configs import small
 
@@ -35,6 +37,21 @@ def short(data: str, folder: Path, *overrides: str) -> tuple[pd.DataFrame, dict[
     done = run(plain)
     table = pd.read_csv(done.folder.path / "predictions.csv", keep_default_na=False)
     return table, done.report["scores"], done
+
+
+def check_resampling(done: Run, *names: str) -> None:
+    """Check that a comparison computes these scores from the file, as the report has them."""
+    finished = read_run(done.folder)
+    for name in names:
+        covariance = estimate_target_covariance([finished, finished], f"test/{name}")
+        assert covariance.variance_of_networks(0, 1) == pytest.approx(0, abs=1e-9)
+        assert covariance.matrix[0, 0] >= 0
+
+
+@pytest.fixture(autouse=True)
+def _few_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data sets are small."""
+    monkeypatch.setattr("rnnlab.comparison.targets.FEWEST_UNITS", 2)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +71,9 @@ def short(data: str, folder: Path, *overrides: str) -> tuple[pd.DataFrame, dict[
     ],
 )
 def test_errors_of_forecasts(data: str, words: list[str], tmp_path: Path) -> None:
-    table, scores, _ = short(data, tmp_path, *words)
+    table, scores, done = short(data, tmp_path, *words)
+    in_file_units = data == "stocks"  # smape needs the zero of the original units
+    check_resampling(done, "mse", "mae", *(["smape"] if in_file_units else []))
     errors = table["forecast"] - table["actual"]
     assert (errors**2).mean() == pytest.approx(scores["test/mse"], rel=1e-5)
     assert errors.abs().mean() == pytest.approx(scores["test/mae"], rel=1e-5)
@@ -78,6 +97,7 @@ def test_errors_of_forecasts(data: str, words: list[str], tmp_path: Path) -> Non
 )
 def test_accuracy_of_texts(data: str, tmp_path: Path) -> None:
     table, scores, done = short(data, tmp_path)
+    check_resampling(done, "accuracy", "f1", "mcc", "loss")
     correct = table["target"] == table["prediction"]
     assert correct.mean() == pytest.approx(scores["test/accuracy"], abs=1e-6)
     assert len(table) == done.report["evaluated_targets"]["test"]
@@ -93,7 +113,8 @@ def test_accuracy_of_texts(data: str, tmp_path: Path) -> None:
 
 
 def test_accuracy_of_steps(tmp_path: Path) -> None:
-    table, scores, _ = short("copying", tmp_path)
+    table, scores, done = short("copying", tmp_path)
+    check_resampling(done, "accuracy", "exact_match")
     correct = table["target"] == table["prediction"]
     assert correct.mean() == pytest.approx(scores["test/accuracy"], abs=1e-6)
     exact = correct.groupby(table["row"]).all().mean()
@@ -102,14 +123,16 @@ def test_accuracy_of_steps(tmp_path: Path) -> None:
 
 
 def test_perplexity_of_tokens(tmp_path: Path) -> None:
-    table, scores, _ = short("text_file", tmp_path)
+    table, scores, done = short("text_file", tmp_path)
+    check_resampling(done, "perplexity", "loss")
     perplexity = np.exp(-table["log_probability"].mean())
     assert perplexity == pytest.approx(scores["test/perplexity"], rel=1e-5)
     assert {"wb", "we"} <= set(table["token"])
 
 
 def test_bleu_of_translations(tmp_path: Path) -> None:
-    table, scores, _ = short("numbers", tmp_path, "model=lstm")
+    table, scores, done = short("numbers", tmp_path, "model=lstm")
+    check_resampling(done, "bleu", "exact_match")
     texts = table["translation"].tolist(), [table["reference"].tolist()]
     assert BLEU(tokenize="char").corpus_score(*texts).score == pytest.approx(
         scores["test/bleu"], abs=0.01

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 import rnnlab
-from rnnlab.analysis.predictions import PREDICTIONS_FILE
 from rnnlab.commands.predict import main
 from rnnlab.experiment.build import build_analysis, build_trainer, quiet_libraries
 from rnnlab.experiment.predictions import collect_test_predictions
 from rnnlab.inference.evaluation import single_process_config
+from rnnlab.report.folder import PREDICTIONS_FILE
 from tests.helpers.run_folders import UntrainedRun, write_run
 
 SLOW = [pytest.param(model, marks=pytest.mark.slow) for model in ("lstm", "bilstm")]

@@ -13,10 +13,10 @@ import numpy as np
 from torch import Tensor
 
 from rnnlab.analysis.base import TestPredictions
+from rnnlab.report.folder import PREDICTIONS_FILE
 from rnnlab.runtime.files import write_atomically
 from rnnlab.spec import Array
 
-PREDICTIONS_FILE = "predictions.csv"
 MAX_FORECASTS = 1_000_000  # rows; of more, only windows that do not overlap are written
 MAX_PROBABILITIES = 50  # classes whose probabilities are all written
 

@@ -2,15 +2,20 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
 from rnnlab.comparison.groups import Group, group_runs
+from rnnlab.comparison.prediction_scores import UntestableError
 from rnnlab.comparison.result import ComparedGroup, RunComparison, Verdict
 from rnnlab.comparison.runs import FinishedRun, find_runs
+from rnnlab.comparison.targets import estimate_target_covariance
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.metrics.directions import HIGHER_IS_BETTER
-from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL, adjust_p_values, compare_seeds
+from rnnlab.metrics.resampling import TargetCovariance
+from rnnlab.metrics.seed_tests import TargetRows, compare_networks, compare_seeds
+from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL, adjust_p_values
 
 
 def compare_runs(
@@ -34,6 +39,31 @@ def compare_runs(
         ConfigError: the runs cannot be compared; the message says what differs.
     """
     runs, notes = find_runs([str(place) for place in places])
+    return compare_finished_runs(runs, by, metric, mode, notes=notes)
+
+
+def compare_finished_runs(
+    runs: Sequence[FinishedRun],
+    by: str | Sequence[str] = (),
+    metric: str | None = None,
+    mode: str | None = None,
+    *,
+    level: float = SIGNIFICANCE_LEVEL,
+    notes: Sequence[str] = (),
+) -> RunComparison:
+    """Compare finished runs; see compare_runs.
+
+    Args:
+        runs: the runs.
+        by: settings that distinguish configurations; see compare_runs.
+        metric: that decides.
+        mode: min | max.
+        level: adjusted p-values below it are a verdict.
+        notes: on runs that are left out.
+
+    Raises:
+        ConfigError: the runs cannot be compared; the message says what differs.
+    """
     names = by.split(",") if isinstance(by, str) and by else by
     groups, duplicates = group_runs(runs, names)
     metric = metric or default_metric(runs)
@@ -47,8 +77,23 @@ def compare_runs(
         check_same_targets(groups)
     sign = -1 if mode == "max" else 1
     members.sort(key=lambda one: (math.isnan(one.mean), sign * one.mean))
-    notes += duplicates + missing
-    return RunComparison(metric, mode, tuple(assess_groups(members, mode)), tuple(notes))
+    targets, reason = find_target_covariance(members, metric)
+    members = compare_single_networks(assess_groups(members, mode, targets, level), targets)
+    all_notes = (*notes, *duplicates, *missing)
+    return RunComparison(metric, mode, tuple(members), all_notes, targets, reason, level)
+
+
+def find_target_covariance(
+    members: Sequence[ComparedGroup], metric: str
+) -> tuple[TargetCovariance | None, str]:
+    """Return the covariance of all scores over test targets, or None and why it is not known."""
+    if len(members) < 2:
+        return None, ""
+    runs = [one.group.runs[repeat] for one in members for repeat in one.scores]
+    try:
+        return estimate_target_covariance(runs, metric), ""
+    except UntestableError as reason:
+        return None, str(reason)
 
 
 def common_scores(runs: Sequence[FinishedRun]) -> list[str]:
@@ -133,18 +178,60 @@ def describe_difference(one: FinishedRun, other: FinishedRun) -> str:
     return "; ".join([what, *settings])
 
 
-def assess_groups(members: Sequence[ComparedGroup], mode: str) -> list[ComparedGroup]:
+def assess_groups(
+    members: Sequence[ComparedGroup], mode: str, targets: TargetCovariance | None, level: float
+) -> list[ComparedGroup]:
     """Return the configurations with a verdict against the first one.
 
     The p-values are adjusted for all pairs, as the leader was chosen by the same scores.
+
+    Args:
+        members: the configurations, the best first.
+        mode: min | max.
+        targets: covariance of the runs of all members, in their order; None if it is not known.
+        level: p-values below it are a verdict.
     """
     leader, *others = members
+    rows = number_rows(members)
     pairs = list(combinations(range(len(members)), 2))
-    tests = [compare_seeds(members[i].scores, members[j].scores) for i, j in pairs]
+    tests = [
+        compare_seeds(
+            members[i].scores,
+            members[j].scores,
+            TargetRows(targets, rows[i], rows[j]) if targets else None,
+        )
+        for i, j in pairs
+    ]
     p_values = adjust_p_values([test.p for test in tests])
     results = [leader]
     for other, test, p in zip(others, tests, p_values, strict=False):  # pairs (0, j) come first
         gain = test.gain if mode == "max" else -test.gain
-        verdict: Verdict = "worse" if p < SIGNIFICANCE_LEVEL and gain > 0 else "undecided"
-        results.append(ComparedGroup(other.group, other.scores, verdict, test, p))
+        verdict: Verdict = "worse" if p < level and gain > 0 else "undecided"
+        results.append(replace(other, verdict=verdict, test=test, p=p))
     return results
+
+
+def number_rows(members: Sequence[ComparedGroup]) -> list[dict[str, int]]:
+    """Return repeat -> row in a matrix of all runs, of each configuration."""
+    numbers = iter(range(sum(len(one.scores) for one in members)))
+    return [{repeat: next(numbers) for repeat in one.scores} for one in members]
+
+
+def compare_single_networks(
+    members: Sequence[ComparedGroup], targets: TargetCovariance | None
+) -> list[ComparedGroup]:
+    """Return the configurations with tests of their networks, if all have one run each."""
+    if targets is None or any(len(one.scores) > 1 for one in members):
+        return list(members)
+    pairs = list(combinations(range(len(members)), 2))
+    gains = [members[i].mean - members[j].mean for i, j in pairs]
+    tests = [
+        compare_networks(gain, i, j, targets) for gain, (i, j) in zip(gains, pairs, strict=True)
+    ]
+    p_values = adjust_p_values([test.p for test in tests])
+    adjusted = [replace(test, p=p) for test, p in zip(tests, p_values, strict=True)]
+    leader, *others = members
+    return [
+        leader,
+        *(replace(one, network_test=test) for one, test in zip(others, adjusted, strict=False)),
+    ]

@@ -3,15 +3,10 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 
 from rnnlab.comparison.runs import FinishedRun
 from rnnlab.errors import ConfigError, did_you_mean
-
-REPEAT_SETTINGS = (  # patterns of settings that are no part of a configuration
-    *("seed", "data.seed", "data.fold", "name", "variant", "output_dir", "run_dir", "resume"),
-    *("init_from", "logger.*", "callbacks.progress*", "baselines", "*path", "*paths"),
-)
+from rnnlab.report.seeds import is_repeat_setting
 
 
 @dataclass(frozen=True)
@@ -71,8 +66,7 @@ def differing_names(runs: Sequence[FinishedRun]) -> list[str]:
     return [
         name
         for name in every
-        if not any(fnmatch(name, pattern) for pattern in REPEAT_SETTINGS)
-        and len({run.settings.get(name) for run in runs}) > 1
+        if not is_repeat_setting(name) and len({run.settings.get(name) for run in runs}) > 1
     ]
 
 

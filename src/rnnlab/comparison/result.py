@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from rnnlab.comparison.groups import Group
 from rnnlab.metrics.directions import SCORE_LIMITS
-from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL, SeedTest
+from rnnlab.metrics.resampling import TargetCovariance
+from rnnlab.metrics.seed_tests import NetworkTest, SeedTest
+from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL
 from rnnlab.report.console import format_score
 
 MAX_MORE_SEEDS = 100  # of an estimate; more is not practical
@@ -27,6 +29,8 @@ class ComparedGroup:
         verdict: against the first configuration, the leader.
         test: of the leader against this one; None for the leader.
         p: p-value, adjusted for all pairs of the comparison (Holm); None for the leader.
+        network_test: of the leader's network against this one over test targets, with an adjusted
+            p-value; only where each configuration has one run.
     """
 
     group: Group
@@ -34,6 +38,7 @@ class ComparedGroup:
     verdict: Verdict = "best"
     test: SeedTest | None = None
     p: float | None = None
+    network_test: NetworkTest | None = None
 
     @property
     def mean(self) -> float:
@@ -79,22 +84,36 @@ class ComparedGroup:
 class RunComparison:
     """A comparison of configurations, the best mean first.
 
+    `sentence` is the answer, `statements` all that may be claimed, `rows()` the table.
+
     Attributes:
         metric: that decides.
         mode: min | max.
         groups: the configurations.
         notes: on runs that are left out.
+        targets: variance over test targets that the verdicts include; None if it is not known.
+        no_targets: why it is not known.
+        level: adjusted p-values below it are a verdict.
     """
 
     metric: str
     mode: str
     groups: tuple[ComparedGroup, ...]
     notes: tuple[str, ...] = ()
+    targets: TargetCovariance | None = None
+    no_targets: str = ""
+    level: float = SIGNIFICANCE_LEVEL
 
     @property
     def sentence(self) -> str:
         """The answer in one sentence."""
         return describe_comparison(self)
+
+    @property
+    def statements(self) -> list[str]:
+        """The answer, what its verdicts hold for, and what holds for single networks."""
+        networks = [describe_networks(self, one) for one in self.groups if one.network_test]
+        return [self.sentence, *describe_basis(self), *networks]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row of plain values for each configuration."""
@@ -131,6 +150,7 @@ def plain_row(comparison: RunComparison, one: ComparedGroup) -> dict[str, Any]:
         "spread": one.spread,
         "verdict": one.verdict,
         "p": one.p,
+        "p_seeds": one.test and one.test.p_seeds,
         "difference": one.test and one.test.gain,
         "interval_low": _finite(low),
         "interval_high": _finite(high),
@@ -176,7 +196,52 @@ def describe_verdict(one: ComparedGroup) -> str:
     """Return the verdict on a configuration against the best one, with its p-value."""
     if one.p is None:
         return "best mean"
-    return f"{one.verdict}, " + ("p < 0.001" if one.p < 0.001 else f"p = {one.p:.3f}")
+    if one.test and one.test.interval is None:
+        return f"{one.verdict}: one seed"
+    return f"{one.verdict}, {format_p(one.p)}"
+
+
+def format_p(p: float) -> str:
+    """Return a p-value as it is shown.
+
+    >>> format_p(0.0123), format_p(0.0001)
+    ('p = 0.012', 'p < 0.001')
+    """
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def describe_basis(comparison: RunComparison) -> list[str]:
+    """Return a sentence on what the verdicts hold for; none without a test over seeds."""
+    tested = [one for one in comparison.groups if one.test and one.test.interval]
+    if not tested:
+        return []
+    targets = comparison.targets
+    if targets and any(one.test and one.test.target_deviation is not None for one in tested):
+        return [
+            "The verdicts hold for other seeds and for other test targets: the variance is that "
+            f"over seeds and that over {targets.units} ({targets.method})."
+        ]
+    return [
+        "The verdicts hold for other seeds, not for other test targets"
+        + (f": {comparison.no_targets}." if comparison.no_targets else ".")
+    ]
+
+
+def describe_networks(comparison: RunComparison, one: ComparedGroup) -> str:
+    """Return what may be claimed of two networks whose configurations have one run each."""
+    test, best = one.network_test, comparison.groups[0]
+    if test is None:
+        return ""
+    gain = test.gain if comparison.mode == "max" else -test.gain
+    is_better = test.p < comparison.level and gain > 0
+    claim = "is better than" if is_better else "is not shown to be better than"
+    low, high = test.interval
+    return (
+        f"Of these two networks, that of {best.group.label} {claim} that of {one.group.label}: "
+        f"difference {test.gain:.4g}, 95% interval {low:.4g} to {high:.4g}, {format_p(test.p)} "
+        f"({test.method} over {test.units}). This is no evidence on the configurations: another "
+        "seed may reverse it."
+    )
 
 
 def describe_missing_seeds(test: SeedTest) -> str:
@@ -186,6 +251,8 @@ def describe_missing_seeds(test: SeedTest) -> str:
     'about 3 more seeds'
     """
     more = test.more_seeds
+    if test.needs_targets:
+        return "more seeds are not enough, it needs more test targets"
     if more is None or more > MAX_MORE_SEEDS:
         return f"over {MAX_MORE_SEEDS} more seeds"
     return f"about {more or 1} more seed{'s' * (more > 1)}"
@@ -203,7 +270,7 @@ def describe_comparison(comparison: RunComparison) -> str:
         head += f", and is better than {losers}"
     rest = [one for one in others if one.verdict == "undecided"]
     if not rest:
-        return f"{head} (adjusted p < {SIGNIFICANCE_LEVEL:g})."
+        return f"{head} (adjusted p < {comparison.level:.3g})."
     names = _list_names([one.group.label for one in rest])
     estimates = "; ".join(describe_missing_seeds(one.test) for one in rest if one.test)
     link = "whether" if worse else "but whether"

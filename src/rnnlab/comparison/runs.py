@@ -1,15 +1,14 @@
 """Finished runs of the disk, with the values that a comparison reads."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 from typing import Any
 
-from rnnlab.config.keys import flat
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
+from rnnlab.report.seeds import repeat_of, settings_of
 
 REPORT = "report.json"
 
@@ -21,7 +20,8 @@ class FinishedRun:
     Attributes:
         folder: of the run.
         report: content of report.json.
-        settings: flat settings of its config: dotted name -> value as JSON.
+        settings: flat settings of its config, dotted name -> value as JSON; see
+            rnnlab.report.seeds.settings_of.
     """
 
     folder: Path
@@ -31,8 +31,7 @@ class FinishedRun:
     @property
     def repeat(self) -> str:
         """What differs between repeats of one configuration: the seeds, and the fold."""
-        names = ("seed", "data.seed", "data.fold")
-        return ", ".join(f"{name}={self.settings.get(name, 'null')}" for name in names)
+        return repeat_of(self.settings)
 
     @property
     def seed(self) -> str:
@@ -72,9 +71,8 @@ def read_run(folder: RunFolder) -> FinishedRun:
     report = folder.read_report()
     if report.get("status") != "finished":
         raise ConfigError(f"{folder.path}: is {report.get('status', 'damaged')}, not finished")
-    settings = flat(folder.read_config())  # checks the version
-    texts = {name: json.dumps(value, ensure_ascii=False) for name, value in settings.items()}
-    return FinishedRun(folder.path, report, texts)
+    config = folder.read_config()  # checks the version
+    return FinishedRun(folder.path, report, settings_of(config, report))
 
 
 def list_folders(places: Sequence[str]) -> list[Path]:

@@ -19,7 +19,8 @@ def print_comparison(comparison: RunComparison) -> None:
     """Print the table, the answer and the notes."""
     console = PlainConsole()
     console.print(console_table(comparison))
-    console.print(comparison.sentence, soft_wrap=True)
+    for statement in comparison.statements:
+        console.print(statement, soft_wrap=True)
     for note in comparison.notes:
         console.print(f"note: {note}", soft_wrap=True)
 
@@ -48,6 +49,7 @@ def format_json(comparison: RunComparison) -> str:
         "metric": comparison.metric,
         "mode": comparison.mode,
         "answer": comparison.sentence,
+        "statements": comparison.statements,
         "configurations": comparison.rows(),
         "folders": {
             one.group.label: [str(run.folder) for run in one.group.runs.values()]
@@ -63,7 +65,7 @@ def format_markdown(comparison: RunComparison) -> str:
     rows = comparison.text_rows()
     lines = [[*rows[0]], ["---", *["---:"] * (len(rows[0]) - 1)], *([*r.values()] for r in rows)]
     cells = ([cell.replace("|", r"\|") for cell in line] for line in lines)
-    return "\n".join([comparison.sentence, "", *(f"| {' | '.join(line)} |" for line in cells)])
+    return "\n".join([*comparison.statements, "", *(f"| {' | '.join(line)} |" for line in cells)])
 
 
 def format_latex(comparison: RunComparison) -> str:

@@ -1,17 +1,13 @@
 """Significance tests, and comparisons of configurations that ran with several seeds."""
 
 import math
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, Literal, NamedTuple
 
 SIGNIFICANCE_LEVEL = 0.05  # smaller p-values count as a difference
 NUM_RESAMPLES = 2**16  # choices of signs; with up to 16 pairs these are all
-FEWEST_UNPAIRED = 4  # seeds of each configuration, for a p-value below 0.05 without pairs
-QUANTILE_TEST, QUANTILE_POWER = 1.960, 0.842  # of the normal distribution: 97.5% and 80%
 
 
 class ComparisonTest(NamedTuple):
@@ -149,109 +145,6 @@ def sign_flip_p(differences: Sequence[float]) -> float:
         (values,), rounded_sum, permutation_type="samples", n_resamples=NUM_RESAMPLES, rng=0
     )
     return float(test.pvalue)
-
-
-@dataclass(frozen=True)
-class SeedTest:
-    """Test of one configuration against another, each trained with several seeds.
-
-    Attributes:
-        gain: mean score of the first minus that of the second; of pairs, the mean difference.
-        interval: of 95% confidence for the gain, by Student's t (Welch's for unpaired seeds);
-            None with fewer than two differences.
-        p: two-sided p-value of a permutation test; 1 where it cannot be computed.
-        smallest_p: that this number of seeds can give.
-        pairs: number of shared seeds if the test is paired; None for unpaired seeds.
-        more_seeds: estimate of the seeds that each configuration still needs to show this gain
-            with a probability of 80%; None if it is not finite.
-    """
-
-    gain: float
-    interval: tuple[float, float] | None
-    p: float
-    smallest_p: float
-    pairs: int | None
-    more_seeds: int | None
-
-
-def compare_seeds(first: Mapping[str, float], second: Mapping[str, float]) -> SeedTest:
-    """Test whether two configurations differ; scores by their seeds.
-
-    Shared seeds are paired if there are enough of them for a p-value below 0.05, because a seed
-    gives both configurations the same splits and order of batches (sign-flip test). Otherwise all
-    scores are compared (permutation test of the difference of means).
-
-    >>> compare_seeds({"0": 1.0}, {"0": 0.0}).p
-    1.0
-    """
-    pairs = [(first[seed], second[seed]) for seed in first if seed in second]
-    if len(pairs) >= seeds_needed():
-        return _compare_pairs([one - other for one, other in pairs])
-    return _compare_unpaired(list(first.values()), list(second.values()))
-
-
-@contextmanager
-def _accept_equal_scores() -> Iterator[None]:
-    """Let scipy not warn of differences that are all equal; their interval has no width."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        yield
-
-
-def _compare_pairs(differences: Sequence[float]) -> SeedTest:
-    from scipy.stats import ttest_1samp
-
-    with _accept_equal_scores():
-        bounds = ttest_1samp(differences, 0).confidence_interval()
-    count, gain = len(differences), fmean(differences)
-    more = _count_more_seeds(gain, stdev(differences), count, seeds_needed())
-    interval = float(bounds.low), float(bounds.high)
-    return SeedTest(gain, interval, sign_flip_p(differences), 2 / 2**count, count, more)
-
-
-def _compare_unpaired(first: Sequence[float], second: Sequence[float]) -> SeedTest:
-    gain, fewest = fmean(first) - fmean(second), min(len(first), len(second))
-    if fewest < 2:
-        return SeedTest(gain, None, 1.0, 1.0, None, max(0, FEWEST_UNPAIRED - fewest))
-    from scipy.stats import ttest_ind
-
-    with _accept_equal_scores():
-        bounds = ttest_ind(first, second, equal_var=False).confidence_interval()
-    splits = math.comb(len(first) + len(second), len(first))
-    smallest = (2 if len(first) == len(second) else 1) / splits
-    deviation = math.sqrt(stdev(first) ** 2 + stdev(second) ** 2)
-    more = _count_more_seeds(gain, deviation, fewest, FEWEST_UNPAIRED)
-    interval = float(bounds.low), float(bounds.high)
-    return SeedTest(gain, interval, _permutation_p(first, second), smallest, None, more)
-
-
-def _permutation_p(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return the two-sided p-value of the permutation test of equal means."""
-    import numpy as np
-    from scipy.stats import permutation_test
-
-    scale = float(np.abs([*first, *second]).max()) or 1.0
-
-    def rounded_difference(one: Any, two: Any, axis: int) -> Any:
-        # Equal differences must compare as equal.
-        return np.abs(np.round((one.mean(axis=axis) - two.mean(axis=axis)) / scale, 12))
-
-    test = permutation_test(
-        (np.asarray(first), np.asarray(second)),
-        rounded_difference,
-        alternative="greater",
-        n_resamples=NUM_RESAMPLES,
-        rng=0,
-    )
-    return float(test.pvalue)
-
-
-def _count_more_seeds(gain: float, deviation: float, count: int, least: int) -> int | None:
-    """Return how many more seeds show a gain with a power of 80% (normal approximation)."""
-    if gain == 0:
-        return None
-    total = math.ceil(((QUANTILE_TEST + QUANTILE_POWER) * deviation / gain) ** 2)
-    return max(0, max(total, least) - count)
 
 
 def adjust_p_values(p_values: Sequence[float]) -> list[float]:

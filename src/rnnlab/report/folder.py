@@ -21,6 +21,7 @@ MAX_VARIANT = 120  # characters of a variant in the name of a folder
 FORMAT_VERSION = 2  # of config.yaml, report.json and checkpoints; 1 had other class names
 YAML_ERRORS = (YAMLError, OmegaConfBaseException)
 TRAINED = "trained"  # status of a run whose training has ended, and which is not yet tested
+PREDICTIONS_FILE = "predictions.csv"  # of the test split
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,65 @@
+"""Which runs are repeats of one configuration."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks.results import find_reports
+
+from rnnlab.comparison.groups import group_runs
+from rnnlab.comparison.runs import find_runs
+from rnnlab.report.folder import FORMAT_VERSION, RunFolder
+from rnnlab.report.seeds import configuration_of, settings_of
+
+CONFIG: dict[str, Any] = {
+    "seed": 0,
+    "name": "a",
+    "variant": "seed 0",
+    "init_from": None,
+    "data": {"seed": 0, "fold": 0, "path": "a.csv", "seq_len": 5},
+    "logger": {"csv": {"_target_": "a"}},
+}
+
+
+def write(place: Path, number: int, data: Any = (), sha256: str = "a", **config: Any) -> None:
+    """Write a finished run with these settings."""
+    folder = RunFolder(place / str(number))
+    folder.path.mkdir(parents=True)
+    folder.write_config({**CONFIG, **config, "data": CONFIG["data"] | dict(data)})
+    folder.write_report(
+        {
+            "format_version": FORMAT_VERSION,
+            "status": "finished",
+            "seed": config.get("seed", 0),
+            "scores": {"test/mse": 1.0},
+            "data": {"source": "local", "sha256": sha256},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "count"),
+    [
+        ({"seed": 1, "data": {"seed": 1}}, 1),
+        ({"data": {"fold": 1}}, 1),
+        ({"data": {"path": "elsewhere/a.csv"}, "name": "b", "variant": "c", "logger": {}}, 1),
+        ({"data": {"path": "b.csv"}, "sha256": "b"}, 2),
+        ({"data": {"seq_len": 6}}, 2),
+        ({"init_from": "outputs/pretrained"}, 2),
+    ],
+)
+def test_a_comparison_and_the_results_have_one_definition(
+    change: Any, count: int, tmp_path: Path
+) -> None:
+    write(tmp_path, 0)
+    write(tmp_path, 1, **change)
+    assert len(group_runs(find_runs([str(tmp_path)])[0])[0]) == count
+    assert len(find_reports(tmp_path)) == count
+
+
+def test_generated_data_of_another_seed_is_a_repeat() -> None:
+    settings = [
+        settings_of({"seed": seed}, {"data": {"source": "generated", "sha256": str(seed)}})
+        for seed in (0, 1)
+    ]
+    assert configuration_of(settings[0]) == configuration_of(settings[1])
