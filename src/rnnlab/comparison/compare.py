@@ -229,9 +229,12 @@ def compare_single_networks(
         compare_networks(gain, i, j, targets) for gain, (i, j) in zip(gains, pairs, strict=True)
     ]
     p_values = adjust_p_values([test.p for test in tests])
-    adjusted = [replace(test, p=p) for test, p in zip(tests, p_values, strict=True)]
+    network_tests = [replace(test, p=p) for test, p in zip(tests, p_values, strict=True)]
     leader, *others = members
     return [
         leader,
-        *(replace(one, network_test=test) for one, test in zip(others, adjusted, strict=False)),
+        *(
+            replace(one, network_test=test)
+            for one, test in zip(others, network_tests, strict=False)
+        ),
     ]

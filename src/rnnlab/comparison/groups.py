@@ -28,8 +28,8 @@ class Group:
 
     def scores(self, metric: str) -> dict[str, float]:
         """Return repeat -> score, of the runs that have one."""
-        found = {repeat: run.report["scores"].get(metric) for repeat, run in self.runs.items()}
-        return {repeat: float(score) for repeat, score in found.items() if score is not None}
+        values = {repeat: run.report["scores"].get(metric) for repeat, run in self.runs.items()}
+        return {repeat: float(score) for repeat, score in values.items() if score is not None}
 
 
 def group_runs(

@@ -234,13 +234,13 @@ def bleu_scores(tables: "Sequence[DataFrame]") -> Iterator[TargetScore]:
     from rnnlab.metrics.translation import TOKENIZERS, bleu_metric
 
     references = translations_of(tables[0])[1]
-    seen = set[str]()
+    names = set[str]()
     for language in ("", *TOKENIZERS):
         for lower in (False, True):
             metric = bleu_metric(references, language, lower)
             name = f"{type(metric.tokenizer).__name__} {lower}"
-            if name not in seen:
-                seen.add(name)
+            if name not in names:
+                names.add(name)
                 yield TargetScore(partial(read_ngram_counts, metric=metric), bleu_of_counts)
 
 

@@ -212,11 +212,11 @@ def format_p(p: float) -> str:
 
 def describe_basis(comparison: RunComparison) -> list[str]:
     """Return a sentence on what the verdicts hold for; none without a test over seeds."""
-    tested = [one for one in comparison.groups if one.test and one.test.interval]
-    if not tested:
+    members = [one for one in comparison.groups if one.test and one.test.interval]
+    if not members:
         return []
     targets = comparison.targets
-    if targets and any(one.test and one.test.target_deviation is not None for one in tested):
+    if targets and any(one.test and one.test.target_deviation is not None for one in members):
         return [
             "The verdicts hold for other seeds and for other test targets: the variance is that "
             f"over seeds and that over {targets.units} ({targets.method})."

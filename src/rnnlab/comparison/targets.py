@@ -125,11 +125,11 @@ def read_statistics(score: TargetScore, tables: "Sequence[DataFrame]") -> list[S
 def find_difference(runs: Sequence[FinishedRun], metric: str, scores: Array) -> str:
     """Return how the scores of predictions differ from the reports; empty if they do not."""
     for run, score in zip(runs, scores.tolist(), strict=True):
-        expected = float(run.report["scores"][metric])
-        if not math.isclose(score, expected, rel_tol=SCORE_TOLERANCE, abs_tol=1e-9):
+        report_score = float(run.report["scores"][metric])
+        if not math.isclose(score, report_score, rel_tol=SCORE_TOLERANCE, abs_tol=1e-9):
             return (
                 f"{run.folder / PREDICTIONS_FILE} gives {metric} {score:.6g}, and the report "
-                f"{expected:.6g}"
+                f"{report_score:.6g}"
             )
     return ""
 

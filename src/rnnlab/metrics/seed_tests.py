@@ -158,12 +158,12 @@ class SeedDesign:
         first, second = (list(rows.values()) for rows in (targets.first, targets.second))
         return targets.covariance.variance_of_groups(first, second)
 
-    def count_more_seeds(self, added: float) -> int | None:
+    def count_more_seeds(self, target_variance: float) -> int | None:
         """Return how many more seeds show the difference with a power of 80%.
 
-        A normal approximation; `added` is the variance that no seed reduces.
+        A normal approximation; `target_variance` is the variance that no seed reduces.
         """
-        room = (self.estimate.gain / (QUANTILE_TEST + QUANTILE_POWER)) ** 2 - added
+        room = (self.estimate.gain / (QUANTILE_TEST + QUANTILE_POWER)) ** 2 - target_variance
         if room <= 0:
             return None
         total = math.ceil(self.estimate.variance * self.count / room)
@@ -188,7 +188,7 @@ def compare_seeds(
 
     Shared seeds are paired if there are enough of them, because a seed gives both configurations
     the same splits and order of batches (paired t test). Otherwise all scores are compared (Welch's
-    t test). With `targets` the variance over test targets is added to that over seeds, as in
+    t test). With `targets` the variance over test targets is target_variance to that over seeds, as in
     studies with random readers and random cases (Obuchowski & Rockette, 1995).
 
     >>> compare_seeds({"0": 1.0}, {"0": 0.0}).p
@@ -197,9 +197,12 @@ def compare_seeds(
     if min(len(first), len(second)) < 2:
         return _untested(first, second)
     design = choose_design(first, second)
-    estimate, added = design.estimate, design.target_variance(targets) if targets else None
+    estimate, target_variance = (
+        design.estimate,
+        design.target_variance(targets) if targets else None,
+    )
     degrees = targets.covariance.degrees if targets else 1
-    total = estimate.add_variance(added, degrees) if added else estimate
+    total = estimate.add_variance(target_variance, degrees) if target_variance else estimate
     p_seeds = max(estimate.p, design.smallest_p if design.is_untrustworthy else 0.0)
     half = max(estimate.half_width, total.half_width)
     return SeedTest(
@@ -208,9 +211,9 @@ def compare_seeds(
         p=max(p_seeds, total.p),
         smallest_p=design.smallest_p,
         pairs=len(design.pairs) or None,
-        more_seeds=design.count_more_seeds(added or 0.0),
+        more_seeds=design.count_more_seeds(target_variance or 0.0),
         p_seeds=p_seeds,
-        target_deviation=None if added is None else math.sqrt(added),
+        target_deviation=None if target_variance is None else math.sqrt(target_variance),
     )
 
 
