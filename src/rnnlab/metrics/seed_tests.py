@@ -188,7 +188,7 @@ def compare_seeds(
 
     Shared seeds are paired if there are enough of them, because a seed gives both configurations
     the same splits and order of batches (paired t test). Otherwise all scores are compared (Welch's
-    t test). With `targets` the variance over test targets is target_variance to that over seeds, as in
+    t test). With `targets` the variance over test targets is added to that of seeds, as in
     studies with random readers and random cases (Obuchowski & Rockette, 1995).
 
     >>> compare_seeds({"0": 1.0}, {"0": 0.0}).p
