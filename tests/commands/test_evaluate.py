@@ -1,16 +1,20 @@
 """A checkpoint that is loaded gives the scores that the run reported."""
 
 import json
+import shlex
 from itertools import product
 from pathlib import Path
 
 import pytest
 
+from rnnlab.commands import predict
 from rnnlab.commands.evaluate import evaluate, main
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.experiment.run import Run, run
+from rnnlab.report.folder import RunFolder
 from tests.helpers.combinations import cover
 from tests.helpers.configs import choices, compose, is_preset, small
+from tests.helpers.run_folders import write_run
 
 
 def short(*overrides: str, data: str, folder: Path) -> Run:
@@ -100,3 +104,16 @@ def test_the_config_of_several_devices_is_read_by_one(tmp_path: Path) -> None:
 
     plain = compose("data=sine", "trainer=ddp", "trainer.accelerator=cpu")
     assert single_process_config(plain).trainer.devices == 1
+
+
+def test_the_next_step_of_new_data_predicts_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = RunFolder(write_run("imdb", tmp_path).folder)
+    folder.write_report({**folder.read_report(), "scores": {"test/accuracy": 0.5}})
+    main([str(folder.path), "--data", str(tmp_path / "reviews.csv")])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("next")]
+    words = shlex.split(line)[1:]
+    assert words[1:3] == ["-m", "rnnlab.predict"]
+    predict.main(words[3:])
+    assert len(capsys.readouterr().out.splitlines()) == 101

@@ -47,7 +47,10 @@ def test_the_predictions_are_written(
     name: str, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main([str(trained), str(series(trained)), "--output", str(tmp_path / name)])
-    assert capsys.readouterr().err.endswith(f"{name}: 6 rows\n")
+    errors = capsys.readouterr().err.splitlines()
+    assert errors[-2].endswith(f"{name}: 6 rows")
+    assert errors[-1].startswith("next")
+    assert errors[-1].endswith(f"serve {trained}")
     assert (tmp_path / name).stat().st_size > 100
 
 

@@ -169,3 +169,34 @@ def test_an_interruption_ends_without_a_traceback_and_without_a_file(
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert b"Traceback" not in errors
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_large_typed_tables_are_read_and_written_in_parts(
+    suffix: str, trained: TrainedRun, tmp_path: Path
+) -> None:
+    """A column that is empty at first has texts in a later part."""
+    table = pd.DataFrame({"text": [f"worda {i}" for i in range(2100)], "note": None, "stars": 5})
+    table["note"] = table["note"].astype(object)
+    table.loc[2099, "note"] = "last"
+    file, output = tmp_path / f"texts.{suffix}", tmp_path / "answers.parquet"
+    if suffix == "jsonl":
+        table.to_json(file, orient="records", lines=True)
+    else:
+        table.to_parquet(file)
+    assert [len(part) for part in trained.predict_parts(file)] == [1000, 1000, 100]
+    main([str(trained.folder.path), str(file), "--output", str(output)])
+    answers = pd.read_parquet(output)
+    assert answers["note"].dropna().to_dict() == {2099: "last"}
+    expected = trained.predict(table)
+    np.testing.assert_allclose(answers["probability"], expected["probability"], atol=1e-6)
+    assert answers["stars"].tolist() == [5] * 2100
+
+
+def test_a_column_of_several_types_is_no_parquet_file(trained: TrainedRun, tmp_path: Path) -> None:
+    file = tmp_path / "texts.jsonl"
+    rows = [{"text": "worda", "note": i} for i in range(1000)]
+    file.write_text("\n".join(map(json.dumps, [*rows, {"text": "a", "note": "b"}])) + "\n")
+    with pytest.raises(ConfigError, match=r"values of several types .*Write a \.csv or \.jsonl"):
+        main([str(trained.folder.path), str(file), "--output", str(tmp_path / "a.parquet")])
+    assert not (tmp_path / "a.parquet").exists()

@@ -28,7 +28,13 @@ from tests.helpers.run_folders import write_run
 PRINTED = find_printed_commands()
 PROGRAM = "config/test_program.py::"
 # Commands that a test elsewhere executes, by the function that prints them.
+NEXT = "experiment/test_next_step.py::"
 ELSEWHERE = {
+    "experiment/next_step.py:next_command": NEXT + "test_the_command_runs_as_it_is_printed",
+    "experiment/next_step.py:serve_command": NEXT
+    + "test_a_command_needs_no_package_that_is_missing",
+    "commands/evaluate.py:evaluate_file": "commands/test_evaluate.py::"
+    "test_the_next_step_of_new_data_predicts_it",
     "experiment/session.py:resume_command": PROGRAM
     + "test_commands_work_in_folders_of_any_name_and_from_any_directory",
     "sweeps/main.py:explain_interruption": PROGRAM

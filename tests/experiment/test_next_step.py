@@ -1,5 +1,6 @@
 """The command that a finished run prints at its end works as it is printed."""
 
+import importlib.util
 import io
 import shlex
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rnnlab.config.program import join_command
-from rnnlab.experiment.next_step import next_command
+from rnnlab.experiment.next_step import next_command, serve_command
 from rnnlab.report.folder import RunFolder
 from tests.helpers.run_folders import write_run
 
@@ -69,3 +70,17 @@ def test_the_program_is_the_one_of_the_user(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr(sys, "executable", str(Path.cwd() / ".venv" / "bin" / "python"))
     assert join_command("predict", ["a"]) == ".venv/bin/python -m rnnlab.predict a"
+
+
+@pytest.mark.parametrize(
+    ("missing", "command"),
+    [((), "serve"), (("uvicorn",), "export"), (("uvicorn", "onnxruntime"), "evaluate")],
+)
+def test_a_command_needs_no_package_that_is_missing(
+    missing: tuple[str, ...], command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name in missing else find(name)
+    )
+    assert shlex.split(serve_command(Path("run")))[1:] == ["-m", f"rnnlab.{command}", "run"]

@@ -1,4 +1,4 @@
-"""Places in the package that print a command: calls of format_command, and texts with a program."""
+"""Places in the package that print a command: calls of its functions, and texts with a program."""
 
 import ast
 import re
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.helpers.configs import ROOT
 
+FUNCTIONS = ("format_command", "join_command")
 SOURCES = ROOT / "src" / "rnnlab"
 # A program with an argument; `<run>` and the like are a description, not a command.
 PROGRAM = re.compile(
@@ -25,7 +26,7 @@ class PrintedCommand:
 
     Attributes:
         place: file and function, such as experiment/session.py:resume_command.
-        text: the command, with {} for each value; empty if format_command makes it.
+        text: the command, with {} for each value; empty if a function makes it.
     """
 
     place: str
@@ -51,7 +52,7 @@ def commands_of_file(file: Path) -> Iterator[PrintedCommand]:
     name = file.relative_to(SOURCES).as_posix()
     for function, node in nodes_with_function(tree, ""):
         place = f"{name}:{function}"
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "format_command":
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in FUNCTIONS:
             yield PrintedCommand(place, "")
         text = "" if id(node) in docstrings else skeleton(node)
         for match in PROGRAM.finditer(text):

@@ -4,6 +4,7 @@ import io
 import json
 import math
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -350,3 +351,19 @@ def test_the_report_is_found_again(data: str, model: str, tmp_path: Path, no_fig
     else:
         table = trained.translate(predictions["source"])
         assert table["translation"].tolist() == predictions["translation"].tolist()
+
+
+def test_threads_share_a_language_model(language_model: TrainedRun) -> None:
+    """Texts of several windows, whose states must not be exchanged."""
+    texts = [[f"{word} wb wc {word} " * EVAL_STEPS] for word in ("wa", "wd", "we", "wf")]
+    expected = [language_model.perplexity(text)["log_probability"][0] for text in texts]
+    for _ in range(3):
+        with ThreadPoolExecutor(len(texts)) as pool:
+            tables = list(pool.map(language_model.perplexity, texts))
+        assert [table["log_probability"][0] for table in tables] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("text", ["a line", "a line\n" * 500])
+def test_a_text_is_no_path(text: str, language_model: TrainedRun) -> None:
+    with pytest.raises(DataError, match=r"no such file; .* One text is a list: \['.*line.*'\]"):
+        language_model.predict(text)

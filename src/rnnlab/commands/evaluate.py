@@ -100,6 +100,10 @@ def evaluate_file(folder: RunFolder, data: str, **options: Any) -> None:
     for name, reason in {**evaluation.undefined, **evaluation.missing_baselines}.items():
         print(f"no {name}: {reason}")
     print(f"{evaluation.targets:,} targets")
+    from rnnlab.config.program import join_command
+    from rnnlab.report.console import print_next
+
+    print_next(join_command("predict", [str(folder.path), data]))
 
 
 def print_table(

@@ -5,7 +5,7 @@
     rnnlab predict <run> - < texts.txt
 
 The predictions are printed, or written to a file that gets its name when it is complete. Text
-lines, CSV and TSV files are read, predicted and written in parts.
+lines, CSV, TSV, JSON Lines and Parquet files are read, predicted and written in parts.
 """
 
 import argparse
@@ -43,6 +43,7 @@ def main(arguments: Sequence[str]) -> None:
         if options.output or not sys.stdout.isatty():  # lines on a screen are progress enough
             parts = count_rows(parts)
         write_parts(parts, options.output, printed_format(options))
+    print_next_step(options.run_dir)
 
 
 def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -171,6 +172,15 @@ def write_parts(parts: Iterator[Any], output: Path | None, printed_as: str = ".c
             notes = part.attrs.get("notes", ())
     print_notes(notes)
     print(f"{output}: {writer.rows:,} rows", file=sys.stderr)
+
+
+def print_next_step(run_dir: Path) -> None:
+    """Print the command to type next; not among the predictions, which may be piped."""
+    from rnnlab.experiment.next_step import serve_command
+    from rnnlab.report.console import print_next
+    from rnnlab.runtime.console import PlainConsole
+
+    print_next(serve_command(run_dir), PlainConsole(stderr=True))
 
 
 def print_notes(notes: Sequence[str]) -> None:

@@ -54,6 +54,16 @@ def check_format(path: Path) -> None:
         raise ConfigError(f"{path}: {path.suffix!r} is no format; {hint}")
 
 
+def schema_of_parts(schema: Any) -> Any:
+    """Return the schema of a table by that of its first rows; a column without values is text."""
+    import pyarrow
+
+    for place, column in enumerate(schema):
+        if pyarrow.types.is_null(column.type):
+            schema = schema.set(place, column.with_type(pyarrow.string()))
+    return schema
+
+
 class TableWriter(AbstractContextManager["TableWriter"]):
     """Writes a table in parts. The file gets its name when it is complete.
 
@@ -98,10 +108,16 @@ class TableWriter(AbstractContextManager["TableWriter"]):
         import pyarrow
         from pyarrow.parquet import ParquetWriter
 
-        table = pyarrow.Table.from_pandas(frame, preserve_index=False)
-        if self._file is None:
-            self._file = ParquetWriter(self._temporary, table.schema)
-        self._file.write_table(table.cast(self._file.schema))
+        try:
+            table = pyarrow.Table.from_pandas(frame, preserve_index=False)
+            if self._file is None:
+                self._file = ParquetWriter(self._temporary, schema_of_parts(table.schema))
+            self._file.write_table(table.cast(self._file.schema))
+        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
+            raise ConfigError(
+                f"{self.path}: a column has values of several types ({error}), which a Parquet "
+                "file cannot have. Write a .csv or .jsonl file"
+            ) from error
 
     def __exit__(self, kind: object, *error: object) -> None:
         if self._file is not None:

@@ -1,5 +1,6 @@
 """The command that uses a finished run next."""
 
+import importlib.util
 from pathlib import Path
 
 from rnnlab.config.program import join_command
@@ -27,6 +28,17 @@ def next_command(folder: RunFolder, is_evaluated: bool = False) -> str:
         return join_command("predict", [path, file])
     is_tested = any(name.startswith("test/") for name in report.get("scores", {}))
     return join_command("evaluate", [path]) if is_tested and not is_evaluated else ""
+
+
+def serve_command(path: Path) -> str:
+    """Return a command that offers the predictions of a run to other programs.
+
+    Without the packages of a server it exports the network, and without those scores it again.
+    """
+    for command, package in (("serve", "uvicorn"), ("export", "onnxruntime")):
+        if importlib.util.find_spec(package) is not None:
+            return join_command(command, [str(path)])
+    return join_command("evaluate", [str(path)])
 
 
 def example_texts(folder: Path) -> list[str]:

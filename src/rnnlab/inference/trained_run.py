@@ -36,6 +36,8 @@ from rnnlab.inference.internals import (
 from rnnlab.inference.networks import find_search, reject_task
 from rnnlab.models import RecurrentModel
 from rnnlab.report.folder import RunFolder
+from rnnlab.runtime.console import shorten
+from rnnlab.runtime.files import expand_path
 from rnnlab.spec import Array, Batch
 from rnnlab.tasks import LanguageModeling, Translation
 
@@ -86,7 +88,7 @@ class TrainedRun:
         """Return the predictions for new inputs.
 
         Args:
-            inputs: a file, a table, or texts.
+            inputs: the path of a file, a table, or a list of texts.
             options: of the family of data sets; see the `predict` of its processor.
 
         Raises:
@@ -109,6 +111,7 @@ class TrainedRun:
 
         The notes on the data of a part, `attrs["notes"]`, are about all inputs so far.
         """
+        check_no_text(inputs)
         return self.processor.predict(inputs, self.network, **options)
 
     def generate(
@@ -255,6 +258,7 @@ class TrainedRun:
         if data is None:
             take_options(options)
             return evaluate_again(self.model, self.folder.path)
+        check_no_text(data)
         size = batch_size_of(self.model)
         targets = self.processor.read_targets(data, self.model.task.spec, size, **options)
         return evaluate_new(self.model, self.folder.path, targets)
@@ -276,6 +280,7 @@ class TrainedRun:
             ConfigError: the network has no attention, or is a language model.
             DataError: the inputs cannot be read.
         """
+        check_no_text(inputs)
         if isinstance(self.processor, TranslationProcessor):
             texts = list(read_texts(inputs))
             return find_translation_attention(self.model.to(self.device), self.processor, texts)
@@ -299,20 +304,45 @@ class TrainedRun:
             raise ConfigError(
                 "a network that translates has no internals to show, but attention(sentences)"
             )
+        check_no_text(inputs)
         return find_internals(self.model, self.processor, self.network, inputs)
 
     @property
     def answer(self) -> Callable[[Batch], Tensor]:
-        """Function from a batch to the answer of the task; see Task.decode."""
-        model = self.model.to(self.device)
+        """Function from a batch to the answer of the task; see Task.decode.
+
+        It keeps the state of a text between its batches, so that threads can share the run.
+        """
+        model, states = self.model.to(self.device), dict[str, Any]()
 
         def run(batch: Batch) -> Tensor:
             with torch.inference_mode():
                 if self.device.type != "cpu":
                     batch = model.transfer_batch_to_device(batch, self.device, 0)
-                return model.predict_step(batch, 0).cpu()
+                return model.answer(batch, states).cpu()
 
         return run
+
+
+def check_no_text(inputs: "Inputs") -> None:
+    """Check that a string is the path of a file, and not a text.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    if isinstance(inputs, str) and not is_file_name(inputs):
+        text = repr(shorten(inputs, 60))
+        raise DataError(
+            f"{text}: no such file; a string is the path of a file. One text is a list: [{text}]"
+        )
+
+
+def is_file_name(text: str) -> bool:
+    """Return whether something on the disk has this path."""
+    try:
+        return expand_path(text).exists()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def find_device(name: str) -> torch.device:

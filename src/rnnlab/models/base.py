@@ -22,6 +22,8 @@ from rnnlab.runtime.distributed import gather_lists
 from rnnlab.spec import Batch
 from rnnlab.tasks import Encoding, Task
 
+HiddenStates = dict[str, RecurrentState | None]  # stage -> state after its last batch
+
 
 class ScheduleContext(NamedTuple):
     """Facts about the run for a schedule.
@@ -81,7 +83,7 @@ class RecurrentModel(L.LightningModule):
         self.test_scores = Scores(task, "test")
         self.hyper_parameters: dict[str, Any] = {}
         self.validation_scores: dict[str, float] = {}
-        self.hidden_states: dict[str, RecurrentState | None] = {}
+        self.hidden_states: HiddenStates = {}
         self._lr_scales: list[float] = []  # of the batches since the last step
 
     def build_head(
@@ -126,12 +128,18 @@ class RecurrentModel(L.LightningModule):
         """
         raise NotImplementedError
 
-    def encode(self, batch: Batch, stage: str = "predict") -> Encoding:
-        """Encode a batch, starting from the state of the previous one if it continues it."""
-        state = self.hidden_states.get(stage) if batch.continues else None
+    def encode(
+        self, batch: Batch, stage: str = "predict", states: HiddenStates | None = None
+    ) -> Encoding:
+        """Encode a batch, starting from the state of the previous one if it continues it.
+
+        The states are those of the model unless others are given.
+        """
+        states = self.hidden_states if states is None else states
+        state = states.get(stage) if batch.continues else None
         outputs, after = self(self.task.embed(batch.inputs), batch.lengths, state)  # (B, T, H)
         if self.task.stateful:
-            self.hidden_states[stage] = each_part(after, Tensor.detach)
+            states[stage] = each_part(after, Tensor.detach)
         return Encoding(outputs, batch.lengths, after)
 
     def predictions(self, batch: Batch, stage: str = "predict") -> Tensor:
@@ -254,7 +262,11 @@ class RecurrentModel(L.LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return readable predictions: class probabilities, future values, a translation."""
-        encoding = self.encode(batch)
+        return self.answer(batch, self.hidden_states)
+
+    def answer(self, batch: Batch, states: HiddenStates) -> Tensor:
+        """Return readable predictions; the state of the batch before it is in `states`."""
+        encoding = self.encode(batch, states=states)
         predictions = at_least_float32(self.task.predict(encoding, batch))
         return self.task.decode(predictions, encoding, batch)
 

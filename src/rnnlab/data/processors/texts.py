@@ -16,7 +16,7 @@ from rnnlab.data.readers.tables import (
     FrameTable,
     Table,
     is_table,
-    open_inputs,
+    open_stream,
 )
 from rnnlab.data.text.unknown_tokens import MAX_UNKNOWN_SHARE
 from rnnlab.data.text.vocabulary import Vocabulary
@@ -68,7 +68,7 @@ class TextColumn:
         """
         is_file = isinstance(inputs, str | Path)
         if isinstance(inputs, pd.DataFrame) or (is_file and is_table(Path(str(inputs)))):
-            yield from self._read_table(open_inputs(inputs, self.table_format))
+            yield from self._read_table(open_stream(inputs, self.table_format))
         else:
             for texts in split_parts(read_texts(inputs)):
                 yield pd.DataFrame({"text": texts}), "text"
@@ -82,7 +82,7 @@ class TextColumn:
         for piece in table.pieces(range(len(table.header)), TEXT_ROWS):
             columns = [pd.Series(cells).reset_index(drop=True) for cells in piece]
             part = pd.concat(columns, axis=1, keys=table.header)
-            part[name] = part[name].fillna("").astype(str)
+            part[name] = part[name].astype(object).where(part[name].notna(), "").astype(str)
             yield part, name
 
     def _check(self, table: Table, place: int) -> None:

@@ -6,6 +6,7 @@ The extension names the format; see `rnnlab.data.readers.files` for compression 
 import importlib.util
 import io
 from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,11 @@ from rnnlab.data.readers.typed_tables.nested_cells import (
     decode_bytes,
     find_column_with_field,
     find_field,
+)
+from rnnlab.data.readers.typed_tables.streams import (
+    name_index,
+    stream_json_lines,
+    stream_parquet,
 )
 from rnnlab.data.sources.split_names import file_stem, find_splits
 from rnnlab.errors import ConfigError, DataError, did_you_mean
@@ -172,6 +178,53 @@ class FrameTable:
             check_not_nested(self.path, cells, self.header[place], setting)
 
 
+class StreamedTable(FrameTable):
+    """Table that is read in parts, of which only one is in memory.
+
+    Args:
+        path: of a file of a format of `FRAME_STREAMS`.
+        table_format: see TableFormat.
+
+    Attributes:
+        frame: the first rows; all of them if a field of objects was added.
+    """
+
+    def __init__(self, path: Path, table_format: TableFormat) -> None:
+        import pandas as pd
+
+        self.format, self._checks, self._is_whole = table_format, dict[int, str](), False
+        self.path = path
+        super().__init__(path, next(self._read(TEXT_ROWS), pd.DataFrame()))
+
+    def _read(self, size: int) -> "Iterator[pd.DataFrame]":
+        with explain_damage(self.path):
+            yield from FRAME_STREAMS[file_format(self.path)](self.path, self.format.encoding, size)
+
+    def pieces(self, places: Sequence[int], max_rows: int = CHUNK_ROWS) -> Iterator[list[Cells]]:
+        """See DelimitedTable."""
+        if self._is_whole:
+            yield from super().pieces(places, max_rows)
+            return
+        first = 0
+        for frame in self._read(max_rows):
+            for place, setting in self._checks.items():
+                cells = frame.iloc[:, place]
+                check_not_nested(self.path, cells, self.header[place], setting, first)
+            yield [frame.iloc[:, place] for place in places]
+            first += len(frame)
+
+    def add_field(self, name: str) -> None:
+        """See FrameTable; a table with fields of objects is read whole."""
+        if find_field(self.path, self.frame, name) is not None:
+            self.frame, self._is_whole = load_frame(self.path, self.format), True
+            super().add_field(name)
+
+    def check_not_nested(self, place: int, setting: str) -> None:
+        """See FrameTable; the rows are checked when they are read."""
+        self._checks[place] = setting
+        super().check_not_nested(place, setting)
+
+
 Table = DelimitedTable | FrameTable
 
 
@@ -197,6 +250,15 @@ def open_table(path: Path, table_format: TableFormat) -> Table:
     if is_table(path) and not is_delimited(path):
         return FrameTable(path, load_frame(path, table_format))
     return DelimitedTable(path, table_format)
+
+
+def open_stream(inputs: object, table_format: TableFormat) -> Table:
+    """Open a table as open_inputs does, but read JSON Lines and Parquet files in parts."""
+    if isinstance(inputs, str | Path):
+        path = check_file(expand_path(inputs))
+        if path.suffix.lower() not in COMPRESSIONS and file_format(path) in FRAME_STREAMS:
+            return StreamedTable(path, table_format)
+    return open_inputs(inputs, table_format)
 
 
 def open_inputs(inputs: object, table_format: TableFormat) -> Table:
@@ -269,8 +331,15 @@ def load_frame(path: Path, table_format: TableFormat) -> "pd.DataFrame":
         DataError: the file cannot be opened or parsed.
         ConfigError: there is no such encoding.
     """
-    try:
+    with explain_damage(path):
         return FRAME_READERS[file_format(path)](path, table_format)
+
+
+@contextmanager
+def explain_damage(path: Path) -> Iterator[None]:
+    """Raise DataError instead of the errors of a reader of damaged files."""
+    try:
+        yield
     except (ConfigError, DataError):
         raise
     except PARSE_ERRORS as error:
@@ -330,9 +399,7 @@ def _read_binary(path: Path, function: str, table_format: TableFormat) -> "pd.Da
         with open_bytes(path) as file:
             table = getattr(pd, function)(io.BytesIO(file.read()))
     decode_bytes(path, table, table_format.encoding)
-    if any(table.index.names) or not pd.api.types.is_integer_dtype(table.index):
-        return table.reset_index()  # dates are often the index
-    return table
+    return name_index(table)
 
 
 def _read_excel(path: Path, table_format: TableFormat) -> "pd.DataFrame":
@@ -370,4 +437,6 @@ FRAME_READERS: dict[str, Reader] = {
     ".feather": lambda path, form: _read_binary(path, "read_feather", form),
     ".xlsx": _read_excel,
 }
+Stream = Callable[[Path, str, int], "Iterator[pd.DataFrame]"]
+FRAME_STREAMS: dict[str, Stream] = {".jsonl": stream_json_lines, ".parquet": stream_parquet}
 TABLE_READERS = (*DEFAULT_DELIMITERS, *FRAME_READERS)

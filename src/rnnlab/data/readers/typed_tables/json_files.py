@@ -59,10 +59,11 @@ def read_json_lines(path: Path, encoding: str) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    return pd.DataFrame(list(_iterate_objects(path, encoding)), dtype=object)
+    return pd.DataFrame(list(iterate_objects(path, encoding)), dtype=object)
 
 
-def _iterate_objects(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
+def iterate_objects(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
+    """Yield the object of each line that is not empty; see read_json_lines."""
     for number, line in enumerate(read_lines(path, encoding), start=1):
         if not line.strip():
             continue

@@ -69,8 +69,8 @@ def _read_field(path: Path, values: Iterable[Any], column: str, field: str) -> I
     return (value.get(field) for value in objects)
 
 
-def decode_bytes(path: Path, frame: "pd.DataFrame", encoding: str) -> None:
-    """Replace bytes in the cells of a table by text, in place.
+def decode_bytes(path: Path, frame: "pd.DataFrame", encoding: str, first: int = 0) -> None:
+    """Replace bytes in the cells of a table by text, in place; `first` rows were before it.
 
     Raises:
         DataError: bytes are not valid in this encoding; names the row.
@@ -85,14 +85,17 @@ def decode_bytes(path: Path, frame: "pd.DataFrame", encoding: str) -> None:
                 try:
                     texts[row] = cell.decode(encoding)
                 except UnicodeDecodeError as error:
+                    place = f"row {first + row + 1:,}, column {str(name)!r}: byte {error.start}"
                     raise DataError(
-                        f"{path}, row {row + 1:,}, column {str(name)!r}: byte {error.start} is not "
-                        f"{encoding}. Name the encoding of the texts, such as data.encoding=cp1252"
+                        f"{path}, {place} is not {encoding}. Name the encoding of the texts, such "
+                        "as data.encoding=cp1252"
                     ) from error
         frame[name] = texts
 
 
-def check_not_nested(path: Path, cells: Iterable[Any], column: str, setting: str) -> None:
+def check_not_nested(
+    path: Path, cells: Iterable[Any], column: str, setting: str, first: int = 0
+) -> None:
     """Check that no cell of a column holds an object or a list.
 
     Args:
@@ -100,11 +103,12 @@ def check_not_nested(path: Path, cells: Iterable[Any], column: str, setting: str
         cells: of all rows.
         column: name of the column.
         setting: that names the column.
+        first: rows before them.
 
     Raises:
         DataError: a cell does.
     """
-    for row, cell in enumerate(cells, start=1):
+    for row, cell in enumerate(cells, start=first + 1):
         if isinstance(cell, dict) and any(isinstance(other, str) for other in cells):
             raise DataError(
                 f"{path}, row {row:,}, column {column!r}: is an object, {excerpt(str(cell))}, but "
