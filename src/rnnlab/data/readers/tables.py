@@ -437,6 +437,6 @@ FRAME_READERS: dict[str, Reader] = {
     ".feather": lambda path, form: _read_binary(path, "read_feather", form),
     ".xlsx": _read_excel,
 }
-Stream = Callable[[Path, str, int], "Iterator[pd.DataFrame]"]
-FRAME_STREAMS: dict[str, Stream] = {".jsonl": stream_json_lines, ".parquet": stream_parquet}
+FrameStream = Callable[[Path, str, int], "Iterator[pd.DataFrame]"]
+FRAME_STREAMS: dict[str, FrameStream] = {".jsonl": stream_json_lines, ".parquet": stream_parquet}
 TABLE_READERS = (*DEFAULT_DELIMITERS, *FRAME_READERS)
