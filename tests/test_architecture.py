@@ -68,6 +68,7 @@ FOREIGN = {  # package -> the only folders or modules that may import it
     "optuna": ("sweeps",),
     "ray": ("sweeps.workers.ray_launcher",),
     "jinja2": ("report.html",),
+    "markdown_it": ("report.html",),
     "onnx": ("exports.onnx_files",),
     "onnxruntime": ("exports.onnx_files",),
 }

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from rnnlab.commands import evaluate, generate, list_commands, predict, serve, translate
+from rnnlab.commands import evaluate, generate, list_commands, predict, repeat, serve, translate
 from rnnlab.config.paths import split_config_dir
 from rnnlab.experiment.run import check, run
 from tests.helpers.configs import CONF, ROOT, SMALL, choices, compose
@@ -147,7 +147,8 @@ def test_every_server_has_valid_options(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [c for p in ("generate", "translate", "evaluate", "predict") for c in named(p)]
+    "command",
+    [c for p in ("generate", "translate", "evaluate", "predict", "repeat") for c in named(p)],
 )
 def test_every_command_on_a_run_has_valid_arguments(command: str) -> None:
     words = words_of(command)
@@ -159,6 +160,8 @@ def test_every_command_on_a_run_has_valid_arguments(command: str) -> None:
         assert translate.build_parser().parse_args(words).run_dir
     elif program_of(command) == "predict":
         assert predict.parse_options(words).run_dir
+    elif program_of(command) == "repeat":
+        assert repeat.parse_repetition(words).run_dir
     else:
         assert evaluate.parse_evaluation(words).run_dir
 

@@ -14,6 +14,7 @@ from rnnlab.experiment.run import run
 from rnnlab.report.folder import RunFolder
 from rnnlab.report.model_card import HUB_TASKS, model_card
 from tests.helpers.configs import small
+from tests.helpers.pages import check_offline
 
 HUB_KEYS = {"library_name", "pipeline_tag", "tags", "datasets", "model-index", "license"}
 
@@ -48,6 +49,9 @@ def test_a_card_has_what_the_hub_and_a_stranger_ask(data: str, tmp_path: Path) -
     for baseline in done.report["baselines"]:
         assert f"| {baseline} |" in text
     assert done.folder.path.name in text
+    page = (done.folder.path / "report.html").read_text(encoding="utf-8")
+    check_offline(page)
+    assert done.report["data"]["sha256"] in page
 
 
 def check_hub_rules(card: Any) -> None:

@@ -7,16 +7,19 @@ the constructor in its `_target_` (see signature.py), so a new component needs n
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from annotated_types import Interval
 
+from rnnlab.config.keys import flat
 from rnnlab.config.light_import import locate_light
 from rnnlab.config.signature import (
+    RUNTIME,
     Finder,
     component_problems,
+    configurable_parameters,
     locate,
     locate_torch,
     signature_problems,
@@ -123,6 +126,7 @@ class RunConfig:
     init_from: RunPath | None = None
     test: bool = True
     baselines: bool = True
+    page: bool = True
     matmul_precision: Literal["auto", "highest", "high", "medium"] = "auto"
 
 
@@ -143,6 +147,40 @@ def parse(plain: Mapping[str, Any]) -> RunConfig:
 def make_config(plain: Mapping[str, Any]) -> RunConfig:
     """Return a config whose settings were checked."""
     return RunConfig(**{**plain, "trainer": TrainerConfig(**plain.get("trainer", {}))})
+
+
+def changed_settings(plain: Mapping[str, Any]) -> frozenset[str]:
+    """Return the settings of a run that differ from the defaults of their classes.
+
+    Args:
+        plain: a config that was checked, as plain values.
+
+    Returns:
+        Dotted names. A setting without a default, such as a class, is part of the choice and is
+        not returned.
+    """
+    values, defaults = flat(dict(plain)), default_settings(plain)
+    return frozenset(
+        name for name, value in values.items() if name in defaults and value != defaults[name]
+    )
+
+
+def default_settings(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the default of each setting of a run that has one, by its dotted name."""
+    defaults = {f"trainer.{one.name}": one.default for one in fields(TrainerConfig)}
+    top_level = {one.name: one.default for one in fields(RunConfig) if one.name != "variant"}
+    defaults |= {name: value for name, value in top_level.items() if value is not MISSING}
+    parts = [(name, name, plain.get(name)) for name in COMPONENTS]
+    groups = ((name, plain.get(name) or {}) for name in COLLECTIONS)
+    parts += [
+        (f"{name}.{key}", name, part) for name, group in groups for key, part in group.items()
+    ]
+    for path, section, part in parts:
+        if part:
+            parameters, _ = configurable_parameters(locate(part["_target_"]), RUNTIME[section])
+            defaults |= {f"{path}.{name}": value for name, (_, value) in parameters.items()}
+    values = {name: list(v) if isinstance(v, tuple) else v for name, v in defaults.items()}
+    return {name: value for name, value in values.items() if value is not ...}
 
 
 def check_signatures(plain: Mapping[str, Any], find: Finder) -> None:

@@ -1,15 +1,21 @@
 """The results of a run: report.json and figures, written once by the first process."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnlab.config.keys import flat
+from rnnlab.config.program import join_command
+from rnnlab.config.schema import changed_settings
 from rnnlab.experiment.budget import advise_longer_training
 from rnnlab.experiment.session import RunParts
 from rnnlab.loggers.results import log_results
 from rnnlab.plots.figures import caption
 from rnnlab.report import summary
 from rnnlab.report.model_card import write_model_card
+from rnnlab.report.run_page import RunDescription, run_page
+from rnnlab.runtime.console import PlainConsole
 from rnnlab.runtime.files import read_metrics
 
 if TYPE_CHECKING:
@@ -47,8 +53,23 @@ def write_results(
     for logger in parts.trainer.loggers:
         log_results(logger, summary.flat_report(report), files, parts.trainer.global_step)
     write_model_card(report, parts.model.task.name, parts.folder)
+    write_page(parts, report, files)
     parts.clock.end_stage("report")
     parts.folder.write_report(report)
+
+
+def write_page(parts: RunParts, report: Mapping[str, Any], files: Sequence[Path]) -> None:
+    """Write report.html, unless page=false; an error is printed, and the run goes on."""
+    if not parts.config.page:
+        return
+    plain = asdict(parts.config)
+    repeat = join_command("repeat", [str(parts.folder.path)])
+    try:
+        description = RunDescription(flat(plain), changed_settings(plain), files, repeat)
+        run_page(report, parts.folder, description).write(parts.folder.path)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        PlainConsole().print(f"no report.html ({reason}); page=false switches it off")
 
 
 def analyze_predictions(parts: RunParts, predictions: "TestPredictions") -> "AnalysisResult | None":

@@ -17,8 +17,8 @@ MAX_RUNS = 200  # that are read, the latest ones
 SEED_SETTINGS = ("seed", "data.seed", "data.fold")  # distinguish the repeats of a configuration
 REPEAT_SETTINGS = (  # patterns of settings that are no part of a configuration
     *SEED_SETTINGS,
-    *("name", "variant", "output_dir", "run_dir", "resume", "baselines", "logger", "logger.*"),
-    *("callbacks.progress*", "*path", "*paths"),
+    *("name", "variant", "output_dir", "run_dir", "resume", "baselines", "page"),
+    *("logger", "logger.*", "callbacks.progress*", "*path", "*paths"),
 )
 
 

@@ -49,7 +49,7 @@ from rnnlab.sweeps.workers.runner import Runner, WorkerDied
 from rnnlab.sweeps.workers.slots import Slot
 
 REPAIR_FLAG = "--repair"
-TRIAL_SETTINGS = {"test": False, "baselines": False}  # the best trial is tested at the end
+TRIAL_SETTINGS = {"test": False, "baselines": False, "page": False}  # the best one has them
 
 
 def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> Path:

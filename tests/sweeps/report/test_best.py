@@ -24,7 +24,9 @@ def test_the_copy_of_a_trial_is_a_run_that_will_be_tested(tmp_path: Path) -> Non
     TrialResult(1, "complete").write(trial.path)
     trial.write_config({"name": "s", "test": False, "baselines": False})
     trial.write_report({"status": "finished", "seed": 3})
-    spec: Any = SimpleNamespace(base={"test": True, "baselines": True, "name": "other"})
+    spec: Any = SimpleNamespace(
+        base={"test": True, "baselines": True, "page": True, "name": "other"}
+    )
     copy = RunFolder(copy_trial(trial.path, spec))
     assert copy.read_config() == {"name": "s", "test": True, "baselines": True}
     assert copy.read_report() == {"status": "trained", "seed": 3}

@@ -21,7 +21,7 @@ from rnnlab.sweeps.workers.messages import TrialResult
 
 MINIMIZE = ("seconds", "parameters")
 # Settings without an effect on a score.
-LOCATION_KEYS = ("output_dir", "run_dir", "resume", "variant", "test", "baselines")
+LOCATION_KEYS = ("output_dir", "run_dir", "resume", "variant", "test", "baselines", "page")
 
 
 @dataclass(frozen=True)
