@@ -50,7 +50,8 @@ class RunRepetition:
             count = f"{len(different)} of {len(self.scores)} scores differ"
             yield f"not equal: {count}: {', '.join(different)}{weights[self.weights_equal]}"
         else:
-            yield f"all {len(self.scores)} scores are equal bit for bit{weights[self.weights_equal]}"
+            count = f"all {len(self.scores)} scores"
+            yield f"{count} are equal bit for bit{weights[self.weights_equal]}"
 
 
 def same(old: float | None, new: float | None) -> bool:

@@ -28,7 +28,8 @@ def test_the_copy_of_a_trial_is_a_run_that_will_be_tested(tmp_path: Path) -> Non
         base={"test": True, "baselines": True, "page": True, "name": "other"}
     )
     copy = RunFolder(copy_trial(trial.path, spec))
-    assert copy.read_config() == {"name": "s", "test": True, "baselines": True}
+    tested = {"test": True, "baselines": True, "page": True}
+    assert copy.read_config() == {"name": "s", **tested}
     assert copy.read_report() == {"status": "trained", "seed": 3}
     assert not result_files(copy.path)
     assert trial.read_config()["test"] is False, "the trial itself stays as it is"
