@@ -160,6 +160,7 @@ def test_a_run_leaves_everything_in_its_folder(finished: Run) -> None:
         "report.json",
         "processor.json",
         "README.md",
+        "report.html",
         "predictions.csv",
         "metrics.csv",
         "checkpoints/best.ckpt",

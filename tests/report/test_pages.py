@@ -153,7 +153,7 @@ def test_a_run_goes_on_without_a_page(
     """An error is printed; page=false writes none."""
     monkeypatch.setattr(results, "asdict", vars)
     parts = SimpleNamespace(config=SimpleNamespace(page=page), folder=RunFolder(tmp_path))
-    results.write_page(parts, {}, [])  # type: ignore[arg-type]
+    results.write_run_page(parts, {}, [])  # type: ignore[arg-type]
     output = capsys.readouterr().out
     assert ("page=false switches it off" in output) == page
     assert not (tmp_path / "report.html").exists()

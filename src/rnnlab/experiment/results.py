@@ -53,12 +53,12 @@ def write_results(
     for logger in parts.trainer.loggers:
         log_results(logger, summary.flat_report(report), files, parts.trainer.global_step)
     write_model_card(report, parts.model.task.name, parts.folder)
-    write_page(parts, report, files)
+    write_run_page(parts, report, files)
     parts.clock.end_stage("report")
     parts.folder.write_report(report)
 
 
-def write_page(parts: RunParts, report: Mapping[str, Any], files: Sequence[Path]) -> None:
+def write_run_page(parts: RunParts, report: Mapping[str, Any], files: Sequence[Path]) -> None:
     """Write report.html, unless page=false; an error is printed, and the run goes on."""
     if not parts.config.page:
         return

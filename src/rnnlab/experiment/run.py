@@ -11,7 +11,13 @@ from rnnlab.experiment import extension
 from rnnlab.experiment.budget import check_limits, describe_budget, fix_epochs
 from rnnlab.experiment.checks import check_device, check_early, check_source
 from rnnlab.experiment.fingerprint import check_same_data, data_facts
-from rnnlab.experiment.session import RunParts, claim_folder, record_status
+from rnnlab.experiment.session import (
+    RunParts,
+    claim_folder,
+    keep_listed,
+    list_run,
+    record_status,
+)
 from rnnlab.report import console
 from rnnlab.report.folder import FORMAT_VERSION, TRAINED, RunFolder
 from rnnlab.runtime.clock import StageClock
@@ -66,7 +72,7 @@ def run(
         extension.store_limits(folder, config)
     status = folder.read_report().get("status")
     if not extension.is_complete(folder, config):
-        with record_status(folder), share_folder(folder.path):
+        with keep_listed(folder, config), record_status(folder), share_folder(folder.path):
             parts = build(config, folder, clock, [*extra_callbacks, *end_trained(status)])
             fit(parts)
             calibrate_intervals(parts)
@@ -186,6 +192,7 @@ def announce(parts: RunParts, has_auto_budget: bool) -> None:
         "git": git_state(),
     }
     parts.folder.write_report(report)
+    list_run(parts.folder, parts.config)
     parts.data.save_processor(parts.folder.path)
     for logger in parts.trainer.loggers:
         logger.log_hyperparams(asdict(parts.config))

@@ -21,6 +21,7 @@ from rnnlab.errors import (
     RunStopped,
 )
 from rnnlab.report.folder import RunFolder, new_folder, open_folder
+from rnnlab.report.run_index import list_result
 from rnnlab.runtime.clock import StageClock
 from rnnlab.runtime.distributed import RUN_DIR, is_first_process, world_size
 from rnnlab.runtime.files import is_disk_full
@@ -71,6 +72,21 @@ def claim_folder(config: RunConfig) -> RunFolder:
             f"run_dir={path}: holds a run already. To go on with it: {resume_command(folder)}"
         )
     return new_folder(asdict(config))
+
+
+@contextmanager
+def keep_listed(folder: RunFolder, config: RunConfig) -> Iterator[None]:
+    """Update the line of a run in <output_dir>/index.html when it has ended, in whatever way."""
+    try:
+        yield
+    finally:
+        list_run(folder, config)
+
+
+def list_run(folder: RunFolder, config: RunConfig) -> None:
+    """Write the present state of a run to <output_dir>/index.html, unless page=false."""
+    if config.page and is_first_process():
+        list_result(folder.path, config.output_dir)
 
 
 def wait_for_folder(path: str) -> RunFolder:

@@ -16,8 +16,8 @@ from rnnlab.report.summary import run_label
 from rnnlab.report.tables import NumberTable
 
 MAX_FIGURE_BYTES = 1_350_000  # of all figures; in base64 they are a third larger
-MAX_TEXT = 60_000  # characters of a text on the page
-MAX_CLASSES = 60  # rows of the table by class
+MAX_PAGE_TEXT = 60_000  # characters of a text on the page
+MAX_CLASS_ROWS = 60  # rows of the table by class
 FIGURES = {  # file -> title and explanation, in the order of the page
     "learning_curves": ("Learning curves", ""),
     "forecasts": ("Forecasts", ""),
@@ -169,7 +169,7 @@ def health_section(health: Any) -> Section | None:
         for name, value in health.items()
         if name != "verdict" and isinstance(value, int | float | str)
     }
-    rows = [value for value in health.values() if is_table(value)]
+    rows = [value for value in health.values() if is_row_list(value)]
     return Section(
         "Gradient health",
         sentences=sentences,
@@ -178,7 +178,7 @@ def health_section(health: Any) -> Section | None:
     )
 
 
-def is_table(value: Any) -> bool:
+def is_row_list(value: Any) -> bool:
     """Return whether a value is a list of rows: column -> number."""
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
@@ -194,20 +194,20 @@ def class_section(report: Mapping[str, Any]) -> Section | None:
     if not classes:
         return None
     table = NumberTable(["class", *next(iter(classes.values()))])
-    for name, scores in [*classes.items()][:MAX_CLASSES]:
+    for name, scores in [*classes.items()][:MAX_CLASS_ROWS]:
         table.add_row(
             name, *(f"{v:,}" if type(v) is int else format_score(v) for v in scores.values())
         )
-    rest = len(classes) - MAX_CLASSES
-    remark = f"The first {MAX_CLASSES} classes; report.json has {rest} more." if rest > 0 else ""
+    rest = len(classes) - MAX_CLASS_ROWS
+    remark = f"The first {MAX_CLASS_ROWS} classes; report.json has {rest} more." if rest > 0 else ""
     return Section("Classes", remark, tables=[table])
 
 
 def text_section(path: Path) -> Section:
     """Return the section of a Markdown text of the run, such as samples or translations."""
     title, _, text = path.read_text(encoding="utf-8").partition("\n")
-    remark = "" if len(text) <= MAX_TEXT else f"The beginning; {path.name} has the rest."
-    html = render_markdown(text[:MAX_TEXT])
+    remark = "" if len(text) <= MAX_PAGE_TEXT else f"The beginning; {path.name} has the rest."
+    html = render_markdown(text[:MAX_PAGE_TEXT])
     return Section(title.lstrip("# "), remark, html=html, is_folded=len(text) > 3000)
 
 

@@ -23,6 +23,7 @@ from rnnlab.config.program import (
     text_override,
 )
 from rnnlab.errors import ConfigError, OutageError
+from rnnlab.report.run_index import list_result
 from rnnlab.runtime.console import PlainConsole
 from rnnlab.runtime.files import write_text
 from rnnlab.sweeps.console import SearchConsole
@@ -308,4 +309,6 @@ def report_search(spec: SearchSpec, study: OpenStudy, repeats: optuna.Study | No
         write_report(study.optuna_study, study.folder, repeats)
     except PermissionError as error:
         print(f"{study.folder}: the report cannot be written ({error.strerror})", file=sys.stderr)
+    if spec.base["page"]:
+        list_result(study.folder, spec.base["output_dir"])
     print_summary(study.optuna_study, study.folder, repeats=repeats)

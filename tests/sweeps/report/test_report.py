@@ -22,9 +22,10 @@ from rnnlab.metrics.significance import (
     sign_flip_p,
 )
 from rnnlab.plots.figures import save_figure
+from rnnlab.report.page import Section
 from rnnlab.runtime.console import PlainConsole
 from rnnlab.sweeps.report.importance import setting_importance
-from rnnlab.sweeps.report.page import Page, Section, write_search_page
+from rnnlab.sweeps.report.page import Page, write_search_page
 from rnnlab.sweeps.report.plots.parallel import score_colours
 from rnnlab.sweeps.report.plots.slices import FIRST_SETTINGS, order_dimensions
 from rnnlab.sweeps.report.ranking import best_trial, compare_configurations, pareto_front
@@ -38,6 +39,7 @@ from rnnlab.sweeps.report.search_records import (
 )
 from rnnlab.sweeps.report.summary import print_summary
 from tests.helpers import example_sweep as a_sweep
+from tests.helpers.pages import check_offline
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
@@ -193,6 +195,27 @@ def test_a_report_can_be_made_at_any_time(states: list[str], tmp_path: Path) -> 
     assert len(rows_of(tmp_path / "early")) == len(states)
     told = json.loads((tmp_path / "early" / "summary.json").read_text())
     assert (told["best"] is not None) == (states == ["complete"])
+
+
+def test_the_page_begins_with_the_answer_and_has_the_test_of_the_best(
+    reported: tuple[optuna.Study, Path, list[Path]], tmp_path: Path
+) -> None:
+    answer = r'class="answer">The best of 16 complete trials is trial \d+: val/mse .*p = '
+    assert re.search(answer, (reported[1] / "report.html").read_text())
+    study = a_sweep.new_study()
+    for _ in range(2):
+        a_sweep.add(study, "complete")
+    scores = {"val/mse": 0.5, "test/mse": 0.625}
+    report = {"name": "s", "seed": 0, "monitor": "val/mse", "scores": scores}
+    report |= {"baselines": {"naive": {"test/mse": 0.75}}}
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "report.json").write_text(json.dumps(report))
+    write_report(study, tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "so the difference may be chance: repeats=&lt;number&gt; measures it" in page
+    assert "test/mse is 0.6250, better than the best baseline, naive, with 0.7500." in page
+    assert "<h2>Failures</h2>" not in page, "none failed"
+    check_offline(page)
 
 
 def test_a_later_report_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ def copy_trial(trial: Path, spec: SearchSpec) -> Path:
     for file in result_files(copy):
         file.unlink()
     folder = RunFolder(copy)
-    tests = {name: spec.base[name] for name in ("test", "baselines", "page")}
+    names = {"test", "baselines", "page"} & spec.base.keys()
+    tests = {name: spec.base[name] for name in names}
     folder.write_config({**folder.read_config(), **tests})
     folder.write_report({**folder.read_report(), "status": TRAINED})
     return copy

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rnnlab.metrics.significance import Comparison
+from rnnlab.report.page import Section
 from rnnlab.sweeps.report.importance import Importance
-from rnnlab.sweeps.report.page import Section
 from rnnlab.sweeps.report.plots.curves import plot_curves
 from rnnlab.sweeps.report.plots.history import plot_history
 from rnnlab.sweeps.report.plots.outcomes import plot_failures, plot_importance, plot_repeats
@@ -75,4 +75,5 @@ def figure_specs(
         sentence, arguments = comparison.sentence, (comparison, search.objectives[0].name)
         reason = "" if any(one.scores for one in comparison.configurations) else sentence
         yield FigureSpec("Repeats", plot_repeats, arguments, reason, sentence)
-    yield FigureSpec("Failures", plot_failures, (search,), none_ended)
+    if search.count_failures():
+        yield FigureSpec("Failures", plot_failures, (search,))

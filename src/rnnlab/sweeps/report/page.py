@@ -1,6 +1,5 @@
 """report.html: a search on one page that needs no network and no other file."""
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,33 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.report.html import render_html
+from rnnlab.report.page import Section
 from rnnlab.runtime.files import write_text
 from rnnlab.sweeps.report.records import SearchRecord
 from rnnlab.sweeps.report.table import column_names, row_values
 from rnnlab.sweeps.space.parsing import format_literal
 
-PAGE_FILE = "report.html"
 FOLD_LENGTH = 8  # a setting with more values than this is folded
-
-
-@dataclass(frozen=True)
-class Section:
-    """Section of the page.
-
-    Attributes:
-        remark: text above the figure, or why there is none.
-        figure: PNG file.
-    """
-
-    title: str
-    remark: str
-    figure: Path | None = None
-
-    @property
-    def image(self) -> str:
-        """The figure in base64."""
-        assert self.figure is not None
-        return base64.b64encode(self.figure.read_bytes()).decode("ascii")
 
 
 @dataclass(frozen=True)
@@ -43,6 +22,7 @@ class Page:
 
     Attributes:
         question: that the search answers; may be empty.
+        answer: a sentence, with its uncertainty.
         settings: name -> setting of the search: space, base, monitor, ...
         provenance: name -> time, commit and versions of the report.
     """
@@ -52,6 +32,7 @@ class Page:
     settings: Mapping[str, Any]
     sections: Sequence[Section]
     provenance: Mapping[str, Any]
+    answer: str = ""
 
 
 def write_search_page(page: Page, path: Path) -> Path:
@@ -63,7 +44,12 @@ def write_search_page(page: Page, path: Path) -> Path:
     html = render_html(
         "page.html.jinja",
         Path(__file__).parent,
-        **vars(page),
+        search=search,
+        title=search.name,
+        subtitle=page.question,
+        answer=page.answer,
+        sections=page.sections,
+        provenance={name: format_text(value) for name, value in page.provenance.items()},
         text=format_text,
         number=format_number,
         space=page.settings.get("space"),

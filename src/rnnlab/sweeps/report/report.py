@@ -11,14 +11,18 @@ from typing import Any
 import optuna
 from omegaconf import OmegaConf
 
+from rnnlab.report.console import scores_table
+from rnnlab.report.folder import RunFolder
+from rnnlab.report.page import PAGE_FILE, Section
+from rnnlab.report.run_page import headline
 from rnnlab.runtime.environment import versions
 from rnnlab.runtime.files import write_json
 from rnnlab.sweeps.report.figures import draw_figures
 from rnnlab.sweeps.report.importance import setting_importance
-from rnnlab.sweeps.report.page import PAGE_FILE, Page, write_search_page
+from rnnlab.sweeps.report.page import Page, write_search_page
 from rnnlab.sweeps.report.ranking import compare_configurations
 from rnnlab.sweeps.report.search_records import group_space, search_records
-from rnnlab.sweeps.report.summary import SUMMARY_FILE, summarize_search
+from rnnlab.sweeps.report.summary import SUMMARY_FILE, answer_sentence, summarize_search
 from rnnlab.sweeps.report.table import write_table
 
 PAGE_SETTINGS = (
@@ -45,13 +49,30 @@ def write_report(
     sections = draw_figures(search, importance, comparison, folder / FIGURE_FOLDER)
     settings = read_snapshot(folder)
     question = str(settings.get("question") or "")
-    page = Page(search, question, page_settings(study, settings), sections, provenance(study))
+    page = Page(
+        search,
+        question,
+        page_settings(study, settings),
+        [*best_sections(folder / "best"), *sections],
+        provenance(study),
+        answer_sentence(search, comparison),
+    )
     return [
         write_table(search, folder / TABLE_FILE),
         *(section.figure for section in sections if section.figure),
         write_search_page(page, folder / PAGE_FILE),
         write_json(folder / SUMMARY_FILE, summarize_search(search, importance, comparison)),
     ]
+
+
+def best_sections(folder: Path) -> list[Section]:
+    """Return the test scores of the best trial beside the baselines; nothing before its test."""
+    report = RunFolder(folder).read_report()
+    if not any(name.startswith("test/") for name in report.get("scores", {})):
+        return []
+    findings = report.get("findings", ())
+    table = scores_table(report)
+    return [Section("Test of the best trial", headline(report), sentences=findings, tables=[table])]
 
 
 def read_snapshot(folder: Path) -> dict[str, Any]:

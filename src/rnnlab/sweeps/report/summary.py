@@ -11,9 +11,10 @@ import optuna
 from rnnlab.metrics.significance import Comparison
 from rnnlab.report.console import format_score
 from rnnlab.report.folder import RunFolder
+from rnnlab.report.page import PAGE_FILE
 from rnnlab.runtime.console import PlainConsole
 from rnnlab.sweeps.report.importance import Importance
-from rnnlab.sweeps.report.page import PAGE_FILE, format_number, format_text
+from rnnlab.sweeps.report.page import format_number, format_text
 from rnnlab.sweeps.report.ranking import compare_configurations
 from rnnlab.sweeps.report.records import SearchRecord, TrialRecord
 from rnnlab.sweeps.report.search_records import search_records
@@ -42,6 +43,38 @@ def summarize_search(
         "importance": importance._asdict(),
         "comparison": comparison and comparison_entry(comparison),
     }
+
+
+def answer_sentence(search: SearchRecord, comparison: Comparison | None) -> str:
+    """Return which settings are best, and how certain that is; empty without a complete trial."""
+    best, goals = search.best_trials, [objective.name for objective in search.objectives]
+    if not best:
+        return ""
+    if len(goals) > 1:
+        share = f"{len(best)} of {len(search.complete)} complete trials"
+        return (
+            f"{share} are on the Pareto front of {' and '.join(goals)}: no trial is better in both."
+        )
+    sentence = (
+        f"The best of {len(search.complete)} complete trials is {trial_line(search, best[0])}"
+    )
+    if comparison and any(one.scores for one in comparison.configurations):
+        return f"{sentence}. {comparison.sentence}"
+    return f"{sentence}. {describe_lead(search)}"
+
+
+def describe_lead(search: SearchRecord) -> str:
+    """Return how far ahead the best trial is, which one seed each cannot confirm."""
+    best = search.best_trials[0]
+    others = [t for t in search.complete if t is not best and math.isfinite(t.values[0])]
+    if not others:
+        return "There is no other trial to compare it with."
+    choose = min if search.objectives[0].mode == "min" else max
+    second = choose(others, key=lambda trial: trial.values[0])
+    return (
+        f"The next one, trial {second.number}, has {format_number(second.values[0])}. Each has one "
+        "seed, so the difference may be chance: repeats=<number> measures it with fresh seeds."
+    )
 
 
 def history_entry(search: SearchRecord, trial: TrialRecord) -> dict[str, Any]:

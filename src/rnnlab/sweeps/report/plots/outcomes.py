@@ -28,16 +28,11 @@ def _format_share(share: float) -> str:
 
 
 def plot_failures(search: SearchRecord, path: Path) -> Path:
-    """Plot the number of trials with each class of failure; a sentence if there are none."""
+    """Plot the number of trials with each class of failure; there is at least one."""
     counts = search.count_failures()
-    canvas, axes = create_figure(1, 1, 8, 1.2 + 0.4 * max(len(counts), 1))
+    canvas, axes = create_figure(1, 1, 8, 1.2 + 0.4 * len(counts))
     axis = axes[0, 0]
     trials = len(search.select(*END_STATES))
-    if not counts:
-        axis.set_axis_off()
-        sentence = f"Nothing went wrong in {trials} trial{'s' * (trials != 1)}."
-        axis.text(0.5, 0.5, sentence, ha="center", va="center", fontsize=12)
-        return save_figure(canvas, path)
     names = list(reversed(counts))
     bars = axis.barh(names, [counts[name] for name in names], color=RED)
     axis.bar_label(bars, padding=3)

@@ -45,12 +45,14 @@ def _plot_trials(
 
 
 def _add_colour_bar(canvas: Any, axis: Any, search: SearchRecord, colours: Any) -> None:
+    from matplotlib.colors import LogNorm
+
     objective = search.objectives[0]
     extend = "max" if objective.mode == "min" else "min"
     bar = canvas.colorbar(colours, ax=axis, pad=0.02, extend=extend)
     bar.set_label(f"{objective.name} (best bold)")
     bar.outline.set_visible(False)
-    if layout.is_wide(colours.get_clim()):
+    if isinstance(colours.norm, LogNorm):
         layout.use_plain_ticks(bar.ax.yaxis, *colours.get_clim())
 
 
@@ -64,7 +66,7 @@ def score_colours(search: SearchRecord) -> Any:
     """Return the map from scores to colours; the worst tenth of the trials shares one colour.
 
     Otherwise a few trials that failed to learn would leave one colour for all others. The scale is
-    logarithmic if scores span decades.
+    logarithmic where an axis of these scores is.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm, Normalize
@@ -72,7 +74,7 @@ def score_colours(search: SearchRecord) -> Any:
     finite = [t.values[0] for t in search.complete if math.isfinite(t.values[0])] or [0.0, 1.0]
     percentiles = [0, 90] if search.objectives[0].mode == "min" else [10, 100]
     low, high = (float(end) for end in np.percentile(finite, percentiles))
-    scale = LogNorm if layout.is_wide([low, high]) else Normalize
+    scale = LogNorm if layout.is_wide(finite) and low < high else Normalize
     return ScalarMappable(scale(low, high), layout.COLOUR_MAP)
 
 
