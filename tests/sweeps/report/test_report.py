@@ -200,7 +200,7 @@ def test_a_report_can_be_made_at_any_time(states: list[str], tmp_path: Path) -> 
 def test_the_page_begins_with_the_answer_and_has_the_test_of_the_best(
     reported: tuple[optuna.Study, Path, list[Path]], tmp_path: Path
 ) -> None:
-    answer = r'class="answer">The best of 16 complete trials is trial \d+: val/mse .*p = '
+    answer = r'class="answer">The best of 16 complete trials is trial \d+: val/mse .* 2 seeds'
     assert re.search(answer, (reported[1] / "report.html").read_text())
     study = a_sweep.new_study()
     for _ in range(2):
