@@ -33,7 +33,7 @@ ELSEWHERE = {
     "experiment/next_step.py:next_command": NEXT + "test_the_command_runs_as_it_is_printed",
     "experiment/next_step.py:serve_command": NEXT
     + "test_a_command_needs_no_package_that_is_missing",
-    "commands/evaluate.py:evaluate_file": "commands/test_evaluate.py::"
+    "commands/evaluate.py:next_step_of_data": "commands/test_evaluate.py::"
     "test_the_next_step_of_new_data_predicts_it",
     "experiment/session.py:resume_command": PROGRAM
     + "test_commands_work_in_folders_of_any_name_and_from_any_directory",

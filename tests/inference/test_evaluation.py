@@ -234,3 +234,68 @@ def test_the_command_prints_the_scores_of_a_file(
     assert "no linear: is fitted to the training split" in printed
     with pytest.raises(ConfigError, match="give it with --data <file>"):
         main([str(run.folder), "--start", "2024-01-01"])
+
+
+@pytest.mark.parametrize("model", ["gru", pytest.param("bilstm", marks=pytest.mark.slow)])
+def test_new_pairs_have_the_scores_of_the_test(model: str, tmp_path: Path) -> None:
+    """In each form; some sources are longer than data.seq_len."""
+    run = write_run("parallel_text", tmp_path, f"model={model}", seq_len=6)
+    data: Any = run.data
+    rows = np.arange(data.provenance.sizes["test"])
+    sources, targets = (data.original_texts("test", side, rows) for side in ("source", "target"))
+    assert max(len(text.split()) for text in sources) > 6
+    new = tmp_path / "new"
+    new.mkdir()
+    for name, texts in (("a.txt", sources), ("b.txt", targets)):
+        (new / name).write_text("\n".join(texts) + "\n")
+    frame = pd.DataFrame({"source": sources, "target": targets})
+    frame.to_csv(new / "pairs.csv", index=False)
+    frame.to_csv(new / "pairs.tsv", index=False, header=False, sep="\t")
+    for name in ("pairs.source", "pairs.target"):
+        (tmp_path / name).unlink()
+    trained, test = rnnlab.load(run.folder), score_test(run)
+    evaluation = trained.evaluate(new / "a.txt", reference=new / "b.txt")
+    check_equal(evaluation, test)
+    assert {"test/bleu", "test/chrf", "test/exact_match", "test/loss"} <= evaluation.scores.keys()
+    assert evaluation.baselines["copy the source"].keys() >= {"test/bleu"}
+    assert "token frequency" in evaluation.missing_baselines
+    for inputs in (frame, new / "pairs.csv", new / "pairs.tsv"):
+        check_equal(trained.evaluate(inputs), test)
+    (new / "b.txt").write_text("\n".join(targets[:5]) + "\n")
+    with pytest.raises(DataError, match=r"line 6: has no partner"):
+        trained.evaluate(new / "a.txt", reference=new / "b.txt")
+    with pytest.raises(DataError, match=r"pair 2: is a pair with an empty side"):
+        trained.evaluate(pd.DataFrame({"source": ["aa", "bb"], "target": ["AA", ""]}))
+
+
+@pytest.mark.parametrize("tokens", ["words", pytest.param("characters", marks=pytest.mark.slow)])
+def test_a_new_text_has_the_scores_of_the_test(tokens: str, tmp_path: Path) -> None:
+    run = write_run("text_file", tmp_path, "model=gru", f"data.tokens={tokens}")
+    lines = (tmp_path / "text.txt").read_text().splitlines()[-20:]
+    (tmp_path / "text.txt").unlink()
+    new = tmp_path / "new.txt"
+    new.write_text("\n".join(lines) + "\n")
+    trained, test = rnnlab.load(run.folder), score_test(run)
+    assert trained.evaluate(new).targets == run.data.provenance.sizes["test"]
+    for inputs in (new, lines):
+        assert trained.evaluate(inputs).scores == pytest.approx(dict(test.scores), abs=1e-6)
+    assert {"bigram", "unigram"} == trained.evaluate(new).missing_baselines.keys()
+    assert "<unk> replaces" in trained.evaluate(["zebra wa"]).notes[0] or tokens == "characters"
+    with pytest.raises(DataError, match="has no tokens"):
+        trained.evaluate([])
+
+
+def test_the_command_scores_pairs_of_two_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = RunFolder(write_run("parallel_text", tmp_path).folder)
+    folder.write_report({**folder.read_report(), "scores": {"test/bleu": 1.0}})
+    files = [str(tmp_path / f"pairs.{side}") for side in ("source", "target")]
+    main([str(folder.path), "--data", files[0], "--reference", files[1]])
+    printed = capsys.readouterr().out
+    assert "copy the source" in printed
+    assert "120 targets" in printed
+    with pytest.raises(ConfigError, match="--reference is about targets of a new file"):
+        main([str(folder.path), "--reference", files[1]])
+    with pytest.raises(ConfigError, match=r"--start: no such option; choices: reference"):
+        main([str(folder.path), "--data", files[0], "--start", "2024-01-01"])

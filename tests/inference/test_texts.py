@@ -303,10 +303,6 @@ def test_a_run_of_another_task_names_its_command(
         translator.perplexity(["aa"])
     with pytest.raises(ConfigError, match=r"task=language_modeling, which does.*rnnlab generate /"):
         language_model.translate(["aa"])
-    with pytest.raises(ConfigError, match=r"rnnlab translate <run> --input .* --reference"):
-        translator.evaluate(["aa"])
-    with pytest.raises(ConfigError, match=r"rnnlab predict <run> <file> scores its lines"):
-        language_model.evaluate("other.txt")
     series = rnnlab.load(write_run("csv_series", tmp_path).folder)
     with pytest.raises(ConfigError, match=r"task=forecasting, .*: rnnlab predict /.* <file>$"):
         series.translate(["aa"])

@@ -23,14 +23,16 @@ class LanguageModelingAnalysis(Analysis):
         tokens: display form of each token, (V,).
         separator: separator of two tokens in a text.
         decode: converts ids to a text.
-        counts: occurrences of each token in training, (V,).
+        counts: occurrences of each token in training, (V,); nothing is analyzed without them.
         unknown: split -> share of its tokens that are <unk>.
         generation_context: ids that the network reads before it generates.
     """
 
     def analyze(self, model: RecurrentModel, test: TestPredictions) -> AnalysisResult:
-        context, buckets = test.evaluation_context, loss_by_frequency(test)
-        frequencies = context["counts"], context["unknown"]
+        context = test.evaluation_context
+        if "counts" not in context:
+            return AnalysisResult()
+        buckets, frequencies = loss_by_frequency(test), (context["counts"], context["unknown"])
         step = cast(LanguageModeling, model.task).stepper(model)
         before = context["generation_context"]
         return AnalysisResult(

@@ -3,6 +3,7 @@
     rnnlab evaluate outputs/imdb-gru/<run>
     rnnlab evaluate outputs/imdb-gru/<run> --data more_reviews.csv
     rnnlab evaluate outputs/csv_series-gru/<run> --data sales.csv --start 2024-07-01
+    rnnlab evaluate outputs/multi30k-gru/<run> --data new.de --reference new.en
 
 Without --data the test split of the run is read and scored again, and the scores are compared with
 its report; the exit status is 1 if one differs. With --data a file with targets is scored, which
@@ -15,13 +16,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.config.messages import readable_errors
+from rnnlab.config.messages import advise_options, readable_errors
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
 
 if TYPE_CHECKING:
     from rnnlab.inference.trained_run import TrainedRun
 
+OPTIONS = ("start", "reference")  # of the processors
 TOLERANCE = 1e-6  # relative difference of equal scores
 DIFFERENT = 1  # exit status
 
@@ -30,11 +32,12 @@ def main(arguments: Sequence[str]) -> None:
     """Print the scores; exit with 1 if those of the test split differ from the report."""
     options = parse_evaluation(arguments)
     folder = RunFolder(options.run_dir)
-    settings = {} if options.start is None else {"start": options.start}
-    if settings and options.data is None:
-        raise ConfigError("--start chooses targets of a new file: give it with --data <file>")
+    settings = {name: value for name in OPTIONS if (value := getattr(options, name)) is not None}
+    for name in settings if options.data is None else ():
+        raise ConfigError(f"--{name} is about targets of a new file: give it with --data <file>")
     if options.data is not None:
-        evaluate_file(folder, options.data, **settings)
+        with advise_options(OPTIONS):
+            evaluate_file(folder, options.data, **settings)
         return
     scores = evaluate(folder.path)
     report_scores = {name: folder.read_report()["scores"][name] for name in scores}
@@ -55,6 +58,9 @@ def parse_evaluation(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--data", help="file with targets to score; default: the test split")
     parser.add_argument(
         "--start", help="first date of the targets of a series, such as 2024-07-01; default: all"
+    )
+    parser.add_argument(
+        "--reference", metavar="FILE", help="translations of the sentences of --data, one a line"
     )
     return parser.parse_args(arguments)
 
@@ -100,10 +106,20 @@ def evaluate_file(folder: RunFolder, data: str, **options: Any) -> None:
     for name, reason in {**evaluation.undefined, **evaluation.missing_baselines}.items():
         print(f"no {name}: {reason}")
     print(f"{evaluation.targets:,} targets")
-    from rnnlab.config.program import join_command
     from rnnlab.report.console import print_next
 
-    print_next(join_command("predict", [str(folder.path), data]))
+    print_next(next_step_of_data(folder, data, has_reference="reference" in options))
+
+
+def next_step_of_data(folder: RunFolder, data: str, has_reference: bool) -> str:
+    """Return a command that predicts the inputs of a file with targets, or serves the run."""
+    from rnnlab.config.program import join_command
+    from rnnlab.experiment.next_step import serve_command
+
+    has_pairs = folder.read_report().get("task") == "translation" and not has_reference
+    if has_pairs or not Path(data).is_file():
+        return serve_command(folder.path)
+    return join_command("predict", [str(folder.path), data])
 
 
 def print_table(

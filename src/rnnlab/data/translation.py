@@ -317,6 +317,8 @@ class ParallelTextDataModule(PreparedDataModule):
     def _make_processor(self, vocabularies: Mapping[str, Vocabulary]) -> TranslationProcessor:
         return TranslationProcessor(
             source_column=self.columns.names[0],
+            target_column=self.columns.target,
+            seq_len=self.seq_len,
             table_format=self.table_format,
             source_vocabulary=vocabularies["source"],
             target_vocabulary=vocabularies["target"],

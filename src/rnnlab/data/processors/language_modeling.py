@@ -10,6 +10,7 @@ import pandas as pd
 from rnnlab.data.base import to_batch
 from rnnlab.data.loaders.streams import EVAL_STEPS
 from rnnlab.data.processors.base import Network, Processor, read_texts, take_options
+from rnnlab.data.processors.new_lines import NewLines, open_lines
 from rnnlab.data.processors.texts import (
     StoredVocabulary,
     TextCounts,
@@ -17,11 +18,9 @@ from rnnlab.data.processors.texts import (
     count_tokens,
     split_parts,
 )
-from rnnlab.errors import ConfigError
-from rnnlab.spec import PADDING_ID, START_ID, Array, Ints
+from rnnlab.spec import PADDING_ID, START_ID, Array, DataSpec, Ints
 
 if TYPE_CHECKING:
-    from rnnlab.data.base import DataModule
     from rnnlab.data.processors.base import Inputs, Parts
 
 
@@ -73,12 +72,24 @@ class LanguageModelingProcessor(Processor):
             part.attrs["notes"] = counts.add(lines, **part.attrs["counts"])
             yield part
 
-    def read_targets(self, *inputs: Any, **options: Any) -> "DataModule":
-        """See Processor."""
-        raise ConfigError(
-            "a text has no targets beside it: rnnlab predict <run> <file> scores its lines, and "
-            "rnnlab.load(<run>).perplexity(text) a whole text"
-        )
+    def read_targets(
+        self, inputs: "Inputs", spec: DataSpec, batch_size: int, **options: Any
+    ) -> NewLines:
+        """Return a text as one stream, read as the test split is.
+
+        Args:
+            inputs: a file; or its lines, without their line breaks.
+            spec: sizes of the training.
+            batch_size: not used: the text is one sequence.
+            options: none.
+
+        Raises:
+            ConfigError: the inputs are a table.
+            DataError: the file cannot be read, or has no token.
+        """
+        take_options(options)
+        lines, name = open_lines(inputs)
+        return NewLines(self.vocabulary, lines, name, self.context, spec)
 
     def score(self, texts: Sequence[str], network: Network, batch_size: int = 64) -> pd.DataFrame:
         """Return the perplexity of texts, each read from its start, independently of the others.

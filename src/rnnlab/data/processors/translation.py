@@ -9,6 +9,7 @@ import numpy as np
 
 from rnnlab.data.base import to_batch
 from rnnlab.data.processors.base import Network, Processor, take_options
+from rnnlab.data.processors.new_pairs import NewPairs, open_pairs
 from rnnlab.data.processors.texts import (
     StoredVocabulary,
     TextColumn,
@@ -19,14 +20,13 @@ from rnnlab.data.processors.texts import (
 )
 from rnnlab.data.readers.delimited import TableFormat
 from rnnlab.data.readers.tables import Table, find_column
-from rnnlab.data.text.pair_columns import find_name, join_lines
+from rnnlab.data.text.pair_columns import PairColumns, find_name, join_lines
 from rnnlab.data.text.sentence_pairs import MAX_CHARACTERS
 from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.errors import ConfigError, DataError
-from rnnlab.spec import PADDING_ID
+from rnnlab.spec import PADDING_ID, DataSpec
 
 if TYPE_CHECKING:
-    from rnnlab.data.base import DataModule
     from rnnlab.data.processors.base import Inputs, Parts
 
 SOURCE_SETTING = "data.source_column"
@@ -57,6 +57,8 @@ class TranslationProcessor(Processor):
         prefix: of each text, which the vocabularies expect.
         languages: of source and target.
         lower: the vocabularies are in lower case, so that scores ignore case.
+        target_column: name of the column with the translations; None for the target language.
+        seq_len: tokens to which sources of an evaluation are cut; None for all of them.
     """
 
     stdin_suffix = ".txt"
@@ -68,6 +70,8 @@ class TranslationProcessor(Processor):
     prefix: str
     languages: tuple[str, str]
     lower: bool
+    target_column: str | None = None
+    seq_len: int | None = None
 
     @property
     def vocabularies(self) -> dict[str, Vocabulary]:
@@ -127,12 +131,29 @@ class TranslationProcessor(Processor):
             table.attrs["notes"] = text_counts.add(texts, **counts)
             yield table
 
-    def read_targets(self, *inputs: Any, **options: Any) -> "DataModule":
-        """See Processor."""
-        raise ConfigError(
-            "new sentences are scored with their translations in a second file: rnnlab translate "
-            "<run> --input sentences.txt --reference translations.txt"
-        )
+    def read_targets(
+        self, inputs: "Inputs", spec: DataSpec, batch_size: int, **options: Any
+    ) -> NewPairs:
+        """Return sentence pairs, read as in training; longer sources are cut as in the test.
+
+        Args:
+            inputs: a table, or its file, with the columns of the training; lines of a sentence, a
+                tab and its translation; or the file of the sentences, one a line.
+            spec: sizes of the training.
+            batch_size: targets in a batch.
+            options: `reference`: the file of the translations, one a line.
+
+        Raises:
+            ConfigError: the inputs are something else.
+            DataError: they cannot be read, or a pair is empty or too long.
+        """
+        (reference,) = take_options(options, reference=None)
+        names = zip((self.source_column, self.target_column), self.languages, strict=True)
+        named = [None if name == language else name for name, language in names]
+        columns = PairColumns(self.languages, *named)
+        pairs = open_pairs(inputs, reference, columns, self.table_format)
+        settings = self.prefix, self.languages[1], self.lower, self.seq_len
+        return NewPairs(self.vocabularies, *settings, pairs, spec, batch_size)
 
     def translate(
         self,
