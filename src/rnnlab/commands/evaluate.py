@@ -23,7 +23,7 @@ from rnnlab.report.folder import RunFolder
 if TYPE_CHECKING:
     from rnnlab.inference.trained_run import TrainedRun
 
-OPTIONS = ("start", "reference")  # of the processors
+TARGET_OPTIONS = ("start", "reference")  # of the processors
 TOLERANCE = 1e-6  # relative difference of equal scores
 DIFFERENT = 1  # exit status
 
@@ -32,11 +32,13 @@ def main(arguments: Sequence[str]) -> None:
     """Print the scores; exit with 1 if those of the test split differ from the report."""
     options = parse_evaluation(arguments)
     folder = RunFolder(options.run_dir)
-    settings = {name: value for name in OPTIONS if (value := getattr(options, name)) is not None}
+    settings = {
+        name: value for name in TARGET_OPTIONS if (value := getattr(options, name)) is not None
+    }
     for name in settings if options.data is None else ():
         raise ConfigError(f"--{name} is about targets of a new file: give it with --data <file>")
     if options.data is not None:
-        with advise_options(OPTIONS):
+        with advise_options(TARGET_OPTIONS):
             evaluate_file(folder, options.data, **settings)
         return
     scores = evaluate(folder.path)

@@ -29,7 +29,7 @@ from rnnlab.data.sources.provenance import Provenance, SourceName
 from rnnlab.data.sources.split_names import SPLIT_NAMES, SplitNames, describe_unused
 from rnnlab.data.text.pair_columns import PairColumns
 from rnnlab.data.text.ragged import RaggedArray, RaggedWriter, TextStore
-from rnnlab.data.text.sentence_pairs import PairStore, PairWriter
+from rnnlab.data.text.sentence_pairs import SIDES, PairStore, PairWriter
 from rnnlab.data.text.tokenizers import (
     TOKENIZERS_VERSION,
     TokenKind,
@@ -49,7 +49,6 @@ from rnnlab.runtime.files import expand_path
 from rnnlab.runtime.progress import progress_bar
 from rnnlab.spec import END_ID, PADDING_ID, START_ID, UNKNOWN_ID, Batch, DataSpec
 
-SIDES = ("source", "target")
 TABLE_SETTINGS = ("source_column", "target_column", "delimiter", "quoting", "header")
 FILE_SETTINGS = ("path", "target_path", "encoding", *TABLE_SETTINGS)
 SPLIT_SETTINGS = ("val_fraction", "test_fraction", "split_seed")

@@ -22,8 +22,6 @@ from rnnlab.spec import Batch, DataSpec, Ints
 if TYPE_CHECKING:
     from rnnlab.data.processors.base import Inputs
 
-NEEDS_TRAINING = "needs the training split, which the run does not keep"
-
 
 class NewLines(DataModule):
     """A running text that a network was not trained on; read with one state, as a test split is.
@@ -82,7 +80,8 @@ class NewLines(DataModule):
 
     def missing_baselines(self) -> Mapping[str, str]:
         """See DataModule."""
-        return dict.fromkeys(("bigram", "unigram"), NEEDS_TRAINING)
+        reason = "needs the training split, which the run does not keep"
+        return {"bigram": reason, "unigram": reason}
 
     def example(self, split: Split, index: int) -> Mapping[str, Any]:
         """Return a target."""

@@ -21,7 +21,7 @@ from rnnlab.data.readers.tables import find_column, open_inputs
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.data.text.pair_columns import COLUMN_SETTINGS, PairColumns, find_name, join_lines
 from rnnlab.data.text.ragged import RaggedArray, TextStore
-from rnnlab.data.text.sentence_pairs import PairWriter
+from rnnlab.data.text.sentence_pairs import SIDES, PairWriter
 from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.errors import ConfigError
 from rnnlab.runtime.files import expand_path
@@ -29,8 +29,6 @@ from rnnlab.spec import END_ID, UNKNOWN_ID, Batch, DataSpec, Ints
 
 if TYPE_CHECKING:
     from rnnlab.data.processors.base import Inputs
-
-SIDES = ("source", "target")
 
 
 class NewPairs(DataModule):
@@ -108,7 +106,7 @@ class NewPairs(DataModule):
             "rows": rows.tolist(),
             "sources": self._texts("source", rows),
             "references": self._texts("target", rows),
-            "unknown_shares": {side: unknown_share(self.ids[side]) for side in SIDES},
+            "unknown_shares": {side: share_of_unknown(self.ids[side]) for side in SIDES},
             "normalize": target.tokenizer.normalize,
             "detokenize": lambda tokens: target.decode(tokens).strip(),
             "language": self.language,
@@ -123,7 +121,7 @@ class NewPairs(DataModule):
         return {"text": self.texts["source"][index], "reference": self.texts["target"][index]}
 
 
-def unknown_share(ids: RaggedArray) -> float:
+def share_of_unknown(ids: RaggedArray) -> float:
     """Return the share of the tokens that are <unk>."""
     return float((ids.values == UNKNOWN_ID).mean()) if len(ids.values) else 0.0
 

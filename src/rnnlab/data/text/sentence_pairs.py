@@ -12,6 +12,7 @@ from rnnlab.data.text.ragged import TextWriter
 from rnnlab.errors import DataError
 from rnnlab.spec import Ints
 
+SIDES = ("source", "target")
 MAX_CHARACTERS = 10_000  # longer lines are not sentences
 
 
