@@ -37,6 +37,8 @@ ELSEWHERE = {
     "test_the_next_step_of_new_data_predicts_it",
     "experiment/session.py:resume_command": PROGRAM
     + "test_commands_work_in_folders_of_any_name_and_from_any_directory",
+    "experiment/results.py:write_run_page": "commands/test_repeat.py::"
+    "test_a_run_is_repeated_by_the_command_of_its_page",
     "sweeps/main.py:explain_interruption": PROGRAM
     + "test_commands_of_a_search_name_the_users_directory",
     "sweeps/report/search_records.py:trial_command": "sweeps/report/test_report.py::"
