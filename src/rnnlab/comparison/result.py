@@ -94,6 +94,7 @@ class RunComparison:
         targets: variance over test targets that the verdicts include; None if it is not known.
         no_targets: why it is not known.
         level: adjusted p-values below it are a verdict.
+        design: how the runs were chosen, if a comparison trained them; empty otherwise.
     """
 
     metric: str
@@ -103,6 +104,7 @@ class RunComparison:
     targets: TargetCovariance | None = None
     no_targets: str = ""
     level: float = SIGNIFICANCE_LEVEL
+    design: str = ""
 
     @property
     def sentence(self) -> str:
@@ -113,7 +115,8 @@ class RunComparison:
     def statements(self) -> list[str]:
         """The answer, what its verdicts hold for, and what holds for single networks."""
         networks = [describe_networks(self, one) for one in self.groups if one.network_test]
-        return [self.sentence, *describe_basis(self), *networks]
+        design = [self.design] if self.design else []
+        return [self.sentence, *describe_basis(self), *design, *networks]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row of plain values for each configuration."""
