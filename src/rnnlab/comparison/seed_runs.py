@@ -182,7 +182,7 @@ def open_series(places: Sequence[str | Path]) -> tuple[tuple[SeedSeries, SeedSer
             f"--seeds: trains two configurations, and {', '.join(map(str, places))} has "
             f"{len(groups)}: {labels}"
         )
-    first, second = (read_series(group) for group in groups)
+    first, second = (collect_seeds(group) for group in groups)
     keys = [repeat_of(settings_of(series.config_of(0), {})) for series in (first, second)]
     if keys[0] != keys[1]:
         raise ConfigError(
@@ -192,7 +192,7 @@ def open_series(places: Sequence[str | Path]) -> tuple[tuple[SeedSeries, SeedSer
     return (first, second), [*notes, *duplicates]
 
 
-def read_series(group: Group) -> SeedSeries:
+def collect_seeds(group: Group) -> SeedSeries:
     """Return the runs of a configuration, with those beside them."""
     run = group.first
     settings = [one.settings for one in group.runs.values()]
