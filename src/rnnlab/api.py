@@ -1,5 +1,6 @@
 """The commands as functions of Python, such as rnnlab.run and rnnlab.load."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,16 +67,22 @@ def search_settings(*overrides: str) -> "SearchResult":
     return SearchResult(main(find_root(), overrides))
 
 
-def load_run(run_dir: str | Path, checkpoint: str = "best", device: str = "cpu") -> TrainedRun:
+def load_run(
+    run_dir: str | Path,
+    checkpoint: str = "best",
+    device: str = "cpu",
+    settings: Sequence[str] = (),
+) -> TrainedRun:
     """Load a trained run; see rnnlab.inference.trained_run.TrainedRun.
 
     Args:
         run_dir: folder of the run.
         checkpoint: best | last.
         device: cpu | cuda | auto (a GPU, if there is one), of the predictions.
+        settings: of the reading of new files, such as data.encoding=cp1252.
 
     Raises:
         ConfigError: there is no such checkpoint or device, or another version of rnnlab wrote the
             checkpoint.
     """
-    return TrainedRun(run_dir, checkpoint, device)
+    return TrainedRun(run_dir, checkpoint, device, settings)

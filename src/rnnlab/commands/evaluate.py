@@ -37,9 +37,13 @@ def main(arguments: Sequence[str]) -> None:
     }
     for name in settings if options.data is None else ():
         raise ConfigError(f"--{name} is about targets of a new file: give it with --data <file>")
+    if options.settings and options.data is None:
+        raise ConfigError(
+            f"{' '.join(options.settings)}: is about a new file: give it with --data <file>"
+        )
     if options.data is not None:
         with advise_options(TARGET_OPTIONS):
-            evaluate_file(folder, options.data, **settings)
+            evaluate_file(folder, options.data, options.settings, **settings)
         return
     scores = evaluate(folder.path)
     report_scores = {name: folder.read_report()["scores"][name] for name in scores}
@@ -64,7 +68,14 @@ def parse_evaluation(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--reference", metavar="FILE", help="translations of the sentences of --data, one a line"
     )
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "settings",
+        nargs="*",
+        metavar="data.<setting>=<value>",
+        help="how the file is read, where it differs from that of the training, such as "
+        "data.label_column=stars",
+    )
+    return parser.parse_intermixed_args(arguments)
 
 
 def evaluate(run_dir: str | Path) -> dict[str, float]:
@@ -77,7 +88,7 @@ def evaluate(run_dir: str | Path) -> dict[str, float]:
     return dict(load_tested(RunFolder(Path(run_dir))).evaluate().scores)
 
 
-def load_tested(folder: RunFolder) -> "TrainedRun":
+def load_tested(folder: RunFolder, settings: Sequence[str] = ()) -> "TrainedRun":
     """Return the run with the weights that were tested: the best ones, if it kept them.
 
     Raises:
@@ -87,12 +98,15 @@ def load_tested(folder: RunFolder) -> "TrainedRun":
     from rnnlab.inference.evaluation import open_finished
 
     open_finished(folder.path)
-    return load(folder.path, "best" if folder.best.exists() else "last")
+    checkpoint = "best" if folder.best.exists() else "last"
+    return load(folder.path, checkpoint, settings=settings)
 
 
-def evaluate_file(folder: RunFolder, data: str, **options: Any) -> None:
+def evaluate_file(
+    folder: RunFolder, data: str, settings: Sequence[str] = (), **options: Any
+) -> None:
     """Print the scores of a file beside those of the run's own test."""
-    evaluation = load_tested(folder).evaluate(data, **options)
+    evaluation = load_tested(folder, settings).evaluate(data, **options)
     report = folder.read_report()["scores"]
     print_table(
         ["", *(name.partition("/")[2] for name in evaluation.scores)],
@@ -110,10 +124,12 @@ def evaluate_file(folder: RunFolder, data: str, **options: Any) -> None:
     print(f"{evaluation.targets:,} targets")
     from rnnlab.report.console import print_next
 
-    print_next(next_step_of_data(folder, data, has_reference="reference" in options))
+    print_next(next_step_of_data(folder, data, settings, has_reference="reference" in options))
 
 
-def next_step_of_data(folder: RunFolder, data: str, has_reference: bool) -> str:
+def next_step_of_data(
+    folder: RunFolder, data: str, settings: Sequence[str], has_reference: bool
+) -> str:
     """Return a command that predicts the inputs of a file with targets, or serves the run."""
     from rnnlab.config.program import join_command
     from rnnlab.experiment.next_step import serve_command
@@ -121,7 +137,7 @@ def next_step_of_data(folder: RunFolder, data: str, has_reference: bool) -> str:
     has_pairs = folder.read_report().get("task") == "translation" and not has_reference
     if has_pairs or not Path(data).is_file():
         return serve_command(folder.path)
-    return join_command("predict", [str(folder.path), data])
+    return join_command("predict", [str(folder.path), data, *settings])
 
 
 def print_table(

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> None:
 
     from rnnlab import load
 
-    run = load(options.run_dir, options.checkpoint, options.device)
+    run = load(options.run_dir, options.checkpoint, options.device, options.settings)
     settings = {name: value for name in OPTIONS if (value := getattr(options, name)) is not None}
     source = open_input(options.input, options.input_format, run.processor)
     with source as inputs, advise_options(OPTIONS):
@@ -80,7 +80,14 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU, if any"
     )
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "settings",
+        nargs="*",
+        metavar="data.<setting>=<value>",
+        help="how the file is read, where it differs from that of the training, such as "
+        "data.encoding=cp1252 or data.text_column=review",
+    )
+    return parser.parse_intermixed_args(arguments)
 
 
 @contextmanager

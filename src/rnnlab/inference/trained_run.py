@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from rnnlab.config.overrides import parse_override
 from rnnlab.data.processors.base import (
     Network,
     Processor,
@@ -18,6 +19,7 @@ from rnnlab.data.processors.base import (
     take_options,
 )
 from rnnlab.data.processors.language_modeling import LanguageModelingProcessor
+from rnnlab.data.processors.reading import advise_reading, change_reading
 from rnnlab.data.processors.translation import TranslationProcessor
 from rnnlab.errors import ConfigError, DataError, did_you_mean
 from rnnlab.experiment.load import load_model
@@ -57,6 +59,8 @@ class TrainedRun:
         run_dir: folder of the run; neither its data nor the cache is needed.
         checkpoint: best | last.
         device: cpu | cuda | auto (a GPU, if there is one), of the predictions.
+        settings: of the reading of new files, where they differ from those of the training, such as
+            data.encoding=cp1252 or data.text_column=review.
 
     Attributes:
         model: the network, in evaluation mode.
@@ -67,9 +71,17 @@ class TrainedRun:
             checkpoint.
     """
 
-    def __init__(self, run_dir: str | Path, checkpoint: str = "best", device: str = "cpu") -> None:
+    def __init__(
+        self,
+        run_dir: str | Path,
+        checkpoint: str = "best",
+        device: str = "cpu",
+        settings: Sequence[str] = (),
+    ) -> None:
         self.folder, self.device = RunFolder(Path(run_dir)), find_device(device)
         self.model: RecurrentModel = load_model(run_dir, checkpoint)
+        overrides = [parse_override(word) for word in settings]
+        self.settings = {override.key: override.value for override in overrides}
         self.is_tested = checkpoint == "best" or not self.folder.best.exists()
 
     @cached_property
@@ -77,6 +89,7 @@ class TrainedRun:
         """Reads new inputs as those of the training; with intervals for the tested weights."""
         processor = load_processor(self.folder.path)
         check_sizes(processor, self.model.task.spec, self.folder.path)
+        processor = change_reading(processor, self.settings)
         return processor if self.is_tested else processor.uncalibrate()
 
     @property
@@ -112,7 +125,8 @@ class TrainedRun:
         The notes on the data of a part, `attrs["notes"]`, are about all inputs so far.
         """
         check_no_text(inputs)
-        return self.processor.predict(inputs, self.network, **options)
+        with advise_reading(self.processor.reading):
+            yield from self.processor.predict(inputs, self.network, **options)
 
     def generate(
         self,
@@ -260,7 +274,8 @@ class TrainedRun:
             return evaluate_again(self.model, self.folder.path)
         check_no_text(data)
         size = batch_size_of(self.model)
-        targets = self.processor.read_targets(data, self.model.task.spec, size, **options)
+        with advise_reading(self.processor.reading):
+            targets = self.processor.read_targets(data, self.model.task.spec, size, **options)
         return evaluate_new(self.model, self.folder.path, targets)
 
     def attention(self, inputs: "Inputs") -> "pd.DataFrame":

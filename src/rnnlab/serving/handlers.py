@@ -11,6 +11,7 @@ from pydantic import Field, create_model
 
 from rnnlab.data.processors.base import Processor
 from rnnlab.data.processors.language_modeling import LanguageModelingProcessor
+from rnnlab.data.processors.reading import advise_reading
 from rnnlab.data.processors.translation import TranslationProcessor
 from rnnlab.data.series.processor import SeriesProcessor
 from rnnlab.inference.trained_run import TrainedRun
@@ -197,7 +198,8 @@ class RowsHandler(Handler):
         name = {"name": options.pop("name")} if "name" in options else {}
         table = pd.DataFrame(request.rows)
         table.attrs |= name
-        frame = self.run.predict(table, **options)
+        with advise_reading(names=()):  # a request has rows, and no settings
+            frame = self.run.predict(table, **options)
         return {"predictions": to_records(frame), "notes": list(frame.attrs.get("notes", []))}
 
 

@@ -69,10 +69,13 @@ class Processor(ABC):
     Attributes:
         stdin_suffix: format of the inputs where they come without the name of a file.
         has_row_per_text: the predictions have a row for each text, which depends on it alone.
+        reading: setting of the data that a new file may need, such as encoding -> the attribute
+            that has its value, such as columns.encoding.
     """
 
     stdin_suffix: ClassVar[str] = ".csv"
     has_row_per_text: ClassVar[bool] = False
+    reading: ClassVar[Mapping[str, str]] = {}
 
     def example_inputs(self) -> "list[str] | pd.DataFrame":
         """Return inputs that it accepts, texts or a table, which show their format."""

@@ -1,8 +1,9 @@
 """Processor of texts with one label each: their classes and probabilities."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -53,6 +54,12 @@ class ClassificationProcessor(Processor):
 
     stdin_suffix = ".txt"
     has_row_per_text = True
+    reading: ClassVar[Mapping[str, str]] = {
+        "text_column": "columns.text",
+        "label_column": "columns.label",
+        "label_matching": "label_matching",
+        **{name: f"columns.{name}" for name in ("encoding", "delimiter", "quoting", "header")},
+    }
     columns: TextColumns
     vocabulary: StoredVocabulary
     seq_len: int
@@ -170,7 +177,7 @@ class ClassificationProcessor(Processor):
         setting = "data.text_column"
         new_columns = (PREDICTION, PROBABILITY, *(f"p({name})" for name in self.classes))
         find = partial(find_column, name=self.text_column, settings=setting)
-        return TextColumn(self.table_format, find, setting, new_columns)
+        return TextColumn(self.table_format, find, self.text_column, setting, new_columns)
 
     def _run(self, ids: list[list[int]], network: Network, batch_size: int) -> Any:
         """Return the probabilities (N, classes); texts of similar length are in one batch."""

@@ -47,12 +47,14 @@ class TextColumn:
     Attributes:
         table_format: of tables.
         find: returns its place; raises DataError if there is none.
+        name: of the column.
         setting: that names it in training, for errors.
         new_columns: columns that the predictions add.
     """
 
     table_format: TableFormat
     find: Callable[[Table], int]
+    name: str
     setting: str
     new_columns: Sequence[str]
 
@@ -74,7 +76,11 @@ class TextColumn:
                 yield pd.DataFrame({"text": texts}), "text"
 
     def _read_table(self, table: Table) -> Iterator[tuple[pd.DataFrame, str]]:
-        place = self.find(table)
+        try:
+            place = self.find(table)
+        except DataError:
+            table.check_delimiter(self.name)
+            raise
         name = table.header[place]
         self._check(table, place)
         if isinstance(table, FrameTable) and not len(table.frame):

@@ -1,9 +1,9 @@
 """Processor of sentence pairs: translations of new sentences, with their scores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -63,6 +63,11 @@ class TranslationProcessor(Processor):
 
     stdin_suffix = ".txt"
     has_row_per_text = True
+    reading: ClassVar[Mapping[str, str]] = {
+        "source_column": "source_column",
+        "target_column": "target_column",
+        **{name: f"table_format.{name}" for name in ("encoding", "delimiter", "quoting", "header")},
+    }
     source_column: str
     table_format: TableFormat
     source_vocabulary: StoredVocabulary
@@ -116,9 +121,10 @@ class TranslationProcessor(Processor):
         n_best, beam_size, batch_size = take_options(options, **names)
         find = partial(find_source_column, name=self.source_column)
         first, text_counts = 1, TextCounts()
-        for part, name in TextColumn(self.table_format, find, SOURCE_SETTING, NEW_COLUMNS).read(
-            inputs
-        ):
+        column = TextColumn(
+            self.table_format, find, self.source_column, SOURCE_SETTING, NEW_COLUMNS
+        )
+        for part, name in column.read(inputs):
             texts = check_lengths(part[name].tolist(), first)
             first += len(texts)
             candidates, counts = self.translate(texts, network, n_best, beam_size, batch_size)

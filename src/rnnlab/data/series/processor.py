@@ -1,7 +1,8 @@
 """Processor of series: forecasts of new rows, as a table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     from rnnlab.data.processors.base import Inputs, Parts
 
 
+SAME_NAMES = (  # of settings of the reading and of attributes of SeriesColumns
+    *("encoding", "delimiter", "quoting", "header", "decimal", "thousands", "strip_signs"),
+    *("date_columns", "date_format", "day_first", "time_zone"),
+    *("missing_values", "missing", "duplicates"),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SeriesProcessor(SeriesFeatures, Processor):
     """See SeriesFeatures.
@@ -31,6 +39,11 @@ class SeriesProcessor(SeriesFeatures, Processor):
         intervals: prediction intervals of the tested weights; None before they are calibrated.
     """
 
+    reading: ClassVar[Mapping[str, str]] = {
+        "date_column": "columns.date",
+        "series_column": "columns.series",
+        **{name: f"columns.{name}" for name in SAME_NAMES},
+    }
     naive_errors: PlainArray = field(default_factory=lambda: np.zeros((0, 1)))
     season: int | None = None
     intervals: ConformalIntervals | None = None

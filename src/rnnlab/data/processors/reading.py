@@ -1,0 +1,71 @@
+"""Settings of the reading of new files, which may differ from the files of the training."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from rnnlab.data.processors.base import Processor
+from rnnlab.errors import ConfigError, DataError, did_you_mean
+
+SECTION = "data."
+COLUMN_ADVICE = re.compile(rf"Name the right ones? with ({SECTION}\w+(?: and {SECTION}\w+)?)")
+
+
+def change_reading(processor: Processor, settings: Mapping[str, Any]) -> Processor:
+    """Return a processor that reads files with other settings.
+
+    Args:
+        processor: of a run.
+        settings: name, such as data.encoding or data.text_column, -> value.
+
+    Raises:
+        ConfigError: there is no such setting, or its value is invalid.
+    """
+    if not settings:
+        return processor
+    adapter = TypeAdapter(type(processor))
+    content = adapter.dump_python(processor, mode="json", warnings=False)
+    for name, value in settings.items():
+        choices = [SECTION + choice for choice in processor.reading]
+        if name not in choices:
+            raise ConfigError(f"{name}: is not read with a file; {did_you_mean(name, choices)}")
+        *parents, field = processor.reading[name.removeprefix(SECTION)].split(".")
+        target = content
+        for parent in parents:
+            target = target[parent]
+        target[field] = value
+    try:
+        return adapter.validate_python(content)
+    except ValidationError as error:
+        words = ", ".join(f"{name}={value}" for name, value in settings.items())
+        raise ConfigError(f"{words}: {error.errors()[0]['msg']}") from error
+
+
+@contextmanager
+def advise_reading(names: Collection[str]) -> Iterator[None]:
+    """Replace advice on settings of a training in errors where it does not apply to a new file.
+
+    Args:
+        names: of the settings that can be given; see Processor.reading.
+    """
+    try:
+        yield
+    except (ConfigError, DataError) as error:
+        raise type(error)(advise_renaming(str(error), names)) from error
+
+
+def advise_renaming(message: str, names: Collection[str]) -> str:
+    """Return a message that advises to rename a column, if no setting of these names helps.
+
+    >>> advise_renaming("no column 'a'. Name the right one with data.target_columns", ["encoding"])
+    "no column 'a'. Rename the column of the table"
+    """
+
+    def rename(match: re.Match[str]) -> str:
+        settings = re.findall(rf"{SECTION}(\w+)", match[1])
+        return match[0] if set(settings) <= set(names) else "Rename the column of the table"
+
+    return COLUMN_ADVICE.sub(rename, message.replace(" (data.path)", ""))
