@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from torch import nn
-
 from rnnlab.layers import gru_gates, initialize
+from rnnlab.layers.kernels import GRULayer
 from rnnlab.layers.recurrent import RecurrentInit
 from rnnlab.models.base import OptimizerConfig
 from rnnlab.models.stacked import StackedModel
@@ -13,9 +12,9 @@ from rnnlab.tasks import Task
 
 def gru_layer(
     input_size: int, hidden_size: int, *, recurrent_init: RecurrentInit = "orthogonal"
-) -> nn.GRU:
+) -> GRULayer:
     """Return a layer of torch, initialized gate by gate; equations: rnnlab.layers.gru_cell."""
-    layer = nn.GRU(input_size, hidden_size, batch_first=True)
+    layer = GRULayer(input_size, hidden_size)
     initialize(layer, gates=3, recurrent_init=recurrent_init)
     return layer
 

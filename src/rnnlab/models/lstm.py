@@ -3,9 +3,8 @@
 from functools import partial
 from typing import Any
 
-from torch import nn
-
 from rnnlab.layers import initialize, lstm_gates
+from rnnlab.layers.kernels import LSTMLayer
 from rnnlab.layers.recurrent import RecurrentInit
 from rnnlab.models.base import OptimizerConfig
 from rnnlab.models.stacked import StackedModel
@@ -18,9 +17,9 @@ def lstm_layer(
     *,
     forget_bias: float = 1.0,
     recurrent_init: RecurrentInit = "orthogonal",
-) -> nn.LSTM:
+) -> LSTMLayer:
     """Return a layer of torch, initialized gate by gate; equations: rnnlab.layers.lstm_cell."""
-    layer = nn.LSTM(input_size, hidden_size, batch_first=True)
+    layer = LSTMLayer(input_size, hidden_size)
     initialize(layer, gates=4, forget_bias=forget_bias, recurrent_init=recurrent_init)
     return layer
 

@@ -3,9 +3,8 @@
 from functools import partial
 from typing import Any, Literal
 
-from torch import nn
-
 from rnnlab.layers import initialize
+from rnnlab.layers.kernels import RNNLayer
 from rnnlab.layers.recurrent import RecurrentInit
 from rnnlab.models.base import OptimizerConfig
 from rnnlab.models.stacked import StackedModel
@@ -18,9 +17,9 @@ def rnn_layer(
     *,
     nonlinearity: str = "tanh",
     recurrent_init: RecurrentInit = "orthogonal",
-) -> nn.RNN:
+) -> RNNLayer:
     """Return a layer of torch, initialized; equation: rnnlab.layers.rnn_cell."""
-    layer = nn.RNN(input_size, hidden_size, nonlinearity=nonlinearity, batch_first=True)
+    layer = RNNLayer(input_size, hidden_size, nonlinearity)
     initialize(layer, gates=1, recurrent_init=recurrent_init)
     return layer
 

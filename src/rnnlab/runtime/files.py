@@ -13,6 +13,13 @@ from typing import IO, Any
 from rnnlab.errors import ConfigError
 
 
+def cache_root() -> Path:
+    """Return the root of all caches: $RNNLAB_CACHE, else rnnlab in the user's cache folder."""
+    if root := os.environ.get("RNNLAB_CACHE"):
+        return Path(root).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "rnnlab"
+
+
 def error_chain(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an error and those that led to it, as a traceback shows them."""
     while error is not None:

@@ -14,17 +14,11 @@ from typing import Any
 from filelock import FileLock
 
 from rnnlab.errors import DataError
+from rnnlab.runtime.files import cache_root
 
 STALE_SECONDS = 24 * 3600
 HEX = "[0-9a-f]"
 PARTIAL = f".{HEX * 20}-{HEX * 8}"  # matches only our folders: others may use the root too
-
-
-def cache_root() -> Path:
-    """Return the root of all caches: $RNNLAB_CACHE, else rnnlab in the user's cache folder."""
-    if root := os.environ.get("RNNLAB_CACHE"):
-        return Path(root).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "rnnlab"
 
 
 def cache_path(key: Mapping[str, Any]) -> Path:

@@ -9,7 +9,7 @@ from typing import IO, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlab.data.sources.cache import cache_root
+from rnnlab.runtime.files import cache_root
 from rnnlab.spec import Ints
 
 TEXT_BLOCK_BYTES = 1 << 22  # that are read at once

@@ -1,0 +1,21 @@
+"""Recurrent layers with compiled kernels for training and inference on a CPU."""
+
+from rnnlab.layers.kernels.layers import (
+    GRULayer,
+    KernelName,
+    LSTMLayer,
+    RNNLayer,
+    count_native_layers,
+    set_kernel,
+)
+from rnnlab.layers.kernels.library import native_problem
+
+__all__ = [
+    "GRULayer",
+    "KernelName",
+    "LSTMLayer",
+    "RNNLayer",
+    "count_native_layers",
+    "native_problem",
+    "set_kernel",
+]

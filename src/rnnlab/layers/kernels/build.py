@@ -1,0 +1,120 @@
+"""Compilation of the C sources with the system's compiler, once per processor and compiler."""
+
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from rnnlab.runtime.files import cache_root
+
+SOURCES = ("recurrent.c", "products.h", "activations.h")
+# No -ffast-math: NaN and infinity must propagate. Contraction to fused multiply-adds is allowed, and
+# nobody reads errno or the flags of floating-point exceptions.
+FLAGS = (
+    *("-std=c11", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno"),
+    *("-fno-trapping-math", "-fopenmp-simd", "-fPIC", "-shared", "-pthread"),
+)
+BUILD_TIMEOUT_SECONDS = 60.0
+MAX_MESSAGE = 200  # characters of what a compiler says
+
+
+class BuildError(Exception):
+    """The kernels cannot be compiled; the message is the reason."""
+
+
+def find_compiler() -> list[str]:
+    """Return the command of the compiler, $CC or cc, with the full path of its program.
+
+    Raises:
+        BuildError: there is no such program.
+    """
+    name = os.environ.get("CC") or "cc"
+    words = shlex.split(name)
+    program = shutil.which(words[0]) if words else None
+    if program is None:
+        raise BuildError(f"there is no C compiler ({name})")
+    return [program, *words[1:]]
+
+
+def processor_features() -> str:
+    """Return what -march=native depends on: the description of the first processor."""
+    lines = [platform.machine(), platform.processor()]
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        with cpuinfo.open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if not line.strip():
+                    break  # the next processor
+                if line.startswith(("model name", "flags", "Features", "CPU part", "isa")):
+                    lines.append(line.strip())
+    return "\n".join(lines)
+
+
+def library_path(compiler: Sequence[str]) -> Path:
+    """Return the path of the library for these sources, compiler, flags and processor."""
+    program = Path(compiler[0]).resolve()
+    state = program.stat()
+    identity = [*compiler, str(program), state.st_size, state.st_mtime_ns]
+    key = hashlib.sha256(repr([identity, FLAGS, processor_features(), sys.platform]).encode())
+    for name in SOURCES:
+        key.update(Path(__file__).with_name(name).read_bytes())
+    return cache_root() / "kernels" / f"recurrent-{key.hexdigest()[:20]}.so"
+
+
+def build_library() -> Path:
+    """Return the compiled library, from the cache if it is there.
+
+    The library gets its name in one step when it is complete. Processes that build at the same time
+    each write a file of their own, and the last one is kept; the results are equal.
+
+    Raises:
+        BuildError: there is no compiler, it failed, or the cache cannot be written.
+    """
+    compiler = find_compiler()
+    partial: Path | None = None
+    try:
+        path = library_path(compiler)
+        if path.exists():
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+        compile_sources(compiler, partial)
+        partial.replace(path)
+    except OSError as error:
+        raise BuildError(f"the cache of compiled kernels cannot be used: {error}") from error
+    finally:
+        if partial is not None:
+            partial.unlink(missing_ok=True)
+    return path
+
+
+def compile_sources(compiler: Sequence[str], library: Path) -> None:
+    """Compile the sources into a library.
+
+    Raises:
+        BuildError: the compiler failed, or took too long.
+    """
+    source = Path(__file__).with_name(SOURCES[0])
+    command = [*compiler, *FLAGS, "-o", str(library), str(source)]
+    try:
+        result = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=BUILD_TIMEOUT_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f"{compiler[0]} took more than {BUILD_TIMEOUT_SECONDS:g} s") from error
+    if result.returncode or not library.exists():
+        errors = [line for line in result.stderr.splitlines() if "error" in line.lower()]
+        message = (errors or [result.stderr.strip() or "no message"])[0][:MAX_MESSAGE]
+        raise BuildError(f"{compiler[0]} failed: {message}")

@@ -1,0 +1,152 @@
+"""The recurrences as differentiable functions of torch.
+
+T time, B batch, D input features, H hidden features. Arrays are (T, B, ...), as in recurrent.c.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from rnnlab.layers.kernels.library import GATES, CellName, call_library
+
+Weights = tuple[Tensor, Tensor, Tensor, Tensor]  # weight_ih, weight_hh, bias_ih, bias_hh
+INPUTS = ("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh")
+STORED = ("out", "cells", "gates", "candidates")  # by the forward pass for the backward pass
+
+
+class Outputs(NamedTuple):
+    """Results of a recurrence.
+
+    Attributes:
+        outputs: (T, B, H).
+        h: state after the last step, (B, H).
+        c: of an LSTM, (B, H).
+    """
+
+    outputs: Tensor
+    h: Tensor
+    c: Tensor | None
+
+
+def run_recurrence(
+    cell: CellName, x: Tensor, h0: Tensor, c0: Tensor | None, weights: Weights
+) -> Outputs:
+    """Compute a recurrence with the native kernels; differentiable.
+
+    Args:
+        cell: of the recurrence.
+        x: inputs (T, B, D), float32 on the CPU, with at least one step and sequence.
+        h0: state before the first step, (B, H).
+        c0: of an LSTM, (B, H).
+        weights: in the shapes and with the order of gates of torch.
+    """
+    tensors = (x, h0, c0, *weights)
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
+        return Outputs(*Recurrence.apply(cell, *tensors))  # type: ignore[no-untyped-call]
+    outputs, _ = compute_outputs(cell, tensors, keep=False)
+    return outputs
+
+
+def compute_outputs(
+    cell: CellName, tensors: tuple[Tensor | None, ...], keep: bool
+) -> tuple[Outputs, dict[str, Tensor | None]]:
+    """Return the outputs, and the arrays STORED for the backward pass; most are None without it."""
+    arrays = {
+        name: None if tensor is None else tensor.detach().contiguous()
+        for name, tensor in zip(INPUTS, tensors, strict=True)
+    }
+    x, h0 = arrays["x"], arrays["h0"]
+    assert x is not None and h0 is not None
+    (T, B, D), H = x.shape, h0.shape[1]
+    has_cells, has_candidates = cell == "lstm", cell == "gru" and keep
+    stored: dict[str, Tensor | None] = {
+        "out": x.new_empty(T, B, H),
+        "cells": x.new_empty(T if keep else 1, B, H) if has_cells else None,
+        "gates": x.new_empty(T, B, GATES[cell] * H) if keep and GATES[cell] > 1 else None,
+        "candidates": x.new_empty(T, B, H) if has_candidates else None,
+    }
+    sizes = (torch.get_num_threads(), T, B, D, H)
+    call_library("rnnlab_forward", cell, sizes, {**arrays, **stored})
+    out, cells = stored["out"], stored["cells"]
+    assert out is not None
+    return Outputs(out, out[-1].clone(), None if cells is None else cells[-1].clone()), stored
+
+
+class Recurrence(torch.autograd.Function):
+    """Outputs and last state of a recurrence as a function of its inputs, state and weights."""
+
+    @staticmethod
+    def forward(ctx: Any, cell: CellName, *tensors: Tensor | None) -> Outputs:
+        outputs, stored = compute_outputs(cell, tensors, keep=True)
+        ctx.cell, ctx.threads = cell, torch.get_num_threads()
+        ctx.save_for_backward(*tensors, *(stored[name] for name in STORED))
+        ctx.set_materialize_grads(False)  # the outputs or the last state may have no gradient
+        return outputs
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # create_graph=True: the gradients must be differentiable
+            return (None, *differentiable_gradients(ctx, gradients))
+        saved = dict(zip((*INPUTS, *STORED), ctx.saved_tensors, strict=True))
+        arrays = {k: None if t is None else t.detach().contiguous() for k, t in saved.items()}
+        for name, gradient in zip(("d_out", "d_h", "d_c"), gradients, strict=True):
+            arrays[name] = None if gradient is None else gradient.contiguous()
+        results = empty_gradients(arrays, ctx.needs_input_grad[1:])
+        (T, B, D), H = saved["x"].shape, saved["h0"].shape[1]
+        sizes = (ctx.threads, T, B, D, H)
+        call_library("rnnlab_backward", ctx.cell, sizes, {**arrays, **results})
+        return (None, *(results.get(f"d_{name}") for name in INPUTS))
+
+
+def empty_gradients(
+    arrays: dict[str, Tensor | None], is_needed: tuple[bool, ...]
+) -> dict[str, Tensor | None]:
+    """Return an empty array for each gradient; those of the weights are computed all or none."""
+    needs = dict(zip(INPUTS, is_needed, strict=True))
+    weights = INPUTS[3:]
+    needs |= dict.fromkeys(weights, any(needs[name] for name in weights))
+    results: dict[str, Tensor | None] = {}
+    for name in INPUTS:
+        array = arrays[name]
+        if needs[name] and array is not None:
+            results[f"d_{name}"] = torch.empty_like(array)
+    return results
+
+
+def differentiable_gradients(
+    ctx: Any, gradients: tuple[Tensor | None, ...]
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients as functions of torch, which has derivatives of them."""
+    tensors = ctx.saved_tensors[: len(INPUTS)]
+    outputs = compute_with_torch(ctx.cell, tensors)
+    pairs = [(o, g) for o, g in zip(outputs, gradients, strict=True) if g is not None]
+    needs = zip(tensors, ctx.needs_input_grad[1:], strict=True)
+    inputs = [tensor for tensor, is_needed in needs if is_needed]
+    found = iter(
+        torch.autograd.grad(
+            [output for output, _ in pairs],
+            inputs,
+            [gradient for _, gradient in pairs],
+            create_graph=True,
+            allow_unused=True,
+        )
+    )
+    return tuple(next(found) if is_needed else None for is_needed in ctx.needs_input_grad[1:])
+
+
+def compute_with_torch(cell: CellName, tensors: tuple[Any, ...]) -> Outputs:
+    """Return the outputs of torch's own function, step by step where it has no second derivative."""
+    from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
+
+    x, h, c, *weights = tensors
+    steps = []
+    for inputs in x:
+        if cell == "lstm":
+            h, c = lstm_cell(inputs, (h, c), weights)
+        elif cell == "gru":
+            h = gru_cell(inputs, h, weights)
+        else:
+            h = rnn_cell(inputs, h, weights, torch.tanh if cell == "rnn_tanh" else torch.relu)
+        steps.append(h)
+    return Outputs(torch.stack(steps), h, c)

@@ -1,0 +1,148 @@
+"""GRU, LSTM and RNN layers of torch that can run on the native kernels.
+
+Parameters, their names and the results are torch's, so checkpoints and exports do not depend on the
+kernel. Calls that the kernels do not serve go to torch's layer: another type or device, autocast,
+tracing, compiling, exporting, a transformation of functions, or an empty batch.
+"""
+
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+from rnnlab.layers.kernels.functions import Weights, run_recurrence
+from rnnlab.layers.kernels.library import CellName, native_problem
+
+KernelName = Literal["native", "torch"]
+PLAIN = (Tensor, nn.Parameter)  # not a subclass, whose data may be elsewhere
+
+
+class NativeLayer(nn.RNNBase):
+    """Base of the layers; a layer of torch until its kernel is set.
+
+    Attributes:
+        kernel: native | torch, of the next calls.
+    """
+
+    kernel: KernelName = "torch"
+
+    def cell_name(self) -> CellName:
+        """Return the name of the cell in the library."""
+        name = f"{self.mode}_{self.nonlinearity}" if self.mode == "RNN" else self.mode
+        return cast(CellName, name.lower())
+
+    def weights(self) -> Weights:
+        """Return the weights of the only layer."""
+        return self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0
+
+    def parts(self, hx: Any) -> tuple[Tensor, ...]:
+        """Return the parts of a state as torch takes them: (h,) or (h, c), each (1, B, H)."""
+        return () if hx is None else tuple(hx) if self.mode == "LSTM" else (hx,)
+
+    def is_served(self, inputs: Any, hx: Any) -> bool:
+        """Return whether the native kernels compute this call."""
+        if self.kernel != "native" or not isinstance(inputs, Tensor) or is_transformed():
+            return False
+        parts = self.parts(hx)
+        tensors = (inputs, *parts, *self.weights())
+        state = (1, inputs.shape[0], self.hidden_size)
+        return (
+            inputs.dim() == 3
+            and inputs.shape[2] == self.input_size
+            and inputs.numel() > 0
+            and all(part.shape == state for part in parts)
+            and all(is_plain_float(tensor) for tensor in tensors)
+        )
+
+    def run_native(self, inputs: Tensor, hx: Any) -> tuple[Tensor, Any]:
+        """Return outputs (B, T, H) and the state after the last step."""
+        B, H = inputs.shape[0], self.hidden_size  # noqa: N806
+        is_lstm = self.mode == "LSTM"
+        parts = [part.squeeze(0) for part in self.parts(hx)] or [inputs.new_zeros(B, H)] * 2
+        x = inputs.transpose(0, 1).contiguous()
+        c0 = parts[1] if is_lstm else None
+        outputs, h, c = run_recurrence(self.cell_name(), x, parts[0], c0, self.weights())
+        after = h.unsqueeze(0) if c is None else (h.unsqueeze(0), c.unsqueeze(0))
+        return outputs.transpose(0, 1), after
+
+
+class GRULayer(NativeLayer, nn.GRU):
+    """One layer of nn.GRU in one direction, batch first."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        nn.GRU.__init__(self, input_size, hidden_size, batch_first=True)
+
+    def forward(self, input: Any, hx: Any = None) -> Any:  # the names of torch
+        """See nn.GRU."""
+        if self.is_served(input, hx):
+            return self.run_native(input, hx)
+        return nn.GRU.forward(self, input, hx)
+
+
+class LSTMLayer(NativeLayer, nn.LSTM):
+    """One layer of nn.LSTM in one direction, batch first."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        nn.LSTM.__init__(self, input_size, hidden_size, batch_first=True)
+
+    def forward(self, input: Any, hx: Any = None) -> Any:  # the names of torch
+        """See nn.LSTM."""
+        if self.is_served(input, hx):
+            return self.run_native(input, hx)
+        return nn.LSTM.forward(self, input, hx)
+
+
+class RNNLayer(NativeLayer, nn.RNN):
+    """One layer of nn.RNN in one direction, batch first."""
+
+    def __init__(self, input_size: int, hidden_size: int, nonlinearity: str = "tanh") -> None:
+        nn.RNN.__init__(self, input_size, hidden_size, nonlinearity=nonlinearity, batch_first=True)
+
+    def forward(self, input: Any, hx: Any = None) -> Any:  # the names of torch
+        """See nn.RNN."""
+        if self.is_served(input, hx):
+            return self.run_native(input, hx)
+        return nn.RNN.forward(self, input, hx)
+
+
+def is_plain_float(tensor: Any) -> bool:
+    """Return whether a tensor has float32 values in the memory of the CPU."""
+    return (
+        type(tensor) in PLAIN
+        and tensor.dtype is torch.float32
+        and tensor.device.type == "cpu"
+        and tensor.layout is torch.strided
+        and not tensor.is_neg()
+    )
+
+
+def is_transformed() -> bool:
+    """Return whether torch observes or transforms the calls: their operations must be its own."""
+    return (
+        torch.jit.is_tracing()
+        or torch.compiler.is_compiling()
+        or torch.is_autocast_enabled("cpu")
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or forward_ad._current_level >= 0
+    )
+
+
+def count_native_layers(model: nn.Module) -> int:
+    """Return the number of layers that the native kernels can compute."""
+    return sum(isinstance(module, NativeLayer) for module in model.modules())
+
+
+def set_kernel(model: nn.Module, kernel: KernelName) -> None:
+    """Set the kernel of all layers of a model.
+
+    Raises:
+        RuntimeError: the native kernels cannot be used on this machine.
+    """
+    problem = native_problem() if kernel == "native" else None
+    if problem:
+        raise RuntimeError(f"no native kernels: {problem}")
+    for module in model.modules():
+        if isinstance(module, NativeLayer):
+            module.kernel = kernel

@@ -1,0 +1,78 @@
+"""The compiled library: its call and its loading. ctypes releases the GIL during a call."""
+
+import ctypes
+from collections.abc import Mapping
+from functools import cache
+from typing import Literal
+
+from torch import Tensor
+
+from rnnlab.layers.kernels.build import BuildError, build_library
+
+CellName = Literal["rnn_tanh", "rnn_relu", "lstm", "gru"]
+CELLS: dict[CellName, int] = {"rnn_tanh": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}  # of recurrent.c
+GATES: dict[CellName, int] = {"rnn_tanh": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
+SIZES = ("cell", "threads", "steps", "batch", "inputs", "hidden")
+ARRAYS = (
+    *("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh", "out", "cells", "gates", "candidates"),
+    *("d_out", "d_h", "d_c", "d_x", "d_h0", "d_c0", "d_w_ih", "d_w_hh", "d_b_ih", "d_b_hh"),
+)
+
+
+class Call(ctypes.Structure):
+    """Sizes and arrays of one call, `Call` of recurrent.c."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in SIZES),
+        *((name, ctypes.c_void_p) for name in ARRAYS),
+    )
+
+
+@cache
+def load_library() -> ctypes.CDLL | str:
+    """Return the library, or the reason why there is none; the same within a process."""
+    try:
+        library = ctypes.CDLL(str(build_library()))
+    except BuildError as error:
+        return str(error)
+    except OSError as error:
+        return f"the compiled kernels cannot be loaded: {error}"
+    for function in (library.rnnlab_forward, library.rnnlab_backward):
+        function.argtypes, function.restype = (ctypes.POINTER(Call),), ctypes.c_int
+    return library
+
+
+def native_problem() -> str | None:
+    """Return why the native kernels cannot be used on this machine; None if they can.
+
+    The first call on a machine compiles them.
+    """
+    library = load_library()
+    return library if isinstance(library, str) else None
+
+
+def call_library(
+    name: Literal["rnnlab_forward", "rnnlab_backward"],
+    cell: CellName,
+    sizes: tuple[int, int, int, int, int],
+    arrays: Mapping[str, Tensor | None],
+) -> None:
+    """Call a function of the library.
+
+    Args:
+        name: of the function.
+        cell: of the recurrence.
+        sizes: threads, steps, batch, input features, hidden features.
+        arrays: contiguous float32 tensors on the CPU, by their names in Call.
+
+    Raises:
+        MemoryError: there is no memory for the working arrays.
+    """
+    library = load_library()
+    assert not isinstance(library, str)
+    call = Call(CELLS[cell], *sizes)
+    for key, array in arrays.items():
+        if array is not None:
+            setattr(call, key, array.data_ptr())
+    if getattr(library, name)(ctypes.byref(call)):
+        raise MemoryError("no memory for the working arrays of a recurrent layer")

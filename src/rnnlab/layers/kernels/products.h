@@ -1,0 +1,139 @@
+/* Matrix products of float32 for many small products with one matrix, as in a recurrence.
+
+   A library packs the weights at each call, which costs as much as the product if the batch is
+   small. Here the right-hand matrix is packed once, into panels of PANEL columns:
+
+       panel 0: row 0 (PANEL values), row 1, ..., row K - 1;  panel 1: ...
+
+   The last panel is padded with zeros. Each value of a result is one sum over k in order, whatever
+   the number of rows, so the rows of a batch do not influence each other, not even by rounding. */
+
+#ifndef RNNLAB_PRODUCTS_H
+#define RNNLAB_PRODUCTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Vectors of the processor, a common extension of gcc and clang. */
+#if defined(__AVX512F__)
+#define LANES 16
+#define TILE 8  /* rows of a tile: 2 sums for each and 2 values of the panel fit in registers */
+#define TALL 10 /* the tallest tile */
+#elif defined(__AVX__)
+#define LANES 8
+#define TILE 4
+#define TALL 6
+#else
+#define LANES 4
+#define TILE 4
+#define TALL 6
+#endif
+#define PANEL (2 * LANES)
+#define ALIGNMENT 64
+
+typedef float Vector __attribute__((vector_size(4 * LANES)));
+typedef float UnalignedVector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+static inline int64_t packed_size(int64_t k, int64_t n)
+{
+    return k * ((n + PANEL - 1) / PANEL * PANEL);
+}
+
+/* Pack a matrix of K rows and N columns. Row k of the result is row (k + first) % K of the matrix.
+
+   row, column: distances of neighbours in the matrix, so that it can be packed transposed. */
+static void pack(int64_t K, int64_t N, const float *matrix, int64_t row, int64_t column,
+                 int64_t first, float *packed)
+{
+    for (int64_t n = 0; n < N; n += PANEL) {
+        int64_t width = N - n < PANEL ? N - n : PANEL;
+        for (int64_t k = 0; k < K; k++, packed += PANEL) {
+            const float *from = matrix + (k + first) % K * row + n * column;
+            for (int64_t j = 0; j < width; j++)
+                packed[j] = from[j * column];
+            for (int64_t j = width; j < PANEL; j++)
+                packed[j] = 0.0f;
+        }
+    }
+}
+
+/* Compute `rows` rows of a product for one panel. Inlined with a constant number of rows, so that
+   the sums stay in registers. */
+static inline __attribute__((always_inline)) void multiply_tile(
+    const int rows, int64_t K, const float *left, int64_t row, int64_t column, const float *panel,
+    float *result, int64_t result_row, int64_t width, int add)
+{
+    Vector sums[TALL][2];
+#pragma GCC unroll 10
+    for (int r = 0; r < rows; r++)
+        sums[r][0] = sums[r][1] = (Vector){0};
+    for (int64_t k = 0; k < K; k++) {
+        const Vector *values = (const Vector *)(panel + k * PANEL);
+        Vector first = values[0], second = values[1];
+#pragma GCC unroll 10
+        for (int r = 0; r < rows; r++) {
+            float factor = left[r * row + k * column];
+            sums[r][0] += factor * first;
+            sums[r][1] += factor * second;
+        }
+    }
+#pragma GCC unroll 10
+    for (int r = 0; r < rows; r++) {
+        float *to = result + r * result_row;
+        if (width == PANEL) {
+            UnalignedVector *vectors = (UnalignedVector *)to;
+            if (add) {
+                vectors[0] += sums[r][0];
+                vectors[1] += sums[r][1];
+            } else {
+                vectors[0] = sums[r][0];
+                vectors[1] = sums[r][1];
+            }
+        } else {
+            for (int64_t j = 0; j < width; j++) {
+                float sum = sums[r][j / LANES][j % LANES];
+                to[j] = add ? to[j] + sum : sum;
+            }
+        }
+    }
+}
+
+static inline __attribute__((always_inline)) void multiply_strided(
+    int64_t M, int64_t N, int64_t K, const float *left, int64_t row, int64_t column,
+    const float *packed, float *result, int64_t result_row, int add)
+{
+    for (int64_t n = 0; n < N; n += PANEL, packed += K * PANEL) {
+        int64_t width = N - n < PANEL ? N - n : PANEL, m = 0;
+        float *to = result + n;
+        for (; m + TALL <= M && (M - m) % TILE; m += TALL) /* 20 rows are 10 + 10, not 8 + 8 + 4 */
+            multiply_tile(TALL, K, left + m * row, row, column, packed, to + m * result_row,
+                          result_row, width, add);
+        for (; m + TILE <= M; m += TILE)
+            multiply_tile(TILE, K, left + m * row, row, column, packed, to + m * result_row,
+                          result_row, width, add);
+        for (; m + 4 <= M; m += 4)
+            multiply_tile(4, K, left + m * row, row, column, packed, to + m * result_row,
+                          result_row, width, add);
+        for (; m < M; m++)
+            multiply_tile(1, K, left + m * row, row, column, packed, to + m * result_row,
+                          result_row, width, add);
+    }
+}
+
+/* result (M, N) = left (M, K) times the packed matrix (K, N); added to the result if `add`.
+
+   row, result_row: distances of the rows of `left` and `result`. */
+static void multiply(int64_t M, int64_t N, int64_t K, const float *left, int64_t row,
+                     const float *packed, float *result, int64_t result_row, int add)
+{
+    multiply_strided(M, N, K, left, row, 1, packed, result, result_row, add);
+}
+
+/* The same for left^T, with a contiguous `left` (K, M) and a contiguous result. */
+static void multiply_transposed(int64_t M, int64_t N, int64_t K, const float *left,
+                                const float *packed, float *result, int add)
+{
+    multiply_strided(M, N, K, left, 1, M, packed, result, N, add);
+}
+
+#endif
