@@ -26,6 +26,7 @@ from rnnlab.data.base import DataModule
 from rnnlab.errors import ConfigError
 from rnnlab.experiment import checks
 from rnnlab.experiment.budget import AUTO_EPOCHS
+from rnnlab.layers.kernels import choose_kernel
 from rnnlab.models import OptimizerConfig, RecurrentModel, ScheduleContext
 from rnnlab.spec import DataSpec
 from rnnlab.tasks import Task
@@ -157,12 +158,21 @@ def build_profiler(name: str | None, folder: Path) -> Any:
 def dry_build(config: RunConfig) -> None:
     """Build everything once on preview sizes: invalid settings fail before data is read."""
     with torch.random.fork_rng(devices=[]):
-        checks.check_size(build_preview(config))
+        model = build_preview(config)
+        checks.check_size(model)
+        if config.kernel == "native":
+            device = "cuda" if uses_gpu(config) else "cpu"
+            choose_kernel(config.kernel, model, device, config.trainer.precision)
         optimizer = _try("optimizer", partial(checks.build_optimizer, config.optimizer))
         checks.check_schedule(config, _try("scheduler", partial(build_schedule, config, optimizer)))
         quiet_libraries()
         members = build_members(config)
         _try("trainer", partial(build_trainer, config, Path(config.output_dir), *members))
+
+
+def uses_gpu(config: RunConfig) -> bool:
+    """Return whether the Trainer of a config takes a GPU."""
+    return config.trainer.accelerator != "cpu" and torch.cuda.is_available()
 
 
 def build_members(config: RunConfig) -> tuple[list[Any], list[Any]]:

@@ -26,6 +26,8 @@ from rnnlab.runtime.distributed import is_first_process, share_folder
 if TYPE_CHECKING:
     import lightning.pytorch as L
 
+    from rnnlab.layers.kernels import KernelChoice
+
 
 @dataclass(frozen=True)
 class Run:
@@ -150,7 +152,7 @@ def build(
     width = model.output_size // (2 if model.bidirectional else 1)
     choose_matmul_precision(config.matmul_precision, width, device)
     parts = RunParts(config, folder, data, model, trainer, callbacks, clock)
-    announce(parts, is_automatic)
+    announce(parts, is_automatic, use_kernel(parts, device))
     clock.end_stage("start")
     return parts
 
@@ -162,7 +164,22 @@ def end_trained(status: str | None) -> "list[L.Callback]":
     return [EndTraining()] if status == TRAINED else []
 
 
-def announce(parts: RunParts, has_auto_budget: bool) -> None:
+def use_kernel(parts: RunParts, device: str) -> "KernelChoice":
+    """Choose and set the kernel of the recurrent layers; a resumed run keeps its own.
+
+    Checkpoints from before there was a choice were trained with the kernel of torch.
+    """
+    from rnnlab.layers.kernels import choose_kernel, set_kernel
+
+    stored = parts.folder.read_report().get("kernel", {}).get("name")
+    previous = stored or ("torch" if parts.folder.last.exists() else None)
+    config, model = parts.config, parts.model
+    choice = choose_kernel(config.kernel, model, device, config.trainer.precision, previous)
+    set_kernel(model, choice.name)
+    return choice
+
+
+def announce(parts: RunParts, has_auto_budget: bool, kernel: "KernelChoice") -> None:
     """Print the settings of the run, and start its report."""
     from rnnlab.experiment.initialize import describe_initial_weights
     from rnnlab.runtime.environment import device_facts, git_state, versions
@@ -183,6 +200,7 @@ def announce(parts: RunParts, has_auto_budget: bool) -> None:
         "monitor": parts.config.monitor,
         "task": parts.model.task.name,
         "model": {"class": type(parts.model).__name__, "parameters": parameters},
+        "kernel": kernel._asdict(),
         "data": data_facts(parts.data),
         "budget": describe_budget(parts.config, parts.data),
         "init_from": previous.get("init_from") or describe_initial_weights(parts.config),

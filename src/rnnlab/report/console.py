@@ -1,4 +1,4 @@
-"""Console output of a run: a header of four lines, and a table of scores at the end."""
+"""Console output of a run: a header of five lines, and a table of scores at the end."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from rnnlab.runtime.console import PlainConsole
 def header(
     report: Mapping[str, Any], folder: RunFolder, data: str, has_auto_budget: bool = False
 ) -> None:
-    """Print the run with its folder, the data, the model, and the length of the training."""
+    """Print the run with its folder, data, model, kernel, and the length of the training."""
     console = PlainConsole()
     model, device = report["model"], report["device"]
     kind = f"{device['count']} x {device.get('gpu', device['kind'])}"
@@ -20,6 +20,7 @@ def header(
         "run": f"{run_label(report)}: {folder.path}",
         "data": data,
         "model": f"{model['class']}, {model['parameters']:,} parameters, on {kind}",
+        "kernel": "{name} ({reason})".format(**report["kernel"]),
         "budget": budget_line(report["budget"], has_auto_budget),
     }
     for name, line in lines.items():

@@ -19,6 +19,7 @@ REPEAT_SETTINGS = (  # patterns of settings that are no part of a configuration
     *SEED_SETTINGS,
     *("name", "variant", "output_dir", "run_dir", "resume", "baselines", "page"),
     *("logger", "logger.*", "callbacks.progress*", "*path", "*paths"),
+    "kernel",  # changes results by rounding only
 )
 
 

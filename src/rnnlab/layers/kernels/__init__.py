@@ -1,5 +1,11 @@
 """Recurrent layers with compiled kernels for training and inference on a CPU."""
 
+from rnnlab.layers.kernels.choice import (
+    KernelChoice,
+    KernelSetting,
+    choose_kernel,
+    use_stored_kernel,
+)
 from rnnlab.layers.kernels.layers import (
     GRULayer,
     KernelName,
@@ -12,10 +18,14 @@ from rnnlab.layers.kernels.library import native_problem
 
 __all__ = [
     "GRULayer",
+    "KernelChoice",
     "KernelName",
+    "KernelSetting",
     "LSTMLayer",
     "RNNLayer",
+    "choose_kernel",
     "count_native_layers",
     "native_problem",
     "set_kernel",
+    "use_stored_kernel",
 ]

@@ -3,14 +3,15 @@
 T time, B batch, D input features, H hidden features. Arrays are (T, B, ...), as in recurrent.c.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
 from rnnlab.layers.kernels.library import GATES, CellName, call_library
 
-Weights = tuple[Tensor, Tensor, Tensor, Tensor]  # weight_ih, weight_hh, bias_ih, bias_hh
 INPUTS = ("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh")
 STORED = ("out", "cells", "gates", "candidates")  # by the forward pass for the backward pass
 
@@ -30,7 +31,7 @@ class Outputs(NamedTuple):
 
 
 def run_recurrence(
-    cell: CellName, x: Tensor, h0: Tensor, c0: Tensor | None, weights: Weights
+    cell: CellName, x: Tensor, h0: Tensor, c0: Tensor | None, weights: Sequence[Tensor]
 ) -> Outputs:
     """Compute a recurrence with the native kernels; differentiable.
 
@@ -39,7 +40,7 @@ def run_recurrence(
         x: inputs (T, B, D), float32 on the CPU, with at least one step and sequence.
         h0: state before the first step, (B, H).
         c0: of an LSTM, (B, H).
-        weights: in the shapes and with the order of gates of torch.
+        weights: weight_ih, weight_hh, bias_ih, bias_hh, in the shapes and order of gates of torch.
     """
     tensors = (x, h0, c0, *weights)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
@@ -117,12 +118,12 @@ def empty_gradients(
 def differentiable_gradients(
     ctx: Any, gradients: tuple[Tensor | None, ...]
 ) -> tuple[Tensor | None, ...]:
-    """Return the gradients as functions of torch, which has derivatives of them."""
+    """Return the gradients as functions of torch, so that they have derivatives too."""
     tensors = ctx.saved_tensors[: len(INPUTS)]
-    outputs = compute_with_torch(ctx.cell, tensors)
+    outputs = compute_with_cells(ctx.cell, tensors)
     pairs = [(o, g) for o, g in zip(outputs, gradients, strict=True) if g is not None]
     needs = zip(tensors, ctx.needs_input_grad[1:], strict=True)
-    inputs = [tensor for tensor, is_needed in needs if is_needed]
+    inputs = [tensor for tensor, is_needed in needs if is_needed and tensor is not None]
     found = iter(
         torch.autograd.grad(
             [output for output, _ in pairs],
@@ -135,10 +136,8 @@ def differentiable_gradients(
     return tuple(next(found) if is_needed else None for is_needed in ctx.needs_input_grad[1:])
 
 
-def compute_with_torch(cell: CellName, tensors: tuple[Any, ...]) -> Outputs:
-    """Return the outputs of torch's own function, step by step where it has no second derivative."""
-    from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
-
+def compute_with_cells(cell: CellName, tensors: tuple[Any, ...]) -> Outputs:
+    """Return the outputs of the reference cells, which can be differentiated any number of times."""
     x, h, c, *weights = tensors
     steps = []
     for inputs in x:

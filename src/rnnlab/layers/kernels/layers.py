@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from rnnlab.layers.kernels.functions import Weights, run_recurrence
+from rnnlab.layers.kernels.functions import run_recurrence
 from rnnlab.layers.kernels.library import CellName, native_problem
 
 KernelName = Literal["native", "torch"]
@@ -32,9 +32,9 @@ class NativeLayer(nn.RNNBase):
         name = f"{self.mode}_{self.nonlinearity}" if self.mode == "RNN" else self.mode
         return cast(CellName, name.lower())
 
-    def weights(self) -> Weights:
-        """Return the weights of the only layer."""
-        return self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0
+    def weights(self) -> list[Any]:
+        """Return the weights of the only layer: weight_ih, weight_hh, bias_ih, bias_hh."""
+        return [self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0]
 
     def parts(self, hx: Any) -> tuple[Tensor, ...]:
         """Return the parts of a state as torch takes them: (h,) or (h, c), each (1, B, H)."""
@@ -120,7 +120,7 @@ def is_plain_float(tensor: Any) -> bool:
 def is_transformed() -> bool:
     """Return whether torch observes or transforms the calls: their operations must be its own."""
     return (
-        torch.jit.is_tracing()
+        torch._C._is_tracing()
         or torch.compiler.is_compiling()
         or torch.is_autocast_enabled("cpu")
         or torch._C._len_torch_dispatch_stack() > 0
