@@ -16,7 +16,7 @@ from rnnlab.runtime.files import cache_root
 SOURCES = ("recurrent.c", "products.h", "activations.h")
 # No -ffast-math: NaN and infinity must propagate. Contraction to fused multiply-adds is allowed, and
 # nobody reads errno or the flags of floating-point exceptions.
-FLAGS = (
+COMPILER_FLAGS = (
     *("-std=c11", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno"),
     *("-fno-trapping-math", "-fopenmp-simd", "-fPIC", "-shared", "-pthread"),
 )
@@ -61,7 +61,9 @@ def library_path(compiler: Sequence[str]) -> Path:
     program = Path(compiler[0]).resolve()
     state = program.stat()
     identity = [*compiler, str(program), state.st_size, state.st_mtime_ns]
-    key = hashlib.sha256(repr([identity, FLAGS, processor_features(), sys.platform]).encode())
+    key = hashlib.sha256(
+        repr([identity, COMPILER_FLAGS, processor_features(), sys.platform]).encode()
+    )
     for name in SOURCES:
         key.update(Path(__file__).with_name(name).read_bytes())
     return cache_root() / "kernels" / f"recurrent-{key.hexdigest()[:20]}.so"
@@ -101,7 +103,7 @@ def compile_sources(compiler: Sequence[str], library: Path) -> None:
         BuildError: the compiler failed, or took too long.
     """
     source = Path(__file__).with_name(SOURCES[0])
-    command = [*compiler, *FLAGS, "-o", str(library), str(source)]
+    command = [*compiler, *COMPILER_FLAGS, "-o", str(library), str(source)]
     try:
         result = subprocess.run(
             command,

@@ -58,16 +58,17 @@ def compute_outputs(
         for name, tensor in zip(INPUTS, tensors, strict=True)
     }
     x, h0 = arrays["x"], arrays["h0"]
-    assert x is not None and h0 is not None
-    (T, B, D), H = x.shape, h0.shape[1]
-    has_cells, has_candidates = cell == "lstm", cell == "gru" and keep
-    stored: dict[str, Tensor | None] = {
-        "out": x.new_empty(T, B, H),
-        "cells": x.new_empty(T if keep else 1, B, H) if has_cells else None,
-        "gates": x.new_empty(T, B, GATES[cell] * H) if keep and GATES[cell] > 1 else None,
-        "candidates": x.new_empty(T, B, H) if has_candidates else None,
+    assert x is not None
+    assert h0 is not None
+    (steps, batch, _), hidden = x.shape, h0.shape[1]
+    needs = {
+        "out": (steps, hidden),
+        "cells": (steps if keep else 1, hidden) if cell == "lstm" else None,
+        "gates": (steps, GATES[cell] * hidden) if keep and GATES[cell] > 1 else None,
+        "candidates": (steps, hidden) if keep and cell == "gru" else None,
     }
-    sizes = (torch.get_num_threads(), T, B, D, H)
+    stored = {k: x.new_empty(n[0], batch, n[1]) if n else None for k, n in needs.items()}
+    sizes = (torch.get_num_threads(), *x.shape, hidden)
     call_library("rnnlab_forward", cell, sizes, {**arrays, **stored})
     out, cells = stored["out"], stored["cells"]
     assert out is not None
@@ -94,8 +95,7 @@ class Recurrence(torch.autograd.Function):
         for name, gradient in zip(("d_out", "d_h", "d_c"), gradients, strict=True):
             arrays[name] = None if gradient is None else gradient.contiguous()
         results = empty_gradients(arrays, ctx.needs_input_grad[1:])
-        (T, B, D), H = saved["x"].shape, saved["h0"].shape[1]
-        sizes = (ctx.threads, T, B, D, H)
+        sizes = (ctx.threads, *saved["x"].shape, saved["h0"].shape[1])
         call_library("rnnlab_backward", ctx.cell, sizes, {**arrays, **results})
         return (None, *(results.get(f"d_{name}") for name in INPUTS))
 
@@ -121,23 +121,26 @@ def differentiable_gradients(
     """Return the gradients as functions of torch, so that they have derivatives too."""
     tensors = ctx.saved_tensors[: len(INPUTS)]
     outputs = compute_with_cells(ctx.cell, tensors)
-    pairs = [(o, g) for o, g in zip(outputs, gradients, strict=True) if g is not None]
-    needs = zip(tensors, ctx.needs_input_grad[1:], strict=True)
-    inputs = [tensor for tensor, is_needed in needs if is_needed and tensor is not None]
-    found = iter(
+    pairs = [
+        (output, gradient)
+        for output, gradient in zip(outputs, gradients, strict=True)
+        if output is not None and gradient is not None
+    ]
+    needs = ctx.needs_input_grad[1:]
+    results = iter(
         torch.autograd.grad(
             [output for output, _ in pairs],
-            inputs,
+            [tensor for tensor, is_needed in zip(tensors, needs, strict=True) if is_needed],
             [gradient for _, gradient in pairs],
             create_graph=True,
             allow_unused=True,
         )
     )
-    return tuple(next(found) if is_needed else None for is_needed in ctx.needs_input_grad[1:])
+    return tuple(next(results) if is_needed else None for is_needed in needs)
 
 
 def compute_with_cells(cell: CellName, tensors: tuple[Any, ...]) -> Outputs:
-    """Return the outputs of the reference cells, which can be differentiated any number of times."""
+    """Return the outputs of the reference cells, which have derivatives of any order."""
     x, h, c, *weights = tensors
     steps = []
     for inputs in x:

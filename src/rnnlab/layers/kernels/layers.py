@@ -15,7 +15,7 @@ from rnnlab.layers.kernels.functions import run_recurrence
 from rnnlab.layers.kernels.library import CellName, native_problem
 
 KernelName = Literal["native", "torch"]
-PLAIN = (Tensor, nn.Parameter)  # not a subclass, whose data may be elsewhere
+PLAIN_TYPES = (Tensor, nn.Parameter)  # not a subclass, whose data may be elsewhere
 
 
 class NativeLayer(nn.RNNBase):
@@ -57,9 +57,9 @@ class NativeLayer(nn.RNNBase):
 
     def run_native(self, inputs: Tensor, hx: Any) -> tuple[Tensor, Any]:
         """Return outputs (B, T, H) and the state after the last step."""
-        B, H = inputs.shape[0], self.hidden_size  # noqa: N806
         is_lstm = self.mode == "LSTM"
-        parts = [part.squeeze(0) for part in self.parts(hx)] or [inputs.new_zeros(B, H)] * 2
+        zeros = inputs.new_zeros(inputs.shape[0], self.hidden_size)
+        parts = [part.squeeze(0) for part in self.parts(hx)] or [zeros] * 2
         x = inputs.transpose(0, 1).contiguous()
         c0 = parts[1] if is_lstm else None
         outputs, h, c = run_recurrence(self.cell_name(), x, parts[0], c0, self.weights())
@@ -109,7 +109,7 @@ class RNNLayer(NativeLayer, nn.RNN):
 def is_plain_float(tensor: Any) -> bool:
     """Return whether a tensor has float32 values in the memory of the CPU."""
     return (
-        type(tensor) in PLAIN
+        type(tensor) in PLAIN_TYPES
         and tensor.dtype is torch.float32
         and tensor.device.type == "cpu"
         and tensor.layout is torch.strided

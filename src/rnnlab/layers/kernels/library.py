@@ -1,7 +1,7 @@
 """The compiled library: its call and its loading. ctypes releases the GIL during a call."""
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal
 
@@ -12,8 +12,8 @@ from rnnlab.layers.kernels.build import BuildError, build_library
 CellName = Literal["rnn_tanh", "rnn_relu", "lstm", "gru"]
 CELLS: dict[CellName, int] = {"rnn_tanh": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}  # of recurrent.c
 GATES: dict[CellName, int] = {"rnn_tanh": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
-SIZES = ("cell", "threads", "steps", "batch", "inputs", "hidden")
-ARRAYS = (
+CALL_SIZES = ("cell", "threads", "steps", "batch", "inputs", "hidden")
+CALL_ARRAYS = (
     *("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh", "out", "cells", "gates", "candidates"),
     *("d_out", "d_h", "d_c", "d_x", "d_h0", "d_c0", "d_w_ih", "d_w_hh", "d_b_ih", "d_b_hh"),
 )
@@ -23,8 +23,8 @@ class Call(ctypes.Structure):
     """Sizes and arrays of one call, `Call` of recurrent.c."""
 
     _fields_ = (
-        *((name, ctypes.c_int64) for name in SIZES),
-        *((name, ctypes.c_void_p) for name in ARRAYS),
+        *((name, ctypes.c_int64) for name in CALL_SIZES),
+        *((name, ctypes.c_void_p) for name in CALL_ARRAYS),
     )
 
 
@@ -54,7 +54,7 @@ def native_problem() -> str | None:
 def call_library(
     name: Literal["rnnlab_forward", "rnnlab_backward"],
     cell: CellName,
-    sizes: tuple[int, int, int, int, int],
+    sizes: Sequence[int],
     arrays: Mapping[str, Tensor | None],
 ) -> None:
     """Call a function of the library.

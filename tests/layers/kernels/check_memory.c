@@ -1,0 +1,75 @@
+/* Calls the kernels on arrays of exactly the documented sizes; for -fsanitize=address,undefined.
+
+   Prints the sum of all results: it is finite, so that no value was left out. */
+
+#include <math.h>
+#include <stdio.h>
+
+#include "recurrent.c"
+
+static float *numbers(int64_t count)
+{
+    static uint32_t state = 1;
+    float *values = malloc(count * sizeof(float)); /* not aligned, and not a value longer */
+    for (int64_t i = 0; i < count; i++) {
+        state = state * 1664525u + 1013904223u;
+        values[i] = (float)(state >> 8) / (float)(1 << 24) - 0.5f;
+    }
+    return values;
+}
+
+static double sum(float *values, int64_t count)
+{
+    double total = 0.0;
+    for (int64_t i = 0; values && i < count; i++)
+        total += values[i];
+    free(values);
+    return total;
+}
+
+static double run(int64_t cell, int64_t threads, const int64_t *shape, int with_gradients)
+{
+    int64_t T = shape[0], B = shape[1], D = shape[2], H = shape[3], G = count_gates(cell) * H;
+    int keep = with_gradients && cell >= LSTM;
+    Call call = {
+        .cell = cell, .threads = threads, .steps = T, .batch = B, .inputs = D, .hidden = H,
+        .x = numbers(T * B * D), .h0 = numbers(B * H), .c0 = cell == LSTM ? numbers(B * H) : NULL,
+        .w_ih = numbers(G * D), .w_hh = numbers(G * H), .b_ih = numbers(G), .b_hh = numbers(G),
+        .out = numbers(T * B * H), .gates = keep ? numbers(T * B * G) : NULL,
+        .cells = cell == LSTM ? numbers((keep ? T : 1) * B * H) : NULL,
+        .candidates = keep && cell == GRU ? numbers(T * B * H) : NULL,
+    };
+    double total = rnnlab_forward(&call);
+    if (with_gradients) {
+        call.d_out = numbers(T * B * H), call.d_h = numbers(B * H);
+        call.d_c = cell == LSTM ? numbers(B * H) : NULL;
+        call.d_x = numbers(T * B * D), call.d_h0 = numbers(B * H);
+        call.d_c0 = cell == LSTM ? numbers(B * H) : NULL;
+        call.d_w_ih = numbers(G * D), call.d_w_hh = numbers(G * H);
+        call.d_b_ih = numbers(G), call.d_b_hh = numbers(G);
+        total += rnnlab_backward(&call);
+        total += sum(call.d_x, T * B * D) + sum(call.d_h0, B * H) + sum(call.d_c0, B * H);
+        total += sum(call.d_w_ih, G * D) + sum(call.d_w_hh, G * H);
+        total += sum(call.d_b_ih, G) + sum(call.d_b_hh, G);
+        sum((float *)call.d_out, 0), sum((float *)call.d_h, 0), sum((float *)call.d_c, 0);
+    }
+    const float *others[] = {call.x, call.h0, call.c0, call.w_ih, call.w_hh, call.b_ih, call.b_hh};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        free((float *)others[i]);
+    total += sum(call.out, T * B * H);
+    free(call.gates), free(call.cells), free(call.candidates);
+    return total;
+}
+
+int main(void)
+{
+    const int64_t shapes[][4] = {{1, 1, 1, 1},    {7, 3, 5, 17},    {3, 40, 33, 64},
+                                 {20, 20, 7, 70}, {2, 300, 10, 31}, {50, 64, 24, 32}};
+    double total = 0.0;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int64_t cell = RNN_TANH; cell <= GRU; cell++)
+            for (int64_t threads = 1; threads <= 3; threads += 2)
+                total += run(cell, threads, shapes[i], 0) + run(cell, threads, shapes[i], 1);
+    printf("%s\n", isfinite(total) ? "complete" : "not finite");
+    return 0;
+}
