@@ -1,5 +1,6 @@
 """The kernels are compiled once; without them torch computes, and says why."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ from rnnlab.layers.kernels.build import BuildError, build_library, find_compiler
 from rnnlab.layers.kernels.library import load_library
 
 FOLDER = Path(build_module.__file__).parent
-has_compiler = pytest.mark.skipif(native_problem() is not None, reason="there is no compiler")
+has_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no compiler")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 from rnnlab.runtime.files import cache_root
 
 SOURCES = ("recurrent.c", "products.h", "activations.h")
-# No -ffast-math: NaN and infinity must propagate. Contraction to fused multiply-adds is allowed, and
+# No -ffast-math: NaN and infinity must propagate. Contraction to fused multiply-adds is allowed;
 # nobody reads errno or the flags of floating-point exceptions.
 COMPILER_FLAGS = (
     *("-std=c11", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno"),
