@@ -10,11 +10,11 @@ import pytest
 from rnnlab.data.sources.cache import (
     STALE_SECONDS,
     cache_path,
-    cache_root,
     file_sha256,
     load_or_build,
 )
 from rnnlab.errors import DataError
+from rnnlab.runtime.files import cache_root
 
 KEY = {"source": ["embedded", "1.0"], "split_seed": 0}
 
