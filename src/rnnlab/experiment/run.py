@@ -171,8 +171,8 @@ def use_kernel(parts: RunParts, device: str) -> "KernelChoice":
     """
     from rnnlab.layers.kernels import choose_kernel, set_kernel
 
-    stored = parts.folder.read_report().get("kernel", {}).get("name")
-    previous = stored or ("torch" if parts.folder.last.exists() else None)
+    name = parts.folder.read_report().get("kernel", {}).get("name")
+    previous = name or ("torch" if parts.folder.last.exists() else None)
     config, model = parts.config, parts.model
     choice = choose_kernel(config.kernel, model, device, config.trainer.precision, previous)
     set_kernel(model, choice.name)

@@ -13,7 +13,7 @@ from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
 from rnnlab.layers.kernels.library import GATES, CellName, call_library
 
 INPUTS = ("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh")
-STORED = ("out", "cells", "gates", "candidates")  # by the forward pass for the backward pass
+INTERMEDIATES = ("out", "cells", "gates", "candidates")  # by the forward pass for the backward pass
 
 
 class Outputs(NamedTuple):
@@ -52,7 +52,7 @@ def run_recurrence(
 def compute_outputs(
     cell: CellName, tensors: tuple[Tensor | None, ...], keep: bool
 ) -> tuple[Outputs, dict[str, Tensor | None]]:
-    """Return the outputs, and the arrays STORED for the backward pass; most are None without it."""
+    """Return the outputs, and the INTERMEDIATES; without the backward pass most of them are None."""
     arrays = {
         name: None if tensor is None else tensor.detach().contiguous()
         for name, tensor in zip(INPUTS, tensors, strict=True)
@@ -60,19 +60,21 @@ def compute_outputs(
     x, h0 = arrays["x"], arrays["h0"]
     assert x is not None
     assert h0 is not None
-    (steps, batch, _), hidden = x.shape, h0.shape[1]
+    (steps, batch, _), hidden_size = x.shape, h0.shape[1]
     needs = {
-        "out": (steps, hidden),
-        "cells": (steps if keep else 1, hidden) if cell == "lstm" else None,
-        "gates": (steps, GATES[cell] * hidden) if keep and GATES[cell] > 1 else None,
-        "candidates": (steps, hidden) if keep and cell == "gru" else None,
+        "out": (steps, hidden_size),
+        "cells": (steps if keep else 1, hidden_size) if cell == "lstm" else None,
+        "gates": (steps, GATES[cell] * hidden_size) if keep and GATES[cell] > 1 else None,
+        "candidates": (steps, hidden_size) if keep and cell == "gru" else None,
     }
-    stored = {k: x.new_empty(n[0], batch, n[1]) if n else None for k, n in needs.items()}
-    sizes = (torch.get_num_threads(), *x.shape, hidden)
-    call_library("rnnlab_forward", cell, sizes, {**arrays, **stored})
-    out, cells = stored["out"], stored["cells"]
+    intermediates = {k: x.new_empty(n[0], batch, n[1]) if n else None for k, n in needs.items()}
+    sizes = (torch.get_num_threads(), *x.shape, hidden_size)
+    call_library("rnnlab_forward", cell, sizes, {**arrays, **intermediates})
+    out, cells = intermediates["out"], intermediates["cells"]
     assert out is not None
-    return Outputs(out, out[-1].clone(), None if cells is None else cells[-1].clone()), stored
+    return Outputs(
+        out, out[-1].clone(), None if cells is None else cells[-1].clone()
+    ), intermediates
 
 
 class Recurrence(torch.autograd.Function):
@@ -80,9 +82,9 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, cell: CellName, *tensors: Tensor | None) -> Outputs:
-        outputs, stored = compute_outputs(cell, tensors, keep=True)
+        outputs, intermediates = compute_outputs(cell, tensors, keep=True)
         ctx.cell, ctx.threads = cell, torch.get_num_threads()
-        ctx.save_for_backward(*tensors, *(stored[name] for name in STORED))
+        ctx.save_for_backward(*tensors, *(intermediates[name] for name in INTERMEDIATES))
         ctx.set_materialize_grads(False)  # the outputs or the last state may have no gradient
         return outputs
 
@@ -90,12 +92,12 @@ class Recurrence(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():  # create_graph=True: the gradients must be differentiable
             return (None, *differentiable_gradients(ctx, gradients))
-        saved = dict(zip((*INPUTS, *STORED), ctx.saved_tensors, strict=True))
-        arrays = {k: None if t is None else t.detach().contiguous() for k, t in saved.items()}
+        tensors = dict(zip((*INPUTS, *INTERMEDIATES), ctx.saved_tensors, strict=True))
+        arrays = {k: None if t is None else t.detach().contiguous() for k, t in tensors.items()}
         for name, gradient in zip(("d_out", "d_h", "d_c"), gradients, strict=True):
             arrays[name] = None if gradient is None else gradient.contiguous()
         results = empty_gradients(arrays, ctx.needs_input_grad[1:])
-        sizes = (ctx.threads, *saved["x"].shape, saved["h0"].shape[1])
+        sizes = (ctx.threads, *tensors["x"].shape, tensors["h0"].shape[1])
         call_library("rnnlab_backward", ctx.cell, sizes, {**arrays, **results})
         return (None, *(results.get(f"d_{name}") for name in INPUTS))
 
