@@ -52,7 +52,7 @@ def run_recurrence(
 def compute_outputs(
     cell: CellName, tensors: tuple[Tensor | None, ...], keep: bool
 ) -> tuple[Outputs, dict[str, Tensor | None]]:
-    """Return the outputs, and the INTERMEDIATES; without the backward pass most of them are None."""
+    """Return the outputs, and the INTERMEDIATES; most are None without a backward pass."""
     arrays = {
         name: None if tensor is None else tensor.detach().contiguous()
         for name, tensor in zip(INPUTS, tensors, strict=True)
