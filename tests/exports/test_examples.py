@@ -1,5 +1,6 @@
 """The example of an export, without torch and rnnlab, gives the answers of rnnlab predict."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,9 @@ import pandas as pd
 import pytest
 
 import rnnlab
+from rnnlab.exports.examples import EXAMPLES, ExportExample
 from rnnlab.exports.export import export_run
+from rnnlab.exports.folder import EXAMPLE_TEMPLATES
 from rnnlab.inference.trained_run import TrainedRun
 from tests.helpers.configs import walks_file
 from tests.helpers.exports import WITHOUT, run_example
@@ -21,6 +24,7 @@ TEXTS = [
 ]
 SENTENCES = ["n1 aa bb cc dd ee", "aa", "unknown bb bb bb bb bb bb bb bb bb"]
 LINES = ["wa wb wc", "wd wd unknown wa wb wc wd we"]
+MAX_LINES = 30
 FEW = ("model.hidden_size=8",)
 
 
@@ -39,6 +43,16 @@ def check_example(run: TrainedRun, kind: Any, *arguments: str, inputs: Any = Non
     expected = predictions[answers.columns]
     pd.testing.assert_frame_equal(answers, expected, check_dtype=False, atol=1e-5, rtol=1e-5)
     return answers
+
+
+@pytest.mark.parametrize("example", EXAMPLES.values(), ids=lambda example: example.name)
+def test_an_example_is_short(example: ExportExample) -> None:
+    """At most 30 lines, without docstrings and empty lines."""
+    text = (EXAMPLE_TEMPLATES / f"{example.name}.py.txt").read_text(encoding="utf-8")
+    for docstring in re.findall(r'^ *""".*?"""\n', text, flags=re.MULTILINE | re.DOTALL):
+        text = text.replace(docstring, "")
+    lines = [line for line in text.splitlines() if line.strip()]
+    assert 5 < len(lines) <= MAX_LINES
 
 
 def test_texts(tmp_path: Path) -> None:

@@ -23,19 +23,21 @@ class ExportExample(NamedTuple):
     Attributes:
         name: of its file in exports/templates.
         needs_tokenizer: it imports the package `tokenizer`.
+        module: of exports/templates that it imports; empty for none.
     """
 
     name: str
     needs_tokenizer: bool = False
+    module: str = ""
 
 
 EXAMPLES: dict[type[Processor], ExportExample] = {
     ClassificationProcessor: ExportExample("texts", needs_tokenizer=True),
     SymbolsProcessor: ExportExample("symbols"),
     AddingProcessor: ExportExample("adding"),
-    SeriesProcessor: ExportExample("series"),
+    SeriesProcessor: ExportExample("series", module="series_rows"),
     LanguageModelingProcessor: ExportExample("running_text", needs_tokenizer=True),
-    TranslationProcessor: ExportExample("translation", needs_tokenizer=True),
+    TranslationProcessor: ExportExample("translation", needs_tokenizer=True, module="beam_search"),
 }
 
 

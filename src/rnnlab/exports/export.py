@@ -160,7 +160,8 @@ def _write_companions(
     (folder / PROCESSOR_FILE).write_text(content, encoding="utf-8")
     write_states(folder, programs)
     if example:
-        copy_example(folder, example.name, f"network_{kind.replace('-', '_')}")
+        network = f"network_{kind.replace('-', '_')}"
+        copy_example(folder, example.name, network, example.module)
         if example.needs_tokenizer:
             write_tokenizer(folder)
 

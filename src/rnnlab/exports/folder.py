@@ -59,10 +59,11 @@ def write_tokenizer(folder: Path) -> None:
         (package / f"{name.split('.')[-1]}.py").write_text(source, encoding="utf-8")
 
 
-def copy_example(folder: Path, example: str, network: str) -> None:
-    """Write example.py and network.py, which it imports."""
-    for name, target in ((example, "example.py"), (network, "network.py")):
-        shutil.copyfile(EXAMPLE_TEMPLATES / f"{name}.py.txt", folder / target)
+def copy_example(folder: Path, example: str, network: str, module: str) -> None:
+    """Write example.py, and what it imports: network.py, and a module if its name is not empty."""
+    files = {example: "example", network: "network"} | ({module: module} if module else {})
+    for name, target in files.items():
+        shutil.copyfile(EXAMPLE_TEMPLATES / f"{name}.py.txt", folder / f"{target}.py")
 
 
 def write_states(folder: Path, programs: Mapping[str, Program]) -> None:
