@@ -132,10 +132,8 @@ class RunComparison:
         rows = self.text_rows()
         lines = "\n".join(_html_line("td", [*row.values()]) for row in rows)
         head = _html_line("th", [*rows[0]])
-        return (
-            f"<p>{escape(self.sentence)}</p>\n<table>\n<thead>{head}</thead>\n"
-            f"<tbody>\n{lines}\n</tbody>\n</table>"
-        )
+        paragraphs = "\n".join(f"<p>{escape(statement)}</p>" for statement in self.statements)
+        return f"{paragraphs}\n<table>\n<thead>{head}</thead>\n<tbody>\n{lines}\n</tbody>\n</table>"
 
 
 def _html_line(tag: str, cells: Sequence[str]) -> str:
@@ -179,12 +177,34 @@ def text_row(metric: str, one: ComparedGroup, row: Mapping[str, Any]) -> dict[st
         "mean": format_score(row["mean"]),
         "spread": format_score(row["spread"]),
         "verdict": describe_verdict(one),
+        "difference": format_difference(row),
+        "more seeds": format_more_seeds(one),
         "best baseline": _format_baseline(row),
         "parameters": f"{row['parameters']:,}",
         "seconds": f"{row['seconds']:,.1f}",
         "samples/s": _format_count(row["samples_per_second"]),
         "peak MiB": _format_count(row["peak_memory_mib"]),
     }
+
+
+def format_difference(row: Mapping[str, Any]) -> str:
+    """Return the difference of the leader from a configuration, with its 95% interval.
+
+    >>> format_difference({"difference": 0.5, "interval_low": -0.25, "interval_high": 1.25})
+    '0.5000 (-0.2500 to 1.2500)'
+    """
+    if row["interval_low"] is None:
+        return format_score(row["difference"])
+    low, high = (format_score(row[name]) for name in ("interval_low", "interval_high"))
+    return f"{format_score(row['difference'])} ({low} to {high})"
+
+
+def format_more_seeds(one: ComparedGroup) -> str:
+    """Return the estimate of the seeds that are missing, as it is shown."""
+    if one.test is None or one.verdict != "undecided":
+        return "-"
+    more = one.test.more_seeds
+    return f"> {MAX_MORE_SEEDS}" if more is None or more > MAX_MORE_SEEDS else str(more or 1)
 
 
 def _format_baseline(row: Mapping[str, Any]) -> str:

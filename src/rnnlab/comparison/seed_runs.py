@@ -267,8 +267,9 @@ def compare_pairs(
 ) -> RunComparison:
     """Return the comparison of the runs with some seeds, as one test of a plan."""
     runs = [series.runs[seed] for series in pair for seed in seeds]
+    open_notes = [note for note in notes if not any(str(run.folder) in note for run in runs)]
     level = plan.levels[len(seeds)]
-    result = compare_finished_runs(runs, (), metric, mode, level=level, notes=notes)
+    result = compare_finished_runs(runs, (), metric, mode, level=level, notes=open_notes)
     design = (
         f"Sequential test after {len(seeds)} of {plan.most} planned pairs; there a p-value below "
         f"{level:.3g} decides, so that the probability of an error over all tests is 5%."
