@@ -36,7 +36,7 @@ def test_intervals_lie_around_the_median() -> None:
 def test_the_intervals_of_the_figure_are_the_predicted_quantiles() -> None:
     predictions = torch.tensor([-1.0, 0.0, 2.0]).expand(5, 1, 1, 3)
     test = TestPredictions(predictions, torch.zeros(5, 1, 1), lambda i: {})
-    ((name, low, high),) = quantile_bands(interval_task(), test, np.array([0, 4]))
+    ((name, low, high),) = quantile_bands(interval_task(), test, np.array([0, 4]), np.array([0, 0]))
     assert (name, low.tolist(), high.tolist()) == ("80% interval", [[-1], [-1]], [[2], [2]])
 
 

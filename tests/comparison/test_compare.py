@@ -16,6 +16,7 @@ from rnnlab.comparison.compare import compare_runs
 from rnnlab.comparison.result import RunComparison
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import FORMAT_VERSION, RunFolder
+from tests.helpers.pages import check_offline
 
 
 def write_run(
@@ -178,6 +179,8 @@ def test_a_comparison_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixt
     assert r"model=A_<b>\|" in texts["md"]
     assert r"model=A\_<b>|" in texts["latex"]
     assert "model=A_&lt;b&gt;|" in texts["html"]
+    elements = check_offline(texts["html"])
+    assert elements.count("circle") == sum(row["n"] for row in plain["configurations"])
     assert "1.2500" in texts["table"]
     assert plain["answer"] in texts["table"]
 

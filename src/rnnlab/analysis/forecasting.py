@@ -6,7 +6,7 @@ N targets, H steps of the horizon, V variables, Q quantiles.
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from rnnlab.spec import Array
 from rnnlab.tasks import Forecasting
 
 NUM_FORECASTS = 8  # forecasts in the figure
+MAX_FORECAST_VARIABLES = 16  # that are drawn, one in each panel
 MAX_RESIDUALS = 2_000_000  # errors whose distribution is drawn, evenly spaced
 MAX_POINTS = 20_000  # of the scatter plot
 
@@ -191,6 +192,12 @@ def error_scale(test: TestPredictions) -> Array:
     return scale
 
 
+def error_unit(test: TestPredictions) -> str:
+    """Return the unit of errors that are divided by error_scale; empty for generated series."""
+    is_scaled = (error_scale(test) != 1).any()
+    return "standard deviations" if is_scaled else test.evaluation_context.get("unit", "")
+
+
 def draw_forecasts(
     task: Forecasting,
     test: TestPredictions,
@@ -199,9 +206,11 @@ def draw_forecasts(
 ) -> AnalysisResult:
     """Prepare the figures: example forecasts, a scatter plot, and the errors of each step."""
     forecasts, targets = task.median(test.predictions).numpy(), test.targets.numpy()
-    (observed,) = np.nonzero(~np.isnan(targets[..., 0].ravel()))
+    scaled = targets / error_scale(test), forecasts / error_scale(test)
+    (observed,) = np.nonzero(~np.isnan(targets.ravel()))
     points = observed[np.unique(np.linspace(0, len(observed) - 1, num=MAX_POINTS, dtype=int))]
-    scatter = targets[..., 0].ravel()[points], forecasts[..., 0].ravel()[points]
+    unit = error_unit(test)
+    scatter = scaled[0].ravel()[points], scaled[1].ravel()[points], unit
     figures: dict[str, Callable[[Path], Path]] = {
         "forecasts.png": partial(draw_examples, task, test, table, intervals),
         "forecast_errors.png": partial(plots.draw_forecast_scatter, *scatter),
@@ -210,7 +219,9 @@ def draw_forecasts(
         return AnalysisResult(figures=figures)
     some = slice(None, None, -(-targets.size // MAX_RESIDUALS))
     residuals = (forecasts[some] - targets[some]) / error_scale(test)[some]
-    figures["errors_by_step.png"] = partial(plots.draw_errors_by_step, table.by_step, residuals)
+    figures["errors_by_step.png"] = partial(
+        plots.draw_errors_by_step, table.by_step, residuals, unit
+    )
     return AnalysisResult(figures=figures, texts={"errors_by_step.csv": table.to_csv})
 
 
@@ -223,27 +234,45 @@ def draw_examples(
 ) -> Path:
     """Draw some forecasts with the targets, prediction intervals and the best baseline."""
     targets, forecasts = test.targets.numpy(), task.median(test.predictions).numpy()
-    rows = np.linspace(0, len(targets) - 1, num=min(NUM_FORECASTS, len(targets)), dtype=int)
+    count = max(NUM_FORECASTS, min(targets.shape[2], MAX_FORECAST_VARIABLES))
+    rows = np.linspace(0, len(targets) - 1, num=min(count, len(targets)), dtype=int)
+    chosen = np.arange(len(rows)), slice(None), np.arange(len(rows)) % targets.shape[2]
     best = table.best_baseline if table else None
-    axes = test.evaluation_context.get("axes", lambda i: {})
+    baseline = test.evaluation_context["baselines"][best](rows) if best else None
     return plots.draw_forecast_examples(
-        [{**test.example(i), **axes(i)} for i in rows.tolist()],
-        targets[rows],
-        forecasts[rows],
-        intervals.bands(rows) if intervals else quantile_bands(task, test, rows),
-        (best, test.evaluation_context["baselines"][best](rows)) if best else None,
+        [panel(test, i, k) for i, k in zip(rows.tolist(), chosen[2].tolist(), strict=True)],
+        targets[rows][chosen][..., None],
+        forecasts[rows][chosen][..., None],
+        intervals.bands(rows, chosen[2])
+        if intervals
+        else quantile_bands(task, test, rows, chosen[2]),
+        (best, baseline[chosen][..., None]) if best and baseline is not None else None,
         f"{len(rows):,} of {len(targets):,} test forecasts, evenly spaced",
         path,
     )
 
 
+def panel(test: TestPredictions, row: int, variable: int) -> dict[str, Any]:
+    """Return the inputs of one variable of a target, and the texts and times of its axes."""
+    example = test.example(row)
+    axes = test.evaluation_context.get("axes", lambda i: {})(row)
+    texts = {"label": axes["labels"], "title": axes["titles"]} if axes else {}
+    return {
+        **example,
+        **axes,
+        **{name: values[variable] for name, values in texts.items()},
+        "history": example["history"][:, [variable]],
+    }
+
+
 def quantile_bands(
-    task: Forecasting, test: TestPredictions, rows: Array
+    task: Forecasting, test: TestPredictions, rows: Array, variables: Array
 ) -> list[PredictionInterval]:
-    """Return the intervals between quantiles, of the first variable, the widest first."""
+    """Return the intervals between quantiles of a variable of each row, the widest first."""
     if not task.quantiles:
         return []
-    levels, forecasts = task.quantiles, test.predictions.numpy()[rows, :, 0]  # (examples, H, Q)
+    levels = task.quantiles
+    forecasts = test.predictions.numpy()[rows, :, variables]  # (examples, H, Q)
     return [
         PredictionInterval(
             f"{levels[j] - levels[i]:.0%} interval", forecasts[..., i], forecasts[..., j]

@@ -57,9 +57,9 @@ class TestIntervals:
         """Return the ends for some targets as columns of a table, (n, V, H) each."""
         return self.intervals.columns(np.moveaxis(self.ends(rows), 1, 2))
 
-    def bands(self, rows: Ints) -> list[PredictionInterval]:
-        """Return the intervals of the first variable for some targets, the widest first."""
-        ends = self.ends(rows)[:, :, 0]  # (n, H, L, 2)
+    def bands(self, rows: Ints, variables: Ints) -> list[PredictionInterval]:
+        """Return the intervals of a variable (n,) of some targets (n,), the widest first."""
+        ends = self.ends(rows)[np.arange(len(rows)), :, variables]  # (n, H, L, 2)
         return [
             PredictionInterval(f"{name}% interval", ends[..., i, 0], ends[..., i, 1])
             for i, name in reversed(list(enumerate(self.intervals.names)))

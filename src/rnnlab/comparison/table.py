@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 
 from rnnlab.comparison.result import RunComparison
+from rnnlab.report.page import DotChart, Section, answer_page
 from rnnlab.report.tables import NumberTable
 from rnnlab.runtime.console import PlainConsole
 
@@ -83,9 +84,25 @@ def _escape_latex(text: str) -> str:
     return "".join(LATEX_CHARACTERS.get(char, char) for char in text)
 
 
+def format_page(comparison: RunComparison) -> str:
+    """Return a page that needs no network: the answer, the scores of all seeds, the table."""
+    rows = comparison.text_rows()
+    table = NumberTable([*rows[0]])
+    for row in rows:
+        table.add_row(*row.values())
+    scores = {one.group.label: [*one.scores.values()] for one in comparison.groups}
+    chart = DotChart(f"{comparison.metric}: a dot for each seed, the mean as a line", scores)
+    answer, *statements = comparison.statements
+    sections = [Section("What it holds for", sentences=statements)] if statements else []
+    sections += [Section("Left out", sentences=comparison.notes)] if comparison.notes else []
+    return answer_page(
+        f"Comparison, {comparison.metric}", answer, chart, table, "", sections
+    ).render()
+
+
 WRITERS: dict[str, Callable[[RunComparison], str]] = {
     "csv": format_csv,
-    "html": RunComparison._repr_html_,
+    "html": format_page,
     "json": format_json,
     "latex": format_latex,
     "md": format_markdown,

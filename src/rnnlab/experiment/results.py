@@ -14,7 +14,7 @@ from rnnlab.loggers.results import log_results
 from rnnlab.plots.figures import caption
 from rnnlab.report import summary
 from rnnlab.report.model_card import write_model_card
-from rnnlab.report.run_page import RunDescription, run_page
+from rnnlab.report.run_page import RunDescription, best_baseline, run_page, run_title
 from rnnlab.runtime.console import PlainConsole
 from rnnlab.runtime.files import read_metrics
 
@@ -41,7 +41,7 @@ def write_results(
     report = make_report(parts, test_scores, baselines, result)
     if predictions:
         report["targets_sha256"] = checksum_targets(predictions)
-    with caption(summary.run_label(report)):
+    with caption(run_title(report)):
         files = result.save(parts.folder.path) if result else []
         files += draw_internals(parts) if predictions else []
         if rows := read_metrics(parts.folder.metrics):
@@ -173,11 +173,11 @@ def draw_internals(parts: RunParts) -> list[Path]:
 def save_learning_curves(
     parts: RunParts, report: Mapping[str, Any], rows: list[dict[str, Any]]
 ) -> Path:
-    """Draw the learning curves, with the first baseline that has the monitored metric."""
+    """Draw the learning curves, with the best baseline of the monitored metric."""
     from rnnlab.plots import learning_curves as plots
 
-    monitor, baselines = parts.config.monitor, report["baselines"].items()
-    values = ((name, scores[monitor]) for name, scores in baselines if monitor in scores)
+    monitor = parts.config.monitor
+    baseline = best_baseline(report["baselines"], monitor)
     step = report["best"] and report["best"]["step"]
     picture = parts.folder.path / "learning_curves.png"
-    return plots.draw_learning_curves(rows, monitor, step, next(values, None), picture)
+    return plots.draw_learning_curves(rows, monitor, step, baseline, picture)

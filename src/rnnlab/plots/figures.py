@@ -1,8 +1,10 @@
 """House style of all figures: colours, an empty figure without a screen, and saving."""
 
+import math
+import textwrap
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -13,14 +15,17 @@ from rnnlab.runtime.console import shorten, show_hidden
 MAX_LINE_LENGTH = 120  # of a text in a figure
 MAX_NAME_LENGTH = 24  # of a name on an axis
 BLUE, ORANGE, GREY, RED = "#2f6db5", "#e08a1e", "#8a8f98", "#c0392b"
+# Of further lines beside ORANGE, also for colour-blind readers (Okabe and Ito, 2008).
+LINE_COLOURS = (BLUE, "#009e73", "#cc79a7", "#56b4e9", "#5d3a9b", "#000000", GREY)
+LOG_RATIO = 10.0  # of the largest to the smallest value of an axis that is logarithmic
 
 
-CAPTION: ContextVar[str] = ContextVar("CAPTION", default="")  # below each figure
+CAPTION: ContextVar[str] = ContextVar("CAPTION", default="")  # above each figure
 
 
 @contextmanager
 def caption(text: str) -> Iterator[None]:
-    """Write a text below the figures that are saved within, such as the name of the run."""
+    """Write a title above the figures that are saved within: run, model and data."""
     token = CAPTION.set(text)
     try:
         yield
@@ -53,7 +58,7 @@ def save_figure(figure: Any, path: Path) -> Path:
     from matplotlib import rc_context
 
     if text := CAPTION.get():
-        figure.supxlabel(text, fontsize=8, color=GREY, x=0.99, ha="right")
+        _add_title(figure, text)
     _show_texts_literally(figure)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     with warnings.catch_warnings(), rc_context({"text.parse_math": False}):
@@ -61,6 +66,21 @@ def save_figure(figure: Any, path: Path) -> Path:
         figure.canvas.print_png(temporary)
     temporary.replace(path)
     return path
+
+
+def _add_title(figure: Any, text: str) -> None:
+    """Write a title above the figure, above its own one, in lines that fit its width."""
+    width = max(int(figure.get_figwidth() * 13), 24)  # characters of this size
+    lines = textwrap.wrap(show_hidden(text), width)[:3]
+    own = figure.get_suptitle()
+    figure.suptitle("\n".join([*lines, *([own] if own else [])]), fontsize=9)
+
+
+def use_log_scale(axis: Any, values: Iterable[float]) -> None:
+    """Make the vertical axis logarithmic if its values are positive and far apart."""
+    finite = [value for value in values if math.isfinite(value)]
+    if finite and min(finite) > 0 and max(finite) / min(finite) >= LOG_RATIO:
+        axis.set_yscale("log")
 
 
 def _show_texts_literally(figure: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnlab.plots import figures
-from rnnlab.plots.figures import BLUE, GREY, ORANGE, shorten_name
+from rnnlab.plots.figures import BLUE, GREY, LINE_COLOURS, ORANGE, shorten_name
 from rnnlab.spec import Array
 
 LINE_STYLES = ("--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), (0, (5, 5)))
@@ -41,15 +41,15 @@ def draw_forecast_examples(
     title: str,
     path: Path,
 ) -> Path:
-    """Draw forecasts of the first variable with their inputs and targets.
+    """Draw forecasts of one variable in each panel, with its inputs and targets.
 
     Args:
-        examples: `history`, the input values, (L, V); and perhaps `title`, `label` (the variable
+        examples: `history`, the input values, (L, 1); and perhaps `title`, `label` (the variable
             and its unit), and `times` of the inputs and of the targets, (L + H,).
-        truths: targets, (examples, H, V).
-        forecasts: forecasts, (examples, H, V).
+        truths: targets, (examples, H, 1).
+        forecasts: forecasts, (examples, H, 1).
         intervals: prediction intervals, the widest first.
-        baseline: name and forecasts (examples, H, V) of a baseline.
+        baseline: name and forecasts (examples, H, 1) of a baseline.
         title: of the figure.
         path: of the PNG.
     """
@@ -103,7 +103,7 @@ def _draw_intervals(
 
 
 def draw_errors_by_step(
-    metrics: Mapping[str, Mapping[str, Array]], residuals: Array, path: Path
+    metrics: Mapping[str, Mapping[str, Array]], residuals: Array, unit: str, path: Path
 ) -> Path:
     """Draw the squared error of each forecast by step, and the distribution of the residuals.
 
@@ -116,7 +116,7 @@ def draw_errors_by_step(
         _draw_error_bars(axes[0, 0], squared_errors)
     else:
         _draw_error_lines(axes[0, 0], squared_errors)
-    _draw_residuals(axes[0, 1], residuals)
+    _draw_residuals(axes[0, 1], residuals, f" ({unit})" if unit else "")
     return figures.save_figure(figure, path)
 
 
@@ -129,17 +129,18 @@ def _draw_error_bars(axis: Any, squared_errors: Mapping[str, Array]) -> None:
 
 
 def _draw_error_lines(axis: Any, squared_errors: Mapping[str, Array]) -> None:
-    styles = cycle(LINE_STYLES)
+    styles, colours = cycle(LINE_STYLES), cycle(LINE_COLOURS)
     for name, values in squared_errors.items():
         ours = name == "network"
-        line = {"color": ORANGE, "linewidth": 2} if ours else {"linestyle": next(styles)}
+        other = {"color": next(colours), "linestyle": next(styles)}
+        line = {"color": ORANGE, "linewidth": 2, "zorder": 3} if ours else other
         axis.plot(np.arange(1, len(values) + 1), values, label=name, **line)
     axis.set(xlabel="step of the horizon", ylabel="mean squared error", title="error by step")
     axis.set_ylim(bottom=0)
     axis.legend(frameon=False, fontsize="small")
 
 
-def _draw_residuals(axis: Any, residuals: Array) -> None:
+def _draw_residuals(axis: Any, residuals: Array, unit: str) -> None:
     """Draw the mean residual of each step, and the middle 90% and 50%."""
     horizon = residuals.shape[1]
     steps, marker = np.arange(1, horizon + 1), "o" if horizon == 1 else ""
@@ -152,18 +153,26 @@ def _draw_residuals(axis: Any, residuals: Array) -> None:
             axis.fill_between(steps, *ends, color=BLUE, alpha=alpha, linewidth=0, label=label)
     axis.plot(steps, np.nanmean(residuals, axis=(0, 2)), color=BLUE, marker=marker, label="mean")
     axis.axhline(0, color=GREY, linewidth=0.8)
-    axis.set(xlabel="step of the horizon", ylabel="forecast - truth", title="residuals by step")
+    axis.set(
+        xlabel="step of the horizon", ylabel=f"forecast - truth{unit}", title="residuals by step"
+    )
     axis.legend(frameon=False, fontsize="small")
 
 
-def draw_forecast_scatter(truths: Array, forecasts: Array, path: Path) -> Path:
-    """Draw each forecast (N,) against its target, and a histogram of the errors."""
+def draw_forecast_scatter(truths: Array, forecasts: Array, unit: str, path: Path) -> Path:
+    """Draw each forecast (N,) against its target, and a histogram of the errors.
+
+    `unit` is that of the values, such as standard deviations; it may be empty.
+    """
+    unit = f" ({unit})" if unit else ""
     figure, axes = figures.create_figure(1, 2, 11, 4)
     cloud, histogram = axes[0]
     cloud.scatter(truths, forecasts, s=4, alpha=0.3, color=BLUE, linewidths=0)
     low, high = float(truths.min()), float(truths.max())
     cloud.plot([low, high], [low, high], color=GREY, linewidth=1)
-    cloud.set(xlabel="truth", ylabel="forecast", title=f"test: {len(truths):,} forecasts")
+    cloud.set(
+        xlabel=f"truth{unit}", ylabel=f"forecast{unit}", title=f"test: {len(truths):,} forecasts"
+    )
     histogram.hist(forecasts - truths, bins=60, color=BLUE)
-    histogram.set(xlabel="forecast - truth", title="errors")
+    histogram.set(xlabel=f"forecast - truth{unit}", title="errors")
     return figures.save_figure(figure, path)

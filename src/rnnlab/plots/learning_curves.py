@@ -17,7 +17,8 @@ def draw_learning_curves(
 ) -> Path:
     """Draw the training and validation loss, and the monitored metric, over steps.
 
-    The training loss is the mean of each epoch; a thin line shows the steps between.
+    The training loss is the mean of each epoch; a thin line shows the steps between. An axis is
+    logarithmic if its values are far apart, so that the network and the baseline stay visible.
 
     Args:
         rows: logged metrics, each with its `step`; see metrics.csv.
@@ -28,12 +29,17 @@ def draw_learning_curves(
     """
     figure, axes = figures.create_figure(1, 2, 11, 4)
     losses, scores = axes[0]
+    values = [*_points(rows, metric)[1], *([baseline[1]] if baseline else [])]
+    figures.use_log_scale(scores, values)
+    figures.use_log_scale(losses, [*_points(rows, "train/loss")[1], *_points(rows, "val/loss")[1]])
     losses.plot(*_points(rows, "train/loss_step"), color=GREY, linewidth=0.8, alpha=0.5)
     for name, colour in (("train/loss", GREY), ("val/loss", BLUE)):
         losses.plot(*_points(rows, name), color=colour, marker="o", label=name)
     scores.plot(*_points(rows, metric), color=BLUE, marker="o", label=metric)
     if baseline:
-        scores.axhline(baseline[1], color=ORANGE, linestyle="--", label=f"{baseline[0]} baseline")
+        scores.axhline(
+            baseline[1], color=ORANGE, linestyle="--", label=f"best baseline: {baseline[0]}"
+        )
     for axis, title in ((losses, "loss"), (scores, metric)):
         if best_step is not None:
             axis.axvline(best_step, color=GREY, linewidth=0.8, linestyle=":", label="best")

@@ -66,7 +66,7 @@ def run_page(
     subtitle = f"{model['class']} ({model['parameters']:,} parameters) on {data}: {task}"
     commit = report["git"].get("commit", "")[:12]
     return ResultPage(
-        f"{run_label(report)}",
+        run_label(report),
         subtitle.removesuffix(": "),
         headline(report),
         [part for part in run_sections(report, folder, description) if part is not None],
@@ -76,6 +76,11 @@ def run_page(
             **{name: report["versions"].get(name, "") for name in ("rnnlab", "torch")},
         },
     )
+
+
+def run_title(report: Mapping[str, Any]) -> str:
+    """Return run, model and data, for the title of a figure."""
+    return f"{run_label(report)}: {report['model']['class']} on {data_name(report['data'])}"
 
 
 def run_sections(

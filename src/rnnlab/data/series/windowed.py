@@ -83,14 +83,19 @@ class WindowedSeries(DataModule):
         """Return what the axes of a figure of an example show.
 
         Returns:
-            label: the first variable and its unit.
+            labels: each variable and its unit, (V,).
+            titles: each variable, its series and the time of the first target, (V,).
             times: of the inputs and the targets, (seq_len + H,), as dates where there are some.
         """
         (window,), variable = self.splits.locate(split, np.array([index]))
         steps = self.windows[split].first[window] + np.arange(-self.seq_len, self.horizon)
         times = np.asarray(self.local_times)[steps]
+        names = [self.variables[i] for i in variable[0]]
+        series = self.series_names[self.splits.series[split][window]]
+        start = format_time(self.local_times[self.windows[split].first[window]], self.time_kind)
         return {
-            "label": f"{self.variables[variable[0, 0]]} ({self.unit})",
+            "labels": [f"{name} ({self.unit})" for name in names],
+            "titles": [f"{name} of {series}, from {start}" for name in names],
             "times": times.astype("datetime64[us]") if self.time_kind == "calendar" else times,
         }
 
@@ -115,7 +120,9 @@ class WindowedSeries(DataModule):
             variables: name of each variable.
             variable: position in `variables` of each target and its forecasts, (N, V).
             units: see ErrorUnits.
-            axes: a function from a position in `rows` to `label` and `times`; see example_axes.
+            axes: a function from a position in `rows` to labels, titles and times; see
+                example_axes.
+            unit: of the targets.
             step_times: a function from positions in `rows`, (n,), to the times of their steps, (n,
                 H), as dates where there are some.
         """
@@ -127,6 +134,7 @@ class WindowedSeries(DataModule):
             "variables": list(self.variables),
             "variable": np.broadcast_to(variable, (len(rows), variable.shape[1])),
             "units": self.series_baselines.error_units(split, rows),
+            "unit": self.unit,
             "axes": lambda i: self.example_axes(split, int(rows[i])),
             "step_times": lambda positions: self.step_times(split, window[positions]),
         }
