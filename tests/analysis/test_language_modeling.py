@@ -9,6 +9,7 @@ import torch
 from rnnlab.analysis import TestPredictions
 from rnnlab.analysis.language_modeling import format_bucket, loss_by_frequency
 from rnnlab.analysis.surprisal import surprisal_page
+from tests.helpers.pages import check_offline
 
 
 def predictions_of(
@@ -50,3 +51,8 @@ def test_the_page_shades_and_lists_unexpected_tokens() -> None:
     assert listed.index("&amp;b") < listed.index("&lt;a&gt;")
     assert f"{9.0 / math.log(2):.1f}" in listed
     assert "behind &lt;b&gt;" in listed
+    check_offline(page)
+    assert 'name="viewport"' in page
+    legend = page.partition('class="legend"')[2].partition("</p>")[0]
+    assert legend.count("<span") == 5
+    assert f"{math.log2(3):.1f} bits or more" in legend

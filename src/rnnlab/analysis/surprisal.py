@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.analysis.base import TestPredictions
+from rnnlab.plots.figures import CAPTION
 from rnnlab.report.html import render_html
 
 NUM_PASSAGES = 4  # at equal distances
@@ -49,8 +50,14 @@ def surprisal_page(test: TestPredictions) -> str:
     The predictions are log probabilities of the targets in nats, (N,).
     """
     bits = -test.predictions.double().numpy() / math.log(2)
+    darkest = math.log2(len(test.evaluation_context["tokens"]))
     return render_html(
         "surprisal.html",
+        title="Surprisal of the test text",
+        subtitle=CAPTION.get(),
+        answer="",
+        provenance={},
+        legend=[Token("", share * darkest, share) for share in (0, 0.25, 0.5, 0.75, 1)],
         mean_bits=float(bits.mean()),
         count=len(bits),
         separator=test.evaluation_context["separator"],

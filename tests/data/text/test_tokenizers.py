@@ -252,3 +252,11 @@ def test_a_tokenizer_is_built_by_its_kind(kind: str) -> None:
     tokenizer = build_tokenizer(kind, lower=True)  # type: ignore[arg-type]
     assert tokenizer.name == kind
     assert tokenizer.lower  # type: ignore[attr-defined]
+
+
+def test_a_part_of_a_character_is_shown_by_its_bytes() -> None:
+    tokenizer = BytePairs()
+    tokenizer.fit(["abc"], 300)  # too few merges for a whole euro sign
+    shown = [tokenizer.display(token) for token in tokenizer.split("a\u20ac b")]
+    assert shown == ["a", r"\xe2", r"\x82", r"\xac", " ", "b"]
+    assert tokenizer.display("\u0120abc") == " abc"

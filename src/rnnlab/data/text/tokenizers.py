@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 from rnnlab.data.text.normalization import (
@@ -308,12 +309,26 @@ class BytePairs(Tokenizer):
         return text
 
     def display(self, token: str) -> str:
-        """See Tokenizer; a part of a character is shown as a replacement mark."""
-        text: str = self._model.decoder.decode([token])
-        return text
+        r"""See Tokenizer; the bytes of a part of a character are shown, such as \xe2\x82."""
+        values = byte_values()
+        if not all(char in values for char in token):  # <unk> and the like
+            return token
+        return bytes(values[char] for char in token).decode("utf-8", "backslashreplace")
 
     def state(self) -> dict[str, Any]:
         return {"lower": self.lower, "model": self._model.to_str()}
+
+
+@cache
+def byte_values() -> dict[str, int]:
+    """Return the byte of each character of a token of byte pairs.
+
+    Visible characters of Latin-1 are their own bytes; the other bytes follow from U+0100 on
+    (Radford et al., Language Models are Unsupervised Multitask Learners, 2019).
+    """
+    visible = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in visible]
+    return {chr(b): b for b in visible} | {chr(256 + i): b for i, b in enumerate(others)}
 
 
 CLASSIFICATION_TOKENIZERS: dict[TextTokens, Tokenizer] = {
