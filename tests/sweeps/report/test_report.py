@@ -486,3 +486,12 @@ def test_the_end_of_a_search_that_found_nothing(tmp_path: Path) -> None:
     console = PlainConsole(file=output, width=60)
     print_summary(a_sweep.new_study(), tmp_path, console)
     assert "no trial is complete" in output.getvalue()
+
+
+def test_colours_are_logarithmic_where_the_axis_of_the_scores_is() -> None:
+    import matplotlib.colors as mc
+
+    wide, narrow = (a_plain_search(scores) for scores in ([0.01, 0.02, 0.5], [0.4, 0.45, 0.5]))
+    assert isinstance(score_colours(wide).norm, mc.LogNorm)
+    assert not isinstance(score_colours(narrow).norm, mc.LogNorm)
+    assert not isinstance(score_colours(a_plain_search([0.0, 0.1, 5.0])).norm, mc.LogNorm)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rnnlab.metrics.significance import Comparison
+from rnnlab.plots.figures import caption
 from rnnlab.report.page import Section
 from rnnlab.sweeps.report.importance import Importance
 from rnnlab.sweeps.report.plots.curves import plot_curves
@@ -50,7 +51,8 @@ def draw_figures(
 ) -> list[Section]:
     """Draw the figures for which there is data, and return one section for each."""
     folder.mkdir(exist_ok=True)
-    return [spec.draw(folder) for spec in figure_specs(search, importance, comparison)]
+    with caption(f"search {search.name}"):
+        return [spec.draw(folder) for spec in figure_specs(search, importance, comparison)]
 
 
 def figure_specs(

@@ -74,7 +74,9 @@ def score_colours(search: SearchRecord) -> Any:
     finite = [t.values[0] for t in search.complete if math.isfinite(t.values[0])] or [0.0, 1.0]
     percentiles = [0, 90] if search.objectives[0].mode == "min" else [10, 100]
     low, high = (float(end) for end in np.percentile(finite, percentiles))
-    scale = LogNorm if layout.is_wide(finite) and low < high else Normalize
+    scores = (search.objective_value(t, 0) for t in search.select("complete", "pruned"))
+    finite_scores = [score for score in scores if score is not None and math.isfinite(score)]
+    scale = LogNorm if layout.is_wide(finite_scores) and low < high else Normalize
     return ScalarMappable(scale(low, high), layout.COLOUR_MAP)
 
 
