@@ -1,6 +1,7 @@
 """What a page asks for: it must need no network and no other file."""
 
 from html.parser import HTMLParser
+from typing import Any
 
 MAX_PAGE = 2_000_000  # bytes
 EMPTY = ("meta", "img", "br", "hr", "input", "line", "circle", "path")
@@ -48,3 +49,36 @@ def check_offline(page: str) -> PageElements:
     assert not any(word in style for style in elements.styles for word in ("@import", "url("))
     assert len(page.encode()) <= MAX_PAGE
     return elements
+
+
+def example_report(**changes: Any) -> dict[str, Any]:
+    """A report as a run writes it."""
+    report = {
+        "name": "sine-gru",
+        "variant": "seed 0",
+        "seed": 0,
+        "monitor": "val/mse",
+        "task": "forecasting",
+        "model": {"class": "GRU", "parameters": 1234},
+        "data": {
+            **{"source": "local", "name": "a.csv", "version": "", "sha256": "0" * 64},
+            **{"notes": ["3 rows were empty"], "sizes": {"train": 5, "val": 2, "test": 2}},
+        },
+        "device": {"kind": "cpu"},
+        "versions": {"rnnlab": "0.1"},
+        "git": {"commit": "abc", "changed": True},
+        "scores": {"val/mse": 0.2, "test/mse": 0.25},
+        "baselines": {
+            "persistence": {"test/mse": 0.75},
+            "naive": {"test/mse": 0.5},
+            "noise floor": {"test/mse": 0.1},
+        },
+        "findings": ["It works."],
+        "evaluated_targets": {"val": 2, "test": 2},
+        "best": {"step": 5, "epoch": 0},
+        "epochs": 1,
+        "speed": {},
+        "seconds": {"fit": 1.0},
+        "peak_memory": {"process": 100.0},
+    }
+    return {**report, **changes}

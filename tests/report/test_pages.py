@@ -16,7 +16,7 @@ from rnnlab.report.page import DotChart, ResultPage, Section, answer_page
 from rnnlab.report.run_page import MAX_FIGURE_BYTES, RunDescription, run_page
 from rnnlab.report.tables import NumberTable
 from tests.helpers.configs import compose
-from tests.helpers.pages import check_offline
+from tests.helpers.pages import check_offline, example_report
 
 BAD = '"><script>alert(1)</script><img src=https://a.b/c>'
 
@@ -25,39 +25,6 @@ def png(path: Path, size: int = 100) -> Path:
     """The head of a PNG of 30 x 20 pixels."""
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 8 + struct.pack(">II", 30, 20) + b"\0" * size)
     return path
-
-
-def finished_report(**changes: Any) -> dict[str, Any]:
-    """A report as a run writes it."""
-    report = {
-        "name": "sine-gru",
-        "variant": "seed 0",
-        "seed": 0,
-        "monitor": "val/mse",
-        "task": "forecasting",
-        "model": {"class": "GRU", "parameters": 1234},
-        "data": {
-            **{"source": "local", "name": "a.csv", "version": "", "sha256": "0" * 64},
-            **{"notes": ["3 rows were empty"], "sizes": {"train": 5, "val": 2, "test": 2}},
-        },
-        "device": {"kind": "cpu"},
-        "versions": {"rnnlab": "0.1"},
-        "git": {"commit": "abc", "changed": True},
-        "scores": {"val/mse": 0.2, "test/mse": 0.25},
-        "baselines": {
-            "persistence": {"test/mse": 0.75},
-            "naive": {"test/mse": 0.5},
-            "noise floor": {"test/mse": 0.1},
-        },
-        "findings": ["It works."],
-        "evaluated_targets": {"val": 2, "test": 2},
-        "best": {"step": 5, "epoch": 0},
-        "epochs": 1,
-        "speed": {},
-        "seconds": {"fit": 1.0},
-        "peak_memory": {"process": 100.0},
-    }
-    return {**report, **changes}
 
 
 def describe(*files: Path, **settings: Any) -> RunDescription:
@@ -70,7 +37,7 @@ def test_the_page_of_a_run_has_what_a_reader_asks(tmp_path: Path) -> None:
     text.write_text("# What it writes\n\n## Greedy\n\n    a text\n", encoding="utf-8")
     files = [png(tmp_path / "forecasts.png"), png(tmp_path / "learning_curves.png"), text]
     health = {"verdict": "Gradients vanish within 12 steps.", "clip_rate": 0.25}
-    report = finished_report(gradient_health=health)
+    report = example_report(gradient_health=health)
     description = describe(*files, **{"trainer.x": 7, "seed": None})
     page = run_page(report, RunFolder(tmp_path), description).render()
     check_offline(page)
@@ -92,9 +59,9 @@ def test_the_page_of_a_run_has_what_a_reader_asks(tmp_path: Path) -> None:
 def test_text_of_users_stays_text(tmp_path: Path) -> None:
     text = tmp_path / "examples.md"
     text.write_text(f"# {BAD}\n\n{BAD} ![x](https://a.b/c) [y](https://a.b)\n", encoding="utf-8")
-    data = {**finished_report()["data"], "name": BAD, "notes": [BAD]}
+    data = {**example_report()["data"], "name": BAD, "notes": [BAD]}
     classes = {BAD: {"precision": 1.0, "targets": 3}}
-    report = finished_report(
+    report = example_report(
         name=BAD, data=data, findings=[BAD], details={"by_class": classes}, variant=BAD
     )
     page = run_page(report, RunFolder(tmp_path), describe(text, **{BAD: BAD})).render()
@@ -113,7 +80,7 @@ def test_markdown_of_a_page_has_no_html_and_no_links() -> None:
 
 def test_figures_are_bounded(tmp_path: Path) -> None:
     files = [png(tmp_path / f"{name}.png", MAX_FIGURE_BYTES // 2) for name in "abc"]
-    page = run_page(finished_report(), RunFolder(tmp_path), describe(*files)).render()
+    page = run_page(example_report(), RunFolder(tmp_path), describe(*files)).render()
     check_offline(page)
     assert page.count("<img") == 1
     assert "Too large for this page: see c.png" in page
