@@ -324,7 +324,7 @@ def test_the_command_predicts_every_family(
         pd.testing.assert_frame_equal(printed, expected, check_dtype=False, rtol=1e-6)
     with pytest.raises(ConfigError, match=r"^--n-best 9: a beam of 5 .* give --beam-size 9 or"):
         main([str(translator.folder.path), str(file), "--n-best", "9"])
-    with pytest.raises(ConfigError, match=r"^--n-best: no such option"):
+    with pytest.raises(ConfigError, match=r"^--n-best: no such option; choices: --batch-size$"):
         main([str(language_model.folder.path), str(file), "--n-best", "2"])
 
 

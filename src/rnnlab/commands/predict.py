@@ -35,7 +35,8 @@ def main(arguments: Sequence[str]) -> None:
 
     from rnnlab import load
 
-    run = load(options.run_dir, options.checkpoint, options.device, options.settings)
+    with advise_options(["device"]):
+        run = load(options.run_dir, options.checkpoint, options.device, options.settings)
     settings = {name: value for name in OPTIONS if (value := getattr(options, name)) is not None}
     source = open_input(options.input, options.input_format, run.processor)
     with source as inputs, advise_options(OPTIONS):

@@ -73,9 +73,12 @@ def advise_options(names: Iterable[str]) -> Iterator[None]:
     try:
         yield
     except (ConfigError, DataError) as error:
-        pattern = rf"(?<![\w.])({'|'.join(names)})(=|(?=: no such option))"
+        name = "|".join(names)
+        pattern = rf"(?<![\w.])({name})(=|(?=: no such option))"
         message = re.sub(pattern, format_option, str(error))
-        raise type(error)(message) from error
+        begin, mark, choices = message.partition("no such option; ")
+        choices = re.sub(rf"\b({name})()\b", format_option, choices)
+        raise type(error)(begin + mark + choices) from error
 
 
 def format_option(match: re.Match[str]) -> str:

@@ -182,7 +182,8 @@ def take_options(options: Mapping[str, Any], **defaults: Any) -> list[Any]:
         ConfigError: there is no such option.
     """
     for name in options.keys() - defaults.keys():
-        raise ConfigError(f"{name}: no such option; {did_you_mean(name, defaults)}")
+        hint = did_you_mean(name, defaults) if defaults else "this run has none"
+        raise ConfigError(f"{name}: no such option; {hint}")
     return [options.get(name, default) for name, default in defaults.items()]
 
 
