@@ -6,11 +6,8 @@
 The searches are the files of sweeps/. The whole search, in order, is rnnlab.sweeps.main.
 """
 
-import sys
-
+from rnnlab.commands import run_program
 from rnnlab.commands.sweep import main
-from rnnlab.config.messages import readable_errors
 
 if __name__ == "__main__":
-    with readable_errors():
-        main(sys.argv[1:])
+    run_program(main)

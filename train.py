@@ -7,11 +7,8 @@ The choices are the folders of conf/. The whole run, in order, is rnnlab.experim
 Hydra's shell completion asks for a program with the words @hydra.main in it: see docs/commands.md.
 """
 
-import sys
-
+from rnnlab.commands import run_program
 from rnnlab.commands.train import main
-from rnnlab.config.messages import readable_errors
 
 if __name__ == "__main__":
-    with readable_errors():
-        main(sys.argv[1:])
+    run_program(main)

@@ -25,13 +25,13 @@ ALLOWED = {  # folder or module -> what it may import of the package, besides it
     "models": (*LOWEST, "layers", "tasks"),
     "schedules": ("config.types", "models.base"),
     "data": (*LOWEST, "metrics"),
-    "data.__main__": ("commands", "config"),  # an entry point: python -m rnnlab.data
+    "data.__main__": ("commands",),  # an entry point: python -m rnnlab.data
     "callbacks": LOWEST,
     "loggers": (*LOWEST, "report"),
     "plots": (*LOWEST, "metrics"),
     "analysis": (*LOWEST, "layers", "metrics", "tasks", "models", "plots", "report"),
     "report": (*LOWEST, "metrics"),
-    "config": ("errors", "runtime.console", "runtime.files"),
+    "config": ("errors", "runtime.console", "runtime.files", "runtime.imports"),
     "experiment": (
         *(*LOWEST, "config", "layers", "metrics", "tasks", "models", "data", "callbacks"),
         *("loggers", "plots", "analysis", "report"),
@@ -51,7 +51,7 @@ ALLOWED = {  # folder or module -> what it may import of the package, besides it
         *("comparison", "experiment", "inference", "exports", "serving", "sweeps", ""),
     ),
     "": ("api", "comparison"),
-    "api": ("config", "experiment", "inference", "sweeps"),
+    "api": ("config", "experiment", "inference", "runtime", "sweeps"),
 }
 FOREIGN = {  # package -> the only folders or modules that may import it
     "hydra": ("commands.train", "config", "experiment.build", "experiment.checks", "sweeps"),

@@ -8,9 +8,10 @@ from rnnlab.config.compose import compose_checked
 from rnnlab.config.messages import check_resume, select_resume
 from rnnlab.config.paths import find_root
 from rnnlab.experiment.run import Run, run
-from rnnlab.inference.trained_run import TrainedRun
+from rnnlab.runtime.imports import import_lightning
 
 if TYPE_CHECKING:
+    from rnnlab.inference.trained_run import TrainedRun
     from rnnlab.sweeps.result import SearchResult
 
 
@@ -72,7 +73,7 @@ def load_run(
     checkpoint: str = "best",
     device: str = "cpu",
     settings: Sequence[str] = (),
-) -> TrainedRun:
+) -> "TrainedRun":
     """Load a trained run; see rnnlab.inference.trained_run.TrainedRun.
 
     Args:
@@ -85,4 +86,7 @@ def load_run(
         ConfigError: there is no such checkpoint or device, or another version of rnnlab wrote the
             checkpoint.
     """
+    import_lightning()
+    from rnnlab.inference.trained_run import TrainedRun
+
     return TrainedRun(run_dir, checkpoint, device, settings)

@@ -8,20 +8,37 @@ docstring appears in `rnnlab --help`.
 import ast
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from rnnlab.config.messages import readable_errors
 from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.runtime.process import prepare_process
 
 FOLDER = Path(__file__).parent
 COMPLETION = ("-sc", "--shell-completion")
 
 
+def run_program(command: Callable[[Sequence[str]], Any]) -> None:
+    """Run a command as the program of this process, with its command line."""
+    prepare_process()
+    with readable_errors():
+        command(sys.argv[1:])
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `rnnlab <arguments>`; None for the command line of this process."""
-    name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if arguments is None:
+        run_program(run_named)
+    else:
+        run_named(arguments)
+
+
+def run_named(arguments: Sequence[str]) -> None:
+    """Run the command that the first argument names."""
+    name, *rest = arguments or ["--help"]
     with readable_errors():
         if name in ("-h", "--help"):
             print(list_summaries())

@@ -22,7 +22,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.config.messages import readable_errors
+from rnnlab.commands import run_program
 from rnnlab.config.program import join_command
 from rnnlab.errors import RunStopped
 
@@ -126,5 +126,4 @@ def train_stored(config: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    with readable_errors():
-        main(sys.argv[1:])
+    run_program(main)

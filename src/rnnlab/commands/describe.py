@@ -10,14 +10,13 @@ are printed; figures and description.json are written to outputs/data/<name>.
 `python -m rnnlab.data <name>` runs the same code.
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnlab.commands import run_program
 from rnnlab.config.command_line import NO_FLAGS, split_flags
 from rnnlab.config.compose import compose
-from rnnlab.config.messages import readable_errors
 from rnnlab.config.paths import list_choices, split_config_dir
 from rnnlab.errors import ConfigError, did_you_mean
 
@@ -120,5 +119,4 @@ def draw_numbers(description: "Description", folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    with readable_errors():
-        main(sys.argv[1:])
+    run_program(main)

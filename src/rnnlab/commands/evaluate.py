@@ -16,9 +16,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.config.messages import advise_options, readable_errors
+from rnnlab.commands import run_program
+from rnnlab.config.messages import advise_options
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
+from rnnlab.runtime.imports import import_lightning
 
 if TYPE_CHECKING:
     from rnnlab.inference.trained_run import TrainedRun
@@ -94,6 +96,7 @@ def load_tested(folder: RunFolder, settings: Sequence[str] = ()) -> "TrainedRun"
     Raises:
         ConfigError: there is no finished run.
     """
+    import_lightning()
     from rnnlab import load
     from rnnlab.inference.evaluation import open_finished
 
@@ -184,5 +187,4 @@ def print_scores(report_scores: Mapping[str, float], scores: Mapping[str, float]
 
 
 if __name__ == "__main__":
-    with readable_errors():
-        main(sys.argv[1:])
+    run_program(main)

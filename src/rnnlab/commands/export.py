@@ -11,13 +11,13 @@ neither torch nor rnnlab.
 
 import argparse
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnnlab.config.messages import readable_errors
+from rnnlab.commands import run_program
 from rnnlab.config.program import find_python
+from rnnlab.runtime.imports import import_lightning
 
 if TYPE_CHECKING:
     from rnnlab.exports.export import Export
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str]) -> None:
     """Export a network and print what was written."""
     options = parse_export_options(arguments)
+    import_lightning()
 
     from rnnlab import load
     from rnnlab.exports.export import export_run
@@ -64,5 +65,4 @@ def print_export(export: "Export") -> None:
 
 
 if __name__ == "__main__":
-    with readable_errors():
-        main(sys.argv[1:])
+    run_program(main)

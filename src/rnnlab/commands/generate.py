@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rnnlab.config.messages import advise_options, readable_errors
+from rnnlab.commands import run_program
+from rnnlab.config.messages import advise_options
 
 SETTINGS = ("tokens", "samples", "temperature", "top_k", "top_p", "seed", "specials")
 
@@ -76,5 +77,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    with readable_errors():
-        main(sys.argv[1:])
+    run_program(main)

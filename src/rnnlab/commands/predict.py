@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.config.messages import advise_options, readable_errors, tolerant_output
+from rnnlab.commands import run_program
+from rnnlab.config.messages import advise_options, tolerant_output
 
 if TYPE_CHECKING:
     from rnnlab.data.processors.base import Processor
@@ -198,5 +199,4 @@ def print_notes(notes: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    with readable_errors():
-        main(sys.argv[1:])
+    run_program(main)

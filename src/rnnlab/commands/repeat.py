@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.config.messages import readable_errors
+from rnnlab.commands import run_program
 from rnnlab.config.paths import absolute_path
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
@@ -115,5 +115,4 @@ def subtract(new: float | None, old: float | None) -> float | None:
 
 
 if __name__ == "__main__":
-    with readable_errors():
-        main(sys.argv[1:])
+    run_program(main)

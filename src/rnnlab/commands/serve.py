@@ -9,14 +9,14 @@ passwords and no encryption, so put it behind a server that has.
 
 import argparse
 import importlib.util
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnnlab.config.messages import readable_errors
+from rnnlab.commands import run_program
 from rnnlab.errors import ConfigError
+from rnnlab.runtime.imports import import_lightning
 
 if TYPE_CHECKING:
     from rnnlab.serving.limits import ServerLimits
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parse_server_options(arguments)
     check_packages()
     limits = read_server_limits(options)
+    import_lightning()
 
     from rnnlab.serving import server
 
@@ -92,5 +93,4 @@ def check_packages() -> None:
 
 
 if __name__ == "__main__":
-    with readable_errors():
-        main(sys.argv[1:])
+    run_program(main)

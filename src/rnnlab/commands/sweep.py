@@ -8,10 +8,9 @@ The same as `python sweep.py` in a checkout. The searches are the files of sweep
 itself is rnnlab.sweeps.main.
 """
 
-import sys
 from collections.abc import Sequence
 
-from rnnlab.config.messages import readable_errors
+from rnnlab.commands import run_program
 from rnnlab.config.paths import find_root, split_config_dir
 
 
@@ -29,5 +28,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    with readable_errors():
-        main(sys.argv[1:])
+    run_program(main)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnlab.commands import run_program
 from rnnlab.config.command_line import has_multirun, split_flags
 from rnnlab.config.compose import complete_overrides, shipped_conf
 from rnnlab.config.jobs import complete_jobs, job_variant
@@ -105,5 +106,4 @@ def train_config(
 
 
 if __name__ == "__main__":
-    with readable_errors():
-        main(sys.argv[1:])
+    run_program(main)

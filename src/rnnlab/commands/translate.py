@@ -23,7 +23,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from rnnlab.config.messages import advise_options, readable_errors, tolerant_output
+from rnnlab.commands import run_program
+from rnnlab.config.messages import advise_options, tolerant_output
 from rnnlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -257,5 +258,4 @@ def advise_files(option: str) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    with readable_errors():
-        main(sys.argv[1:])
+    run_program(main)

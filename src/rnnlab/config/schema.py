@@ -26,6 +26,7 @@ from rnnlab.config.signature import (
 )
 from rnnlab.config.types import LARGEST_INT, PositiveFloat, PositiveInt, Rule, Seed
 from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.runtime.imports import import_lightning, pause_collector
 
 Component = dict[str, Any]  # _target_ and the arguments of its constructor
 # batches, or part of an epoch
@@ -139,9 +140,12 @@ def parse(plain: Mapping[str, Any]) -> RunConfig:
     Raises:
         ConfigError: all problems, a line each: the setting, the reason, the alternatives.
     """
-    finders: tuple[Finder, ...] = (locate_light, locate_torch, locate)
-    for find in finders[-1:] if "lightning" in sys.modules else finders:
-        check_signatures(plain, find)
+    with pause_collector():
+        if "lightning" not in sys.modules:
+            check_signatures(plain, locate_light)
+            check_signatures(plain, locate_torch)
+            import_lightning()
+        check_signatures(plain, locate)
     return make_config(plain)
 
 

@@ -6,6 +6,7 @@ torchrun --standalone --nproc_per_node=2 -m rnnlab.sweeps.workers.rank <conf> <j
 import sys
 from pathlib import Path
 
+from rnnlab.runtime.process import prepare_process
 from rnnlab.sweeps.workers.messages import Job
 from rnnlab.sweeps.workers.parent_watch import die_with_parent
 from rnnlab.sweeps.workers.worker import interrupt_on_sigterm
@@ -22,4 +23,5 @@ def main(conf: Path, job_file: Path) -> int:
 
 
 if __name__ == "__main__":
+    prepare_process()
     sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from rnnlab.config.compose import compose_checked
 from rnnlab.config.keys import assign
 from rnnlab.errors import ConfigError
+from rnnlab.runtime.imports import import_lightning
 from rnnlab.sweeps.study.folders import clear_folder, mark_folder
 from rnnlab.sweeps.study.outages import Patience
 from rnnlab.sweeps.workers.classify import classify, existing_config, make_result
@@ -43,9 +44,7 @@ def execute_job(job: Job, conf: Path) -> TrialResult:
 
 def import_packages() -> None:
     """Import what every run needs, so that the time of a trial does not include it."""
-    import lightning.pytorch  # noqa: F401
-    import torchmetrics  # noqa: F401
-
+    import_lightning()
     import rnnlab.experiment.build
     import rnnlab.experiment.run  # noqa: F401
 

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from rnnlab.runtime.process import prepare_process
 from rnnlab.sweeps.workers.messages import Job
 from rnnlab.sweeps.workers.parent_watch import die_with_parent
 
@@ -34,8 +35,9 @@ def main(conf: Path) -> None:
     sys.stdout = sys.stderr = LogStream()
     interrupt_on_sigterm()
     die_with_parent(on_line)
-    import rnnlab.experiment.build
-    import rnnlab.experiment.run  # noqa: F401, while the search still checks its settings
+    from rnnlab.sweeps.workers.trial import import_packages
+
+    import_packages()  # while the search still checks its settings
 
     with suppress(KeyboardInterrupt):
         while True:
@@ -78,4 +80,5 @@ def interrupt_on_sigterm() -> None:
 
 
 if __name__ == "__main__":
+    prepare_process()
     main(Path(sys.argv[1]))
