@@ -16,7 +16,7 @@ UNUSED = "sndhdr"  # a small module that nothing imports
 @pytest.fixture
 def deferred() -> Iterator[DeferredModule]:
     module = sys.modules[UNUSED] = DeferredModule(UNUSED)
-    module.added = 1
+    vars(module)["added"] = 1
     yield module
     sys.modules.pop(UNUSED, None)
 
