@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from rnnlab.data.base import to_batch
 from rnnlab.data.loaders.streams import EVAL_STEPS
@@ -21,6 +20,8 @@ from rnnlab.data.processors.texts import (
 from rnnlab.spec import PADDING_ID, START_ID, Array, DataSpec, Ints
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from rnnlab.data.processors.base import Inputs, Parts
 
 
@@ -91,7 +92,7 @@ class LanguageModelingProcessor(Processor):
         lines, name = open_lines(inputs)
         return NewLines(self.vocabulary, lines, name, self.context, spec)
 
-    def score(self, texts: Sequence[str], network: Network, batch_size: int = 64) -> pd.DataFrame:
+    def score(self, texts: Sequence[str], network: Network, batch_size: int = 64) -> "pd.DataFrame":
         """Return the perplexity of texts, each read from its start, independently of the others.
 
         Returns:
@@ -99,6 +100,8 @@ class LanguageModelingProcessor(Processor):
             line break (of words) and <unk>; `log_probability` of all of them, in nats; and
             `perplexity` of a token, which is undefined (NaN) for a text without tokens.
         """
+        import pandas as pd
+
         check_batch_size(batch_size)
         ids = [self.encode(text) for text in texts]
         lengths = np.array([len(row) for row in ids], dtype=np.int64)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-import pandas as pd
 from pydantic import PlainSerializer, PlainValidator
 
 from rnnlab.data.processors.base import read_texts
@@ -24,6 +23,8 @@ from rnnlab.errors import ConfigError, DataError
 from rnnlab.spec import UNKNOWN_ID, Ints
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from rnnlab.data.processors.base import Inputs
 
 
@@ -58,7 +59,7 @@ class TextColumn:
     setting: str
     new_columns: Sequence[str]
 
-    def read(self, inputs: "Inputs") -> Iterator[tuple[pd.DataFrame, str]]:
+    def read(self, inputs: "Inputs") -> "Iterator[tuple[pd.DataFrame, str]]":
         """Yield parts of the inputs, and the name of their column of texts.
 
         Args:
@@ -68,6 +69,8 @@ class TextColumn:
             ConfigError: the inputs are something else.
             DataError: they cannot be read, or a table has no column of texts, or one that is added.
         """
+        import pandas as pd
+
         is_file = isinstance(inputs, str | Path)
         if isinstance(inputs, pd.DataFrame) or (is_file and is_table(Path(str(inputs)))):
             yield from self._read_table(open_stream(inputs, self.table_format))
@@ -75,7 +78,9 @@ class TextColumn:
             for texts in split_parts(read_texts(inputs)):
                 yield pd.DataFrame({"text": texts}), "text"
 
-    def _read_table(self, table: Table) -> Iterator[tuple[pd.DataFrame, str]]:
+    def _read_table(self, table: Table) -> "Iterator[tuple[pd.DataFrame, str]]":
+        import pandas as pd
+
         try:
             place = self.find(table)
         except DataError:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from rnnlab.data.readers.dates import TimeKind, format_time
 from rnnlab.data.readers.series_columns import SeriesColumns
@@ -188,6 +187,8 @@ def spread_static(
     Raises:
         DataError: a series has no value of such a column, or two.
     """
+    import pandas as pd
+
     values = rows.values.copy() if static else rows.values
     for position, (column, labels) in zip(static, texts.items(), strict=True):
         groups = pd.Series(values[:, position]).groupby(rows.series)
@@ -282,6 +283,8 @@ def fill_gaps(
     Raises:
         DataError: there are gaps, and these are an error; or a column has no value at all.
     """
+    import pandas as pd
+
     missing = np.isnan(rows.values)
     if not missing.any():
         return rows.values

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from rnnlab.data.readers.cells import (
     EMPTY,
@@ -160,6 +159,8 @@ class _RowReader:
         Raises:
             DataError: there are no rows, or a column is neither numbers nor text.
         """
+        import pandas as pd
+
         if not self._series:
             raise DataError(f"{self.table.path}: has a header but no rows")
         notes += self.table.repairs

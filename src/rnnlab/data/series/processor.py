@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import pandas as pd
 
 from rnnlab.data.processors.base import Network, PlainArray, Processor, take_options
 from rnnlab.data.readers.series import Series, series_of_table
@@ -19,6 +18,8 @@ from rnnlab.metrics.conformal import ConformalIntervals
 from rnnlab.spec import DataSpec
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from rnnlab.data.processors.base import Inputs, Parts
 
 
@@ -54,7 +55,7 @@ class SeriesProcessor(SeriesFeatures, Processor):
     def uncalibrate(self) -> "SeriesProcessor":
         return replace(self, intervals=None)
 
-    def example_inputs(self) -> pd.DataFrame:
+    def example_inputs(self) -> "pd.DataFrame":
         return make_example_rows(self)
 
     def open_table(self, inputs: "Inputs") -> Table:
@@ -64,6 +65,8 @@ class SeriesProcessor(SeriesFeatures, Processor):
             ConfigError: the inputs are neither a file, nor a table or an array of this width.
             DataError: the file cannot be opened or parsed.
         """
+        import pandas as pd
+
         if isinstance(inputs, np.ndarray):
             names = [*self.variables, *self.covariates]
             array = inputs[:, None] if inputs.ndim == 1 else inputs
@@ -137,8 +140,10 @@ class SeriesProcessor(SeriesFeatures, Processor):
         data.finish(spec, self.naive_errors, self.season, notes)
         return data
 
-    def _to_frame(self, forecasts: Forecasts, network: Network) -> pd.DataFrame:
+    def _to_frame(self, forecasts: Forecasts, network: Network) -> "pd.DataFrame":
         """Return forecasts as a table; see predict."""
+        import pandas as pd
+
         count, steps, num_variables = forecasts.values.shape[:3]
         calendar = forecasts.time_kind == "calendar"
         times = np.asarray(forecasts.times)
