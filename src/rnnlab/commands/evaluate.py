@@ -21,6 +21,7 @@ from rnnlab.config.messages import advise_options
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
 from rnnlab.runtime.imports import import_lightning
+from rnnlab.runtime.progress import announce_imports
 
 if TYPE_CHECKING:
     from rnnlab.inference.trained_run import TrainedRun
@@ -96,6 +97,7 @@ def load_tested(folder: RunFolder, settings: Sequence[str] = ()) -> "TrainedRun"
     Raises:
         ConfigError: there is no finished run.
     """
+    announce_imports(str(folder.path))
     import_lightning()
     from rnnlab import load
     from rnnlab.inference.evaluation import open_finished

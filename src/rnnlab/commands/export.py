@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from rnnlab.commands import run_program
 from rnnlab.config.program import find_python
 from rnnlab.runtime.imports import import_lightning
+from rnnlab.runtime.progress import announce_imports
 
 if TYPE_CHECKING:
     from rnnlab.exports.export import Export
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str]) -> None:
     """Export a network and print what was written."""
     options = parse_export_options(arguments)
+    announce_imports(str(options.run_dir))
     import_lightning()
 
     from rnnlab import load

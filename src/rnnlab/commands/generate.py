@@ -15,6 +15,8 @@ from typing import Any
 
 from rnnlab.commands import run_program
 from rnnlab.config.messages import advise_options
+from rnnlab.runtime.imports import import_lightning
+from rnnlab.runtime.progress import announce_imports
 
 SETTINGS = ("tokens", "samples", "temperature", "top_k", "top_p", "seed", "specials")
 
@@ -36,6 +38,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best")
     parser.add_argument("--specials", action="store_true", help="allow <pad>, <unk> and <s>")
     options = parser.parse_args(arguments)
+    announce_imports(str(options.run_dir))
+    import_lightning()
     check_ranges(options)
     return options
 

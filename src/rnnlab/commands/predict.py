@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.commands import run_program
 from rnnlab.config.messages import advise_options, tolerant_output
+from rnnlab.runtime.progress import announce_imports
 
 if TYPE_CHECKING:
     from rnnlab.data.processors.base import Processor
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str]) -> None:
 
         check_format(options.output)
 
+    announce_imports(str(options.run_dir))
     from rnnlab import load
 
     with advise_options(["device"]):

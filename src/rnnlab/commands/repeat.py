@@ -18,6 +18,8 @@ from rnnlab.commands import run_program
 from rnnlab.config.paths import absolute_path
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
+from rnnlab.runtime.imports import import_lightning
+from rnnlab.runtime.progress import announce_imports
 
 if TYPE_CHECKING:
     from rnnlab.comparison.repetition import RunRepetition
@@ -60,6 +62,8 @@ def repeat_run(run_dir: str | Path, output_dir: str | None = None) -> "RunRepeti
         state = f"it is {report['status']}" if "status" in report else "it has no report.json"
         raise ConfigError(f"{folder.path}: is no finished run: {state}")
     plain = folder.read_config()
+    announce_imports(str(folder.path))
+    import_lightning()
 
     from rnnlab.comparison.repetition import compare_repetition
     from rnnlab.experiment.run import run

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from rnnlab.commands import run_program
 from rnnlab.errors import ConfigError
 from rnnlab.runtime.imports import import_lightning
+from rnnlab.runtime.progress import announce_imports
 
 if TYPE_CHECKING:
     from rnnlab.serving.limits import ServerLimits
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parse_server_options(arguments)
     check_packages()
     limits = read_server_limits(options)
+    announce_imports(str(options.run_dir))
     import_lightning()
 
     from rnnlab.serving import server

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 from rnnlab.commands import run_program
 from rnnlab.config.paths import find_root, split_config_dir
+from rnnlab.config.program import hide_passwords
+from rnnlab.runtime.progress import print_progress
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -22,6 +24,7 @@ def main(arguments: Sequence[str]) -> None:
 
         print(sweep_help(find_root()))
         return
+    print_progress(hide_passwords(f"search: {' '.join(overrides)}"))
     from rnnlab.sweeps.main import main as search
 
     search(find_root(), overrides, conf)

@@ -26,6 +26,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from rnnlab.commands import run_program
 from rnnlab.config.messages import advise_options, tolerant_output
 from rnnlab.errors import ConfigError, DataError
+from rnnlab.runtime.progress import announce_imports
 
 if TYPE_CHECKING:
     from rnnlab.data.processors.translation import TranslationProcessor
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str]) -> None:
     inputs, references = check_all(read_sentences(options)), None
     if options.reference is not None:
         inputs, references = read_references(options, list(inputs))
+    announce_imports(str(options.run_dir))
     from rnnlab import load
 
     run = load(options.run_dir, options.checkpoint)

@@ -14,6 +14,8 @@ from rnnlab.config.schema import RunConfig, TrainerConfig, check_signatures, mak
 from rnnlab.config.signature import locate, locate_torch
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.report.folder import RunFolder
+from rnnlab.runtime.imports import pause_collector
+from rnnlab.runtime.progress import announce_imports
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,10 +46,12 @@ def check_early(plain: Mapping[str, Any]) -> None:
     config = make_config(plain)
     check_light(config)
     check_source(config)
-    check_device(config.trainer)
-    check_signatures(plain, locate_torch)
-    if config.optimizer["_target_"].startswith("torch."):
-        check_optimizer(config.optimizer)
+    announce_imports(f"{config.name}, {config.variant}" if config.variant else config.name)
+    with pause_collector():
+        check_device(config.trainer)
+        check_signatures(plain, locate_torch)
+        if config.optimizer["_target_"].startswith("torch."):
+            check_optimizer(config.optimizer)
 
 
 def check_light(config: RunConfig) -> None:

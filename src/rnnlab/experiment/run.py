@@ -22,6 +22,7 @@ from rnnlab.report import console
 from rnnlab.report.folder import FORMAT_VERSION, TRAINED, RunFolder
 from rnnlab.runtime.clock import StageClock
 from rnnlab.runtime.distributed import is_first_process, share_folder
+from rnnlab.runtime.progress import show_slow_step
 
 if TYPE_CHECKING:
     import lightning.pytorch as L
@@ -128,8 +129,9 @@ def build(
     L.seed_everything(config.seed, workers=True, verbose=False)
     data = builders.build_data(config)
     clock.end_stage("start")
-    data.prepare_data()
-    data.setup("fit")
+    with show_slow_step("reading the data"):
+        data.prepare_data()
+        data.setup("fit")
     check_same_data(folder, data)
     check_limits(config.trainer, data)
     clock.end_stage("prepare")
@@ -279,5 +281,6 @@ def finish(parts: RunParts, test_scores: Mapping[str, float]) -> None:
         collect_test_predictions(parts.model, parts.data, config.baselines) if config.test else None
     )
     if parts.trainer.is_global_zero:
-        write_results(parts, test_scores, predictions)
+        with show_slow_step("computing baselines, drawing figures"):
+            write_results(parts, test_scores, predictions)
     parts.trainer.strategy.barrier()
