@@ -5,7 +5,7 @@ N units (targets, sentences, or windows), K statistics of a unit.
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -54,7 +54,7 @@ class TargetScore:
     compute: Callable[[Array], Array]
 
 
-def find_scores(task: str, metric: str, tables: "Sequence[DataFrame]") -> Iterator[TargetScore]:
+def find_scores(task: str, metric: str, tables: "Iterable[DataFrame]") -> Iterator[TargetScore]:
     """Yield the ways to compute a metric; the reports decide which one is right."""
     name = metric.removeprefix("test/")
     if task == "classification" and name in ("f1", "mcc"):
@@ -182,11 +182,12 @@ MEAN_SCORES: dict[tuple[str, str], list[TargetScore]] = {
 }
 
 
-def class_count_scores(name: str, tables: "Sequence[DataFrame]") -> Iterator[TargetScore]:
+def class_count_scores(name: str, tables: "Iterable[DataFrame]") -> Iterator[TargetScore]:
     """Yield F1, the mean of all classes and that of each class, or Matthews correlation."""
-    columns = [table.get(key) for table in tables for key in ("target", "prediction")]
-    present = [column for column in columns if column is not None]
-    classes = sorted({str(label) for column in present for label in column.cat.categories})
+    keys = ("target", "prediction")
+    classes = sorted(
+        {str(x) for table in tables for key in keys for x in table[key].cat.categories}
+    )
     if len(classes) > MAX_RESAMPLED_CLASSES:
         raise UntestableError(
             f"{len(classes):,} classes are too many; up to {MAX_RESAMPLED_CLASSES} are resampled"
@@ -229,11 +230,11 @@ def matthews_correlation(sums: Array) -> Array:
     return np.where(product > 0, covariance / np.sqrt(np.maximum(product, 1)), 0.0)
 
 
-def bleu_scores(tables: "Sequence[DataFrame]") -> Iterator[TargetScore]:
+def bleu_scores(tables: "Iterable[DataFrame]") -> Iterator[TargetScore]:
     """Yield BLEU with each tokenizer that the metric may have, with and without case."""
     from rnnlab.metrics.translation import TOKENIZERS, bleu_metric
 
-    references = translations_of(tables[0])[1]
+    references = translations_of(next(iter(tables)))[1]
     names = set[str]()
     for language in ("", *TOKENIZERS):
         for lower in (False, True):

@@ -1,7 +1,8 @@
 """Variance of the scores of runs over test targets, from predictions.csv in their folders."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,24 +40,33 @@ def estimate_target_covariance(runs: Sequence[FinishedRun], metric: str) -> Targ
         UntestableError: the targets differ, or their files do not give the scores of the reports.
     """
     check_targets(runs, metric)
-    tables = [read_predictions(run) for run in runs]
     try:
-        return find_covariance(runs, metric, tables)
+        return find_covariance(runs, metric)
     except (KeyError, TypeError, ValueError) as error:  # other columns
         raise UntestableError(f"a {PREDICTIONS_FILE} is damaged ({error!r})") from error
 
 
-def find_covariance(
-    runs: Sequence[FinishedRun], metric: str, tables: "Sequence[DataFrame]"
-) -> TargetCovariance:
+@dataclass(frozen=True)
+class PredictionTables:
+    """The predictions of some runs; they are read one after the other, each time again."""
+
+    runs: Sequence[FinishedRun]
+
+    def __iter__(self) -> "Iterator[DataFrame]":
+        return map(read_predictions, self.runs)
+
+
+def find_covariance(runs: Sequence[FinishedRun], metric: str) -> TargetCovariance:
     """Return the covariance of the first definition of a score that gives those of the reports.
 
     Raises:
         UntestableError: there is none.
     """
-    reasons = list[str]()
+    reasons, read, statistics = list[str](), None, list[Statistics]()
+    tables = PredictionTables(runs)
     for score in find_scores(runs[0].report.get("task", ""), metric, tables):
-        statistics = read_statistics(score, tables)
+        if score.read is not read:  # definitions that only compute something else share them
+            read, statistics = score.read, read_statistics(score, tables)
         totals = np.stack([part.values.sum(axis=0) for part in statistics])
         if problem := find_difference(runs, metric, score.compute(totals)):
             reasons.append(problem)
@@ -110,7 +120,7 @@ def needs_column(name: str) -> bool:
     return name not in ("source", "token", "probability") and name[:6] not in ("lower_", "upper_")
 
 
-def read_statistics(score: TargetScore, tables: "Sequence[DataFrame]") -> list[Statistics]:
+def read_statistics(score: TargetScore, tables: "Iterable[DataFrame]") -> list[Statistics]:
     """Return the statistics of tables of predictions.
 
     Raises:
