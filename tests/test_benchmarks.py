@@ -108,3 +108,21 @@ def test_the_median_ratio_is_held_against_the_bar(main):
     assert slow.ratio == 1.2
     assert not slow.meets_bar
     assert Row("name", "what", "1", "2", [1.0, 1.2, 9.0], bar=1.1, at_least=True).meets_bar
+
+
+@pytest.mark.slow
+def test_the_errors_of_the_tests_are_measured(monkeypatch, tmp_path, capsys):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks import significance
+
+    page = tmp_path / "docs" / "compare.md"
+    page.parent.mkdir()
+    page.write_text("before\n<!-- significance -->\n<!-- end of significance -->\nafter\n")
+    for name, value in {"SEEDS": 2, "NUM_SERIES": 40, "ROOT": tmp_path}.items():
+        monkeypatch.setattr(significance, name, value)
+    monkeypatch.setattr("sys.argv", ["significance", "--runs", "4", "--pairs", "1", "--write"])
+    significance.main()
+    lines = page.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("before", "after")
+    assert sum(line.startswith("| ") for line in lines) == 2 + 20
+    assert "two networks, Diebold-Mariano  dated waves" in capsys.readouterr().out
