@@ -113,6 +113,19 @@ def test_the_mode_is_that_of_the_metric(tmp_path: Path) -> None:
         compare_runs(place, mode="higher")
 
 
+def test_other_settings_are_repeats_that_are_paired(tmp_path: Path) -> None:
+    """By model alone: three lengths and two seeds are six pairs; none is left out."""
+    for seed in range(2):
+        for length in (10, 20, 30):
+            write_run(tmp_path, length + 0.01 * seed, seed, seq_len=length)
+            write_run(tmp_path, length + 1 + 0.02 * seed, seed, "LSTM", seq_len=length)
+    result = compare_runs(tmp_path, by="model")
+    assert not result.notes
+    assert result.groups[1].test is not None
+    assert result.groups[1].test.pairs == 6
+    assert result.groups[1].verdict == "worse"
+
+
 def test_runs_are_grouped_by_what_is_asked_for(tmp_path: Path) -> None:
     for seed in range(2):
         for length in (10, 20):
@@ -122,6 +135,8 @@ def test_runs_are_grouped_by_what_is_asked_for(tmp_path: Path) -> None:
     assert labels[0] == "model=GRU, data.seq_len=10"
     by_model = compare_runs(tmp_path, by=["model"], metric="val/mse")
     assert [one.group.label for one in by_model.groups] == ["model=GRU", "model=LSTM"]
+    one, other = by_model.groups
+    assert len(one.scores) == len(other.scores) == 4
     with pytest.raises(ConfigError, match=r"--by modell: no run has this setting"):
         compare_runs(tmp_path, by=["modell"])
 

@@ -15,7 +15,7 @@ class Group:
 
     Attributes:
         label: the settings in which it differs from the other groups.
-        runs: repeat (seeds and fold) -> run.
+        runs: repeat (seeds, fold, and settings that distinguish no groups) -> run.
     """
 
     label: str
@@ -46,16 +46,18 @@ def group_runs(
         ConfigError: no run has a setting of `by`.
     """
     names = select_names(runs, by) if by else differing_names(runs)
+    others = [name for name in differing_names(runs) if name not in names]
     members = defaultdict[tuple[str | None, ...], dict[str, FinishedRun]](dict)
     notes = list[str]()
     for run in runs:
         group = members[tuple(run.settings.get(name) for name in names)]
-        if run.repeat in group:
+        repeat = ", ".join([run.repeat, *(f"{name}={run.settings.get(name)}" for name in others)])
+        if repeat in group:
             notes.append(
-                f"{group[run.repeat].folder}: has the settings and the {run.seed} of {run.folder}, "
+                f"{group[repeat].folder}: has the settings and the {run.seed} of {run.folder}, "
                 "which is counted"
             )
-        group[run.repeat] = run
+        group[repeat] = run
     labels = write_labels(list(members), names)
     return [Group(*pair) for pair in zip(labels, members.values(), strict=True)], notes
 
