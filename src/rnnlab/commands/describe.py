@@ -63,12 +63,15 @@ def build_data_set(plain: dict[str, Any]) -> "DataModule":
 
 def write_description(name: str, description: "Description", folder: Path) -> None:
     """Print a description, and write its figures and numbers to a folder."""
+    from rnnlab.plots.figures import caption
     from rnnlab.report.data_console import print_description
     from rnnlab.runtime.files import write_json
 
     facts = description.to_dict()
     folder.mkdir(parents=True, exist_ok=True)
-    files = [*draw_description(description, folder), write_json(folder / "description.json", facts)]
+    with caption(f"data set {name}"):
+        figures = draw_description(description, folder)
+    files = [*figures, write_json(folder / "description.json", facts)]
     print_description(name, facts, files)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rnnlab.plots.figures import (
     BLUE,
     GREY,
+    LINE_COLOURS,
     ORANGE,
     RED,
     create_figure,
@@ -170,13 +171,16 @@ def draw_series_examples(
     columns = 3
     rows = -(-len(examples) // columns)
     figure, axes = create_figure(rows, columns, 12, 2.5 * rows)
-    colours = [BLUE, GREY, RED, "black"]
     for axis, example in zip(axes.flat, examples, strict=False):
         past = np.arange(-len(example.history), 0)
         variables = zip(range(example.history.shape[1]), names, strict=False)
         for i, name in list(variables)[:MAX_VARIABLES]:
             axis.plot(
-                past, example.history[:, i], color=colours[i], linewidth=1, label=shorten_name(name)
+                past,
+                example.history[:, i],
+                color=LINE_COLOURS[i],
+                linewidth=1,
+                label=shorten_name(name),
             )
         future = example.future[:, 0]
         axis.plot(range(len(future)), future, color=ORANGE, marker=".", label="target")

@@ -73,7 +73,8 @@ def _add_title(figure: Any, text: str) -> None:
     width = max(int(figure.get_figwidth() * 13), 24)  # characters of this size
     lines = textwrap.wrap(show_hidden(text), width)[:3]
     own = figure.get_suptitle()
-    figure.suptitle("\n".join([*lines, *([own] if own else [])]), fontsize=9)
+    size = 9 * max(1.0, figure.get_figwidth() / 12)
+    figure.suptitle("\n".join([*lines, *([own] if own else [])]), fontsize=size)
 
 
 def use_log_scale(axis: Any, values: Iterable[float]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.plots import figures
-from rnnlab.plots.figures import BLUE, GREY, ORANGE, RED, shorten_name
+from rnnlab.plots.figures import BLUE, GREY, LINE_COLOURS, ORANGE, shorten_name
 
 MAX_FEATURES = 64  # of a heat map
 DARKEST_SHARE = 4.0  # multiple of an even share of the attention with the darkest shade
@@ -75,12 +75,13 @@ def _heat_map(figure: Any, axis: Any, name: str, rows: NDArray[Any]) -> None:
 
 
 def _draw_series(axis: Any, series: Mapping[str, Sequence[float]]) -> None:
-    colours = (BLUE, ORANGE, GREY, RED)
+    colours = (BLUE, ORANGE, *LINE_COLOURS[1:])
     for (name, values), colour in zip(series.items(), colours, strict=False):
         axis.plot(values, label=shorten_name(name), linewidth=1, color=colour)
-    axis.set(ylabel="input", xlim=(-0.5, len(next(iter(series.values()))) - 0.5))
+    part = f" ({len(colours)} of {len(series)})" if len(series) > len(colours) else ""
+    axis.set(ylabel=f"input{part}", xlim=(-0.5, len(next(iter(series.values()))) - 0.5))
     axis.set_xticks([])
-    axis.legend(frameon=False, fontsize="small", loc="upper left", ncols=len(colours))
+    axis.legend(frameon=False, fontsize="small", loc="upper left", ncols=4)
 
 
 def _name_steps(axis: Any, tokens: Sequence[str], maps: Mapping[str, NDArray[Any]]) -> None:

@@ -44,4 +44,5 @@ def draw_token_frequencies(counts: NDArray[Any], unknown: Mapping[str, float], p
     percent = [100 * share for share in unknown.values()]
     shares.bar_label(shares.bar(list(unknown), percent, color=ORANGE), fmt="%.2f")
     shares.set(ylabel="share of <unk>, %", title="tokens out of the vocabulary")
+    shares.set_ylim(0, 1.15 * max([*percent, 0.01]))
     return figures.save_figure(figure, path)

@@ -23,8 +23,9 @@ def draw_attention_maps(
     side = min(max(4.0, 0.2 * longest), 10.0)
     figure, axes = figures.create_figure(rows, columns, (side + 0.5) * columns, side * rows)
     style: dict[str, Any] = {"fontsize": 9}
+    highest = max(float(weights.max()) for *_, weights in maps)
     for axis, (sources, targets, weights) in zip(axes.flat, maps, strict=False):
-        axis.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        image = axis.imshow(weights, cmap="Blues", vmin=0, vmax=highest, aspect="auto")
         upright = max(map(len, sources)) <= 1  # characters
         sources, targets = ([shorten_name(name) for name in names] for names in (sources, targets))
         axis.set_xticks(range(len(sources)), sources, rotation=0 if upright else 90, **style)
@@ -32,6 +33,7 @@ def draw_attention_maps(
         axis.set(xlabel="source", ylabel="written")
     for axis in axes.flat[len(maps) :]:
         axis.set_visible(False)
+    figure.colorbar(image, ax=axes, label="weight", pad=0.01, fraction=0.03)
     return figures.save_figure(figure, path)
 
 
