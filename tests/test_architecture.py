@@ -45,6 +45,7 @@ ALLOWED = {  # folder or module -> what it may import of the package, besides it
     "exports": (*LOWEST, "layers", "tasks", "models", "data", "report", "inference"),
     "sweeps": (
         *(*LOWEST, "config", "callbacks", "loggers", "plots", "report", "experiment", "metrics"),
+        "comparison",
     ),
     "commands": (
         *(*LOWEST, "config", "layers", "metrics", "tasks", "data", "analysis", "plots", "report"),

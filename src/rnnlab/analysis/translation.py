@@ -64,8 +64,9 @@ class TranslationAnalysis(Analysis):
         search = cache(partial(search_examples, model, test))
         lowercase = translations.bleu_lowercase()
         page = partial(write_page, translations, describe_decoding(task), context, search)
+        lengths, bleu, counts = translations.bleu_by_length()
         figures: dict[str, Callable[[Path], Path]] = {
-            "bleu_by_length.png": partial(plots.draw_bleu_by_length, *translations.bleu_by_length())
+            "bleu_by_length.png": partial(plots.draw_bleu_by_length, lengths, bleu, counts)
         }
         if task.attention_type:
             figures["attention.png"] = partial(draw_example_attention, context, search)
@@ -86,6 +87,7 @@ class TranslationAnalysis(Analysis):
                 "ceiling": ceiling.scores,
                 "unknown_shares": unknown,
                 "bleu_lowercase": lowercase,
+                "bleu_by_length": dict(zip(lengths, bleu, strict=True)),
                 "decoding": {"beam_size": task.beam_size, "length_penalty": task.length_penalty},
             },
             figures=figures,

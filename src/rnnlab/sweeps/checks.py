@@ -10,13 +10,26 @@ from typing import Any
 from rnnlab.config.overrides import parse_override
 from rnnlab.config.signature import component_problems, signature_problems
 from rnnlab.errors import ConfigError, did_you_mean
-from rnnlab.sweeps.schema import GROUPS, Budget, ReportInterval, SweepConfig, WarmStart
+from rnnlab.sweeps.schema import (
+    GROUPS,
+    AnswerSettings,
+    Budget,
+    ReportInterval,
+    SweepConfig,
+    WarmStart,
+)
 from rnnlab.sweeps.space.dimensions import Space
 from rnnlab.sweeps.space.parsing import format_literal
+from rnnlab.sweeps.studies import study_problems
 
 OBJECTIVES = ("score", "seconds", "parameters")
 METRIC = re.compile(r"[^\s:]+:(min|max)")
-NESTED_SCHEMAS = {"budget": Budget, "progress": ReportInterval, "warm_start": WarmStart}
+NESTED_SCHEMAS = {
+    "budget": Budget,
+    "progress": ReportInterval,
+    "warm_start": WarmStart,
+    "answer": AnswerSettings,
+}
 BUDGET_KEYS = ("trainer.max_steps", "trainer.max_time")  # settings of a run that a budget sets
 
 
@@ -25,7 +38,7 @@ def find_setting_problems(plain: Mapping[str, Any]) -> Iterator[str]:
     yield from signature_problems("", SweepConfig, plain, label="a search")
     for find_problems in (
         *(name_problems, nested_problems, budget_problems, objective_problems),
-        *(base_problems, space_problems, group_problems),
+        *(base_problems, space_problems, group_problems, study_problems),
     ):
         yield from find_problems(plain)  # each skips settings of a wrong type
 

@@ -56,7 +56,10 @@ Settings of the search (key=value); sweeps/default.yaml explains all of them:
   slots          trials at the same time; auto: one per GPU, or one on the CPU
   storage        null: a journal file beside the results; sqlite:///<file>, postgresql+psycopg://...
   objectives     score, seconds, parameters, or a metric, such as val/loss:min
-  budget         of a trial: budget.epochs, budget.samples or budget.seconds
+  budget         of a trial: budget.epochs, budget.samples or budget.seconds; or the name of one of
+                 the budgets in the file, such as budget=small
+  seeds          of a study: every point of the grid is run with each (docs/studies.md)
+  answer         of a study: answer.compare, answer.metric ...
   enqueue        points that are tried first
   repeats        new seeds for each of the repeat_best best trials; six or more can be significant
   timeout        seconds for the search; trial_timeout for one trial

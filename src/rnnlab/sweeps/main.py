@@ -26,6 +26,7 @@ from rnnlab.errors import ConfigError, OutageError
 from rnnlab.report.run_index import list_result
 from rnnlab.runtime.console import PlainConsole
 from rnnlab.runtime.files import write_text
+from rnnlab.sweeps.answer.answer import try_answer
 from rnnlab.sweeps.console import SearchConsole
 from rnnlab.sweeps.report.best import test_best
 from rnnlab.sweeps.report.ranking import best_trial
@@ -51,6 +52,7 @@ from rnnlab.sweeps.workers.slots import Slot
 
 REPAIR_FLAG = "--repair"
 TRIAL_SETTINGS = {"test": False, "baselines": False, "page": False}  # the best one has them
+STUDY_SETTINGS = {"test": True, "page": False}  # each run of a study reads the test split, once
 
 
 def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> Path:
@@ -89,7 +91,7 @@ def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> Path
         patient(partial(save_settings, sweep, study.folder))
         run_trials(spec, study, runners)
         repeats = repeat_best(spec, study, runners)
-        if len(sweep.objectives) == 1:
+        if len(sweep.objectives) == 1 and not spec.is_study:
             patient(partial(test_best, spec, study, partial(wait_for_job, runners)))
         patient(partial(report_search, spec, study, repeats))
         log_outcome(spec.base, study.folder, study.name, study.token)
@@ -243,7 +245,7 @@ def run_trials(spec: SearchSpec, study: OpenStudy, runners: Sequence[Runner]) ->
         spec.sweep.lease_seconds,
     )
     with SearchConsole(study.name, spec.base["mode"] == "max") as console:
-        prunes = len(spec.sweep.objectives) == 1
+        prunes = len(spec.sweep.objectives) == 1 and not spec.is_study
         make_scheduler(spec, study, shared, runners, console, prunes).run()
 
 
@@ -275,7 +277,7 @@ def make_job(
         devices=spec.devices,
         restart=claim.restart,
         reporting=make_reporting(spec.sweep, study, claim) if prunes else None,
-        settings=TRIAL_SETTINGS,
+        settings=STUDY_SETTINGS if spec.is_study else TRIAL_SETTINGS,
         identity={"id": study.trial_id(claim.number), "group": study.name, "name": name},
         origin=trial_origin(study.token, claim.number, claim.overrides),
     )
@@ -305,10 +307,13 @@ def repeat_best(
 def report_search(spec: SearchSpec, study: OpenStudy, repeats: optuna.Study | None = None) -> None:
     """Write the report and print a summary; without a folder to write to, the summary alone."""
     repeats = repeats or find_repeats(spec, study)
+    answer, problem = try_answer(spec, study.optuna_study, study.folder)
     try:
-        write_report(study.optuna_study, study.folder, repeats)
+        write_report(study.optuna_study, study.folder, repeats, answer)
     except PermissionError as error:
         print(f"{study.folder}: the report cannot be written ({error.strerror})", file=sys.stderr)
     if spec.base["page"]:
         list_result(study.folder, spec.base["output_dir"])
-    print_summary(study.optuna_study, study.folder, repeats=repeats)
+    print_summary(study.optuna_study, study.folder, repeats=repeats, answer=answer)
+    if problem:
+        raise ConfigError(problem)

@@ -1,12 +1,16 @@
 """The schema of a search; sweeps/default.yaml explains its keys."""
 
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Interval
 
 from rnnlab.config.schema import Component
 from rnnlab.config.types import NonNegativeInt, PositiveFloat, PositiveInt, Seed
 
 GROUPS = ("sampler", "pruner", "launcher")
+SEED = "seed"  # of a run: the first dimension of a study
+NumSeeds = Annotated[int, Interval(ge=2, le=1000)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,9 @@ class SweepConfig:
     seed: Seed = 0
     objectives: list[str] = field(default_factory=lambda: ["score"])
     budget: dict[str, Any] | None = None
+    budgets: dict[str, Any] = field(default_factory=dict)
+    seeds: NumSeeds | None = None
+    answer: dict[str, Any] | None = None
     progress: dict[str, Any] = field(default_factory=lambda: {"unit": "epochs", "every": 1})
     enqueue: list[dict[str, Any]] = field(default_factory=list)
     warm_start: dict[str, Any] | None = None
@@ -56,6 +63,28 @@ class Budget:
     epochs: PositiveInt | None = None
     samples: PositiveInt | None = None
     seconds: PositiveFloat | None = None
+
+
+@dataclass
+class AnswerSettings:
+    """What answers the question of a study; the setting `answer`.
+
+    Attributes:
+        compare: settings whose values are compared, averaged over all other settings.
+        metric: that is compared; null for the monitored one, on the test split.
+        within: setting whose values are reported one by one, such as data.
+        cost: seconds | parameters: also the Pareto front of the metric and this cost.
+        covariate: table of scores in the details of a report, such as bleu_by_length: also whether
+            the differences grow along it.
+        importance: of the searched settings for the score.
+    """
+
+    compare: list[str] = field(default_factory=list)
+    metric: str | None = None
+    within: str | None = None
+    cost: Literal["seconds", "parameters"] | None = None
+    covariate: str | None = None
+    importance: bool = False
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """The settings of a search: sweeps/<name>.yaml with the overrides of the command line."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from rnnlab.config.schema import RunConfig
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.sweeps.checks import dry_run_components, find_setting_problems
 from rnnlab.sweeps.overrides import CliOverrides
-from rnnlab.sweeps.schema import GROUPS, ReportInterval, SweepConfig, WarmStart
+from rnnlab.sweeps.schema import GROUPS, AnswerSettings, ReportInterval, SweepConfig, WarmStart
+from rnnlab.sweeps.studies import FULL, apply_budget, complete_study, split_budget
 from rnnlab.sweeps.typed_search import DEFAULT, default_study, derive_name
 
 
@@ -33,14 +34,19 @@ def read_sweep(root: Path, arguments: Sequence[str], conf: Path | None = None) -
     conf = conf or root / "conf"
     name, rest = split_name(root, split_flags(conf, arguments, NO_FLAGS)[1])
     overrides = CliOverrides.parse(rest, run_keys(conf), conf)
+    budget, search = split_budget(overrides.search)
+    overrides = replace(overrides, search=search)
     words = list(overrides.to_hydra())
     if name == DEFAULT and not overrides.space:
         raise ConfigError(explain_missing_name(root))
     if name == DEFAULT:
         words = [*default_study(overrides), *words]
-    plain = overrides.apply(compose_sweep(root / "sweeps", name, words))
+    keys = {override.key.split(".")[0] for override in overrides.search}
+    composed = apply_budget(compose_sweep(root / "sweeps", name, words), budget, keys)
+    plain = complete_study(overrides.apply(composed), keys)
     if not plain.get("name"):
-        plain["name"] = name if name != DEFAULT else derive_name(conf, plain)
+        suffix = f"-{budget}" if budget and budget != FULL else ""
+        plain["name"] = f"{name}{suffix}" if name != DEFAULT else derive_name(conf, plain)
     return parse_sweep(plain)
 
 
@@ -173,10 +179,11 @@ def parse_sweep(plain: Mapping[str, Any]) -> SweepConfig:
 
 def fill_defaults(plain: Mapping[str, Any]) -> dict[str, Any]:
     """Return checked settings with a budget of one unit and complete nested mappings."""
-    budget, warm_start = plain.get("budget"), plain.get("warm_start")
+    budget, warm_start, answer = (plain.get(key) for key in ("budget", "warm_start", "answer"))
     parts = {
         "budget": budget and {unit: limit for unit, limit in budget.items() if limit is not None},
         "progress": asdict(ReportInterval(**plain.get("progress", {}))),
         "warm_start": warm_start and asdict(WarmStart(**warm_start)),
+        "answer": answer and asdict(AnswerSettings(**answer)),
     }
     return {**plain, **parts}

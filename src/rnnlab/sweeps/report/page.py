@@ -25,6 +25,7 @@ class Page:
         answer: a sentence, with its uncertainty.
         settings: name -> setting of the search: space, base, monitor, ...
         provenance: name -> time, commit and versions of the report.
+        answer_sections: of a study, at the beginning.
     """
 
     search: SearchRecord
@@ -33,6 +34,7 @@ class Page:
     sections: Sequence[Section]
     provenance: Mapping[str, Any]
     answer: str = ""
+    answer_sections: Sequence[Section] = ()
 
 
 def write_search_page(page: Page, path: Path) -> Path:
@@ -48,6 +50,7 @@ def write_search_page(page: Page, path: Path) -> Path:
         title=search.name,
         subtitle=page.question,
         answer=page.answer,
+        answer_sections=page.answer_sections,
         sections=page.sections,
         provenance={name: format_text(value) for name, value in page.provenance.items()},
         text=format_text,

@@ -17,6 +17,7 @@ from rnnlab.report.page import PAGE_FILE, Section
 from rnnlab.report.run_page import headline
 from rnnlab.runtime.environment import versions
 from rnnlab.runtime.files import write_json
+from rnnlab.sweeps.answer.answer import StudyAnswer
 from rnnlab.sweeps.report.figures import draw_figures
 from rnnlab.sweeps.report.importance import setting_importance
 from rnnlab.sweeps.report.page import Page, write_search_page
@@ -26,13 +27,26 @@ from rnnlab.sweeps.report.summary import SUMMARY_FILE, answer_sentence, summariz
 from rnnlab.sweeps.report.table import write_table
 
 PAGE_SETTINGS = (
-    *("base", "n_trials", "sampler", "pruner", "budget", "repeats", "enqueue", "warm_start"),
+    *(
+        "base",
+        "n_trials",
+        "sampler",
+        "pruner",
+        "budget",
+        "repeats",
+        "enqueue",
+        "warm_start",
+        "seeds",
+    ),
 )
 TABLE_FILE, FIGURE_FOLDER = "trials.csv", "report"
 
 
 def write_report(
-    study: optuna.Study, folder: Path, repeats: optuna.Study | None = None
+    study: optuna.Study,
+    folder: Path,
+    repeats: optuna.Study | None = None,
+    answer: StudyAnswer | None = None,
 ) -> list[Path]:
     """Write table, figures, page and summary of a search, and return the paths of the files.
 
@@ -42,6 +56,7 @@ def write_report(
         study: of the search; its trials may still run.
         folder: of the search; learning curves are read from trials/<number>/metrics.csv.
         repeats: study of the repeated configurations; see compare_configurations.
+        answer: of a study, with which the page begins.
     """
     folder.mkdir(parents=True, exist_ok=True)
     search, importance = search_records(study, folder), setting_importance(study)
@@ -49,19 +64,35 @@ def write_report(
     sections = draw_figures(search, importance, comparison, folder / FIGURE_FOLDER)
     settings = read_snapshot(folder)
     question = str(settings.get("question") or "")
+    answers = answer_sections(answer, folder / FIGURE_FOLDER) if answer else []
     page = Page(
         search,
         question,
         page_settings(study, settings),
         [*best_sections(folder / "best"), *sections],
         provenance(study),
-        answer_sentence(search, comparison),
+        answer.sentence if answer else answer_sentence(search, comparison),
+        answers,
     )
     return [
         write_table(search, folder / TABLE_FILE),
-        *(section.figure for section in sections if section.figure),
+        *(section.figure for section in [*answers, *sections] if section.figure),
         write_search_page(page, folder / PAGE_FILE),
-        write_json(folder / SUMMARY_FILE, summarize_search(search, importance, comparison)),
+        write_json(folder / SUMMARY_FILE, summarize_search(search, importance, comparison, answer)),
+    ]
+
+
+def answer_sections(answer: StudyAnswer, folder: Path) -> list[Section]:
+    """Draw the figures of an answer, and return a section for each part; the page has the first."""
+    notes = [f"{note}." for note in answer.notes]
+    return [
+        Section(
+            part.title,
+            sentences=[*([part.sentence] if i else []), *part.basis, *notes],
+            figure=part.plot(folder / f"answer_{i}.png"),
+            tables=[part.table],
+        )
+        for i, part in enumerate(answer.parts)
     ]
 
 

@@ -13,6 +13,7 @@ from rnnlab.report.console import format_score
 from rnnlab.report.folder import RunFolder
 from rnnlab.report.page import PAGE_FILE
 from rnnlab.runtime.console import PlainConsole
+from rnnlab.sweeps.answer.answer import StudyAnswer
 from rnnlab.sweeps.report.importance import Importance
 from rnnlab.sweeps.report.page import format_number, format_text
 from rnnlab.sweeps.report.ranking import compare_configurations
@@ -24,7 +25,10 @@ FRONT_LIMIT = 5  # trials of a Pareto front that the terminal lists
 
 
 def summarize_search(
-    search: SearchRecord, importance: Importance, comparison: Comparison | None
+    search: SearchRecord,
+    importance: Importance,
+    comparison: Comparison | None,
+    answer: StudyAnswer | None = None,
 ) -> dict[str, Any]:
     """Return the content of summary.json."""
     best = [
@@ -42,6 +46,7 @@ def summarize_search(
         "failures": search.count_failures(),
         "importance": importance._asdict(),
         "comparison": comparison and comparison_entry(comparison),
+        "answer": answer and answer.to_plain(),
     }
 
 
@@ -110,22 +115,31 @@ def print_summary(
     folder: Path,
     console: PlainConsole | None = None,
     repeats: optuna.Study | None = None,
+    answer: StudyAnswer | None = None,
 ) -> None:
-    """Print the outcome of a search: the best trials, how to repeat them, where the report is."""
+    """Print the outcome of a search: the best trials, how to repeat them, where the report is.
+
+    A study prints its answer and its tables instead of its best trial.
+    """
     console = console or PlainConsole()
-    for name, line in summary_lines(study, folder, repeats):
+    for part in answer.parts if answer else ():
+        console.print(part.table)
+    for name, line in summary_lines(study, folder, repeats, answer):
         console.print(f"{name:<9}{line}", soft_wrap=True)
 
 
 def summary_lines(
-    study: optuna.Study, folder: Path, repeats: optuna.Study | None
+    study: optuna.Study,
+    folder: Path,
+    repeats: optuna.Study | None,
+    answer: StudyAnswer | None = None,
 ) -> Iterator[tuple[str, str]]:
     """Yield name and text of each line that print_summary prints."""
     search = search_records(study, folder)
     counts = ", ".join(f"{count} {state}" for state, count in search.count_states().items())
     failures = ", ".join(f"{count} {name}" for name, count in search.count_failures().items())
     yield "trials", (counts or "none") + (f" ({failures})" if failures else "")
-    yield from best_lines(search)
+    yield from answer_lines(answer) if answer else best_lines(search)
     test = test_split_line(folder)
     if test:
         yield "test", test
@@ -136,6 +150,17 @@ def summary_lines(
         from rnnlab.experiment.next_step import next_command  # imports torch
 
         yield "next", next_command(RunFolder(folder / "best"))
+
+
+def answer_lines(answer: StudyAnswer) -> Iterator[tuple[str, str]]:
+    """Yield the lines about the answer of a study."""
+    for part in answer.parts:
+        yield "answer", part.sentence
+        yield from (("", sentence) for sentence in part.basis)
+    if not answer.parts:
+        yield "answer", answer.sentence
+    for note in answer.notes:
+        yield "note", note
 
 
 def best_lines(search: SearchRecord) -> Iterator[tuple[str, str]]:

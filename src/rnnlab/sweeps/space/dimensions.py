@@ -3,13 +3,14 @@
 optimizer.lr: {low: 1e-4, high: 1e-2, log: true}   or   tag(log, interval(1e-4, 1e-2))
 model: [gru, lstm]                                  or   choice(gru, lstm)
 model.forget_bias: {low: 0.0, high: 2.0, when: model=lstm}
+cell: {levels: {small: {model: rnn, model.hidden_size: 64}, large: {...}}}
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.config.overrides import format_override, parse_override
+from rnnlab.config.overrides import format_override
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.sweeps.space.conditions import (
     Conditions,
@@ -21,8 +22,8 @@ from rnnlab.sweeps.space.conditions import (
     parse_conditions,
     sort_keys,
 )
-from rnnlab.sweeps.space.distributions import Constant, Distribution
-from rnnlab.sweeps.space.parsing import format_literal, parse_distribution
+from rnnlab.sweeps.space.distributions import Constant, Distribution, Levels
+from rnnlab.sweeps.space.parsing import format_literal, is_key, parse_distribution
 
 if TYPE_CHECKING:
     import optuna
@@ -33,7 +34,7 @@ class Dimension:
     """A setting of a run that a search varies.
 
     Attributes:
-        key: Hydra's dotted key, or a group.
+        key: Hydra's dotted key, or a group; of named levels, any name.
         when: conditions; a trial has this setting only if all of them hold.
     """
 
@@ -49,6 +50,19 @@ class Dimension:
     def is_active(self, values: Mapping[str, Any]) -> bool:
         """Whether a trial with these values has this setting."""
         return all(key in values and is_among(values[key], v) for key, v in self.when.items())
+
+    def settings(self) -> list[str]:
+        """Return the settings of a run that it sets."""
+        if not isinstance(self.distribution, Levels):
+            return [self.key]
+        levels = self.distribution.levels.values()
+        return list(dict.fromkeys(setting for level in levels for setting in level))
+
+    def replaced_settings(self) -> set[str]:
+        """Return the settings that every one of its named levels sets."""
+        if not isinstance(self.distribution, Levels):
+            return set()
+        return set.intersection(*map(set, self.distribution.levels.values()))
 
     def to_plain(self) -> dict[str, Any]:
         """Return the typed spelling in JSON types."""
@@ -82,6 +96,7 @@ class Space:
         conditions = {key: dimension.when for key, dimension in dimensions.items()}
         distributions = {key: dimension.distribution for key, dimension in dimensions.items()}
         problems += find_problems(conditions, distributions, set(map(str, plain)))
+        problems += find_conflicts(dimensions)
         if problems:
             raise ConfigError("\n".join(problems))
         return cls({key: dimensions[key] for key in sort_keys(conditions)})
@@ -100,11 +115,16 @@ class Space:
 
     def to_overrides(self, values: Mapping[str, Any]) -> list[str]:
         """Return the overrides that set values as `suggest` returns, or as Optuna stores them."""
-        return [
-            f"{key}={format_override(dimension.distribution.from_optuna(values[key]))}"
-            for key, dimension in self.dimensions.items()
-            if key in values
-        ]
+        settings = self.to_settings(values)
+        return [f"{key}={format_override(value)}" for key, value in settings.items()]
+
+    def to_settings(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings of a run, key -> value, from values as `to_overrides` takes them."""
+        settings: dict[str, Any] = {}
+        for key, dimension in self.dimensions.items():
+            if key in values:
+                settings |= dimension.distribution.to_settings(key, values[key])
+        return settings
 
     def to_params(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return a point as Optuna stores it, without constants; for `enqueue_trial`."""
@@ -175,6 +195,33 @@ class Space:
             raise ConfigError("\n".join(problems))
         return grid
 
+    def points(self) -> list[dict[str, Any]]:
+        """Return all combinations of the values, as Optuna stores them.
+
+        Raises:
+            ConfigError: a dimension is continuous; one problem per line.
+        """
+        points: list[dict[str, Any]] = [{}]
+        problems = []
+        for key, dimension in self.dimensions.items():
+            try:
+                values = dimension.distribution.grid()
+            except ConfigError as error:
+                problems.append(f"space.{key}: {error}, for a grid")
+                continue
+            points = [
+                longer
+                for point in points
+                for longer in (
+                    [{**point, key: value} for value in values]
+                    if dimension.is_active(point)
+                    else [point]
+                )
+            ]
+        if problems:
+            raise ConfigError("\n".join(problems))
+        return points
+
     def corners(self) -> list[dict[str, Any]]:
         """Return few points that visit every choice and both ends of every range.
 
@@ -205,6 +252,18 @@ class Space:
         return corner
 
 
+def find_conflicts(dimensions: Mapping[str, Dimension]) -> list[str]:
+    """Return a problem for each setting that two dimensions set."""
+    owners: dict[str, str] = {}
+    problems = []
+    for key, dimension in dimensions.items():
+        for setting in dimension.settings():
+            owner = owners.setdefault(setting, key)
+            if owner != key:
+                problems.append(f"space.{key}: {setting} is set by space.{owner}, too; drop one")
+    return problems
+
+
 def parse_dimension(key: str, raw: Any) -> Dimension:
     """Return one dimension of a space.
 
@@ -225,12 +284,3 @@ def parse_dimension(key: str, raw: Any) -> Dimension:
     if problems:
         raise ConfigError("\n".join(problems))
     return Dimension(key, *parts)
-
-
-def is_key(key: str) -> bool:
-    """Whether Hydra accepts the key before `=`, with or without a plus."""
-    try:
-        override = parse_override(f"{key}=0")
-    except ConfigError:
-        return False
-    return bool(override.key) and override.sign != "~" and f"{override.sign}{override.key}" == key

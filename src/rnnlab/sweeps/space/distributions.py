@@ -1,4 +1,4 @@
-"""Distributions of one hyper-parameter: a range, several choices, or a constant."""
+"""Distributions of one dimension: a range, several choices, named levels, or a constant."""
 
 import math
 from collections.abc import Mapping
@@ -49,6 +49,10 @@ class Distribution(Protocol):
         Raises:
             ConfigError: the distribution does not contain it; the message says what is allowed.
         """
+
+    def to_settings(self, key: str, value: Any) -> dict[str, Any]:
+        """Return the settings of a run, key -> value, of one value of the dimension `key`."""
+        return {key: self.from_optuna(value)}
 
     def to_plain(self) -> dict[str, Any]:
         """Return the complete typed spelling in JSON types."""
@@ -151,6 +155,43 @@ class Choices(Distribution):
 
     def to_plain(self) -> dict[str, Any]:
         return {"choices": list(self.values)}
+
+
+@dataclass(frozen=True)
+class Levels(Distribution):
+    """Named levels, each of which sets several settings of a run together.
+
+    Attributes:
+        levels: name -> settings: key -> value.
+    """
+
+    levels: Mapping[str, Mapping[str, Any]]
+
+    def suggest(self, trial: "optuna.trial.BaseTrial", key: str) -> Any:
+        return trial.suggest_categorical(key, self.grid())
+
+    def ends(self) -> list[Any]:
+        return self.grid()
+
+    def grid(self) -> list[Any]:
+        return list(self.levels)
+
+    def from_optuna(self, param: Any) -> Any:
+        if param not in self.levels:
+            raise ConfigError(f"must be one of {', '.join(self.levels)}")
+        return param
+
+    def to_settings(self, key: str, value: Any) -> dict[str, Any]:
+        return dict(self.levels[value])
+
+    def to_plain(self) -> dict[str, Any]:
+        settings = {name: level.items() for name, level in self.levels.items()}
+        return {
+            "levels": [
+                f"{name}: {' '.join(f'{k}={format_override(v)}' for k, v in items)}"
+                for name, items in settings.items()
+            ]
+        }
 
 
 @dataclass(frozen=True)

@@ -14,20 +14,27 @@ from rnnlab.sweeps.space.distributions import (
     Choices,
     Constant,
     Distribution,
+    Levels,
     Number,
     Range,
     is_number,
     to_scalar,
 )
 
-FIELDS = {"choices": {"choices"}, "value": {"value"}, "low": {"low", "high", "log", "step"}}
+FIELDS = {
+    "choices": {"choices"},
+    "value": {"value"},
+    "levels": {"levels"},
+    "low": {"low", "high", "log", "step"},
+}
 
 
 def parse_distribution(raw: Any) -> Distribution:
     """Return the distribution of a dimension, from either spelling.
 
     Args:
-        raw: typed ({low, high, log, step}, {choices}, {value}, a list, a number ...) or Hydra's,
+        raw: typed ({low, high, log, step}, {choices}, {levels}, {value}, a list, a number ...)
+            or Hydra's,
             a string such as `tag(log, interval(1e-4, 1e-1))`, `int(interval(1, 5))`,
             `choice(a, b)`, `range(16, 80, 16)` or `a,b,c`.
 
@@ -60,6 +67,8 @@ def _parse_mapping(raw: dict[str, Any]) -> Distribution:
         return _parse_choices(raw["choices"], f".choices={format_literal(raw['choices'])}")
     if kind == "value":
         return _parse_constant(raw["value"], f".value={format_literal(raw['value'])}")
+    if kind == "levels":
+        return _parse_levels(raw["levels"])
     return _parse_range(raw)
 
 
@@ -84,6 +93,40 @@ def _parse_choices(values: Any, label: str) -> Choices:
     if duplicates:
         raise ConfigError(f"{label}: {format_override(duplicates[0])} is there twice; drop one")
     return Choices(tuple(values))
+
+
+def _parse_levels(raw: Any) -> Levels:
+    """Return named levels: name -> settings of a run."""
+    message = ".levels={}: must be such as {{small: {{model: rnn, model.hidden_size: 64}}}}"
+    if not isinstance(raw, Mapping) or not raw:
+        raise ConfigError(message.format(format_literal(raw)))
+    levels = {str(name): level for name, level in raw.items()}
+    problems = [
+        f".levels.{name}{problem}"
+        for name, level in levels.items()
+        for problem in _level_problems(level)
+    ]
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return Levels({name: {str(k): v for k, v in level.items()} for name, level in levels.items()})
+
+
+def _level_problems(level: Any) -> list[str]:
+    """Return what is wrong with one level."""
+    if not isinstance(level, Mapping) or not level:
+        return [f"={format_literal(level)}: must be settings of a run, such as {{model: gru}}"]
+    keys = [f".{key}: is no setting of a run, such as model" for key in level if not is_key(key)]
+    values = [(key, _text_problem(value)) for key, value in level.items()]
+    return keys + [f".{key}: {problem}" for key, problem in values if problem]
+
+
+def is_key(key: Any) -> bool:
+    """Return whether Hydra accepts the key before `=`, with or without a plus."""
+    try:
+        override = parse_override(f"{key}=0")
+    except ConfigError:
+        return False
+    return bool(override.key) and override.sign != "~" and f"{override.sign}{override.key}" == key
 
 
 def _text_problem(value: Any) -> str | None:

@@ -11,7 +11,7 @@ from rnnlab.config.compose import compose_checked
 from rnnlab.config.keys import flat
 from rnnlab.config.program import absolute_override
 from rnnlab.errors import ConfigError
-from rnnlab.sweeps.schema import SweepConfig
+from rnnlab.sweeps.schema import SEED, SweepConfig
 from rnnlab.sweeps.space.dimensions import Space
 from rnnlab.sweeps.study.budget import budget_overrides
 from rnnlab.sweeps.study.pruners import make_pruner
@@ -44,6 +44,15 @@ class SearchSpec:
         """Number of processes of each trial."""
         return int(self.base["trainer"]["devices"])
 
+    @property
+    def is_study(self) -> bool:
+        """Whether the search runs every point of a grid with several seeds."""
+        return self.sweep.seeds is not None
+
+    def points(self) -> list[dict[str, Any]]:
+        """Return the points that are enqueued: the whole grid of a study, seed after seed."""
+        return self.space.points() if self.is_study else self.sweep.enqueue
+
     def directions(self) -> list[optuna.study.StudyDirection]:
         """Return the directions of the objectives."""
         return [direction(objective, self.base["mode"]) for objective in self.sweep.objectives]
@@ -68,7 +77,8 @@ class SearchSpec:
         base = map(absolute_override, self.sweep.base)
         overrides = [*base, *self.space.to_overrides(values)]
         keys = {override.partition("=")[0].lstrip("+") for override in overrides}
-        overrides += budget_overrides(self.sweep.budget, self.base, values)
+        settings = self.space.to_settings(values)
+        overrides += budget_overrides(self.sweep.budget, self.base, settings)
         if "seed" in keys:
             return overrides
         return [*overrides, f"seed={trial_seed(self.sweep.seed, number)}"]
@@ -111,7 +121,10 @@ def prepare(sweep: SweepConfig, conf: Path) -> SearchSpec:
         )
     for index, point in enumerate(sweep.enqueue):
         space.check(point, f"enqueue[{index}]")
-    definition = define_study(space.to_plain(), base, sweep.objectives, sweep.seed)
+    plain = space.to_plain()
+    if sweep.seeds:
+        del plain[SEED]  # more seeds continue a study
+    definition = define_study(plain, base, sweep.objectives, sweep.seed)
     return SearchSpec(sweep, conf, space, base, definition)
 
 

@@ -157,6 +157,8 @@ def start_study(spec: SearchSpec, study: OpenStudy) -> None:
     with study.lock():
         changes = _check_continuation(spec, study)
         _store_definition(spec, study.optuna_study, changes)
+        if spec.is_study:
+            _enqueue_missing(spec, study.optuna_study)
         mark_study_folder(study.folder, study.token, hide_passwords(study.url))
 
 
@@ -199,9 +201,18 @@ def _store_definition(spec: SearchSpec, study: optuna.Study, changes: Sequence[s
         earlier = study.user_attrs.get("forced", [])
         study.set_user_attr("forced", [*earlier, {"at": len(study.trials), "changed": changes}])
     else:
-        for point in [*spec.sweep.enqueue, *warm_start_points(spec)]:
+        for point in [*spec.points(), *warm_start_points(spec)]:
             study.enqueue_trial(spec.space.to_params(point), skip_if_exists=True)
     study.set_user_attr("definition", dict(spec.definition))
+
+
+def _enqueue_missing(spec: SearchSpec, study: optuna.Study) -> None:
+    """Enqueue the points of a study that has more seeds now."""
+    trials = study.get_trials(deepcopy=False)
+    points = [trial.system_attrs.get("fixed_params", trial.params) for trial in trials]
+    for point in map(spec.space.to_params, spec.points()):
+        if point not in points:
+            study.enqueue_trial(point)
 
 
 def warm_start_points(spec: SearchSpec) -> list[dict[str, Any]]:

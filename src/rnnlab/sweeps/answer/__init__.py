@@ -1,0 +1,1 @@
+"""Answers of studies: levels compared over seeds, Pareto fronts, trends and importance."""
