@@ -88,7 +88,7 @@ def complete_study(plain: dict[str, Any], keys: Set[str]) -> dict[str, Any]:
     seeds, space = plain.get("seeds"), plain.get("space")
     if not _is_count(seeds) or not isinstance(space, Mapping):
         return plain  # find_setting_problems reports what is invalid
-    if typed := sorted(keys & {*FIXED}):
+    if typed := sorted(key for key in keys & FIXED.keys() if plain[key] != FIXED[key]):
         lines = [f"{key}: with seeds={seeds} every point of the grid is run" for key in typed]
         raise ConfigError("\n".join(f"{line}; drop it, or set seeds=null" for line in lines))
     if SEED in space:

@@ -41,6 +41,10 @@ COST_PLACES: dict[str, tuple[str, ...]] = {  # name -> keys of the value in repo
     "seconds": ("speed", "training_seconds"),
     "parameters": ("model", "parameters"),
 }
+TEST_SENTENCE = (
+    "Each run read the test split once, with the weights of its best validation; no setting was "
+    "chosen by these scores."
+)
 PEAK_MEMORY = "peak MiB"  # of a process, which runs many trials of a study
 
 
@@ -159,13 +163,14 @@ def cost_of(run: FinishedRun, name: str) -> float:
 
 def level_part(factor: str, comparison: RunComparison) -> AnswerPart:
     """Return the comparison of the levels of one setting."""
+    reads_test = comparison.metric.startswith("test/")
     return AnswerPart(
         factor,
         comparison.sentence,
         [{k: v for k, v in row.items() if k != PEAK_MEMORY} for row in comparison.text_rows()],
         {"compare": factor, "metric": comparison.metric, "levels": comparison.rows()},
         partial(plot_levels, comparison),
-        tuple(comparison.statements[1:]),
+        (*comparison.statements[1:], *([TEST_SENTENCE] if reads_test else [])),
     )
 
 

@@ -118,7 +118,8 @@ def read_snapshot(folder: Path) -> dict[str, Any]:
 def page_settings(study: optuna.Study, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that the page shows: of the search, and what all trials share."""
     definition = study.user_attrs.get("definition", {})
-    search = {name: settings[name] for name in PAGE_SETTINGS if settings.get(name)}
+    names = [name for name in PAGE_SETTINGS if name != "sampler" or not settings.get("seeds")]
+    search = {name: settings[name] for name in names if settings.get(name)}
     goals = {name: definition[name] for name in ("objectives", "seed") if name in definition}
     monitor = {"monitor": f"{definition['monitor']} ({definition['mode']})"} if definition else {}
     base = {"config of all trials": definition["base"]} if "base" in definition else {}
