@@ -42,8 +42,8 @@ def read_sweep(root: Path, arguments: Sequence[str], conf: Path | None = None) -
     if name == DEFAULT:
         words = [*default_study(overrides), *words]
     keys = {override.key.split(".")[0] for override in overrides.search}
-    composed = apply_budget(compose_sweep(root / "sweeps", name, words), budget, keys)
-    plain = complete_study(overrides.apply(composed), keys)
+    settings = apply_budget(compose_sweep(root / "sweeps", name, words), budget, keys)
+    plain = complete_study(overrides.apply(settings), keys)
     if not plain.get("name"):
         suffix = f"-{budget}" if budget and budget != FULL else ""
         plain["name"] = f"{name}{suffix}" if name != DEFAULT else derive_name(conf, plain)

@@ -12,7 +12,7 @@ from rnnlab.sweeps.space.parsing import format_literal
 FULL = "full"  # name of the budget that changes nothing
 BUDGET_SETTINGS = ("base", "space", "seeds", "n_trials", "budget")  # that a named budget may change
 # Settings of a search that have no meaning with `seeds`, and their values in a study.
-FIXED: dict[str, Any] = {
+STUDY_VALUES: dict[str, Any] = {
     "sampler": {"_target_": "optuna.samplers.RandomSampler"},  # draws nothing: points are complete
     "pruner": None,
     "enqueue": [],
@@ -51,10 +51,10 @@ def apply_budget(plain: Mapping[str, Any], name: str, keys: Set[str]) -> dict[st
     changes = find_budget(plain.get("budgets"), name)
     own = {parse_override(str(text)).key for text in changes.get("base") or []}
     base = [text for text in plain.get("base") or [] if parse_override(str(text)).key not in own]
-    merged = {"base", "space", *keys}
+    separate_keys = {"base", "space", *keys}
     return {
         **plain,
-        **{key: value for key, value in changes.items() if key not in merged},
+        **{key: value for key, value in changes.items() if key not in separate_keys},
         "base": [*base, *(changes.get("base") or [])],
         "space": {**(plain.get("space") or {}), **(changes.get("space") or {})},
     }
@@ -88,14 +88,16 @@ def complete_study(plain: dict[str, Any], keys: Set[str]) -> dict[str, Any]:
     seeds, space = plain.get("seeds"), plain.get("space")
     if not _is_count(seeds) or not isinstance(space, Mapping):
         return plain  # find_setting_problems reports what is invalid
-    if typed := sorted(key for key in keys & FIXED.keys() if plain[key] != FIXED[key]):
-        lines = [f"{key}: with seeds={seeds} every point of the grid is run" for key in typed]
+    if conflicts := sorted(
+        key for key in keys & STUDY_VALUES.keys() if plain[key] != STUDY_VALUES[key]
+    ):
+        lines = [f"{key}: with seeds={seeds} every point of the grid is run" for key in conflicts]
         raise ConfigError("\n".join(f"{line}; drop it, or set seeds=null" for line in lines))
     if SEED in space:
         raise ConfigError(f"space.{SEED}: seeds={seeds} chooses the seeds; drop one of them")
     first = plain.get("seed", 0)
     dimension = {"low": first, "high": first + seeds - 1, "step": 1}
-    complete = {**plain, **FIXED, "space": {SEED: dimension, **space}}
+    complete = {**plain, **STUDY_VALUES, "space": {SEED: dimension, **space}}
     try:
         count = len(Space.parse(complete["space"]).points())
     except ConfigError:

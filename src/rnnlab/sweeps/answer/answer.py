@@ -124,9 +124,9 @@ def answer_study(spec: SearchSpec, study: optuna.Study, folder: Path) -> StudyAn
 
 def comparison_parts(settings: AnswerSettings, study: StudyRuns) -> Iterator[AnswerPart]:
     """Yield the parts that compare runs, for each level of `within`."""
-    finished = list(study.runs.values())
-    metric = settings.metric or default_metric(finished)
-    mode = choose_mode(finished, metric, None)
+    runs = list(study.runs.values())
+    metric = settings.metric or default_metric(runs)
+    mode = choose_mode(runs, metric, None)
     levels = study.level_names(settings.within) if settings.within else [""]
     for level in levels:
         part = study.select(settings.within, level) if settings.within else study

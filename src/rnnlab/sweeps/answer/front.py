@@ -70,11 +70,11 @@ def find_front(
         return []
     optimal = front_of(members, seeds_of(study.points), mode)
     shares = resample_front(members, seeds_of(study.points), mode)
-    judged = [
+    results = [
         Configuration(one.label, one.scores, one.costs, i in optimal, shares[i])
         for i, one in enumerate(members)
     ]
-    return sorted(judged, key=lambda one: one.cost)
+    return sorted(results, key=lambda one: one.cost)
 
 
 def front_of(members: Sequence[Configuration], seeds: Sequence[int], mode: str) -> set[int]:
