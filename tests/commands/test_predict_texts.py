@@ -174,7 +174,7 @@ def test_an_interruption_ends_without_a_traceback_and_without_a_file(
     assert b"Traceback" not in errors
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+@pytest.mark.parametrize("suffix", ["jsonl", pytest.param("parquet", marks=pytest.mark.slow)])
 def test_large_typed_tables_are_read_and_written_in_parts(
     suffix: str, trained: TrainedRun, tmp_path: Path
 ) -> None:

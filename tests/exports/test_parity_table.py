@@ -76,9 +76,7 @@ STEP_REFUSALS = {  # task or model -> why it has no onnx-step; the first one is 
 }
 DIAGONAL = {  # tested always; the others are slow
     ("classification", "attention_gru"),
-    ("step_classification", "bilstm"),
     ("forecasting", "lstm"),
-    ("language_modeling", "gru"),
 }
 TORCH = {("classification", "bilstm"), ("translation", "gru")}  # takes two seconds each
 CASES = [

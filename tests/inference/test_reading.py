@@ -99,6 +99,20 @@ def test_the_advice_of_an_error_works_as_it_is_typed(
     assert len(pd.read_csv(tmp_path / "answers.csv")) >= 2
 
 
+@pytest.mark.parametrize("data", ["imdb", "text_file", "parallel_text"])
+def test_lines_of_another_encoding(data: str, tmp_path: Path) -> None:
+    """The setting is that of the advice; without it they are UTF-8, whatever the training read."""
+    run, file = write_run(data, tmp_path).folder, tmp_path / "new.txt"
+    file.write_bytes("na\u00efve\nb\n".encode("cp1252"))
+    message = error_of(lambda: predict.main([str(run), str(file)]))
+    assert "data.encoding=cp1252" in message
+    setting = ["data.encoding=cp1252"]
+    predict.main([str(run), str(file), *setting])
+    assert rnnlab.load(run, settings=setting).predict(file)["text"].tolist() == ["na\u00efve", "b"]
+    if data == "text_file":
+        assert rnnlab.load(run, settings=setting).evaluate(file).targets == 4
+
+
 def test_dates_and_decimals_of_a_series(forecaster: Path, tmp_path: Path) -> None:
     table, file = series_file(forecaster), tmp_path / "new.csv"
     table.rename(columns={"date": "day"}).to_csv(file, index=False, sep=";", decimal=",")

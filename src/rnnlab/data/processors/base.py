@@ -69,13 +69,13 @@ class Processor(ABC):
     Attributes:
         stdin_suffix: format of the inputs where they come without the name of a file.
         has_row_per_text: the predictions have a row for each text, which depends on it alone.
-        reading: setting of the data that a new file may need, such as encoding -> the attribute
-            that has its value, such as columns.encoding.
+        reading: setting of the data that a new file may need, such as encoding -> the attributes
+            that have its value, such as columns.encoding.
     """
 
     stdin_suffix: ClassVar[str] = ".csv"
     has_row_per_text: ClassVar[bool] = False
-    reading: ClassVar[Mapping[str, str]] = {}
+    reading: ClassVar[Mapping[str, Sequence[str]]] = {}
 
     def example_inputs(self) -> "list[str] | pd.DataFrame":
         """Return inputs that it accepts, texts or a table, which show their format."""
@@ -136,7 +136,7 @@ class Processor(ABC):
         write_json(folder / PROCESSOR_FILE, content)
 
 
-def read_texts(inputs: "Inputs") -> Iterator[str]:
+def read_texts(inputs: "Inputs", encoding: str = "utf-8") -> Iterator[str]:
     """Yield texts one by one, or the lines of a file, without their line breaks.
 
     Raises:
@@ -144,7 +144,7 @@ def read_texts(inputs: "Inputs") -> Iterator[str]:
         DataError: the file cannot be read.
     """
     if isinstance(inputs, str | Path):
-        lines = read_lines(expand_path(inputs), "utf-8")
+        lines = read_lines(expand_path(inputs), encoding)
         yield from (line.rstrip("\r\n") for line in lines)
     elif isinstance(inputs, Iterable) and not hasattr(inputs, "columns"):  # no table
         texts = inputs.tolist() if isinstance(inputs, np.ndarray) else inputs

@@ -1,6 +1,6 @@
 """Processor of texts with one label each: their classes and probabilities."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -50,15 +50,17 @@ class ClassificationProcessor(Processor):
         seq_len, head_fraction, label_matching, drop_duplicates: see TextClassificationDataModule.
         labels: labels of the training, in the order of the outputs.
         classes: display names of the classes, in this order.
+        lines_encoding: of files with one text in each line.
     """
 
     stdin_suffix = ".txt"
     has_row_per_text = True
-    reading: ClassVar[Mapping[str, str]] = {
-        "text_column": "columns.text",
-        "label_column": "columns.label",
-        "label_matching": "label_matching",
-        **{name: f"columns.{name}" for name in ("encoding", "delimiter", "quoting", "header")},
+    reading: ClassVar[Mapping[str, Sequence[str]]] = {
+        "text_column": ["columns.text"],
+        "label_column": ["columns.label"],
+        "label_matching": ["label_matching"],
+        "encoding": ["columns.encoding", "lines_encoding"],
+        **{name: [f"columns.{name}"] for name in ("delimiter", "quoting", "header")},
     }
     columns: TextColumns
     vocabulary: StoredVocabulary
@@ -68,6 +70,7 @@ class ClassificationProcessor(Processor):
     drop_duplicates: bool
     labels: tuple[str, ...]
     classes: tuple[str, ...]
+    lines_encoding: str = "utf-8"
 
     @property
     def text_column(self) -> str:
@@ -177,7 +180,9 @@ class ClassificationProcessor(Processor):
         setting = "data.text_column"
         new_columns = (PREDICTION, PROBABILITY, *(f"p({name})" for name in self.classes))
         find = partial(find_column, name=self.text_column, settings=setting)
-        return TextColumn(self.table_format, find, self.text_column, setting, new_columns)
+        return TextColumn(
+            self.table_format, find, self.text_column, setting, new_columns, self.lines_encoding
+        )
 
     def _run(self, ids: list[list[int]], network: Network, batch_size: int) -> Any:
         """Return the probabilities (N, classes); texts of similar length are in one batch."""

@@ -1,8 +1,8 @@
 """Processor of running text: the probability of its tokens, and what precedes a prompt."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -31,13 +31,16 @@ class LanguageModelingProcessor(Processor):
 
     Attributes:
         vocabulary: tokens and their tokenizer.
+        lines_encoding: of files of texts.
         context: tokens at the end of the training text; see rnnlab.data.text.generation_context.
     """
 
+    reading: ClassVar[Mapping[str, Sequence[str]]] = {"encoding": ["lines_encoding"]}
     stdin_suffix = ".txt"
     has_row_per_text = True
     vocabulary: StoredVocabulary
     context: tuple[int, ...]
+    lines_encoding: str = "utf-8"
 
     def __post_init__(self) -> None:
         if not all(0 <= token < len(self.vocabulary) for token in self.context):
@@ -67,7 +70,7 @@ class LanguageModelingProcessor(Processor):
         """
         (batch_size,) = take_options(options, batch_size=64)
         counts = TextCounts()
-        for lines in split_parts(read_texts(inputs)):
+        for lines in split_parts(read_texts(inputs, self.lines_encoding)):
             part = self.score([f"{line}\n" for line in lines], network, batch_size)
             part = part.assign(text=lines)
             part.attrs["notes"] = counts.add(lines, **part.attrs["counts"])
@@ -89,7 +92,7 @@ class LanguageModelingProcessor(Processor):
             DataError: the file cannot be read, or has no token.
         """
         take_options(options)
-        lines, name = open_lines(inputs)
+        lines, name = open_lines(inputs, self.lines_encoding)
         return NewLines(self.vocabulary, lines, name, self.context, spec)
 
     def score(self, texts: Sequence[str], network: Network, batch_size: int = 64) -> "pd.DataFrame":

@@ -98,9 +98,9 @@ class NewLines(DataModule):
         }
 
 
-def open_lines(inputs: "Inputs") -> tuple[Lines, str]:
+def open_lines(inputs: "Inputs", encoding: str) -> tuple[Lines, str]:
     """Return a text and its name: a file, or lines without their line breaks."""
     if isinstance(inputs, str | Path):
         path = expand_path(inputs)
-        return TextFile(path, "utf-8"), str(path)
+        return TextFile(path, encoding), str(path)
     return TextRows(list(read_texts(inputs))), "text"

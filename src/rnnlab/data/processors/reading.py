@@ -31,12 +31,14 @@ def change_reading(processor: Processor, settings: Mapping[str, Any]) -> Process
     for name, value in settings.items():
         choices = [SECTION + choice for choice in processor.reading]
         if name not in choices:
-            raise ConfigError(f"{name}: is not read with a file; {did_you_mean(name, choices)}")
-        *parents, field = processor.reading[name.removeprefix(SECTION)].split(".")
-        target = content
-        for parent in parents:
-            target = target[parent]
-        target[field] = value
+            hint = did_you_mean(name, choices) if choices else "this run has no such settings"
+            raise ConfigError(f"{name}: is not read with a file; {hint}")
+        for path in processor.reading[name.removeprefix(SECTION)]:
+            *parents, field = path.split(".")
+            target = content
+            for parent in parents:
+                target = target[parent]
+            target[field] = value
     try:
         return adapter.validate_python(content)
     except ValidationError as error:

@@ -51,6 +51,7 @@ class TextColumn:
         name: of the column.
         setting: that names it in training, for errors.
         new_columns: columns that the predictions add.
+        lines_encoding: of files with one text in each line.
     """
 
     table_format: TableFormat
@@ -58,6 +59,7 @@ class TextColumn:
     name: str
     setting: str
     new_columns: Sequence[str]
+    lines_encoding: str = "utf-8"
 
     def read(self, inputs: "Inputs") -> "Iterator[tuple[pd.DataFrame, str]]":
         """Yield parts of the inputs, and the name of their column of texts.
@@ -75,7 +77,7 @@ class TextColumn:
         if isinstance(inputs, pd.DataFrame) or (is_file and is_table(Path(str(inputs)))):
             yield from self._read_table(open_stream(inputs, self.table_format))
         else:
-            for texts in split_parts(read_texts(inputs)):
+            for texts in split_parts(read_texts(inputs, self.lines_encoding)):
                 yield pd.DataFrame({"text": texts}), "text"
 
     def _read_table(self, table: Table) -> "Iterator[tuple[pd.DataFrame, str]]":

@@ -58,15 +58,17 @@ class TranslationProcessor(Processor):
         languages: of source and target.
         lower: the vocabularies are in lower case, so that scores ignore case.
         target_column: name of the column with the translations; None for the target language.
+        lines_encoding: of files with one sentence in each line, whose translations are wanted.
         seq_len: tokens to which sources of an evaluation are cut; None for all of them.
     """
 
     stdin_suffix = ".txt"
     has_row_per_text = True
-    reading: ClassVar[Mapping[str, str]] = {
-        "source_column": "source_column",
-        "target_column": "target_column",
-        **{name: f"table_format.{name}" for name in ("encoding", "delimiter", "quoting", "header")},
+    reading: ClassVar[Mapping[str, Sequence[str]]] = {
+        "source_column": ["source_column"],
+        "target_column": ["target_column"],
+        "encoding": ["table_format.encoding", "lines_encoding"],
+        **{name: [f"table_format.{name}"] for name in ("delimiter", "quoting", "header")},
     }
     source_column: str
     table_format: TableFormat
@@ -77,6 +79,7 @@ class TranslationProcessor(Processor):
     lower: bool
     target_column: str | None = None
     seq_len: int | None = None
+    lines_encoding: str = "utf-8"
 
     @property
     def vocabularies(self) -> dict[str, Vocabulary]:
@@ -122,7 +125,8 @@ class TranslationProcessor(Processor):
         find = partial(find_source_column, name=self.source_column)
         first, text_counts = 1, TextCounts()
         column = TextColumn(
-            self.table_format, find, self.source_column, SOURCE_SETTING, NEW_COLUMNS
+            *(self.table_format, find, self.source_column, SOURCE_SETTING, NEW_COLUMNS),
+            self.lines_encoding,
         )
         for part, name in column.read(inputs):
             texts = check_lengths(part[name].tolist(), first)

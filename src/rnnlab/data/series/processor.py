@@ -1,6 +1,6 @@
 """Processor of series: forecasts of new rows, as a table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -40,10 +40,10 @@ class SeriesProcessor(SeriesFeatures, Processor):
         intervals: prediction intervals of the tested weights; None before they are calibrated.
     """
 
-    reading: ClassVar[Mapping[str, str]] = {
-        "date_column": "columns.date",
-        "series_column": "columns.series",
-        **{name: f"columns.{name}" for name in SAME_NAMES},
+    reading: ClassVar[Mapping[str, Sequence[str]]] = {
+        "date_column": ["columns.date"],
+        "series_column": ["columns.series"],
+        **{name: [f"columns.{name}"] for name in SAME_NAMES},
     }
     naive_errors: PlainArray = field(default_factory=lambda: np.zeros((0, 1)))
     season: int | None = None
