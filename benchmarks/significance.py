@@ -50,6 +50,7 @@ WAVES: tuple[str, ...] = (
 TEXTS: tuple[str, ...] = (
     *("data=text_classification", "model=gru", "model.hidden_size=4", "data.seq_len=12"),
     *("task.embedding_size=4", "data.vocab_size=30", "data.seed=0", "data.batch_size=32"),
+    "optimizer.lr=0.03",
 )
 NUM_SERIES, NUM_WINDOWS = 200, 20  # test series, and windows of each
 NUM_TARGETS = 800  # of a test over targets
@@ -156,7 +157,7 @@ def train_pools(runs: int) -> list[Pool]:
         path = Path(folder) / "texts.csv"
         write_texts(path, 4400)
         texts = [*TEXTS, f"data.path={path}", "data.test_fraction=0.9", "data.val_fraction=0.02"]
-        readers = train_networks(texts, runs, 6)
+        readers = train_networks(texts, runs, 8)
         errors = measure(readers, open_data(*texts)[1], classification_error)
     return [
         Pool("waves", measure(waves, series, squared_error), NUM_WINDOWS),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import rnnlab
 from rnnlab.commands import compare
 from rnnlab.comparison.compare import compare_runs
 from rnnlab.comparison.result import RunComparison
+from rnnlab.comparison.table import WRITERS
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import FORMAT_VERSION, RunFolder
 from tests.helpers.pages import check_offline
@@ -198,6 +200,21 @@ def test_a_comparison_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixt
     assert elements.count("circle") == sum(row["n"] for row in plain["configurations"])
     assert "1.2500" in texts["table"]
     assert plain["answer"] in texts["table"]
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf])
+@pytest.mark.parametrize("seeds", [1, 6])
+def test_a_score_that_is_not_finite_is_no_evidence(
+    score: float, seeds: int, tmp_path: Path
+) -> None:
+    place = write_groups(tmp_path, {"GRU": [1.0] * seeds, "LSTM": [score, *[2.0] * (seeds - 1)]})
+    result = compare_runs(place)
+    assert [one.group.label for one in result.groups] == ["model=GRU", "model=LSTM"]
+    assert result.groups[1].verdict == "undecided"
+    assert result.text_rows()[1]["verdict"] == "undecided: not finite"
+    assert any("LSTM-0- is not finite: nothing is tested" in note for note in result.notes)
+    assert "NaN" not in WRITERS["json"](result)
+    assert "Infinity" not in WRITERS["json"](result)
 
 
 def test_python_has_the_same_comparison(tmp_path: Path) -> None:

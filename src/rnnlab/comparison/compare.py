@@ -70,6 +70,12 @@ def compare_finished_runs(
     mode = choose_mode(runs, metric, mode)
     pairs = [(group, group.scores(metric)) for group in groups]
     missing = [f"{group.label}: no run has {metric}" for group, scores in pairs if not scores]
+    missing += [
+        f"{group.label}: {metric} of {group.runs[repeat].folder} is not finite: nothing is tested"
+        for group, scores in pairs
+        for repeat, score in scores.items()
+        if not math.isfinite(score)
+    ]
     members = [ComparedGroup(group, scores) for group, scores in pairs if scores]
     if not members:
         raise ConfigError(f"--metric {metric}: {did_you_mean(metric, common_scores(runs))}")

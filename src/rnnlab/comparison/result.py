@@ -47,8 +47,10 @@ class ComparedGroup:
 
     @property
     def spread(self) -> float | None:
-        """Standard deviation over seeds (n - 1); None for one."""
-        return stdev(self.scores.values()) if len(self.scores) > 1 else None
+        """Standard deviation over seeds (n - 1); None for one, or if a score is not finite."""
+        if len(self.scores) < 2 or not math.isfinite(self.mean):
+            return None
+        return stdev(self.scores.values())
 
     def median_of(self, *keys: str) -> float | None:
         """Return the median of a number of the reports, such as `speed`, `samples_per_second`."""
@@ -147,12 +149,12 @@ def plain_row(comparison: RunComparison, one: ComparedGroup) -> dict[str, Any]:
     return {
         "configuration": one.group.label,
         "n": len(one.scores),
-        "mean": one.mean,
+        "mean": _finite(one.mean),
         "spread": one.spread,
         "verdict": one.verdict,
         "p": one.p,
         "p_seeds": one.test and one.test.p_seeds,
-        "difference": one.test and one.test.gain,
+        "difference": one.test and _finite(one.test.gain),
         "interval_low": _finite(low),
         "interval_high": _finite(high),
         "more_seeds": one.test.more_seeds if one.test and one.verdict == "undecided" else None,
@@ -220,7 +222,7 @@ def describe_verdict(one: ComparedGroup) -> str:
     if one.p is None:
         return "best mean"
     if one.test and one.test.interval is None:
-        return f"{one.verdict}: one seed"
+        return f"{one.verdict}: {'one seed' if math.isfinite(one.test.gain) else 'not finite'}"
     return f"{one.verdict}, {format_p(one.p)}"
 
 
@@ -274,6 +276,8 @@ def describe_missing_seeds(test: SeedTest) -> str:
     'about 3 more seeds'
     """
     more = test.more_seeds
+    if not math.isfinite(test.gain):
+        return "no number of seeds, a score is not finite"
     if test.needs_targets:
         return "more seeds are not enough, it needs more test targets"
     if more is None or more > MAX_MORE_SEEDS:

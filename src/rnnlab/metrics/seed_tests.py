@@ -194,7 +194,8 @@ def compare_seeds(
     >>> compare_seeds({"0": 1.0}, {"0": 0.0}).p
     1.0
     """
-    if min(len(first), len(second)) < 2:
+    is_finite = all(map(math.isfinite, [*first.values(), *second.values()]))
+    if min(len(first), len(second)) < 2 or not is_finite:
         return _untested(first, second)
     design = choose_design(first, second)
     estimate, target_variance = (
@@ -218,10 +219,10 @@ def compare_seeds(
 
 
 def _untested(first: Mapping[str, float], second: Mapping[str, float]) -> SeedTest:
-    """Return the result for a configuration with one seed, whose spread is not known."""
+    """Return the result for scores whose spread is not known: of one seed, or not finite."""
     gain = fmean(first.values()) - fmean(second.values())
-    missing = FEWEST_UNPAIRED - min(len(first), len(second))
-    return SeedTest(gain, None, 1.0, 1.0, None, missing)
+    missing = max(0, FEWEST_UNPAIRED - min(len(first), len(second)))
+    return SeedTest(gain, None, 1.0, 1.0, None, missing if math.isfinite(gain) else None)
 
 
 def compare_networks(
