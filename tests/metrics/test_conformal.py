@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from rnnlab.metrics.conformal import (
-    SMALLEST_SPREAD,
     ConformalIntervals,
     base_interval,
     conformal_quantile,
@@ -15,9 +14,15 @@ from rnnlab.metrics.conformal import (
     interval_scale,
     values_needed,
 )
-from rnnlab.spec import Batch, Units
+from rnnlab.metrics.tracking import ForecastOrigins, find_origins
+from rnnlab.spec import Batch, Ints, Units
 
 B, T, H, V = 5, 4, 2, 3
+
+
+def place(variables: Ints) -> ForecastOrigins:
+    """Forecasts without an order."""
+    return find_origins({}, *variables.shape)._replace(variables=variables)
 
 
 def test_the_conformal_quantile_is_an_order_statistic() -> None:
@@ -54,15 +59,16 @@ def test_quantiles_that_are_wrong_get_the_right_coverage() -> None:
     """Quantiles that are too narrow are widened, others are narrowed (Romano et al., 2019)."""
     random = np.random.default_rng(1)
     y = torch.from_numpy(random.standard_normal((6000, 1, 1)))
-    scale, variables = torch.ones(6000, 1, 1, dtype=torch.float64), np.zeros((6000, 1), int)
+    scale, origins = torch.ones(6000, 1, 1, dtype=torch.float64), find_origins({}, 6000, 1)
     for width, sign in ((0.3, 1), (3.0, -1)):
         quantiles = (0.1, 0.5, 0.9)
         forecasts = torch.tensor([-width, 0.0, width]).double().expand(6000, 1, 1, 3)
         interval = base_interval(forecasts, quantiles, 0.9)
         scores = conformity_scores(interval, y, scale, relative=False)[:3000, ..., None].numpy()
-        intervals = ConformalIntervals.fit((0.9,), False, scores, variables[:3000], 1)
+        intervals = ConformalIntervals.fit((0.9,), False, scores, find_origins({}, 3000, 1), 1, True)
         assert np.sign(intervals.offsets[0][0][0]) == sign
-        low, high = intervals.ends(forecasts, quantiles, scale, variables)[:, 0, 0, 0].unbind(1)
+        offsets = torch.from_numpy(intervals.track(scores, origins))
+        low, high = intervals.ends(forecasts, quantiles, scale, offsets)[:, 0, 0, 0].unbind(1)
         hits = (low <= y[:, 0, 0]) & (y[:, 0, 0] <= high)
         assert hits[3000:].double().mean() == pytest.approx(0.9, abs=0.02)
 
@@ -92,11 +98,11 @@ def test_the_scale_is_the_spread_of_the_window() -> None:
     deviations = np.random.default_rng(1).uniform(1, 2, (B, 1, V))
     batch = Batch(*(torch.from_numpy(part) for part in (values, np.full(B, T))), None, None)  # type: ignore[arg-type]
     batch = batch._replace(targets=torch.zeros(B, H, V))
-    spread = np.sqrt(values[..., :V].astype(float).var(axis=1, keepdims=True) + 0.3**2)
+    spread = np.sqrt(values[..., :V].astype(float).var(axis=1, keepdims=True) + 1)
     np.testing.assert_allclose(interval_scale(batch), spread)
     units = Units(*(torch.from_numpy(deviations) for _ in range(3)))
     np.testing.assert_allclose(interval_scale(batch._replace(units=units)), spread * deviations)
-    assert interval_scale(batch)[0, 0, 0] == pytest.approx(SMALLEST_SPREAD)
+    assert interval_scale(batch)[0, 0, 0] == pytest.approx(1)
 
 
 @pytest.mark.parametrize("joint", [True, False])
@@ -111,7 +117,7 @@ def test_each_step_and_variable_has_its_own_offset(joint: bool) -> None:
         parts = np.moveaxis(scores, 2, 1).reshape(-1, H, 1)
         variables = np.tile(np.arange(V), 30)[:, None]
     both = parts[..., None].repeat(2, axis=3)
-    intervals = ConformalIntervals.fit((0.5, 0.9), False, both, variables, V)
+    intervals = ConformalIntervals.fit((0.5, 0.9), False, both, place(variables), V, False)
     assert intervals.counts == ((30, 5, 30), (30, 30, 30))
     offsets = np.array(intervals.offsets, dtype=float)  # (L, H, V)
     np.testing.assert_allclose(offsets[0, 1], expected[:, 15])  # 31 * 0.5 = 15.5: the 16th
@@ -122,12 +128,13 @@ def test_each_step_and_variable_has_its_own_offset(joint: bool) -> None:
 
 def test_the_ends_of_intervals() -> None:
     table = ((0.5, None, -3.0),)
-    intervals = ConformalIntervals((0.975,), False, ((99, 3, 99),), (table,))
+    intervals = ConformalIntervals((0.975,), False, ((99, 3, 99),), (table,), None)
     forecasts, scale = torch.full((1, 1, 3), 10.0), torch.full((1, 1, 3), 4.0)
-    ends = intervals.ends(forecasts, (), scale, np.array([[0, 1, 2]]))[0, 0, :, 0]
+    offsets = torch.from_numpy(intervals.track(np.zeros((1, 1, 3, 1)), find_origins({}, 1, 3)))
+    ends = intervals.ends(forecasts, (), scale, offsets)[0, 0, :, 0]
     np.testing.assert_array_equal(ends, [[8, 12], [np.nan] * 2, [10, 10]])
-    relative = ConformalIntervals((0.975,), True, ((99, 3, 99),), (table,))
-    ends = relative.ends(forecasts, (), scale, np.array([[0, 1, 2]]))[0, 0, 0, 0]
+    relative = ConformalIntervals((0.975,), True, ((99, 3, 99),), (table,), None)
+    ends = relative.ends(forecasts, (), scale, offsets)[0, 0, 0, 0]
     np.testing.assert_allclose(ends, [10 * np.exp(-2), 10 * np.exp(2)])
     columns = intervals.columns(np.arange(2.0).reshape(1, 1, 2))
     assert {name: float(column[0]) for name, column in columns.items()} == {

@@ -5,14 +5,23 @@ N targets, H steps of the horizon, V variables, L levels.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from rnnlab.analysis.base import AnalysisResult, TestPredictions
 from rnnlab.analysis.forecast_errors import plain_number
-from rnnlab.metrics.conformal import ConformalIntervals, interval_scale, values_needed
+from rnnlab.metrics.conformal import (
+    ConformalIntervals,
+    interval_scale,
+    level_scores,
+    values_needed,
+)
 from rnnlab.metrics.forecasting import divide, iterate_blocks
+from rnnlab.metrics.tracking import ForecastOrigins, find_origins
 from rnnlab.plots.forecasting import PredictionInterval
 from rnnlab.spec import Array, Ints
 from rnnlab.tasks import Forecasting
@@ -34,24 +43,38 @@ class TestIntervals:
         intervals = test.evaluation_context.get("intervals")
         return cls(intervals, task, test) if intervals and test.batch else None
 
-    @property
-    def variables(self) -> Ints:
-        """Position of each variable of a target among all of them, (N, V)."""
-        shape = len(self.test.targets), self.test.targets.shape[2]
-        positions = self.test.evaluation_context.get("variable", np.arange(shape[1]))
-        return np.broadcast_to(positions, shape)
+    @cached_property
+    def origins(self) -> ForecastOrigins:
+        """Place of the forecasts in their series."""
+        count, _, width = self.test.targets.shape
+        return find_origins(self.test.evaluation_context, count, width)
+
+    @cached_property
+    def scale(self) -> Tensor:
+        """See interval_scale; of all forecasts, (N, 1, V)."""
+        assert self.test.batch
+        rows = range(len(self.test.targets))
+        blocks = [rows[i : i + BLOCK_WINDOWS] for i in rows[::BLOCK_WINDOWS]]
+        return torch.cat([interval_scale(self.test.batch(block)) for block in blocks])
+
+    @cached_property
+    def offsets(self) -> Tensor:
+        """Offset of each forecast, which is known when it is made, (N, H, V, L)."""
+        scores = level_scores(
+            self.test.predictions,
+            self.test.targets,
+            self.task.quantiles,
+            self.intervals.levels,
+            self.scale,
+            self.intervals.relative,
+        )
+        return torch.from_numpy(self.intervals.track(scores.numpy(), self.origins))
 
     def ends(self, rows: Ints) -> Array:
         """Return the lower and upper ends for some targets, (n, H, V, L, 2)."""
-        blocks = np.split(rows, range(BLOCK_WINDOWS, len(rows), BLOCK_WINDOWS))
-        return np.concatenate([self._block_ends(block) for block in blocks])
-
-    def _block_ends(self, rows: Ints) -> Array:
-        assert self.test.batch
-        scale = interval_scale(self.test.batch(rows.tolist()))
-        forecasts = self.test.predictions[rows]
-        ends = self.intervals.ends(forecasts, self.task.quantiles, scale, self.variables[rows])
-        return ends.numpy()
+        quantiles, place = self.task.quantiles, torch.from_numpy(rows)
+        parts = (self.test.predictions[place], quantiles, self.scale[place], self.offsets[place])
+        return self.intervals.ends(*parts).numpy()
 
     def columns(self, rows: Ints) -> dict[str, Array]:
         """Return the ends for some targets as columns of a table, (n, V, H) each."""
@@ -68,7 +91,7 @@ class TestIntervals:
 
     def measure(self, error_scale: Array) -> "list[Coverage]":
         """Return the coverage of each level; `error_scale` divides the widths, (N, 1, V)."""
-        columns = int(self.variables.max()) + 1
+        columns = int(self.origins.variables.max()) + 1
         results = [
             Coverage.empty(self.test.targets.shape[1], columns) for _ in self.intervals.levels
         ]
@@ -76,7 +99,9 @@ class TestIntervals:
         for rows in iterate_blocks(np.arange(len(targets)), targets[0].size):
             ends = self.ends(rows)
             for i, result in enumerate(results):
-                result.add(ends[..., i, :], targets[rows], error_scale[rows], self.variables[rows])
+                result.add(
+                    ends[..., i, :], targets[rows], error_scale[rows], self.origins.variables[rows]
+                )
         return results
 
 

@@ -39,6 +39,7 @@ from rnnlab.data.series.splits import (
     observed_windows,
     select_series,
     take_series,
+    unseen_times,
 )
 from rnnlab.data.series.variables import (
     SeriesVariables,
@@ -290,8 +291,14 @@ class SeriesDataModule(WindowedSeries, PreparedDataModule):
         )
         self.series_baselines = self.make_baselines(self.splits)
         naive_errors = self.series_baselines.naive_errors()
-        self.processor = replace(self.processor, naive_errors=naive_errors, season=self.season)
         self.times, self.local_times = series.times, series.local_times
+        self.unseen_starts = borders[1]
+        self.processor = replace(
+            self.processor,
+            naive_errors=naive_errors,
+            season=self.season,
+            unseen_from=unseen_times(series, borders[1]),
+        )
         self.time_kind, self.series_names = series.time_kind, series.names
         self._set_spec()
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rnnlab.experiment.session import RunParts
 from rnnlab.metrics.conformal import ConformalIntervals
+from rnnlab.metrics.tracking import find_origins
 from rnnlab.models import RecurrentModel
 from rnnlab.runtime.distributed import gather_lists
 from rnnlab.spec import Batch
@@ -52,8 +53,9 @@ def fit_intervals(parts: RunParts) -> None:
         module.task.interval_levels,
         module.task.has_relative_intervals,
         scores,
-        np.broadcast_to(context.get("variable", every), (len(rows), len(every))),
+        find_origins(context, len(rows), len(every)),
         len(context.get("variables", every)),
+        module.task.has_adaptive_intervals,
     )
     if parts.trainer.is_global_zero:
         parts.data.save_processor(parts.folder.path)

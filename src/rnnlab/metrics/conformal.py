@@ -1,37 +1,36 @@
 """Conformal prediction intervals of forecasts, from the errors on a validation split.
 
-B or N targets, H steps of the horizon, V variables of a target, L levels.
+B or N targets, H steps of the horizon, V variables of a target, A variables of all targets, L
+levels.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rnnlab.spec import Array, Batch, Ints
-
-# Spread of a constant window, as a share of the standard deviation of its series in training. The
-# offsets in the processor of a run depend on it.
-SMALLEST_SPREAD = 0.3
+from rnnlab.metrics.order_statistics import conformal_ranks, order_statistic
+from rnnlab.metrics.tracking import ForecastOrigins, track_offsets, tracking_steps
+from rnnlab.spec import Array, Batch
 
 
 def interval_scale(batch: Batch) -> Tensor:
     """Return the size that divides the errors of each window, in the units of the targets.
 
-    The standard deviation of the values in the window, together with a constant: intervals are
-    wider where the values change more, such as in another season. This is locally weighted
-    conformal prediction (Lei et al., 2018, https://doi.org/10.1080/01621459.2017.1307116).
+    The root of the variance of the values in the window plus that of the training, which have the
+    same weight: intervals are wider where the values change more, such as in another season. This
+    is locally weighted conformal prediction (Lei et al., 2018,
+    https://doi.org/10.1080/01621459.2017.1307116).
 
     Returns:
         (B, 1, V), positive, in double precision.
     """
     values = batch.inputs[..., : batch.targets.shape[2]].double()  # (B, T, V)
-    spread = values.std(dim=1, correction=0, keepdim=True)
-    spread = (spread.square() + SMALLEST_SPREAD**2).sqrt()
+    spread = (values.var(dim=1, correction=0, keepdim=True) + 1).sqrt()
     return spread if batch.units is None else spread * batch.units.scale
 
 
@@ -83,6 +82,29 @@ def conformity_scores(
     return torch.maximum(low - targets, targets - high) / scale
 
 
+def level_scores(
+    forecasts: Tensor,
+    targets: Tensor,
+    quantiles: Sequence[float],
+    levels: Sequence[float],
+    scale: Tensor,
+    relative: bool,
+) -> Tensor:
+    """Return the conformity scores of forecasts for each level, (B, H, V, L).
+
+    Args:
+        forecasts: see base_interval.
+        targets: (B, H, V).
+        quantiles: see base_interval.
+        levels: nominal coverage of each interval, L.
+        scale: see interval_scale.
+        relative: compare logarithms.
+    """
+    intervals = [base_interval(forecasts, quantiles, level) for level in levels]
+    scores = [conformity_scores(ends, targets, scale, relative) for ends in intervals]
+    return torch.stack(scores, dim=-1)
+
+
 def values_needed(level: float) -> int:
     """Return the smallest number of scores that have a conformal quantile.
 
@@ -99,10 +121,10 @@ def conformal_quantile(scores: Array, level: float) -> Array:
     NaN where there are fewer than `values_needed(level)`. Scores that are NaN do not count.
     """
     counts = (~np.isnan(scores)).sum(axis=0)
-    ranks = np.ceil(np.round((counts + 1) * level, 9)).astype(np.int64)
-    padding = np.full((1, scores.shape[1]), np.nan)
-    ordered = np.sort(np.concatenate([scores, padding]), axis=0)  # NaN at the end
-    return np.asarray(ordered[np.minimum(ranks - 1, counts), np.arange(len(counts))])
+    return order_statistic(scores, conformal_ranks(counts, level))
+
+
+Table: TypeAlias = tuple[tuple[tuple[float | None, ...], ...], ...]  # L x H x V
 
 
 @dataclass(frozen=True)
@@ -115,12 +137,15 @@ class ConformalIntervals:
         counts: validation values of each step and variable, H x V.
         offsets: what is added to both ends of an interval, divided by its scale, L x H x V; None
             where there are too few validation values.
+        step_sizes: how fast an offset follows the errors of earlier forecasts, L x H x V; see
+            rnnlab.metrics.tracking. None for offsets that stay those of the validation.
     """
 
     levels: tuple[float, ...]
     relative: bool
     counts: tuple[tuple[int, ...], ...]
-    offsets: tuple[tuple[tuple[float | None, ...], ...], ...]
+    offsets: Table
+    step_sizes: Table | None
 
     @classmethod
     def fit(
@@ -128,8 +153,9 @@ class ConformalIntervals:
         levels: Sequence[float],
         relative: bool,
         scores: Array,
-        variables: Ints,
+        origins: ForecastOrigins,
         num_variables: int,
+        adaptive: bool,
     ) -> "ConformalIntervals":
         """Return the offsets from the scores of a validation split.
 
@@ -137,23 +163,53 @@ class ConformalIntervals:
             levels: see the attributes.
             relative: see the attributes.
             scores: of each target, step, variable and level, (N, H, V, L).
-            variables: position of each variable of a target among all of them, (N, V).
+            origins: of the forecasts.
             num_variables: number of all variables.
+            adaptive: the offsets follow the errors of earlier forecasts.
         """
         parts = [
-            np.moveaxis(scores, 1, 2)[variables == variable] for variable in range(num_variables)
+            np.moveaxis(scores, 1, 2)[origins.variables == variable]
+            for variable in range(num_variables)
         ]  # (n, H, L) each
-        counts = np.stack([(~np.isnan(part[..., 0])).sum(axis=0) for part in parts], axis=1)
-        offsets = [
-            np.stack([conformal_quantile(part[..., i], level) for part in parts], axis=1)
-            for i, level in enumerate(levels)
-        ]
+        counts = [(~np.isnan(part[..., 0])).sum(axis=0) for part in parts]
+        num_series = max(len(np.unique(origins.series)), 1)
+        offsets, step_sizes = [], []
+        for i, level in enumerate(levels):
+            offsets.append([conformal_quantile(part[..., i], level) for part in parts])
+            step_sizes.append(
+                [
+                    tracking_steps(part[..., i], level, count / num_series)
+                    for part, count in zip(parts, counts, strict=True)
+                ]
+            )
         return cls(
-            tuple(levels), relative, to_tuples(counts), tuple(to_tuples(part) for part in offsets)
+            tuple(levels),
+            relative,
+            to_tuples(np.stack(counts, axis=1)),
+            tuple(to_tuples(np.stack(part, axis=1)) for part in offsets),
+            tuple(to_tuples(np.stack(part, axis=1)) for part in step_sizes) if adaptive else None,
         )
 
+    def track(self, scores: Array, origins: ForecastOrigins) -> Array:
+        """Return the offsets of forecasts, which are known when each is made, (N, H, V, L).
+
+        Args:
+            scores: of the forecasts; NaN where the target is unknown, (N, H, V, L).
+            origins: of the forecasts.
+        """
+        offsets = [np.array(table, dtype=np.float64) for table in self.offsets]  # (H, A) each
+        if self.step_sizes is None:
+            parts = [np.moveaxis(table[:, origins.variables], 0, 1) for table in offsets]
+            return np.stack(parts, axis=-1)
+        steps = [np.array(table, dtype=np.float64) for table in self.step_sizes]
+        parts = [
+            track_offsets(scores[..., i], origins, offsets[i], steps[i], level)
+            for i, level in enumerate(self.levels)
+        ]
+        return np.stack(parts, axis=-1)
+
     def ends(
-        self, forecasts: Tensor, quantiles: Sequence[float], scale: Tensor, variables: Ints
+        self, forecasts: Tensor, quantiles: Sequence[float], scale: Tensor, offsets: Tensor
     ) -> Tensor:
         """Return the ends of the intervals of some forecasts, (B, H, V, L, 2).
 
@@ -163,14 +219,13 @@ class ConformalIntervals:
             forecasts: (B, H, V), or quantiles (B, H, V, Q).
             quantiles: their levels; empty without them.
             scale: see interval_scale.
-            variables: position of each variable among all of them, (B, V).
+            offsets: see track, (B, H, V, L).
         """
         center = forecasts[..., list(quantiles).index(0.5)] if quantiles else forecasts
         parts = []
-        for level, offsets in zip(self.levels, self.offsets, strict=True):
+        for level, offset in zip(self.levels, offsets.unbind(dim=-1), strict=True):
             low, high = base_interval(forecasts, quantiles, level)
-            table = np.array(offsets, dtype=np.float64)  # (H, V)
-            margin = torch.from_numpy(np.moveaxis(table[:, variables], 0, 1)) * scale
+            margin = offset * scale
             if self.relative:
                 low, high = low * (-margin).exp(), high * margin.exp()
             else:

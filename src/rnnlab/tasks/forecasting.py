@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +12,13 @@ from rnnlab.config.types import PositiveFloat, Probability, Share
 from rnnlab.errors import ConfigError
 from rnnlab.layers.pooling import Pooling
 from rnnlab.layers.recurrent import LayerFactory
-from rnnlab.metrics.conformal import base_interval, conformity_scores, interval_scale
+from rnnlab.metrics.conformal import interval_scale, level_scores
 from rnnlab.metrics.forecasting import AbsoluteError, NoiseRatio, SquaredError
 from rnnlab.spec import Batch, DataSpec
 from rnnlab.tasks.base import Encoding, Task
 from rnnlab.tasks.losses import FORECAST_LOSSES, ForecastLossName
+
+IntervalMethod = Literal["adaptive", "static"]
 
 
 class Transform(NamedTuple):
@@ -98,6 +100,8 @@ class Forecasting(Task):
         interval_levels: shares of the future values that prediction intervals should contain, such
             as 0.9. The errors on the validation split set their widths; see
             rnnlab.metrics.conformal. Empty for no intervals.
+        interval_method: adaptive (the widths also follow the errors of earlier forecasts, of which
+            the values are known; see rnnlab.metrics.tracking) | static.
 
     Raises:
         ConfigError: loss=quantile with a transform that accumulates steps, because the quantiles of
@@ -116,6 +120,7 @@ class Forecasting(Task):
         huber_delta: PositiveFloat = 1.0,
         quantiles: Sequence[Share] = (0.1, 0.5, 0.9),
         interval_levels: Sequence[Share] = (0.9,),
+        interval_method: IntervalMethod = "adaptive",
     ) -> None:
         super().__init__()
         self.spec = spec
@@ -124,6 +129,7 @@ class Forecasting(Task):
         self.criterion = FORECAST_LOSSES[loss](huber_delta, quantiles)
         self.quantiles = tuple(quantiles) if loss == "quantile" else ()
         self.interval_levels = tuple(sorted(set(interval_levels)))
+        self.has_adaptive_intervals = interval_method == "adaptive"
         if self.quantiles and TRANSFORMS[spec.transform].accumulates and spec.horizon > 1:
             raise ConfigError(
                 f"task.loss={loss}: with data.transform={spec.transform} and data.horizon="
@@ -206,17 +212,14 @@ class Forecasting(Task):
 
     def conformity_scores(self, answer: Tensor, batch: Batch) -> Tensor:
         """Return the conformity scores of an answer of `decode` at each level, (B, H, V, L)."""
-        scale = interval_scale(batch)
-        scores = [
-            conformity_scores(
-                base_interval(answer, self.quantiles, level),
-                batch.targets,
-                scale,
-                self.has_relative_intervals,
-            )
-            for level in self.interval_levels
-        ]
-        return torch.stack(scores, dim=-1)
+        return level_scores(
+            answer,
+            batch.targets,
+            self.quantiles,
+            self.interval_levels,
+            interval_scale(batch),
+            self.has_relative_intervals,
+        )
 
     def median(self, values: Tensor) -> Tensor:
         """Return the medians (B, horizon, V) of quantiles (B, horizon, V, Q), if there are any."""

@@ -133,7 +133,7 @@ def test_the_intervals_of_a_panel_are_in_the_units_of_the_file(
     data = open_panel(tmp_path, **settings)
     relative, cut = "transform" in settings, 80
     offsets = ((0.5, 1.0), (1.5, 2.0), (2.5, 3.0))  # of each step and target
-    data.intervals = ConformalIntervals((0.9,), relative, ((9, 9),) * 3, (offsets,))
+    data.intervals = ConformalIntervals((0.9,), relative, ((9, 9),) * 3, (offsets,), None)
     history = panel.groupby("shop").head(cut + SIZES["horizon"]).copy()
     months = sorted(panel["date"].unique())
     history.loc[history["date"] >= months[cut], ["sales", "visits", "rain"]] = np.nan
@@ -144,7 +144,7 @@ def test_the_intervals_of_a_panel_are_in_the_units_of_the_file(
         rows = (rows[:, None] * 2 + np.arange(2)).ravel()
     windows = data.gather("test", rows).inputs[..., : data.spec.output_size].numpy().astype(float)
     scales = data.processor.scales
-    spread = np.sqrt(windows.var(axis=1) + 0.09).reshape(3, 2) * scales.forecasts.deviations
+    spread = np.sqrt(windows.var(axis=1) + 1).reshape(3, 2) * scales.forecasts.deviations
     margin = spread[:, None] * np.array(offsets)  # (series, step, target)
     forecasts = table["forecast"].to_numpy().reshape(3, 2, 3).swapaxes(1, 2)
     if relative:
@@ -287,16 +287,16 @@ def test_what_cannot_be_forecast_is_refused_with_a_reason(tmp_path: Path) -> Non
     ("content", "reason"),
     [
         ("{", "is damaged"),
-        ('{"format_version": 2}', "is damaged ('class')"),
+        ('{"format_version": 3}', "is damaged ('class')"),
         ('{"format_version": 9, "class": "x", "state": {}}', "has format 9"),
-        ('{"format_version": 2, "class": "os.system", "state": {}}', "'os.system' is no processor"),
-        ('{"format_version": 2, "class": "this.s", "state": {}}', "'this.s' is no processor"),
+        ('{"format_version": 3, "class": "os.system", "state": {}}', "'os.system' is no processor"),
+        ('{"format_version": 3, "class": "this.s", "state": {}}', "'this.s' is no processor"),
         (
-            '{"format_version": 2, "class": "rnnlab.data.base.DataModule", "state": {}}',
+            '{"format_version": 3, "class": "rnnlab.data.base.DataModule", "state": {}}',
             "is no processor",
         ),
         (
-            '{"format_version": 2, "class": "rnnlab.data.series.processor.SeriesProcessor", '
+            '{"format_version": 3, "class": "rnnlab.data.series.processor.SeriesProcessor", '
             '"state": {}}',
             "is damaged (columns: ",
         ),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Parts: TypeAlias = Iterator[pd.DataFrame]
 
 PROCESSOR_FILE = "processor.json"
-PROCESSOR_FORMAT = 2
+PROCESSOR_FORMAT = 3
 
 PlainArray = Annotated[  # an array of real numbers; a list in JSON, with null for NaN
     NDArray[np.float64],

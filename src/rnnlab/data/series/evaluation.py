@@ -13,6 +13,7 @@ from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.readers.dates import format_time
 from rnnlab.data.readers.series import Series
 from rnnlab.data.series.features import SeriesFeatures
+from rnnlab.data.series.history import rows_needed
 from rnnlab.data.series.splits import observed_ends, parse_time
 from rnnlab.data.series.variables import SeriesVariables, static_features
 from rnnlab.data.series.windowed import WindowedSeries
@@ -51,6 +52,7 @@ class NewSeries(WindowedSeries):
         self.seq_len, self.horizon = features.seq_len, features.horizon
         self.times, self.local_times = series.times, series.local_times
         self.time_kind, self.series_names = series.time_kind, series.names
+        self.unseen_starts = features.unseen_starts(series)
         variables = features.select(series)
         self.variables, static = variables.names, static_features(series, features.static)
         self.inputs = features.inputs(
@@ -92,8 +94,7 @@ class NewSeries(WindowedSeries):
         Raises:
             DataError: a series is too short.
         """
-        need = self.processor.seq_len
-        need += int(self.processor.scales.transform in ("difference", "log_return"))
+        need = rows_needed(self.processor)
         ends, parts = observed_ends(series, observed), []
         for name, begin, end in zip(series.names, series.offsets[:-1], ends, strict=True):
             if end - begin < need + self.horizon:

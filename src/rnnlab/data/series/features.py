@@ -37,6 +37,8 @@ class SeriesFeatures:
         error_scale: see rnnlab.spec.Units, (V,).
         calendar, seq_len, horizon: see SeriesDataModule.
         independent: each variable is a series of its own.
+        unseen_from: first time of each series after the validation, S; see Series.times. Empty if
+            it is not known.
     """
 
     columns: SeriesColumns
@@ -50,6 +52,7 @@ class SeriesFeatures:
     seq_len: int
     horizon: int
     independent: bool
+    unseen_from: tuple[int, ...] = ()
 
     @property
     def num_known(self) -> int:
@@ -85,6 +88,18 @@ class SeriesFeatures:
                     f"{did_you_mean(name, self.series)}"
                 )
         return np.array([positions[name] for name in names], dtype=np.int64)
+
+    def unseen_starts(self, series: Series) -> Ints:
+        """Return the first step of each of some series after the validation, or their ends, (S,).
+
+        Raises:
+            DataError: one was not in the training.
+        """
+        if not self.unseen_from:
+            return series.offsets[1:]
+        times = np.asarray(self.unseen_from)[self.find_series(series.names)].tolist()
+        bounds = zip(series.offsets[:-1].tolist(), series.offsets[1:].tolist(), times, strict=True)
+        return np.array([i + np.searchsorted(series.times[i:j], time) for i, j, time in bounds])
 
     def inputs(
         self,

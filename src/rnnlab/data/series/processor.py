@@ -110,6 +110,7 @@ class SeriesProcessor(SeriesFeatures, Processor):
         series = self.read(self.open_table(inputs), notes)
         forecasts = forecast(self, series, network, steps, self.intervals)
         check_forecasts(forecasts)
+        notes += forecasts.notes
         frame = self._to_frame(forecasts, network)
         frame.attrs["notes"] = notes
         yield frame

@@ -109,6 +109,17 @@ def find_borders(
     return [val, test, ends]
 
 
+def unseen_times(series: Series, starts: Ints) -> tuple[int, ...]:
+    """Return the first time after the validation of each series, S; see Series.times.
+
+    `starts` are the steps at these times, (S,); one may be the end of its series.
+    """
+    times = np.asarray(series.times)
+    last = series.offsets[1:] - 1
+    after = times[np.minimum(starts, last)] + (starts > last)
+    return tuple(after.tolist())
+
+
 def _group_borders(series: Series, ends: Ints, settings: SplitSettings, group: Ints) -> Ints:
     """Return the first steps of validation and test in some series, (2, series)."""
     starts = series.offsets[group]

@@ -15,6 +15,7 @@ from rnnlab.data.loaders.windows import Windows
 from rnnlab.data.readers.dates import TimeKind, format_time
 from rnnlab.data.series.features import SeriesFeatures
 from rnnlab.data.series.inputs import SeriesInputs
+from rnnlab.metrics.tracking import ForecastOrigins
 from rnnlab.spec import Array, Batch, Ints
 
 
@@ -30,6 +31,7 @@ class WindowedSeries(DataModule):
         series_baselines: see SeriesBaselines.
         series_names: names of the series.
         times, local_times, time_kind: see rnnlab.data.readers.series.Series.
+        unseen_starts: first step of each series after the validation, (S,).
         seq_len, horizon: of the windows.
         unit: of the targets, for figures.
     """
@@ -44,6 +46,7 @@ class WindowedSeries(DataModule):
     series_names: Sequence[str]
     times: Array
     local_times: Array
+    unseen_starts: Ints
     time_kind: TimeKind
     seq_len: int
     horizon: int
@@ -119,6 +122,7 @@ class WindowedSeries(DataModule):
             series: name of the series of each target, (N,).
             variables: name of each variable.
             variable: position in `variables` of each target and its forecasts, (N, V).
+            origins: see rnnlab.metrics.tracking.ForecastOrigins.
             units: see ErrorUnits.
             axes: a function from a position in `rows` to labels, titles and times; see
                 example_axes.
@@ -127,12 +131,15 @@ class WindowedSeries(DataModule):
                 H), as dates where there are some.
         """
         window, variable = self.splits.locate(split, rows)
+        variable = np.broadcast_to(variable, (len(rows), variable.shape[1]))
         names = np.array(self.series_names, dtype=object)
+        first, series = self.windows[split].first[window], self.splits.series[split][window]
         return {
-            "times": np.asarray(self.times)[self.windows[split].first[window]],
-            "series": names[self.splits.series[split][window]],
+            "times": np.asarray(self.times)[first],
+            "series": names[series],
             "variables": list(self.variables),
-            "variable": np.broadcast_to(variable, (len(rows), variable.shape[1])),
+            "variable": variable,
+            "origins": ForecastOrigins(series, first - self.unseen_starts[series], variable),
             "units": self.series_baselines.error_units(split, rows),
             "unit": self.unit,
             "axes": lambda i: self.example_axes(split, int(rows[i])),

@@ -16,6 +16,7 @@ from rnnlab.data.scaling import identity_scales
 from rnnlab.data.series.processor import SeriesProcessor
 from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import ConfigError
+from rnnlab.metrics.tracking import ForecastOrigins
 from rnnlab.spec import Array, Batch, DataSpec
 
 
@@ -174,6 +175,12 @@ class SineDataModule(DataModule):
                 baselines["noise floor"] = {"mse": floor, "noise_ratio": floor / variance}
         return baselines
 
+    def evaluation_context(self, split: Split, rows: NDArray[Any]) -> Mapping[str, Any]:
+        """Return `origins`; see rnnlab.metrics.tracking.ForecastOrigins. Each series is new."""
+        series, step = np.divmod(self.windows[split].first[rows], self.steps)
+        steps = step - self.first_target
+        return {"origins": ForecastOrigins(series, steps, np.zeros((len(rows), 1), np.int64))}
+
     def save_processor(self, folder: Path) -> None:
         """See DataModule; new series are a column `value`, without dates."""
         SeriesProcessor(
@@ -189,6 +196,7 @@ class SineDataModule(DataModule):
             horizon=self.horizon,
             independent=False,
             intervals=self.intervals,
+            unseen_from=(0,),  # no row of another series was in the training
         ).save(folder)
 
     def input_names(self) -> tuple[str]:
