@@ -65,7 +65,9 @@ def test_quantiles_that_are_wrong_get_the_right_coverage() -> None:
         forecasts = torch.tensor([-width, 0.0, width]).double().expand(6000, 1, 1, 3)
         interval = base_interval(forecasts, quantiles, 0.9)
         scores = conformity_scores(interval, y, scale, relative=False)[:3000, ..., None].numpy()
-        intervals = ConformalIntervals.fit((0.9,), False, scores, find_origins({}, 3000, 1), 1, True)
+        intervals = ConformalIntervals.fit(
+            (0.9,), False, scores, find_origins({}, 3000, 1), 1, True
+        )
         assert np.sign(intervals.offsets[0][0][0]) == sign
         offsets = torch.from_numpy(intervals.track(scores, origins))
         low, high = intervals.ends(forecasts, quantiles, scale, offsets)[:, 0, 0, 0].unbind(1)

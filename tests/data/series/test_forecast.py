@@ -10,6 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from rnnlab.analysis.base import TestPredictions
+from rnnlab.analysis.intervals import TestIntervals
 from rnnlab.data.datasets.forecasting.csv_series import CsvSeriesDataModule
 from rnnlab.data.datasets.forecasting.stocks import StocksDataModule
 from rnnlab.data.forecasting import SeriesDataModule
@@ -154,6 +156,94 @@ def test_the_intervals_of_a_panel_are_in_the_units_of_the_file(
         low, high = forecasts - margin, forecasts + margin
     np.testing.assert_allclose(table["lower_90"], low.swapaxes(1, 2).ravel(), rtol=1e-6)
     np.testing.assert_allclose(table["upper_90"], high.swapaxes(1, 2).ravel(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "loss"),
+    [
+        ({}, "mse"),
+        ({}, "quantile"),
+        ({"channels": "independent", "report_in": "original"}, "quantile"),
+        ({"transform": "log_return", "report_in": "original"}, "mse"),
+        ({"transform": "difference", "channels": "independent"}, "mse"),
+    ],
+    ids=str,
+)
+def test_the_intervals_of_each_step_of_the_test_follow_from_the_rows_before_it(
+    settings: dict[str, Any], loss: str, tmp_path: Path
+) -> None:
+    """A panel with gaps, of which one series has no row for a month of the test."""
+    panel = write_panel(tmp_path)
+    panel.loc[[66, 76, 77, 168], "sales"] = np.nan
+    panel = panel.drop(index=90 + 75)
+    panel.to_csv(tmp_path / "panel.csv", index=False)
+    data = open_panel(tmp_path, **settings)
+    model, network = network_of(data, loss=loss, interval_levels=[0.5])
+    test = calibrate(data, model)
+    ends, context = test.ends(np.arange(data.size("test"))), test.test.evaluation_context
+    begins = context["step_times"](np.arange(len(ends)))[:, 0]
+    static = replace(test, intervals=replace(test.intervals, step_sizes=None))
+    assert not np.allclose(ends, static.ends(np.arange(len(ends))))
+
+    processor, compared = stored(data, tmp_path), 0
+    for cut in pd.date_range("2026-01-31", periods=15, freq="ME")[::2]:
+        history = panel.copy()
+        history.loc[history["date"] >= cut, ["sales", "visits", "rain"]] = np.nan
+        (table,) = processor.predict(history, network)
+        for row in np.flatnonzero(begins == cut):
+            for k, v in enumerate(context["variable"][row]):
+                name, target = context["series"][row], data.variables[v]
+                part = table[(table["series"] == name) & (table["target"] == target)]
+                if part["date"].iloc[0] == cut:  # not where a value before the cut is missing
+                    scale = [a[list(data.series_names).index(name), v] for a in report_scale(data)]
+                    expected = ends[row, :, k, 0] * scale[1] + scale[0]
+                    found = part[["lower_50", "upper_50"]]
+                    np.testing.assert_allclose(found, expected, rtol=1e-6)
+                    compared += 1
+    assert compared >= 40
+    assert table.attrs["notes"][-1] == (
+        "intervals: calibrated on 21 forecasts of the validation, then on 41 forecasts up to "
+        "2027-02-28 00:00:00"
+    )
+
+
+def calibrate(data: SeriesDataModule, model: GRU) -> TestIntervals:
+    """Fit the intervals on the validation; those of the test."""
+    task: Any = model.task
+    parts = {}
+    for split in ("val", "test"):
+        rows = np.arange(data.size(split))
+        batch = data.gather(split, rows)
+        with torch.no_grad():
+            answer = model.predict_step(batch, 0)
+        parts[split] = answer, batch, data.evaluation_context(split, rows)
+    answer, batch, context = parts["val"]
+    data.intervals = ConformalIntervals.fit(
+        task.interval_levels,
+        task.has_relative_intervals,
+        task.conformity_scores(answer, batch).numpy(),
+        context["origins"],
+        len(data.variables),
+        True,
+    )
+    answer, batch, context = parts["test"]
+    return TestIntervals(
+        data.intervals,
+        task,
+        TestPredictions(
+            answer,
+            batch.targets,
+            example=lambda row: {},
+            evaluation_context=context,
+            batch=lambda rows: data.gather("test", np.array(rows)),
+        ),
+    )
+
+
+def report_scale(data: SeriesDataModule) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each series and variable."""
+    scale = data.processor.scales.report
+    return scale.means, scale.deviations
 
 
 def stored(data: SeriesDataModule, folder: Path) -> SeriesProcessor:
