@@ -124,6 +124,9 @@ def evaluate_file(
     )
     for note in evaluation.notes:
         print(f"note: {note}")
+    for name, interval in evaluation.intervals.items():
+        if interval["coverage"] is not None:
+            print(f"{name}% intervals contain {interval['coverage']:.1%} of the values")
     for name, reason in {**evaluation.undefined, **evaluation.missing_baselines}.items():
         print(f"no {name}: {reason}")
     print(f"{evaluation.targets:,} targets")

@@ -1,7 +1,7 @@
 """Scores of a trained run: on its own test split again, or on new data with targets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,8 @@ class Evaluation:
         undefined: metric without a value -> the reason.
         targets: number of targets that are scored.
         notes: repairs and omissions.
+        intervals: level of prediction intervals in percent -> nominal coverage, `coverage`, mean
+            `width` and more; see `details.intervals` in report.json.
     """
 
     scores: Mapping[str, float]
@@ -42,6 +44,7 @@ class Evaluation:
     undefined: Mapping[str, str]
     targets: int
     notes: Sequence[str]
+    intervals: Mapping[str, Any] = field(default_factory=dict)
 
 
 def evaluate_again(model: RecurrentModel, path: Path) -> Evaluation:
@@ -103,6 +106,7 @@ def score(
         undefined=dict(data.undefined_metrics("test")),
         targets=data.provenance.sizes["test"],
         notes=list(data.provenance.notes),
+        intervals=result.details.get("intervals", {}) if result else {},
     )
 
 

@@ -139,6 +139,7 @@ class SeriesProcessor(SeriesFeatures, Processor):
         series = self.read(table, notes)
         data = NewSeries(self, series, str(table.path), start, batch_size)
         data.finish(spec, self.naive_errors, self.season, notes)
+        data.intervals = self.intervals
         return data
 
     def _to_frame(self, forecasts: Forecasts, network: Network) -> "pd.DataFrame":
