@@ -61,12 +61,16 @@ def stored_intervals(done: Run) -> dict[str, Any]:
     return intervals
 
 
-@pytest.mark.parametrize("loss", ["mse", "quantile"])
-def test_the_intervals_of_a_run(loss: str, tmp_path: Path, capsys: Any) -> None:
+@pytest.mark.parametrize(
+    ("loss", "method"), [("mse", "adaptive"), ("quantile", "adaptive"), ("mse", "static")]
+)
+def test_the_intervals_of_a_run(loss: str, method: str, tmp_path: Path, capsys: Any) -> None:
     words = [f"task.loss={loss}", "task.interval_levels=[0.5,0.8]"]
+    words += [f"task.interval_method={method}"] if method != "adaptive" else []
     done = train(tmp_path, *words, "data.val_fraction=0.2")
     stored = stored_intervals(done)
     assert stored["levels"] == [0.5, 0.8]
+    assert (stored["step_sizes"] is None) == (method == "static")
     for level, offsets in zip((0.5, 0.8), stored["offsets"], strict=True):
         np.testing.assert_allclose(np.array(offsets), plain_offsets(done, level), rtol=1e-5)
 
@@ -91,9 +95,15 @@ def test_the_intervals_of_a_run(loss: str, tmp_path: Path, capsys: Any) -> None:
         for name in ("forecast", "lower_50", "upper_50", "lower_80", "upper_80"):
             expected = window[name] * scale_of(trained, window)
             np.testing.assert_allclose(forecasts[name], expected, 1e-5)
+    (note,) = forecasts.attrs["notes"]
+    assert (" then on " in note) == (method == "adaptive")
     longer = trained.predict(before, steps=7)
     has_interval = longer[["lower_80", "upper_80"]].notna().all(axis=1)
     assert (has_interval == (longer["block"] == 1)).all()
+    start = table["date"].min()
+    again = trained.evaluate(tmp_path / "series.csv", start=start).intervals
+    for name in ("coverage", "width", "by_column"):
+        assert again["80"][name] == pytest.approx(details[name])
 
 
 def scale_of(trained: Any, window: pd.DataFrame) -> Any:

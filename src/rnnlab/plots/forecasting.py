@@ -82,7 +82,7 @@ def _label_steps(axis: Any, steps: Array) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     if np.issubdtype(steps.dtype, np.datetime64):
-        locator = AutoDateLocator(maxticks=6)
+        locator = AutoDateLocator(minticks=3, maxticks=7)  # some interval fits every range
         axis.xaxis.set_major_locator(locator)
         axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     else:
