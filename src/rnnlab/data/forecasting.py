@@ -290,15 +290,12 @@ class SeriesDataModule(WindowedSeries, PreparedDataModule):
             self.processor.independent,
         )
         self.series_baselines = self.make_baselines(self.splits)
+        self.unseen_starts, unseen_from = borders[1], unseen_times(series, borders[1])
         naive_errors = self.series_baselines.naive_errors()
-        self.times, self.local_times = series.times, series.local_times
-        self.unseen_starts = borders[1]
         self.processor = replace(
-            self.processor,
-            naive_errors=naive_errors,
-            season=self.season,
-            unseen_from=unseen_times(series, borders[1]),
+            self.processor, naive_errors=naive_errors, season=self.season, unseen_from=unseen_from
         )
+        self.times, self.local_times = series.times, series.local_times
         self.time_kind, self.series_names = series.time_kind, series.names
         self._set_spec()
 

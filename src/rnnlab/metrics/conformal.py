@@ -124,7 +124,7 @@ def conformal_quantile(scores: Array, level: float) -> Array:
     return order_statistic(scores, conformal_ranks(counts, level))
 
 
-Table: TypeAlias = tuple[tuple[tuple[float | None, ...], ...], ...]  # L x H x V
+OffsetTable: TypeAlias = tuple[tuple[tuple[float | None, ...], ...], ...]  # L x H x V
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ class ConformalIntervals:
     levels: tuple[float, ...]
     relative: bool
     counts: tuple[tuple[int, ...], ...]
-    offsets: Table
-    step_sizes: Table | None
+    offsets: OffsetTable
+    step_sizes: OffsetTable | None
 
     @classmethod
     def fit(

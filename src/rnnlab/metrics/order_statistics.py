@@ -14,9 +14,9 @@ def order_statistic(values: Array, ranks: Ints) -> Array:
     [3.0, nan]
     """
     count, columns = values.shape
-    ordered = np.sort(np.concatenate([values, np.full((1, columns), np.nan)]), axis=0)  # NaN last
+    rising = np.sort(np.concatenate([values, np.full((1, columns), np.nan)]), axis=0)  # NaN last
     place = np.where((ranks >= 1) & (ranks <= count), ranks - 1, count)
-    return np.asarray(ordered[place, np.arange(columns)])
+    return np.asarray(rising[place, np.arange(columns)])
 
 
 def conformal_ranks(counts: Ints, level: float) -> Ints:

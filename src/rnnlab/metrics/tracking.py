@@ -14,7 +14,7 @@ from rnnlab.spec import Array, Ints
 
 # Memory of an offset, as a share of the validation: its noise is then that of a quantile of half of
 # the validation. See docs/decisions/0016-prediction-intervals.md.
-MEMORY = 0.25
+MEMORY_SHARE = 0.25
 
 
 class ForecastOrigins(NamedTuple):
@@ -61,7 +61,7 @@ def tracking_steps(scores: Array, level: float, forecasts: Array) -> Array:
         order_statistic(scores, np.minimum(conformal_ranks(counts, share), counts))
         for share in (level - half, level + half)
     )
-    steps: Array = (high - low) / (2 * half) / np.maximum(MEMORY * forecasts, 1)
+    steps: Array = (high - low) / (2 * half) / np.maximum(MEMORY_SHARE * forecasts, 1)
     return steps
 
 
@@ -113,8 +113,8 @@ def follow_errors(grid: Array, offsets: Array, step_sizes: Array, level: float) 
     results = np.zeros(grid.shape, dtype=np.int8)
     state, ages = offsets.copy(), np.arange(grid.shape[2])
     for t, scores in enumerate(grid):
-        known = ages[:t]  # the steps of the horizon that a forecast of the last value can be
-        errors = moves[results[t - 1 - known, :, known]].T  # (K, known)
-        state[:, : len(known)] += step_sizes[:, : len(known)] * errors
+        past = ages[:t]  # steps of the horizon that forecast the last value
+        errors = moves[results[t - 1 - past, :, past]].T  # (K, past steps)
+        state[:, : len(past)] += step_sizes[:, : len(past)] * errors
         results[t] = np.where(np.isnan(scores), 0, 1 + (scores > state))
         grid[t] = state

@@ -13,14 +13,18 @@ from rnnlab.data.processors.base import Network
 from rnnlab.data.readers.dates import format_time
 from rnnlab.data.readers.series import Series
 from rnnlab.data.series.features import SeriesFeatures
-from rnnlab.data.series.history import History, make_batch, rows_needed, scale_history
+from rnnlab.data.series.history import (
+    BATCH_WINDOWS,
+    History,
+    make_batch,
+    rows_needed,
+    scale_history,
+)
 from rnnlab.data.series.inputs import SeriesInputs
 from rnnlab.data.series.splits import observed_ends
 from rnnlab.metrics.conformal import ConformalIntervals, interval_scale, level_scores
 from rnnlab.metrics.tracking import ForecastOrigins
 from rnnlab.spec import Array, Ints
-
-BATCH_WINDOWS = 1024
 
 
 class CurrentIntervals(NamedTuple):
@@ -77,13 +81,13 @@ def _describe(
     series: Series, past: "PastForecasts", intervals: ConformalIntervals, counts: Ints
 ) -> str:
     """Return which forecasts the intervals were calibrated on."""
-    validated = max(map(max, intervals.counts))
-    calibrated = f"intervals: calibrated on {validated:,} forecasts of the validation"
+    number = max(map(max, intervals.counts))
+    note = f"intervals: calibrated on {number:,} forecasts of the validation"
     if not counts.any():
-        return calibrated
+        return note
     last = int(past.history.local_times[counts > 0, past.history.length - 1].max())
     until = format_time(last, series.time_kind)
-    return f"{calibrated}, then on {counts.sum():,} forecasts up to {until}"
+    return f"{note}, then on {counts.sum():,} forecasts up to {until}"
 
 
 class PastForecasts(NamedTuple):

@@ -14,12 +14,10 @@ from rnnlab.data.readers.dates import TimeKind
 from rnnlab.data.readers.series import Series
 from rnnlab.data.series.current_intervals import CurrentIntervals, current_intervals
 from rnnlab.data.series.features import SeriesFeatures
-from rnnlab.data.series.history import History, make_batch, scale_history
+from rnnlab.data.series.history import BATCH_WINDOWS, History, make_batch, scale_history
 from rnnlab.errors import ConfigError
 from rnnlab.metrics.conformal import ConformalIntervals, interval_scale
 from rnnlab.spec import Array, Batch, Ints
-
-BATCH_WINDOWS = 1024
 
 
 class Forecasts(NamedTuple):

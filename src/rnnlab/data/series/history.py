@@ -21,6 +21,8 @@ from rnnlab.data.series.variables import SeriesVariables, static_features
 from rnnlab.errors import DataError
 from rnnlab.spec import Array, Batch, Ints
 
+BATCH_WINDOWS = 1024  # that a network reads at the same time
+
 
 def rows_needed(features: SeriesFeatures) -> int:
     """Return the number of rows that a forecast reads; a difference needs one more."""
