@@ -126,3 +126,24 @@ def test_the_errors_of_the_tests_are_measured(monkeypatch, tmp_path, capsys):
     assert (lines[0], lines[-1]) == ("before", "after")
     assert sum(line.startswith("| ") for line in lines) == 2 + 20
     assert "two networks, Diebold-Mariano  dated waves" in capsys.readouterr().out
+
+
+def test_the_coverage_of_finished_runs_is_a_table(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks import coverage
+
+    for seed, shift in enumerate((0.0, 0.01)):
+        levels = {
+            name: {"coverage": share + shift, "width": 2.0 + seed}
+            for name, share in (("80", 0.8), ("90", 0.9), ("95", 0.95))
+        }
+        folder = tmp_path / f"sine-{seed}"
+        folder.mkdir()
+        report = {"status": "finished", "details": {"intervals": levels}}
+        (folder / "report.json").write_text(json.dumps(report))
+    row = "| sine | 80.0 81.0 | 90.0 91.0 | 95.0 96.0 | 2.5 | 2.5 | 2.5 |"
+    assert coverage.table(tmp_path).splitlines()[2:] == [row]
+    (tmp_path / "ett").mkdir()
+    (tmp_path / "ett" / "ETTh1.csv.xz").write_bytes(b"")
+    assert coverage.find_data(tmp_path, "ett/ETTh1.csv") == tmp_path / "ett" / "ETTh1.csv.xz"
+    assert coverage.find_data(tmp_path, "ett/ETTh2.csv") is None
