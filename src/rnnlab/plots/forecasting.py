@@ -95,7 +95,8 @@ def _draw_intervals(
 ) -> None:
     """Shade the prediction intervals of one example, the inner ones darker."""
     for depth, (name, low, high) in enumerate(intervals):
-        shade = {"color": ORANGE, "label": name, "alpha": 0.2 + 0.15 * depth}
+        alpha = 0.2 + 0.15 * depth
+        shade = {"color": ORANGE, "label": name, "alpha": alpha, "zorder": 1}  # behind the lines
         if len(future) == 1:
             axis.vlines(future, low[example], high[example], linewidth=10, **shade)
         else:
