@@ -145,8 +145,8 @@ class PastForecasts(NamedTuple):
         batch = make_batch(self.inputs, self.first[rows], self.origins.series[rows], variables)
         steps = self.first[rows, None] + np.arange(self.inputs.horizon)
         place = steps[:, :, None], variables[:, None]
-        observed = self.history.observed.reshape(-1, self.history.observed.shape[2])[place]
-        targets = np.where(observed, self.inputs.scaled.targets[place], np.nan)
+        mask = self.history.target_mask.reshape(-1, self.history.target_mask.shape[2])[place]
+        targets = np.where(mask, self.inputs.scaled.targets[place], np.nan)
         return level_scores(
             network.answer(batch),
             torch.from_numpy(targets),

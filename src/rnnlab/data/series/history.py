@@ -37,7 +37,7 @@ class History:
         names: of the series, S.
         length: steps before the first one to forecast.
         targets: in the units of the file, (S, T, V); NaN at the steps to forecast.
-        observed: False where the file has no value, (S, T, V).
+        target_mask: False where the file has no value, (S, T, V).
         covariates: (S, T, C); NaN at the steps to forecast, if they are not known.
         local_times: (S, T).
         static: (S, F).
@@ -46,7 +46,7 @@ class History:
     names: Sequence[str]
     length: int
     targets: Array
-    observed: Array
+    target_mask: Array
     covariates: Array
     local_times: Ints
     static: Array
@@ -77,9 +77,9 @@ class History:
             rows.take(features, place, length, room)
             for place in zip(offsets[:-1], ends.tolist(), offsets[1:], strict=True)
         ]
-        targets, observed, covariates, times = map(np.stack, zip(*parts, strict=True))
+        targets, mask, covariates, times = map(np.stack, zip(*parts, strict=True))
         static = static_features(series, features.static)
-        history = cls(series.names, length, targets, observed, covariates, times, static)
+        history = cls(series.names, length, targets, mask, covariates, times, static)
         history.check_known(features, series, steps)
         return history
 
@@ -124,7 +124,7 @@ class _Rows(NamedTuple):
     def take(
         self, features: SeriesFeatures, place: tuple[int, int, int], length: int, room: int
     ) -> tuple[Array, Array, Array, Ints]:
-        """Return targets and whether they are observed (T, V), covariates and times of one series.
+        """Return targets and their mask (T, V), covariates and times of one series.
 
         `place` is its first step, the first one to forecast, and its end. The step before the
         window repeats the first one if the series begins there and no difference needs it.
@@ -140,8 +140,8 @@ class _Rows(NamedTuple):
         targets = np.full((length + room, len(features.variables)), np.nan)
         covariates = np.full((length + room, len(features.covariates)), np.nan)
         targets[:length] = self.variables.targets[past]
-        observed = np.zeros(targets.shape, dtype=bool)
-        observed[:length] = self.variables.observed[past]
+        mask = np.zeros(targets.shape, dtype=bool)
+        mask[:length] = self.variables.observed[past]
         covariates[:length] = self.variables.covariates[past]
         covariates[length:filled, len(features.covariates) - features.num_known :] = self.known[
             future
@@ -154,7 +154,7 @@ class _Rows(NamedTuple):
             length + room - filled,
         )
         past_times, future_times = (self.series.local_times[rows] for rows in (past, future))
-        return targets, observed, covariates, np.concatenate([past_times, future_times, times])
+        return targets, mask, covariates, np.concatenate([past_times, future_times, times])
 
     def check_length(self, features: SeriesFeatures, begin: int, end: int) -> None:
         """Check that a series has enough rows before the first step to forecast.
