@@ -5,10 +5,14 @@ import re
 from multiprocessing import get_context
 from pathlib import Path
 from shutil import rmtree
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from rnnlab.errors import DataError
+from rnnlab.experiment.session import keep_listed, record_status
+from rnnlab.report.folder import RunFolder
 from rnnlab.report.run_index import INDEX_FILE, list_result
 from tests.helpers.pages import check_offline
 
@@ -120,6 +124,17 @@ def test_an_index_that_cannot_be_written_is_a_message(
     (tmp_path / INDEX_FILE).mkdir()
     list_result(folder, tmp_path)
     assert "not updated" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", [True, False])
+def test_a_run_that_fails_is_listed_unless_it_has_no_page(page: bool, tmp_path: Path) -> None:
+    folder = RunFolder(write_report(tmp_path / "sine-gru" / "a", status="running"))
+    config: Any = SimpleNamespace(page=page, output_dir=str(tmp_path))
+    with pytest.raises(DataError), keep_listed(folder, config), record_status(folder):
+        raise DataError("no such file")
+    assert (tmp_path / INDEX_FILE).exists() == page
+    if page:
+        assert ">failed<" in rows_of(tmp_path)[0]
 
 
 def list_many(root: Path, start: int) -> None:

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from rnnlab.plots.figures import RED
+from rnnlab.plots.figures import LOG_RATIO, RED
 from rnnlab.sweeps.report.records import Objective
 from rnnlab.sweeps.space.parsing import format_literal
 
-LOG_SCALE_RATIO = 30.0  # largest / smallest value from which an axis is logarithmic
 MAX_DIMENSIONS = 12  # further dimensions are not drawn
 COLOUR_MAP = "viridis"
 INFEASIBLE_MARK = {"marker": "X", "color": RED, "s": 34, "linewidths": 0}
@@ -41,8 +40,8 @@ def split_coordinates(points: Sequence[Sequence[float]]) -> tuple[Any, Any]:
 
 
 def is_wide(values: Sequence[float]) -> bool:
-    """Return whether values are positive and span decades."""
-    return bool(values) and min(values) > 0 and max(values) / min(values) >= LOG_SCALE_RATIO
+    """Return whether values are positive and far apart."""
+    return bool(values) and min(values) > 0 and max(values) / min(values) >= LOG_RATIO
 
 
 def scale_y_axis(axis: Any, values: Sequence[float]) -> None:
