@@ -1,6 +1,6 @@
 """Measure the speed of this project as ratios to a plain implementation of the same work.
 
-    python -m benchmarks                       all, about 7 minutes
+    python -m benchmarks                       all, about 9 minutes
     python -m benchmarks sine cache            some
     python -m benchmarks --threads 1 --clock cpu --seconds 10     on a busy machine
 
@@ -21,7 +21,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cache, language_model, loader, memory, overhead, padding
+from benchmarks import cache, kernels, language_model, loader, memory, overhead, padding
 from benchmarks.pairs import CLOCKS, Row
 from benchmarks.runs import Settings
 from rnnlab.callbacks import RunStopped
@@ -37,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Settings], Row | list[Row]]] = {
     "memory": memory.allocator,
     "cache": cache.cache,
     "loader": loader.loader,
+    "kernels": kernels.kernels,
 }
 
 

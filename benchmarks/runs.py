@@ -15,6 +15,7 @@ from rnnlab.config.compose import compose
 from rnnlab.config.schema import RunConfig
 from rnnlab.experiment.build import build_model, build_task
 from rnnlab.experiment.run import check
+from rnnlab.layers.kernels import use_stored_kernel
 from rnnlab.models import ScheduleContext
 from rnnlab.models.base import parameter_groups
 from rnnlab.spec import Batch, DataSpec
@@ -34,6 +35,7 @@ class Settings:
         sine: overrides of conf/ for data=sine.
         lm: overrides of conf/ for the language model.
         lm_words: vocabulary sizes of the language model.
+        kernel_shapes: B, T, D, H of the recurrent layers.
     """
 
     seconds: float = 20.0
@@ -42,6 +44,10 @@ class Settings:
     sine: tuple[str, ...] = ()
     lm: tuple[str, ...] = ("model.hidden_size=200", "task.embedding_size=200")
     lm_words: tuple[int, ...] = (10_000, 33_000)
+    kernel_shapes: tuple[tuple[int, int, int, int], ...] = (
+        *((64, 200, 128, 128), (20, 35, 200, 400)),
+        *((64, 50, 32, 32), (32, 50, 1, 32)),
+    )
 
 
 def compose_config(*overrides: str) -> RunConfig:
@@ -91,6 +97,7 @@ class BareLoop:
     ) -> None:
         self.device, self.clip = device, config.trainer.gradient_clip_val
         self.model = build_model(config, build_task(config, spec)).to(device).train()
+        use_stored_kernel(self.model, config.kernel, config.trainer.precision)
         optimizer_config = self.model.optimizer_config
         assert optimizer_config is not None
         self.optimizer = optimizer_config.optimizer(parameter_groups(self.model))

@@ -99,4 +99,4 @@ def milliseconds(pairs: list[Pair]) -> tuple[str, str]:
     """Return milliseconds per unit, for both sides."""
     units = sum(pair.units for pair in pairs)
     ours, other = (1e3 * sum(pair[side] for pair in pairs) / units for side in (0, 1))
-    return f"{ours:.0f} ms", f"{other:.0f} ms"
+    return f"{ours:.3g} ms", f"{other:.3g} ms"

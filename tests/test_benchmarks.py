@@ -9,7 +9,8 @@ from tests.helpers.configs import small_imdb
 
 ROOT = Path(__file__).parents[1]
 LM = [f"lm {words} {gradients}" for gradients in ("bfloat16", "same") for words in (50, 90)]
-NAMES = ["buckets", "training", "imdb", "sine", *LM, "memory", "cache", "loader"]
+KERNELS = [f"kernels {layer}" for layer in ("GRU", "LSTM", "RNN")]
+NAMES = ["buckets", "training", "imdb", "sine", *LM, "memory", "cache", "loader", *KERNELS]
 
 
 @pytest.fixture
@@ -37,6 +38,7 @@ def small(tmp_path):
         "imdb": (*network, *(f"data.{name}={value}" for name, value in reviews.items())),
         "lm": ("trainer=cpu", "model.hidden_size=8"),
         "lm_words": (50, 90),
+        "kernel_shapes": ((2, 3, 4, 5),),
         "sine": (*network, *(f"data.{name}={value}" for name, value in waves.items())),
     }
 

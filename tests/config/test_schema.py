@@ -76,6 +76,7 @@ def problem(*overrides: str, **changes: Any) -> str:
         ("trainer.precision=16", "trainer.precision=16: must be '32-true', '64-true'"),
         ("trainer.profiler=all", "trainer.profiler=all: must be 'simple' or 'advanced'"),
         ("matmul_precision=low", "must be 'auto', 'highest', 'high' or 'medium'"),
+        ("kernel=nativ", "kernel=nativ: must be 'auto', 'native' or 'torch'"),
         # One type or another.
         ("trainer.limit_train_batches=0", "trainer.limit_train_batches=0: must be greater than 0"),
         (

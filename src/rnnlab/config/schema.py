@@ -129,7 +129,7 @@ class RunConfig:
     baselines: bool = True
     page: bool = True
     matmul_precision: Literal["auto", "highest", "high", "medium"] = "auto"
-    kernel: Literal["auto", "native", "torch"] = "torch"
+    kernel: Literal["auto", "native", "torch"] = "auto"
 
 
 def parse(plain: Mapping[str, Any]) -> RunConfig:

@@ -1,0 +1,92 @@
+"""Forward and backward pass of a recurrent layer: native kernels, compared with torch's layers."""
+
+from collections.abc import Callable
+from itertools import repeat
+
+import torch
+from torch import Tensor
+
+from benchmarks.pairs import Row, Stopwatch, interleave
+from benchmarks.runs import Settings
+from benchmarks.turns import milliseconds
+from rnnlab.layers.kernels import (
+    GRULayer,
+    KernelName,
+    LSTMLayer,
+    NativeLayer,
+    RNNLayer,
+    native_problem,
+    set_kernel,
+)
+from rnnlab.runtime.allocator import keep_freed_memory
+
+LAYERS: dict[str, Callable[[int, int], NativeLayer]] = {
+    "GRU": GRULayer,
+    "LSTM": LSTMLayer,
+    "RNN": RNNLayer,
+}
+BARS = {  # smallest ratio for each shape of the settings
+    "GRU": (1.35, 1.30, 3.2, 5.0),
+    "LSTM": (1.10, 1.05, 1.4, 1.8),
+    "RNN": (1.3, 1.2, 2.0, 2.5),
+}
+MIN_VALUES = 1_000_000  # outputs in a block: one pass of a small layer is too short to be timed
+
+
+class Passes:
+    """Passes of one kernel over the same inputs.
+
+    Args:
+        layer: its weights are used.
+        kernel: native | torch.
+        inputs: (B, T, D); their gradient is computed if there are several features.
+        gradient: of the outputs, (B, T, H).
+    """
+
+    def __init__(
+        self, layer: NativeLayer, kernel: KernelName, inputs: Tensor, gradient: Tensor
+    ) -> None:
+        self.layer, self.kernel, self.gradient = layer, kernel, gradient
+        self.inputs = inputs.clone().requires_grad_(inputs.shape[2] > 1)
+
+    def __call__(self, count: int) -> int:
+        """Run passes and return their number."""
+        set_kernel(self.layer, self.kernel)
+        for _ in range(count):
+            self.layer.zero_grad()
+            self.inputs.grad = None
+            self.layer(self.inputs)[0].backward(self.gradient)
+        return count
+
+
+def compare_layer(
+    name: str, shape: tuple[int, int, int, int], bar: float, settings: Settings
+) -> Row:
+    """Return the row of one layer and shape, torch / native."""
+    batch, steps, inputs, hidden = shape
+    layer = LAYERS[name](inputs, hidden)
+    x, gradient = torch.randn(batch, steps, inputs), torch.randn(batch, steps, hidden)
+    sides = (Passes(layer, "native", x, gradient), Passes(layer, "torch", x, gradient))
+    count = max(1, MIN_VALUES // gradient.numel())
+    seconds = settings.seconds / len(settings.kernel_shapes)
+    pairs = interleave(*sides, repeat(count), Stopwatch(settings.clock), seconds)
+    ratios = [pair.other / pair.ours for pair in pairs]
+    what = f"{name}, B {batch}, T {steps}, {inputs} -> {hidden}: torch / native"
+    return Row(f"kernels {name}", what, *milliseconds(pairs), ratios, bar, at_least=True)
+
+
+def kernels(settings: Settings) -> list[Row]:
+    """Compare all layers at all shapes, with the allocator as in a run.
+
+    Raises:
+        ValueError: the native kernels cannot be used here.
+    """
+    problem = native_problem()
+    if problem:
+        raise ValueError(f"no native kernels: {problem}")
+    keep_freed_memory()
+    return [
+        compare_layer(name, shape, bar, settings)
+        for name, bars in BARS.items()
+        for shape, bar in zip(settings.kernel_shapes, bars, strict=False)
+    ]
