@@ -15,7 +15,6 @@ from rnnlab.config.compose import compose
 from rnnlab.config.schema import RunConfig
 from rnnlab.experiment.build import build_model, build_task
 from rnnlab.experiment.run import check
-from rnnlab.layers.kernels import use_stored_kernel
 from rnnlab.models import ScheduleContext
 from rnnlab.models.base import parameter_groups
 from rnnlab.spec import Batch, DataSpec
@@ -97,7 +96,6 @@ class BareLoop:
     ) -> None:
         self.device, self.clip = device, config.trainer.gradient_clip_val
         self.model = build_model(config, build_task(config, spec)).to(device).train()
-        use_stored_kernel(self.model, config.kernel, config.trainer.precision)
         optimizer_config = self.model.optimizer_config
         assert optimizer_config is not None
         self.optimizer = optimizer_config.optimizer(parameter_groups(self.model))

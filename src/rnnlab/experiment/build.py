@@ -26,7 +26,7 @@ from rnnlab.data.base import DataModule
 from rnnlab.errors import ConfigError
 from rnnlab.experiment import checks
 from rnnlab.experiment.budget import AUTO_EPOCHS
-from rnnlab.layers.kernels import choose_kernel
+from rnnlab.layers.kernels import choose_kernel, use_kernel_of_setting
 from rnnlab.models import OptimizerConfig, RecurrentModel, ScheduleContext
 from rnnlab.spec import DataSpec
 from rnnlab.tasks import Task
@@ -104,6 +104,7 @@ def build_model(config: RunConfig, task: Task) -> RecurrentModel:
         config.trainer.max_steps,
     )
     model: RecurrentModel = partial_from(config.model)(task, optimizer_config)
+    use_kernel_of_setting(model, config.kernel, config.trainer.precision)
     return model
 
 

@@ -9,7 +9,6 @@ from rnnlab.config.schema import parse
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.build import build_model, build_task
 from rnnlab.experiment.stored_config import check_stored_config
-from rnnlab.layers.kernels import use_stored_kernel
 from rnnlab.models import RecurrentModel
 from rnnlab.report.folder import RunFolder
 from rnnlab.spec import DataSpec
@@ -23,7 +22,6 @@ def load_model(run_dir: str | Path, checkpoint: str = "best") -> RecurrentModel:
     model = build_model(config, build_task(config, DataSpec(**hyper_parameters["spec"])))
     model.hyper_parameters = hyper_parameters
     model.load_state_dict(content["state_dict"])
-    use_stored_kernel(model, config.kernel, config.trainer.precision)
     return model.eval()
 
 

@@ -16,7 +16,7 @@ from rnnlab.layers.kernels import (
     choose_kernel,
     native_problem,
     set_kernel,
-    use_stored_kernel,
+    use_kernel_of_setting,
 )
 from rnnlab.layers.kernels import build as build_module
 from rnnlab.layers.kernels.build import BuildError, build_library, find_compiler, library_path
@@ -149,11 +149,11 @@ def test_a_run_keeps_the_kernel_of_its_start(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_stored_network_uses_the_kernel_of_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     for setting, kernel in (("torch", "torch"), ("auto", "native"), ("native", "native")):
         layer = GRULayer(2, 3)
-        use_stored_kernel(layer, setting, "32-true")
+        use_kernel_of_setting(layer, setting, "32-true")
         assert layer.kernel == kernel
     layer = GRULayer(2, 3)
     monkeypatch.setattr("rnnlab.layers.kernels.choice.native_problem", lambda: "no compiler")
-    use_stored_kernel(layer, "native", "32-true")  # anywhere, whatever it was trained with
+    use_kernel_of_setting(layer, "native", "32-true")  # anywhere, whatever it was trained with
     assert layer.kernel == "torch"
 
 

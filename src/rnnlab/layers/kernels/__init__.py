@@ -4,7 +4,7 @@ from rnnlab.layers.kernels.choice import (
     KernelChoice,
     KernelSetting,
     choose_kernel,
-    use_stored_kernel,
+    use_kernel_of_setting,
 )
 from rnnlab.layers.kernels.layers import (
     GRULayer,
@@ -29,5 +29,5 @@ __all__ = [
     "count_native_layers",
     "native_problem",
     "set_kernel",
-    "use_stored_kernel",
+    "use_kernel_of_setting",
 ]

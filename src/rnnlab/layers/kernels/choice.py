@@ -62,7 +62,7 @@ def find_problem(model: nn.Module, device: str, precision: str) -> str | None:
     return native_problem()
 
 
-def use_stored_kernel(model: nn.Module, setting: KernelSetting, precision: str) -> None:
+def use_kernel_of_setting(model: nn.Module, setting: KernelSetting, precision: str) -> None:
     """Set the kernel of a trained network: native where its run may use it and this machine can."""
     if setting != "torch" and find_problem(model, "cpu", precision) is None:
         set_kernel(model, "native")
