@@ -27,6 +27,7 @@ from rnnlab.experiment import run as experiment
 from rnnlab.experiment.build import build_data, build_task
 from rnnlab.experiment.run import Run, check, run
 from rnnlab.experiment.session import claim_folder
+from rnnlab.layers.kernels import native_problem
 from rnnlab.report.folder import RunFolder
 from tests.helpers.configs import compose, small
 
@@ -195,6 +196,11 @@ def test_the_report_says_what_was_reached_and_how(finished: Run) -> None:
     assert len(report["data"]["sha256"]) == 64
     assert report["versions"]["torch"] == torch.__version__
     assert len(report["git"].get("commit", "0" * 40)) == 40
+    assert report["kernel"] == (
+        {"name": "torch", "reason": problem}
+        if (problem := native_problem())
+        else {"name": "native", "reason": "compiled for this processor"}
+    )
     assert report["device"]["kind"] == "cpu"
     assert report["device"]["count"] == 1
     assert report["seconds"].keys() == {
@@ -288,6 +294,20 @@ def test_checkpoints_hold_only_plain_data(finished: Run) -> None:
     assert "optimizer_states" not in best, "the best one is for use alone"
     assert "optimizer_states" in last
     assert best["hyper_parameters"]["config"] == finished.folder.read_config()
+
+
+def test_a_native_kernel_that_cannot_be_used_is_refused_before_any_data(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sine = ("data=sine", "trainer=cpu", f"output_dir={tmp_path}")
+    with pytest.raises(ConfigError, match=r"kernel=native: .*precision=32-true.* 64-true; choose"):
+        check(compose(*sine, "kernel=native", "trainer.precision=64-true"))
+    with pytest.raises(ConfigError, match="kernel=native: Linear has no GRU, LSTM or RNN layer"):
+        check(compose(*sine, "kernel=native", "model=linear"))
+    monkeypatch.setattr("rnnlab.layers.kernels.choice.native_problem", lambda: "no compiler")
+    with pytest.raises(ConfigError, match="kernel=native: no compiler; choose kernel=auto"):
+        check(compose(*sine, "kernel=native"))
+    check(compose(*sine, "kernel=auto"))
 
 
 def test_a_run_can_be_loaded_by_its_folder_alone(finished: Run) -> None:
