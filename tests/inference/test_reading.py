@@ -65,10 +65,10 @@ def test_the_column_of_the_labels_is_named(
     classifier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "new.csv"
-    review_file(classifier).rename(columns={"label": "stars"}).to_csv(file, index=False)
+    review_file(classifier).rename(columns={"label": "2024"}).to_csv(file, index=False)
     words = [str(classifier), "--data", str(file)]
     assert "data.label_column" in error_of(lambda: evaluate.main(words))
-    evaluate.main([*words, "data.label_column=stars"])
+    evaluate.main([*words, "data.label_column=2024"])
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("next")]
     predict.main(shlex.split(line)[4:])
 

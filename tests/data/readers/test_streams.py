@@ -1,5 +1,6 @@
 """Tables that are read in parts are those that are read whole."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,16 @@ from rnnlab.data.readers.tables import StreamedTable, find_column, open_stream
 from rnnlab.errors import DataError
 
 FORMAT = TableFormat()
-SUFFIXES = ["jsonl", "parquet"]
+SUFFIXES = ["jsonl", "jsonl.gz", "parquet"]
 
 
 def write_rows(rows: list[dict[str, Any]], file: Path) -> Path:
     """Write a table of some rows."""
-    if file.suffix == ".jsonl":
-        file.write_text("\n".join(map(json.dumps, rows)) + "\n")
-    else:
+    if file.suffix == ".parquet":
         pd.DataFrame(rows).convert_dtypes().to_parquet(file)
+        return file
+    content = ("\n".join(map(json.dumps, rows)) + "\n").encode()
+    file.write_bytes(gzip.compress(content) if file.suffix == ".gz" else content)
     return file
 
 

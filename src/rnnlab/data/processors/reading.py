@@ -38,7 +38,8 @@ def change_reading(processor: Processor, settings: Mapping[str, Any]) -> Process
             target = content
             for parent in parents:
                 target = target[parent]
-            target[field] = value
+            is_name = name.endswith("_column") and value is not None
+            target[field] = str(value) if is_name else value  # a name may be a number
     try:
         return adapter.validate_python(content)
     except ValidationError as error:

@@ -256,7 +256,7 @@ def open_stream(inputs: object, table_format: TableFormat) -> Table:
     """Open a table as open_inputs does, but read JSON Lines and Parquet files in parts."""
     if isinstance(inputs, str | Path):
         path = check_file(expand_path(inputs))
-        if path.suffix.lower() not in COMPRESSIONS and file_format(path) in FRAME_STREAMS:
+        if path.suffix.lower() in FRAME_STREAMS or file_format(path) == ".jsonl":
             return StreamedTable(path, table_format)
     return open_inputs(inputs, table_format)
 
