@@ -10,7 +10,8 @@ from rnnlab.config.types import NonNegativeInt, PositiveFloat, PositiveInt, Seed
 
 GROUPS = ("sampler", "pruner", "launcher")
 SEED = "seed"  # of a run: the first dimension of a study
-NumSeeds = Annotated[int, Interval(ge=2, le=1000)]
+MAX_SEEDS = 1000
+NumSeeds = Annotated[int, Interval(ge=2, le=MAX_SEEDS)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from rnnlab.config.overrides import Override, parse_override
+from rnnlab.config.signature import signature_problems
 from rnnlab.errors import ConfigError, did_you_mean
-from rnnlab.sweeps.schema import SEED, AnswerSettings
+from rnnlab.sweeps.schema import MAX_SEEDS, SEED, AnswerSettings
 from rnnlab.sweeps.space.dimensions import Space
 from rnnlab.sweeps.space.parsing import format_literal
 
@@ -46,8 +47,9 @@ def apply_budget(plain: Mapping[str, Any], name: str, keys: Set[str]) -> dict[st
     Raises:
         ConfigError: there is no such budget, or it changes other settings than BUDGET_SETTINGS.
     """
-    if not name:
-        return dict(plain)
+    lists = isinstance(plain.get("base") or [], list) and isinstance(plain.get("space"), Mapping)
+    if not name or not lists:
+        return dict(plain)  # find_setting_problems reports what is invalid
     changes = find_budget(plain.get("budgets"), name)
     own = {parse_override(str(text)).key for text in changes.get("base") or []}
     base = [text for text in plain.get("base") or [] if parse_override(str(text)).key not in own]
@@ -73,6 +75,9 @@ def find_budget(budgets: Any, name: str) -> Mapping[str, Any]:
     if others := sorted(changes.keys() - {*BUDGET_SETTINGS}):
         hint = did_you_mean(others[0], BUDGET_SETTINGS)
         raise ConfigError(f"budgets.{name}.{others[0]}: a budget cannot change it; {hint}")
+    for key, kind, text in (("base", list, "a list"), ("space", Mapping, "a mapping")):
+        if key in changes and not isinstance(changes[key], kind):
+            raise ConfigError(f"budgets.{name}.{key}={changes[key]}: must be {text}")
     return changes
 
 
@@ -85,9 +90,11 @@ def complete_study(plain: dict[str, Any], keys: Set[str]) -> dict[str, Any]:
     Raises:
         ConfigError: the command line sets what a study does not have.
     """
-    seeds, space = plain.get("seeds"), plain.get("space")
-    if not _is_count(seeds) or not isinstance(space, Mapping):
-        return plain  # find_setting_problems reports what is invalid
+    seeds, space, first = plain.get("seeds"), plain.get("space"), plain.get("seed", 0)
+    if not isinstance(seeds, int) or not isinstance(first, int) or not isinstance(space, Mapping):
+        return plain  # reported too
+    if not _is_count(seeds):
+        return plain  # reported too
     if conflicts := sorted(
         key for key in keys & STUDY_VALUES.keys() if plain[key] != STUDY_VALUES[key]
     ):
@@ -95,7 +102,6 @@ def complete_study(plain: dict[str, Any], keys: Set[str]) -> dict[str, Any]:
         raise ConfigError("\n".join(f"{line}; drop it, or set seeds=null" for line in lines))
     if SEED in space:
         raise ConfigError(f"space.{SEED}: seeds={seeds} chooses the seeds; drop one of them")
-    first = plain.get("seed", 0)
     dimension = {"low": first, "high": first + seeds - 1, "step": 1}
     complete = {**plain, **STUDY_VALUES, "space": {SEED: dimension, **space}}
     try:
@@ -107,7 +113,7 @@ def complete_study(plain: dict[str, Any], keys: Set[str]) -> dict[str, Any]:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 2
+    return isinstance(value, int) and not isinstance(value, bool) and 2 <= value <= MAX_SEEDS
 
 
 def study_problems(plain: Mapping[str, Any]) -> Iterator[str]:
@@ -151,14 +157,13 @@ def ineffective_overrides(plain: Mapping[str, Any], space: Space) -> Iterator[st
 
 def answer_problems(raw: Mapping[str, Any], seeds: Any, factors: list[str]) -> Iterator[str]:
     """Yield what is wrong with the setting `answer`."""
-    try:
-        answer = AnswerSettings(**raw)
-        names = [*answer.compare, *([answer.within] if answer.within else [])]
-    except TypeError:
-        return  # the signature is reported already
-    for name in names:
+    if list(signature_problems("answer", AnswerSettings, raw, label="answer")):
+        return  # reported, too
+    answer = AnswerSettings(**raw)
+    for name in [*answer.compare, *([answer.within] if answer.within else [])]:
         if name not in factors:
-            yield f"answer: {name} is not varied by the space; {did_you_mean(name, factors)}"
+            hint = did_you_mean(name, factors) if factors else "the space has one point only"
+            yield f"answer: {name} is not varied by the space; {hint}"
     if not answer.compare and not answer.importance:
         yield "answer: must compare settings or ask for importance, such as answer.compare=[model]"
     if answer.compare and not seeds:

@@ -11,7 +11,7 @@ import pytest
 
 from rnnlab.comparison.runs import FinishedRun
 from rnnlab.errors import ConfigError
-from rnnlab.sweeps.answer.answer import AnswerPart, comparison_parts, importance_part
+from rnnlab.sweeps.answer.answer import AnswerPart, StudyAnswer, comparison_parts, importance_part
 from rnnlab.sweeps.answer.front import find_front
 from rnnlab.sweeps.answer.importance import importance_by_level
 from rnnlab.sweeps.answer.levels import compare_levels
@@ -59,7 +59,9 @@ def scored(seed: int, levels: dict[str, str]) -> FinishedRun:
 
 
 def answer_parts(study: StudyRuns, **settings: Any) -> list[AnswerPart]:
-    return list(comparison_parts(AnswerSettings(**settings), study))
+    answer = AnswerSettings(**settings)
+    metric = answer.metric or "test/mse"
+    return list(comparison_parts(answer, study.with_finite(metric), metric))
 
 
 # Comparison of levels.
@@ -96,6 +98,20 @@ def test_a_seed_with_a_missing_run_does_not_count_for_its_level() -> None:
     assert comparison.notes == ("1 of 32 runs have no test score (1 diverged)",)
 
 
+def test_a_score_that_is_not_finite_is_missing() -> None:
+    def explodes(seed: int, levels: dict[str, str]) -> FinishedRun:
+        is_bad = (seed, levels["model"]) == (3, "gru")
+        return written_run(
+            math.inf if is_bad else scored(seed, levels).report["scores"]["test/mse"]
+        )
+
+    study = written_study(explodes).with_finite("test/mse")
+    comparison = compare_levels(study, "model", "test/mse", "min", MSE)
+    assert comparison is not None
+    assert [len(one.scores) for one in comparison.groups] == [8, 7]
+    assert comparison.notes[0].startswith("2 of 32 runs have no test score (2 with test/mse that")
+
+
 def test_a_study_without_a_complete_seed_has_no_answer() -> None:
     study = written_study(
         lambda seed, levels: scored(seed, levels) if levels["layers"] == "1" else None
@@ -113,6 +129,7 @@ def test_other_targets_are_refused_unless_they_are_reported_apart() -> None:
     one, two = answer_parts(study, compare=["model"], within="layers")
     assert one.sentence.startswith("layers=1: model=gru has the best mean")
     assert two.values["within"] == "2"
+    assert StudyAnswer((one, two)).sentence == f"{one.sentence} {two.sentence}"
 
 
 def test_an_unknown_metric_is_refused_with_those_that_exist() -> None:

@@ -85,9 +85,17 @@ class StudyAnswer:
     notes: tuple[str, ...] = field(default=())
 
     @property
+    def heads(self) -> list[AnswerPart]:
+        """The first part; with `within`, that of each level."""
+        heads = dict[str | None, AnswerPart]()
+        for part in self.parts:
+            heads.setdefault(part.values.get("within"), part)
+        return list(heads.values())
+
+    @property
     def sentence(self) -> str:
-        """The answer in one sentence."""
-        return self.parts[0].sentence if self.parts else "There is no answer yet."
+        """The answer in one sentence; with `within`, one for each level."""
+        return " ".join(part.sentence for part in self.heads) or "There is no answer yet."
 
     def to_plain(self) -> dict[str, Any]:
         """Return the entry of summary.json."""
@@ -115,18 +123,21 @@ def answer_study(spec: SearchSpec, study: optuna.Study, folder: Path) -> StudyAn
     parts, notes = list[AnswerPart](), list[str]()
     if settings.compare:
         runs = read_study_runs(study, folder, spec.space)
+        if runs.runs:
+            metric = settings.metric or default_metric(list(runs.runs.values()))
+            runs = runs.with_finite(metric)
+            parts += comparison_parts(settings, runs, metric) if runs.runs else []
         notes += [note for note in [runs.describe_missing()] if note]
-        parts += comparison_parts(settings, runs) if runs.runs else []
     if settings.importance:
         parts.append(importance_part(importance_by_level(study, settings.within)))
     return StudyAnswer(tuple(parts), tuple(notes))
 
 
-def comparison_parts(settings: AnswerSettings, study: StudyRuns) -> Iterator[AnswerPart]:
-    """Yield the parts that compare runs, for each level of `within`."""
-    runs = list(study.runs.values())
-    metric = settings.metric or default_metric(runs)
-    mode = choose_mode(runs, metric, None)
+def comparison_parts(
+    settings: AnswerSettings, study: StudyRuns, metric: str
+) -> Iterator[AnswerPart]:
+    """Yield the parts that compare runs by a metric, for each level of `within`."""
+    mode = choose_mode(list(study.runs.values()), metric, None)
     levels = study.level_names(settings.within) if settings.within else [""]
     for level in levels:
         part = study.select(settings.within, level) if settings.within else study

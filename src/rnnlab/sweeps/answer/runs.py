@@ -60,6 +60,18 @@ class StudyRuns:
         runs = {new: self.runs[old] for new, old in enumerate(indices) if old in self.runs}
         return StudyRuns(tuple(self.points[i] for i in indices), runs, self.missing)
 
+    def with_finite(self, metric: str) -> "StudyRuns":
+        """Return the study without the runs whose score is not finite.
+
+        Raises:
+            ConfigError: a run has no such score.
+        """
+        scores = {i: score_of(run, metric) for i, run in self.runs.items()}
+        runs = {i: run for i, run in self.runs.items() if math.isfinite(scores[i])}
+        count = len(self.runs) - len(runs)
+        reasons = {f"with {metric} that is not finite": count} if count else {}
+        return StudyRuns(self.points, runs, {**self.missing, **reasons})
+
     def level_names(self, factor: str) -> list[str]:
         """Return the levels of a factor in their order."""
         return list(dict.fromkeys(p.levels[factor] for p in self.points if factor in p.levels))
@@ -138,10 +150,10 @@ def score_of(run: FinishedRun, metric: str) -> float:
     """Return the score of a run.
 
     Raises:
-        ConfigError: it has no such finite score.
+        ConfigError: it has no such score.
     """
     score = run.report["scores"].get(metric)
-    if score is None or not math.isfinite(score):
+    if score is None:
         raise ConfigError(
             f"answer.metric={metric}: {run.folder} has no such score; choices: "
             f"{', '.join(run.report['scores'])}"

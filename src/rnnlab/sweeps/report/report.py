@@ -83,12 +83,12 @@ def write_report(
 
 
 def answer_sections(answer: StudyAnswer, folder: Path) -> list[Section]:
-    """Draw the figures of an answer, and return a section for each part; the page has the first."""
+    """Draw the figures of an answer, and return its sections; the page itself has the heads."""
     notes = [f"{note}." for note in answer.notes]
     return [
         Section(
             part.title,
-            sentences=[*([part.sentence] if i else []), *part.basis, *notes],
+            sentences=[*([] if part in answer.heads else [part.sentence]), *part.basis, *notes],
             figure=part.plot(folder / f"answer_{i}.png"),
             tables=[part.table],
         )

@@ -6,7 +6,8 @@ model.forget_bias: {low: 0.0, high: 2.0, when: model=lstm}
 cell: {levels: {small: {model: rnn, model.hidden_size: 64}, large: {...}}}
 """
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ from rnnlab.sweeps.space.parsing import format_literal, is_key, parse_distributi
 
 if TYPE_CHECKING:
     import optuna
+
+MAX_GRID_POINTS = 100_000  # of a grid
 
 
 @dataclass(frozen=True)
@@ -199,28 +202,32 @@ class Space:
         """Return all combinations of the values, as Optuna stores them.
 
         Raises:
-            ConfigError: a dimension is continuous; one problem per line.
+            ConfigError: a dimension is continuous, or the grid is too large; one problem per line.
         """
-        points: list[dict[str, Any]] = [{}]
-        problems = []
+        grids, problems = dict[str, list[Any]](), []
         for key, dimension in self.dimensions.items():
             try:
-                values = dimension.distribution.grid()
+                grids[key] = dimension.distribution.grid()
             except ConfigError as error:
                 problems.append(f"space.{key}: {error}, for a grid")
-                continue
-            points = [
-                longer
-                for point in points
-                for longer in (
-                    [{**point, key: value} for value in values]
-                    if dimension.is_active(point)
-                    else [point]
-                )
-            ]
+        if (count := math.prod(map(len, grids.values()))) > MAX_GRID_POINTS:
+            problems.append(
+                f"space: a grid of {count:,} points is too large; try {MAX_GRID_POINTS:,}"
+            )
         if problems:
             raise ConfigError("\n".join(problems))
+        points: list[dict[str, Any]] = [{}]
+        for key, values in grids.items():
+            points = [one for point in points for one in self._extend(point, key, values)]
         return points
+
+    def _extend(
+        self, point: dict[str, Any], key: str, values: Sequence[Any]
+    ) -> list[dict[str, Any]]:
+        """Return the points that add one dimension to a point; the same one if it is inactive."""
+        if not self.dimensions[key].is_active(point):
+            return [point]
+        return [{**point, key: value} for value in values]
 
     def corners(self) -> list[dict[str, Any]]:
         """Return few points that visit every choice and both ends of every range.
