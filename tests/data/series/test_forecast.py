@@ -205,6 +205,9 @@ def test_the_intervals_of_each_step_of_the_test_follow_from_the_rows_before_it(
         "intervals: calibrated on 21 forecasts of the validation, then on 41 forecasts up to "
         "2027-02-28 00:00:00"
     )
+    few = replace(test.intervals, counts=((3, 3),) * 3)  # one forecast of each series
+    (table,) = replace(processor, intervals=few).predict(history, network)
+    assert " then on 30 forecasts up to " in table.attrs["notes"][-1]
 
 
 def calibrate(data: SeriesDataModule, model: GRU) -> TestIntervals:

@@ -26,6 +26,10 @@ from rnnlab.metrics.conformal import ConformalIntervals, interval_scale, level_s
 from rnnlab.metrics.tracking import ForecastOrigins
 from rnnlab.spec import Array, Ints
 
+# Earlier forecasts that are made at most, as a multiple of those of the validation. The intervals
+# remember a quarter of a validation, so that older ones move them by less than a step size.
+MAX_VALIDATIONS = 10
+
 
 class CurrentIntervals(NamedTuple):
     """Prediction intervals of the forecasts after the last row of each series.
@@ -60,7 +64,7 @@ def current_intervals(
     """
     counts = np.zeros(len(series.names), dtype=np.int64)
     if intervals.step_sizes is not None:
-        counts = _count_forecasts(features, series)
+        counts = _count_forecasts(features, series, intervals)
     past = PastForecasts.read(features, series, counts)
     offsets = intervals.track(past.scores(network, intervals), past.origins)
     offsets = np.moveaxis(offsets[-past.num_current :], 2, 1)  # (S, A, H, L) or (S A, 1, H, L)
@@ -69,11 +73,14 @@ def current_intervals(
     return CurrentIntervals(intervals, offsets.reshape(sizes), note)
 
 
-def _count_forecasts(features: SeriesFeatures, series: Series) -> Ints:
+def _count_forecasts(
+    features: SeriesFeatures, series: Series, intervals: ConformalIntervals
+) -> Ints:
     """Return how many steps of each series can be forecast whose values are known, (S,)."""
+    number = -(-max(map(max, intervals.counts)) // len(features.series))  # of one series
     ends = observed_ends(series, features.select(series).observed)
     first = np.maximum(features.unseen_starts(series), series.offsets[:-1] + rows_needed(features))
-    counts: Ints = np.maximum(ends - first, 0)
+    counts: Ints = np.clip(ends - first, 0, MAX_VALIDATIONS * number)
     return counts
 
 
