@@ -24,7 +24,7 @@ test: install  ## the fast tests (no network)
 	$(BIN)/python -m pytest -n 2
 
 test-slow: install  ## the slow tests, on real data and real processes
-	$(BIN)/python -m pytest -n 4 --dist worksteal -m slow  # many of them wait for processes
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m slow tests  # many of them wait for processes
 
 lint: install  ## style, format and types
 	$(BIN)/ruff check .

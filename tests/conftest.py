@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -19,12 +20,27 @@ settings.register_profile(  # no example fails because the machine is busy
 )
 settings.load_profile("busy")
 
+gc.disable()  # until all tests are collected: little of what imports make is garbage
+
 SHARED = Path(os.environ.get("RNNLAB_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no file for its slow tests that has none."""
+    if config.option.markexpr != "slow" or collection_path.suffix != ".py":
+        return None
+    return "slow" not in collection_path.read_text(encoding="utf-8") or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest tests, which have time limits of their own: none ends alone."""
     items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage leave modules and tests alone: they are a million objects."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

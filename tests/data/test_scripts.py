@@ -101,9 +101,9 @@ def test_a_perfect_translation_is_an_exact_match(script: str, tokens: str, tmp_p
     assert [context["detokenize"](sentence) for sentence in ids] == references
 
 
-def train(folder: Path, *words: str) -> Any:
+def train(folder: Path, *words: str, lr: float = 1e-2) -> Any:
     """Return the report of a small run with default settings of the data, but for its batches."""
-    limits = ("trainer=cpu", "model=gru", "optimizer.lr=1e-2", "baselines=false")
+    limits = ("trainer=cpu", "model=gru", f"optimizer.lr={lr}", "baselines=false")
     return run(compose(*words, *limits, f"output_dir={folder}")).report
 
 
@@ -124,8 +124,8 @@ def test_translations_are_learned(script: str, tmp_path: Path) -> None:
     words = write_pairs(script, tmp_path)
     if any(SMALLER_TOKENS in note for note in open_data(*words).provenance.notes):
         words.append(SMALLER_TOKENS)
-    size = ("model.hidden_size=32", "data.batch_size=16", "trainer.max_epochs=15")
-    scores = train(tmp_path, *words, *size, "task.beam_size=1")["scores"]
+    size = ("model.hidden_size=32", "data.batch_size=16", "trainer.max_epochs=10")
+    scores = train(tmp_path, *words, *size, "task.beam_size=1", lr=2e-2)["scores"]
     assert scores["test/exact_match"] > 0.9
 
 

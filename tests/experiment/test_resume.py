@@ -98,7 +98,7 @@ def steps_done(run: Path) -> int:
 def kill_at(process: subprocess.Popen[bytes], run: Path, step: int) -> None:
     """SIGKILL once the run has logged this step."""
     while steps_done(run) < step and process.poll() is None:
-        time.sleep(0.002)
+        time.sleep(0.005)
     assert process.poll() is None, "the run ended before it could be killed"
     process.send_signal(signal.SIGKILL)
     process.wait()

@@ -1,6 +1,6 @@
 """A server that starts Python programs as forks of a process that has done the imports.
 
-    python fork_server.py <descriptor of a socket> [--libraries] <filler>
+    python fork_server.py <descriptor of a listening socket> [--libraries] <filler>
 
 A new interpreter imports for four CPU seconds before a run begins, and a small run of a test takes
 less than one. The server imports everything once and forks for each program. A program is a real
@@ -90,14 +90,12 @@ def send(channel: socket.socket, program: Program, streams: Sequence[int]) -> No
         channel.sendall(message[sent:])
 
 
-def receive(channel: socket.socket) -> tuple[Program, list[int]]:
-    """Wait for a program and its descriptors; end this process where the sender has ended."""
+def receive(channel: socket.socket) -> tuple[Program | None, list[int]]:
+    """Wait for a program and its descriptors; there is none where the sender has ended."""
     message, descriptors, _, _ = socket.recv_fds(channel, 2**16, 4)
     while message and not message.endswith(b"\n"):
         message += channel.recv(2**16)
-    if not message:
-        os._exit(0)
-    return Program(**json.loads(message)), descriptors
+    return Program(**json.loads(message)) if message else None, descriptors
 
 
 def import_everything(with_project: bool) -> None:
@@ -117,37 +115,48 @@ def import_everything(with_project: bool) -> None:
     gc.freeze()  # the collector of a fork would copy all pages
 
 
-def serve(control: socket.socket) -> Program:
+def serve(listener: socket.socket) -> Program:
     """Fork for each request that arrives; return in the fork, with its program.
 
     A request has four descriptors: the standard streams, and a socket that is told the number of
-    the process when it runs, and its exit status when it has ended.
+    the process when it runs, and its exit status when it has ended. The server ends with the last
+    of its clients.
     """
+    clients: list[socket.socket] = []
     running: dict[int, tuple[int, int]] = {}  # descriptor of a process -> its number, its socket
     while True:
-        sources: list[Any] = [control, *running]
-        ready, _, _ = select.select(sources, [], [])
-        for ended in set(ready) - {control}:
+        sources: list[Any] = [listener, *clients, *running]
+        ready = select.select(sources, [], [])[0]
+        for ended in running.keys() & set(ready):
             process, report = running.pop(ended)
             _, status = os.waitpid(process, 0)
             tell(report, status)
             os.close(report)
             os.close(ended)
-        if control not in ready:
-            continue
-        program, (*streams, report) = receive(control)
-        if (process := os.fork()) == 0:
-            control.close()
-            for descriptor, (_, other) in running.items():
+        for client in [client for client in clients if client in ready]:
+            program, descriptors = receive(client)
+            if program is None:
+                clients.remove(client)
+                client.close()
+                continue
+            *streams, report = descriptors
+            if (process := os.fork()) == 0:
+                for channel in (listener, *clients):
+                    channel.close()
+                for descriptor, (_, other) in running.items():
+                    os.close(descriptor)
+                    os.close(other)
+                begin(program, streams)
+                tell(report, os.getpid())
+                os.close(report)
+                return program
+            for descriptor in streams:
                 os.close(descriptor)
-                os.close(other)
-            begin(program, streams)
-            tell(report, os.getpid())
-            os.close(report)
-            return program
-        for descriptor in streams:
-            os.close(descriptor)
-        running[os.pidfd_open(process)] = (process, report)
+            running[os.pidfd_open(process)] = (process, report)
+        if listener in ready:
+            clients.append(listener.accept()[0])
+        elif not clients:
+            os._exit(0)
 
 
 def tell(report: int, number: int) -> None:
@@ -202,7 +211,10 @@ def fork_spares(program: Program) -> tuple[Program, list[Spare]]:
             os.dup2(nothing, number)
         os.close(nothing)
         set_title(["spare"])
-        program, streams = receive(theirs)
+        received, streams = receive(theirs)
+        if received is None:  # the program has ended
+            os._exit(0)
+        program = received
         begin(program, streams)
         theirs.sendall(b"\n")
         theirs.close()
@@ -283,11 +295,11 @@ def run(program: Program) -> None:
         runpy.run_path(words[0], run_name="__main__")
 
 
-def main(control: socket.socket, with_project: bool) -> None:
+def main(listener: socket.socket, with_project: bool) -> None:
     """Serve; and in a fork, run its program and end."""
     atexit.register(end_by_interrupt)  # before those of the imports, so it is called last
     import_everything(with_project)
-    program = serve(control)
+    program = serve(listener)
     program, spares = fork_spares(program)
     use_spares(spares)
     try:

@@ -15,6 +15,7 @@ PROGRAM = re.compile(
     r"(?:python (?:train|sweep)\.py|rnnlab [a-z]+|pip install) (?=[\w'\"{-])"
     r"(?:\([^)]*\)|[^;):]|:(?! ))*"
 )
+PARTS = ("format_command", ".py", "rnnlab ", "pip ")  # a file without these prints no command
 PROSE = re.compile(
     r"rnnlab (\w+ needs|wrote|cannot|reads|is|has|commands|of|was|in|that|started)\b"
 )
@@ -41,7 +42,10 @@ def find_printed_commands() -> set[PrintedCommand]:
 
 def commands_of_file(file: Path) -> Iterator[PrintedCommand]:
     """The places in one file, without docstrings."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    source = file.read_text(encoding="utf-8")
+    if not any(part in source for part in PARTS):
+        return
+    tree = ast.parse(source)
     docstrings = {
         id(node.body[0].value)
         for node in ast.walk(tree)

@@ -5,7 +5,9 @@ import select
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,18 +18,32 @@ ROOT = Path(__file__).parents[2]
 
 
 @cache
-def start_server(with_project: bool) -> socket.socket:
-    """Return a socket of a fork server of this process, which ends with it."""
-    ours, theirs = socket.socketpair()
+def connect(with_project: bool) -> socket.socket:
+    """Return a connection to the fork server of these tests, which ends with its last client.
+
+    The first process that binds the name of the server starts it; all of a test run share it.
+    """
+    session = os.environ.get("PYTEST_XDIST_TESTRUNUID", os.getpid())
+    name = f"\0{session} {ROOT} {with_project}"
+    with socket.socket(socket.AF_UNIX) as listener, suppress(OSError):
+        listener.bind(name)
+        listener.listen()
+        start_server(listener, with_project)
+    client = socket.socket(socket.AF_UNIX)
+    while client.connect_ex(name):  # bound, but not yet listening
+        time.sleep(0.01)
+    return client
+
+
+def start_server(listener: socket.socket, with_project: bool) -> None:
+    """Start a fork server; connections wait until it has done the imports."""
     filler = "-" * fork_server.TITLE_LENGTH  # room for the titles of its forks
     options = [] if with_project else ["--libraries"]
-    command = [sys.executable, fork_server.__file__, str(theirs.fileno()), *options, filler]
+    command = [sys.executable, fork_server.__file__, str(listener.fileno()), *options, filler]
     paths = [str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     quiet: Any = {"stdin": subprocess.DEVNULL, "start_new_session": True}
-    fork_server.POPEN(command, pass_fds=[theirs.fileno()], env=environment, **quiet)
-    theirs.close()
-    return ours
+    fork_server.POPEN(command, pass_fds=[listener.fileno()], env=environment, **quiet)
 
 
 class ForkedProcess(fork_server.POPEN):
@@ -49,7 +65,7 @@ class ForkedProcess(fork_server.POPEN):
             return
         self._report, theirs = socket.socketpair()
         streams = [*fork_server.streams_of(arguments), theirs.fileno()]
-        server = start_server(self.with_project)
+        server = connect(self.with_project)
         fork_server.send(server, fork_server.make_program(arguments), streams)
         theirs.close()
         self.pid = self._read_number()
