@@ -98,7 +98,7 @@ def test_the_page_works_as_it_is_written(project: Path) -> None:
         if block.kind != "bash":
             write(block, project)
             continue
-        for command in block.text.splitlines():
+        for command in block.text.replace("\\\n", "").splitlines():
             words = shlex.split(command, comments=True)
             assert words[0] == "python"
             done = run_command(words[1:], project)
