@@ -356,6 +356,7 @@ def warm_up(plain: dict[str, Any], run_dir: Path) -> None:
     with redirect_stdout(sys.stderr):
         build(check(plain), RunFolder(run_dir), StageClock())
     gc.freeze()  # the collector of a fork would copy all pages
+    gc.disable()  # a fork has a second's garbage
 
 
 def main(folder: Path, seed: int, cases: int, numbers: list[int]) -> None:

@@ -170,6 +170,7 @@ def test_calibration_by_hand() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_plots")
 def test_quantiles_of_a_sine_with_noise_are_those_of_the_noise(tmp_path: Path) -> None:
     """80% of normal noise with sigma 0.1 lie in an interval 0.256 wide."""
     plain = small("sine", tmp_path)
