@@ -1,5 +1,6 @@
 """Figures of the answer of a study."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -83,7 +84,7 @@ def plot_configurations(
     )
     for one in optimal:
         text = {"xytext": (5, 5), "textcoords": "offset points", "fontsize": 8}
-        axis.annotate(one.label, (one.cost, one.mean), **text)
+        axis.annotate(shorten_settings(one.label), (one.cost, one.mean), **text)
     for name, scale_axis, values in (
         ("x", axis.xaxis, [one.cost for one in front]),
         ("y", axis.yaxis, [one.mean for one in front]),
@@ -95,6 +96,15 @@ def plot_configurations(
     axis.set(xlabel=f"{cost} (median)", ylabel=f"{metric}, mean ± deviation ({better} is better)")
     axis.legend(**layout.LEGEND_ABOVE)
     return save_figure(canvas, path)
+
+
+def shorten_settings(label: str) -> str:
+    """Return a label without the groups of its settings.
+
+    >>> shorten_settings("model.hidden_size=8, data.seq_len=10")
+    'hidden_size=8, seq_len=10'
+    """
+    return re.sub(r"\b[a-z_.]+\.(?=[a-z_]+=)", "", label)
 
 
 def plot_curves_by_level(
