@@ -188,6 +188,15 @@ def test_all_series_of_a_date_are_one_point_in_time(tmp_path: Path) -> None:
     assert result.targets.units == "100 points in time"
 
 
+def test_a_metric_without_a_test_over_targets_is_named(tmp_path: Path) -> None:
+    for name, score in (("A", 0.75), ("B", 0.5)):
+        columns = {"row": range(40), "target": ["a"] * 40, "prediction": ["a"] * 40}
+        write_tested_run(tmp_path, name, 0, columns, auroc=score)
+    assert compare_runs(tmp_path).statements[1] == (
+        "Nothing is tested over test targets: predictions.csv does not determine test/auroc."
+    )
+
+
 def test_f1_is_that_of_the_report(tmp_path: Path) -> None:
     hits = np.arange(100) % 7 > 0
     targets = np.array(["ham", "spam"])[np.arange(100) % 2]

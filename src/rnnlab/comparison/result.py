@@ -236,10 +236,11 @@ def format_p(p: float) -> str:
 
 
 def describe_basis(comparison: RunComparison) -> list[str]:
-    """Return a sentence on what the verdicts hold for; none without a test over seeds."""
+    """Return a sentence on what the verdicts hold for, or why networks are not tested."""
     members = [one for one in comparison.groups if one.test and one.test.interval]
     if not members:
-        return []
+        reason = comparison.no_targets
+        return [f"Nothing is tested over test targets: {reason}."] if reason else []
     targets = comparison.targets
     if targets and any(one.test and one.test.target_deviation is not None for one in members):
         return [
