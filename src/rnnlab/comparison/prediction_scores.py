@@ -11,9 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rnnlab.report.folder import PREDICTIONS_FILE
-from rnnlab.spec import Array
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -35,10 +35,10 @@ class Statistics(NamedTuple):
         times: of each unit, (N,), of a series with dates; otherwise None.
     """
 
-    values: Array
+    values: NDArray[Any]
     units: str
     is_ordered: bool = False
-    times: Array | None = None
+    times: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class TargetScore:
     """
 
     read: "Callable[[DataFrame], Statistics]"
-    compute: Callable[[Array], Array]
+    compute: Callable[[NDArray[Any]], NDArray[Any]]
 
 
 def find_scores(task: str, metric: str, tables: "Iterable[DataFrame]") -> Iterator[TargetScore]:
@@ -65,22 +65,22 @@ def find_scores(task: str, metric: str, tables: "Iterable[DataFrame]") -> Iterat
         yield from MEAN_SCORES[task, name]
 
 
-def mean_of(sums: Array) -> Array:
+def mean_of(sums: NDArray[Any]) -> NDArray[Any]:
     """Return the means of sums and counts (..., 2)."""
     return np.asarray(sums[..., 0] / sums[..., 1])
 
 
-def exp_of_mean(sums: Array) -> Array:
+def exp_of_mean(sums: NDArray[Any]) -> NDArray[Any]:
     """Return exp of the mean."""
-    return np.exp(mean_of(sums))
+    return np.asarray(np.exp(mean_of(sums)))
 
 
-def bits_of_mean(sums: Array) -> Array:
+def bits_of_mean(sums: NDArray[Any]) -> NDArray[Any]:
     """Return the mean in bits, of values in nats."""
     return mean_of(sums) / math.log(2)
 
 
-def with_ones(values: Any) -> Array:
+def with_ones(values: Any) -> NDArray[Any]:
     """Return values (N,) and their counts, (N, 2)."""
     array = np.asarray(values, dtype=np.float64)
     return np.stack([array, np.ones_like(array)], axis=1)
@@ -91,7 +91,7 @@ def read_hits(table: "DataFrame") -> Statistics:
     return Statistics(with_ones(equal_texts(table)), "targets")
 
 
-def equal_texts(table: "DataFrame") -> Array:
+def equal_texts(table: "DataFrame") -> NDArray[Any]:
     """Return whether target and prediction of each row are equal, (rows,)."""
     return np.asarray(table["target"].astype(str) == table["prediction"].astype(str))
 
@@ -119,7 +119,7 @@ def read_exact_sequences(table: "DataFrame") -> Statistics:
     return Statistics(with_ones(hits == count), "sequences")
 
 
-def group_sums(values: Array, rows: Array) -> Array:
+def group_sums(values: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
     """Return the sums (N, K) of values (M, K) whose rows, in order, are equal."""
     return np.add.reduceat(values, np.flatnonzero(np.diff(rows, prepend=-1)), axis=0)
 
@@ -210,7 +210,7 @@ def read_class_counts(table: "DataFrame", classes: Sequence[str]) -> Statistics:
     return Statistics(np.concatenate(parts, axis=1).astype(np.float64), "targets")
 
 
-def f1_score(sums: Array, positive: int | None) -> Array:
+def f1_score(sums: NDArray[Any], positive: int | None) -> NDArray[Any]:
     """Return the F1 of a class, or the mean over classes that occur, of counts (..., 3 C)."""
     targets, predictions, correct = np.split(sums, 3, axis=-1)
     occurrences = targets + predictions
@@ -220,7 +220,7 @@ def f1_score(sums: Array, positive: int | None) -> Array:
     return np.asarray(scores.sum(axis=-1) / (occurrences > 0).sum(axis=-1))
 
 
-def matthews_correlation(sums: Array) -> Array:
+def matthews_correlation(sums: NDArray[Any]) -> NDArray[Any]:
     """Return the Matthews correlation of counts (..., 3 C)."""
     targets, predictions, correct = np.split(sums, 3, axis=-1)
     total = targets.sum(axis=-1)
@@ -261,7 +261,7 @@ def read_ngram_counts(table: "DataFrame", metric: Any) -> Statistics:
     return Statistics(np.array(rows, dtype=np.float64), "sentences")
 
 
-def bleu_of_counts(sums: Array) -> Array:
+def bleu_of_counts(sums: NDArray[Any]) -> NDArray[Any]:
     """Return BLEU of the sums of n-gram counts, (..., 10) -> (...)."""
     from sacrebleu.metrics import BLEU
 

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rnnlab.comparison.prediction_scores import (
     Statistics,
@@ -22,7 +23,6 @@ from rnnlab.metrics.resampling import (
     cosine_covariance,
 )
 from rnnlab.report.folder import PREDICTIONS_FILE
-from rnnlab.spec import Array
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -132,7 +132,7 @@ def read_statistics(score: TargetScore, tables: "Iterable[DataFrame]") -> list[S
     return statistics
 
 
-def find_difference(runs: Sequence[FinishedRun], metric: str, scores: Array) -> str:
+def find_difference(runs: Sequence[FinishedRun], metric: str, scores: NDArray[Any]) -> str:
     """Return how the scores of predictions differ from the reports; empty if they do not."""
     for run, score in zip(runs, scores.tolist(), strict=True):
         report_score = float(run.report["scores"][metric])
@@ -145,7 +145,7 @@ def find_difference(runs: Sequence[FinishedRun], metric: str, scores: Array) -> 
 
 
 def covariance_of(
-    statistics: Sequence[Statistics], compute: Callable[[Array], Array]
+    statistics: Sequence[Statistics], compute: Callable[[NDArray[Any]], NDArray[Any]]
 ) -> TargetCovariance:
     """Return the covariance of the scores of runs with these statistics."""
     first = statistics[0]
@@ -180,7 +180,7 @@ def block_length(statistics: Statistics, runs: int) -> int:
     return max(1, length, smallest)
 
 
-def covariance_over_time(values: Sequence[Array], times: Array) -> TargetCovariance:
+def covariance_over_time(values: Sequence[NDArray[Any]], times: NDArray[Any]) -> TargetCovariance:
     """Return the covariance of mean losses, whose sums and counts are (N, 2), at times (N,)."""
     moments, index = np.unique(times, return_inverse=True)
     sums = np.stack([np.bincount(index, weights=part[:, 0]) for part in values])

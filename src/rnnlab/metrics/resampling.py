@@ -5,11 +5,10 @@ R networks, N units (targets, sentences, or blocks of consecutive targets), K st
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-
-from rnnlab.spec import Array
+from numpy.typing import NDArray
 
 BOOTSTRAP_SAMPLES = 2000  # of a bootstrap; the standard error then has an error of 1.6%
 MAX_WEIGHTS = 4_000_000  # weights at a time: 32 MB
@@ -29,7 +28,7 @@ class TargetCovariance:
         units: what was drawn, with its number, such as "872 targets".
     """
 
-    matrix: Array
+    matrix: NDArray[Any]
     degrees: int
     method: TargetMethod
     units: str
@@ -55,15 +54,17 @@ class TargetCovariance:
         return max(0.0, one + other - 2 * float(self.matrix[np.ix_(first, second)].mean()))
 
 
-def mean_covariance(matrix: Array) -> float:
+def mean_covariance(matrix: NDArray[Any]) -> float:
     """Return the mean of a square matrix outside its diagonal; at least two rows."""
     n = len(matrix)
     return float((matrix.sum() - np.trace(matrix)) / (n * (n - 1)))
 
 
 def bootstrap_covariance(
-    statistics: Array, score: Callable[[Array], Array], resamples: int = BOOTSTRAP_SAMPLES
-) -> Array:
+    statistics: NDArray[Any],
+    score: Callable[[NDArray[Any]], NDArray[Any]],
+    resamples: int = BOOTSTRAP_SAMPLES,
+) -> NDArray[Any]:
     """Return the covariance of the scores of networks, by resampling units: the paired bootstrap.
 
     All networks get the same resamples. (Efron & Tibshirani, An Introduction to the Bootstrap,
@@ -93,7 +94,7 @@ def split_number(total: int, size: int) -> list[int]:
     return [min(size, total - start) for start in range(0, total, size)]
 
 
-def draw_counts(random: np.random.Generator, resamples: int, count: int) -> Array:
+def draw_counts(random: np.random.Generator, resamples: int, count: int) -> NDArray[Any]:
     """Return how often each of `count` units is in each resample, (resamples, count)."""
     draws = random.integers(0, count, (resamples, count))
     draws += count * np.arange(resamples)[:, None]
@@ -101,7 +102,7 @@ def draw_counts(random: np.random.Generator, resamples: int, count: int) -> Arra
     return counts.reshape(resamples, count).astype(np.float64)
 
 
-def cosine_covariance(losses: Array) -> tuple[Array, int]:
+def cosine_covariance(losses: NDArray[Any]) -> tuple[NDArray[Any], int]:
     """Return the covariance of the mean losses of networks over time, with its degrees of freedom.
 
     The losses are series whose values depend on those before. Their long-run covariance is the mean
@@ -119,7 +120,7 @@ def cosine_covariance(losses: Array) -> tuple[Array, int]:
     return coefficients @ coefficients.T / degrees / n, degrees
 
 
-def block_sums(statistics: Array, length: int) -> Array:
+def block_sums(statistics: NDArray[Any], length: int) -> NDArray[Any]:
     """Return the sums over blocks of consecutive units, (N, K) -> (blocks, K).
 
     >>> block_sums(np.arange(5)[:, None], 2).ravel().tolist()
