@@ -130,6 +130,7 @@ class RunConfig:
     page: bool = True
     matmul_precision: Literal["auto", "highest", "high", "medium"] = "auto"
     kernel: Literal["auto", "native", "torch"] = "auto"
+    threads: PositiveInt | Literal["auto"] = "auto"
 
 
 def parse(plain: Mapping[str, Any]) -> RunConfig:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import lightning.pytorch as L
 
     from rnnlab.layers.kernels import KernelChoice
+    from rnnlab.runtime.threads import ThreadChoice
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,14 @@ def run(
         extension.store_limits(folder, config)
     status = folder.read_report().get("status")
     if not extension.is_complete(folder, config):
-        with keep_listed(folder, config), record_status(folder), share_folder(folder.path):
+        from rnnlab.runtime.threads import restore_threads
+
+        with (
+            keep_listed(folder, config),
+            record_status(folder),
+            share_folder(folder.path),
+            restore_threads(),
+        ):
             parts = build(config, folder, clock, [*extra_callbacks, *end_trained(status)])
             fit(parts)
             calibrate_intervals(parts)
@@ -154,7 +162,7 @@ def build(
     width = model.output_size // (2 if model.bidirectional else 1)
     choose_matmul_precision(config.matmul_precision, width, device)
     parts = RunParts(config, folder, data, model, trainer, callbacks, clock)
-    announce(parts, is_automatic, use_kernel(parts, device))
+    announce(parts, is_automatic, use_kernel(parts, device), use_threads(parts, device))
     clock.end_stage("start")
     return parts
 
@@ -181,7 +189,24 @@ def use_kernel(parts: RunParts, device: str) -> "KernelChoice":
     return choice
 
 
-def announce(parts: RunParts, has_auto_budget: bool, kernel: "KernelChoice") -> None:
+def use_threads(parts: RunParts, device: str) -> "ThreadChoice":
+    """Choose and set the number of threads; a resumed run keeps its own, for equal results."""
+    import torch
+
+    from rnnlab.runtime.threads import ThreadChoice, choose_threads, count_products
+
+    if device != "cpu":
+        return ThreadChoice(torch.get_num_threads(), "the network is on a GPU")
+    facts = parts.folder.read_report().get("device", {}) if parts.folder.last.exists() else {}
+    product = count_products(parts.model, parts.config.data.get("batch_size", 1))
+    choice = choose_threads(parts.config.threads, product, facts.get("threads"))
+    torch.set_num_threads(choice.count)
+    return choice
+
+
+def announce(
+    parts: RunParts, has_auto_budget: bool, kernel: "KernelChoice", threads: "ThreadChoice"
+) -> None:
     """Print the settings of the run, and start its report."""
     from rnnlab.experiment.initialize import describe_initial_weights
     from rnnlab.runtime.environment import device_facts, git_state, versions
@@ -203,6 +228,7 @@ def announce(parts: RunParts, has_auto_budget: bool, kernel: "KernelChoice") -> 
         "task": parts.model.task.name,
         "model": {"class": type(parts.model).__name__, "parameters": parameters},
         "kernel": kernel._asdict(),
+        "threads": threads._asdict(),
         "data": data_facts(parts.data),
         "budget": describe_budget(parts.config, parts.data),
         "init_from": previous.get("init_from") or describe_initial_weights(parts.config),

@@ -21,12 +21,22 @@ def header(
         "data": data,
         "model": f"{model['class']}, {model['parameters']:,} parameters, on {kind}",
         "kernel": "{name} ({reason})".format(**report["kernel"]),
+        "cpu": threads_line(report["threads"]),
         "budget": budget_line(report["budget"], has_auto_budget),
     }
     for name, line in lines.items():
         console.print(f"{name:<7}{line}", soft_wrap=True)
     for note in report["data"]["notes"]:
         console.print(f"       ({note})", soft_wrap=True)
+
+
+def threads_line(threads: Mapping[str, Any]) -> str:
+    """Return the number of threads, and the reason.
+
+    >>> threads_line({"count": 1, "reason": "the network is small"})
+    '1 thread (the network is small)'
+    """
+    return f"{threads['count']} thread{'s' if threads['count'] > 1 else ''} ({threads['reason']})"
 
 
 def budget_line(budget: Mapping[str, int], is_automatic: bool) -> str:
