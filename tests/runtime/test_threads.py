@@ -25,8 +25,8 @@ def three_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_a_small_network_has_one_thread_and_a_large_one_all() -> None:
-    assert choose_threads("auto", MIN_PRODUCT - 1).count == 1
-    assert choose_threads("auto", MIN_PRODUCT).count == 3
+    assert choose_threads("auto", MIN_PRODUCT - 1).number == 1
+    assert choose_threads("auto", MIN_PRODUCT).number == 3
 
 
 def test_the_environment_and_the_setting_take_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,8 +37,8 @@ def test_the_environment_and_the_setting_take_precedence(monkeypatch: pytest.Mon
 
 def test_a_resumed_run_keeps_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "3")
-    assert choose_threads("auto", 1, previous=5).count == 5
-    assert choose_threads(2, 1, previous=5).count == 5
+    assert choose_threads("auto", 1, previous=5).number == 5
+    assert choose_threads(2, 1, previous=5).number == 5
 
 
 def test_the_largest_product_of_a_step_counts() -> None:

@@ -200,7 +200,7 @@ def use_threads(parts: RunParts, device: str) -> "ThreadChoice":
     facts = parts.folder.read_report().get("device", {}) if parts.folder.last.exists() else {}
     product = count_products(parts.model, parts.config.data.get("batch_size", 1))
     choice = choose_threads(parts.config.threads, product, facts.get("threads"))
-    torch.set_num_threads(choice.count)
+    torch.set_num_threads(choice.number)
     return choice
 
 

@@ -33,10 +33,10 @@ def header(
 def threads_line(threads: Mapping[str, Any]) -> str:
     """Return the number of threads, and the reason.
 
-    >>> threads_line({"count": 1, "reason": "the network is small"})
+    >>> threads_line({"number": 1, "reason": "the network is small"})
     '1 thread (the network is small)'
     """
-    return f"{threads['count']} thread{'s' if threads['count'] > 1 else ''} ({threads['reason']})"
+    return f"{threads['number']} thread{'s' if threads['number'] > 1 else ''} ({threads['reason']})"
 
 
 def budget_line(budget: Mapping[str, int], is_automatic: bool) -> str:

@@ -15,7 +15,7 @@ VARIABLE = "OMP_NUM_THREADS"
 class ThreadChoice(NamedTuple):
     """A number of threads, and why it was chosen."""
 
-    count: int
+    number: int
     reason: str
 
 
