@@ -31,6 +31,7 @@ BARS = {  # smallest ratio for each shape of the settings
     "RNN": (1.3, 1.2, 2.0, 2.5),
 }
 MIN_VALUES = 1_000_000  # outputs in a block: one pass of a small layer is too short to be timed
+MAX_PASSES = 20
 
 
 class Passes:
@@ -67,7 +68,7 @@ def compare_layer(
     layer = LAYERS[name](inputs, hidden)
     x, gradient = torch.randn(batch, steps, inputs), torch.randn(batch, steps, hidden)
     sides = (Passes(layer, "native", x, gradient), Passes(layer, "torch", x, gradient))
-    count = max(1, MIN_VALUES // gradient.numel())
+    count = min(max(1, MIN_VALUES // gradient.numel()), MAX_PASSES)
     seconds = settings.seconds / len(settings.kernel_shapes)
     pairs = interleave(*sides, repeat(count), Stopwatch(settings.clock), seconds)
     ratios = [pair.other / pair.ours for pair in pairs]

@@ -53,10 +53,7 @@ def compute_outputs(
     cell: CellName, tensors: tuple[Tensor | None, ...], keep: bool
 ) -> tuple[Outputs, dict[str, Tensor | None]]:
     """Return the outputs, and the INTERMEDIATES; most are None without a backward pass."""
-    arrays = {
-        name: None if tensor is None else tensor.detach().contiguous()
-        for name, tensor in zip(INPUTS, tensors, strict=True)
-    }
+    arrays = dict(zip(INPUTS, map(as_contiguous, tensors), strict=True))
     x, h0 = arrays["x"], arrays["h0"]
     assert x is not None
     assert h0 is not None
@@ -92,14 +89,18 @@ class Recurrence(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():  # create_graph=True: the gradients must be differentiable
             return (None, *differentiable_gradients(ctx, gradients))
-        tensors = dict(zip((*INPUTS, *INTERMEDIATES), ctx.saved_tensors, strict=True))
-        arrays = {k: None if t is None else t.detach().contiguous() for k, t in tensors.items()}
-        for name, gradient in zip(("d_out", "d_h", "d_c"), gradients, strict=True):
-            arrays[name] = None if gradient is None else gradient.contiguous()
+        names = (*INPUTS, *INTERMEDIATES, "d_out", "d_h", "d_c")
+        tensors = (*ctx.saved_tensors, *gradients)
+        arrays = dict(zip(names, map(as_contiguous, tensors), strict=True))
         results = empty_gradients(arrays, ctx.needs_input_grad[1:])
-        sizes = (ctx.threads, *tensors["x"].shape, tensors["h0"].shape[1])
+        sizes = (ctx.threads, *tensors[0].shape, tensors[1].shape[1])
         call_library("rnnlab_backward", ctx.cell, sizes, {**arrays, **results})
         return (None, *(results.get(f"d_{name}") for name in INPUTS))
+
+
+def as_contiguous(tensor: Tensor | None) -> Tensor | None:
+    """Return a tensor with contiguous memory; mostly the tensor itself."""
+    return tensor if tensor is None or tensor.is_contiguous() else tensor.contiguous()
 
 
 def empty_gradients(
