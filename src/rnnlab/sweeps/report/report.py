@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 from omegaconf import OmegaConf
 
+from rnnlab.plots.figures import caption
 from rnnlab.report.console import scores_table
 from rnnlab.report.folder import RunFolder
 from rnnlab.report.page import PAGE_FILE, Section
@@ -64,7 +65,8 @@ def write_report(
     sections = draw_figures(search, importance, comparison, folder / FIGURE_FOLDER)
     settings = read_snapshot(folder)
     question = str(settings.get("question") or "")
-    answers = answer_sections(answer, folder / FIGURE_FOLDER) if answer else []
+    with caption(f"study {search.name}"):
+        answers = answer_sections(answer, folder / FIGURE_FOLDER) if answer else []
     page = Page(
         search,
         question,
