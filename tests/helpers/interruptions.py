@@ -177,6 +177,8 @@ def draw_settings(combination: tuple[str, str, str], draw: random.Random) -> lis
         interval = draw.choice([2, 3])
         if scheduler != "plateau":  # refused
             words += [f"trainer.check_val_every_n_epoch={interval}"]
+    if callbacks != "default":
+        words += ["page=false"]  # a page takes as long as two epochs here
     if callbacks == "early_stopping":
         words += ["callbacks.early_stopping.patience=1"]
     if callbacks == "ema":
@@ -230,15 +232,17 @@ def run_cases(folder: Path, seed: int, cases: int, number: int) -> Iterator[dict
 
     draw = random.Random(f"{seed} {number}")
     settings = draw_settings(COMBINATIONS[number], draw)
-    whole = folder / f"{number}-whole"
-    log = folder / f"{number}-whole.log"
+    place = folder / str(number)  # a run looks at the runs beside it
+    place.mkdir()
+    whole = place / "whole"
+    log = place / "whole.log"
     plain = compose(*settings)
     if run_in_fork({**plain, "run_dir": str(whole)}, log, None):
         yield {"settings": settings, "points": [], "problem": log.read_text()[-2000:]}
         return
     counts = json.loads(log.with_suffix(".json").read_text())
     for case in range(cases):
-        run_dir = folder / f"{number}-{case}"
+        run_dir = place / str(case)
         points = draw_points(draw, counts)
         problem = interrupt_run(plain, run_dir, points) or compare_runs(run_dir, whole)
         yield {"settings": settings, "points": points, "problem": problem}

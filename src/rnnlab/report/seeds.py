@@ -76,7 +76,12 @@ def runs_by_seed(report: Mapping[str, Any], folder: RunFolder) -> dict[int, Mapp
         if path.name != folder.path.name:
             with suppress(ConfigError, OSError, ValueError, LookupError, TypeError, AttributeError):
                 other = json.loads((path / "report.json").read_text(encoding="utf-8"))
-                if is_same_test(other, report) and read_repeats_key(path, other) == own:
+                is_other = int(other["seed"]) != int(report["seed"])  # before a config is parsed
+                if (
+                    is_other
+                    and is_same_test(other, report)
+                    and read_repeats_key(path, other) == own
+                ):
                     reports[int(other["seed"])] = other
     return {**reports, int(report["seed"]): report}
 
