@@ -309,6 +309,7 @@ def compare_runs(run_dir: Path, whole: Path) -> str:
     for report in reports:
         for key in VOLATILE:
             report.pop(key, None)
+        report["threads"].pop("reason")  # a resume has the number of the first session
     if problem := first_difference(*reports, "report"):
         return problem
     files = [sorted(p.name for p in folder.rglob("*")) for folder in (run_dir, whole)]
