@@ -15,9 +15,10 @@ PROGRAM = re.compile(
     r"(?:python (?:train|sweep)\.py|rnnlab [a-z]+|pip install) (?=[\w'\"{-])"
     r"(?:\([^)]*\)|[^;):]|:(?! ))*"
 )
-PARTS = ("format_command", ".py", "rnnlab ", "pip ")  # a file without these prints no command
+PARTS = (*FUNCTIONS, ".py", "rnnlab ", "pip ")  # a file without these prints no command
 PROSE = re.compile(
-    r"rnnlab (\w+ needs|wrote|cannot|reads|is|has|commands|of|was|in|that|started)\b"
+    r"rnnlab (\w+ needs|compare --seeds trains here|wrote|cannot|reads|is|has|commands|of|was|in"
+    r"|that|started)\b"
 )
 
 

@@ -67,6 +67,6 @@ def spend_error(share: float, level: float) -> float:
     end.
 
     >>> round(spend_error(0.6, 0.05), 4), round(spend_error(1.0, 0.05), 4)
-    (0.0011, 0.05)
+    (0.001, 0.05)
     """
     return level * (FIRST_SHARE + (1 - FIRST_SHARE) * share**SPENDING_POWER)
