@@ -14,7 +14,7 @@ import pytest
 import rnnlab
 from rnnlab.commands import compare
 from rnnlab.comparison.compare import compare_runs
-from rnnlab.comparison.result import RunComparison
+from rnnlab.comparison.result import RunComparison, describe_verdict
 from rnnlab.comparison.table import WRITERS
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import FORMAT_VERSION, RunFolder
@@ -84,6 +84,7 @@ def test_seeds_are_repeats_of_one_configuration(tmp_path: Path) -> None:
     assert first["samples_per_second"] == 101.0
     assert [first["verdict"], second["verdict"]] == ["best", "undecided"]
     assert second["p"] == pytest.approx(0.2254, abs=1e-4)  # Welch: t = sqrt(3), 2 degrees
+    assert describe_verdict(result.groups[1]) == "undecided: too few seeds"
 
 
 def test_a_clear_difference_of_paired_seeds_is_found(tmp_path: Path) -> None:

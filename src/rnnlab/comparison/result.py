@@ -223,6 +223,8 @@ def describe_verdict(one: ComparedGroup) -> str:
         return "best mean"
     if one.test and one.test.interval is None:
         return f"{one.verdict}: {'one seed' if math.isfinite(one.test.gain) else 'not finite'}"
+    if one.test and one.test.smallest_p >= SIGNIFICANCE_LEVEL:  # no p-value could show anything
+        return f"{one.verdict}: too few seeds"
     return f"{one.verdict}, {format_p(one.p)}"
 
 
