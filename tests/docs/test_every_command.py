@@ -216,6 +216,9 @@ def name_as_typed(settings: dict[str, Any]) -> None:
         if group := settings.get("group_column"):
             lines = [f"{lines[0]},{group}", *(f"{x},{i % 10}" for i, x in enumerate(lines[1:]))]
         path.write_text("\n".join(lines) + "\n")
+    if station := settings.get("station"):
+        for file in path.glob("ETTh1.csv"):
+            file.rename(file.with_name(f"{station}.csv"))
     if settings.get("target_language") == "fr":
         for file in path.glob("*.de"):
             file.rename(file.with_suffix(".fr"))
