@@ -205,7 +205,8 @@ def peaks_of(command: list[str], environment: dict[str, str]) -> list[int]:
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdin and process.stdout
+        assert process.stdin
+        assert process.stdout
         while len(peaks) < 2:
             peak = max(peak, anonymous_memory(process.pid))
             if select.select([process.stdout], [], [], 0.004)[0]:
