@@ -113,11 +113,14 @@ def free_port() -> int:
 
 
 def wait_for(port: int, process: subprocess.Popen) -> None:
+    """Wait until a server answers: it listens a moment before it does."""
+    import psycopg
+
     until = time.monotonic() + 30
     while time.monotonic() < until:
         assert process.poll() is None, "the server ended; see postgres.log"
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        with suppress(psycopg.OperationalError):
+            psycopg.connect(host="127.0.0.1", port=port, user="me", dbname="postgres").close()
+            return
         time.sleep(0.05)
-    raise TimeoutError(f"PostgreSQL does not listen on {port}")
+    raise TimeoutError(f"PostgreSQL does not answer on {port}")
