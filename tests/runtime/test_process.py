@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from rnnlab.sweeps import workers
+
 ROOT = Path(__file__).parents[2]
 CODE = """
 import os, sys
@@ -16,7 +18,7 @@ print(os.environ.get("OMP_WAIT_POLICY"), "torch" in sys.modules)
 """
 PROGRAMS = [
     *(ROOT / "src/rnnlab/commands").glob("[!_]*.py"),
-    *(ROOT / f"src/rnnlab/sweeps/workers/{name}.py" for name in ("worker", "rank")),
+    *(Path(workers.__path__[0]) / name for name in ("worker.py", "rank.py")),
     *(ROOT / name for name in ("train.py", "sweep.py", "src/rnnlab/data/__main__.py")),
 ]
 

@@ -6,8 +6,6 @@ a lock that the operating system or the database releases when its holder dies, 
 """
 
 import hashlib
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.util import find_spec
@@ -21,6 +19,7 @@ from optuna.storages import BaseStorage, RDBStorage
 
 from rnnlab.config.program import hide_passwords
 from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.runtime.progress import show_slow_step
 from rnnlab.sweeps.study.journal import open_journal
 
 Lock = Callable[[], AbstractContextManager[Any]]
@@ -154,20 +153,13 @@ def connect_settings(url: str) -> dict[str, Any]:
     return {"creator": connector} if connector else {"connect_args": dict(CONNECT_SETTINGS)}
 
 
-@contextmanager
-def announce_wait(label: str) -> Iterator[None]:
+def announce_wait(label: str) -> AbstractContextManager[None]:
     """Print a message if a database does not answer soon."""
     text = (
         f"storage={label}: no answer for {QUIET_SECONDS:.0f} s; waiting up to "
         f"{CONNECT_SETTINGS['connect_timeout']} s"
     )
-    timer = threading.Timer(QUIET_SECONDS, print, [text], {"file": sys.stderr, "flush": True})
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    return show_slow_step(text, QUIET_SECONDS)
 
 
 def _open_database(url: str, lock: Lock, read_only: bool, **engine: Any) -> BaseStorage:

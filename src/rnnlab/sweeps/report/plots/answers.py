@@ -3,23 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from rnnlab.comparison.result import RunComparison
-from rnnlab.plots.figures import BLUE, GREY, ORANGE, create_figure, save_figure
+from rnnlab.plots.figures import GREY, LINE_COLOURS, ORANGE, create_figure, save_figure
 from rnnlab.sweeps.report.plots import layout
 
 MARKERS = "osD^vP*X"  # of the levels, which differ in their colours, too
-LEVEL_COLOURS = (
-    "#2f6db5",
-    "#e08a1e",
-    "#2a9d6f",
-    "#a0529c",
-    "#6b4c2a",
-    "#c0392b",
-    "#4aa8c9",
-    "#555555",
-)
 
 
 class ScoredConfiguration(Protocol):
@@ -42,18 +32,11 @@ def plot_levels(comparison: RunComparison, path: Path) -> Path:
     groups = comparison.groups
     canvas, axes = create_figure(1, 1, 8, 1.4 + 0.6 * len(groups))
     axis = axes[0, 0]
-    style: dict[str, Any] = {"fmt": "d", "color": ORANGE, "capsize": 5, "markersize": 8}
-    for y, one in enumerate(groups):
-        scores = list(one.scores.values())
-        axis.scatter(scores, [y] * len(scores), color=BLUE, alpha=0.6, s=22)
-        name = "mean ± standard deviation" if y == 0 else None
-        axis.errorbar(one.mean, y + 0.22, xerr=one.spread or None, label=name, **style)
+    names = [f"{one.group.label}\n{len(one.scores)} seeds" for one in groups]
+    layout.draw_seeds(axis, groups, names)
     if baseline := groups[0].best_baseline(comparison.metric, comparison.mode):
         name = f"best baseline: {baseline[0]}"
         axis.axvline(baseline[1], color=GREY, linestyle="--", linewidth=1.2, label=name)
-    names = [f"{one.group.label}\n{len(one.scores)} seeds" for one in groups]
-    axis.set_yticks(range(len(names)), names)
-    axis.set_ylim(len(names) - 0.45, -0.45)
     better = "lower" if comparison.mode == "min" else "higher"
     axis.set_xlabel(f"{comparison.metric} ({better} is better)")
     axis.grid(axis="x", alpha=0.3)
@@ -116,7 +99,7 @@ def plot_curves_by_level(
     for i, (level, scores) in enumerate(curves.items()):
         style = {
             "marker": MARKERS[i % len(MARKERS)],
-            "color": LEVEL_COLOURS[i % len(LEVEL_COLOURS)],
+            "color": LINE_COLOURS[i % len(LINE_COLOURS)],
         }
         axis.plot(range(len(scores)), scores, label=level, **style)
     axis.set_xticks(range(len(names)), names)
@@ -138,9 +121,7 @@ def plot_shares(levels: Mapping[str, Mapping[str, float]], path: Path) -> Path:
     for i, (label, shares) in enumerate(levels.items()):
         positions = [y + (i - (len(levels) - 1) / 2) * height for y in range(len(settings))]
         widths = [shares.get(name, 0.0) for name in settings]
-        axis.barh(
-            positions, widths, height, label=label, color=LEVEL_COLOURS[i % len(LEVEL_COLOURS)]
-        )
+        axis.barh(positions, widths, height, label=label, color=LINE_COLOURS[i % len(LINE_COLOURS)])
     axis.set_yticks(range(len(settings)), settings)
     axis.invert_yaxis()
     axis.set_xlabel("share of the importance")

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from rnnlab.plots.figures import LOG_RATIO, RED
+from rnnlab.plots.figures import BLUE, LOG_RATIO, ORANGE, RED
 from rnnlab.sweeps.report.records import Objective
 from rnnlab.sweeps.space.parsing import format_literal
 
@@ -17,6 +17,17 @@ LEGEND_ABOVE: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1
 LEGEND_ABOVE |= {"frameon": False, "fontsize": 8, "ncols": 6}
 
 
+class ScoredSeeds(Protocol):
+    """What a figure shows of a configuration that was trained with several seeds."""
+
+    @property
+    def scores(self) -> Mapping[Any, float]: ...
+    @property
+    def mean(self) -> float: ...
+    @property
+    def spread(self) -> float | None: ...
+
+
 def scatter_at_edge(
     axis: Any, positions: Sequence[float], name: str, style: Mapping[str, Any]
 ) -> None:
@@ -25,6 +36,18 @@ def scatter_at_edge(
         edge = axis.get_xaxis_transform()  # x in data, y from 0 to 1
         settings = {**style, "transform": edge, "clip_on": False, "zorder": 4}
         axis.scatter(positions, [0.02] * len(positions), label=name or None, **settings)
+
+
+def draw_seeds(axis: Any, configurations: Sequence[ScoredSeeds], names: Sequence[str]) -> None:
+    """Draw a row for each configuration: a dot per seed, mean and standard deviation."""
+    style: dict[str, Any] = {"fmt": "d", "color": ORANGE, "capsize": 5, "markersize": 8}
+    for y, one in enumerate(configurations):
+        scores = list(one.scores.values())
+        axis.scatter(scores, [y] * len(scores), color=BLUE, alpha=0.6, s=22)
+        name = "mean ± standard deviation" if y == 0 else None
+        axis.errorbar(one.mean, y + 0.22, xerr=one.spread or None, label=name, **style)
+    axis.set_yticks(range(len(names)), names)
+    axis.set_ylim(len(names) - 0.45, -0.45)
 
 
 def objective_label(objective: Objective) -> str:

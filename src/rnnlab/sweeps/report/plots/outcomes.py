@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rnnlab.metrics.significance import Comparison
-from rnnlab.plots.figures import BLUE, ORANGE, RED, create_figure, save_figure
+from rnnlab.plots.figures import BLUE, RED, create_figure, save_figure
 from rnnlab.sweeps.report.plots import layout
 from rnnlab.sweeps.report.records import END_STATES, SearchRecord
 
@@ -47,16 +46,9 @@ def plot_repeats(comparison: Comparison, metric: str, path: Path) -> Path:
     configurations = [one for one in comparison.configurations if one.scores]
     canvas, axes = create_figure(1, 1, 8, 1.4 + 0.6 * len(configurations))
     axis = axes[0, 0]
-    style: dict[str, Any] = {"fmt": "d", "color": ORANGE, "capsize": 5, "markersize": 8}
-    for y, one in enumerate(configurations):
-        scores = list(one.scores.values())
-        axis.scatter(scores, [y] * len(scores), color=BLUE, alpha=0.6, s=22)
-        name = "mean ± standard deviation" if y == 0 else None
-        axis.errorbar(one.mean, y + 0.22, xerr=one.spread or None, label=name, **style)
     seeds = [f"{len(one.scores)} seed{'s' * (len(one.scores) != 1)}" for one in configurations]
     names = [f"trial {one.number}\n{s}" for one, s in zip(configurations, seeds, strict=True)]
-    axis.set_yticks(range(len(names)), names)
-    axis.set_ylim(len(names) - 0.45, -0.45)
+    layout.draw_seeds(axis, configurations, names)
     axis.set_xlabel(metric)
     axis.grid(axis="x", alpha=0.3)
     axis.legend(**layout.LEGEND_ABOVE)
