@@ -55,6 +55,12 @@ class NativeLayer(nn.RNNBase):
             and all(is_plain_float(tensor) for tensor in tensors)
         )
 
+    def forward(self, input: Any, hx: Any = None) -> Any:  # the names of torch
+        """See nn.GRU, nn.LSTM and nn.RNN."""
+        if self.is_served(input, hx):
+            return self.run_native(input, hx)
+        return super().forward(input, hx)  # of the layer of torch, which is the next base
+
     def run_native(self, inputs: Tensor, hx: Any) -> tuple[Tensor, Any]:
         """Return outputs (B, T, H) and the state after the last step."""
         is_lstm = self.mode == "LSTM"
@@ -73,12 +79,6 @@ class GRULayer(NativeLayer, nn.GRU):
     def __init__(self, input_size: int, hidden_size: int) -> None:
         nn.GRU.__init__(self, input_size, hidden_size, batch_first=True)
 
-    def forward(self, input: Any, hx: Any = None) -> Any:  # the names of torch
-        """See nn.GRU."""
-        if self.is_served(input, hx):
-            return self.run_native(input, hx)
-        return nn.GRU.forward(self, input, hx)
-
 
 class LSTMLayer(NativeLayer, nn.LSTM):
     """One layer of nn.LSTM in one direction, batch first."""
@@ -86,24 +86,12 @@ class LSTMLayer(NativeLayer, nn.LSTM):
     def __init__(self, input_size: int, hidden_size: int) -> None:
         nn.LSTM.__init__(self, input_size, hidden_size, batch_first=True)
 
-    def forward(self, input: Any, hx: Any = None) -> Any:  # the names of torch
-        """See nn.LSTM."""
-        if self.is_served(input, hx):
-            return self.run_native(input, hx)
-        return nn.LSTM.forward(self, input, hx)
-
 
 class RNNLayer(NativeLayer, nn.RNN):
     """One layer of nn.RNN in one direction, batch first."""
 
     def __init__(self, input_size: int, hidden_size: int, nonlinearity: str = "tanh") -> None:
         nn.RNN.__init__(self, input_size, hidden_size, nonlinearity=nonlinearity, batch_first=True)
-
-    def forward(self, input: Any, hx: Any = None) -> Any:  # the names of torch
-        """See nn.RNN."""
-        if self.is_served(input, hx):
-            return self.run_native(input, hx)
-        return nn.RNN.forward(self, input, hx)
 
 
 def is_plain_float(tensor: Any) -> bool:
