@@ -1,6 +1,5 @@
 """rnnlab repeat trains a run again, and says what differs."""
 
-import json
 import shlex
 from pathlib import Path
 
@@ -47,14 +46,14 @@ def test_every_difference_is_named() -> None:
         "versions": {"torch": "2.1"},
         "git": {"commit": "b"},
         "data": {"sha256": "c"},
+        "kernel": {"name": "torch", "reason": "kernel=torch"},
     }
     configs = {"seed": 0, "run_dir": "a"}, {"seed": 0, "run_dir": "b", "data": {"new": 1}}
     repetition = compare_repetition((old, new), configs, None)
-    names = {"versions.torch", "git.commit", "data.sha256", "data.new"}
+    names = {"versions.torch", "git.commit", "data.sha256", "data.new", "kernel.name"}
     assert repetition.causes.keys() == names
     assert repetition.scores["naive: test/mse"] == (None, 2.0)
     assert not repetition.is_equal, "a baseline is new"
-    json.dumps(repetition.to_dict())
     assert compare_repetition((old, old), (configs[0], configs[0]), True).is_equal
     assert not compare_repetition((old, old), (configs[0], configs[0]), False).is_equal
 

@@ -7,7 +7,8 @@ from typing import Any
 from rnnlab.config.keys import flat
 
 PLACES = frozenset({"output_dir", "run_dir", "resume", "variant", "page"})  # settings of the folder
-CAUSES = ("versions", "data", "git", "device", "init_from")  # parts of a report
+# Parts of a report that may change a result.
+CAUSES = ("versions", "data", "git", "device", "kernel", "threads", "init_from")
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,6 @@ class RunRepetition:
         """Whether all scores and the weights are equal bit for bit."""
         equal_scores = all(same(*pair) for pair in self.scores.values())
         return equal_scores and self.weights_equal is not False
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        names = ("old", "new")
-        return {
-            "equal": self.is_equal,
-            "weights_equal": self.weights_equal,
-            "differences": {k: dict(zip(names, v, strict=True)) for k, v in self.causes.items()},
-            "scores": {k: dict(zip(names, v, strict=True)) for k, v in self.scores.items()},
-        }
 
     def describe(self) -> Iterator[str]:
         """Yield what differs, a line each, and the conclusion."""
@@ -70,7 +61,9 @@ def compare_repetition(
         {name: value for name, value in flat(dict(config)).items() if name not in PLACES}
         for config in configs
     ]
-    causes = {**differences(flat(old), flat(new)), **differences(*settings)}
+    facts = differences(flat(old), flat(new))
+    causes = {name: pair for name, pair in facts.items() if not name.endswith(".reason")}
+    causes |= differences(*settings)
     before, now = map(all_scores, reports)
     scores = {name: (before.get(name), now.get(name)) for name in before | now}
     return RunRepetition(causes, scores, weights_equal)
