@@ -36,22 +36,20 @@ def test_the_page_of_a_run_has_what_a_reader_asks(tmp_path: Path) -> None:
     text = tmp_path / "samples.md"
     text.write_text("# What it writes\n\n## Greedy\n\n    a text\n", encoding="utf-8")
     files = [png(tmp_path / "forecasts.png"), png(tmp_path / "learning_curves.png"), text]
-    health = {"verdict": "Gradients vanish within 12 steps.", "clip_rate": 0.25}
-    report = example_report(gradient_health=health)
+    report = example_report()
     description = describe(*files, **{"trainer.x": 7, "seed": None})
     page = run_page(report, RunFolder(tmp_path), description).render()
     check_offline(page)
     assert "test/mse is 0.2500, better than the best baseline, naive, with 0.5000." in page
     titles = re.findall(r"<h2>(.*?)</h2>", page)
     assert titles == [
-        *("Scores", "Repeat", "Learning curves", "Gradient health", "Forecasts"),
+        *("Scores", "Repeat", "Learning curves", "Forecasts"),
         *("What it writes", "Data", "Settings", "Environment", "Files"),
     ]
     assert "<th>trainer.x</th><td><b>7</b></td>" in page, "it is not the default"
     assert "<th>seed</th><td>null</td>" in page
     for part in ("rnnlab repeat a", "3 rows were empty", "abc with changes", "1,234 parameters"):
         assert part in page
-    assert "Gradients vanish within 12 steps." in page
     assert 'width="30" height="20"' in page
     assert '<a href="samples.md">' in page
 

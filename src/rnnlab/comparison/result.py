@@ -8,7 +8,7 @@ from statistics import fmean, median, stdev
 from typing import Any, Literal
 
 from rnnlab.comparison.groups import Group
-from rnnlab.metrics.directions import SCORE_LIMITS
+from rnnlab.metrics.directions import best_baseline
 from rnnlab.metrics.resampling import TargetCovariance
 from rnnlab.metrics.seed_tests import NetworkTest, SeedTest
 from rnnlab.metrics.significance import SIGNIFICANCE_LEVEL
@@ -69,17 +69,13 @@ class ComparedGroup:
 
         A limit, which no forecast can beat, is no baseline.
         """
-        names = [name for name in self.group.first.report["baselines"] if name not in SCORE_LIMITS]
-        means = dict[str, float]()
-        for name in names:
+        means = dict[str, dict[str, float]]()
+        for name in self.group.first.report["baselines"]:
             reports = [run.report["baselines"].get(name, {}) for run in self.group.runs.values()]
             values = [scores[metric] for scores in reports if scores.get(metric) is not None]
             if values:
-                means[name] = fmean(values)
-        if not means:
-            return None
-        better = max if mode == "max" else min
-        return better(means.items(), key=lambda item: item[1])
+                means[name] = {metric: fmean(values)}
+        return best_baseline(means, metric, mode)
 
 
 @dataclass(frozen=True)

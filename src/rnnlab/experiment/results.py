@@ -11,10 +11,11 @@ from rnnlab.config.schema import changed_settings
 from rnnlab.experiment.budget import advise_longer_training
 from rnnlab.experiment.session import RunParts
 from rnnlab.loggers.results import log_results
+from rnnlab.metrics.directions import best_baseline
 from rnnlab.plots.figures import caption
 from rnnlab.report import summary
 from rnnlab.report.model_card import write_model_card
-from rnnlab.report.run_page import RunDescription, best_baseline, run_page, run_title
+from rnnlab.report.run_page import RunDescription, run_page, run_title
 from rnnlab.runtime.console import PlainConsole
 from rnnlab.runtime.files import read_metrics
 

@@ -18,11 +18,11 @@ from urllib.parse import quote, unquote_to_bytes
 
 from filelock import FileLock, Timeout
 
+from rnnlab.metrics.directions import best_baseline
 from rnnlab.report.console import format_score
 from rnnlab.report.html import render_html
 from rnnlab.report.model_card import data_name
 from rnnlab.report.page import PAGE_FILE
-from rnnlab.report.run_page import best_baseline
 from rnnlab.report.summary import run_label
 from rnnlab.runtime.console import PlainConsole
 from rnnlab.runtime.files import write_text

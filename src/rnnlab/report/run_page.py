@@ -1,12 +1,11 @@
 """report.html of a run: its scores, figures, tables and texts, data, settings, environment."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rnnlab.metrics.directions import HIGHER_IS_BETTER, SCORE_LIMITS
+from rnnlab.metrics.directions import HIGHER_IS_BETTER, best_baseline
 from rnnlab.report.console import format_score, list_facts, plain_table, scores_table
 from rnnlab.report.folder import RunFolder
 from rnnlab.report.html import render_markdown
@@ -89,12 +88,9 @@ def run_sections(
     """Yield the sections in the order of the page; None for one without content."""
     figures = [path for path in description.files if path.suffix == ".png" and path.exists()]
     texts = [path for path in description.files if path.suffix == ".md" and path.exists()]
-    drawn = list(figure_sections(figures))
     yield score_section(report)
     yield Section("Repeat", "The same data, settings and seed:", command=description.repeat)
-    yield from drawn[:1]
-    yield health_section(report.get("gradient_health"))
-    yield from drawn[1:]
+    yield from figure_sections(figures)
     yield class_section(report)
     yield from map(text_section, texts)
     yield data_section(report)
@@ -118,21 +114,6 @@ def headline(report: Mapping[str, Any]) -> str:
     better = scores[name] > best[1] if metric in HIGHER_IS_BETTER else scores[name] < best[1]
     word = "better than" if better else "not better than"
     return f"{sentence}, {word} the best baseline, {best[0]}, with {format_score(best[1])}."
-
-
-def best_baseline(
-    baselines: Mapping[str, Mapping[str, float]], metric: str
-) -> tuple[str, float] | None:
-    """Return the best baseline of a metric such as test/mse; a limit of scores is none."""
-    values = {
-        name: scores[metric]
-        for name, scores in baselines.items()
-        if name not in SCORE_LIMITS and math.isfinite(scores.get(metric, math.nan))
-    }
-    if not values:
-        return None
-    choose = max if metric.partition("/")[2] in HIGHER_IS_BETTER else min
-    return choose(values.items(), key=lambda item: item[1])
 
 
 def score_section(report: Mapping[str, Any]) -> Section:
@@ -161,36 +142,6 @@ def figure_sections(paths: Sequence[Path]) -> Iterator[Section]:
             continue
         size += length
         yield Section(title, remark, path)
-
-
-def health_section(health: Any) -> Section | None:
-    """Return the health of the gradients, if the report has it: a verdict, and numbers."""
-    if not isinstance(health, Mapping) or not health:
-        return None
-    verdict = health.get("verdict", ())
-    sentences = [verdict] if isinstance(verdict, str) else list(verdict)
-    facts = {
-        name.replace("_", " "): format_fact(value)
-        for name, value in health.items()
-        if name != "verdict" and isinstance(value, int | float | str)
-    }
-    rows = [value for value in health.values() if is_row_list(value)]
-    return Section(
-        "Gradient health",
-        sentences=sentences,
-        facts=facts,
-        tables=[plain_table("", value) for value in rows],
-    )
-
-
-def is_row_list(value: Any) -> bool:
-    """Return whether a value is a list of rows: column -> number."""
-    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
-
-
-def format_fact(value: float | str) -> str:
-    """Return a number of a report as text."""
-    return format_score(value) if isinstance(value, float) else str(value)
 
 
 def class_section(report: Mapping[str, Any]) -> Section | None:
