@@ -110,7 +110,6 @@ class Forecasting(Task):
 
     name = "forecasting"
     metric_names = ("loss", "mse", "mae", "noise_ratio")
-    test_names = ("smape", "mase")
 
     def __init__(
         self,
