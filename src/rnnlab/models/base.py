@@ -10,18 +10,20 @@ from typing import Any, Literal, NamedTuple
 import lightning.pytorch as L
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
-from lightning.pytorch.plugins import MixedPrecision, Precision
+from lightning.pytorch.plugins.precision import DeepSpeedPrecision, FSDPPrecision
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.layers.recurrent import LayerFactory, RecurrentState, each_part
+from rnnlab.models.clipping import GradientSize, clip_gradients, unscales_in_step
 from rnnlab.models.scores import Scores
 from rnnlab.runtime.distributed import gather_lists
 from rnnlab.spec import Batch
 from rnnlab.tasks import Encoding, Task
 
+OWN_CLIPPING = (DeepSpeedPrecision, FSDPPrecision)  # they clip the gradients of all their shards
 HiddenStates = dict[str, RecurrentState | None]  # stage -> state after its last batch
 
 
@@ -72,6 +74,8 @@ class RecurrentModel(L.LightningModule):
         validation_scores: scores, step and epoch of the last validation, in each checkpoint.
         test_predictions: predictions, targets and rows of each test batch.
         hidden_states: stage -> state after its last batch, for a batch that continues it.
+        gradient_sizes: of each step, before clipping, for a callback that reads and clears them;
+            None, the default, if there is none.
     """
 
     def __init__(self, task: Task, optimizer_config: OptimizerConfig | None = None) -> None:
@@ -84,6 +88,7 @@ class RecurrentModel(L.LightningModule):
         self.hyper_parameters: dict[str, Any] = {}
         self.validation_scores: dict[str, float] = {}
         self.hidden_states: HiddenStates = {}
+        self.gradient_sizes: list[GradientSize] | None = None
         self._lr_scales: list[float] = []  # of the batches since the last step
 
     def build_head(
@@ -194,18 +199,23 @@ class RecurrentModel(L.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: Any = None,
     ) -> None:
-        """Clip the gradients, also those of a fused optimizer with bf16-mixed.
+        """Clip the gradients, and keep their sizes before that if a callback reads them.
 
         Lightning refuses fused optimizers in mixed precision, because they unscale gradients in
         their own step. With bf16-mixed no gradient is scaled.
         """
         plugin = self.trainer.precision_plugin
-        if gradient_clip_val and isinstance(plugin, MixedPrecision) and plugin.scaler is None:
-            Precision.clip_gradients(plugin, optimizer, gradient_clip_val, gradient_clip_algorithm)
-        else:
+        is_scaled = getattr(plugin, "scaler", None) is not None and unscales_in_step(optimizer)
+        if isinstance(plugin, OWN_CLIPPING) or is_scaled:
             super().configure_gradient_clipping(
                 optimizer, gradient_clip_val, gradient_clip_algorithm
             )
+            return
+        if gradient_clip_val is None and self.gradient_sizes is None:
+            return
+        size = clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm or "norm")
+        if self.gradient_sizes is not None:
+            self.gradient_sizes.append(size)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save the settings that rebuild the model, and the state that the training continues."""
