@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.results import find_reports
 
 from rnnlab.comparison.groups import group_runs
 from rnnlab.comparison.runs import find_runs
@@ -49,13 +48,12 @@ def write(place: Path, number: int, data: Any = (), sha256: str = "a", **config:
         ({"init_from": "outputs/pretrained"}, 2),
     ],
 )
-def test_a_comparison_and_the_results_have_one_definition(
+def test_runs_that_differ_in_seeds_folds_paths_or_names_are_one_configuration(
     change: Any, count: int, tmp_path: Path
 ) -> None:
     write(tmp_path, 0)
     write(tmp_path, 1, **change)
     assert len(group_runs(find_runs([str(tmp_path)])[0])[0]) == count
-    assert len(find_reports(tmp_path)) == count
 
 
 def test_generated_data_of_another_seed_is_a_repeat() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.studies import BEGIN, END, PAGE, update_page
+from benchmarks.studies import BEGIN, END, PAGE, EndedStudy, update_page
 
 from rnnlab.config.compose import compose_checked
 from rnnlab.config.schema import parse
@@ -212,12 +212,13 @@ def test_a_study_that_was_killed_twice_gives_the_same_answer(
 
 
 def test_the_page_of_the_answers_keeps_those_of_studies_that_are_not_there() -> None:
-    def answer(sentence: str) -> dict[str, Any]:
-        return {"parts": [{"sentence": sentence}], "notes": ["1 of 9 runs diverged"]}
+    def study(name: str, sentence: str) -> EndedStudy:
+        answer = {"parts": [{"sentence": sentence}], "notes": ["1 of 9 runs diverged"]}
+        return EndedStudy(name, f"python sweep.py sweep={name} budget=small", answer, Path())
 
     page = f"head\n{BEGIN}{END}\ntail\n"
-    page = update_page(page, {"study_a-small": answer("A wins."), "study_b": answer("B wins.")})
-    page = update_page(page, {"study_b": answer("B loses.")})
+    page = update_page(page, [study("study_a", "A wins."), study("study_b", "B wins.")])
+    page = update_page(page, [study("study_b", "B loses.")])
     assert "`python sweep.py sweep=study_a budget=small`\n\n> A wins.\n\n1 of 9 runs" in page
     assert "> B loses." in page
     assert "B wins" not in page

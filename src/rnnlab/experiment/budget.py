@@ -24,12 +24,15 @@ def fix_epochs(config: RunConfig, data: "DataModule") -> RunConfig:
     trainer = config.trainer
     if trainer.max_epochs != "auto":
         return config
-    steps = count_steps(trainer, data)
-    if trainer.max_steps:
-        epochs = math.ceil(trainer.max_steps / steps)
-    else:
-        epochs = max(AUTO_EPOCHS, min(math.ceil(trainer.auto_steps / steps), AUTO_LIMIT))
+    epochs = automatic_epochs(trainer, count_steps(trainer, data))
     return replace(config, trainer=replace(trainer, max_epochs=epochs))
+
+
+def automatic_epochs(trainer: TrainerConfig, steps: int) -> int:
+    """Return the number that `auto` is with some optimizer steps per epoch; see fix_epochs."""
+    if trainer.max_steps:
+        return math.ceil(trainer.max_steps / steps)
+    return max(AUTO_EPOCHS, min(math.ceil(trainer.auto_steps / steps), AUTO_LIMIT))
 
 
 def count_steps(trainer: TrainerConfig, data: "DataModule") -> int:
