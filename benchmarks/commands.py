@@ -56,7 +56,8 @@ def find_axis(runs: Sequence[FinishedRun], name: str, words: Sequence[str]) -> s
         usual = [0] * len(runs)  # of conf/config.yaml
     if values == usual:
         return ""
-    return f"{name}={','.join(map(format_override, sorted(set(values))))}"
+    ordered = sorted(set(values), key=lambda value: -1 if value is None else int(value))
+    return f"{name}={','.join(map(format_override, ordered))}"
 
 
 def placeholders(run: FinishedRun) -> list[str]:
@@ -141,7 +142,7 @@ def same_class(group: str, target: str | None) -> list[str]:
 @cache
 def class_of(group: str, name: str) -> str | None:
     """Return the class that a file of conf/ builds; None for one that builds several."""
-    content = OmegaConf.load(CONF / group / f"{name}.yaml")
+    content: Any = OmegaConf.load(CONF / group / f"{name}.yaml")
     if "_target_" in content:
         return str(content["_target_"])
     others = [entry for entry in content.get("defaults", []) if entry != "_self_"]
