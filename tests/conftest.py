@@ -1,7 +1,8 @@
 import gc
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -108,6 +109,7 @@ def _yaml_is_parsed_once() -> Iterator[None]:
     from io import StringIO
 
     from omegaconf import OmegaConf
+    from omegaconf.grammar_parser import parse as parse_interpolation
 
     load = OmegaConf.load
 
@@ -121,6 +123,26 @@ def _yaml_is_parsed_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(OmegaConf, "load", staticmethod(load_file))
+        # Trees of interpolations; who walks them changes nothing.
+        patch.setattr("omegaconf.base.parse", cache(parse_interpolation))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _searches_are_composed_once() -> Iterator[None]:
+    """Many tests begin with the same search of the project, whose files do not change."""
+    from rnnlab.sweeps import settings as searches
+
+    compose = searches.compose_sweep
+    compose_once = cache(compose)
+
+    def compose_sweep(folder: Path, name: str, overrides: Sequence[str]) -> dict[str, Any]:
+        if folder != Path(__file__).parents[1] / "sweeps":
+            return compose(folder, name, overrides)
+        return deepcopy(compose_once(folder, name, tuple(overrides)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(searches, "compose_sweep", compose_sweep)
         yield
 
 

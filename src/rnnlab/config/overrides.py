@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rnnlab.config.quoting import override_parser, quote, quote_override, type_as_texts
+from rnnlab.config.quoting import parse_readable, quote, quote_override, type_as_texts
 from rnnlab.errors import ConfigError
 
 PLAIN_TEXT = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.-]*")  # strings that need no quotes ...
@@ -70,7 +70,7 @@ def parse_override(text: str) -> Override:
 
     original, text = text, quote_override(text)
     try:
-        override: Any = override_parser().parse_override(text)
+        override: Any = parse_readable(text)
         value = override.value()
     except (HydraException, ValueError) as error:
         reason = str(error).splitlines()[0].partition(" expecting {")[0]

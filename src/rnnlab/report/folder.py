@@ -5,8 +5,11 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +65,7 @@ class RunFolder:
             ConfigError: the file is damaged, or of another version of rnnlab.
         """
         try:
-            plain: Any = OmegaConf.to_container(OmegaConf.load(self.config))
-            plain = dict(plain)
+            plain: Any = dict(deepcopy(parse_config(self.config.read_text(encoding="utf-8"))))
         except (OSError, ValueError, TypeError, RecursionError, *YAML_ERRORS) as error:
             raise ConfigError(f"{self.config}: is damaged ({error})") from error
         self.check_format(plain.pop("format_version", 1))
@@ -102,6 +104,12 @@ class RunFolder:
     def write_report(self, report: Mapping[str, Any]) -> None:
         """Replace the report in one step."""
         write_json(self.report, report)
+
+
+@lru_cache(maxsize=8)
+def parse_config(text: str) -> Any:
+    """Return the plain values of a config, which takes longer than many other parts of a run."""
+    return OmegaConf.to_container(OmegaConf.load(StringIO(text)))
 
 
 def new_folder(plain: Mapping[str, Any]) -> RunFolder:

@@ -4,6 +4,7 @@ import platform
 import resource
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,17 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of each package that may change results."""
-    by_package = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            by_package[package] = version(package)
-        except PackageNotFoundError:
-            by_package[package] = "not installed"
-    return by_package
+    packages = {package: read_version(package) for package in PACKAGES}
+    return {"python": platform.python_version(), **packages}
+
+
+@cache
+def read_version(package: str) -> str:
+    """Return the installed version of a package, read from its metadata once."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def git_state() -> dict[str, Any]:

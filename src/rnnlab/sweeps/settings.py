@@ -1,9 +1,10 @@
 """The settings of a search: sweeps/<name>.yaml with the overrides of the command line."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rnnlab.config.command_line import NO_FLAGS, split_flags
 from rnnlab.config.overrides import parse_override
@@ -99,9 +100,10 @@ def compose_sweep(folder: Path, name: str, overrides: Sequence[str]) -> dict[str
             choices = dict(cfg.hydra.runtime.choices)
             OmegaConf.set_struct(cfg, False)
             del cfg["hydra"]
+            search = SearchFiles(folder, name, cache(file_choices))
             for group in GROUPS:
                 if choices.get(group) and group in cfg:
-                    cfg[group] = compose_group(folder, name, group, choices[group], overrides)
+                    cfg[group] = compose_group(search, group, choices[group], overrides)
         plain: Any = OmegaConf.to_container(cfg, resolve=True)
     except Exception as error:
         if is_composition_error(error):
@@ -110,21 +112,33 @@ def compose_sweep(folder: Path, name: str, overrides: Sequence[str]) -> dict[str
     return {str(key): value for key, value in plain.items()}
 
 
-def compose_group(
-    folder: Path, name: str, group: str, choice: str, overrides: Sequence[str]
-) -> Any:
+class SearchFiles(NamedTuple):
+    """The files of a search.
+
+    Attributes:
+        folder: of all searches.
+        name: of the file; see inherited_files.
+        read_choices: name of a file -> file_choices, composed once.
+    """
+
+    folder: Path
+    name: str
+    read_choices: Callable[[str], Mapping[str, Any]]
+
+
+def compose_group(search: SearchFiles, group: str, choice: str, overrides: Sequence[str]) -> Any:
     """Return a choice of a group with its settings in the files of a search and in overrides.
 
     A file that a search inherits may have settings of another choice; they are dropped.
     """
     from omegaconf import OmegaConf
 
-    component = load_choice(folder, group, choice)
+    component = load_choice(search.folder, group, choice)
     OmegaConf.set_struct(component, False)
-    for file in inherited_files(folder, name):
-        content: Any = OmegaConf.load(folder / f"{file}.yaml")
+    for file in inherited_files(search.folder, search.name):
+        content: Any = OmegaConf.load(search.folder / f"{file}.yaml")
         settings = content.get(group)
-        if settings and file_choice(file, group) == choice:
+        if settings and search.read_choices(file).get(group) == choice:
             component = OmegaConf.merge(component, settings)
     for override in map(parse_override, overrides):
         section, dot, key = override.key.partition(".")
@@ -155,12 +169,11 @@ def inherited_files(folder: Path, name: str) -> Iterator[str]:
             yield from inherited_files(folder, entry.lstrip("/"))
 
 
-def file_choice(name: str, group: str) -> str | None:
-    """Return the choice of a group in a file without overrides; Hydra is initialized."""
+def file_choices(name: str) -> dict[str, Any]:
+    """Return the choice of each group in a file without overrides; Hydra is initialized."""
     import hydra
 
-    choice = hydra.compose(name, return_hydra_config=True).hydra.runtime.choices.get(group)
-    return None if choice is None else str(choice)
+    return dict(hydra.compose(name, return_hydra_config=True).hydra.runtime.choices)
 
 
 def parse_sweep(plain: Mapping[str, Any]) -> SweepConfig:

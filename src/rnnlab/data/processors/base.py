@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
@@ -131,9 +132,15 @@ class Processor(ABC):
     def save(self, folder: Path) -> None:
         """Write the processor into a folder."""
         name = f"{type(self).__module__}.{type(self).__qualname__}"
-        state = TypeAdapter(type(self)).dump_python(self, mode="json", warnings=False)
+        state = type_adapter(type(self)).dump_python(self, mode="json", warnings=False)
         content = {"format_version": PROCESSOR_FORMAT, "class": name, "state": state}
         write_json(folder / PROCESSOR_FILE, content)
+
+
+@cache
+def type_adapter(kind: type[Processor]) -> TypeAdapter[Processor]:
+    """Return what reads and writes the state of processors of a class."""
+    return TypeAdapter(kind)
 
 
 def read_texts(inputs: "Inputs", encoding: str = "utf-8") -> Iterator[str]:
@@ -211,7 +218,7 @@ def load_processor(folder: Path) -> Processor:
             "Use the version that wrote it, or train the run again"
         )
     try:
-        return TypeAdapter(find_processor(str(name), path)).validate_python(state)
+        return type_adapter(find_processor(str(name), path)).validate_python(state)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from rnnlab.data.processors.base import Processor
+from rnnlab.data.processors.base import Processor, type_adapter
 from rnnlab.errors import ConfigError, DataError, did_you_mean
 
 SECTION = "data."
@@ -26,7 +26,7 @@ def change_reading(processor: Processor, settings: Mapping[str, Any]) -> Process
     """
     if not settings:
         return processor
-    adapter = TypeAdapter(type(processor))
+    adapter = type_adapter(type(processor))
     content = adapter.dump_python(processor, mode="json", warnings=False)
     for name, value in settings.items():
         choices = [SECTION + choice for choice in processor.reading]
