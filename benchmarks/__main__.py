@@ -1,19 +1,22 @@
 """Measure the speed of this project as ratios to a plain implementation of the same work.
 
-    python -m benchmarks                       all, about 9 minutes
+    python -m benchmarks                       all that needs no option; half an hour
     python -m benchmarks sine cache            some
     python -m benchmarks --threads 1 --clock cpu --seconds 10     on a busy machine
+    python -m benchmarks peers --env keras-tf=<python> --env keras-torch=<python> --ptb <folder>
+    python -m benchmarks steps search startup --against <another checkout> --ptb <folder>
+    python -m benchmarks none --page           only write docs/PERFORMANCE.md
 
-Both sides of a ratio alternate, in one process or two. The result is printed; --json also writes a
-file.
+Both sides of a ratio alternate, in one process or two. The result is printed and kept in the
+folder of --results; --page writes docs/PERFORMANCE.md from all results that are there.
 """
 
 import argparse
-import json
 import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,40 +24,110 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cache, kernels, language_model, loader, memory, overhead, padding
+from benchmarks import (
+    busy,
+    cache,
+    checkouts,
+    kernels,
+    language_model,
+    libraries,
+    loader,
+    make_run,
+    memory,
+    overhead,
+    padding,
+    recipes,
+    startup,
+)
+from benchmarks.page import COLUMNS, keep_results, write_cells, write_page
 from benchmarks.pairs import CLOCKS, Row
 from benchmarks.runs import Settings
+from benchmarks.usage import measure_other_work
 from rnnlab.callbacks import RunStopped
-from rnnlab.runtime.environment import device_facts, versions
+from rnnlab.runtime.environment import device_facts, git_state, versions
 
 WIDTH = 150  # of the table in a file or a pipe
-BENCHMARKS: dict[str, Callable[[Settings], Row | list[Row]]] = {
-    "buckets": padding.buckets,
+BENCHMARKS: dict[str, Callable[[Settings], Row | Sequence[Row | str]]] = {
+    "kernels": kernels.kernels,
+    "threads": kernels.threads,
+    "busy": busy.busy,
     "training": padding.training,
+    **libraries.PEER_BENCHMARKS,
+    "steps": checkouts.steps,
+    "search": checkouts.search,
+    "make_run": make_run.make_run,
+    "startup": startup.startup,
+    "recipes": recipes.recipes,
+    "buckets": padding.buckets,
     "imdb": overhead.imdb,
     "sine": overhead.sine,
     "lm": language_model.language_model,
     "memory": memory.allocator,
     "cache": cache.cache,
     "loader": loader.loader,
-    "kernels": kernels.kernels,
 }
+GROUPS = {"none": (), "peers": tuple(libraries.PEER_BENCHMARKS)}  # names of several benchmarks
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    names = ", ".join((*BENCHMARKS, *GROUPS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {names}")
     parser.add_argument("--threads", type=int, help="of torch on the CPU; default: torch's own")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each side; default: 20")
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="default: wall")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write the numbers there, too")
+    parser.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME=PYTHON",
+        help=f"interpreter of another library: {', '.join(libraries.INTERPRETERS)}",
+    )
+    parser.add_argument("--ptb", type=Path, metavar="FOLDER", help="with ptb.train.txt")
+    parser.add_argument("--against", type=Path, metavar="FOLDER", help="another checkout")
+    parser.add_argument("--trials", type=int, default=30, help="of a search; default: 30")
+    parser.add_argument(
+        "--results", type=Path, metavar="FOLDER", default=Path("outputs", "benchmarks")
+    )
+    parser.add_argument("--page", action="store_true", help="write docs/PERFORMANCE.md")
     options = parser.parse_args(words)
-    unknown = [name for name in options.names if name not in BENCHMARKS]
+    check_options(parser, options)
+    return options
+
+
+def check_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Reject unknown names and files that are not there."""
+    unknown = [name for name in options.names if name not in (*BENCHMARKS, *GROUPS)]
     if unknown:
         parser.error(f"{unknown[0]}: no such benchmark; there are {', '.join(BENCHMARKS)}")
-    return options
+    for pair in options.env:
+        name, _, path = pair.partition("=")
+        if name not in libraries.INTERPRETERS:
+            known = ", ".join(libraries.INTERPRETERS)
+            parser.error(f"--env {pair}: {name} is none of {known}")
+        if not os.access(path, os.X_OK):
+            parser.error(f"--env {pair}: {path} is not a program")
+    if options.against and not (options.against / "train.py").is_file():
+        parser.error(f"--against {options.against}: there is no train.py in this folder")
+    if options.ptb and not any(options.ptb.glob("ptb.train.txt*")):
+        parser.error(f"--ptb {options.ptb}: there is no ptb.train.txt in this folder")
+
+
+def read_settings(options: argparse.Namespace, **overrides: Any) -> Settings:
+    """Return the settings of the command line."""
+    fields = {
+        "seconds": options.seconds,
+        "clock": options.clock,
+        "ptb": (f"data.path={options.ptb.resolve()}",) if options.ptb else (),
+        "interpreters": dict(pair.split("=", 1) for pair in options.env),
+        "against": options.against and options.against.resolve(),
+        "threads": torch.get_num_threads(),
+        "trials": options.trials,
+        "runs": options.results / "recipes",
+    }
+    return Settings(**{**fields, **overrides})
 
 
 def cpu_name() -> str:
@@ -68,7 +141,7 @@ def cpu_name() -> str:
 def environment_facts(options: argparse.Namespace) -> dict[str, str]:
     """Return the machine, the versions and the method of a measurement."""
     device = device_facts("cuda" if torch.cuda.is_available() else "cpu")
-    package_versions = versions()
+    package_versions, git = versions(), git_state()
     packages = ("rnnlab", "torch", "lightning", "python")
     return {
         "device": f"{device.get('gpu', 'CPU')}",
@@ -76,61 +149,89 @@ def environment_facts(options: argparse.Namespace) -> dict[str, str]:
         "threads": f"{device['threads']} of torch",
         "versions": ", ".join(f"{name} {package_versions[name]}" for name in packages),
         "method": f"alternating, {options.seconds:g} s per side, {options.clock} clock",
-        "load": f"{os.getloadavg()[0]:.1f} processes in the last minute",
+        "commit": git.get("commit", "?")[:8] + (" and changes" if git.get("changed") else ""),
     }
 
 
 def result_table(rows: Sequence[Row]) -> Table:
     """Return a table with one row per comparison."""
-    table = Table(title="ratio: median over all pairs, smallest .. largest", title_justify="left")
+    table = Table(title="value: median over all pairs", title_justify="left")
     table.add_column("name")
-    table.add_column("what")
-    for column in ("ours", "other", "ratio", "min .. max", "pairs", "bar", ""):
-        table.add_column(column, justify="right", no_wrap=True)
+    for column in COLUMNS:
+        is_text = column == "what"
+        table.add_column(column, justify="left" if is_text else "right", no_wrap=not is_text)
     for row in rows:
-        table.add_row(*cells(row))
+        table.add_row(row.name, *write_cells(row))
     return table
 
 
-def cells(row: Row) -> list[str]:
-    """Return the cells of one row."""
-    spread = f"{min(row.ratios):.3g} .. {max(row.ratios):.3g}"
-    bar = f"{'>=' if row.at_least else '<='} {row.bar:g}"
-    mark = "[green]pass[/]" if row.meets_bar else "[red]FAIL[/]"
-    ratio, count = f"{row.ratio:.3f}" if row.ratio < 10 else f"{row.ratio:.0f}", len(row.ratios)
-    return [row.name, row.what, row.ours, row.other, ratio, spread, str(count), bar, mark]
-
-
-def measure(names: Sequence[str], settings: Settings, console: Console) -> list[Row]:
-    """Run the named benchmarks, or all of them."""
-    rows: list[Row] = []
-    for name in names or BENCHMARKS:
-        console.print(f"{name} ...", style="dim")
-        result = BENCHMARKS[name](settings)
-        rows += result if isinstance(result, list) else [result]
-    return rows
+def measure(name: str, settings: Settings, facts: dict[str, str], folder: Path) -> list[Row]:
+    """Run a benchmark, keep its results and return its rows."""
+    other_work = measure_other_work()
+    result = BENCHMARKS[name](settings)
+    results = [result] if isinstance(result, Row) else list(result)
+    now = {
+        "load": f"{os.getloadavg()[0]:.1f} processes in the last minute of it",
+        "other work": f"other programs used {other_work:.0f}% of the processors just before it",
+        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+    }
+    keep_results(folder, name, {**facts, **now}, results)
+    for note in results:
+        if isinstance(note, str):
+            print(f"not measured: {note}", file=sys.stderr)
+    return [row for row in results if isinstance(row, Row)]
 
 
 def main(words: Sequence[str] | None = None, **overrides: Any) -> None:
-    """Measure and print.
+    """Measure, print and keep the results.
 
     Args:
         words: the command line.
         overrides: fields of Settings that the command line does not have.
     """
     options = arguments(words)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console, progress = Console(width=None if sys.stdout.isatty() else WIDTH), Console(stderr=True)
     if options.threads:
         torch.set_num_threads(options.threads)
     facts = environment_facts(options)
     for name, line in facts.items():
         console.print(f"{name:<11}{line}", highlight=False, soft_wrap=True)
-    settings = Settings(options.seconds, options.clock, **overrides)
-    rows = measure(options.names, settings, Console(stderr=True))
+    settings = read_settings(options, **overrides)
+    rows = []
+    for name in expand_names(options.names):
+        progress.print(f"{name} ...", style="dim")
+        command = {"command": write_command(name, options)}
+        rows += measure(name, settings, {**command, **facts}, options.results)
     console.print(result_table(rows))
-    if options.json:
-        content = {"environment": facts, "rows": [row.plain() for row in rows]}
-        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    if options.page:
+        write_page(options.results, describe_benchmarks())
+
+
+def expand_names(names: Sequence[str]) -> list[str]:
+    """Return the benchmarks of the command line.
+
+    >>> expand_names(["sine", "peers"]), expand_names(["none"])
+    (['sine', 'keras-tf', 'keras-torch', 'torch'], [])
+    """
+    return [member for name in names or BENCHMARKS for member in GROUPS.get(name, (name,))]
+
+
+def write_command(name: str, options: argparse.Namespace) -> str:
+    """Return the command that repeats one benchmark; paths are left to the reader."""
+    words = ["python", "-m", "benchmarks", name, f"--seconds {options.seconds:g}"]
+    words += [f"--threads {options.threads}"] if options.threads else []
+    words += [f"--clock {options.clock}"]
+    words += [f"--env {pair.partition('=')[0]}=<python>" for pair in options.env]
+    words += ["--ptb <folder>"] if options.ptb else []
+    words += ["--against <folder>"] if options.against else []
+    return " ".join(words)
+
+
+def describe_benchmarks() -> dict[str, str]:
+    """Return the description of each benchmark: the first line of its function."""
+    return {
+        name: (function.__doc__ or "").partition("\n")[0] for name, function in BENCHMARKS.items()
+    }
 
 
 if __name__ == "__main__":

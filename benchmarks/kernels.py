@@ -1,14 +1,16 @@
 """Forward and backward pass of a recurrent layer: native kernels, compared with torch's layers."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import repeat
 
 import torch
 from torch import Tensor
 
-from benchmarks.pairs import Row, Stopwatch, interleave
+from benchmarks.pairs import Results, Row, Stopwatch, interleave
 from benchmarks.runs import Settings
 from benchmarks.turns import milliseconds
+from benchmarks.usage import find_disturbance
 from rnnlab.layers.kernels import (
     GRULayer,
     KernelName,
@@ -32,6 +34,7 @@ BARS = {  # smallest ratio for each shape of the settings
 }
 MIN_VALUES = 1_000_000  # outputs in a block: one pass of a small layer is too short to be timed
 MAX_PASSES = 20
+MAX_THREAD_PAIRS = 100
 
 
 class Passes:
@@ -76,8 +79,34 @@ def compare_layer(
     return Row(f"kernels {name}", what, *milliseconds(pairs), ratios, bar, at_least=True)
 
 
-def kernels(settings: Settings) -> list[Row]:
-    """Compare all layers at all shapes, with the allocator as in a run.
+def threads(settings: Settings) -> Results:
+    """Compare two threads of a native GRU with one, on an idle machine."""
+    problem = find_disturbance(settings)
+    return [f"threads: {problem}" if problem else compare_threads(settings)]
+
+
+def compare_threads(settings: Settings) -> Row:
+    """Return the ratio of the wall time of a pass of the first shape, one thread / two threads."""
+    prepare()
+    batch, steps, inputs, hidden = settings.kernel_shapes[0]
+    layer = GRULayer(inputs, hidden)
+    x, gradient = torch.randn(batch, steps, inputs), torch.randn(batch, steps, hidden)
+    passes, previous = Passes(layer, "native", x, gradient), torch.get_num_threads()
+
+    def run_with(number: int, count: int) -> int:
+        torch.set_num_threads(number)
+        return passes(count)
+
+    sides, blocks = (partial(run_with, 2), partial(run_with, 1)), repeat(4, MAX_THREAD_PAIRS)
+    pairs = interleave(*sides, blocks, Stopwatch("wall"), settings.seconds)
+    torch.set_num_threads(previous)
+    ratios = [pair.other / pair.ours for pair in pairs]
+    what = f"GRU, B {batch}, T {steps}, {inputs} -> {hidden}, wall time: 1 thread / 2 threads"
+    return Row("threads", what, *milliseconds(pairs), ratios, 1.6, at_least=True)
+
+
+def prepare() -> None:
+    """Use the allocator as in a run.
 
     Raises:
         ValueError: the native kernels cannot be used here.
@@ -86,6 +115,11 @@ def kernels(settings: Settings) -> list[Row]:
     if problem:
         raise ValueError(f"no native kernels: {problem}")
     keep_freed_memory()
+
+
+def kernels(settings: Settings) -> list[Row]:
+    """Compare all layers at all shapes, with the allocator as in a run."""
+    prepare()
     return [
         compare_layer(name, shape, bar, settings)
         for name, bars in BARS.items()

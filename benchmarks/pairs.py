@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
@@ -14,7 +14,7 @@ CLOCKS: dict[ClockName, Callable[[], float]] = {
     "wall": time.perf_counter,
     "cpu": time.process_time,  # of all threads: less noisy on a busy machine
 }
-MIN_PAIRS = 3
+MIN_PAIRS = 7
 
 
 class Pair(NamedTuple):
@@ -33,39 +33,59 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison.
+    """One comparison, or one quantity that was measured several times.
 
     Attributes:
         name: name on the command line.
         what: description of the quantity and of both sides.
         ours: the absolute number of this project, with its unit.
         other: the absolute number of the plain implementation, with its unit.
-        ratios: one ratio per pair.
-        bar: threshold for the median ratio.
-        at_least: the ratio must be at least the bar; otherwise at most.
+        values: one ratio per pair, or one number per measurement.
+        bar: threshold for the median; None for a number that is only reported.
+        at_least: the median must be at least the bar; otherwise at most.
+        unit: of the values; empty for ratios.
     """
 
     name: str
     what: str
     ours: str
     other: str
-    ratios: list[float]
-    bar: float
+    values: list[float]
+    bar: float | None
     at_least: bool
+    unit: str = ""
 
     @property
-    def ratio(self) -> float:
+    def median(self) -> float:
         """Return the median over all pairs."""
-        return median(self.ratios)
+        return median(self.values)
 
     @property
-    def meets_bar(self) -> bool:
-        """Return whether the median meets the bar."""
-        return self.ratio >= self.bar if self.at_least else self.ratio <= self.bar
+    def quartiles(self) -> tuple[float, float]:
+        """Return the lower and the upper quartile."""
+        if len(self.values) == 1:
+            return self.values[0], self.values[0]
+        low, _, high = quantiles(self.values, n=4, method="inclusive")
+        return low, high
+
+    @property
+    def meets_bar(self) -> bool | None:
+        """Return whether the median meets the bar; None without one."""
+        if self.bar is None:
+            return None
+        return self.median >= self.bar if self.at_least else self.median <= self.bar
 
     def plain(self) -> dict[str, Any]:
         """Return the row as a dictionary."""
-        return {**vars(self), "ratio": self.ratio, "passed": self.meets_bar}
+        return {
+            **vars(self),
+            "median": self.median,
+            "quartiles": self.quartiles,
+            "passed": self.meets_bar,
+        }
+
+
+Results = list[Row | str]  # a string says what was not measured, and why
 
 
 class Stopwatch:

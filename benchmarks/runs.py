@@ -2,9 +2,9 @@
 
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -35,6 +35,18 @@ class Settings:
         lm: overrides of conf/ for the language model.
         lm_words: vocabulary sizes of the language model.
         kernel_shapes: B, T, D, H of the recurrent layers.
+        ptb: overrides of conf/ for data=ptb; empty if its files are not there.
+        interpreters: of other libraries: name -> python.
+        against: folder of another checkout; None for no comparison with it.
+        threads: of torch.
+        trials: of a search.
+        search: more words of a search.
+        make_run: more overrides of the run of `make run`.
+        repeats: of a command.
+        recipes: names of recipes; none for all.
+        seeds: of each recipe.
+        runs: folder of the runs of the recipes.
+        max_other_work: percent of the processors, at which a machine still counts as idle.
     """
 
     seconds: float = 20.0
@@ -47,6 +59,18 @@ class Settings:
         *((64, 200, 128, 128), (20, 35, 200, 400)),
         *((64, 50, 32, 32), (32, 50, 1, 32)),
     )
+    ptb: tuple[str, ...] = ()
+    interpreters: Mapping[str, str] = field(default_factory=dict)
+    against: Path | None = None
+    threads: int = 1
+    trials: int = 30
+    search: tuple[str, ...] = ()
+    make_run: tuple[str, ...] = ()
+    repeats: int = 7
+    recipes: tuple[str, ...] = ()
+    seeds: int = 3
+    runs: Path = Path("outputs", "benchmarks", "recipes")
+    max_other_work: float = 15.0
 
 
 def compose_config(*overrides: str) -> RunConfig:

@@ -1,0 +1,47 @@
+"""docs/PERFORMANCE.md, written from kept results."""
+
+import pytest
+from benchmarks.__main__ import arguments, describe_benchmarks, expand_names
+from benchmarks.page import keep_results, write_page
+from benchmarks.pairs import Row
+
+FACTS = {
+    **{name: f"({name})" for name in ("command", "commit", "threads", "method", "load")},
+    **{name: f"({name})" for name in ("other work", "date", "processor", "versions")},
+}
+
+
+def test_the_page_has_each_kept_result_with_its_facts(tmp_path):
+    ratio = Row("speed", "ours / plain", "2 ms", "3 ms", [1.0, 1.5, 1.6, 3.0], 2.0, at_least=True)
+    seconds = Row("speed", "start", "", "", [0.5], 1.0, at_least=False, unit="s")
+    reported = Row("speed", "memory", "", "", [1234.5], None, at_least=False, unit="MiB")
+    keep_results(tmp_path, "speed", FACTS, [ratio, seconds, reported, "text: needs a file"])
+    page = tmp_path / "PERFORMANCE.md"
+    write_page(tmp_path, {"other": "Not there.", "speed": "Speed of a step."}, page)
+    text = page.read_text()
+    assert "## other" not in text
+    assert "## speed\n\nSpeed of a step.\n" in text
+    for fact in FACTS.values():
+        assert fact in text
+    cells = "2 ms | 3 ms | 1.55 | 1.38 to 1.95 | 4 | >= 2.00 | **missed**"
+    assert f"| ours / plain | {cells} |" in text
+    assert "| start |  |  | 0.500 s |  | 1 | <= 1.00 | met |" in text
+    assert "| memory |  |  | 1,234 MiB |  | 1 | - |  |" in text
+    assert "Not measured: text: needs a file.\n" in text
+
+
+def test_options_that_name_no_file_are_refused(tmp_path, capsys):
+    for words, message in (
+        (["--env", "jax=python"], "--env jax=python: jax is none of keras-tf, keras-torch, torch"),
+        (["--env", f"torch={tmp_path}/python"], "is not a program"),
+        (["--against", str(tmp_path)], "there is no train.py in this folder"),
+        (["--ptb", str(tmp_path)], "there is no ptb.train.txt in this folder"),
+    ):
+        with pytest.raises(SystemExit):
+            arguments(words)
+        assert message in capsys.readouterr().err
+
+
+def test_every_benchmark_has_a_description():
+    assert expand_names(["peers"]) == ["keras-tf", "keras-torch", "torch"]
+    assert all(line.endswith(".") for line in describe_benchmarks().values())
