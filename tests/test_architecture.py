@@ -32,6 +32,7 @@ ALLOWED = {  # folder or module -> what it may import of the package, besides it
     "analysis": (*LOWEST, "layers", "metrics", "tasks", "models", "plots", "report"),
     "report": (*LOWEST, "metrics"),
     "config": ("errors", "runtime.console", "runtime.files", "runtime.imports"),
+    "documents": (*LOWEST, "config", "metrics", "report"),
     "experiment": (
         *(*LOWEST, "config", "layers", "metrics", "tasks", "models", "data", "callbacks"),
         *("loggers", "plots", "analysis", "report"),
@@ -49,7 +50,7 @@ ALLOWED = {  # folder or module -> what it may import of the package, besides it
     ),
     "commands": (
         *(*LOWEST, "config", "layers", "metrics", "tasks", "data", "analysis", "plots", "report"),
-        *("comparison", "experiment", "inference", "exports", "serving", "sweeps", ""),
+        *("comparison", "documents", "experiment", "inference", "exports", "serving", "sweeps", ""),
     ),
     "": ("api", "comparison"),
     "api": ("config", "experiment", "inference", "runtime", "sweeps"),

@@ -12,15 +12,12 @@ import pytest
 
 from rnnlab.callbacks import RunStopped
 from rnnlab.config.messages import (
-    PIPE_STATUS,
-    STOP_STATUS,
-    USAGE_ERROR,
     check_resume,
     explain,
     is_composition_error,
     readable_errors,
 )
-from rnnlab.errors import ConfigError, DataError
+from rnnlab.errors import ConfigError, DataError, ExitStatus
 from rnnlab.experiment.run import check
 from tests.helpers.configs import ROOT, choices, compose, groups
 from tests.helpers.processes import run_forked
@@ -40,7 +37,7 @@ def train(
 
 def errors(process: subprocess.CompletedProcess[str]) -> list[str]:
     """The lines of a process that was refused; there is nothing else to read."""
-    assert process.returncode == USAGE_ERROR, process.stderr
+    assert process.returncode == ExitStatus.REJECTED, process.stderr
     assert not process.stdout
     lines = process.stderr.splitlines()
     assert all(line.startswith("error ") for line in lines), process.stderr
@@ -153,7 +150,7 @@ def test_a_list_of_runs_is_one_run_after_the_other(tmp_path: Path) -> None:
 def test_a_list_of_runs_on_several_devices_is_refused_with_what_does_it(tmp_path: Path) -> None:
     words = ["-m", "trainer=ddp", "trainer.accelerator=cpu", "seed=0,1"]
     process = train(tmp_path, *words, start=run_forked)
-    assert process.returncode == USAGE_ERROR
+    assert process.returncode == ExitStatus.REJECTED
     assert "each process that DDP starts would run" in process.stderr
     assert "python sweep.py sweep=<name> trainer.devices=" in process.stderr
 
@@ -243,7 +240,7 @@ def test_what_can_be_mended_is_printed_line_by_line(
 ) -> None:
     with pytest.raises(SystemExit) as left, readable_errors():
         raise error
-    assert left.value.code == USAGE_ERROR
+    assert left.value.code == ExitStatus.REJECTED
     out, err = capsys.readouterr()
     assert (out, err) == ("", "error x=1: a\nerror y=2: b\n")
 
@@ -260,14 +257,14 @@ def test_a_long_or_bracketed_message_is_printed_as_it_is(
 def test_a_stopped_run_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left, readable_errors():
         raise RunStopped("stopped; to go on: python train.py resume=x")
-    assert left.value.code == STOP_STATUS
+    assert left.value.code == ExitStatus.STOPPED
     assert capsys.readouterr().err == "stopped; to go on: python train.py resume=x\n"
 
 
 def test_ctrl_c_before_the_training_is_no_traceback() -> None:
     with pytest.raises(SystemExit) as left, readable_errors():
         raise KeyboardInterrupt
-    assert left.value.code == STOP_STATUS
+    assert left.value.code == ExitStatus.STOPPED
 
 
 PRINT_TEXTS = """
@@ -287,7 +284,7 @@ def test_a_reader_that_ends_and_an_encoding_that_lacks_a_character_are_no_traceb
         assert process.stdout.readline() == b"\\xfc \\ud800\n"
         process.stdout.close()
         assert process.stderr.read() == b""
-    assert process.returncode == PIPE_STATUS
+    assert process.returncode == ExitStatus.PIPE_CLOSED
 
 
 def test_bugs_come_through() -> None:

@@ -44,7 +44,7 @@ def words_of(command: str) -> list[str]:
     plain = PLACEHOLDER.sub("PLACEHOLDER", command)
     words = shlex.split(plain, comments=True)
     skipped = {"python": 3 if words[1] == "-m" else 2, "rnnlab": 2}[words[0]]
-    return words[skipped:]
+    return [word for word in words[skipped:] if word != "--json"]  # of all commands
 
 
 def program_of(command: str) -> str:

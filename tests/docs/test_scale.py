@@ -7,7 +7,7 @@ import tomllib
 import pytest
 import yaml
 
-from rnnlab.config.messages import STOP_STATUS
+from rnnlab.errors import ExitStatus
 from rnnlab.sweeps.schema import SWEEP_KEYS, SweepConfig
 from rnnlab.sweeps.settings import read_sweep, run_keys
 from rnnlab.sweeps.study.storage import BACKENDS
@@ -88,7 +88,7 @@ def test_slurm_s_time_is_longer_than_the_search_s() -> None:
     command = next(line for line in LINES if line.startswith("srun "))
     timeout = read(shlex.split(command)[3:]).timeout
     assert timeout == hours * 3600 + minutes * 60 + seconds - 600, "ten minutes less"
-    assert f"-eq {STOP_STATUS} ]" in PAGE
+    assert f"-eq {ExitStatus.STOPPED} ]" in PAGE
 
 
 def test_every_setting_is_one() -> None:

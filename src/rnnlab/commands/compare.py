@@ -22,8 +22,9 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.commands import run_program
+from rnnlab.commands import CommandParser, run_program
 from rnnlab.config.program import join_command
+from rnnlab.documents.output import publish
 from rnnlab.errors import RunStopped
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ OUTPUT_FORMATS = ("table", "csv", "md", "latex", "html", "json")
 
 def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="rnnlab compare", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = CommandParser("compare", __doc__)
     parser.add_argument(
         "folders", nargs="+", help="folders of runs or searches, folders above them, or patterns"
     )
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> None:
     options = read_options(arguments)
 
     from rnnlab.comparison.compare import compare_runs
-    from rnnlab.comparison.table import WRITERS, print_comparison
+    from rnnlab.comparison.table import WRITERS, comparison_content, print_comparison
 
     if options.dry_run:
         list_runs(options)
@@ -82,6 +82,7 @@ def main(arguments: Sequence[str]) -> None:
         )
     else:
         comparison = train_seeds(options, arguments)
+    publish(comparison_content(comparison), comparison.notes)
     if options.format == "table":
         print_comparison(comparison)
         return
@@ -94,8 +95,11 @@ def list_runs(options: argparse.Namespace) -> None:
     """Print the runs that --seeds trains at most."""
     from rnnlab.comparison.seed_runs import list_missing_runs
 
-    for run in list_missing_runs(options.folders, options.seeds):
+    runs = list_missing_runs(options.folders, options.seeds)
+    for run in runs:
         print(run.describe())
+    names = ("label", "seed", "folder", "is_started")
+    publish({"runs": [{name: getattr(run, name) for name in names} for run in runs]})
 
 
 def train_seeds(options: argparse.Namespace, arguments: Sequence[str]) -> "RunComparison":

@@ -4,6 +4,7 @@
     rnnlab describe imdb data.path=reviews.csv data.label_column=stars
     rnnlab describe sine output_dir=elsewhere
     rnnlab describe --config-dir my_conf my_data
+    rnnlab describe imdb --json
 
 The arguments after the name are overrides, as for `rnnlab train`. Sizes, statistics and examples
 are printed; figures and description.json are written to outputs/data/<name>.
@@ -18,7 +19,8 @@ from rnnlab.commands import run_program
 from rnnlab.config.command_line import NO_FLAGS, split_flags
 from rnnlab.config.compose import compose
 from rnnlab.config.paths import list_choices, split_config_dir
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.documents.output import publish
+from rnnlab.errors import ConfigError, Problem, did_you_mean, nearest_names
 
 if TYPE_CHECKING:
     from rnnlab.data.base import DataModule
@@ -43,7 +45,8 @@ def read_settings(conf: Path, arguments: Sequence[str]) -> tuple[str, dict[str, 
     name = arguments[0].removeprefix("data=")
     _, overrides = split_flags(conf, arguments[1:], NO_FLAGS)
     if name not in (names := list_choices(conf, "data")):
-        raise ConfigError(f"data={name}: {did_you_mean(name, names)}")
+        message = f"data={name}: {did_you_mean(name, names)}"
+        raise ConfigError(Problem(message, "data", name, names, nearest_names(name, names)))
     return name, compose(conf, [f"data={name}", f"name={name}", *overrides])
 
 
@@ -73,6 +76,7 @@ def write_description(name: str, description: "Description", folder: Path) -> No
         figures = draw_description(description, folder)
     files = [*figures, write_json(folder / "description.json", facts)]
     print_description(name, facts, files)
+    publish({"name": name, "folder": folder.absolute(), "files": files, "description": facts})
 
 
 def draw_description(description: "Description", folder: Path) -> list[Path]:

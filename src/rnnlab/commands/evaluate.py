@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.commands import run_program
+from rnnlab.commands import CommandParser, run_program
 from rnnlab.config.messages import advise_options
-from rnnlab.errors import ConfigError
+from rnnlab.documents.output import publish
+from rnnlab.errors import ConfigError, ExitStatus
 from rnnlab.report.folder import RunFolder
 from rnnlab.runtime.imports import import_lightning
 from rnnlab.runtime.progress import announce_imports
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 TARGET_OPTIONS = ("start", "reference")  # of the processors
 TOLERANCE = 1e-6  # relative difference of equal scores
-DIFFERENT = 1  # exit status
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -51,8 +51,10 @@ def main(arguments: Sequence[str]) -> None:
     scores = evaluate(folder.path)
     report_scores = {name: folder.read_report()["scores"][name] for name in scores}
     print_scores(report_scores, scores)
-    if differing(report_scores, scores):
-        sys.exit(DIFFERENT)
+    different = differing(report_scores, scores)
+    publish({"scores": scores, "report_scores": report_scores, "differing": different})
+    if different:
+        sys.exit(ExitStatus.DIFFERENT)
     from rnnlab.experiment.next_step import next_command
     from rnnlab.report.console import print_next
 
@@ -61,8 +63,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def parse_evaluation(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="rnnlab evaluate", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = CommandParser("evaluate", __doc__)
     parser.add_argument("run_dir", type=Path, help="folder of the run")
     parser.add_argument("--data", help="file with targets to score; default: the test split")
     parser.add_argument(
@@ -112,6 +113,7 @@ def evaluate_file(
 ) -> None:
     """Print the scores of a file beside those of the run's own test."""
     evaluation = load_tested(folder, settings).evaluate(data, **options)
+    publish({"data": data, **vars(evaluation)}, evaluation.notes)
     report = folder.read_report()["scores"]
     print_table(
         ["", *(name.partition("/")[2] for name in evaluation.scores)],

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnnlab.commands import run_program
+from rnnlab.commands import CommandParser, run_program
 from rnnlab.config.program import find_python
+from rnnlab.documents.output import publish
 from rnnlab.runtime.imports import import_lightning
 from rnnlab.runtime.progress import announce_imports
 
@@ -34,13 +35,14 @@ def main(arguments: Sequence[str]) -> None:
     from rnnlab.exports.export import export_run
 
     run = load(options.run_dir, options.checkpoint)
-    print_export(export_run(run, options.format, options.output, options.quantize == "int8"))
+    export = export_run(run, options.format, options.output, options.quantize == "int8")
+    print_export(export)
+    publish({"format": options.format, **vars(export)}, export.notes)
 
 
 def parse_export_options(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="rnnlab export", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = CommandParser("export", __doc__)
     parser.add_argument("run_dir", type=Path, help="folder of the run")
     parser.add_argument("--format", choices=("onnx", "onnx-step", "torch"), default="onnx")
     parser.add_argument(

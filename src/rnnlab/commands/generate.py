@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rnnlab.commands import run_program
+from rnnlab.commands import CommandParser, run_program
 from rnnlab.config.messages import advise_options
+from rnnlab.documents.output import publish
 from rnnlab.runtime.imports import import_lightning
 from rnnlab.runtime.progress import announce_imports
 
@@ -23,8 +24,7 @@ SETTINGS = ("tokens", "samples", "temperature", "top_k", "top_p", "seed", "speci
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="rnnlab generate", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = CommandParser("generate", __doc__)
     parser.add_argument("run_dir", type=Path, help="folder of a run with task=language_modeling")
     parser.add_argument("--prompt", default="", help="text to continue; default: none")
     parser.add_argument(
@@ -60,14 +60,16 @@ def generation_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def generate_texts(options: argparse.Namespace) -> list[str]:
-    """Generate texts with the language model of a run, each with its prompt."""
+    """Generate and publish texts with the language model of a run, each with its prompt."""
     from rnnlab import load
 
     run = load(options.run_dir, options.checkpoint)
     table = run.generate(options.prompt, **generation_settings(options))
-    for note in table.attrs.get("notes", ()):
+    notes = table.attrs.get("notes", ())
+    for note in notes:
         print(f"note: {note}", file=sys.stderr)
     texts: list[str] = table["text"].tolist()
+    publish({"texts": texts}, notes)
     return texts
 
 

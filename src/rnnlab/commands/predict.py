@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.commands import run_program
+from rnnlab.commands import CommandParser, run_program
 from rnnlab.config.messages import advise_options, tolerant_output
+from rnnlab.documents.output import prints_json, publish
 from rnnlab.runtime.progress import announce_imports
 
 if TYPE_CHECKING:
@@ -46,14 +47,16 @@ def main(arguments: Sequence[str]) -> None:
         parts = run.predict_parts(inputs, **settings)
         if options.output or not sys.stdout.isatty():  # lines on a screen are progress enough
             parts = count_rows(parts)
-        write_parts(parts, options.output, printed_format(options))
+        if prints_json() and not options.output:
+            publish_parts(parts)
+        else:
+            write_parts(parts, options.output, printed_format(options))
     print_next_step(options.run_dir)
 
 
 def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="rnnlab predict", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = CommandParser("predict", __doc__)
     parser.add_argument("run_dir", type=Path, help="folder of the run")
     parser.add_argument("input", help="file with the inputs, or - for the standard input")
     parser.add_argument(
@@ -183,6 +186,20 @@ def write_parts(parts: Iterator[Any], output: Path | None, printed_as: str = ".c
             notes = part.attrs.get("notes", ())
     print_notes(notes)
     print(f"{output}: {writer.rows:,} rows", file=sys.stderr)
+    publish({"output": output.absolute(), "rows": writer.rows, "predictions": None}, notes)
+
+
+def publish_parts(parts: Iterator[Any]) -> None:
+    """Publish the predictions, a row each."""
+    from rnnlab.documents.contents import list_rows
+
+    rows: list[dict[str, Any]] = []
+    notes: Sequence[str] = ()
+    for part in parts:
+        rows += list_rows(part)
+        notes = part.attrs.get("notes", ())
+    print_notes(notes)
+    publish({"output": None, "rows": len(rows), "predictions": rows}, notes)
 
 
 def print_next_step(run_dir: Path) -> None:

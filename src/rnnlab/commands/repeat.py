@@ -14,17 +14,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.commands import run_program
+from rnnlab.commands import CommandParser, run_program
 from rnnlab.config.paths import absolute_path
-from rnnlab.errors import ConfigError
+from rnnlab.documents.output import publish
+from rnnlab.errors import ConfigError, ExitStatus
 from rnnlab.report.folder import RunFolder
 from rnnlab.runtime.imports import import_lightning
 from rnnlab.runtime.progress import announce_imports
 
 if TYPE_CHECKING:
     from rnnlab.comparison.repetition import RunRepetition
-
-SCORES_DIFFER = 1  # exit status
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -33,13 +32,12 @@ def main(arguments: Sequence[str]) -> None:
     repetition = repeat_run(options.run_dir, options.output_dir)
     print_repetition(repetition)
     if not repetition.is_equal:
-        sys.exit(SCORES_DIFFER)
+        sys.exit(ExitStatus.DIFFERENT)
 
 
 def parse_repetition(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="rnnlab repeat", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = CommandParser("repeat", __doc__)
     parser.add_argument("run_dir", help="folder of the run")
     parser.add_argument("--output-dir", help="folder for the new run; default: as the run has it")
     return parser.parse_args(arguments)
@@ -72,7 +70,10 @@ def repeat_run(run_dir: str | Path, output_dir: str | None = None) -> "RunRepeti
     check_stored_config(plain, folder.path)
     new = run(repeated_config(plain, output_dir))
     configs = plain, new.folder.read_config()
-    return compare_repetition((report, new.report), configs, equal_weights(folder, new.folder))
+    weights = equal_weights(folder, new.folder)
+    repetition = compare_repetition((report, new.report), configs, weights)
+    publish({"folder": new.folder.path.absolute(), **repetition.to_plain()})
+    return repetition
 
 
 def repeated_config(plain: Mapping[str, Any], output_dir: str | None) -> dict[str, Any]:

@@ -9,12 +9,14 @@ passwords and no encryption, so put it behind a server that has.
 
 import argparse
 import importlib.util
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnnlab.commands import run_program
+from rnnlab.commands import CommandParser, run_program
+from rnnlab.documents.output import publish
 from rnnlab.errors import ConfigError
 from rnnlab.runtime.imports import import_lightning
 from rnnlab.runtime.progress import announce_imports
@@ -39,7 +41,11 @@ def main(arguments: Sequence[str]) -> None:
     with server.open_socket(options.host, options.port) as listener:
         load = partial(server.load_application, options.run_dir, options.checkpoint, limits)
         application = load()
-        print(server.describe(application, server.address_of(listener)), flush=True)
+        address = server.address_of(listener)
+        print(server.describe(application, address), flush=True)
+        service = application.state.service
+        content = {"address": address, "pid": os.getpid(), "run": service.facts}
+        publish(content | {"example": service.description["example"]}, at_once=True)
         if options.workers == 1:
             server.serve_here(application, limits, listener)
         else:
@@ -49,8 +55,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def parse_server_options(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="rnnlab serve", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = CommandParser("serve", __doc__)
     parser.add_argument("run_dir", type=Path, help="folder of the run")
     parser.add_argument("--port", type=int, default=8000, help="default: 8000; 0: any free one")
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")

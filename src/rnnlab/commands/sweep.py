@@ -9,10 +9,12 @@ itself is rnnlab.sweeps.main.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rnnlab.commands import run_program
 from rnnlab.config.paths import find_root, split_config_dir
 from rnnlab.config.program import hide_passwords
+from rnnlab.documents.output import publish
 from rnnlab.runtime.progress import print_progress
 
 
@@ -27,7 +29,24 @@ def main(arguments: Sequence[str]) -> None:
     print_progress(hide_passwords(f"search: {' '.join(overrides)}"))
     from rnnlab.sweeps.main import main as search
 
-    search(find_root(), overrides, conf)
+    report_search(search(find_root(), overrides, conf))
+
+
+def report_search(folder: Path) -> None:
+    """Publish summary.json of a search, and the run that was scored on the test split."""
+    from rnnlab.documents.contents import describe_run, list_warnings
+    from rnnlab.report.folder import RunFolder
+    from rnnlab.sweeps.result import SearchResult
+
+    result = SearchResult(folder)
+    best = RunFolder(result.best_run)
+    is_tested = best.report.is_file()
+    content = {
+        "folder": folder.absolute(),
+        "search": result.summary,
+        "best_run": describe_run(best) if is_tested else None,
+    }
+    publish(content, list_warnings(best) if is_tested else ())
 
 
 if __name__ == "__main__":

@@ -19,10 +19,14 @@ from rnnlab.config.jobs import complete_jobs, job_variant
 from rnnlab.config.messages import check_resume, readable_errors, select_resume
 from rnnlab.config.paths import split_config_dir
 from rnnlab.config.quoting import quote_resume
+from rnnlab.documents.output import publish
 from rnnlab.errors import ConfigError
+from rnnlab.report.folder import RunFolder
 from rnnlab.runtime.clock import process_start
+from rnnlab.runtime.distributed import is_first_process
 
 if TYPE_CHECKING:
+    from rnnlab.comparison.result import RunComparison
     from rnnlab.experiment.run import Run
 
 HELP_FLAGS = frozenset({"--help", "-h", "--hydra-help", "--version"})
@@ -53,22 +57,37 @@ def main(arguments: Sequence[str]) -> None:
             hydra.main(version_base="1.3", config_path=directory, config_name="config")(train)()
     finally:
         sys.argv = command_line
-    if len(folders) > 1:
-        print_answer(folders)
+    if is_first_process() and folders:
+        report_runs(folders)
 
 
-def print_answer(folders: Sequence[Path]) -> None:
-    """Print the comparison of the runs of `-m`, or why they cannot be compared."""
+def report_runs(folders: Sequence[Path]) -> None:
+    """Publish the runs; print the comparison of those of `-m`, or why there is none."""
+    from rnnlab.comparison.table import comparison_content, print_comparison
+    from rnnlab.documents.contents import describe_run, list_warnings
+
+    comparison, problems = compare_all(folders) if len(folders) > 1 else (None, [])
+    if comparison:
+        print_comparison(comparison)
+    for problem in problems:
+        print(problem)
+    runs = [RunFolder(path) for path in folders]
+    warnings = dict.fromkeys(line for run in runs for line in list_warnings(run))
+    result = {
+        "runs": [describe_run(run) for run in runs],
+        "comparison": comparison and comparison_content(comparison),
+    }
+    publish(result, [*warnings, *problems])
+
+
+def compare_all(folders: Sequence[Path]) -> "tuple[RunComparison | None, list[str]]":
+    """Return the comparison of runs, or why they cannot be compared."""
     from rnnlab.comparison.compare import compare_runs
-    from rnnlab.comparison.table import print_comparison
-    from rnnlab.runtime.distributed import is_first_process
 
-    if not is_first_process():
-        return
     try:
-        print_comparison(compare_runs(*folders))
+        return compare_runs(*folders), []
     except ConfigError as error:
-        print(f"not compared: {error}")
+        return None, [f"not compared: {error}"]
 
 
 def complete_words(conf: Path, words: Sequence[str]) -> list[str]:

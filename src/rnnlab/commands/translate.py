@@ -23,13 +23,15 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from rnnlab.commands import run_program
+from rnnlab.commands import CommandParser, run_program
 from rnnlab.config.messages import advise_options, tolerant_output
+from rnnlab.documents.output import prints_json, publish
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.runtime.progress import announce_imports
 
 if TYPE_CHECKING:
     from rnnlab.data.processors.translation import TranslationProcessor
+    from rnnlab.metrics.translation import TranslationScores
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 BYTE_ORDER_MARK = "\ufeff"
@@ -62,17 +64,28 @@ def main(arguments: Sequence[str]) -> None:
     processor = run.translation_processor
     settings = {"n_best": options.n_best, "beam_size": options.beam_size}
     translations: list[str] = []
+    rows: list[dict[str, Any]] = []
     counts = Counter[str]()
     with tolerant_output(), advise_options(settings):
         for chunk in chunked(inputs, 1 if _is_interactive(options) else CHUNK_SIZE):
             table = run.translate(chunk, **settings)
             counts.update(table.attrs["counts"])
+            rows += number_rows(table, len(translations)) if prints_json() else ()
             print_translations(table, len(translations), options.n_best > 1)
             translations += map(as_one_line, table["translation"][table["rank"] == 1])
-    for line in describe_counts(counts):
+    notes = describe_counts(counts)
+    scores = compare_with_references(processor, translations, references)
+    for line in [*notes, *(scores.describe() if scores else ())]:
         print(line, file=sys.stderr)
-    for line in compare_with_references(processor, translations, references):
-        print(line, file=sys.stderr)
+    publish({"translations": rows, "scores": scores and scores.scores}, notes)
+
+
+def number_rows(table: Any, first: int) -> list[dict[str, Any]]:
+    """Return the rows of TrainedRun.translate, after `first` sentences, with their numbers."""
+    numbers = first + (table["rank"] == 1).cumsum()
+    columns = {"sentence": numbers, **{name: table[name] for name in ("rank", "score")}}
+    columns["translation"] = table["translation"].map(as_one_line)
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def print_translations(table: Any, first: int, with_scores: bool) -> None:
@@ -100,23 +113,22 @@ def describe_counts(counts: Counter[str]) -> list[str]:
 
 def compare_with_references(
     processor: "TranslationProcessor", translations: Sequence[str], references: Sequence[str] | None
-) -> list[str]:
-    """Return the scores of a run's report, a line each."""
+) -> "TranslationScores | None":
+    """Return the scores of a run's report; None without references."""
     from rnnlab.metrics.translation import score_translations
 
     if references is None:
-        return []
+        return None
     hypotheses, references = (
         [processor.normalize(text) for text in texts] for texts in (translations, references)
     )
     language, lower = processor.languages[1], processor.lower
-    return score_translations(hypotheses, references, language, lower).describe()
+    return score_translations(hypotheses, references, language, lower)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(prog="rnnlab translate", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = CommandParser("translate", __doc__)
     parser.add_argument("run_dir", help="folder of a finished run of task=translation")
     parser.add_argument("sentences", nargs="*", help="to translate; default: standard input")
     parser.add_argument("--input", metavar="FILE", type=Path, help="one sentence per line")

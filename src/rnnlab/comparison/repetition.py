@@ -31,6 +31,18 @@ class RunRepetition:
         equal_scores = all(same(*pair) for pair in self.scores.values())
         return equal_scores and self.weights_equal is not False
 
+    def to_plain(self) -> dict[str, Any]:
+        """Return what differs, as plain values with `old` and `new` of each name."""
+        pairs = {"causes": self.causes, "scores": self.scores}
+        return {
+            "is_equal": self.is_equal,
+            "weights_equal": self.weights_equal,
+            **{
+                key: {name: {"old": old, "new": new} for name, (old, new) in part.items()}
+                for key, part in pairs.items()
+            },
+        }
+
     def describe(self) -> Iterator[str]:
         """Yield what differs, a line each, and the conclusion."""
         for name, (old, new) in self.causes.items():

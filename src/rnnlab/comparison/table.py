@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from typing import Any
 
 from rnnlab.comparison.result import RunComparison
 from rnnlab.report.page import DotChart, Section, answer_page
@@ -44,9 +45,9 @@ def format_csv(comparison: RunComparison) -> str:
     return file.getvalue().rstrip("\n")
 
 
-def format_json(comparison: RunComparison) -> str:
-    """Return plain values, the answer, the folders and the notes as JSON."""
-    content = {
+def comparison_content(comparison: RunComparison) -> dict[str, Any]:
+    """Return the answer, a row of plain values for each configuration, folders and notes."""
+    return {
         "metric": comparison.metric,
         "mode": comparison.mode,
         "answer": comparison.sentence,
@@ -58,7 +59,11 @@ def format_json(comparison: RunComparison) -> str:
         },
         "notes": list(comparison.notes),
     }
-    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def format_json(comparison: RunComparison) -> str:
+    """Return plain values, the answer, the folders and the notes as JSON."""
+    return json.dumps(comparison_content(comparison), indent=2, ensure_ascii=False)
 
 
 def format_markdown(comparison: RunComparison) -> str:

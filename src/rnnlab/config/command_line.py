@@ -8,7 +8,7 @@ from rnnlab.config.compose import compose
 from rnnlab.config.keys import flat
 from rnnlab.config.paths import list_choices, list_groups
 from rnnlab.config.suggestions import suggest_settings
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, Problem
 
 SWITCHES = frozenset(
     {"--help", "-h", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m"}
@@ -36,7 +36,7 @@ def split_flags(
     """
     options: list[str] = []
     overrides: list[str] = []
-    problems: list[str] = []
+    problems: list[Problem] = []
     remaining = list(arguments)
     while remaining:
         word = remaining.pop(0)
@@ -51,11 +51,11 @@ def split_flags(
         else:
             problems.append(explain_word(conf, word, overrides))
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(*problems)
     return options, overrides
 
 
-def explain_flag(conf: Path, word: str, remaining: list[str]) -> str:
+def explain_flag(conf: Path, word: str, remaining: list[str]) -> Problem:
     """Return what to type instead of an unknown flag; its value leaves the remaining words."""
     flag, equals, value = word.partition("=")
     if not equals and remaining and "=" not in remaining[0] and not remaining[0].startswith("-"):
@@ -63,22 +63,26 @@ def explain_flag(conf: Path, word: str, remaining: list[str]) -> str:
     name = flag.lstrip("-").replace("-", "_")
     words = f"{flag}{equals or ' '}{value}".strip()
     keys = [name] if name in list_groups(conf) else suggest_settings(name, base_settings(conf))
-    example = " or ".join(shlex.quote(f"{key}={value or '...'}") for key in keys)
-    hint = f"did you mean {example}?" if example else "such as model=gru or optimizer.lr=0.01"
-    return f"{words}: no such flag; settings are typed as key=value, {hint}"
+    examples = [shlex.quote(f"{key}={value or '...'}") for key in keys]
+    nearest = f"did you mean {' or '.join(examples)}?"
+    hint = nearest if examples else "such as model=gru or optimizer.lr=0.01"
+    message = f"{words}: no such flag; settings are typed as key=value, {hint}"
+    return Problem(message, flag, value or None, suggestions=examples)
 
 
-def explain_word(conf: Path, word: str, overrides: Sequence[str]) -> str:
+def explain_word(conf: Path, word: str, overrides: Sequence[str]) -> Problem:
     """Return what to type instead of a word without `=`."""
     groups = [group for group in list_groups(conf) if word in list_choices(conf, group)]
+    suggestions = [f"{group}={word}" for group in groups]
     if groups:
-        hint = f"did you mean {' or '.join(f'{group}={word}' for group in groups)}?"
+        hint = f"did you mean {' or '.join(suggestions)}?"
     elif overrides:
-        whole = shlex.quote(f"{overrides[-1]} {word}")
-        hint = f"if it belongs to {overrides[-1]}, type {whole}"
+        suggestions = [shlex.quote(f"{overrides[-1]} {word}")]
+        hint = f"if it belongs to {overrides[-1]}, type {suggestions[0]}"
     else:
         hint = "such as model=gru or optimizer.lr=0.01"
-    return f"{word}: a setting is typed as key=value; {hint}"
+    message = f"{word}: a setting is typed as key=value; {hint}"
+    return Problem(message, None, word, suggestions=suggestions)
 
 
 def base_settings(conf: Path) -> list[str]:

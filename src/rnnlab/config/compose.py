@@ -10,7 +10,7 @@ from rnnlab.config.overrides import Override, parse_override
 from rnnlab.config.paths import list_choices, list_groups, search_path
 from rnnlab.config.program import format_command
 from rnnlab.config.quoting import type_as_text
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, Problem
 
 OPTIONAL_GROUPS = ("experiment", "debug", "logger", "callbacks")  # null: none of the choices
 
@@ -133,7 +133,8 @@ def group_choice(conf: Path, override: Override) -> str:
     if all(isinstance(name, str) for name in names):
         return override.text
     choices = list_choices(conf, group)
-    raise ConfigError(f"{override.text}: must be one of {', '.join(choices)}")
+    message = f"{override.text}: must be one of {', '.join(choices)}"
+    raise ConfigError(Problem(message, group, value, choices))
 
 
 def is_addition(override: Override) -> bool:
@@ -141,15 +142,16 @@ def is_addition(override: Override) -> bool:
     return override.sign == "+" and "." in override.key and not set(override.key) & set("/@")
 
 
-def explain_sweep(text: str, overrides: Sequence[str]) -> str:
+def explain_sweep(text: str, overrides: Sequence[str]) -> Problem:
     """Return what to type instead of several values, with the other overrides."""
     key, _, value = text.partition("=")
     one_text = f"; for one text, type {type_as_text(key, value)}" if "." in key else ""
     command = format_command("train", ["-m", *overrides])
-    return (
+    message = (
         f"{text}: several values, but this is one run; to train with each, add -m: "
         f"{command}{one_text}"
     )
+    return Problem(message, key, value, suggestions=[command])
 
 
 @contextmanager
@@ -184,5 +186,7 @@ def compose_checked(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
         return compose(conf, overrides)
     except Exception as error:
         if is_composition_error(error):
-            raise ConfigError(f"{explain(error)} (in: {' '.join(overrides)})") from error
+            problem = explain(error)
+            message = f"{problem} (in: {' '.join(overrides)})"
+            raise ConfigError(problem.with_message(message)) from error
         raise

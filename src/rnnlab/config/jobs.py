@@ -4,9 +4,14 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rnnlab.config.compose import complete_overrides, force_add
+from rnnlab.config.compose import (
+    OPTIONAL_GROUPS,
+    complete_overrides,
+    force_add,
+    prepare_override,
+)
 from rnnlab.config.overrides import Override, format_override, parse_override, unquote
 from rnnlab.config.paths import list_choices
 from rnnlab.errors import ConfigError
@@ -27,7 +32,22 @@ def complete_jobs(conf: Path, overrides: Sequence[str]) -> list[str]:
     jobs = product(*(list_values(conf, override) for override in items))
     texts = {text for job in jobs for text in complete_overrides(conf, job)}
     keys = {text.partition("=")[0] for text in texts if text.startswith("++")}
-    return [force_add(o.text) if f"++{o.key}" in keys else o.text for o in items]
+    return [force_add(o.text) if f"++{o.key}" in keys else switch_off(conf, o) for o in items]
+
+
+def switch_off(conf: Path, override: Override) -> str:
+    """Return an override with Hydra's word for no choice in place of the null of a group.
+
+    Raises:
+        ConfigError: see prepare_override.
+    """
+    if not override.is_sweep:
+        return prepare_override(conf, override.text)
+    values: list[Any] = getattr(override.value, "list", [])  # of choices; a range has no null
+    if override.key not in OPTIONAL_GROUPS or not any(value is None for value in values):
+        return override.text
+    texts = ("[]" if value is None else format_override(unquote(value)) for value in values)
+    return f"{override.sign}{override.key}={','.join(texts)}"
 
 
 def list_values(conf: Path, override: Override) -> list[str]:

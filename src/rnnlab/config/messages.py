@@ -12,15 +12,18 @@ from typing import Any
 from rnnlab.config.program import hide_passwords
 from rnnlab.config.suggestions import NEAR, setting_names, suggest_settings
 from rnnlab.errors import (
+    CommandExit,
     ConfigError,
     DataError,
-    DivergedError,
-    OutageError,
+    ExitStatus,
+    Problem,
     RunStopped,
+    UserError,
     did_you_mean,
+    nearest_names,
 )
 
-USAGE_ERROR, STOP_STATUS, PIPE_STATUS = 2, 130, 141  # exit status
+INTERRUPTED = "interrupted"  # name of the error of Ctrl-C outside of a training
 TRAINING_LIMITS = (
     "max_epochs",
     "max_steps",
@@ -30,21 +33,24 @@ TRAINING_LIMITS = (
 
 @contextmanager
 def readable_errors() -> Iterator[None]:
-    """Print an error of the user as one message and exit with 2; other exceptions pass."""
+    """Print an error of the user as one message and exit with its status; others pass."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors, whatever the user's shell says
     try:
         yield
-    except (ConfigError, DataError, DivergedError, OutageError) as error:
-        fail(str(error))
     except RunStopped as error:
         print(hide_passwords(str(error)), file=sys.stderr)
-        sys.exit(STOP_STATUS)
-    except KeyboardInterrupt:
-        sys.exit(STOP_STATUS)
+        raise CommandExit(error) from error
+    except UserError as error:
+        print_error(str(error))
+        raise CommandExit(error) from error
+    except KeyboardInterrupt as error:
+        raise CommandExit(RunStopped("interrupted"), INTERRUPTED) from error
     except Exception as error:
-        if is_composition_error(error):
-            fail(explain(error))
-        raise
+        if not is_composition_error(error):
+            raise
+        problem = explain(error)
+        print_error(problem)
+        raise CommandExit(ConfigError(problem)) from error
 
 
 @contextmanager
@@ -60,7 +66,7 @@ def tolerant_output() -> Iterator[None]:
         yield
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
-        sys.exit(PIPE_STATUS)
+        sys.exit(ExitStatus.PIPE_CLOSED)
 
 
 @contextmanager
@@ -73,12 +79,23 @@ def advise_options(names: Iterable[str]) -> Iterator[None]:
     try:
         yield
     except (ConfigError, DataError) as error:
-        name = "|".join(names)
-        pattern = rf"(?<![\w.])({name})(=|(?=: no such option))"
-        message = re.sub(pattern, format_option, str(error))
-        begin, mark, choices = message.partition("no such option; ")
-        choices = re.sub(rf"\b({name})()\b", format_option, choices)
-        raise type(error)(begin + mark + choices) from error
+        pattern = "|".join(names)
+        raise type(error)(*(name_option(pattern, one) for one in error.problems)) from error
+
+
+def name_option(names: str, problem: Problem) -> Problem:
+    """Return the problem of an argument of Python as that of an option of a command.
+
+    Args:
+        names: pattern of the arguments.
+        problem: to rename.
+    """
+    pattern = rf"(?<![\w.])({names})(=|(?=: no such option))"
+    begin, mark, choices = re.sub(pattern, format_option, problem).partition("no such option; ")
+    choices = re.sub(rf"\b({names})()\b", format_option, choices)
+    setting = problem.setting and re.sub(rf"^({names})()$", format_option, problem.setting)
+    parts = problem.value, problem.choices, problem.suggestions
+    return Problem(begin + mark + choices, setting, *parts)
 
 
 def format_option(match: re.Match[str]) -> str:
@@ -86,8 +103,8 @@ def format_option(match: re.Match[str]) -> str:
     return f"--{match[1].replace('_', '-')}{match[2].replace('=', ' ')}"
 
 
-def fail(message: str) -> None:
-    """Print a message to stderr with each line marked as an error, and exit."""
+def print_error(message: str) -> None:
+    """Print a message to stderr with each line marked as an error."""
     from rich.text import Text
 
     from rnnlab.runtime.console import PlainConsole, show_hidden
@@ -95,7 +112,6 @@ def fail(message: str) -> None:
     console = PlainConsole(stderr=True)
     for line in show_hidden(hide_passwords(message)).splitlines():
         console.print(Text.assemble(("error ", "bold red"), line), soft_wrap=True)
-    sys.exit(USAGE_ERROR)
 
 
 def check_resume(arguments: Sequence[str]) -> None:
@@ -109,10 +125,12 @@ def check_resume(arguments: Sequence[str]) -> None:
     limits = tuple(f"trainer.{name}=" for name in TRAINING_LIMITS)
     others = [text for text in settings if not text.lstrip("+").startswith(("resume=", *limits))]
     if resume and others:
-        raise ConfigError(
+        message = (
             f"{resume[0]} goes on with the settings of that run, so {' '.join(others)} cannot be "
             "given too: drop it, or start a new run with it"
         )
+        key, _, value = others[0].partition("=")
+        raise ConfigError(Problem(message, key, value, suggestions=resume))
 
 
 def select_resume(plain: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -139,17 +157,21 @@ def is_composition_error(error: Exception) -> bool:
     return is_library_error or str(error).startswith("Config group override must be")
 
 
-def explain(error: Exception) -> str:
+def explain(error: Exception) -> Problem:
     """Return Hydra's message about the command line, with the nearest valid name."""
     from hydra.errors import MissingConfigException
 
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        return f"{group}={choice}: {did_you_mean(choice, error.options or [])}"
+        options = error.options or []
+        suggestions = [f"{group}={name}" for name in nearest_names(choice, options)]
+        message = f"{group}={choice}: {did_you_mean(choice, options)}"
+        return Problem(message, group, choice, options, suggestions)
     cause: Any = error.__cause__
     if getattr(cause, "full_key", None) and getattr(cause, "parent_node", None) is not None:
         return explain_key(str(cause.full_key), str(cause.key), cause.parent_node)
-    return str(error).split("\n")[0] + (f" ({cause})" if cause else "")
+    setting = getattr(error, "full_key", None) or getattr(cause, "full_key", None)
+    return Problem(str(error).split("\n")[0] + (f" ({cause})" if cause else ""), setting)
 
 
 def unlisted_key(error: Exception) -> str | None:
@@ -161,16 +183,20 @@ def unlisted_key(error: Exception) -> str | None:
     return str(path) if str(cause.key) in constructor_names(str(path), parent) else None
 
 
-def explain_key(path: str, name: str, parent: Any) -> str:
+def explain_key(path: str, name: str, parent: Any) -> Problem:
     """Explain a key that neither the config nor the constructor has."""
     keys = [str(member) for member in parent if member not in ("_target_", "hydra")]
     names = {*keys, *constructor_names(path, parent)}
     near = get_close_matches(name, names, n=1, cutoff=NEAR)
     if not near and (others := suggest_settings(name, setting_names(parent._get_root()))):
-        return f"{path}: no such setting; did you mean {' or '.join(others)}?"
+        message = f"{path}: no such setting; did you mean {' or '.join(others)}?"
+        return Problem(message, path, suggestions=others)
     if not names:
-        return f"{path}: no such setting; {path.rpartition('.')[0]} has none"
-    return f"{path}: no such setting; {did_you_mean(name, names)}"
+        return Problem(f"{path}: no such setting; {path.rpartition('.')[0]} has none", path)
+    section = path.removesuffix(name)
+    suggestions = [f"{section}{other}" for other in nearest_names(name, sorted(names))]
+    message = f"{path}: no such setting; {did_you_mean(name, names)}"
+    return Problem(message, path, None, names, suggestions)
 
 
 def constructor_names(path: str, parent: Any) -> list[str]:

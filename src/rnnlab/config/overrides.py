@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnnlab.config.quoting import parse_readable, quote, quote_override, type_as_texts
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, Problem
 
 PLAIN_TEXT = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.-]*")  # strings that need no quotes ...
 KEYWORDS = {"null", "true", "false", "nan", "inf"}  # ... unless Hydra reads them as other values
@@ -74,12 +74,11 @@ def parse_override(text: str) -> Override:
         value = override.value()
     except (HydraException, ValueError) as error:
         reason = str(error).splitlines()[0].partition(" expecting {")[0]
-        hint = (
-            f"; if it is a text, type {type_as_texts(*original.split('=', 1))}"
-            if "=" in original
-            else ""
-        )
-        raise ConfigError(f"{original}: Hydra cannot read it, {reason}{hint}") from error
+        key, equals, value = original.partition("=")
+        words = [type_as_texts(key, value)] if equals else []
+        hint = f"; if it is a text, type {words[0]}" if words else ""
+        message = f"{original}: Hydra cannot read it, {reason}{hint}"
+        raise ConfigError(Problem(message, key, value, suggestions=words)) from error
     key = override.get_key_element()
     name = key.lstrip("+~")
     sign, is_sweep = key.removesuffix(name), override.is_sweep_override()

@@ -199,7 +199,7 @@ def check_signatures(plain: Mapping[str, Any], find: Finder) -> None:
     endings = tuple(f".{problem}" for problem in problems)
     own = [problem for problem in problems if not problem.endswith(endings)]  # not of ${seed}
     if own:
-        raise ConfigError("\n".join(own))
+        raise ConfigError(*own)
 
 
 def run_problems(plain: Mapping[str, Any], find: Finder) -> Iterator[str]:

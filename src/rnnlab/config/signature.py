@@ -5,13 +5,13 @@ import shlex
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from annotated_types import Len
 
 from rnnlab.config.overrides import format_override
 from rnnlab.config.quoting import quote, quote_for_shell, type_as_text
-from rnnlab.errors import did_you_mean
+from rnnlab.errors import Problem, did_you_mean, nearest_names
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -42,12 +42,13 @@ def component_problems(
     `find` returns the class or function of a target, or None to skip it; None for `locate`.
     """
     if "_target_" not in component:
-        return [f"{path}._target_: must be given, the class or function to build"]
+        message = f"{path}._target_: must be given, the class or function to build"
+        return [Problem(message, f"{path}._target_")]
     target = str(component["_target_"])
     try:
         builder = (find or locate)(target)
     except ImportError as error:
-        return [f"{path}._target_={target}: {error}"]
+        return [Problem(f"{path}._target_={target}: {error}", f"{path}._target_", target)]
     if builder is None:
         return []
     hydra_keys = ("_target_", "_partial_", "_convert_", "_recursive_")
@@ -92,11 +93,14 @@ def signature_problems(
         model.model_validate(dict(settings))
     except ValidationError as error:
         label = label or str(builder.__name__)
-        reasons: dict[str, dict[str, None]] = {}  # each type of a union has a reason of its own
+        reasons: dict[str, dict[Problem, None]] = {}  # each type of a union has its own
         for detail in error.errors():
             setting, reason = _problem(path, label, types, settings, detail)
             reasons.setdefault(setting, {})[reason] = None
-        return [f"{setting}: {', or '.join(lines)}" for setting, lines in reasons.items()]
+        return [
+            next(iter(problems)).with_message(f"{setting}: {', or '.join(problems)}")
+            for setting, problems in reasons.items()
+        ]
     return []
 
 
@@ -160,7 +164,7 @@ def _problem(
     types: Mapping[str, Any],
     settings: Mapping[str, Any],
     detail: Mapping[str, Any],
-) -> tuple[str, str]:
+) -> tuple[str, Problem]:
     """Return a setting with its value, and the reason why it is invalid."""
     name, *inner = detail["loc"]
     key = f"{path}.{name}" if path else str(name)
@@ -169,31 +173,46 @@ def _problem(
         if isinstance(step, int) or (isinstance(value, Mapping) and step in value):
             key, value = f"{key}.{step}", value[step]
     if detail["type"] == "extra_forbidden":
-        return key, f"no such setting of {label}; {did_you_mean(name, types)}"
+        message = f"no such setting of {label}; {did_you_mean(name, types)}"
+        suggestions = [f"{path}.{other}".lstrip(".") for other in nearest_names(name, types)]
+        return key, Problem(message, key, value, types, suggestions)
+    choices = list_literals(types[name][0])
     if detail["type"] == "missing":
-        return key, "must be given"
+        return key, Problem("must be given", key, None, choices)
     reason = detail["msg"].replace("Input should be", "must be").removeprefix("Value error, ")
     is_keyword = detail["input"] is None or isinstance(detail["input"], bool)
     text = format_override(detail["input"]) if is_keyword else detail["input"]
-    hint = _explain_type(key, detail["type"], detail["input"])
-    return f"{key}={text}", f"{reason[0].lower()}{reason[1:]}{hint}"
+    hint, word = _explain_type(key, detail["type"], detail["input"])
+    message = f"{reason[0].lower()}{reason[1:]}" + (f"; {hint}: {word}" if hint else "")
+    suggestions = [word] if word else [f"{key}={c}" for c in nearest_names(str(text), choices)]
+    return f"{key}={text}", Problem(message, key, detail["input"], choices, suggestions)
 
 
-def _explain_type(key: str, problem: str, value: Any) -> str:
-    """Return how to type a text that Hydra reads as a number, and a list with one member."""
+def list_literals(hint: Any) -> list[str]:
+    """Return the words that a type accepts, in its own order.
+
+    >>> list_literals(int | Literal["auto", "none"])
+    ['auto', 'none']
+    """
+    if get_origin(hint) is Literal:
+        return [str(word) for word in get_args(hint)]
+    return [word for part in get_args(hint) for word in list_literals(part)]
+
+
+def _explain_type(key: str, problem: str, value: Any) -> tuple[str, str]:
+    """Return how to type a text that Hydra reads as a number, or a list of one, and the word."""
     parent, _, name = key.rpartition(".")
     if problem == "string_type" and isinstance(value, int | float) and name.isdecimal():
-        return f"; a text in a list is typed in quotes: \"{parent}=['{value}']\""
+        return "a text in a list is typed in quotes", f"\"{parent}=['{value}']\""
     if problem == "string_type" and isinstance(value, list) and name.isdecimal():
         text = quote(f"[{','.join(map(str, value))}]")
-        return f"; a text with brackets is typed in quotes: {quote_for_shell(f'{parent}=[{text}]')}"
+        return "a text with brackets is typed in quotes", quote_for_shell(f"{parent}=[{text}]")
     if problem == "string_type" and isinstance(value, int | float):
-        return f"; a text is typed in quotes: {type_as_text(key, format_override(value))}"
+        return "a text is typed in quotes", type_as_text(key, format_override(value))
     if problem == "dict_type" and isinstance(value, str) and ":" in value:
-        return f"; a dictionary is typed in quotes: {quote_for_shell(f'{key}={{{value}}}')}"
+        return "a dictionary is typed in quotes", quote_for_shell(f"{key}={{{value}}}")
     if problem in ("list_type", "tuple_type") and isinstance(value, str) and value[:1] != "[":
         word = f"{key}=[{value}]"
-        return (
-            f"; a list is typed in brackets: {word if value.isidentifier() else shlex.quote(word)}"
-        )
-    return ""
+        word = word if value.isidentifier() else shlex.quote(word)
+        return "a list is typed in brackets", word
+    return "", ""

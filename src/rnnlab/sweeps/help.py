@@ -44,6 +44,7 @@ Search for the hyper-parameters of a run. After an interruption, the same comman
   python sweep.py sweep=sine_gru optimizer.lr=0.01            fix a dimension
   python sweep.py sweep=sine_gru report=true                  write the report, also while it runs
   python sweep.py sweep=sine_gru --repair                     drop damaged lines of the journal
+  python sweep.py sweep=sine_gru --json                       print one JSON document at the end
 
 Searches (sweep=...):
 {searches}

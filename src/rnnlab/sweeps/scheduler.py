@@ -60,6 +60,8 @@ class SearchStopped(RunStopped):
 class SearchFailed(ConfigError):  # noqa: N818, it is for the user
     """Too many trials failed."""
 
+    code = "search_failed"
+
 
 @dataclass
 class Scheduler:
