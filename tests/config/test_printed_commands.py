@@ -91,7 +91,7 @@ def execute_help(folder: Path) -> None:
     commands = [re.split("  +", line)[0] for line in lines if line.startswith("python sweep.py")]
     assert len(commands) >= 10
     for command in commands:
-        words = [word for word in words_of(command) if word != "--repair"]
+        words = [word for word in words_of(command) if word not in ("--repair", "--json")]
         prepare(read_sweep(ROOT, words), CONF)
 
 

@@ -29,7 +29,7 @@ from rnnlab.runtime.process import prepare_process
 
 FOLDER = Path(__file__).parent
 COMPLETION = ("-sc", "--shell-completion")
-HELP = frozenset({"-h", "--help"})
+HELP_WORDS = frozenset({"-h", "--help"})
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -67,7 +67,7 @@ def run_command(command: Callable[[Sequence[str]], Any], arguments: Sequence[str
     """Run a command; with --json it prints one JSON document, errors included."""
     options = [*arguments, "--"][: [*arguments, "--"].index("--")]  # what follows is text
     words = [word for word in options if word != JSON_FLAG] + [*arguments[len(options) :]]
-    if JSON_FLAG in options and not HELP & set(words):
+    if JSON_FLAG in options and not HELP_WORDS & set(words):
         file = sys.modules[command.__module__].__file__ or ""
         name = (words or [""])[0] if command is run_named else Path(file).stem
         run_with_document(name, command, words)
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run_named(arguments: Sequence[str]) -> None:
     """Run the command that the first argument names."""
     name, *rest = arguments or ["--help"]
-    if name in HELP:
+    if name in HELP_WORDS:
         print(list_summaries())
     elif name in COMPLETION:
         complete(rest)

@@ -29,10 +29,10 @@ def main(arguments: Sequence[str]) -> None:
     print_progress(hide_passwords(f"search: {' '.join(overrides)}"))
     from rnnlab.sweeps.main import main as search
 
-    report_search(search(find_root(), overrides, conf))
+    publish_search(search(find_root(), overrides, conf))
 
 
-def report_search(folder: Path) -> None:
+def publish_search(folder: Path) -> None:
     """Publish summary.json of a search, and the run that was scored on the test split."""
     from rnnlab.documents.contents import describe_run, list_warnings
     from rnnlab.report.folder import RunFolder

@@ -1,13 +1,10 @@
 """What the documents of several commands contain: runs, comparisons and tables."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rnnlab.metrics.directions import best_baseline
 from rnnlab.report.folder import RunFolder
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 
 def describe_run(folder: RunFolder) -> dict[str, Any]:
@@ -57,6 +54,6 @@ def list_warnings(folder: RunFolder) -> list[str]:
     return [*report["data"]["notes"], *(f"no baseline {name}: {why}" for name, why in missing)]
 
 
-def list_rows(table: "DataFrame") -> list[dict[str, Any]]:
-    """Return the rows of a table, column -> value."""
+def list_rows(table: Any) -> list[dict[str, Any]]:
+    """Return the rows of a table of pandas, column -> value."""
     return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
