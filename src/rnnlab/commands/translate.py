@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> None:
         for chunk in chunked(inputs, 1 if _is_interactive(options) else CHUNK_SIZE):
             table = run.translate(chunk, **settings)
             counts.update(table.attrs["counts"])
-            rows += list_translations(table, len(translations)) if prints_json() else ()
+            rows += number_translations(table, len(translations)) if prints_json() else ()
             print_translations(table, len(translations), options.n_best > 1)
             translations += map(as_one_line, table["translation"][table["rank"] == 1])
     notes = describe_counts(counts)
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> None:
     publish({"translations": rows, "scores": scores and scores.scores}, notes)
 
 
-def list_translations(table: Any, first: int) -> list[dict[str, Any]]:
+def number_translations(table: Any, first: int) -> list[dict[str, Any]]:
     """Return the rows of TrainedRun.translate, after `first` sentences, with their numbers."""
     numbers = first + (table["rank"] == 1).cumsum()
     columns = {"sentence": numbers, **{name: table[name] for name in ("rank", "score")}}
