@@ -26,7 +26,7 @@ ALLOWED = {  # folder or module -> what it may import of the package, besides it
     "schedules": ("config.types", "models.base"),
     "data": (*LOWEST, "metrics"),
     "data.__main__": ("commands",),  # an entry point: python -m rnnlab.data
-    "callbacks": LOWEST,
+    "callbacks": (*LOWEST, "layers", "metrics"),
     "loggers": (*LOWEST, "report"),
     "plots": (*LOWEST, "metrics"),
     "analysis": (*LOWEST, "layers", "metrics", "tasks", "models", "plots", "report"),

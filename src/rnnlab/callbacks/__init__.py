@@ -1,10 +1,11 @@
-"""Callbacks of the Trainer: checkpoints, exact resume, time, progress, throughput, loss."""
+"""Callbacks of the Trainer: checkpoints, exact resume, time, progress, loss, gradients."""
 
 from rnnlab.callbacks.checkpoint import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint
 from rnnlab.callbacks.early_stopping import EarlyStopping
 from rnnlab.callbacks.elapsed_time import ElapsedTime
 from rnnlab.callbacks.end_training import EndTraining
 from rnnlab.callbacks.exact_resume import ExactResume
+from rnnlab.callbacks.gradient_health import GradientHealth
 from rnnlab.callbacks.progress import Progress
 from rnnlab.callbacks.throughput import Throughput
 from rnnlab.callbacks.training_budget import TrainingBudget
@@ -21,6 +22,7 @@ __all__ = [
     "ElapsedTime",
     "EndTraining",
     "ExactResume",
+    "GradientHealth",
     "LastCheckpoint",
     "Progress",
     "RunStopped",

@@ -115,7 +115,7 @@ def check_finite(name: str, loss: float, step: int) -> None:
         raise DivergedError(f"{name} is {loss} at step {step}")
 
 
-def read_values(values: Sequence[Tensor | int]) -> list[float]:
+def read_values(values: Sequence[Tensor | float]) -> list[float]:
     """Read numbers from their device in one transfer."""
     members = [torch.as_tensor(value, dtype=torch.float64) for value in values]
     return torch.stack(members).tolist() if members else []

@@ -47,6 +47,7 @@ def write_results(
         files += draw_internals(parts) if predictions else []
         if rows := read_metrics(parts.folder.metrics):
             files.append(save_learning_curves(parts, report, rows))
+        files += draw_health(parts)
     parts.clock.end_stage("report")
     report["seconds"] = parts.clock.seconds
     # After the figures, which may need more memory than the training.
@@ -90,6 +91,7 @@ def make_report(
     """Return the report of a run that was trained and tested."""
     validation = tested_validation(parts)
     throughput = parts.callbacks.get("throughput")
+    health = parts.callbacks.get("gradient_health")
     best = {key: int(validation[key]) for key in ("step", "epoch")} if validation else None
     scores = {**summary.scores_of(validation, "val"), **summary.scores_of(test_scores, "test")}
     targets = {"val": summary.count_targets(validation, "val")}
@@ -111,6 +113,7 @@ def make_report(
         "best": best,
         "epochs": parts.trainer.current_epoch,
         "speed": throughput.speed() if throughput else {},
+        **({"gradient_health": health.report()} if health else {}),
     }
 
 
@@ -182,3 +185,14 @@ def save_learning_curves(
     step = report["best"] and report["best"]["step"]
     picture = parts.folder.path / "learning_curves.png"
     return plots.draw_learning_curves(rows, monitor, step, baseline, picture)
+
+
+def draw_health(parts: RunParts) -> list[Path]:
+    """Draw the gradient norms of all epochs and the gradients through time, if measured."""
+    from rnnlab.plots.gradients import draw_gradient_health
+
+    health = parts.callbacks.get("gradient_health")
+    if not health or not any("grad_norm/median" in epoch for epoch in health.epochs):
+        return []
+    picture = parts.folder.path / "gradient_health.png"
+    return [draw_gradient_health(health.epochs, health.through_time, picture)]

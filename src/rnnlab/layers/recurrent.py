@@ -40,6 +40,13 @@ class RecurrentModule(Protocol):
         """Map inputs (B, T, D) and a state to outputs (B, T, H) and the state after step T."""
 
 
+class CellRunner(Protocol):
+    """Runs the cell of a layer in place of the layer, to observe it."""
+
+    def run(self, layer: nn.Module, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Return outputs (B, T, H) and the state after step T."""
+
+
 LayerFactory = Callable[[int, int], RecurrentModule]  # from an input size and a hidden size
 
 
@@ -89,10 +96,13 @@ class RecurrentLayer(nn.Module):
 
     Attributes:
         output_size: P, or H.
+        recorder: runs the cell and keeps its states; see rnnlab.layers.state_recorder.
 
     Raises:
         ConfigError: `weight_drop` is set, but the cell names no recurrent matrices.
     """
+
+    recorder: CellRunner | None = None
 
     def __init__(
         self,
@@ -132,6 +142,8 @@ class RecurrentLayer(nn.Module):
 
     def run_cell(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Call the cell; in training with dropped entries of its recurrent matrices."""
+        if self.recorder is not None:
+            return self.recorder.run(self, inputs, state)
         if not (self.training and self.weight_drop):
             return self.cell(inputs, state)  # type: ignore[no-any-return]
         weights = {

@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.layers.recurrent import LayerFactory, RecurrentState, each_part
-from rnnlab.models.clipping import GradientSize, clip_gradients, unscales_in_step
+from rnnlab.models.clipping import GradientSize, clip_gradients, read_sizes, unscales_in_step
 from rnnlab.models.scores import Scores
 from rnnlab.runtime.distributed import gather_lists
 from rnnlab.spec import Batch
@@ -216,6 +216,16 @@ class RecurrentModel(L.LightningModule):
         size = clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm or "norm")
         if self.gradient_sizes is not None:
             self.gradient_sizes.append(size)
+
+    @property
+    def clipping(self) -> Literal["norm", "value"]:
+        """What is compared with the threshold of clipping."""
+        return "value" if self.trainer.gradient_clip_algorithm == "value" else "norm"
+
+    def read_gradient_sizes(self) -> list[tuple[float, float, float]]:
+        """Return norm, largest value and threshold of the steps since the last call."""
+        sizes, self.gradient_sizes = self.gradient_sizes, []
+        return read_sizes(sizes or [])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save the settings that rebuild the model, and the state that the training continues."""

@@ -32,6 +32,11 @@ FIGURES = {  # file -> title and explanation, in the order of the page
     "coverage": ("Coverage of the intervals", ""),
     "token_frequencies": ("Token frequencies", ""),
     "insides": ("States and gates", "Of one test sequence; the features that change most."),
+    "gradient_health": (
+        "Gradient health",
+        "Left: the norm before clipping, over the steps of each epoch. Right: how much the last "
+        "state of a layer depends on its earlier states.",
+    ),
     "gradient_profile": (
         "Gradients by step",
         "How strongly the last output and the loss depend on earlier inputs: a steep fall to the "
@@ -90,7 +95,8 @@ def run_sections(
     texts = [path for path in description.files if path.suffix == ".md" and path.exists()]
     yield score_section(report)
     yield Section("Repeat", "The same data, settings and seed:", command=description.repeat)
-    yield from figure_sections(figures)
+    verdict = report.get("gradient_health", {}).get("verdict", ())
+    yield from figure_sections(figures, {"gradient_health": verdict})
     yield class_section(report)
     yield from map(text_section, texts)
     yield data_section(report)
@@ -128,8 +134,13 @@ def score_section(report: Mapping[str, Any]) -> Section:
     return Section("Scores", sentences=sentences, tables=[table, *others])
 
 
-def figure_sections(paths: Sequence[Path]) -> Iterator[Section]:
-    """Yield a section for each figure, in the order of FIGURES; large ones are only named."""
+def figure_sections(
+    paths: Sequence[Path], verdicts: Mapping[str, Sequence[str]]
+) -> Iterator[Section]:
+    """Yield a section for each figure, in the order of FIGURES; large ones are only named.
+
+    The verdicts are sentences beside a figure, by the name of its file.
+    """
     order = [*FIGURES]
     ranks = {path: order.index(path.stem) if path.stem in FIGURES else 6 for path in paths}
     size = 0
@@ -141,7 +152,7 @@ def figure_sections(paths: Sequence[Path]) -> Iterator[Section]:
             yield Section(title, f"Too large for this page: see {path.name} in the run's folder.")
             continue
         size += length
-        yield Section(title, remark, path)
+        yield Section(title, remark, path, sentences=verdicts.get(path.stem, ()))
 
 
 def class_section(report: Mapping[str, Any]) -> Section | None:

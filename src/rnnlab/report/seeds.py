@@ -18,7 +18,7 @@ SEED_SETTINGS = ("seed", "data.seed", "data.fold")  # distinguish the repeats of
 REPEAT_SETTINGS = (  # patterns of settings that are no part of a configuration
     *SEED_SETTINGS,
     *("name", "variant", "output_dir", "run_dir", "resume", "baselines", "page"),
-    *("logger", "logger.*", "callbacks.progress*", "*path", "*paths"),
+    *("logger", "logger.*", "callbacks.progress*", "callbacks.gradient_health*", "*path", "*paths"),
     "kernel",  # changes results by rounding only
 )
 

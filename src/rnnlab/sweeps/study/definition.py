@@ -22,6 +22,7 @@ from rnnlab.sweeps.workers.messages import TrialResult
 MINIMIZE = ("seconds", "parameters")
 # Settings without an effect on a score.
 LOCATION_KEYS = ("output_dir", "run_dir", "resume", "variant", "test", "baselines", "page")
+MEASUREMENTS = "callbacks.gradient_health"  # do not change what is trained
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,11 @@ def define_study(
     space: Mapping[str, Any], base: Mapping[str, Any], objectives: Sequence[str], seed: int
 ) -> dict[str, Any]:
     """Return the definition of a study in JSON types, from its space in plain form."""
-    settings = {k: value for k, value in flat(dict(base)).items() if k not in LOCATION_KEYS}
+    settings = {
+        key: value
+        for key, value in flat(dict(base)).items()
+        if key not in LOCATION_KEYS and not key.startswith(MEASUREMENTS)
+    }
     return {
         "space": flat(dict(space)),
         "base": settings,
