@@ -146,7 +146,7 @@ class BareLoop:
         batch = Batch(inputs, lengths, targets, rows, *batch[4:])
         loss = self.model.task.loss(self.model.predictions(batch), batch)
         loss.backward()  # type: ignore[no-untyped-call]
-        if self.clip:
+        if isinstance(self.clip, int | float):
             clip_grad_norm_(self.model.parameters(), self.clip)
         self.optimizer.step()
         if self.schedule:

@@ -12,7 +12,7 @@ from torch import nn
 
 from rnnlab.callbacks.state_probe import StateProbe
 from rnnlab.experiment.run import Run, run
-from tests.helpers.configs import choices, small
+from tests.helpers.configs import choices, compose, small
 from tests.helpers.run_folders import write_run
 
 SHORT = ("test=false", "page=false", "baselines=false", "trainer.max_epochs=2")
@@ -109,3 +109,17 @@ def test_saturated_units_are_found(tmp_path: Path) -> None:
     one = write_run("sine", tmp_path, "model=rnn")
     one.model.get_submodule("body.forwards.0.cell").get_parameter("bias_ih_l0")[:4] = 9.0
     assert probe(one.model, one.data)[0]["saturation/states"] == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.slow
+def test_a_run_in_two_sessions_has_the_norms_and_the_thresholds_of_one(tmp_path: Path) -> None:
+    words = ("trainer.gradient_clip_val=auto", "scheduler=none", *SHORT)
+    whole = run(small("sine", tmp_path, *words))
+    first = run(small("sine", tmp_path, *words, "trainer.max_epochs=1"))
+    second = run(compose(f"resume={first.folder.path}", "trainer.max_epochs=2"))
+    torch.testing.assert_close(tensors(second), tensors(whole), rtol=0, atol=0)
+    assert second.report["gradient_health"] == whole.report["gradient_health"]
+    for name in ("grad_norm/median", "clip_rate", "clip_threshold", "gradient_reach"):
+        assert rows(second, name) == rows(whole, name)
+    assert "a running percentile" in whole.report["gradient_health"]["verdict"][0]
+    assert 0.5 < whole.report["gradient_health"]["values"]["clip_rate"] < 1

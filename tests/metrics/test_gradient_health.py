@@ -75,7 +75,7 @@ def test_gradients_explode_if_they_do_in_one_layer(size: float) -> None:
     sentence = describe_time(curves)
     assert "explode" in sentence
     assert "within 9 steps (layer 2)" in sentence
-    stored = report_health([epoch()], curves, "norm")["through_time"]["layer 2"]["9"]
+    stored = report_health([epoch()], {}, curves, "norm")["through_time"]["layer 2"]["9"]
     assert stored == (size if math.isfinite(size) else None)
 
 

@@ -29,11 +29,12 @@ class GradientHealth(L.Callback):
 
     Args:
         probe_every_n_steps: optimizer steps between two probes, which are at the end of an epoch;
-            the first and the last epoch have one.
+            the first epoch has one. One more, for the report, is at the end of the training.
         update_every_n_steps: optimizer steps between two measurements of an update.
 
     Attributes:
         epochs: of the whole run: metric -> value.
+        probe_values: of the last probe: metric -> value.
         through_time: of the last probe; see gradients_through_time.
     """
 
@@ -43,6 +44,7 @@ class GradientHealth(L.Callback):
         self.probe_every_n_steps = probe_every_n_steps
         self.update_every_n_steps = update_every_n_steps
         self.epochs: list[dict[str, float]] = []
+        self.probe_values: dict[str, float] = {}
         self.through_time: dict[str, dict[int, float]] = {}
         self.clipping = "norm"
         self._model: Any = None
@@ -54,13 +56,14 @@ class GradientHealth(L.Callback):
 
     def report(self) -> dict[str, Any]:
         """Return the part of report.json about gradients; empty before the first epoch."""
-        return report_health(self.epochs, self.through_time, self.clipping)
+        return report_health(self.epochs, self.probe_values, self.through_time, self.clipping)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the values of the finished epochs, and of the steps of this one."""
         self._read()
         return {
             "epochs": self.epochs,
+            "probe_values": self.probe_values,
             "through_time": self.through_time,
             "steps": torch.tensor(self._steps, dtype=torch.float64),
             "ratios": self._ratios,
@@ -69,6 +72,7 @@ class GradientHealth(L.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.epochs = state_dict["epochs"]
+        self.probe_values = state_dict["probe_values"]
         self.through_time = state_dict["through_time"]
         self._steps = [(norm, size, limit) for norm, size, limit in state_dict["steps"].tolist()]
         self._ratios = state_dict["ratios"]
@@ -104,26 +108,28 @@ class GradientHealth(L.Callback):
         ratios = sorted(self._ratios)
         if ratios:
             values["update_ratio"] = float(ratios[len(ratios) // 2])
-        if trainer.is_global_zero and self._is_due(trainer):
-            values |= self._run_probe(trainer, pl_module)
+        if trainer.is_global_zero:
+            values |= self._probe_network(trainer, pl_module)
         for logger in trainer.loggers:
             logger.log_metrics({**values, "epoch": trainer.current_epoch}, trainer.global_step)
         self.epochs.append({**values, "steps": len(self._steps), "epoch": trainer.current_epoch})
         self._steps, self._ratios = [], []
 
-    def _is_due(self, trainer: L.Trainer) -> bool:
-        """Return whether an epoch ends with a probe."""
-        is_first = self._probe_step is None
-        return (
-            is_first
-            or trainer.should_stop
-            or trainer.global_step - (self._probe_step or 0) >= self.probe_every_n_steps
-        )
+    def _probe_network(self, trainer: L.Trainer, pl_module: Any) -> dict[str, float]:
+        """Return the values of a probe that is due; empty otherwise.
 
-    def _run_probe(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, float]:
-        self._probe_step = trainer.global_step
-        values, self.through_time = self._probe.measure(trainer, pl_module)
-        return values
+        The probe at the end of a training is only for the report, because the training may be
+        extended.
+        """
+        steps = trainer.global_step
+        is_due = self._probe_step is None or steps - self._probe_step >= self.probe_every_n_steps
+        if not is_due and not trainer.should_stop:
+            return {}
+        self.probe_values, self.through_time = self._probe.measure(trainer, pl_module)
+        if not is_due:
+            return {}
+        self._probe_step = steps
+        return self.probe_values
 
     def _read(self) -> None:
         """Read the sizes and ratios of the last steps from the device."""

@@ -77,7 +77,8 @@ class TrainerConfig:
     """Device and duration; names as in lightning.pytorch.Trainer.
 
     With max_epochs=auto, auto_steps is the number of optimizer steps for data that is so small that
-    5 epochs are fewer steps; see rnnlab.experiment.budget.
+    5 epochs are fewer steps; see rnnlab.experiment.budget. With gradient_clip_val=auto the
+    threshold follows the gradient norms; see rnnlab.models.clipping.AutoClip.
     """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
@@ -89,7 +90,7 @@ class TrainerConfig:
     auto_steps: PositiveInt = 1500
     max_steps: PositiveInt | None = None
     max_time: Annotated[str, Rule(check_duration)] | None = None
-    gradient_clip_val: PositiveFloat | None = None
+    gradient_clip_val: PositiveFloat | Literal["auto"] | None = None
     gradient_clip_algorithm: Literal["norm", "value"] = "norm"
     accumulate_grad_batches: PositiveInt = 1
     log_every_n_steps: PositiveInt = 25

@@ -102,6 +102,7 @@ def build_model(config: RunConfig, task: Task) -> RecurrentModel:
         config.monitor,
         config.mode,
         config.trainer.max_steps,
+        auto_clip=config.trainer.gradient_clip_val == "auto",
     )
     model: RecurrentModel = partial_from(config.model)(task, optimizer_config)
     use_kernel_of_setting(model, config.kernel, config.trainer.precision)
@@ -128,6 +129,8 @@ def build_trainer(
     settings.pop("auto_steps")
     if settings["max_epochs"] == "auto":  # before the data is known
         settings["max_epochs"] = AUTO_EPOCHS
+    if settings["gradient_clip_val"] == "auto":  # the model clips
+        settings["gradient_clip_val"] = None
     budget = TrainingBudget(settings.pop("max_steps"), settings.pop("max_time"))
     settings["limit_predict_batches"] = settings["limit_val_batches"]  # see fit_intervals
     settings["profiler"] = build_profiler(settings["profiler"], folder)
@@ -190,6 +193,7 @@ def build_preview(config: RunConfig) -> RecurrentModel:
     checks.check_task(config, data_class, task_class)
     checks.check_monitors(config, task_class)
     checks.check_precision(config, task_class)
+    checks.check_clipping(config.trainer)
     spec = checks.limit_tokens(_try("data", partial(build_data, config)).preview())
     with torch.device("meta"):
         task = _try("task", partial(build_task, config, spec))

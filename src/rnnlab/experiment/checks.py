@@ -120,6 +120,25 @@ def check_precision(config: RunConfig, task: "type[Task]") -> None:
         )
 
 
+def check_clipping(trainer: TrainerConfig) -> None:
+    """Raise ConfigError if the threshold of clipping cannot follow the gradient norms."""
+    if trainer.gradient_clip_val != "auto":
+        return
+    if trainer.gradient_clip_algorithm == "value":
+        raise ConfigError(
+            "trainer.gradient_clip_val=auto: follows the norm of all gradients, and "
+            "trainer.gradient_clip_algorithm=value clips each one by itself. Set "
+            "trainer.gradient_clip_algorithm=norm, or a number, such as "
+            "trainer.gradient_clip_val=0.5"
+        )
+    if trainer.strategy.startswith(GPU_STRATEGIES):
+        raise ConfigError(
+            f"trainer.gradient_clip_val=auto: trainer.strategy={trainer.strategy} clips the parts "
+            "of a gradient on its own. Set a number, such as trainer.gradient_clip_val=1.0, or "
+            "trainer.strategy=ddp"
+        )
+
+
 def check_schedule(config: RunConfig, schedule: Mapping[str, Any] | None) -> None:
     """Raise ConfigError if a schedule reads a metric after epochs without a validation."""
     interval = config.trainer.check_val_every_n_epoch

@@ -179,6 +179,7 @@ def describe_updates(summary: Mapping[str, float]) -> str:
 
 def report_health(
     epochs: Sequence[Mapping[str, float]],
+    probe_values: Mapping[str, float],
     through_time: Mapping[str, Mapping[int, float]],
     clipping: str,
 ) -> dict[str, Any]:
@@ -188,7 +189,7 @@ def report_health(
     """
     if not epochs:
         return {}
-    summary = summarize_training(epochs)
+    summary = summarize_training(epochs) | probe_values
     curves = {
         name: {str(k): value if math.isfinite(value) else None for k, value in curve.items()}
         for name, curve in through_time.items()

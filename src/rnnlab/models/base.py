@@ -17,7 +17,13 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from rnnlab.errors import ConfigError, did_you_mean
 from rnnlab.layers.recurrent import LayerFactory, RecurrentState, each_part
-from rnnlab.models.clipping import GradientSize, clip_gradients, read_sizes, unscales_in_step
+from rnnlab.models.clipping import (
+    AutoClip,
+    GradientSize,
+    clip_gradients,
+    read_sizes,
+    unscales_in_step,
+)
 from rnnlab.models.scores import Scores
 from rnnlab.runtime.distributed import gather_lists
 from rnnlab.spec import Batch
@@ -50,6 +56,7 @@ class OptimizerConfig(NamedTuple):
         monitor: see ScheduleContext.
         mode: see ScheduleContext.
         max_steps: optimizer steps of the training; None for whole epochs.
+        auto_clip: clip gradients at a threshold that follows their norms.
     """
 
     optimizer: Callable[[list[dict[str, Any]]], Optimizer]
@@ -57,6 +64,7 @@ class OptimizerConfig(NamedTuple):
     monitor: str
     mode: Literal["min", "max"]
     max_steps: int | None = None
+    auto_clip: bool = False
 
 
 class RecurrentModel(L.LightningModule):
@@ -74,6 +82,7 @@ class RecurrentModel(L.LightningModule):
         validation_scores: scores, step and epoch of the last validation, in each checkpoint.
         test_predictions: predictions, targets and rows of each test batch.
         hidden_states: stage -> state after its last batch, for a batch that continues it.
+        auto_clip: threshold of clipping that follows the gradient norms; None for a fixed one.
         gradient_sizes: of each step, before clipping, for a callback that reads and clears them;
             None, the default, if there is none.
     """
@@ -89,6 +98,7 @@ class RecurrentModel(L.LightningModule):
         self.validation_scores: dict[str, float] = {}
         self.hidden_states: HiddenStates = {}
         self.gradient_sizes: list[GradientSize] | None = None
+        self.auto_clip = AutoClip() if optimizer_config and optimizer_config.auto_clip else None
         self._lr_scales: list[float] = []  # of the batches since the last step
 
     def build_head(
@@ -211,15 +221,18 @@ class RecurrentModel(L.LightningModule):
                 optimizer, gradient_clip_val, gradient_clip_algorithm
             )
             return
-        if gradient_clip_val is None and self.gradient_sizes is None:
+        threshold = self.auto_clip or gradient_clip_val
+        if threshold is None and self.gradient_sizes is None:
             return
-        size = clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm or "norm")
+        size = clip_gradients(optimizer, threshold, gradient_clip_algorithm or "norm")
         if self.gradient_sizes is not None:
             self.gradient_sizes.append(size)
 
     @property
-    def clipping(self) -> Literal["norm", "value"]:
-        """What is compared with the threshold of clipping."""
+    def clipping(self) -> Literal["auto", "norm", "value"]:
+        """What is compared with the threshold of clipping; auto: the norm, and it is followed."""
+        if self.auto_clip is not None:
+            return "auto"
         return "value" if self.trainer.gradient_clip_algorithm == "value" else "norm"
 
     def read_gradient_sizes(self) -> list[tuple[float, float, float]]:
@@ -233,7 +246,10 @@ class RecurrentModel(L.LightningModule):
         checkpoint["validation_scores"] = self.validation_scores
         state = each_part(self.hidden_states.get("train"), Tensor.cpu)
         checkpoint["hidden_states"] = gather_lists([state])  # of each process
+        if self.auto_clip is not None:
+            checkpoint["auto_clip"] = self.auto_clip.state()
         if self._trainer is not None and "callbacks" not in checkpoint:
+            checkpoint.pop("auto_clip", None)
             replace_by_averages(self.trainer, checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -242,6 +258,8 @@ class RecurrentModel(L.LightningModule):
         states = checkpoint.get("hidden_states", [checkpoint.get("hidden_state")])
         state = states[min(self.global_rank, len(states) - 1)]
         self.hidden_states["train"] = each_part(state, lambda part: part.to(self.device))
+        if self.auto_clip is not None and "auto_clip" in checkpoint:
+            self.auto_clip.load(checkpoint["auto_clip"])
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._score(batch, self.val_scores, "val")

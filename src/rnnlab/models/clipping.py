@@ -4,6 +4,7 @@ A gradient norm is the Euclidean norm of the gradients of all parameters togethe
 """
 
 import math
+from bisect import insort
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -28,12 +29,51 @@ class GradientSize(NamedTuple):
     threshold: float
 
 
+class AutoClip:
+    """Threshold that follows the gradient norms.
+
+    AutoClip (Seetharaman et al., 2020, https://arxiv.org/abs/2007.14469): the threshold of a step
+    is the 10th percentile of the norms of all steps so far, its own one included. Norms of zero and
+    norms that are not finite are left out. Reading the norm waits for the device in each step.
+
+    Attributes:
+        norms: of the steps so far, sorted.
+    """
+
+    PERCENTILE = 10.0
+
+    def __init__(self) -> None:
+        self.norms: list[float] = []
+
+    def update(self, norm: float) -> float:
+        """Return the threshold of a step with this norm; infinite before the first finite norm."""
+        if 0 < norm < math.inf:
+            insort(self.norms, norm)
+        if not self.norms:
+            return math.inf
+        place = self.PERCENTILE / 100 * (len(self.norms) - 1)
+        low = self.norms[math.floor(place)]
+        high = self.norms[math.ceil(place)]
+        return low + (high - low) * (place - math.floor(place))
+
+    def state(self) -> Tensor:
+        """Return the norms for a checkpoint."""
+        return torch.tensor(self.norms, dtype=torch.float64)
+
+    def load(self, state: Tensor) -> None:
+        """Restore the norms of a checkpoint."""
+        self.norms = state.tolist()
+
+
 def clip_gradients(
-    optimizer: Optimizer, threshold: float | None, algorithm: Literal["norm", "value"] = "norm"
+    optimizer: Optimizer,
+    threshold: float | AutoClip | None,
+    algorithm: Literal["norm", "value"] = "norm",
 ) -> GradientSize:
     """Clip the gradients of an optimizer in place, as torch does, and return their size before it.
 
-    The norm is computed once, for the clipping and for its callers; nothing waits for the device.
+    The norm is computed once, for the clipping and for its callers; nothing waits for the device
+    unless the threshold follows the norms.
 
     Args:
         optimizer: its parameters have gradients that are not scaled.
@@ -44,7 +84,9 @@ def clip_gradients(
     parameters = [parameter for parameter in members if parameter.grad is not None]
     gradients = [parameter.grad for parameter in parameters]
     norm = get_total_norm(gradients)
-    if threshold is None:
+    if isinstance(threshold, AutoClip):
+        threshold = threshold.update(norm.item())
+    if threshold is None or threshold == math.inf:
         return GradientSize(norm, norm, math.inf)
     if algorithm == "norm":
         clip_grads_with_norm_(parameters, threshold, norm)
