@@ -118,7 +118,9 @@ class BareLoop:
     def __init__(
         self, config: RunConfig, spec: DataSpec, total_steps: int, device: torch.device
     ) -> None:
-        self.device, self.clip = device, config.trainer.gradient_clip_val
+        self.device, clip = device, config.trainer.gradient_clip_val
+        assert clip != "auto", "the bare loop clips at a fixed norm"
+        self.clip = clip
         self.model = build_model(config, build_task(config, spec)).to(device).train()
         optimizer_config = self.model.optimizer_config
         assert optimizer_config is not None
@@ -146,7 +148,7 @@ class BareLoop:
         batch = Batch(inputs, lengths, targets, rows, *batch[4:])
         loss = self.model.task.loss(self.model.predictions(batch), batch)
         loss.backward()  # type: ignore[no-untyped-call]
-        if isinstance(self.clip, int | float):
+        if self.clip:
             clip_grad_norm_(self.model.parameters(), self.clip)
         self.optimizer.step()
         if self.schedule:

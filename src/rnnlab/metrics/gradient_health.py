@@ -189,7 +189,7 @@ def report_health(
     """
     if not epochs:
         return {}
-    summary = summarize_training(epochs) | probe_values
+    summary = {**summarize_training(epochs), **probe_values}
     curves = {
         name: {str(k): value if math.isfinite(value) else None for k, value in curve.items()}
         for name, curve in through_time.items()
