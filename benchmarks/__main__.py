@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import (
+    accuracy,
     busy,
     cache,
     checkouts,
@@ -53,6 +54,7 @@ BENCHMARKS: dict[str, Callable[[Settings], Row | Sequence[Row | str]]] = {
     "busy": busy.busy,
     "training": padding.training,
     **libraries.PEER_BENCHMARKS,
+    "accuracy": accuracy.accuracy,
     "steps": checkouts.steps,
     "search": checkouts.search,
     "make_run": make_run.make_run,
@@ -66,7 +68,10 @@ BENCHMARKS: dict[str, Callable[[Settings], Row | Sequence[Row | str]]] = {
     "cache": cache.cache,
     "loader": loader.loader,
 }
-GROUPS = {"none": (), "peers": tuple(libraries.PEER_BENCHMARKS)}  # names of several benchmarks
+GROUPS = {
+    "none": (),
+    "peers": (*libraries.PEER_BENCHMARKS, "accuracy"),
+}  # names of several benchmarks
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -211,7 +216,7 @@ def expand_names(names: Sequence[str]) -> list[str]:
     """Return the benchmarks of the command line.
 
     >>> expand_names(["sine", "peers"]), expand_names(["none"])
-    (['sine', 'keras-tf', 'keras-torch', 'torch'], [])
+    (['sine', 'keras-tf', 'keras-torch', 'torch', 'accuracy'], [])
     """
     return [member for name in names or BENCHMARKS for member in GROUPS.get(name, (name,))]
 

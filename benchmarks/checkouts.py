@@ -27,7 +27,7 @@ def steps(settings: Settings) -> Results:
         return [*rows, "steps of PTB: needs its files, --ptb FOLDER"]
     for name in ("ptb_gru", "ptb_lstm"):
         words = (f"experiment={name}", *BARE, *settings.ptb)
-        rows.append(compare(name, words, 10, "tokens", 1.15, settings))
+        rows.append(compare(name, words, 4, "tokens", 1.15, settings))
     return rows
 
 

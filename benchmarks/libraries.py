@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from benchmarks.pairs import ClockName, Results, Row
-from benchmarks.peers.job import Job, Sizes
+from benchmarks.peers.job import Job, Sizes, validation_folder
 from benchmarks.programs import (
     ROOT,
     BlockPair,
@@ -35,7 +35,7 @@ BARE = (  # as in the other programs: a plain network and Adam
 )
 REVIEWS = ("data=imdb", *BARE, "task.pooling=last")
 TEXT = ("data=ptb", *BARE, "model.hidden_size=200", "task.embedding_size=200")
-OUR_STEPS: Mapping[Kind, int] = {"reviews": 25, "text": 20}  # of a block
+OUR_STEPS: Mapping[Kind, int] = {"reviews": 25, "text": 5}  # of a block
 UNITS: Mapping[Kind, str] = {"reviews": "samples", "text": "tokens"}
 TITLES: Mapping[Kind, str] = {"reviews": "IMDB GRU", "text": "language model (PTB, GRU)"}
 
@@ -65,9 +65,9 @@ PEERS = (
     Peer("Keras on torch, padded to 400", "keras-torch", "keras", "", {"reviews": 1}),
     Peer("PyTorch, padded batches", "torch", "torch", "padded", {"reviews": 8}),
     Peer("PyTorch, packed batches", "torch", "torch", "packed", {"reviews": 8}),
-    Peer("Keras on TensorFlow", "keras-tf", "keras", "stateful", {"text": 20}),
-    Peer("Keras on torch, state not carried", "keras-torch", "keras", "stateless", {"text": 20}),
-    Peer("PyTorch", "torch", "torch", "", {"text": 20}),
+    Peer("Keras on TensorFlow", "keras-tf", "keras", "stateful", {"text": 5}),
+    Peer("Keras on torch, state not carried", "keras-torch", "keras", "stateless", {"text": 5}),
+    Peer("PyTorch", "torch", "torch", "", {"text": 5}),
 )
 BACKENDS = {"keras-tf": "tensorflow", "keras-torch": "torch"}
 INTERPRETERS = (*BACKENDS, "torch")
@@ -96,6 +96,11 @@ def compare_library(interpreter: str, settings: Settings) -> Results:
     return rows
 
 
+def with_torch(settings: Settings) -> Settings:
+    """Return the settings with this interpreter for PyTorch, unless another one is given."""
+    return replace(settings, interpreters={"torch": sys.executable, **settings.interpreters})
+
+
 def keras_tf(settings: Settings) -> Results:
     """Compare with Keras 3 on TensorFlow: the same networks, trained by `fit`."""
     return compare_library("keras-tf", settings)
@@ -115,7 +120,7 @@ PEER_BENCHMARKS = {"keras-tf": keras_tf, "keras-torch": keras_torch, "torch": pl
 
 
 def write_job(kind: Kind, words: tuple[str, ...], settings: Settings, folder: Path) -> Sizes:
-    """Write the training data and the sizes of our run for the other programs."""
+    """Write the sizes and the data of our run for the other programs; reviews of two splits."""
     config = compose_config(*words)
     data = build_data(config)
     data.prepare_data()
@@ -130,19 +135,20 @@ def write_job(kind: Kind, words: tuple[str, ...], settings: Settings, folder: Pa
         lr=float(config.optimizer["lr"]),
         threads=settings.threads,
     )
-    read = {"reviews": read_reviews, "text": read_text}[kind]
-    Job(sizes, *read(data)).write(folder)
+    if kind == "text":
+        Job(sizes, *read_text(data)).write(folder)
+        return sizes
+    for split, place in (("train", folder), ("val", validation_folder(folder))):
+        Job(sizes, *read_reviews(data, split)).write(place)
     return sizes
 
 
-def read_reviews(data: Any) -> tuple[Any, Any, Any]:
-    """Return tokens, offsets and labels of the training reviews, truncated as in our run."""
-    lengths = data.lengths("train")
-    tokens = [
-        data.gather("train", np.array([row])).inputs[0].numpy() for row in range(len(lengths))
-    ]
+def read_reviews(data: Any, split: str) -> tuple[Any, Any, Any]:
+    """Return tokens, offsets and labels of the reviews of a split, truncated as in our run."""
+    lengths = data.lengths(split)
+    tokens = [data.gather(split, np.array([i])).inputs[0].numpy() for i in range(len(lengths))]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return np.concatenate(tokens).astype(np.int32), offsets, data.labels["train"]
+    return np.concatenate(tokens).astype(np.int32), offsets, data.labels[split]
 
 
 def read_text(data: Any) -> tuple[Any, Any, Any]:
@@ -165,7 +171,8 @@ def compare(
         ours = training_program(
             ROOT, words, Path(our_folder), OUR_STEPS[kind], settings.threads, UNITS[kind]
         )
-        other = peer_program(kind, peer, interpreter, job, Path(folder), settings.threads)
+        steps = peer.steps[kind]
+        other = peer_program(kind, peer, interpreter, job, Path(folder), steps, settings.threads)
         with ours, other:
             check_parameters(peer, sizes, ours, other)
             pairs = alternate(ours, other, settings.seconds)
@@ -173,11 +180,11 @@ def compare(
 
 
 def peer_program(
-    kind: Kind, peer: Peer, interpreter: str, job: Path, folder: Path, threads: int
+    kind: Kind, peer: Peer, interpreter: str, job: Path, folder: Path, steps: int, threads: int
 ) -> Program:
-    """Return the program of a library."""
+    """Return the program of a library, with `steps` batches in a block."""
     module = f"benchmarks.peers.{peer.module}_{kind}"
-    command = [interpreter, "-m", module, str(job), str(peer.steps[kind]), peer.option]
+    command = [interpreter, "-m", module, str(job), str(steps), peer.option]
     environment = {
         "PYTHONPATH": str(ROOT),
         "KERAS_BACKEND": BACKENDS.get(peer.interpreter, ""),

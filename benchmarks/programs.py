@@ -94,9 +94,17 @@ class Program:
 
     def train_block(self) -> Block:
         """Train the next block and return its facts."""
-        self._file.write("next\n")
-        self._file.flush()
+        self._send("next")
         return Block(**self._receive())
+
+    def evaluate(self) -> float:
+        """Return the accuracy of the network on the validation split."""
+        self._send("evaluate")
+        return float(self._receive()["accuracy"])
+
+    def _send(self, request: str) -> None:
+        self._file.write(f"{request}\n")
+        self._file.flush()
 
     def _receive(self) -> dict[str, Any]:
         line = self._file.readline()

@@ -42,6 +42,7 @@ class Settings:
         trials: of a search.
         search: more words of a search.
         make_run: more overrides of the run of `make run`.
+        accuracy: more overrides of the run whose accuracy is compared.
         repeats: of a command.
         recipes: names of recipes; none for all.
         seeds: of each recipe.
@@ -66,6 +67,7 @@ class Settings:
     trials: int = 30
     search: tuple[str, ...] = ()
     make_run: tuple[str, ...] = ()
+    accuracy: tuple[str, ...] = ()
     repeats: int = 7
     recipes: tuple[str, ...] = ()
     seeds: int = 3

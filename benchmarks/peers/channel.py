@@ -19,9 +19,9 @@ class Channel:
     def __init__(self) -> None:
         self._file = socket.socket(fileno=int(os.environ[VARIABLE])).makefile("rw")
 
-    def wait(self) -> bool:
-        """Wait for the next request; return whether there is one."""
-        return bool(self._file.readline())
+    def wait(self) -> str:
+        """Wait for the next request and return it; empty at the end."""
+        return self._file.readline().strip()
 
     def send(self, facts: dict[str, Any]) -> None:
         """Send a dictionary of plain values."""
@@ -48,16 +48,24 @@ class Clocks:
         return time.perf_counter(), time.process_time()
 
 
-def serve_blocks(parameters: int, train_block: Callable[[], tuple[int, float]]) -> None:
+def serve_blocks(
+    parameters: int,
+    train_block: Callable[[], tuple[int, float]],
+    evaluate: Callable[[], float] | None = None,
+) -> None:
     """Train on request.
 
     Args:
         parameters: of the network.
         train_block: trains on the next block; returns its samples or tokens, and its mean loss.
+        evaluate: returns the accuracy on the validation split.
     """
     channel, clocks = Channel(), Clocks()
     channel.send({"parameters": parameters})
-    while channel.wait():
+    while request := channel.wait():
+        if request == "evaluate" and evaluate is not None:
+            channel.send({"accuracy": evaluate()})
+            continue
         clocks.start()
         units, loss = train_block()
         channel.send({**clocks.read(), "units": units, "loss": loss})

@@ -64,7 +64,8 @@ class Job:
     labels: Ints
 
     def write(self, folder: Path) -> None:
-        """Write the job into a folder."""
+        """Write the job into a folder, which is made if it is not there."""
+        folder.mkdir(exist_ok=True)
         np.savez(folder / "job.npz", tokens=self.tokens, offsets=self.offsets, labels=self.labels)
         (folder / "job.json").write_text(json.dumps(asdict(self.sizes)), encoding="utf-8")
 
@@ -99,6 +100,11 @@ class Job:
             for start in range(0, length - steps + 1, steps):
                 window = slice(start, start + steps)
                 yield inputs[:, window], targets[:, window]
+
+
+def validation_folder(folder: Path) -> Path:
+    """Return the folder of the validation split, within that of a job."""
+    return folder / "val"
 
 
 def read_job(folder: Path) -> Job:

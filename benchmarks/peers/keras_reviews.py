@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from benchmarks.peers.channel import serve_blocks
-from benchmarks.peers.job import Sizes, read_job
+from benchmarks.peers.job import Sizes, read_job, validation_folder
 from benchmarks.peers.keras_threads import limit_threads
 
 
@@ -38,7 +39,13 @@ def main() -> None:
         history = model.fit(inputs, labels, job.sizes.batch_size, verbose=0)
         return len(rows), history.history["loss"][0]
 
-    serve_blocks(model.count_params(), train_block)
+    def evaluate() -> float:
+        val = read_job(validation_folder(Path(sys.argv[1])))
+        inputs = val.padded(np.arange(len(val.labels)))
+        _, accuracy = model.evaluate(inputs, val.labels, job.sizes.batch_size, verbose=0)
+        return float(accuracy)
+
+    serve_blocks(model.count_params(), train_block, evaluate)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 from torch.utils.data import DataLoader
 
 from benchmarks.peers.channel import serve_blocks
-from benchmarks.peers.job import Job, Sizes, read_job
+from benchmarks.peers.job import Job, Sizes, read_job, validation_folder
 
 Padded = tuple[Tensor, Tensor, Tensor]  # tokens (B, T), lengths (B,), classes (B,)
 
@@ -75,7 +75,14 @@ def main() -> None:
             losses.append(loss.item())
         return len(rows), sum(losses) / len(losses)
 
-    serve_blocks(sum(p.numel() for p in model.parameters()), train_block)
+    def evaluate() -> float:
+        val, correct = read_job(validation_folder(Path(sys.argv[1]))), 0
+        with torch.no_grad():
+            for tokens, lengths, labels in batches_of(val, range(len(val.labels))):
+                correct += int((model(tokens, lengths).argmax(1) == labels).sum())
+        return correct / len(val.labels)
+
+    serve_blocks(sum(p.numel() for p in model.parameters()), train_block, evaluate)
 
 
 if __name__ == "__main__":

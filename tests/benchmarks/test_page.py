@@ -1,9 +1,13 @@
 """docs/PERFORMANCE.md, written from kept results."""
 
+from types import SimpleNamespace
+
 import pytest
+from benchmarks import recipes
 from benchmarks.__main__ import arguments, describe_benchmarks, expand_names
 from benchmarks.page import keep_results, write_page
 from benchmarks.pairs import Row
+from benchmarks.runs import Settings
 
 FACTS = {
     **{name: f"({name})" for name in ("command", "commit", "threads", "method", "load")},
@@ -43,5 +47,23 @@ def test_options_that_name_no_file_are_refused(tmp_path, capsys):
 
 
 def test_every_benchmark_has_a_description():
-    assert expand_names(["peers"]) == ["keras-tf", "keras-torch", "torch"]
+    assert expand_names(["peers"]) == ["keras-tf", "keras-torch", "torch", "accuracy"]
     assert all(line.endswith(".") for line in describe_benchmarks().values())
+
+
+def test_the_scores_of_both_kernels_are_compared_with_the_spread_of_seeds(tmp_path, monkeypatch):
+    def group(kernel: str, mean: float) -> SimpleNamespace:
+        label = SimpleNamespace(label=f"kernel={kernel}")
+        return SimpleNamespace(group=label, mean=mean, spread=0.1, verdict="undecided")
+
+    trained = []
+    monkeypatch.setattr(recipes, "train", lambda *run: trained.append(run[1:3]) or tmp_path)
+    for native, is_equal in ((0.65, True), (0.75, False)):
+        groups = [group("torch", 0.5), group("native", native)]
+        comparison = SimpleNamespace(metric="test/mse", groups=groups)
+        monkeypatch.setattr(recipes, "compare_runs", lambda *_, by, result=comparison: result)
+        row = recipes.compare_kernels("sine-gru", Settings(seeds=2))
+        assert row.median == pytest.approx((native - 0.5) / 0.1)
+        assert row.bar == 2.0
+        assert row.meets_bar is is_equal
+    assert trained[:4] == [("native", 0), ("torch", 0), ("native", 1), ("torch", 1)]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.libraries import PEERS, REVIEWS, check_parameters, write_job
-from benchmarks.peers.job import Job, Sizes, read_job
+from benchmarks.peers.job import Job, Sizes, read_job, validation_folder
 from benchmarks.peers.pace import spread_lengths
 from benchmarks.peers.torch_reviews import Classifier, batches_of
 from benchmarks.runs import Settings
@@ -78,6 +78,7 @@ def test_our_reviews_are_those_of_the_other_programs(tmp_path):
     longest = max(len(written.review(row)) for row in range(80))
     assert longest == reviews["seq_len"]
     assert written.tokens.max() < sizes.num_tokens
+    assert len(read_job(validation_folder(tmp_path)).labels) == 10
 
 
 def test_networks_of_different_sizes_are_not_compared(job):

@@ -28,7 +28,7 @@ def train_block():
     assert len(blocks) < {limit}, "no more blocks"
     return 10, 1.0 / len(blocks)
 
-serve_blocks(7, train_block)
+serve_blocks(7, train_block, lambda: 0.75)
 """
 
 
@@ -49,6 +49,7 @@ def test_two_programs_train_the_same_blocks_in_turn(program):
     with program("ours", 100) as ours, program("other", 100) as other:
         assert ours.parameters == other.parameters == 7
         pairs = alternate(ours, other, seconds=0)
+        assert ours.evaluate() == 0.75
     assert len(pairs) == 7
     assert [pair.ours.loss for pair in pairs] == [1 / (2 + i) for i in range(7)]
     assert all(pair.ours.loss == pair.other.loss for pair in pairs)
