@@ -91,7 +91,8 @@ def test_a_clear_difference_of_paired_seeds_is_found(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).normal(0, 1, 8)
     scores = {"GRU": list(noise + 10), "LSTM": list(noise + 10.5), "RNN": list(noise + 30)}
     result = compare_scores(tmp_path, scores)
-    assert [one.verdict for one in result.groups] == ["best", "worse", "worse"]
+    assert [one.verdict for one in result.groups] == ["better", "worse", "worse"]
+    assert [row["verdict"][:6] for row in result.text_rows()] == ["better", "worse,", "worse,"]
     assert result.groups[1].test is not None
     assert result.groups[1].test.pairs == 8
     assert result.groups[1].p == pytest.approx(3 * 2 / 2**8)  # three pairs, each 2 / 2^8

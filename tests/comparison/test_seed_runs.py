@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,12 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
         compare_with_seeds(places, 5, Trainer(scores))
     with pytest.raises(ConfigError, match=r"trains two configurations, and .* has 1: all runs"):
         compare_with_seeds(places[:1], 6, Trainer(scores))
+    start_runs(tmp_path / "other", scores, 0, length=3)
+    with pytest.raises(ConfigError, match=r"has 4: .*Give the folders of two, such as ") as error:
+        list_missing_runs([tmp_path], 6)
+    typed = shlex.split(error.value.problems[0].suggestions[0])
+    assert len(typed) == 2
+    assert list_missing_runs(typed, 6)
     RunFolder(places[1]).write_config(
         {**RunFolder(places[1]).read_config(), "data": {"seed": 5, "path": "a.csv"}}
     )

@@ -82,12 +82,17 @@ def test_a_run_from_training_to_repetition(
         assert run["baselines"]["persistence"] == report["baselines"]["persistence"]
         assert (run["monitor"], run["mode"]) == ("val/mse", "min")
         assert run["best_baseline"]["test"]["name"] == "persistence"
+    assert [run["test_reads"] for run in runs] == [
+        {"run": 1, "total": 1, "runs": 1},
+        {"run": 1, "total": 2, "runs": 2},
+    ]
     folder = runs[0]["folder"]
     scores = result("evaluate", folder)
     assert scores["differing"] == []
     assert scores["scores"].keys() == {name for name in runs[0]["scores"] if "test/" in name}
     assert result("compare", *(run["folder"] for run in runs))["configurations"]
     repetition = result("repeat", folder)
+    assert "4 times" in (tmp_path / "outputs" / "index.html").read_text()
     assert repetition["is_equal"]
     assert repetition["scores"]["val/mse"]["old"] == runs[0]["score"]
     assert Path(repetition["folder"]) != Path(folder)

@@ -36,7 +36,7 @@ SINE = {
     **{"seq_len": 6, "batch_size": 13},
 }
 LATE_POINTS = ("calibration", "test", "figures")  # after the training
-VOLATILE = ("device", "git", "peak_memory", "seconds", "speed", "versions")  # keys of a report
+VOLATILE = ("device", "git", "peak_memory", "seconds", "speed", "test_reads", "versions")  # keys
 
 
 class Interrupted(RuntimeError):  # noqa: N818

@@ -48,11 +48,15 @@ def main(arguments: Sequence[str]) -> None:
         with advise_options(TARGET_OPTIONS):
             evaluate_file(folder, options.data, options.settings, **settings)
         return
-    scores = evaluate(folder.path)
+    evaluation = load_tested(folder).evaluate()
+    scores = evaluation.scores
     report_scores = {name: folder.read_report()["scores"][name] for name in scores}
     print_scores(report_scores, scores)
     different = differing(report_scores, scores)
-    publish({"scores": scores, "report_scores": report_scores, "differing": different})
+    content = {"scores": scores, "report_scores": report_scores, "differing": different}
+    publish(content, evaluation.notes)
+    for note in evaluation.notes:
+        print(f"note: {note}")
     if different:
         sys.exit(ExitStatus.DIFFERENT)
     from rnnlab.experiment.next_step import next_command

@@ -214,6 +214,8 @@ def assess_groups(
         gain = test.gain if mode == "max" else -test.gain
         verdict: Verdict = "worse" if p < level and gain > 0 else "undecided"
         results.append(replace(other, verdict=verdict, test=test, p=p))
+    if others and all(one.verdict == "worse" for one in results[1:]):
+        results[0] = replace(leader, verdict="better")
     return results
 
 

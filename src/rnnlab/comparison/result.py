@@ -16,7 +16,7 @@ from rnnlab.report.console import format_score
 
 MAX_MORE_SEEDS = 100  # of an estimate; more is not practical
 
-Verdict = Literal["best", "worse", "undecided"]
+Verdict = Literal["best", "better", "worse", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class ComparedGroup:
     Attributes:
         group: its runs.
         scores: seed and fold -> score.
-        verdict: against the first configuration, the leader.
+        verdict: against the first configuration, the leader; of the leader, better than all others,
+            or only the best mean.
         test: of the leader against this one; None for the leader.
         p: p-value, adjusted for all pairs of the comparison (Holm); None for the leader.
         network_test: of the leader's network against this one over test targets, with an adjusted
@@ -216,7 +217,7 @@ def _format_count(value: float | None) -> str:
 def describe_verdict(one: ComparedGroup) -> str:
     """Return the verdict on a configuration against the best one, with its p-value."""
     if one.p is None:
-        return "best mean"
+        return "better" if one.verdict == "better" else "best mean"
     if one.test and one.test.interval is None:
         return f"{one.verdict}: {'one seed' if math.isfinite(one.test.gain) else 'not finite'}"
     if one.test and one.test.smallest_p >= SIGNIFICANCE_LEVEL:  # no p-value could show anything

@@ -1,6 +1,7 @@
 """Missing seeds of two configurations: trained one by one, until the comparison is clear."""
 
 import secrets
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from rnnlab.comparison.compare import compare_finished_runs
 from rnnlab.comparison.groups import Group, group_runs
 from rnnlab.comparison.result import RunComparison
 from rnnlab.comparison.runs import FinishedRun, find_runs, read_run
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, Problem
 from rnnlab.metrics.sequential import SequentialPlan, plan_tests
 from rnnlab.metrics.significance import seeds_needed
 from rnnlab.report.folder import RunFolder
@@ -177,11 +178,7 @@ def open_series(places: Sequence[str | Path]) -> tuple[tuple[SeedSeries, SeedSer
     runs, notes = find_runs([str(place) for place in places])
     groups, duplicates = group_runs(runs)
     if len(groups) != 2:
-        labels = "; ".join(group.label for group in groups)
-        raise ConfigError(
-            f"--seeds: trains two configurations, and {', '.join(map(str, places))} has "
-            f"{len(groups)}: {labels}"
-        )
+        raise ConfigError(explain_number(groups, places))
     first, second = (collect_seeds(group) for group in groups)
     keys = [repeat_of(settings_of(series.config_of(0), {})) for series in (first, second)]
     if keys[0] != keys[1]:
@@ -190,6 +187,20 @@ def open_series(places: Sequence[str | Path]) -> tuple[tuple[SeedSeries, SeedSer
             f"{second.label} has {keys[1]}"
         )
     return (first, second), [*notes, *duplicates]
+
+
+def explain_number(groups: Sequence[Group], places: Sequence[str | Path]) -> Problem:
+    """Return why there are not two configurations, and which folders work."""
+    labels = "; ".join(group.label for group in groups)
+    message = (
+        f"--seeds: trains two configurations, and {', '.join(map(str, places))} has "
+        f"{len(groups)}: {labels}"
+    )
+    if len(groups) < 2:
+        return Problem(message, "folders")
+    pair = shlex.join(str(group.first.folder) for group in groups[:2])
+    reason = "the levels of its tests hold for one difference. Give the folders of two, such as"
+    return Problem(f"{message}; {reason} {pair}", "folders", suggestions=[pair])
 
 
 def collect_seeds(group: Group) -> SeedSeries:

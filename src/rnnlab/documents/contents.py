@@ -30,6 +30,7 @@ def describe_run(folder: RunFolder) -> dict[str, Any]:
         },
         "targets": report["evaluated_targets"],
         "targets_sha256": report.get("targets_sha256"),
+        "test_reads": report.get("test_reads"),
         "parameters": report["model"]["parameters"],
         "epochs": report["epochs"],
         "best": report["best"],

@@ -14,8 +14,9 @@ from rnnlab.loggers.results import log_results
 from rnnlab.metrics.directions import best_baseline
 from rnnlab.plots.figures import caption
 from rnnlab.report import summary
-from rnnlab.report.model_card import write_model_card
+from rnnlab.report.model_card import data_name, write_model_card
 from rnnlab.report.run_page import RunDescription, run_page, run_title
+from rnnlab.report.test_reads import record_test_read
 from rnnlab.runtime.console import PlainConsole
 from rnnlab.runtime.files import read_metrics
 
@@ -42,6 +43,7 @@ def write_results(
     report = make_report(parts, test_scores, baselines, result)
     if predictions:
         report["targets_sha256"] = checksum_targets(predictions)
+        report |= count_test(parts, report)
     with caption(run_title(report)):
         files = result.save(parts.folder.path) if result else []
         files += draw_internals(parts) if predictions else []
@@ -58,6 +60,19 @@ def write_results(
     write_run_page(parts, report, files)
     parts.clock.end_stage("report")
     parts.folder.write_report(report)
+
+
+def count_test(parts: RunParts, report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how often the test split was read, for the report; an error is printed."""
+    path, data = parts.folder.path, data_name(report["data"])
+    try:
+        reads = record_test_read(
+            path, parts.config.output_dir, report["targets_sha256"], data, "train"
+        )
+    except OSError as error:
+        PlainConsole().print(f"{path}: its test is not counted ({error})", soft_wrap=True)
+        return {}
+    return {"test_reads": reads._asdict()}
 
 
 def write_run_page(parts: RunParts, report: Mapping[str, Any], files: Sequence[Path]) -> None:

@@ -1,7 +1,7 @@
 """Scores of a trained run: on its own test split again, or on new data with targets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,11 @@ from rnnlab.experiment.build import build_analysis, build_data, build_trainer, q
 from rnnlab.experiment.fingerprint import check_same_data
 from rnnlab.experiment.predictions import collect_test_predictions
 from rnnlab.models import RecurrentModel
+from rnnlab.report.console import reads_line
 from rnnlab.report.folder import RunFolder
+from rnnlab.report.model_card import data_name
 from rnnlab.report.summary import flat_baselines, scores_of
+from rnnlab.report.test_reads import record_test_read
 from rnnlab.runtime.precision import choose_matmul_precision
 
 if TYPE_CHECKING:
@@ -58,8 +61,23 @@ def evaluate_again(model: RecurrentModel, path: Path) -> Evaluation:
     config = single_process_config(model.hyper_parameters["config"])
     data = read_same_data(config, folder)
     evaluation = score(model, data, config, folder, with_baselines=False)
-    names = [name for name in folder.read_report()["scores"] if name.startswith("test/")]
-    return select_scores(evaluation, names)
+    report = folder.read_report()
+    names = [name for name in report["scores"] if name.startswith("test/")]
+    chosen = select_scores(evaluation, names)
+    return replace(
+        chosen, notes=[*chosen.notes, *count_evaluation(folder, report, config.output_dir)]
+    )
+
+
+def count_evaluation(folder: RunFolder, report: Mapping[str, Any], output_dir: str) -> list[str]:
+    """Record that the test split of a run was read again; return a note on that."""
+    targets, data = report.get("targets_sha256", ""), data_name(report["data"])
+    try:
+        reads = record_test_read(folder.path, output_dir, targets, data, "evaluate")
+    except OSError as error:
+        return [f"{folder.path}: this test is not counted ({error})"]
+    line = reads_line(reads._asdict())
+    return [f"test reads: {line}"] if line else []
 
 
 def evaluate_new(model: RecurrentModel, path: Path, data: DataModule) -> Evaluation:

@@ -6,6 +6,7 @@ from typing import Any
 from rnnlab.report.folder import RunFolder
 from rnnlab.report.summary import run_label
 from rnnlab.report.tables import NumberTable
+from rnnlab.report.test_reads import READS_ADVICE
 from rnnlab.runtime.console import PlainConsole
 
 
@@ -119,6 +120,7 @@ def list_facts(report: Mapping[str, Any], folder: RunFolder) -> dict[str, str]:
         "parameters": f"{report['model']['parameters']:,}",
         "checkpoint": checkpoint_line(report.get("best")),
         "targets": ", ".join(f"{count:,} {split}" for split, count in targets.items()),
+        "test reads": reads_line(report.get("test_reads")),
         "segments": segments_line(report),
         "seconds": seconds_line(report["seconds"]),
         "speed": speed_line(speed) if speed else "",
@@ -126,6 +128,18 @@ def list_facts(report: Mapping[str, Any], folder: RunFolder) -> dict[str, str]:
         "folder": str(folder.path),
     }
     return {name: line for name, line in lines.items() if line}
+
+
+def reads_line(reads: Mapping[str, int] | None) -> str:
+    """Return how often the test split was read; empty for the first time.
+
+    >>> reads_line({"run": 1, "total": 3, "runs": 2}).partition(":")[0]
+    '3 of this test split, by 2 runs of the folder'
+    """
+    if not reads or reads["total"] < 2:
+        return ""
+    runs = f"{reads['runs']:,} runs" if reads["runs"] > 1 else "one run"
+    return f"{reads['total']:,} of this test split, by {runs} of the folder: {READS_ADVICE}"
 
 
 def checkpoint_line(best: Mapping[str, int] | None) -> str:

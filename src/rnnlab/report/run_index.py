@@ -24,6 +24,7 @@ from rnnlab.report.html import render_html
 from rnnlab.report.model_card import data_name
 from rnnlab.report.page import PAGE_FILE
 from rnnlab.report.summary import run_label
+from rnnlab.report.test_reads import describe_folder
 from rnnlab.runtime.console import PlainConsole
 from rnnlab.runtime.files import write_text
 
@@ -93,7 +94,7 @@ def write_index(root: Path, lines: list[str]) -> Path:
         "index.html",
         title="Results",
         subtitle=str(root),
-        answer="",
+        answer=describe_folder(root),
         provenance={},
         count=len(lines),
     )
