@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -655,11 +656,19 @@ def test_debug_overfit_learns_two_batches_by_heart(tmp_path: Path) -> None:
     assert losses[-1] < 0.01, "which is the noise: the network has learned that, too"
 
 
-def test_debug_profile_says_where_the_time_goes(tmp_path: Path) -> None:
+def test_debug_profile_says_where_the_time_goes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     done = run(small("sine", tmp_path, "debug=profile"))
     training, calibration = sorted((done.folder.path / "profile").iterdir())
     assert "run_training_batch" in training.read_text()
     assert "predict_step" in calibration.read_text()
+    printed = capsys.readouterr().out
+    for part in ("data", "forward", "backward", "optimizer", "logging"):
+        assert re.search(rf"^  {part} +\d+\.\d\d ms +\d+%$", printed, re.MULTILINE)
+    (advice,) = re.findall(r"most of it is \w+; try (.+)", printed)
+    for setting in advice.split(" or "):
+        check(compose("data=sine", setting))
 
 
 # Steps.

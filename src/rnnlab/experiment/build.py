@@ -15,10 +15,10 @@ import lightning.pytorch as L
 import torch
 from hydra.utils import instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
+from lightning.pytorch.profilers import AdvancedProfiler
 
 from rnnlab.analysis import Analysis
-from rnnlab.callbacks import AtomicCheckpointIO, TrainingBudget
+from rnnlab.callbacks import AtomicCheckpointIO, DeviceProfiler, TrainingBudget
 from rnnlab.config.program import INTERPOLATION
 from rnnlab.config.schema import RunConfig
 from rnnlab.config.signature import locate
@@ -155,7 +155,7 @@ def build_profiler(name: str | None, folder: Path) -> Any:
     """Build Lightning's profiler; its table is written to profile/ in the run's folder."""
     if name is None:
         return None
-    classes = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
+    classes = {"simple": DeviceProfiler, "advanced": AdvancedProfiler}
     return classes[name](dirpath=folder / "profile", filename="profile")
 
 

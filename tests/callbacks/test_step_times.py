@@ -1,0 +1,41 @@
+"""The parts of a step add up, and every suggestion works as it is typed."""
+
+from itertools import product
+
+import pytest
+
+from rnnlab.callbacks.step_times import measure_steps, suggest_settings
+from rnnlab.config.schema import parse
+from tests.helpers.configs import compose
+
+# Of three steps, the first one slow, and a validation after them.
+DURATIONS = {
+    "run_training_batch": [9.0, 0.5, 0.5],
+    "[_TrainingEpochLoop].train_dataloader_next": [9.0, 0.1, 0.3, 0.0],
+    "[Strategy]SingleDeviceStrategy.batch_to_device": [9.0, 0.01, 0.03, 7.0],
+    "[LightningModule]GRU.optimizer_step": [9.0, 0.4, 0.4],
+    "[Strategy]SingleDeviceStrategy.training_step": [9.0, 0.1, 0.1],
+    "[Strategy]SingleDeviceStrategy.backward": [9.0, 0.2, 0.2],
+    "[Callback]Spy.on_before_optimizer_step": [9.0, 0.02, 0.02],
+    "[Callback]Spy.on_train_batch_end": [9.0, 0.05, 0.07],
+    "[Strategy]SingleDeviceStrategy.validation_step": [5.0] * 9,
+}
+
+
+def test_the_parts_are_means_without_the_first_step_and_the_validation() -> None:
+    assert measure_steps(DURATIONS) == pytest.approx(
+        {"data": 0.22, "forward": 0.1, "backward": 0.2, "optimizer": 0.08, "logging": 0.08}
+    )
+    assert measure_steps({"run_training_batch": [1.0]}) == {}
+
+
+@pytest.mark.parametrize("part", ["data", "forward", "backward", "optimizer", "logging"])
+def test_suggestions_work_as_typed(part: str) -> None:
+    words = ("kernel=torch", "optimizer.fused=false", "threads=1")
+    settings = set[str]()
+    for extra, device in product(((), words), ("cpu", "cuda")):
+        config = compose("data=sine", *extra)
+        settings.update(suggest_settings(part, config, device, threads=1))
+    assert settings
+    for setting in settings:
+        parse(compose("data=sine", setting))
