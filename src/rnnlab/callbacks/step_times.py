@@ -33,7 +33,7 @@ class DeviceProfiler(SimpleProfiler):
 
 def wait_for_gpu() -> None:
     """Wait until a GPU that is in use has finished."""
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.synchronize()
 
 
