@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from rnnlab.callbacks.step_times import measure_steps, suggest_settings
+from rnnlab.callbacks.step_times import measure_steps, suggest_faster_settings
 from rnnlab.config.schema import parse
 from tests.helpers.configs import compose
 
@@ -35,7 +35,7 @@ def test_suggestions_work_as_typed(part: str) -> None:
     settings = set[str]()
     for extra, device in product(((), words), ("cpu", "cuda")):
         config = compose("data=sine", *extra)
-        settings.update(suggest_settings(part, config, device, threads=1))
+        settings.update(suggest_faster_settings(part, config, device, threads=1))
     assert settings
     for setting in settings:
         parse(compose("data=sine", setting))

@@ -67,7 +67,7 @@ class StepTimes(L.Callback):
             console.print(line, soft_wrap=True)
         part = max(times, key=lambda name: times[name])
         device = pl_module.device.type
-        if words := suggest_settings(part, config, device, torch.get_num_threads()):
+        if words := suggest_faster_settings(part, config, device, torch.get_num_threads()):
             console.print(f"most of it is {part}; try {' or '.join(words)}", soft_wrap=True)
 
 
@@ -98,7 +98,9 @@ def measure_steps(durations: Mapping[str, Sequence[float]]) -> dict[str, float]:
     }
 
 
-def suggest_settings(part: str, config: Mapping[str, Any], device: str, threads: int) -> list[str]:
+def suggest_faster_settings(
+    part: str, config: Mapping[str, Any], device: str, threads: int
+) -> list[str]:
     """Return settings that may shorten the largest part of a step, as they are typed.
 
     Args:
