@@ -205,6 +205,8 @@ def test_a_study_that_was_killed_twice_gives_the_same_answer(
     page = (calm / "tiny" / "report.html").read_text()
     assert answer["sentence"] in page
     assert page.index(answer["sentence"]) < page.index("<table"), "it comes first"
+    titles = re.findall("<h2>(.*?)</h2>", page)
+    assert titles == ["model", "Settings", "Learning curves", "Trials"], "the seed is no setting"
     reports = [RunFolder(path).read_report() for path in sorted((calm / "tiny/trials").glob("0*"))]
     assert len(reports) == 6
     assert all("test/mse" in report["scores"] for report in reports)

@@ -66,5 +66,10 @@ def decode_lines(ids: Sequence[int], decode: Decode) -> str:
 
 
 def indent_text(text: str) -> str:
-    """Return a text as a Markdown code block, which keeps its lines."""
-    return "\n".join(f"    {line}" for line in text.split("\n"))
+    r"""Return a text as a Markdown code block, which keeps its lines; blanks alone are none.
+
+    >>> indent_text("a\nb"), indent_text("  ")
+    ('    a\n    b', '    (only blanks)')
+    """
+    lines = text.split("\n") if text.strip() else ["(only blanks)"]
+    return "\n".join(f"    {line}" for line in lines)

@@ -47,12 +47,24 @@ NO_CURVES = (
 
 
 def draw_figures(
-    search: SearchRecord, importance: Importance, comparison: Comparison | None, folder: Path
+    search: SearchRecord,
+    importance: Importance,
+    comparison: Comparison | None,
+    folder: Path,
+    is_study: bool,
 ) -> list[Section]:
-    """Draw the figures for which there is data, and return one section for each."""
+    """Draw the figures for which there is data, and return one section for each.
+
+    A study has points that were fixed before, and the seed is one of its dimensions: figures of how
+    a search went on, and which setting matters, would say nothing.
+    """
     folder.mkdir(exist_ok=True)
-    with caption(f"search {search.name}"):
-        return [spec.draw(folder) for spec in figure_specs(search, importance, comparison)]
+    specs = list(figure_specs(search, importance, comparison))
+    with caption(f"{'study' if is_study else 'search'} {search.name}"):
+        drawn = [
+            spec for spec in specs if not is_study or spec.plot in (plot_curves, plot_failures)
+        ]
+        return [spec.draw(folder) for spec in drawn]
 
 
 def figure_specs(

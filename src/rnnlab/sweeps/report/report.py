@@ -62,8 +62,9 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     search, importance = search_records(study, folder), setting_importance(study)
     comparison = compare_configurations(repeats) if repeats else None
-    sections = draw_figures(search, importance, comparison, folder / FIGURE_FOLDER)
     settings = read_snapshot(folder)
+    is_study = bool(settings.get("seeds"))
+    sections = draw_figures(search, importance, comparison, folder / FIGURE_FOLDER, is_study)
     question = str(settings.get("question") or "")
     with caption(f"study {search.name}"):
         answers = answer_sections(answer, folder / FIGURE_FOLDER) if answer else []
