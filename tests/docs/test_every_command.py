@@ -1,4 +1,4 @@
-"""Every command of README.md, docs/*.md and the headers of all YAML files, scaled down.
+"""Every command of README.md, AGENTS.md, docs/*.md and the headers of all YAML files, scaled down.
 
 The fast tests compose each command and build what it names; the slow ones run it on small data.
 docs/extend.md is followed literally by test_extend.py.
@@ -18,7 +18,11 @@ from rnnlab.config.paths import split_config_dir
 from rnnlab.experiment.run import check, run
 from tests.helpers.configs import CONF, ROOT, SMALL, choices, compose
 
-PAGES = [ROOT / "README.md", *(f for f in (ROOT / "docs").glob("*.md") if f.name != "extend.md")]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "AGENTS.md",
+    *(f for f in (ROOT / "docs").glob("*.md") if f.name != "extend.md"),
+]
 YAMLS = sorted([*CONF.rglob("*.yaml"), *(ROOT / "sweeps").rglob("*.yaml")])
 PROGRAM = r"(?:python (?:train|sweep)\.py|python -m rnnlab\.[a-z]+|rnnlab [a-z]+) ?"
 END = r"(?:   .*|\s+# .*)?"  # an explanation after the command
