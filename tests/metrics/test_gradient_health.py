@@ -65,6 +65,7 @@ def test_gradients_vanish_only_if_they_do_in_all_layers() -> None:
     both = describe_time({"layer 1": short, "layer 2": long})
     assert "over all 16 steps" in both
     assert "0.3 of" in both
+    assert "vanish within 3 steps (of 3)" in describe_time({"layer 1": {0: 1.0, 3: 0.005}})
     back = {**short, 16: 0.5}  # it comes back
     assert "over all 16 steps" in describe_time({"layer 1": back})
 

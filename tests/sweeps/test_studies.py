@@ -117,6 +117,7 @@ def test_a_budget_replaces_what_it_names_and_the_command_line_has_the_last_word(
         (["seed=abc"], "seed=abc: must be a valid integer"),
         (["data.vocab_size=range(1,90_000)"], "space: a grid of 3,599,960 points is too large"),
         (["answer.compare=model"], "answer.compare=model: must be a valid list"),
+        (["answer.gradients=[cliprate]"], "answer.gradients.0=cliprate: must be 'clip_rate'"),
         (["answer.compare=[3]"], "answer.compare.0=3: must be a valid string"),
         (["base=1.5", "budget=small"], "base=1.5: must be a valid list"),
         (["budget=small", "+budgets.small.base=3"], "budgets.small.base=3: must be a list"),

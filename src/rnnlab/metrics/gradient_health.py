@@ -103,7 +103,7 @@ def describe_clipping(summary: Mapping[str, float], clipping: str = "norm") -> s
         return ""
     rate, threshold = summary["clip_rate"], summary["clip_threshold"]
     share = f"{rate:.1%} of the steps are clipped at {clipping} {threshold:.3g}"
-    norms = f"the median norm is {summary['grad_norm/median']:.3g}"
+    norms = f"the median norm of the last epoch is {summary['grad_norm/median']:.3g}"
     high = float(f"{summary['grad_norm/p90']:.2g}")
     advice = f"trainer.gradient_clip_val={high!r} clips about a tenth of the steps"
     if clipping == "auto":
@@ -128,7 +128,7 @@ def describe_time(through_time: Mapping[str, Mapping[int, float]]) -> str:
         factor = f"{size:.3g} times" if math.isfinite(size) else "without bound"
         return f"gradients explode: they grow {factor} within {k} steps ({name})"
     reach, steps = gradient_reach(through_time), max(map(max, through_time.values()))
-    if reach < steps:
+    if all(vanishing_step(curve) is not None for curve in through_time.values()):
         return f"gradients vanish within {reach} steps (of {steps}): below {VANISHING:.0%}"
     rest = max(curve[max(curve)] for curve in through_time.values())
     return f"gradients reach back over all {steps} steps: {rest:.2g} of their size is left"

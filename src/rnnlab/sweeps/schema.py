@@ -66,6 +66,20 @@ class Budget:
     seconds: PositiveFloat | None = None
 
 
+HealthValue = Literal[  # of the report of a run; see rnnlab.metrics.gradient_health
+    "clip_rate",
+    "grad_norm/p10",
+    "grad_norm/median",
+    "grad_norm/p90",
+    "grad_norm/max",
+    "update_ratio",
+    "gradient_reach",
+    "saturation/states",
+    "saturation/gates",
+    "dead_units",
+]
+
+
 @dataclass
 class AnswerSettings:
     """What answers the question of a study; the setting `answer`.
@@ -77,6 +91,8 @@ class AnswerSettings:
         cost: seconds | parameters: also the Pareto front of the metric and this cost.
         covariate: table of scores in the details of a report, such as bleu_by_length: also whether
             the differences grow along it.
+        gradients: values of gradient health that the table shows beside the scores, means over
+            the runs of a level.
         importance: of the searched settings for the score.
     """
 
@@ -85,6 +101,7 @@ class AnswerSettings:
     within: str | None = None
     cost: Literal["seconds", "parameters"] | None = None
     covariate: str | None = None
+    gradients: list[HealthValue] = field(default_factory=list)
     importance: bool = False
 
 

@@ -178,6 +178,18 @@ def test_equal_configurations_are_both_on_the_front_and_chance_is_told() -> None
     assert sum(one.certainty for one in front) == pytest.approx(1.0)
 
 
+def test_the_table_shows_the_gradients_of_each_level() -> None:
+    def run(seed: int, levels: dict[str, str]) -> FinishedRun:
+        one = scored(seed, levels)
+        if levels["model"] == "gru":
+            one.report["gradient_health"] = {"values": {"clip_rate": int(levels["layers"]) / 4}}
+        return one
+
+    (part,) = answer_parts(written_study(run), compare=["model"], gradients=["clip_rate"])
+    assert [row["clip_rate"] for row in part.rows] == ["-", "0.3750"]
+    assert [row["clip_rate"] for row in part.values["levels"]] == [None, 0.375]
+
+
 # Trends.
 
 

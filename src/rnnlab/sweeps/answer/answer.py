@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import optuna
@@ -159,7 +160,7 @@ def parts_of_level(
             yield front_part(front, metric, settings.cost, mode)
     for factor in settings.compare:
         if comparison := compare_levels(study, factor, metric, mode, score):
-            yield level_part(factor, comparison)
+            yield level_part(factor, comparison, settings.gradients)
             if settings.covariate:
                 yield trend_part(study, factor, settings.covariate, mode)
 
@@ -172,17 +173,31 @@ def cost_of(run: FinishedRun, name: str) -> float:
     return float(value)
 
 
-def level_part(factor: str, comparison: RunComparison) -> AnswerPart:
-    """Return the comparison of the levels of one setting."""
+def level_part(factor: str, comparison: RunComparison, gradients: Sequence[str] = ()) -> AnswerPart:
+    """Return the comparison of the levels of one setting, with their values of gradient health."""
     reads_test = comparison.metric.startswith("test/")
+    health = [mean_health([*one.group.runs.values()], gradients) for one in comparison.groups]
+    rows = [
+        {k: v for k, v in row.items() if k != PEAK_MEMORY}
+        | {name: format_score(value) for name, value in values.items()}
+        for row, values in zip(comparison.text_rows(), health, strict=True)
+    ]
+    levels = [{**row, **values} for row, values in zip(comparison.rows(), health, strict=True)]
     return AnswerPart(
         factor,
         comparison.sentence,
-        [{k: v for k, v in row.items() if k != PEAK_MEMORY} for row in comparison.text_rows()],
-        {"compare": factor, "metric": comparison.metric, "levels": comparison.rows()},
+        rows,
+        {"compare": factor, "metric": comparison.metric, "levels": levels},
         partial(plot_levels, comparison),
         (*comparison.statements[1:], *([TEST_SENTENCE] if reads_test else [])),
     )
+
+
+def mean_health(runs: Sequence[FinishedRun], names: Sequence[str]) -> dict[str, float | None]:
+    """Return the means of values of gradient health; None where no run has measured one."""
+    reports = [run.report.get("gradient_health", {}).get("values", {}) for run in runs]
+    members = {name: [one[name] for one in reports if name in one] for name in names}
+    return {name: fmean(values) if values else None for name, values in members.items()}
 
 
 def front_part(front: Sequence[Configuration], metric: str, cost: str, mode: str) -> AnswerPart:
