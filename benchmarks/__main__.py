@@ -15,7 +15,7 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,14 +41,14 @@ from benchmarks import (
     startup,
 )
 from benchmarks.page import COLUMNS, keep_results, write_cells, write_page
-from benchmarks.pairs import CLOCKS, Row
+from benchmarks.pairs import CLOCKS, Result, Row
 from benchmarks.runs import Settings
 from benchmarks.usage import measure_other_work
 from rnnlab.callbacks import RunStopped
 from rnnlab.runtime.environment import device_facts, git_state, versions
 
 WIDTH = 150  # of the table in a file or a pipe
-BENCHMARKS: dict[str, Callable[[Settings], Row | Sequence[Row | str]]] = {
+BENCHMARKS: dict[str, Callable[[Settings], Row | Iterable[Result]]] = {
     "kernels": kernels.kernels,
     "threads": kernels.threads,
     "busy": busy.busy,
@@ -171,19 +171,20 @@ def result_table(rows: Sequence[Row]) -> Table:
 
 
 def measure(name: str, settings: Settings, facts: dict[str, str], folder: Path) -> list[Row]:
-    """Run a benchmark, keep its results and return its rows."""
+    """Run a benchmark, keep each result and return the rows."""
     other_work = measure_other_work()
-    result = BENCHMARKS[name](settings)
-    results = [result] if isinstance(result, Row) else list(result)
-    now = {
-        "load": f"{os.getloadavg()[0]:.1f} processes in the last minute of it",
-        "other work": f"other programs used {other_work:.0f}% of the processors just before it",
-        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-    }
-    keep_results(folder, name, {**facts, **now}, results)
-    for note in results:
-        if isinstance(note, str):
-            print(f"not measured: {note}", file=sys.stderr)
+    results: list[Result] = []
+    measured = BENCHMARKS[name](settings)
+    for result in [measured] if isinstance(measured, Row) else measured:
+        results.append(result)
+        now = {
+            "load": f"{os.getloadavg()[0]:.1f} processes in its last minute",
+            "other work": f"other programs used {other_work:.0f}% of the processors before it",
+            "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        }
+        keep_results(folder, name, {**facts, **now}, results)
+        if isinstance(result, str):
+            print(f"not measured: {result}", file=sys.stderr)
     return [row for row in results if isinstance(row, Row)]
 
 

@@ -26,11 +26,9 @@ def accuracy(settings: Settings) -> Results:
         (folder / "run").mkdir()
         write_job("reviews", words, settings, folder)
         ours = train_ours(words, folder / "run", settings)
-        rows: Results = []
         for peer in PEERS:
             if "reviews" in peer.steps and peer.interpreter not in SLOW:
-                rows.append(compare(peer, ours, folder, settings))
-        return rows
+                yield compare(peer, ours, folder, settings)
 
 
 def train_ours(words: tuple[str, ...], folder: Path, settings: Settings) -> float:

@@ -17,13 +17,9 @@ BAR = 2.5  # a fair share of the cores is half of each
 
 def busy(settings: Settings) -> Results:
     """Compare training steps next to one busy process per core with those of an idle machine."""
-    rows: Results = []
     for threads in (1, 2):
         problem = find_disturbance(settings)
-        rows.append(
-            f"busy, {threads} threads: {problem}" if problem else compare(threads, settings)
-        )
-    return rows
+        yield f"busy, {threads} threads: {problem}" if problem else compare(threads, settings)
 
 
 def compare(threads: int, settings: Settings) -> Row:

@@ -16,19 +16,18 @@ MISSING = "needs --against FOLDER, a checkout of another commit"
 def steps(settings: Settings) -> Results:
     """Compare training steps of the recipes."""
     if settings.against is None:
-        return [f"steps: {MISSING}"]
+        yield f"steps: {MISSING}"
+        return
     imdb = ("data=imdb", "model=gru", *BARE, *settings.imdb)
     sine = ("data=sine", "model=gru", *BARE, *settings.sine)
-    rows: Results = [
-        compare("IMDB GRU", imdb, 8, "samples", 1.3, settings),
-        compare("sine GRU", sine, 100, "samples", None, settings),
-    ]
+    yield compare("IMDB GRU", imdb, 8, "samples", 1.3, settings)
+    yield compare("sine GRU", sine, 100, "samples", None, settings)
     if not settings.ptb:
-        return [*rows, "steps of PTB: needs its files, --ptb FOLDER"]
+        yield "steps of PTB: needs its files, --ptb FOLDER"
+        return
     for name in ("ptb_gru", "ptb_lstm"):
         words = (f"experiment={name}", *BARE, *settings.ptb)
-        rows.append(compare(name, words, 4, "tokens", 1.15, settings))
-    return rows
+        yield compare(name, words, 4, "tokens", 1.15, settings)
 
 
 def compare(
@@ -58,13 +57,14 @@ def compare(
 def search(settings: Settings) -> Results:
     """Compare a whole search in one slot: trials per minute."""
     if settings.against is None:
-        return [f"search: {MISSING}"]
+        yield f"search: {MISSING}"
+        return
     ours, other = (measure_search(folder, settings) for folder in (ROOT, settings.against))
     count, clock = settings.trials, settings.clock
     what = f"sweep=sine_gru, {count} trials in one slot, trials a minute: this checkout / the other"
     speeds = [f"{60 * count / side.seconds(clock):.1f}/min" for side in (ours, other)]
     ratio = other.seconds(clock) / ours.seconds(clock)
-    return [Row("search", what, speeds[0], speeds[1], [ratio], 2.0, at_least=True)]
+    yield Row("search", what, speeds[0], speeds[1], [ratio], 2.0, at_least=True)
 
 
 def measure_search(checkout: Path, settings: Settings) -> Usage:

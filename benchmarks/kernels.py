@@ -82,7 +82,7 @@ def compare_layer(
 def threads(settings: Settings) -> Results:
     """Compare two threads of a native GRU with one, on an idle machine."""
     problem = find_disturbance(settings)
-    return [f"threads: {problem}" if problem else compare_threads(settings)]
+    yield f"threads: {problem}" if problem else compare_threads(settings)
 
 
 def compare_threads(settings: Settings) -> Row:
@@ -117,11 +117,9 @@ def prepare() -> None:
     keep_freed_memory()
 
 
-def kernels(settings: Settings) -> list[Row]:
+def kernels(settings: Settings) -> Results:
     """Compare all layers at all shapes, with the allocator as in a run."""
     prepare()
-    return [
-        compare_layer(name, shape, bar, settings)
-        for name, bars in BARS.items()
-        for shape, bar in zip(settings.kernel_shapes, bars, strict=False)
-    ]
+    for name, bars in BARS.items():
+        for shape, bar in zip(settings.kernel_shapes, bars, strict=False):
+            yield compare_layer(name, shape, bar, settings)

@@ -80,20 +80,19 @@ def compare_library(interpreter: str, settings: Settings) -> Results:
             settings, interpreters={"torch": sys.executable, **settings.interpreters}
         )
     if interpreter not in settings.interpreters:
-        return [f"{interpreter}: needs --env {interpreter}=<path of its python>"]
-    rows: Results = []
+        yield f"{interpreter}: needs --env {interpreter}=<path of its python>"
+        return
     jobs: dict[Kind, tuple[str, ...]] = {"reviews": (*REVIEWS, *settings.imdb)}
     if settings.ptb:
         jobs["text"] = (*TEXT, *settings.ptb)
     else:
-        rows.append("language model: needs the files of PTB, --ptb FOLDER")
+        yield "language model: needs the files of PTB, --ptb FOLDER"
     for kind, words in jobs.items():
         with TemporaryDirectory() as folder:
             sizes = write_job(kind, words, settings, Path(folder))
             for peer in PEERS:
                 if peer.interpreter == interpreter and kind in peer.steps:
-                    rows += compare(kind, peer, words, sizes, settings, Path(folder))
-    return rows
+                    yield from compare(kind, peer, words, sizes, settings, Path(folder))
 
 
 def with_torch(settings: Settings) -> Settings:
@@ -176,7 +175,8 @@ def compare(
         with ours, other:
             check_parameters(peer, sizes, ours, other)
             pairs = alternate(ours, other, settings.seconds)
-    return [row(kind, peer, pairs, "cpu"), row(kind, peer, pairs, "wall")]
+    yield row(kind, peer, pairs, "cpu")
+    yield row(kind, peer, pairs, "wall")
 
 
 def peer_program(

@@ -21,19 +21,17 @@ def make_run(settings: Settings) -> Results:
         environment = {"RNNLAB_CACHE": str(folder / "cache")}
         usage = measure_command(ROOT / "train.py", words, folder, environment)
         (report,) = folder.glob("outputs/*/*/report.json")
-        return list(describe(usage, json.loads(report.read_text(encoding="utf-8"))))
+        yield from describe(usage, json.loads(report.read_text(encoding="utf-8")))
 
 
 def describe(usage: Usage, report: dict[str, Any]) -> Results:
     """Return the rows of a run."""
     threads = report["threads"]["number"]
     number = f"{threads} thread{'s' * (threads > 1)}"
-    return [
-        single_row("peak memory of make run, empty cache", usage.peak_mib, "MiB", BAR_MIB),
-        single_row(f"wall time of make run, {number}", usage.wall, "s"),
-        single_row("CPU time of make run", usage.cpu, "s"),
-        single_row("test accuracy of make run", report["scores"]["test/accuracy"], ""),
-    ]
+    yield single_row("peak memory of make run, empty cache", usage.peak_mib, "MiB", BAR_MIB)
+    yield single_row(f"wall time of make run, {number}", usage.wall, "s")
+    yield single_row("CPU time of make run", usage.cpu, "s")
+    yield single_row("test accuracy of make run", report["scores"]["test/accuracy"], "")
 
 
 def single_row(what: str, value: float, unit: str, bar: float | None = None) -> Row:

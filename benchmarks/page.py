@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pairs import Row
+from benchmarks.pairs import Result, Row
 
 PAGE = Path(__file__).parents[1] / "docs" / "PERFORMANCE.md"
 INTRODUCTION = """\
@@ -22,7 +22,7 @@ FACTS = ("command", "commit", "threads", "method", "load", "other work", "date")
 
 
 def keep_results(
-    folder: Path, name: str, facts: Mapping[str, str], results: Sequence[Row | str]
+    folder: Path, name: str, facts: Mapping[str, str], results: Sequence[Result]
 ) -> None:
     """Write the rows and notes of a benchmark, with the facts of its measurement."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Paired timing of two implementations that alternate, so that a slow machine slows both."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -85,7 +85,8 @@ class Row:
         }
 
 
-Results = list[Row | str]  # a string says what was not measured, and why
+Result = Row | str  # a string says what was not measured, and why
+Results = Iterator[Result]  # each is kept as soon as it is there
 
 
 class Stopwatch:

@@ -34,7 +34,8 @@ RECIPES: Mapping[str, tuple[str, ...]] = {
 
 def recipes(settings: Settings) -> Results:
     """Train shortened recipes with both kernels and some seeds, and compare their test scores."""
-    return [compare_kernels(name, settings) for name in settings.recipes or RECIPES]
+    for name in settings.recipes or RECIPES:
+        yield compare_kernels(name, settings)
 
 
 def compare_kernels(name: str, settings: Settings) -> Row:

@@ -26,7 +26,8 @@ def startup(settings: Settings) -> Results:
             pair = measure_start(checkout)
             if turn:  # the first one reads the files of the packages
                 usages[checkout].append(pair)
-    return [*describe_ours(usages[ROOT]), *compare_checkouts(list(usages.values()))]
+    yield from describe_ours(usages[ROOT])
+    yield from compare_checkouts(list(usages.values()))
 
 
 def measure_start(checkout: Path) -> tuple[Usage, Usage]:
@@ -41,11 +42,9 @@ def describe_ours(usages: list[tuple[Usage, Usage]]) -> Results:
     """Return the rows of this checkout."""
     first_line = "wall seconds until train.py prints its first line"
     run, wrong = zip(*usages, strict=True)
-    return [
-        seconds_row(first_line, [usage.first_line for usage in run], FIRST_LINE_SECONDS),
-        seconds_row("CPU seconds of a run of one batch, data=sine", [u.cpu for u in run]),
-        seconds_row("CPU seconds until a wrong setting is refused", [u.cpu for u in wrong]),
-    ]
+    yield seconds_row(first_line, [usage.first_line for usage in run], FIRST_LINE_SECONDS)
+    yield seconds_row("CPU seconds of a run of one batch, data=sine", [u.cpu for u in run])
+    yield seconds_row("CPU seconds until a wrong setting is refused", [u.cpu for u in wrong])
 
 
 def seconds_row(what: str, values: list[float], bar: float | None = None) -> Row:
@@ -56,12 +55,11 @@ def seconds_row(what: str, values: list[float], bar: float | None = None) -> Row
 def compare_checkouts(usages: list[list[tuple[Usage, Usage]]]) -> Results:
     """Return the ratios of CPU seconds, other checkout / this one."""
     if len(usages) < 2:
-        return ["startup: the comparison with another checkout needs --against FOLDER"]
-    rows: Results = []
+        yield "startup: the comparison with another checkout needs --against FOLDER"
+        return
     for i, what in enumerate(("a run of one batch", "a refused setting")):
         ours, other = ([pair[i].cpu for pair in side] for side in usages)
         values = [b / a for a, b in zip(ours, other, strict=True)]
         text = f"CPU seconds of {what}: other checkout / this one"
         numbers = [f"{sum(side) / len(side):.2f} s" for side in (ours, other)]
-        rows.append(Row("startup", text, numbers[0], numbers[1], values, None, at_least=True))
-    return rows
+        yield Row("startup", text, numbers[0], numbers[1], values, None, at_least=True)
