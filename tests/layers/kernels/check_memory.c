@@ -27,7 +27,14 @@ static double sum(float *values, int64_t count)
     return total;
 }
 
-static double run(int64_t cell, int64_t threads, const int64_t *shape, int with_gradients)
+/* Return the strides of (T, B, width), or of the same values as (B, T, width). */
+static Strides strides(int batch_first, int64_t T, int64_t B, int64_t width)
+{
+    return batch_first ? (Strides){width, T * width} : (Strides){B * width, width};
+}
+
+static double run(int64_t cell, int64_t threads, const int64_t *shape, int with_gradients,
+                  int batch_first)
 {
     int64_t T = shape[0], B = shape[1], D = shape[2], H = shape[3], G = count_gates(cell) * H;
     int keep = with_gradients && cell >= LSTM;
@@ -35,9 +42,10 @@ static double run(int64_t cell, int64_t threads, const int64_t *shape, int with_
         .cell = cell, .threads = threads, .steps = T, .batch = B, .inputs = D, .hidden = H,
         .x = numbers(T * B * D), .h0 = numbers(B * H), .c0 = cell == LSTM ? numbers(B * H) : NULL,
         .w_ih = numbers(G * D), .w_hh = numbers(G * H), .b_ih = numbers(G), .b_hh = numbers(G),
-        .out = numbers(T * B * H), .gates = keep ? numbers(T * B * G) : NULL,
-        .cells = cell == LSTM ? numbers((keep ? T : 1) * B * H) : NULL,
-        .candidates = keep && cell == GRU ? numbers(T * B * H) : NULL,
+        .out = numbers(T * B * H), .h = numbers(B * H), .c = cell == LSTM ? numbers(B * H) : NULL,
+        .stored = keep ? numbers(T * B * (G + H)) : NULL,
+        .x_strides = strides(batch_first, T, B, D), .d_x_strides = strides(batch_first, T, B, D),
+        .d_out_strides = strides(batch_first, T, B, H),
     };
     double total = rnnlab_forward(&call);
     if (with_gradients) {
@@ -56,8 +64,8 @@ static double run(int64_t cell, int64_t threads, const int64_t *shape, int with_
     const float *others[] = {call.x, call.h0, call.c0, call.w_ih, call.w_hh, call.b_ih, call.b_hh};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         free((float *)others[i]);
-    total += sum(call.out, T * B * H);
-    free(call.gates), free(call.cells), free(call.candidates);
+    total += sum(call.out, T * B * H) + sum(call.h, B * H) + sum(call.c, B * H);
+    free(call.stored);
     return total;
 }
 
@@ -69,7 +77,8 @@ int main(void)
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int64_t cell = RNN_TANH; cell <= GRU; cell++)
             for (int64_t threads = 1; threads <= 3; threads += 2)
-                total += run(cell, threads, shapes[i], 0) + run(cell, threads, shapes[i], 1);
+                for (int kind = 0; kind < 4; kind++)
+                    total += run(cell, threads, shapes[i], kind % 2, kind / 2);
     printf("%s\n", isfinite(total) ? "complete" : "not finite");
     return 0;
 }

@@ -221,8 +221,30 @@ def test_inputs_that_are_views_give_the_same(cell: str) -> None:
     layer, x = make_layer(cell, 4, 6), torch.randn(5, 8, 8)
     strided = x[:, ::2, 1::2]
     expanded = torch.randn(1, 8, 4).expand(5, 8, 4)
-    for view in (strided, expanded, torch.randn(8, 5, 4).transpose(0, 1)):
-        assert torch.equal(layer(view)[0], layer(view.clone())[0])
+    time_first = torch.randn(8, 5, 4).transpose(0, 1)
+    for view in (strided, x[::2, ::3, 2:6], expanded, x[:, :1, :4].expand(5, 8, 4), time_first):
+        layer.zero_grad()
+        first = train_step(layer, leaf := view.detach().requires_grad_())
+        layer.zero_grad()
+        second = train_step(
+            layer,
+            other := view.detach().clone(memory_format=torch.contiguous_format).requires_grad_(),
+        )
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+        assert torch.equal(leaf.grad, other.grad)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_of_outputs_that_are_views_give_the_same(cell: str) -> None:
+    layer, x = make_layer(cell, 4, 6), torch.randn(5, 8, 4, requires_grad=True)
+    gradient = torch.randn(5, 16, 12)
+    for view in (gradient[:, ::2, ::2], gradient[:, 8:, 3:9], gradient[:1, :1, :1].expand(5, 8, 6)):
+        found = [
+            torch.autograd.grad(layer(x)[0], [x, *layer.parameters()], g)
+            for g in (view, view.contiguous(), view.transpose(0, 1).contiguous().transpose(0, 1))
+        ]
+        for others in found[1:]:
+            assert all(torch.equal(a, b) for a, b in zip(found[0], others, strict=True))
 
 
 @pytest.mark.parametrize("cell", CELLS)

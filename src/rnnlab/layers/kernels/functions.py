@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
-from rnnlab.layers.kernels.library import GATES, CellName, call_library
+from rnnlab.layers.kernels.library import GATES, STRIDED, CellName, call_library
 
 INPUTS = ("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh")
-INTERMEDIATES = ("out", "cells", "gates", "candidates")  # by the forward pass for the backward pass
 
 
 class Outputs(NamedTuple):
@@ -51,27 +50,22 @@ def run_recurrence(
 
 def compute_outputs(
     cell: CellName, tensors: tuple[Tensor | None, ...], keep: bool
-) -> tuple[Outputs, dict[str, Tensor | None]]:
-    """Return the outputs, and the INTERMEDIATES; most are None without a backward pass."""
-    arrays = dict(zip(INPUTS, map(as_contiguous, tensors), strict=True))
+) -> tuple[Outputs, Tensor | None]:
+    """Return the outputs, and the values that the backward pass needs; None without one."""
+    arrays = prepare_arrays(INPUTS, tensors)
     x, h0 = arrays["x"], arrays["h0"]
     assert x is not None
     assert h0 is not None
     (steps, batch, _), hidden_size = x.shape, h0.shape[1]
-    needs = {
-        "out": (steps, hidden_size),
-        "cells": (steps if keep else 1, hidden_size) if cell == "lstm" else None,
-        "gates": (steps, GATES[cell] * hidden_size) if keep and GATES[cell] > 1 else None,
-        "candidates": (steps, hidden_size) if keep and cell == "gru" else None,
-    }
-    intermediates = {k: x.new_empty(n[0], batch, n[1]) if n else None for k, n in needs.items()}
+    is_stored = keep and GATES[cell] > 1  # the outputs of an RNN are enough
+    size = steps * batch * (GATES[cell] + 1) * hidden_size
+    stored = x.new_empty(size) if is_stored else None
+    out, h = x.new_empty(steps, batch, hidden_size), torch.empty_like(h0)
+    c = torch.empty_like(h0) if cell == "lstm" else None
     sizes = (torch.get_num_threads(), *x.shape, hidden_size)
-    call_library("rnnlab_forward", cell, sizes, {**arrays, **intermediates})
-    out, cells = intermediates["out"], intermediates["cells"]
-    assert out is not None
-    return Outputs(
-        out, out[-1].clone(), None if cells is None else cells[-1].clone()
-    ), intermediates
+    results = {"out": out, "h": h, "c": c, "stored": stored}
+    call_library("rnnlab_forward", cell, sizes, {**arrays, **results})
+    return Outputs(out, h, c), stored
 
 
 class Recurrence(torch.autograd.Function):
@@ -79,9 +73,9 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, cell: CellName, *tensors: Tensor | None) -> Outputs:
-        outputs, intermediates = compute_outputs(cell, tensors, keep=True)
+        outputs, stored = compute_outputs(cell, tensors, keep=True)
         ctx.cell, ctx.threads = cell, torch.get_num_threads()
-        ctx.save_for_backward(*tensors, *(intermediates[name] for name in INTERMEDIATES))
+        ctx.save_for_backward(*tensors, outputs.outputs, stored)
         ctx.set_materialize_grads(False)  # the outputs or the last state may have no gradient
         return outputs
 
@@ -89,18 +83,30 @@ class Recurrence(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():  # create_graph=True: the gradients must be differentiable
             return (None, *differentiable_gradients(ctx, gradients))
-        names = (*INPUTS, *INTERMEDIATES, "d_out", "d_h", "d_c")
+        names = (*INPUTS, "out", "stored", "d_out", "d_h", "d_c")
         tensors = (*ctx.saved_tensors, *gradients)
-        arrays = dict(zip(names, map(as_contiguous, tensors), strict=True))
+        arrays = prepare_arrays(names, tensors)
         results = empty_gradients(arrays, ctx.needs_input_grad[1:])
         sizes = (ctx.threads, *tensors[0].shape, tensors[1].shape[1])
         call_library("rnnlab_backward", ctx.cell, sizes, {**arrays, **results})
         return (None, *(results.get(f"d_{name}") for name in INPUTS))
 
 
-def as_contiguous(tensor: Tensor | None) -> Tensor | None:
-    """Return a tensor with contiguous memory; mostly the tensor itself."""
-    return tensor if tensor is None or tensor.is_contiguous() else tensor.contiguous()
+def prepare_arrays(
+    names: Sequence[str], tensors: Sequence[Tensor | None]
+) -> dict[str, Tensor | None]:
+    """Return tensors by their names, in memory as the library reads it; mostly the same tensors."""
+    return {
+        name: tensor if tensor is None or is_readable(name, tensor) else tensor.contiguous()
+        for name, tensor in zip(names, tensors, strict=True)
+    }
+
+
+def is_readable(name: str, tensor: Tensor) -> bool:
+    """Return whether the library can read, or write, a tensor as it is."""
+    if name in STRIDED:
+        return tensor.stride(2) == 1 or tensor.shape[2] == 1
+    return tensor.is_contiguous()
 
 
 def empty_gradients(
@@ -115,7 +121,7 @@ def empty_gradients(
         array = arrays[name]
         if needs[name] and array is not None:
             results[f"d_{name}"] = torch.empty_like(array)
-    return results
+    return prepare_arrays(tuple(results), tuple(results.values()))
 
 
 def differentiable_gradients(

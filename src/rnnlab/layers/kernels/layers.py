@@ -64,10 +64,10 @@ class NativeLayer(nn.RNNBase):
     def run_native(self, inputs: Tensor, hx: Any) -> tuple[Tensor, Any]:
         """Return outputs (B, T, H) and the state after the last step."""
         is_lstm = self.mode == "LSTM"
-        zeros = inputs.new_zeros(inputs.shape[0], self.hidden_size)
-        parts = [part.squeeze(0) for part in self.parts(hx)] or [zeros] * 2
-        x = inputs.transpose(0, 1).contiguous()
-        c0 = parts[1] if is_lstm else None
+        parts = [part.squeeze(0) for part in self.parts(hx)]
+        if not parts:
+            parts = [inputs.new_zeros(inputs.shape[0], self.hidden_size)] * 2
+        x, c0 = inputs.transpose(0, 1), parts[1] if is_lstm else None
         outputs, h, c = run_recurrence(self.cell_name(), x, parts[0], c0, self.weights())
         after = h.unsqueeze(0) if c is None else (h.unsqueeze(0), c.unsqueeze(0))
         return outputs.transpose(0, 1), after

@@ -13,8 +13,10 @@ CellName = Literal["rnn_tanh", "rnn_relu", "lstm", "gru"]
 CELLS: dict[CellName, int] = {"rnn_tanh": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}  # of recurrent.c
 GATES: dict[CellName, int] = {"rnn_tanh": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
 CALL_SIZES = ("cell", "threads", "steps", "batch", "inputs", "hidden")
+STRIDED = ("x", "d_out", "d_x")  # arrays (T, B, width) whose rows only are contiguous
+CALL_STRIDES = tuple(f"{name}_{axis}" for name in STRIDED for axis in ("step", "row"))
 CALL_ARRAYS = (
-    *("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh", "out", "cells", "gates", "candidates"),
+    *("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh", "out", "h", "c", "stored"),
     *("d_out", "d_h", "d_c", "d_x", "d_h0", "d_c0", "d_w_ih", "d_w_hh", "d_b_ih", "d_b_hh"),
 )
 
@@ -23,7 +25,7 @@ class Call(ctypes.Structure):
     """Sizes and arrays of one call, `Call` of recurrent.c."""
 
     _fields_ = (
-        *((name, ctypes.c_int64) for name in CALL_SIZES),
+        *((name, ctypes.c_int64) for name in (*CALL_SIZES, *CALL_STRIDES)),
         *((name, ctypes.c_void_p) for name in CALL_ARRAYS),
     )
 
@@ -63,7 +65,7 @@ def call_library(
         name: of the function.
         cell: of the recurrence.
         sizes: threads, steps, batch, input features, hidden features.
-        arrays: contiguous float32 tensors on the CPU, by their names in Call.
+        arrays: float32 tensors on the CPU, by their names in Call; contiguous but for STRIDED.
 
     Raises:
         MemoryError: there is no memory for the working arrays.
@@ -74,5 +76,9 @@ def call_library(
     for key, array in arrays.items():
         if array is not None:
             setattr(call, key, array.data_ptr())
+            if key in STRIDED:
+                step, row, _ = array.stride()
+                setattr(call, f"{key}_step", step)
+                setattr(call, f"{key}_row", row)
     if getattr(library, name)(ctypes.byref(call)):
         raise MemoryError("no memory for the working arrays of a recurrent layer")

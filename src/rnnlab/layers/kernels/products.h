@@ -65,8 +65,11 @@ static inline __attribute__((always_inline)) void multiply_tile(
 {
     Vector sums[TALL][2];
 #pragma GCC unroll 10
-    for (int r = 0; r < rows; r++)
+    for (int r = 0; r < rows; r++) {
         sums[r][0] = sums[r][1] = (Vector){0};
+        __builtin_prefetch(result + r * result_row, 1); /* is there when the sums are complete */
+        __builtin_prefetch(result + r * result_row + width - 1, 1);
+    }
     for (int64_t k = 0; k < K; k++) {
         const Vector *values = (const Vector *)(panel + k * PANEL);
         Vector first = values[0], second = values[1];

@@ -1,7 +1,7 @@
 /* GRU, LSTM and simple RNN of float32 on a CPU, forward and backward.
 
-   T steps, B sequences, D input features, H hidden features, G gates. All arrays are contiguous:
-   inputs (T, B, D), outputs (T, B, H), weights and the order of the gates as in torch:
+   T steps, B sequences, D input features, H hidden features, G gates. Inputs are (T, B, D), outputs
+   (T, B, H), weights and the order of the gates as in torch:
 
        RNN   h' = f(a)                    a = W x + b + U h + b',  f = tanh or max(0, .)
        LSTM  i, f, g, o                   c' = f c + i g,  h' = o tanh(c')
@@ -27,15 +27,20 @@
 
 enum { RNN_TANH, RNN_RELU, LSTM, GRU };
 
-/* One call. Pointers that are not needed are null. Mirrored in rnnlab/layers/kernels/library.py. */
+/* An array (T, B, width) whose rows are contiguous: values from step to step, and from row to row. */
+typedef struct {
+    int64_t step, row;
+} Strides;
+
+/* One call. Pointers that are not needed are null; arrays without strides are contiguous. Mirrored
+   in rnnlab/layers/kernels/library.py. */
 typedef struct {
     int64_t cell, threads, steps, batch, inputs, hidden;
+    Strides x_strides, d_out_strides, d_x_strides;
     const float *x, *h0, *c0;             /* (T, B, D), (B, H), (B, H) */
     const float *w_ih, *w_hh, *b_ih, *b_hh; /* (G H, D), (G H, H), (G H), (G H) */
-    float *out;                           /* (T, B, H) */
-    float *cells;                         /* of an LSTM: (T, B, H); (B, H) if no gates are stored */
-    float *gates;                         /* (T, B, G H) for the backward pass; null without one */
-    float *candidates;                    /* of a GRU: U h + b' of the candidate, (T, B, H), or null */
+    float *out, *h, *c;                   /* (T, B, H); the last state, (B, H) */
+    float *stored;                        /* for the backward pass, or null; see set_stored */
     const float *d_out, *d_h, *d_c;       /* gradients of the outputs and of the last state */
     float *d_x, *d_h0, *d_c0;
     float *d_w_ih, *d_w_hh, *d_b_ih, *d_b_hh;
@@ -56,6 +61,8 @@ typedef struct {
     int64_t first, count; /* sequences */
     int64_t block;        /* steps of a block */
     float *memory;
+    float *gates; /* stored values of the gates, (T, count, G H), or null */
+    float *extra; /* (T, count, H): cells of an LSTM; of a GRU, U h + b' of the candidate */
     int64_t packed; /* values of packed gradients */
     float *sums; /* of the weight gradients, transposed: (D, G H), (H, G H), (columns) */
 } Part;
@@ -205,37 +212,62 @@ static void step_back_gru(const Call *call, int64_t count, const float *gates,
 
 /* ---- all steps of a part of the batch ---- */
 
-/* Return an array of (T, B, width) at a step, from the first sequence of a part. */
-static int64_t position(const Part *part, int64_t step, int64_t width)
+/* Return an array (B, H) from the first sequence of a part; null remains null. */
+#define OF_PART(part, array) ((array) ? (array) + (part)->first * (part)->plan->call->hidden : NULL)
+
+/* Return the outputs at a step, from the first sequence of a part. */
+static float *outputs_at(const Part *part, int64_t step)
 {
-    return (step * part->plan->call->batch + part->first) * width;
+    const Call *call = part->plan->call;
+    return call->out + (step * call->batch + part->first) * call->hidden;
 }
 
-/* Return the state before a step: the first one, or what the step before has written. */
-static const float *state_before(const Part *part, const float *first, const float *states,
-                                 int64_t step)
+/* Return the state before a step. */
+static const float *state_before(const Part *part, int64_t step)
 {
-    int64_t H = part->plan->call->hidden;
-    return step ? states + position(part, step - 1, H) : first + position(part, 0, H);
+    return step ? outputs_at(part, step - 1) : OF_PART(part, part->plan->call->h0);
 }
 
-static void run_step(const Part *part, int64_t t, float *gates, float *candidates)
+static const float *cells_before(const Part *part, int64_t step)
+{
+    int64_t size = part->count * part->plan->call->hidden;
+    return step ? part->extra + (step - 1) * size : OF_PART(part, part->plan->call->c0);
+}
+
+/* Return the rows of a part between two steps as one matrix: in place if they are one already. */
+static const float *gather_rows(const Part *part, const float *array, Strides strides, int64_t width,
+                                int64_t start, int64_t end, float *copy)
+{
+    int64_t count = part->count;
+    const float *from = array + start * strides.step + part->first * strides.row;
+    if (strides.row == width && (strides.step == count * width || end - start == 1))
+        return from;
+    float *to = copy;
+    for (int64_t t = start; t < end; t++, from += strides.step)
+        for (int64_t i = 0; i < count; i++, to += width)
+            for (int64_t j = 0; j < width; j++)
+                to[j] = from[i * strides.row + j];
+    return copy;
+}
+
+/* Compute a step whose gates have the products with the inputs. Without stored values the working
+   memory has those of one step: `extra` of a GRU, and the cells in the last state. */
+static void run_step(const Part *part, int64_t t, float *gates, float *extra)
 {
     const Plan *plan = part->plan;
     const Call *call = plan->call;
     int64_t H = call->hidden, count = part->count, width = plan->gates;
-    const float *before = state_before(part, call->h0, call->out, t);
-    float *h = call->out + position(part, t, H);
+    const float *before = state_before(part, t);
+    float *h = outputs_at(part, t);
     int64_t columns = call->cell == GRU ? 2 * H : width;
     multiply(count, columns, H, before, H, plan->w_hh, gates, width, 1);
     if (call->cell == GRU) {
-        multiply(count, H, H, before, H, plan->w_n, candidates, H, 0);
-        step_gru(call, count, gates, candidates, before, h);
+        multiply(count, H, H, before, H, plan->w_n, extra, H, 0);
+        step_gru(call, count, gates, extra, before, h);
     } else if (call->cell == LSTM) {
-        int64_t stored = call->gates ? t : 0; /* else each step overwrites the one before */
-        const float *c = call->gates || !t ? state_before(part, call->c0, call->cells, t)
-                                           : call->cells + position(part, 0, H);
-        step_lstm(call, count, gates, c, call->cells + position(part, stored, H), h);
+        float *last = OF_PART(part, call->c);
+        const float *c = part->extra || !t ? cells_before(part, t) : last;
+        step_lstm(call, count, gates, c, part->extra ? extra : last, h);
     } else {
         step_rnn(call, count, gates, h);
     }
@@ -246,27 +278,33 @@ static void *run_forward(void *argument)
     const Part *part = argument;
     const Plan *plan = part->plan;
     const Call *call = plan->call;
-    int64_t T = call->steps, D = call->inputs, width = plan->gates, count = part->count;
-    int is_whole = count == call->batch; /* then the rows of several steps are one matrix */
+    int64_t T = call->steps, D = call->inputs, H = call->hidden, width = plan->gates;
+    int64_t count = part->count, state = count * H, rows = part->block * count;
+    float *extra = part->memory + aligned_size(rows * width), *copy = extra + aligned_size(state);
     for (int64_t start = 0; start < T; start += part->block) {
         int64_t end = start + part->block < T ? start + part->block : T;
-        for (int64_t t = start; t < end; t++) {
-            int64_t row = (t - start) * count;
-            float *gates = call->gates ? call->gates + position(part, t, width)
-                                       : part->memory + row * width;
-            float *candidates =
-                call->candidates
-                    ? call->candidates + position(part, t, call->hidden)
-                    : part->memory + aligned_size(part->block * count * width);
-            const float *x = call->x + position(part, t, D);
-            if (!is_whole)
-                multiply(count, width, D, x, D, plan->w_ih, gates, width, 0);
-            else if (t == start)
-                multiply((end - start) * count, width, D, x, D, plan->w_ih, gates, width, 0);
-            run_step(part, t, gates, candidates);
-        }
+        float *gates = part->gates ? part->gates + start * count * width : part->memory;
+        const float *x = gather_rows(part, call->x, call->x_strides, D, start, end, copy);
+        multiply((end - start) * count, width, D, x, D, plan->w_ih, gates, width, 0);
+        for (int64_t t = start; t < end; t++, gates += count * width)
+            run_step(part, t, gates, part->extra ? part->extra + t * state : extra);
     }
+    memcpy(OF_PART(part, call->h), outputs_at(part, T - 1), state * sizeof(float));
+    if (part->extra && call->cell == LSTM)
+        memcpy(OF_PART(part, call->c), part->extra + (T - 1) * state, state * sizeof(float));
     return NULL;
+}
+
+/* Add the gradients of the outputs at a step to those of the state. */
+static void add_output_gradients(const Part *part, int64_t t, float *dh)
+{
+    const Call *call = part->plan->call;
+    Strides strides = call->d_out_strides;
+    int64_t H = call->hidden;
+    const float *from = call->d_out + t * strides.step + part->first * strides.row;
+    for (int64_t i = 0; i < part->count; i++, from += strides.row, dh += H)
+        for (int64_t j = 0; j < H; j++)
+            dh[j] += from[j];
 }
 
 /* Write the gradients of the gates at a step, and those of the state before it to dh and dc. */
@@ -275,34 +313,33 @@ static void run_step_back(const Part *part, int64_t t, float *dh, float *dc, flo
     const Plan *plan = part->plan;
     const Call *call = plan->call;
     int64_t H = call->hidden, count = part->count;
-    int64_t here = position(part, t, H);
-    const float *gates = call->gates ? call->gates + position(part, t, plan->gates) : NULL;
-    const float *before = state_before(part, call->h0, call->out, t);
+    const float *gates = part->gates ? part->gates + t * count * plan->gates : NULL;
+    const float *extra = part->extra ? part->extra + t * count * H : NULL;
     if (call->d_out)
-        for (int64_t i = 0; i < count * H; i++)
-            dh[i] += call->d_out[here + i];
+        add_output_gradients(part, t, dh);
     if (call->cell == GRU)
-        step_back_gru(call, count, gates, call->candidates + here, before, dh, d);
+        step_back_gru(call, count, gates, extra, state_before(part, t), dh, d);
     else if (call->cell == LSTM)
-        step_back_lstm(call, count, gates, state_before(part, call->c0, call->cells, t),
-                       call->cells + here, dh, dc, d);
+        step_back_lstm(call, count, gates, cells_before(part, t), extra, dh, dc, d);
     else
-        step_back_rnn(call, count, call->out + here, dh, d);
+        step_back_rnn(call, count, outputs_at(part, t), dh, d);
     multiply(count, H, plan->gates, d + plan->offset, plan->columns, plan->w_hh, dh, H,
              call->cell == GRU);
 }
 
-/* Return the rows of a part between two steps as one matrix: in place if they are one already. */
-static const float *gather_rows(const Part *part, const float *first, const float *array,
-                                int64_t width, int64_t start, int64_t end, float *copy)
+/* Return the states before the steps of a block as one matrix. */
+static const float *gather_states(const Part *part, int64_t start, int64_t end, float *copy)
 {
-    int64_t size = part->count * width;
-    if (part->count == part->plan->call->batch && !first)
-        return array + position(part, start, width);
-    for (int64_t t = start; t < end; t++) {
-        const float *from = first && t == start ? first : array + position(part, t, width);
-        memcpy(copy + (t - start) * size, from, size * sizeof(float));
-    }
+    const Call *call = part->plan->call;
+    int64_t H = call->hidden, state = part->count * H;
+    Strides strides = {call->batch * H, H};
+    if (start)
+        return gather_rows(part, call->out, strides, H, start - 1, end - 1, copy);
+    memcpy(copy, OF_PART(part, call->h0), state * sizeof(float));
+    float *to = copy + state;
+    const float *rest = gather_rows(part, call->out, strides, H, 0, end - 1, to);
+    if (rest != to)
+        memcpy(to, rest, (end - 1) * state * sizeof(float));
     return copy;
 }
 
@@ -316,11 +353,10 @@ static void add_weight_gradients(const Part *part, int64_t start, int64_t end, c
     int64_t rows = (end - start) * part->count;
     int add = end < call->steps; /* the last block is the first one here */
     float *sums_ih = part->sums, *sums_hh = sums_ih + D * width, *sums_b = sums_hh + H * width;
-    const float *x = gather_rows(part, NULL, call->x, D, start, end, copy);
+    const float *x = gather_rows(part, call->x, call->x_strides, D, start, end, copy);
     pack(rows, width, d, columns, 1, 0, packed);
     multiply_transposed(D, width, rows, x, packed, sums_ih, add);
-    const float *h0 = start ? NULL : call->h0 + part->first * H; /* step t - 1 of step 0 */
-    const float *before = gather_rows(part, h0, call->out, H, start - 1, end - 1, copy);
+    const float *before = gather_states(part, start, end, copy);
     if (plan->offset)
         pack(rows, width, d + plan->offset, columns, 1, 0, packed);
     multiply_transposed(H, width, rows, before, packed, sums_hh, add);
@@ -338,11 +374,13 @@ static void write_input_gradients(const Part *part, int64_t start, int64_t end, 
 {
     const Plan *plan = part->plan;
     const Call *call = plan->call;
+    Strides strides = call->d_x_strides;
     int64_t D = call->inputs, columns = plan->columns, count = part->count;
-    int64_t group = count == call->batch ? end - start : 1;
+    int is_matrix = strides.step == count * strides.row; /* the rows of all steps */
+    int64_t group = is_matrix ? end - start : 1;
     for (int64_t t = start; t < end; t += group, d += group * count * columns)
         multiply(group * count, D, plan->gates, d, columns, plan->w_ih,
-                 call->d_x + position(part, t, D), D, 0);
+                 call->d_x + t * strides.step + part->first * strides.row, strides.row, 0);
 }
 
 static void load_gradient(float *to, const float *from, int64_t values)
@@ -358,12 +396,12 @@ static void *run_backward(void *argument)
     const Part *part = argument;
     const Plan *plan = part->plan;
     const Call *call = plan->call;
-    int64_t H = call->hidden, count = part->count, state = count * H, first = part->first * H;
+    int64_t H = call->hidden, count = part->count, state = count * H;
     float *dh = part->memory, *dc = dh + aligned_size(state), *d = dc + aligned_size(state);
     float *packed = d + aligned_size(part->block * count * plan->columns);
     float *copy = packed + part->packed;
-    load_gradient(dh, call->d_h ? call->d_h + first : NULL, state);
-    load_gradient(dc, call->d_c ? call->d_c + first : NULL, state);
+    load_gradient(dh, OF_PART(part, call->d_h), state);
+    load_gradient(dc, OF_PART(part, call->d_c), state);
     for (int64_t end = call->steps, start; end > 0; end = start) {
         start = end > part->block ? end - part->block : 0;
         for (int64_t t = end - 1; t >= start; t--)
@@ -374,9 +412,9 @@ static void *run_backward(void *argument)
             add_weight_gradients(part, start, end, d, packed, copy);
     }
     if (call->d_h0)
-        memcpy(call->d_h0 + first, dh, state * sizeof(float));
+        memcpy(OF_PART(part, call->d_h0), dh, state * sizeof(float));
     if (call->d_c0)
-        memcpy(call->d_c0 + first, dc, state * sizeof(float));
+        memcpy(OF_PART(part, call->d_c0), dc, state * sizeof(float));
     return NULL;
 }
 
@@ -408,6 +446,16 @@ static void run_parts(void *(*run)(void *), Part *parts, int64_t count)
     }
 }
 
+/* Set the stored values of a part: those of a part are one piece of memory, (T, count, (G + 1) H). */
+static void set_stored(const Plan *plan, Part *part)
+{
+    const Call *call = plan->call;
+    int64_t width = plan->gates, T = call->steps;
+    int is_stored = call->stored && width > call->hidden; /* an RNN needs its outputs only */
+    part->gates = is_stored ? call->stored + part->first * T * (width + call->hidden) : NULL;
+    part->extra = is_stored ? part->gates + part->count * T * width : NULL;
+}
+
 static void split_batch(const Plan *plan, Part *parts, int64_t count)
 {
     int64_t batch = plan->call->batch;
@@ -420,6 +468,7 @@ static void split_batch(const Plan *plan, Part *parts, int64_t count)
         block = block < 1 ? 1 : block;
         part->block = block < plan->call->steps ? block : plan->call->steps;
         part->memory = part->sums = NULL;
+        set_stored(plan, part);
     }
 }
 
@@ -457,7 +506,8 @@ int rnnlab_forward(const Call *call)
     int has_memory = plan.w_ih && plan.w_hh && plan.w_n;
     for (int64_t i = 0; i < count; i++) {
         int64_t rows = parts[i].block * parts[i].count;
-        parts[i].memory = allocate(aligned_size(rows * width) + parts[i].count * H);
+        parts[i].memory = allocate(aligned_size(rows * width) + aligned_size(parts[i].count * H) +
+                                   rows * D);
         has_memory = has_memory && parts[i].memory;
     }
     if (has_memory) {
