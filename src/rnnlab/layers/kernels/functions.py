@@ -1,6 +1,7 @@
 """The recurrences as differentiable functions of torch.
 
-T time, B batch, D input features, H hidden features. Arrays are (T, B, ...), as in recurrent.c.
+B batch, T time, D input features, H hidden features. Tensors have the shapes of torch's layers with
+batch_first=True; the library reads and writes them in the layout that they have.
 """
 
 from collections.abc import Sequence
@@ -13,15 +14,16 @@ from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
 from rnnlab.layers.kernels.library import GATES, STRIDED, CellName, call_library
 
 INPUTS = ("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh")
+GRADIENTS = ("d_out", "d_h", "d_c")
 
 
 class Outputs(NamedTuple):
     """Results of a recurrence.
 
     Attributes:
-        outputs: (T, B, H).
-        h: state after the last step, (B, H).
-        c: of an LSTM, (B, H).
+        outputs: (B, T, H); in memory (T, B, H).
+        h: state after the last step, (1, B, H).
+        c: of an LSTM, (1, B, H).
     """
 
     outputs: Tensor
@@ -36,9 +38,9 @@ def run_recurrence(
 
     Args:
         cell: of the recurrence.
-        x: inputs (T, B, D), float32 on the CPU, with at least one step and sequence.
-        h0: state before the first step, (B, H).
-        c0: of an LSTM, (B, H).
+        x: inputs (B, T, D), float32 on the CPU, with at least one step and sequence.
+        h0: state before the first step, (1, B, H).
+        c0: of an LSTM, (1, B, H).
         weights: weight_ih, weight_hh, bias_ih, bias_hh, in the shapes and order of gates of torch.
     """
     tensors = (x, h0, c0, *weights)
@@ -49,23 +51,22 @@ def run_recurrence(
 
 
 def compute_outputs(
-    cell: CellName, tensors: tuple[Tensor | None, ...], keep: bool
+    cell: CellName, tensors: Sequence[Tensor | None], keep: bool
 ) -> tuple[Outputs, Tensor | None]:
     """Return the outputs, and the values that the backward pass needs; None without one."""
     arrays = prepare_arrays(INPUTS, tensors)
     x, h0 = arrays["x"], arrays["h0"]
     assert x is not None
     assert h0 is not None
-    (steps, batch, _), hidden_size = x.shape, h0.shape[1]
+    (batch, steps, inputs), hidden_size = x.shape, h0.shape[2]
     is_stored = keep and GATES[cell] > 1  # the outputs of an RNN are enough
-    size = steps * batch * (GATES[cell] + 1) * hidden_size
-    stored = x.new_empty(size) if is_stored else None
+    stored = x.new_empty(steps * batch * (GATES[cell] + 1) * hidden_size) if is_stored else None
     out, h = x.new_empty(steps, batch, hidden_size), torch.empty_like(h0)
     c = torch.empty_like(h0) if cell == "lstm" else None
-    sizes = (torch.get_num_threads(), *x.shape, hidden_size)
-    results = {"out": out, "h": h, "c": c, "stored": stored}
-    call_library("rnnlab_forward", cell, sizes, {**arrays, **results})
-    return Outputs(out, h, c), stored
+    arrays |= {"out": out, "h": h, "c": c, "stored": stored}
+    sizes = (torch.get_num_threads(), steps, batch, inputs, hidden_size)
+    call_library("rnnlab_forward", cell, sizes, arrays)
+    return Outputs(out.transpose(0, 1), h, c), stored
 
 
 class Recurrence(torch.autograd.Function):
@@ -83,12 +84,13 @@ class Recurrence(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():  # create_graph=True: the gradients must be differentiable
             return (None, *differentiable_gradients(ctx, gradients))
-        names = (*INPUTS, "out", "stored", "d_out", "d_h", "d_c")
-        tensors = (*ctx.saved_tensors, *gradients)
-        arrays = prepare_arrays(names, tensors)
+        *tensors, outputs, stored = ctx.saved_tensors
+        arrays = prepare_arrays(INPUTS, tensors) | prepare_arrays(GRADIENTS, gradients)
         results = empty_gradients(arrays, ctx.needs_input_grad[1:])
-        sizes = (ctx.threads, *tensors[0].shape, tensors[1].shape[1])
-        call_library("rnnlab_backward", ctx.cell, sizes, {**arrays, **results})
+        batch, steps, hidden_size = outputs.shape
+        sizes = (ctx.threads, steps, batch, tensors[0].shape[2], hidden_size)
+        arrays |= {"out": outputs, "stored": stored, **results}
+        call_library("rnnlab_backward", ctx.cell, sizes, arrays)
         return (None, *(results.get(f"d_{name}") for name in INPUTS))
 
 
@@ -152,7 +154,8 @@ def compute_with_cells(cell: CellName, tensors: tuple[Any, ...]) -> Outputs:
     """Return the outputs of the reference cells, which have derivatives of any order."""
     x, h, c, *weights = tensors
     steps = []
-    for inputs in x:
+    h, c = h[0], None if c is None else c[0]
+    for inputs in x.unbind(1):
         if cell == "lstm":
             h, c = lstm_cell(inputs, (h, c), weights)
         elif cell == "gru":
@@ -160,4 +163,4 @@ def compute_with_cells(cell: CellName, tensors: tuple[Any, ...]) -> Outputs:
         else:
             h = rnn_cell(inputs, h, weights, torch.tanh if cell == "rnn_tanh" else torch.relu)
         steps.append(h)
-    return Outputs(torch.stack(steps), h, c)
+    return Outputs(torch.stack(steps, 1), h[None], None if c is None else c[None])

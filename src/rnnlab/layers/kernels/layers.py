@@ -63,14 +63,12 @@ class NativeLayer(nn.RNNBase):
 
     def run_native(self, inputs: Tensor, hx: Any) -> tuple[Tensor, Any]:
         """Return outputs (B, T, H) and the state after the last step."""
-        is_lstm = self.mode == "LSTM"
-        parts = [part.squeeze(0) for part in self.parts(hx)]
+        parts = self.parts(hx)
         if not parts:
-            parts = [inputs.new_zeros(inputs.shape[0], self.hidden_size)] * 2
-        x, c0 = inputs.transpose(0, 1), parts[1] if is_lstm else None
-        outputs, h, c = run_recurrence(self.cell_name(), x, parts[0], c0, self.weights())
-        after = h.unsqueeze(0) if c is None else (h.unsqueeze(0), c.unsqueeze(0))
-        return outputs.transpose(0, 1), after
+            parts = (inputs.new_zeros(1, inputs.shape[0], self.hidden_size),) * 2
+        c0 = parts[1] if self.mode == "LSTM" else None
+        outputs, h, c = run_recurrence(self.cell_name(), inputs, parts[0], c0, self.weights())
+        return outputs, h if c is None else (h, c)
 
 
 class GRULayer(NativeLayer, nn.GRU):
@@ -99,7 +97,7 @@ def is_plain_float(tensor: Any) -> bool:
     return (
         type(tensor) in PLAIN_TYPES
         and tensor.dtype is torch.float32
-        and tensor.device.type == "cpu"
+        and tensor.is_cpu
         and tensor.layout is torch.strided
         and not tensor.is_neg()
     )

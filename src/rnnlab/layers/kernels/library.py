@@ -13,7 +13,7 @@ CellName = Literal["rnn_tanh", "rnn_relu", "lstm", "gru"]
 CELLS: dict[CellName, int] = {"rnn_tanh": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}  # of recurrent.c
 GATES: dict[CellName, int] = {"rnn_tanh": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
 CALL_SIZES = ("cell", "threads", "steps", "batch", "inputs", "hidden")
-STRIDED = ("x", "d_out", "d_x")  # arrays (T, B, width) whose rows only are contiguous
+STRIDED = ("x", "d_out", "d_x")  # arrays (B, T, width) whose rows only are contiguous
 CALL_STRIDES = tuple(f"{name}_{axis}" for name in STRIDED for axis in ("step", "row"))
 CALL_ARRAYS = (
     *("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh", "out", "h", "c", "stored"),
@@ -77,7 +77,7 @@ def call_library(
         if array is not None:
             setattr(call, key, array.data_ptr())
             if key in STRIDED:
-                step, row, _ = array.stride()
+                row, step, _ = array.stride()
                 setattr(call, f"{key}_step", step)
                 setattr(call, f"{key}_row", row)
     if getattr(library, name)(ctypes.byref(call)):
