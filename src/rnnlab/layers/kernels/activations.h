@@ -11,13 +11,17 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Limits of the inputs. They are no constants, because the compiler makes several comparisons of one
+   with a constant; this way `x > limit ? limit : x` is one instruction, and NaN stays. */
+float rnnlab_exp_max = 88.0f, rnnlab_exp_min = -87.0f, rnnlab_tanh_max = 9.0f, rnnlab_tanh_min = -9.0f;
+
 /* exp(x) = 2^n exp(r) with an integer n and |r| <= ln(2) / 2. Inputs are limited to the range in
    which 2^n is a normal number: exp(-88) is 1.2e-38 and exp(88) is 1.7e38. */
 static inline float exponential(float x)
 {
     const float shift = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer in the low bits */
-    x = x > 88.0f ? 88.0f : x;       /* comparisons with NaN are false, so NaN stays */
-    x = x < -87.0f ? -87.0f : x;
+    x = x > rnnlab_exp_max ? rnnlab_exp_max : x;
+    x = x < rnnlab_exp_min ? rnnlab_exp_min : x;
     float shifted = x * 1.44269504f + shift;
     float n = shifted - shift;
     float r = x - n * 0.693359375f; /* ln(2) in two parts: this product is exact */
@@ -45,8 +49,8 @@ static inline float sigmoid(float x)
    so larger inputs are limited to 9. */
 static inline float hyperbolic_tangent(float x)
 {
-    x = x > 9.0f ? 9.0f : x; /* NaN stays, as above */
-    x = x < -9.0f ? -9.0f : x;
+    x = x > rnnlab_tanh_max ? rnnlab_tanh_max : x;
+    x = x < rnnlab_tanh_min ? rnnlab_tanh_min : x;
     float s = x * x;
     float p = 1.825520679e-11f;
     p = p * s - 1.278041360e-8f;

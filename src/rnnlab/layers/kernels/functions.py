@@ -4,7 +4,7 @@ B batch, T time, D input features, H hidden features. Tensors have the shapes of
 batch_first=True; the library reads and writes them in the layout that they have.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +13,8 @@ from torch import Tensor
 from rnnlab.layers.cells import gru_cell, lstm_cell, rnn_cell
 from rnnlab.layers.kernels.library import GATES, STRIDED, CellName, call_library
 
-INPUTS = ("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh")
+WEIGHTS = ("w_ih", "w_hh", "b_ih", "b_hh")
+INPUTS = ("x", "h0", "c0", *WEIGHTS)
 GRADIENTS = ("d_out", "d_h", "d_c")
 
 
@@ -112,18 +113,19 @@ def is_readable(name: str, tensor: Tensor) -> bool:
 
 
 def empty_gradients(
-    arrays: dict[str, Tensor | None], is_needed: tuple[bool, ...]
-) -> dict[str, Tensor | None]:
+    arrays: Mapping[str, Tensor | None], is_needed: Sequence[bool]
+) -> dict[str, Tensor]:
     """Return an empty array for each gradient; those of the weights are computed all or none."""
-    needs = dict(zip(INPUTS, is_needed, strict=True))
-    weights = INPUTS[3:]
-    needs |= dict.fromkeys(weights, any(needs[name] for name in weights))
-    results: dict[str, Tensor | None] = {}
-    for name in INPUTS:
-        array = arrays[name]
-        if needs[name] and array is not None:
-            results[f"d_{name}"] = torch.empty_like(array)
-    return prepare_arrays(tuple(results), tuple(results.values()))
+    any_weight = any(is_needed[3:])
+    results = {
+        f"d_{name}": torch.empty_like(array)
+        for name, is_input_needed in zip(INPUTS, is_needed, strict=True)
+        if (array := arrays[name]) is not None
+        and (is_input_needed or (any_weight and name in WEIGHTS))
+    }
+    if "d_x" in results and not is_readable("d_x", results["d_x"]):
+        results["d_x"] = results["d_x"].contiguous()
+    return results
 
 
 def differentiable_gradients(
@@ -150,11 +152,11 @@ def differentiable_gradients(
     return tuple(next(results) if is_needed else None for is_needed in needs)
 
 
-def compute_with_cells(cell: CellName, tensors: tuple[Any, ...]) -> Outputs:
+def compute_with_cells(cell: CellName, tensors: Sequence[Any]) -> Outputs:
     """Return the outputs of the reference cells, which have derivatives of any order."""
     x, h, c, *weights = tensors
+    h, c = h[0], c[0] if cell == "lstm" else h[0]
     steps = []
-    h, c = h[0], None if c is None else c[0]
     for inputs in x.unbind(1):
         if cell == "lstm":
             h, c = lstm_cell(inputs, (h, c), weights)
@@ -163,4 +165,4 @@ def compute_with_cells(cell: CellName, tensors: tuple[Any, ...]) -> Outputs:
         else:
             h = rnn_cell(inputs, h, weights, torch.tanh if cell == "rnn_tanh" else torch.relu)
         steps.append(h)
-    return Outputs(torch.stack(steps, 1), h[None], None if c is None else c[None])
+    return Outputs(torch.stack(steps, 1), h[None], c[None] if cell == "lstm" else None)

@@ -5,6 +5,7 @@ kernel. Calls that the kernels do not serve go to torch's layer: another type or
 tracing, compiling, exporting, a transformation of functions, or an empty batch.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import torch
@@ -40,34 +41,33 @@ class NativeLayer(nn.RNNBase):
         """Return the parts of a state as torch takes them: (h,) or (h, c), each (1, B, H)."""
         return () if hx is None else tuple(hx) if self.mode == "LSTM" else (hx,)
 
-    def is_served(self, inputs: Any, hx: Any) -> bool:
-        """Return whether the native kernels compute this call."""
-        if self.kernel != "native" or not isinstance(inputs, Tensor) or is_transformed():
-            return False
-        parts = self.parts(hx)
-        tensors = (inputs, *parts, *self.weights())
-        state = (1, inputs.shape[0], self.hidden_size)
+    def is_served(self, inputs: Any, parts: Sequence[Any], weights: Sequence[Any]) -> bool:
+        """Return whether the native kernels compute a call with these parts of a state."""
         return (
-            inputs.dim() == 3
+            isinstance(inputs, Tensor)
+            and inputs.dim() == 3
             and inputs.shape[2] == self.input_size
             and inputs.numel() > 0
-            and all(part.shape == state for part in parts)
-            and all(is_plain_float(tensor) for tensor in tensors)
+            and all(part.shape == (1, inputs.shape[0], self.hidden_size) for part in parts)
+            and all(map(is_plain_float, (inputs, *parts, *weights)))
         )
 
     def forward(self, input: Any, hx: Any = None) -> Any:  # the names of torch
         """See nn.GRU, nn.LSTM and nn.RNN."""
-        if self.is_served(input, hx):
-            return self.run_native(input, hx)
+        if self.kernel == "native" and not is_transformed():
+            parts, weights = self.parts(hx), self.weights()
+            if self.is_served(input, parts, weights):
+                return self.run_native(input, parts, weights)
         return super().forward(input, hx)  # of the layer of torch, which is the next base
 
-    def run_native(self, inputs: Tensor, hx: Any) -> tuple[Tensor, Any]:
+    def run_native(
+        self, inputs: Tensor, parts: tuple[Tensor, ...], weights: Sequence[Tensor]
+    ) -> tuple[Tensor, Any]:
         """Return outputs (B, T, H) and the state after the last step."""
-        parts = self.parts(hx)
         if not parts:
             parts = (inputs.new_zeros(1, inputs.shape[0], self.hidden_size),) * 2
         c0 = parts[1] if self.mode == "LSTM" else None
-        outputs, h, c = run_recurrence(self.cell_name(), inputs, parts[0], c0, self.weights())
+        outputs, h, c = run_recurrence(self.cell_name(), inputs, parts[0], c0, weights)
         return outputs, h if c is None else (h, c)
 
 

@@ -57,10 +57,10 @@ static void pack(int64_t K, int64_t N, const float *matrix, int64_t row, int64_t
     }
 }
 
-/* Compute `rows` rows of a product for one panel. Inlined with a constant number of rows, so that
-   the sums stay in registers. */
+/* Compute `rows` rows of a product for one panel, of which the first `vectors` (1 or 2) have columns
+   of the result. Inlined with constant numbers, so that the sums stay in registers. */
 static inline __attribute__((always_inline)) void multiply_tile(
-    const int rows, int64_t K, const float *left, int64_t row, int64_t column, const float *panel,
+    const int rows, const int vectors, int64_t K, const float *left, int64_t row, int64_t column, const float *panel,
     float *result, int64_t result_row, int64_t width, int add)
 {
     Vector sums[TALL][2];
@@ -72,12 +72,13 @@ static inline __attribute__((always_inline)) void multiply_tile(
     }
     for (int64_t k = 0; k < K; k++) {
         const Vector *values = (const Vector *)(panel + k * PANEL);
-        Vector first = values[0], second = values[1];
+        Vector first = values[0], second = values[vectors - 1];
 #pragma GCC unroll 10
         for (int r = 0; r < rows; r++) {
             float factor = left[r * row + k * column];
             sums[r][0] += factor * first;
-            sums[r][1] += factor * second;
+            if (vectors == 2)
+                sums[r][1] += factor * second;
         }
     }
 #pragma GCC unroll 10
@@ -101,25 +102,35 @@ static inline __attribute__((always_inline)) void multiply_tile(
     }
 }
 
+static inline __attribute__((always_inline)) void multiply_panel(
+    const int vectors, int64_t M, int64_t K, const float *left, int64_t row, int64_t column,
+    const float *panel, float *result, int64_t result_row, int64_t width, int add)
+{
+    int64_t m = 0;
+    for (; m + TALL <= M && (M - m) % TILE; m += TALL) /* 20 rows are 10 + 10, not 8 + 8 + 4 */
+        multiply_tile(TALL, vectors, K, left + m * row, row, column, panel,
+                      result + m * result_row, result_row, width, add);
+    for (; m + TILE <= M; m += TILE)
+        multiply_tile(TILE, vectors, K, left + m * row, row, column, panel,
+                      result + m * result_row, result_row, width, add);
+    for (; m + 4 <= M; m += 4)
+        multiply_tile(4, vectors, K, left + m * row, row, column, panel, result + m * result_row,
+                      result_row, width, add);
+    for (; m < M; m++)
+        multiply_tile(1, vectors, K, left + m * row, row, column, panel, result + m * result_row,
+                      result_row, width, add);
+}
+
 static inline __attribute__((always_inline)) void multiply_strided(
     int64_t M, int64_t N, int64_t K, const float *left, int64_t row, int64_t column,
     const float *packed, float *result, int64_t result_row, int add)
 {
     for (int64_t n = 0; n < N; n += PANEL, packed += K * PANEL) {
-        int64_t width = N - n < PANEL ? N - n : PANEL, m = 0;
-        float *to = result + n;
-        for (; m + TALL <= M && (M - m) % TILE; m += TALL) /* 20 rows are 10 + 10, not 8 + 8 + 4 */
-            multiply_tile(TALL, K, left + m * row, row, column, packed, to + m * result_row,
-                          result_row, width, add);
-        for (; m + TILE <= M; m += TILE)
-            multiply_tile(TILE, K, left + m * row, row, column, packed, to + m * result_row,
-                          result_row, width, add);
-        for (; m + 4 <= M; m += 4)
-            multiply_tile(4, K, left + m * row, row, column, packed, to + m * result_row,
-                          result_row, width, add);
-        for (; m < M; m++)
-            multiply_tile(1, K, left + m * row, row, column, packed, to + m * result_row,
-                          result_row, width, add);
+        int64_t width = N - n < PANEL ? N - n : PANEL;
+        if (width > LANES)
+            multiply_panel(2, M, K, left, row, column, packed, result + n, result_row, width, add);
+        else
+            multiply_panel(1, M, K, left, row, column, packed, result + n, result_row, width, add);
     }
 }
 

@@ -521,24 +521,36 @@ int rnnlab_forward(const Call *call)
     return !has_memory;
 }
 
+/* Write the first `count` columns of `sums` (rows, width) as rows of a matrix. */
+static void transpose(const float *sums, int64_t rows, int64_t width, int64_t count, float *to)
+{
+    for (int64_t j = 0; j < count; j += LANES) { /* a line of the cache is read once */
+        int64_t end = j + LANES < count ? j + LANES : count;
+        for (int64_t i = 0; i < rows; i++) {
+            __builtin_prefetch(sums + (i + LANES) * width + j);
+            for (int64_t column = j; column < end; column++)
+                to[column * rows + i] = sums[i * width + column];
+        }
+    }
+}
+
 /* Add the sums of all parts in order, transposed and with the gates in the order of torch. */
 static void write_weight_gradients(const Plan *plan, const Part *parts, int64_t count)
 {
     const Call *call = plan->call;
-    int64_t D = call->inputs, H = call->hidden, width = plan->gates;
+    int64_t D = call->inputs, H = call->hidden, width = plan->gates, offset = plan->offset;
     for (int64_t i = 1; i < count; i++)
         for (int64_t j = 0; j < (D + H) * width + plan->columns; j++)
             parts[0].sums[j] += parts[i].sums[j];
     const float *sums_ih = parts[0].sums, *sums_hh = sums_ih + D * width;
     const float *sums_b = sums_hh + H * width;
+    int64_t rest = width - offset; /* of a GRU the columns are n, r, z, and the rows r, z, n */
+    transpose(sums_ih + offset, D, width, rest, call->d_w_ih);
+    transpose(sums_ih, D, width, offset, call->d_w_ih + rest * D);
+    transpose(sums_hh, H, width, width, call->d_w_hh);
     for (int64_t g = 0; g < width; g++) {
-        int64_t column = (g + plan->offset) % width; /* of a GRU: n, r, z */
-        for (int64_t k = 0; k < D; k++)
-            call->d_w_ih[g * D + k] = sums_ih[k * width + column];
-        for (int64_t k = 0; k < H; k++)
-            call->d_w_hh[g * H + k] = sums_hh[k * width + g];
-        call->d_b_ih[g] = sums_b[column];
-        call->d_b_hh[g] = sums_b[g + plan->offset];
+        call->d_b_ih[g] = sums_b[(g + offset) % width];
+        call->d_b_hh[g] = sums_b[g + offset];
     }
 }
 
