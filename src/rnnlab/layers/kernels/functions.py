@@ -100,12 +100,12 @@ def prepare_arrays(
 ) -> dict[str, Tensor | None]:
     """Return tensors by their names, in memory as the library reads it; mostly the same tensors."""
     return {
-        name: tensor if tensor is None or is_readable(name, tensor) else tensor.contiguous()
+        name: tensor if tensor is None or has_call_layout(name, tensor) else tensor.contiguous()
         for name, tensor in zip(names, tensors, strict=True)
     }
 
 
-def is_readable(name: str, tensor: Tensor) -> bool:
+def has_call_layout(name: str, tensor: Tensor) -> bool:
     """Return whether the library can read, or write, a tensor as it is."""
     if name in STRIDED:
         return tensor.stride(2) == 1 or tensor.shape[2] == 1
@@ -123,7 +123,7 @@ def empty_gradients(
         if (array := arrays[name]) is not None
         and (is_input_needed or (any_weight and name in WEIGHTS))
     }
-    if "d_x" in results and not is_readable("d_x", results["d_x"]):
+    if "d_x" in results and not has_call_layout("d_x", results["d_x"]):
         results["d_x"] = results["d_x"].contiguous()
     return results
 
