@@ -43,7 +43,7 @@ static double run(int64_t cell, int64_t threads, const int64_t *shape, int with_
         .x = numbers(T * B * D), .h0 = numbers(B * H), .c0 = cell == LSTM ? numbers(B * H) : NULL,
         .w_ih = numbers(G * D), .w_hh = numbers(G * H), .b_ih = numbers(G), .b_hh = numbers(G),
         .out = numbers(T * B * H), .h = numbers(B * H), .c = cell == LSTM ? numbers(B * H) : NULL,
-        .stored = keep ? numbers(T * B * (G + H)) : NULL,
+        .intermediates = keep ? numbers(T * B * (G + H)) : NULL,
         .x_strides = strides(batch_first, T, B, D), .d_x_strides = strides(batch_first, T, B, D),
         .d_out_strides = strides(batch_first, T, B, H),
     };
@@ -65,7 +65,7 @@ static double run(int64_t cell, int64_t threads, const int64_t *shape, int with_
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         free((float *)others[i]);
     total += sum(call.out, T * B * H) + sum(call.h, B * H) + sum(call.c, B * H);
-    free(call.stored);
+    free(call.intermediates);
     return total;
 }
 

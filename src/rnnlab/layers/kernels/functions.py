@@ -60,14 +60,16 @@ def compute_outputs(
     assert x is not None
     assert h0 is not None
     (batch, steps, inputs), hidden_size = x.shape, h0.shape[2]
-    is_stored = keep and GATES[cell] > 1  # the outputs of an RNN are enough
-    stored = x.new_empty(steps * batch * (GATES[cell] + 1) * hidden_size) if is_stored else None
+    is_kept = keep and GATES[cell] > 1  # the outputs of an RNN are enough
+    intermediates = (
+        x.new_empty(steps * batch * (GATES[cell] + 1) * hidden_size) if is_kept else None
+    )
     out, h = x.new_empty(steps, batch, hidden_size), torch.empty_like(h0)
     c = torch.empty_like(h0) if cell == "lstm" else None
-    arrays |= {"out": out, "h": h, "c": c, "stored": stored}
+    arrays |= {"out": out, "h": h, "c": c, "intermediates": intermediates}
     sizes = (torch.get_num_threads(), steps, batch, inputs, hidden_size)
     call_library("rnnlab_forward", cell, sizes, arrays)
-    return Outputs(out.transpose(0, 1), h, c), stored
+    return Outputs(out.transpose(0, 1), h, c), intermediates
 
 
 class Recurrence(torch.autograd.Function):
@@ -75,9 +77,9 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, cell: CellName, *tensors: Tensor | None) -> Outputs:
-        outputs, stored = compute_outputs(cell, tensors, keep=True)
+        outputs, intermediates = compute_outputs(cell, tensors, keep=True)
         ctx.cell, ctx.threads = cell, torch.get_num_threads()
-        ctx.save_for_backward(*tensors, outputs.outputs, stored)
+        ctx.save_for_backward(*tensors, outputs.outputs, intermediates)
         ctx.set_materialize_grads(False)  # the outputs or the last state may have no gradient
         return outputs
 
@@ -85,12 +87,12 @@ class Recurrence(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():  # create_graph=True: the gradients must be differentiable
             return (None, *differentiable_gradients(ctx, gradients))
-        *tensors, outputs, stored = ctx.saved_tensors
+        *tensors, outputs, intermediates = ctx.saved_tensors
         arrays = prepare_arrays(INPUTS, tensors) | prepare_arrays(GRADIENTS, gradients)
         results = empty_gradients(arrays, ctx.needs_input_grad[1:])
         batch, steps, hidden_size = outputs.shape
         sizes = (ctx.threads, steps, batch, tensors[0].shape[2], hidden_size)
-        arrays |= {"out": outputs, "stored": stored, **results}
+        arrays |= {"out": outputs, "intermediates": intermediates, **results}
         call_library("rnnlab_backward", ctx.cell, sizes, arrays)
         return (None, *(results.get(f"d_{name}") for name in INPUTS))
 

@@ -16,7 +16,7 @@ CALL_SIZES = ("cell", "threads", "steps", "batch", "inputs", "hidden")
 STRIDED = ("x", "d_out", "d_x")  # arrays (B, T, width) whose rows only are contiguous
 CALL_STRIDES = tuple(f"{name}_{axis}" for name in STRIDED for axis in ("step", "row"))
 CALL_ARRAYS = (
-    *("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh", "out", "h", "c", "stored"),
+    *("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh", "out", "h", "c", "intermediates"),
     *("d_out", "d_h", "d_c", "d_x", "d_h0", "d_c0", "d_w_ih", "d_w_hh", "d_b_ih", "d_b_hh"),
 )
 

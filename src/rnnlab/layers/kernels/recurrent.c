@@ -40,7 +40,7 @@ typedef struct {
     const float *x, *h0, *c0;             /* (T, B, D), (B, H), (B, H) */
     const float *w_ih, *w_hh, *b_ih, *b_hh; /* (G H, D), (G H, H), (G H), (G H) */
     float *out, *h, *c;                   /* (T, B, H); the last state, (B, H) */
-    float *stored;                        /* for the backward pass, or null; see set_stored */
+    float *intermediates;                 /* for the backward pass, or null; see set_intermediates */
     const float *d_out, *d_h, *d_c;       /* gradients of the outputs and of the last state */
     float *d_x, *d_h0, *d_c0;
     float *d_w_ih, *d_w_hh, *d_b_ih, *d_b_hh;
@@ -447,13 +447,13 @@ static void run_parts(void *(*run)(void *), Part *parts, int64_t count)
 }
 
 /* Set the stored values of a part: those of a part are one piece of memory, (T, count, (G + 1) H). */
-static void set_stored(const Plan *plan, Part *part)
+static void set_intermediates(const Plan *plan, Part *part)
 {
     const Call *call = plan->call;
     int64_t width = plan->gates, T = call->steps;
-    int is_stored = call->stored && width > call->hidden; /* an RNN needs its outputs only */
-    part->gates = is_stored ? call->stored + part->first * T * (width + call->hidden) : NULL;
-    part->extra = is_stored ? part->gates + part->count * T * width : NULL;
+    int is_kept = call->intermediates && width > call->hidden; /* an RNN needs its outputs only */
+    part->gates = is_kept ? call->intermediates + part->first * T * (width + call->hidden) : NULL;
+    part->extra = is_kept ? part->gates + part->count * T * width : NULL;
 }
 
 static void split_batch(const Plan *plan, Part *parts, int64_t count)
@@ -468,7 +468,7 @@ static void split_batch(const Plan *plan, Part *parts, int64_t count)
         block = block < 1 ? 1 : block;
         part->block = block < plan->call->steps ? block : plan->call->steps;
         part->memory = part->sums = NULL;
-        set_stored(plan, part);
+        set_intermediates(plan, part);
     }
 }
 
