@@ -404,13 +404,12 @@ class TextClassificationDataModule(PreparedDataModule):
         return {"linear": np.load(load_or_build(key, self._fit_linear) / f"{split}.npy")}
 
     def _fit_linear(self, folder: Path) -> None:
-        texts = {split: list(TextStore(self.folder, split)) for split in SPLITS}
-        labels = self.labels["train"]
         with progress_bar() as bar:
             task = bar.add_task("fitting the linear baseline, once", total=1.0)
             result = linear_probabilities(
-                texts,
-                labels,
+                self.tokens,
+                Vocabulary.load(self.folder / "vocabulary.json").tokens,
+                self.labels["train"],
                 self.spec.output_size,
                 self.token_kind,
                 lambda share: bar.update(task, completed=share),

@@ -303,6 +303,7 @@ def finish(parts: RunParts, test_scores: Mapping[str, float]) -> None:
     from rnnlab.experiment.results import write_results
 
     config = parts.config
+    release_training_memory(parts)
     predictions = (
         collect_test_predictions(parts.model, parts.data, config.baselines) if config.test else None
     )
@@ -310,3 +311,12 @@ def finish(parts: RunParts, test_scores: Mapping[str, float]) -> None:
         with show_slow_step("computing baselines, drawing figures"):
             write_results(parts, test_scores, predictions)
     parts.trainer.strategy.barrier()
+
+
+def release_training_memory(parts: RunParts) -> None:
+    """Free gradients, optimizer and unused memory, before baselines and figures need theirs."""
+    from rnnlab.runtime.allocator import release_freed_memory
+
+    parts.model.zero_grad()
+    parts.trainer.strategy.optimizers = []
+    release_freed_memory()

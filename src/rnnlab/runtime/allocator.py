@@ -9,7 +9,8 @@ import ctypes
 import os
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
-MAX_BLOCK_BYTES = 1 << 30  # larger blocks are returned to the system
+KEPT_BLOCK_BYTES = 1 << 30  # larger blocks are returned to the system
+RETURNED_BLOCK_BYTES = 1 << 20  # the same, while freed memory is not kept
 
 
 def keep_freed_memory() -> bool:
@@ -18,17 +19,25 @@ def keep_freed_memory() -> bool:
     Does nothing where the C library is not glibc, or where the environment configures it
     (MALLOC_..._ or GLIBC_TUNABLES; see `man mallopt`). Returns whether the setting was changed.
     """
+    return set_thresholds(KEPT_BLOCK_BYTES)
+
+
+def release_freed_memory() -> None:
+    """Return unused memory to the system, and from now on each new large block when it is freed.
+
+    What follows a training allocates blocks of other sizes, which do not fit into the free ones.
+    """
+    set_thresholds(RETURNED_BLOCK_BYTES)
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+def set_thresholds(num_bytes: int) -> bool:
+    """Set the size from which freed blocks are returned; return whether that was possible."""
     if any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    options = (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD)
-    return all(mallopt(option, MAX_BLOCK_BYTES) for option in options)
-
-
-def release_freed_memory() -> None:
-    """Return unused memory to the system."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    return all(mallopt(option, num_bytes) for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD))
