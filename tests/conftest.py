@@ -184,8 +184,11 @@ def text_cases() -> Path:
 
 @pytest.fixture
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run builds its figures and does not draw them: drawing takes longer than a small run."""
-    monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
+    """Figures are built, and a dot is written for each: drawing takes longer than a small run."""
+    from tests.helpers.fork_server import write_dot
+
+    canvas = "matplotlib.backends.backend_agg.FigureCanvasAgg"
+    monkeypatch.setattr(f"{canvas}.print_png", write_dot)
 
 
 @pytest.fixture

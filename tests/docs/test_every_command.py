@@ -261,7 +261,7 @@ def test_every_training_command_trains(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("forked_workers")
+@pytest.mark.usefixtures("forked_workers", "no_figures")
 @pytest.mark.parametrize("command", [c for c in SEARCHES if c not in HEADERS and is_local(c)])
 def test_every_search_of_a_page_searches(command: str, tmp_path: Path) -> None:
     from rnnlab.sweeps.main import main, split_repair

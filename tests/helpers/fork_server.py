@@ -7,9 +7,11 @@ less than one. The server imports everything once and forks for each program. A 
 process with its own id, session, environment, directory, streams and signals, and begins with
 nothing but imported modules. A program that starts programs itself, as a search starts workers,
 has them as its own children: they are forked before it begins, and wait for their command line.
+It builds its figures, and a dot is written for each: drawing takes longer than a small run.
 """
 
 import atexit
+import base64
 import ctypes
 import gc
 import json
@@ -46,6 +48,9 @@ SPARES = {  # programs they start
     "rnnlab.sweeps.workers.group": 2,
 }
 TITLE_LENGTH = 4000
+DOT = base64.b64decode(  # a PNG of one white pixel
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+)
 INTERRUPTS: "list[Program]" = []  # programs of this process that an interrupt has ended
 
 
@@ -107,6 +112,7 @@ def import_everything(with_project: bool) -> None:
         for module in walk_packages(package.__path__, "rnnlab."):
             if "__main__" not in module.name:
                 import_module(module.name)
+        import_module("rnnlab.runtime.environment").versions()  # reads metadata of packages
     registry: Any = import_module("lightning.fabric.utilities.registry")
     registry.entry_points = cache(registry.entry_points)  # each trainer reads all packages
     registry.entry_points(group="lightning.pytorch.callbacks_factory")
@@ -302,11 +308,19 @@ def main(listener: socket.socket, with_project: bool) -> None:
     program = serve(listener)
     program, spares = fork_spares(program)
     use_spares(spares)
+    if "pytest" not in program.words:
+        canvas: Any = import_module("matplotlib.backends.backend_agg").FigureCanvasAgg
+        canvas.print_png = write_dot
     try:
         run(program)
     except KeyboardInterrupt:
         INTERRUPTS.append(program)
         raise
+
+
+def write_dot(canvas: Any, file: Path) -> None:
+    """Write a picture of one point instead of that of a canvas."""
+    file.write_bytes(DOT)
 
 
 def end_by_interrupt() -> None:

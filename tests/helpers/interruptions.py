@@ -353,13 +353,17 @@ def first_difference(one: Any, other: Any, path: str) -> str:
 
 def warm_up(plain: dict[str, Any], run_dir: Path) -> None:
     """Build the parts of a run, so that no fork needs to; autograd must not run before a fork."""
+    import huggingface_hub.repocard_data  # noqa: F401
+    import pyarrow.pandas_compat  # noqa: F401
+
     from rnnlab.experiment.run import build, check
     from rnnlab.report.folder import RunFolder
     from rnnlab.runtime.clock import StageClock
 
     run_dir.mkdir()
     with redirect_stdout(sys.stderr):
-        build(check(plain), RunFolder(run_dir), StageClock())
+        parts = build(check(plain), RunFolder(run_dir), StageClock())
+        parts.data.save_processor(run_dir)  # makes what writes it
     gc.freeze()  # the collector of a fork would copy all pages
     gc.disable()  # a fork has a second's garbage
 

@@ -51,7 +51,7 @@ def test_the_command_of_a_header_is_accepted(command: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("forked_workers")
+@pytest.mark.usefixtures("forked_workers", "no_figures")
 @pytest.mark.parametrize(
     "command", [one for one in COMMANDS if not NO_SMALL_RUN.search(str(one.values[0]))]
 )

@@ -23,7 +23,8 @@ def next_command(folder: RunFolder, is_evaluated: bool = False) -> str:
         return join_command("translate", [path, texts[0]])
     if texts:
         return join_command("predict", [path, "-"], piped=texts[0])
-    file = data_file(folder)
+    is_generated = report.get("data", {}).get("source") == "generated"
+    file = "" if is_generated else data_file(folder)
     if file and (folder.path / "processor.json").is_file():
         return join_command("predict", [path, file])
     is_tested = any(name.startswith("test/") for name in report.get("scores", {}))

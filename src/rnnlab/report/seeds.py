@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatch
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,10 @@ def runs_by_seed(report: Mapping[str, Any], folder: RunFolder) -> dict[int, Mapp
         report: of this run.
         folder: of this run, with its config.
     """
-    reports, own = dict[int, Mapping[str, Any]](), read_repeats_key(folder.path, report)
+    reports = dict[int, Mapping[str, Any]]()
+    read_own = cache(partial(read_repeats_key, folder.path, report))
     others = [path.parent for path in folder.path.resolve().parent.glob("*/report.json")]
-    for path in sorted(others)[-MAX_RUNS:] if own else ():
+    for path in sorted(others)[-MAX_RUNS:]:
         if path.name != folder.path.name:
             with suppress(ConfigError, OSError, ValueError, LookupError, TypeError, AttributeError):
                 other = json.loads((path / "report.json").read_text(encoding="utf-8"))
@@ -80,7 +82,8 @@ def runs_by_seed(report: Mapping[str, Any], folder: RunFolder) -> dict[int, Mapp
                 if (
                     is_other
                     and is_same_test(other, report)
-                    and read_repeats_key(path, other) == own
+                    and read_own()  # not empty
+                    and read_repeats_key(path, other) == read_own()
                 ):
                     reports[int(other["seed"])] = other
     return {**reports, int(report["seed"]): report}
