@@ -21,7 +21,7 @@ run: install  ## train a GRU on IMDB reviews (some minutes on 2 cores)
 	$(BIN)/python train.py model=gru data=imdb
 
 test: install  ## the fast tests (no network)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: install  ## the slow tests, on real data and real processes
 	$(BIN)/python -m pytest -n 4 --dist worksteal -m slow tests  # many of them wait for processes

@@ -17,6 +17,8 @@ from rnnlab.experiment.predictions import check_predictions
 from rnnlab.experiment.run import run
 from tests.helpers.configs import small
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 BRIEF = ("trainer.max_epochs=1", "trainer.limit_train_batches=1")
 
 

@@ -10,6 +10,8 @@ from rnnlab.experiment.run import check, run
 from tests.helpers.configs import small
 from tests.helpers.extend_page import load_settings
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 TABLE = "+logger.table._target_=lightning.pytorch.loggers.CSVLogger"
 
 

@@ -22,6 +22,8 @@ from rnnlab.sweeps.workers.messages import Job, Reporting, TrialResult, load_res
 from rnnlab.sweeps.workers.trial import trial_lock
 from tests.helpers.configs import CONF
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 WORDS = [
     *("data=sine", "model=gru", "trainer=cpu", "model.hidden_size=8", "trainer.max_epochs=2"),
     *("data.num_series=20", "data.num_eval_series=5", "data.steps=60", "data.first_target=40"),
