@@ -10,7 +10,7 @@ from rnnlab.config.schema import RunConfig, parse
 from rnnlab.data.base import DataModule
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.build import build_analysis, build_data, build_trainer, quiet_libraries
-from rnnlab.experiment.fingerprint import check_same_data
+from rnnlab.experiment.fingerprint import check_same_data, data_facts
 from rnnlab.experiment.predictions import collect_test_predictions
 from rnnlab.models import RecurrentModel
 from rnnlab.report.console import reads_line
@@ -65,15 +65,16 @@ def evaluate_again(model: RecurrentModel, path: Path) -> Evaluation:
     names = [name for name in report["scores"] if name.startswith("test/")]
     chosen = select_scores(evaluation, names)
     return replace(
-        chosen, notes=[*chosen.notes, *count_evaluation(folder, report, config.output_dir)]
+        chosen, notes=[*chosen.notes, *count_evaluation(folder, data, config.output_dir)]
     )
 
 
-def count_evaluation(folder: RunFolder, report: Mapping[str, Any], output_dir: str) -> list[str]:
+def count_evaluation(folder: RunFolder, data: DataModule, output_dir: str) -> list[str]:
     """Record that the test split of a run was read again; return a note on that."""
-    targets, data = report.get("targets_sha256", ""), data_name(report["data"])
+    facts = data_facts(data)
+    targets = folder.read_report().get("targets_sha256") or facts["sha256"]
     try:
-        reads = record_test_read(folder.path, output_dir, targets, data, "evaluate")
+        reads = record_test_read(folder.path, output_dir, targets, data_name(facts), "evaluate")
     except OSError as error:
         return [f"{folder.path}: this test is not counted ({error})"]
     line = reads_line(reads._asdict())
