@@ -245,7 +245,7 @@ def describe_recipe(recipe: Recipe) -> str:
         rows.append([name, *(recipe.score_of_baseline(name, metric) for metric in metrics)])
     facts = [
         f"{first['evaluated_targets']['test']:,} test targets",
-        f"data: {first['data']['source']}, {first['data']['name']}",
+        describe_data(first["data"]),
         f"{first['model']['parameters']:,} parameters",
         *list_hardware(first),
     ]
@@ -254,10 +254,20 @@ def describe_recipe(recipe: Recipe) -> str:
     return f"### {recipe.name}\n\n{command}\n\n{table}\n\n{'; '.join(facts)}.\n"
 
 
+def describe_data(data: Mapping[str, Any]) -> str:
+    """Return source and name of the data of a run; of a file without its folder.
+
+    >>> describe_data({"source": "local", "name": "/place/a.csv"})
+    'data: local, a.csv'
+    """
+    name = Path(data["name"]).name if data["source"] == "local" else data["name"]
+    return f"data: {data['source']}, {name}"
+
+
 def list_hardware(report: Mapping[str, Any]) -> list[str]:
     """Return device, threads and kernel of a run."""
     device = report["device"]
-    facts = [f"{device['kind']}, {device['threads']} of {device['cores']} cores"]
+    facts = [f"{device['kind']}, threads: {device['threads']}, cores: {device['cores']}"]
     return [*facts, f"kernel {report['kernel']['name']}"]
 
 
@@ -322,10 +332,11 @@ def describe_study(study: EndedStudy) -> str:
     reports = study.read_reports()
     seconds = sum(sum(report["seconds"].values()) for report in reports) / 60
     facts = f"{len(reports)} runs, {seconds:,.0f} minutes in all; commit {list_commits(reports)}."
-    tables = [level_table(part["values"]) for part in study.answer["parts"]]
-    sentence = f"{study.answer['sentence']} {' '.join(study.answer['notes'])}".strip()
-    parts = [f"### {study.name}", f"```bash\n{study.command}\n```", sentence, *filter(None, tables)]
-    return "\n\n".join([*parts, facts])
+    parts = [f"### {study.name}", f"```bash\n{study.command}\n```"]
+    for part in study.answer["parts"]:
+        parts += [f"> {part['sentence']}", level_table(part["values"])]
+    notes = [f"{note}." for note in study.answer["notes"]]
+    return "\n\n".join(filter(None, [*parts, *notes, facts]))
 
 
 def level_table(values: Mapping[str, Any]) -> str:

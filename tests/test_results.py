@@ -184,4 +184,4 @@ def test_a_study_counts_when_all_its_runs_have_ended(tmp_path: Path, capsys: Any
     assert [study.name for study in studies] == ["a"]
     assert "15 of 16 runs have ended" in capsys.readouterr().out
     page = write_page("", [], studies, "")
-    assert "```bash\npython sweep.py sweep=study_gru_lstm budget=small\n```\n\nA wins." in page
+    assert "```bash\npython sweep.py sweep=study_gru_lstm budget=small\n```\n\n> A wins." in page
