@@ -19,6 +19,7 @@ from rnnlab.experiment.load import read_checkpoint
 from rnnlab.report.folder import RunFolder
 from tests.helpers.postgres import Server, server, start_server
 from tests.helpers.processes import run_forked
+from tests.helpers.shared_folders import make_shared_folder
 from tests.helpers.sweep_sessions import ROOT, TINY, Session, journal, results, trials_of, until
 
 KILLS = 10
@@ -40,9 +41,11 @@ STOPS_EARLY = [  # a budget of between two and three epochs
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an undisturbed search."""
-    folder = tmp_path_factory.mktemp("calm")
-    assert Session(folder, [*TINY_RANDOM, "n_trials=12"]).wait() == 0
-    return folder
+
+    def search(folder: Path) -> None:
+        assert Session(folder, [*TINY_RANDOM, "n_trials=12"]).wait() == 0
+
+    return make_shared_folder(tmp_path_factory, "calm", search)
 
 
 @pytest.fixture

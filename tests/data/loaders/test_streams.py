@@ -19,6 +19,7 @@ from rnnlab.data.text.tokenizers import SPECIALS, Characters, Words
 from rnnlab.data.text.vocabulary import Vocabulary
 from rnnlab.errors import DataError
 from rnnlab.spec import END_ID, START_ID, UNKNOWN_ID
+from tests.helpers.shared_folders import make_shared_folder
 
 WORDS = Vocabulary([*SPECIALS, "a", "b"], Words(spaces=True))
 
@@ -213,14 +214,25 @@ def write_text(path: Path, megabytes: int) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Texts of 4 and 32 MB."""
+    names = {"small.txt": 4, "large.txt": 32}
+
+    def write_texts(folder: Path) -> None:
+        for name, megabytes in names.items():
+            write_text(folder / name, megabytes)
+
+    folder = make_shared_folder(tmp_path_factory, "texts", write_texts)
+    return [str(folder / name) for name in names]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("tokens", ["words", "characters", "bpe"])
-def test_memory_does_not_grow_with_the_text(tokens: str, tmp_path: Path) -> None:
-    small = write_text(tmp_path / "small.txt", 4)
-    large = write_text(tmp_path / "large.txt", 32)
+def test_memory_does_not_grow_with_the_text(tokens: str, texts: list[str], tmp_path: Path) -> None:
     environment = {**os.environ, **KEEP_FREED, "RNNLAB_CACHE": str(tmp_path / "cache")}
-    command = [sys.executable, "-c", PREPARE, str(small), str(large), tokens]
+    command = [sys.executable, "-c", PREPARE, *texts, tokens]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     first, second = map(int, done.stdout.split())  # the first has the imports too
     assert second - first < 16, "MB more for a text of 32 MB than for one of 4 MB"
