@@ -38,6 +38,23 @@ def test_norms_are_clipped_as_torch_clips_them(threshold: float) -> None:
     assert all(map(torch.equal, gradients(net), gradients(other)))
 
 
+@pytest.mark.parametrize("share", [1 - 1e-6, 1, 1 + 1e-7, 1 + 1e-6, 1 + 1e-5, math.nan])
+@pytest.mark.parametrize("scale", [1e-5, 1.0])
+def test_norms_at_the_threshold_are_clipped_as_torch_clips_them(share: float, scale: float) -> None:
+    """Gradients that torch multiplies by 1 are left out of the pass, others never."""
+    net, other = network(scale), network(scale)
+    threshold = clip_gradients(torch.optim.SGD(net.parameters()), None).norm.item() * share
+    if math.isnan(share):
+        for model in (net, other):
+            parameter = next(model.parameters())
+            parameter.grad = torch.full_like(parameter, math.nan)
+        threshold = 1.0
+    clip_gradients(torch.optim.SGD(net.parameters()), threshold)
+    clip_grad_norm_(other.parameters(), threshold)
+    for ours, theirs in zip(gradients(net), gradients(other), strict=True):
+        assert np.array_equal(ours.numpy(), theirs.numpy(), equal_nan=True)
+
+
 def test_values_are_clipped_as_torch_clips_them() -> None:
     net, other = network(), network()
     largest = max(g.abs().max() for g in gradients(net))

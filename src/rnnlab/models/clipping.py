@@ -89,11 +89,21 @@ def clip_gradients(
     if threshold is None or threshold == math.inf:
         return GradientSize(norm, norm, math.inf)
     if algorithm == "norm":
-        clip_grads_with_norm_(parameters, threshold, norm)
+        if not keeps_gradients(norm, threshold):
+            clip_grads_with_norm_(parameters, threshold, norm)
         return GradientSize(norm, norm, threshold)
     largest = get_total_norm(gradients, norm_type=math.inf)
     clip_grad_value_(parameters, threshold)
     return GradientSize(norm, largest, threshold)
+
+
+def keeps_gradients(norm: Tensor, threshold: float) -> bool:
+    """Return whether torch would multiply all gradients by 1; reading a norm on a GPU waits for it.
+
+    >>> keeps_gradients(torch.tensor(0.5), 1.0), keeps_gradients(torch.tensor(torch.nan), 1.0)
+    (True, False)
+    """
+    return norm.device.type == "cpu" and bool(threshold / (norm + 1e-6) >= 1)
 
 
 def unscales_in_step(optimizer: Optimizer) -> bool:
