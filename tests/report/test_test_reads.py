@@ -56,6 +56,18 @@ def test_a_deleted_run_stays_counted_and_a_folder_elsewhere_is_its_own(tmp_path:
     assert (elsewhere / READS_FILE).is_file()
 
 
+def test_the_trials_of_a_search_elsewhere_are_counted_together(tmp_path: Path) -> None:
+    for trial in ("0000", "0001"):
+        (tmp_path / "searches" / "cells" / "trials" / trial).mkdir(parents=True)
+    (tmp_path / "searches" / "cells" / "sweep.yaml").touch()
+    place = tmp_path / "searches" / "cells" / "trials"
+    reads = [
+        record_test_read(place / trial, "outputs", "a" * 64, "x", "train")
+        for trial in ("0000", "0001")
+    ]
+    assert reads == [(1, 1, 1), (1, 2, 2)]
+
+
 def test_a_moved_folder_of_runs_keeps_its_reads(tmp_path: Path) -> None:
     (tmp_path / "outputs" / "gru" / "1").mkdir(parents=True)
     read_split(tmp_path / "outputs", "gru/1")

@@ -25,6 +25,7 @@ FORMAT_VERSION = 2  # of config.yaml, report.json and checkpoints; 1 had other c
 YAML_ERRORS = (YAMLError, OmegaConfBaseException)
 TRAINED = "trained"  # status of a run whose training has ended, and which is not yet tested
 PREDICTIONS_FILE = "predictions.csv"  # of the test split
+SEARCH_FILES = ("study.json", "sweep.yaml")  # in the folder of a search
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,11 @@ class RunFolder:
 def parse_config(text: str) -> Any:
     """Return the plain values of a config, which takes longer than many other parts of a run."""
     return OmegaConf.to_container(OmegaConf.load(StringIO(text)))
+
+
+def is_search(folder: Path) -> bool:
+    """Return whether a folder is that of a search."""
+    return any((folder / name).is_file() for name in SEARCH_FILES)
 
 
 def new_folder(plain: Mapping[str, Any]) -> RunFolder:

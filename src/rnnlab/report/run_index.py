@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from rnnlab.metrics.directions import best_baseline
 from rnnlab.report.console import format_score
+from rnnlab.report.folder import is_search
 from rnnlab.report.html import render_html
 from rnnlab.report.model_card import data_name
 from rnnlab.report.page import PAGE_FILE
@@ -33,10 +34,6 @@ INDEX_TIMEOUT_SECONDS = 10.0
 FIRST_LINE, LAST_LINE = "<!-- results, format 1 -->", "<!-- end of results -->"
 ROW = re.compile(r'<tr data-path="([^"]*)">')
 REPORT_FILE, SUMMARY_FILE_OF_SEARCH = "report.json", "summary.json"
-SEARCH_FILES = (
-    "study.json",
-    "sweep.yaml",
-)  # in the folder of a search, whose trials are not listed
 
 
 def list_result(folder: Path, output_dir: str | Path) -> None:
@@ -112,11 +109,6 @@ def scan_results(root: Path) -> Iterator[tuple[str, str]]:
             names.clear()
     for folder in sorted(folders, key=last_change, reverse=True):
         yield from result_row(root, folder.relative_to(root))
-
-
-def is_search(folder: Path) -> bool:
-    """Return whether a folder is that of a search."""
-    return any((folder / name).is_file() for name in SEARCH_FILES)
 
 
 def last_change(folder: Path) -> float:

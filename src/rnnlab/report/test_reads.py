@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rnnlab.report.folder import is_search
+
 READS_FILE = ".test_reads.jsonl"
 KEY_LENGTH = 16  # characters of the checksum of the targets
 MAX_LISTED_SPLITS = 5  # of a sentence
@@ -66,11 +68,17 @@ def record_test_read(
 def find_place(folder: Path, output_dir: Path) -> Path:
     """Return the folder whose file has the reads of a run: its output folder, or its own.
 
-    A run that was moved has those of the nearest folder above it with such a file.
+    A run that was moved has those of the nearest folder above it with such a file, a trial of a
+    search elsewhere those of the folder above the search.
     """
     if folder.is_relative_to(output_dir):
         return output_dir
-    return next((one for one in folder.parents if (one / READS_FILE).is_file()), folder)
+    for parent in folder.parents:
+        if is_search(parent):
+            return parent.parent
+        if (parent / READS_FILE).is_file():
+            return parent
+    return folder
 
 
 def count_test_reads(place: Path, targets: str, run: str) -> SplitReads:
