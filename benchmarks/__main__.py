@@ -14,6 +14,7 @@ folder of --results; --page writes docs/PERFORMANCE.md from all results that are
 import argparse
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -229,8 +230,16 @@ def write_command(name: str, options: argparse.Namespace) -> str:
     words += [f"--clock {options.clock}"]
     words += [f"--env {pair.partition('=')[0]}=<python>" for pair in options.env]
     words += ["--ptb <folder>"] if options.ptb else []
-    words += ["--against <folder>"] if options.against else []
+    if options.against:
+        words.append(f"--against <checkout of {read_commit(options.against)}>")
     return " ".join(words)
+
+
+def read_commit(folder: Path) -> str:
+    """Return the short commit of a checkout; a question mark if it is none."""
+    command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.stdout.strip() or "?"
 
 
 def describe_benchmarks() -> dict[str, str]:

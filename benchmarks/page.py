@@ -16,7 +16,8 @@ the median over pairs: both sides work in turn, so that a slow moment slows both
 the two columns beside it, in the direction that the row states; values with a unit were measured
 alone. The quartiles show how much the pairs differ. A bar is the criterion of the project for the
 median. CPU time depends little on other programs; where the load of a section was higher than the
-number of cores, its wall times belong to a busy machine."""
+number of cores, its wall times belong to a busy machine. `python -m benchmarks --help` lists all
+benchmarks and their options."""
 COLUMNS = ("what", "this project", "other", "value", "quartiles", "pairs", "bar", "")
 FACTS = ("command", "commit", "threads", "method", "load", "other work", "date")
 
