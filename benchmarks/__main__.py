@@ -40,6 +40,7 @@ from benchmarks import (
     padding,
     recipes,
     startup,
+    thread_costs,
 )
 from benchmarks.page import COLUMNS, keep_results, write_cells, write_page
 from benchmarks.pairs import CLOCKS, Result, Row
@@ -52,6 +53,7 @@ WIDTH = 150  # of the table in a file or a pipe
 BENCHMARKS: dict[str, Callable[[Settings], Row | Iterable[Result]]] = {
     "kernels": kernels.kernels,
     "threads": kernels.threads,
+    "thread_costs": thread_costs.thread_costs,
     "busy": busy.busy,
     "training": padding.training,
     **libraries.PEER_BENCHMARKS,

@@ -35,6 +35,7 @@ class Settings:
         lm: overrides of conf/ for the language model.
         lm_words: vocabulary sizes of the language model.
         kernel_shapes: B, T, D, H of the recurrent layers.
+        thread_sizes: hidden sizes at which numbers of threads are compared.
         ptb: overrides of conf/ for data=ptb; empty if its files are not there.
         interpreters: of other libraries: name -> python.
         against: folder of another checkout; None for no comparison with it.
@@ -60,6 +61,7 @@ class Settings:
         *((64, 200, 128, 128), (20, 35, 200, 400)),
         *((64, 50, 32, 32), (32, 50, 1, 32)),
     )
+    thread_sizes: tuple[int, ...] = (32, 64, 96, 128, 256)
     ptb: tuple[str, ...] = ()
     interpreters: Mapping[str, str] = field(default_factory=dict)
     against: Path | None = None

@@ -289,9 +289,9 @@ static void *run_forward(void *argument)
         for (int64_t t = start; t < end; t++, gates += count * width)
             run_step(part, t, gates, part->extra ? part->extra + t * state : extra);
     }
-    memcpy(OF_PART(part, call->h), outputs_at(part, T - 1), state * sizeof(float));
+    memcpy(call->h + part->first * H, outputs_at(part, T - 1), state * sizeof(float));
     if (part->extra && call->cell == LSTM)
-        memcpy(OF_PART(part, call->c), part->extra + (T - 1) * state, state * sizeof(float));
+        memcpy(call->c + part->first * H, part->extra + (T - 1) * state, state * sizeof(float));
     return NULL;
 }
 
@@ -335,7 +335,7 @@ static const float *gather_states(const Part *part, int64_t start, int64_t end, 
     Strides strides = {call->batch * H, H};
     if (start)
         return gather_rows(part, call->out, strides, H, start - 1, end - 1, copy);
-    memcpy(copy, OF_PART(part, call->h0), state * sizeof(float));
+    memcpy(copy, call->h0 + part->first * H, state * sizeof(float));
     float *to = copy + state;
     const float *rest = gather_rows(part, call->out, strides, H, 0, end - 1, to);
     if (rest != to)
@@ -412,9 +412,9 @@ static void *run_backward(void *argument)
             add_weight_gradients(part, start, end, d, packed, copy);
     }
     if (call->d_h0)
-        memcpy(OF_PART(part, call->d_h0), dh, state * sizeof(float));
+        memcpy(call->d_h0 + part->first * H, dh, state * sizeof(float));
     if (call->d_c0)
-        memcpy(OF_PART(part, call->d_c0), dc, state * sizeof(float));
+        memcpy(call->d_c0 + part->first * H, dc, state * sizeof(float));
     return NULL;
 }
 
