@@ -47,7 +47,8 @@ def compare_costs(hidden_size: int, settings: Settings) -> Row:
     loop = BareLoop(config, data.spec, 1_000_000, torch.device("cpu"))
     set_kernel(loop.model, "native")
     product, previous = count_products(loop.model, len(batch.lengths)), torch.get_num_threads()
-    sides = [partial(run_steps, partial(loop.step, batch), number) for number in (2, 1)]
+    step = partial(loop.step, batch)
+    sides = (partial(run_steps, step, 2), partial(run_steps, step, 1))
     blocks, seconds = repeat(min(max(1, STEPS // hidden_size**2), MAX_STEPS)), settings.seconds
     pairs = interleave(*sides, blocks, Stopwatch("cpu"), seconds / len(settings.thread_sizes))
     torch.set_num_threads(previous)
