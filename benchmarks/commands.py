@@ -225,8 +225,11 @@ def study_words(words: Sequence[str], sweep: Mapping[str, Any]) -> list[str] | N
         study = asdict(read_sweep(ROOT, [*words, *others]))
     except ConfigError:
         return None
-    is_equal = all(study[key] == sweep[key] for key in sweep if key not in PLACE_SETTINGS)
-    return others if is_equal else None
+    old, new = (
+        {key: plain[key] for key in sweep if key not in PLACE_SETTINGS} for plain in (sweep, study)
+    )
+    answer = {key: new["answer"].get(key) for key in old["answer"]}  # settings may be added later
+    return others if {**new, "answer": answer} == old else None
 
 
 def hide_path(word: str) -> str:

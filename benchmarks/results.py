@@ -440,8 +440,11 @@ def main() -> None:
     if options.example_only:
         write_example(options.folders)
         return
-    recipes, notes = find_recipes(options.folders)
-    studies = find_studies(options.folders)
+    try:
+        recipes, notes = find_recipes(options.folders)
+        studies = find_studies(options.folders)
+    except ConfigError as error:
+        raise SystemExit(str(error)) from None
     write_results(recipes, studies, options.note)
     for note in [*notes, *few_seeds(recipes)]:
         print(note)
