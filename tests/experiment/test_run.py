@@ -172,6 +172,7 @@ def test_a_run_leaves_everything_in_its_folder(finished: Run) -> None:
         "forecast_errors.png",
         "insides.png",
         "gradient_profile.png",
+        "gradient_health.png",
     }
     for picture in path.glob("*.png"):
         content = picture.read_bytes()

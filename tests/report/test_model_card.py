@@ -93,11 +93,14 @@ def test_a_damaged_run_beside_it_does_not_count(tmp_path: Path) -> None:
     for name, config, content in [
         *(("b", b"\xeb", b"{}"), ("c", b"{}", b"[]"), ("d", b"{}", b'{"status": "fin')),
         ("e", b"{}", b'{"status": "finished", "data": 1}'),
+        ("f", b"{}", b"[" * 100_000),
     ]:
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.yaml").write_bytes(config)
         (tmp_path / name / "report.json").write_bytes(content)
-    text = model_card(report_of(seed=0), "forecasting", run_folder)
+    report = report_of(seed=0, scores={"test/mse": 1.0}, evaluated_targets={"test": 5})
+    text = model_card(report, "forecasting", run_folder)
+    assert "| this network | 1.0000 |" in text
     assert "seeds" not in text.partition("## Scores")[2].partition("##")[0].replace(
         "over seeds", ""
     )

@@ -72,8 +72,9 @@ def test_an_index_that_is_missing_or_damaged_is_written_anew(
     content: str | bytes | None, tmp_path: Path
 ) -> None:
     folders = [write_report(tmp_path / "sine-gru" / name) for name in "ab"]
-    (tmp_path / "sine-gru" / "damaged").mkdir()
-    (tmp_path / "sine-gru" / "damaged" / "report.json").write_text("{")
+    for name, damage in {"damaged": "{", "nested": "[" * 100_000}.items():
+        (tmp_path / "sine-gru" / name).mkdir()
+        (tmp_path / "sine-gru" / name / "report.json").write_text(damage)
     if content is not None:
         data = content if isinstance(content, bytes) else content.encode()
         (tmp_path / INDEX_FILE).write_bytes(data)

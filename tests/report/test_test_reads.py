@@ -84,6 +84,12 @@ def test_the_index_reports_repeated_reads(tmp_path: Path) -> None:
     assert "data a 2 times" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
+def test_damaged_lines_do_not_count(tmp_path: Path) -> None:
+    (tmp_path / READS_FILE).write_bytes(b"[" * 100_000 + b"\n{\n\xff\n[]\n")
+    (tmp_path / "a").mkdir()
+    assert record_test_read(tmp_path / "a", tmp_path, "a" * 64, "x", "train") == (1, 1, 1)
+
+
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=READS_FILE):
         record_test_read(tmp_path / "none", tmp_path / "missing", "a" * 64, "x", "train")

@@ -46,6 +46,9 @@ class StepTimes(L.Callback):
         ConfigError: the Trainer has no such profiler.
     """
 
+    def __init__(self) -> None:
+        """Has no settings."""
+
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Check the profiler."""
         if not isinstance(trainer.profiler, SimpleProfiler):  # type: ignore[attr-defined]

@@ -122,7 +122,8 @@ def last_change(folder: Path) -> float:
 def result_row(root: Path, path: Path) -> Iterator[tuple[str, str]]:
     """Yield path and line of a result; nothing for a folder whose report cannot be read."""
     folder = root / path
-    with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):  # damaged
+    damage = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+    with suppress(*damage):
         searched = is_search(folder)
         file = folder / (SUMMARY_FILE_OF_SEARCH if searched else REPORT_FILE)
         content = json.loads(file.read_text(encoding="utf-8"))

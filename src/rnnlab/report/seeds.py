@@ -77,7 +77,7 @@ def runs_by_seed(report: Mapping[str, Any], folder: RunFolder) -> dict[int, Mapp
     for path in sorted(others)[-MAX_RUNS:]:
         if path.name != folder.path.name:
             with suppress(ConfigError, OSError, ValueError, LookupError, TypeError, AttributeError):
-                other = json.loads((path / "report.json").read_text(encoding="utf-8"))
+                other = RunFolder(path).read_report()
                 is_other = int(other["seed"]) != int(report["seed"])  # before a config is parsed
                 if (
                     is_other
