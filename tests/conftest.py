@@ -202,6 +202,7 @@ def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
         return save(replace(result, figures={}), folder)
 
     monkeypatch.setattr(AnalysisResult, "save", save_files)
-    monkeypatch.setattr("rnnlab.experiment.results.draw_internals", lambda parts: [])
+    for name in ("draw_internals", "draw_health"):
+        monkeypatch.setattr(f"rnnlab.experiment.results.{name}", lambda parts: [])
     curves = "rnnlab.experiment.results.save_learning_curves"
     monkeypatch.setattr(curves, lambda *values: Path("learning_curves.png"))

@@ -139,6 +139,7 @@ def add_points(interruption: Interruption) -> None:
     replace(AtomicCheckpointIO, "save_checkpoint", save_checkpoint)
     replace(AnalysisResult, "save", draw([]))
     replace(results, "draw_internals", draw([]))
+    replace(results, "draw_health", draw([]))
     replace(results, "save_learning_curves", draw(Path("learning_curves.png")))
     replace(clock, "read_seconds", lambda: interruption.seconds)
     replace(environment, "git_state", dict)  # would start two processes

@@ -84,6 +84,17 @@ def test_logarithmic_axes_keep_their_numbers(tmp_path: Path) -> None:
     assert not any("$" in label for label in labels)
 
 
+@pytest.mark.parametrize(("largest", "between"), [(100.0, {2.0, 5.0, 20.0, 50.0}), (1e5, set())])
+def test_logarithmic_axes_have_few_ticks(
+    largest: float, between: set[float], tmp_path: Path
+) -> None:
+    figure, axes = create_figure(1, 1, 3, 3)
+    axes[0, 0].set(yscale="log", ylim=(1, largest))
+    save_figure(figure, tmp_path / "a.png")
+    ticks = axes[0, 0].get_yticks(minor=True)
+    assert {round(tick) for tick in ticks if 1 <= tick <= largest} == between
+
+
 def test_of_many_classes_those_of_the_most_confused_pairs_are_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ BLUE, ORANGE, GREY, RED = "#2f6db5", "#e08a1e", "#8a8f98", "#c0392b"
 # Of further lines beside ORANGE, also for colour-blind readers (Okabe and Ito, 2008).
 LINE_COLOURS = (BLUE, "#009e73", "#cc79a7", "#56b4e9", "#5d3a9b", "#000000", GREY)
 LOG_RATIO = 10.0  # of the largest to the smallest value of an axis that is logarithmic
+WIDE_LOG_RATIO = 1e3  # an axis beyond it has ticks at powers of 10 only
 
 
 CAPTION: ContextVar[str] = ContextVar("CAPTION", default="")  # above each figure
@@ -84,16 +85,29 @@ def use_log_scale(axis: Any, values: Iterable[float]) -> None:
         axis.set_yscale("log")
 
 
+def _simplify_log_axis(axis: Any) -> None:
+    """Give a logarithmic axis plain numbers, and few ticks between powers of 10.
+
+    Its eight ticks per power take most of the time of a figure.
+    """
+    from matplotlib.ticker import LogFormatter, LogFormatterMathtext, LogLocator, NullLocator
+
+    if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+        axis.set_major_formatter(LogFormatter())
+    if isinstance(axis.get_minor_formatter(), LogFormatterMathtext):
+        axis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
+        low, high = axis.get_view_interval()
+        is_wide = high / low > WIDE_LOG_RATIO
+        axis.set_minor_locator(NullLocator() if is_wide else LogLocator(subs=(2, 5)))
+
+
 def _show_texts_literally(figure: Any) -> None:
     """Switch off formulas, also in the numbers of logarithmic axes, and shorten long lines."""
     from matplotlib.text import Text
-    from matplotlib.ticker import LogFormatter, LogFormatterMathtext
 
-    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
-        if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
-            axis.set_major_formatter(LogFormatter())
-        if isinstance(axis.get_minor_formatter(), LogFormatterMathtext):
-            axis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
+    for axes in figure.axes:
+        _simplify_log_axis(axes.xaxis)
+        _simplify_log_axis(axes.yaxis)
     for text in figure.findobj(Text):
         text.set_parse_math(False)
         lines = show_hidden(text.get_text()).split("\n")
