@@ -19,7 +19,6 @@ from rnnlab.commands.predict import main
 from rnnlab.errors import ConfigError, DataError
 from rnnlab.inference.trained_run import TrainedRun
 from tests.helpers.configs import ROOT
-from tests.helpers.processes import ForkedProcess
 from tests.helpers.run_folders import write_run
 
 TEXTS = ["worda wordb", "wordc", "", "wordd " * 20]
@@ -165,7 +164,7 @@ def test_an_interruption_ends_without_a_traceback_and_without_a_file(
     command = [sys.executable, "-m", "rnnlab.predict", str(trained.folder.path), "-"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = ForkedProcess(command, env=environment, **pipes)
+    process = subprocess.Popen(command, env=environment, **pipes)
     process.stdin.write(b"worda\n" * 1000)  # one part, and then nothing more
     process.stdin.flush()
     assert process.stdout.readline() == b"text,prediction,probability,p(negative),p(positive)\n"

@@ -53,8 +53,7 @@ class StepTimes(L.Callback):
         """Check the profiler."""
         if not isinstance(trainer.profiler, SimpleProfiler):  # type: ignore[attr-defined]
             raise ConfigError(
-                "callbacks.step_times: reads the times of trainer.profiler=simple; set it, or "
-                "callbacks.step_times=null"
+                "callbacks.step_times: reads the times of the profiler; set trainer.profiler=simple"
             )
 
     def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:

@@ -78,7 +78,7 @@ class TrainerConfig:
 
     With max_epochs=auto, auto_steps is the number of optimizer steps for data that is so small that
     5 epochs are fewer steps; see rnnlab.experiment.budget. With gradient_clip_val=auto the
-    threshold follows the gradient norms; see rnnlab.models.clipping.AutoClip.
+    threshold follows the gradient norms; see rnnlab.layers.clipping.AutoClip.
     """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"

@@ -16,14 +16,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from rnnlab.errors import ConfigError, did_you_mean
-from rnnlab.layers.recurrent import LayerFactory, RecurrentState, each_part
-from rnnlab.models.clipping import (
+from rnnlab.layers.clipping import (
     AutoClip,
     GradientSize,
     clip_gradients,
     read_sizes,
     unscales_in_step,
 )
+from rnnlab.layers.recurrent import LayerFactory, RecurrentState, each_part
 from rnnlab.models.scores import Scores
 from rnnlab.runtime.distributed import gather_lists
 from rnnlab.spec import Batch

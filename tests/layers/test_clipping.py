@@ -12,7 +12,7 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from rnnlab.config.schema import parse
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.build import build_model, build_preview, build_task
-from rnnlab.models.clipping import AutoClip, clip_gradients, read_sizes
+from rnnlab.layers.clipping import AutoClip, clip_gradients, read_sizes
 from rnnlab.spec import DataSpec
 from tests.helpers.configs import compose
 
