@@ -45,6 +45,7 @@ def draw_norms(axis: Any, epochs: Sequence[Mapping[str, float]]) -> None:
     if any(map(math.isfinite, thresholds)):
         axis.plot(places, thresholds, color=ORANGE, linestyle="--", label="clip threshold")
     figures.use_log_scale(axis, [*low, *largest, *thresholds])
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set(xlabel="epoch", title="gradient norm before clipping")
     axis.legend(frameon=False)
 
