@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import venv
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -53,6 +54,18 @@ def test_a_new_file_is_a_new_command(
     commands.main(["hello", "world"])
     assert capsys.readouterr().out == "hello world\n"
     sys.modules.pop("rnnlab.commands.hello")
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"), [("predict", "run_dir, input"), ("evaluate", "run_dir")]
+)
+def test_only_what_must_be_typed_is_named_as_required(
+    command: str, missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = import_module(f"rnnlab.commands.{command}")
+    with pytest.raises(SystemExit):
+        module.main([])
+    assert f"are required: {missing}\n" in capsys.readouterr().err
 
 
 def test_an_unknown_command_is_one_line(tmp_path: Path) -> None:

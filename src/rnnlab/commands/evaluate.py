@@ -79,6 +79,7 @@ def parse_evaluation(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "settings",
         nargs="*",
+        default=[],  # otherwise it is named among the required arguments
         metavar="data.<setting>=<value>",
         help="how the file is read, where it differs from that of the training, such as "
         "data.label_column=stars",

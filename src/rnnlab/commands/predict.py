@@ -90,6 +90,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "settings",
         nargs="*",
+        default=[],  # otherwise it is named among the required arguments
         metavar="data.<setting>=<value>",
         help="how the file is read, where it differs from that of the training, such as "
         "data.encoding=cp1252 or data.text_column=review",
