@@ -11,7 +11,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, NamedTuple
 
 from benchmarks.pairs import MIN_PAIRS, ClockName
@@ -77,16 +76,11 @@ class Program:
         try:
             self.parameters = self._receive()["parameters"]
         except BaseException:
-            self.__exit__(None, None, None)
+            self.__exit__()
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

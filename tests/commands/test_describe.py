@@ -18,7 +18,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.report.data_console import print_description
 from tests.helpers.combinations import task_of
 from tests.helpers.configs import CONF, ROOT, choices, small
-from tests.helpers.processes import run_forked
+from tests.helpers.processes import run_code, run_forked
 
 SPLITS = ("train", "val", "test")
 FIRST_OF_EACH_TASK = {task_of(name): name for name in reversed(choices("data"))}.values()
@@ -258,15 +258,7 @@ def test_what_needs_no_torch_does_not_wait_for_it(words: list[str], tmp_path: Pa
         heavy = {{"torch", "lightning", "pandas", "matplotlib", "wandb", "datasets"}}
         print("heavy:", sorted(heavy & sys.modules.keys()))
     """
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    process = run_code(code, tmp_path)
     lines = process.stdout.splitlines()
     assert lines[-1] == "heavy: []"
     assert ("imbd" in words) or any("imdb" in line for line in lines)

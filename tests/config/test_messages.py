@@ -20,7 +20,7 @@ from rnnlab.config.messages import (
 from rnnlab.errors import ConfigError, DataError, ExitStatus
 from rnnlab.experiment.run import check
 from tests.helpers.configs import ROOT, choices, compose, groups
-from tests.helpers.processes import run_forked
+from tests.helpers.processes import run_code, run_forked
 
 SCRIPT = str(ROOT / "train.py")
 
@@ -76,8 +76,7 @@ def test_what_needs_no_torch_does_not_wait_for_it(words: list[str], tmp_path: Pa
         heavy = {{"torch", "lightning", "pandas", "matplotlib", "wandb", "datasets"}}
         print("heavy:", sorted(heavy & sys.modules.keys()))
     """
-    command = [sys.executable, "-c", code]
-    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    process = run_code(code, tmp_path)
     assert process.stdout.splitlines()[-1] == "heavy: []"
 
 
@@ -168,8 +167,7 @@ def test_the_door_of_searches_needs_nothing_heavy_to_help_and_to_refuse(tmp_path
         heavy = {{"torch", "lightning", "pandas", "matplotlib", "wandb", "datasets"}}
         print("heavy:", sorted(heavy & sys.modules.keys()))
     """
-    command = [sys.executable, "-c", code]
-    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    process = run_code(code, tmp_path)
     for word in ("python sweep.py sweep=", "imdb_cells", "nsga2", "n_trials"):
         assert word in process.stdout
     lines = process.stdout.splitlines()

@@ -1,7 +1,6 @@
 """`--json`: one document on stdout, whatever a command prints and however it ends."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +20,7 @@ from rnnlab.errors import (
     Problem,
     RunStopped,
 )
-from tests.helpers.configs import ROOT
+from tests.helpers.processes import run_code
 
 KEYS = ["schema", "command", "exit_status", "result", "warnings", "error"]
 
@@ -202,14 +201,7 @@ def test_output_of_other_programs_goes_to_stderr() -> None:
         run_with_document("train", main, [])
         print("after")
     """
-    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"}
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    process = run_code(code)
     text, _, rest = process.stdout.rpartition("}\n")
     assert json.loads(text + "}")["result"] == {"done": True}
     assert rest == "after\n"

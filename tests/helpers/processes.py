@@ -107,6 +107,15 @@ class LibraryFork(ForkedProcess):
     with_project = False
 
 
+def run_code(code: str, folder: Path | None = None) -> subprocess.CompletedProcess:
+    """Run code in a new interpreter, which has imported nothing; its status must be 0."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
+
+
 def run_forked(
     command: Sequence[str],
     *,

@@ -246,11 +246,11 @@ class RecurrentModel(L.LightningModule):
         checkpoint["validation_scores"] = self.validation_scores
         state = each_part(self.hidden_states.get("train"), Tensor.cpu)
         checkpoint["hidden_states"] = gather_lists([state])  # of each process
-        if self.auto_clip is not None:
-            checkpoint["auto_clip"] = self.auto_clip.state()
-        if self._trainer is not None and "callbacks" not in checkpoint:
-            checkpoint.pop("auto_clip", None)
+        has_weights_only = self._trainer is not None and "callbacks" not in checkpoint
+        if has_weights_only:
             replace_by_averages(self.trainer, checkpoint)
+        elif self.auto_clip is not None:
+            checkpoint["auto_clip"] = self.auto_clip.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the state."""

@@ -64,7 +64,7 @@ def print_results(
     for sentence in report.get("findings", []):
         console.print(sentence, soft_wrap=True)
     for sentence in report.get("gradient_health", {}).get("verdict", []):
-        console.print(f"{'gradients':<13}{sentence}", soft_wrap=True)
+        console.print(f"{'health':<13}{sentence}", soft_wrap=True)
     for name, line in list_facts(report, folder).items():
         console.print(f"{name:<13}{line}", soft_wrap=True)
 
