@@ -14,7 +14,7 @@ from pathlib import Path
 from rnnlab.commands import run_program
 from rnnlab.config.paths import find_root, split_config_dir
 from rnnlab.config.program import hide_passwords
-from rnnlab.documents.output import publish
+from rnnlab.documents.output import prints_json, publish
 from rnnlab.runtime.progress import print_progress
 
 
@@ -29,7 +29,9 @@ def main(arguments: Sequence[str]) -> None:
     print_progress(hide_passwords(f"search: {' '.join(overrides)}"))
     from rnnlab.sweeps.main import main as search
 
-    publish_search(search(find_root(), overrides, conf))
+    folder = search(find_root(), overrides, conf)
+    if prints_json():
+        publish_search(folder)
 
 
 def publish_search(folder: Path) -> None:

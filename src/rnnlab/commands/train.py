@@ -19,7 +19,7 @@ from rnnlab.config.jobs import complete_jobs, job_variant
 from rnnlab.config.messages import check_resume, readable_errors, select_resume
 from rnnlab.config.paths import split_config_dir
 from rnnlab.config.quoting import quote_resume
-from rnnlab.documents.output import publish
+from rnnlab.documents.output import prints_json, publish
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
 from rnnlab.runtime.clock import process_start
@@ -63,14 +63,24 @@ def main(arguments: Sequence[str]) -> None:
 
 def report_runs(folders: Sequence[Path]) -> None:
     """Publish the runs; print the comparison of those of `-m`, or why there is none."""
-    from rnnlab.comparison.table import comparison_content, print_comparison
-    from rnnlab.documents.contents import describe_run, list_warnings
+    from rnnlab.comparison.table import print_comparison
 
     comparison, problems = compare_all(folders) if len(folders) > 1 else (None, [])
     if comparison:
         print_comparison(comparison)
     for problem in problems:
         print(problem)
+    if prints_json():
+        publish_runs(folders, comparison, problems)
+
+
+def publish_runs(
+    folders: Sequence[Path], comparison: "RunComparison | None", problems: Sequence[str]
+) -> None:
+    """Publish what the reports of the runs say."""
+    from rnnlab.comparison.table import comparison_content
+    from rnnlab.documents.contents import describe_run, list_warnings
+
     runs = [RunFolder(path) for path in folders]
     warnings = dict.fromkeys(line for run in runs for line in list_warnings(run))
     result = {
