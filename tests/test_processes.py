@@ -102,6 +102,8 @@ def test_programs_with_other_imports_are_new_interpreters() -> None:
     script = [sys.executable, "train.py"]
     assert fork_server.can_fork(script, same, same)
     assert fork_server.can_fork([sys.executable, "-u", "-m", "rnnlab.train"], same, same)
+    assert fork_server.can_fork(script, {**same, "OMP_WAIT_POLICY": "passive"}, same)
+    assert not fork_server.can_fork(script, {**same, "OMP_WAIT_POLICY": "active"}, same)
     assert not fork_server.can_fork(script, {**same, "OMP_NUM_THREADS": "7"}, same)
     assert not fork_server.can_fork([sys.executable, "-c", "import rnnlab"], same, same)
     assert not fork_server.can_fork(["git", "status.py"], same, same)

@@ -40,7 +40,8 @@ LIBRARIES = (  # including those that functions import
     *("torchmetrics.classification", "torchmetrics.text"),
 )
 READ_BY_IMPORTS = ("OMP_", "MKL_", "PYTHON", "MPL")  # beginnings of variables
-IMPORT_ENVIRONMENT = dict(os.environ)
+SET_BY_PROGRAMS = {"OMP_WAIT_POLICY": "passive"}  # before they import torch, where it is not set
+IMPORT_ENVIRONMENT = {**SET_BY_PROGRAMS, **os.environ}
 POPEN: Any = subprocess.Popen  # with the methods that it does not publish
 EXECUTE_CHILD = POPEN._execute_child
 SPARES = {  # programs they start
@@ -77,7 +78,8 @@ def can_fork(
     Args:
         imported: environment of the imports; None for that of this process at its start.
     """
-    imported = IMPORT_ENVIRONMENT if imported is None else imported
+    imported = SET_BY_PROGRAMS | dict(IMPORT_ENVIRONMENT if imported is None else imported)
+    environment = SET_BY_PROGRAMS | dict(environment)
     if isinstance(command, str) or len(command) < 2 or command[0] != sys.executable:
         return False
     words = [word for word in command[1:] if word != "-u"]
@@ -105,6 +107,7 @@ def receive(channel: socket.socket) -> tuple[Program | None, list[int]]:
 
 def import_everything(with_project: bool) -> None:
     """Import what programs may need; without the project for tests that change a copy of it."""
+    os.environ.update(IMPORT_ENVIRONMENT)
     for name in LIBRARIES:
         import_module(name)
     if with_project:
