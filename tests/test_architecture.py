@@ -31,7 +31,7 @@ ALLOWED = {  # folder or module -> what it may import of the package, besides it
     "plots": (*LOWEST, "metrics"),
     "analysis": (*LOWEST, "layers", "metrics", "tasks", "models", "plots", "report"),
     "report": (*LOWEST, "metrics"),
-    "config": ("errors", "runtime.console", "runtime.files", "runtime.imports"),
+    "config": ("errors", *(f"runtime.{name}" for name in ("console", "files", "imports", "texts"))),
     "documents": (*LOWEST, "config", "metrics", "report"),
     "experiment": (
         *(*LOWEST, "config", "layers", "metrics", "tasks", "models", "data", "callbacks"),

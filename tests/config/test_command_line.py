@@ -2,6 +2,7 @@
 
 import shlex
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rnnlab.commands.describe import read_settings
-from rnnlab.commands.train import complete_words
+from rnnlab.commands.train import complete_words, is_plain
 from rnnlab.config.command_line import split_flags
 from rnnlab.config.messages import constructor_names
 from rnnlab.config.overrides import parse_override
@@ -242,6 +243,24 @@ def test_flags_of_hydra_are_kept() -> None:
     flags, overrides = split_flags(CONF, words)
     assert flags == ["--cfg", "job", "-m", "--info=all"]
     assert overrides == ["seed=1", "~callbacks.ema"]
+
+
+@pytest.mark.parametrize(
+    ("command", "is_composed_once"),
+    [
+        ("", True),
+        ("model=gru +data.encoding=cp1252 ++seed=1 ~callbacks.ema", True),
+        *((f"data=sine {word}", False) for word in ("-m", "--cfg=job", "-sc", "model")),
+        *((f"{sign}hydra.verbose=true", False) for sign in ("", "+", "++")),
+        ("hydra/launcher=basic", False),
+        ("~hydra.sweeper", False),
+    ],
+)
+def test_flags_and_settings_of_hydra_need_its_main_function(
+    command: str, is_composed_once: bool, tmp_path: Path
+) -> None:
+    assert is_plain(CONF, command.split()) == is_composed_once
+    assert not is_plain(tmp_path, command.split())  # a user's directory may set those of Hydra
 
 
 @pytest.mark.parametrize("group", ["experiment", "debug", "logger", "callbacks"])

@@ -12,10 +12,11 @@ from rnnlab.runtime import progress
 from tests.helpers.run_folders import write_run
 
 ROOT = Path(__file__).parents[2]
+SLOW_IMPORTS = ("torch", "optuna")
 
 
-def lines_before_torch(*words: str) -> list[str]:
-    """The lines that a command prints on stderr before it imports torch; it is stopped then."""
+def lines_before_torch(*words: str, packages: tuple[str, ...] = SLOW_IMPORTS) -> list[str]:
+    """The lines that a command prints on stderr before it imports a package; it is stopped then."""
     command = [sys.executable, "-X", "importtime", *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     lines: list[str] = []
@@ -23,7 +24,7 @@ def lines_before_torch(*words: str) -> list[str]:
         assert process.stderr
         for line in process.stderr:
             name = line.rpartition("|")[2].strip()
-            if name.startswith(("torch", "optuna")):
+            if name.startswith(packages):
                 break
             if not line.startswith("import time:"):
                 lines.append(line.strip())
@@ -33,7 +34,9 @@ def lines_before_torch(*words: str) -> list[str]:
 
 def test_a_run_is_announced_before_torch_is_imported() -> None:
     words = ("train.py", "data=sine", "seed=3")
-    assert lines_before_torch(*words) == ["sine-gru, seed 3: importing PyTorch and Lightning"]
+    packages = (*SLOW_IMPORTS, "numpy", "rich")
+    lines = lines_before_torch(*words, packages=packages)
+    assert lines == ["sine-gru, seed 3: importing PyTorch and Lightning"]
 
 
 @pytest.mark.slow

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.commands import run_program
 from rnnlab.config.command_line import has_multirun, split_flags
-from rnnlab.config.compose import complete_overrides, shipped_conf
+from rnnlab.config.compose import complete_overrides, compose, shipped_conf
 from rnnlab.config.jobs import complete_jobs, job_variant
 from rnnlab.config.messages import check_resume, readable_errors, select_resume
-from rnnlab.config.paths import split_config_dir
+from rnnlab.config.paths import config_dir_flag, split_config_dir
 from rnnlab.config.quoting import quote_resume
 from rnnlab.documents.output import prints_json, publish
 from rnnlab.errors import ConfigError
 from rnnlab.report.folder import RunFolder
 from rnnlab.runtime.clock import process_start
 from rnnlab.runtime.distributed import is_first_process
+from rnnlab.runtime.imports import pause_collector
 
 if TYPE_CHECKING:
     from rnnlab.comparison.result import RunComparison
@@ -35,21 +36,51 @@ COMPLETION_FLAGS = frozenset({"--shell-completion", "-sc"})
 
 def main(arguments: Sequence[str]) -> None:
     """Compose the configuration with Hydra, and train."""
-    import hydra
-
     check_resume(arguments)
     conf, words = split_config_dir([quote_resume(word) for word in arguments])
+    if is_plain(conf, words):
+        with pause_collector():
+            plain = compose(conf, words)
+        runs = [train_config(plain, process_start(), arguments)]
+    else:
+        runs = train_with_hydra(conf, words, arguments)
+    if is_first_process() and runs:
+        report_runs([run.folder.path for run in runs])
+
+
+def is_plain(conf: Path, words: Sequence[str]) -> bool:
+    """Return whether a command line has nothing but settings of one run with the shipped conf/.
+
+    Flags and Hydra's own settings need its main function, which composes three times.
+    """
+    return not config_dir_flag(conf) and all(
+        ("=" in word or word.startswith("~")) and not word.lstrip("+~").startswith(("-", "hydra"))
+        for word in words
+    )
+
+
+def train_with_hydra(conf: Path, words: Sequence[str], arguments: Sequence[str]) -> "list[Run]":
+    """Train the runs of a command line with Hydra's main function, or do what its flags ask for.
+
+    Args:
+        conf: directory of the configuration.
+        words: the command line without that directory.
+        arguments: the whole command line.
+    """
+    import hydra
+
     if not COMPLETION_FLAGS & set(words):
         words = complete_words(conf, words)
     command_line = sys.argv
     starts = iter([process_start()])  # the user waits for the imports of the first run only
-    folders: list[Path] = []
+    runs: list[Run] = []
 
     def train(config: Any) -> float:
         sys.argv = command_line  # Lightning starts the processes of DDP with it
-        result = train_config(config, next(starts, None), job_variant(words), arguments)
-        folders.append(result.folder.path)
-        return result.score
+        with readable_errors():
+            plain = plain_config(config, job_variant(words))
+        runs.append(train_config(plain, next(starts, None), arguments))
+        return runs[-1].score
 
     sys.argv = [sys.argv[0], *words]
     try:
@@ -57,8 +88,7 @@ def main(arguments: Sequence[str]) -> None:
             hydra.main(version_base="1.3", config_path=directory, config_name="config")(train)()
     finally:
         sys.argv = command_line
-    if is_first_process() and folders:
-        report_runs(folders)
+    return runs
 
 
 def report_runs(folders: Sequence[Path]) -> None:
@@ -109,28 +139,28 @@ def complete_words(conf: Path, words: Sequence[str]) -> list[str]:
     return [*flags, *complete(conf, overrides)]
 
 
-def train_config(
-    config: Any,
-    start: float | None = None,
-    variant: str | None = None,
-    overrides: Sequence[str] = (),
-) -> "Run":
+def plain_config(config: Any, variant: str | None) -> dict[str, Any]:
+    """Return Hydra's config as plain values; `variant`: see rnnlab.config.jobs.job_variant."""
+    from omegaconf import OmegaConf
+
+    if variant:
+        OmegaConf.update(config, "variant", variant, force_add=True)
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    return dict(plain)
+
+
+def train_config(plain: dict[str, Any], start: float | None, overrides: Sequence[str]) -> "Run":
     """Train, test and report one composed configuration.
 
     Args:
-        config: of Hydra.
+        plain: the resolved configuration as plain values.
         start: see rnnlab.experiment.run.run.
-        variant: of a run of -m; see rnnlab.config.jobs.job_variant.
         overrides: of the command line.
     """
     with readable_errors():
-        from omegaconf import OmegaConf
+        with pause_collector():
+            from rnnlab.experiment.run import run
 
-        from rnnlab.experiment.run import run
-
-        if variant:
-            OmegaConf.update(config, "variant", variant, force_add=True)
-        plain: Any = OmegaConf.to_container(config, resolve=True)
         return run(select_resume(plain, overrides), start=start)
 
 

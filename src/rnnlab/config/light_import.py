@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).parents[2]  # the folder of the package
-LIGHT = frozenset({*sys.stdlib_module_names, "annotated_types", "numpy", "omegaconf", "wandb"})
+LIGHT = frozenset({*sys.stdlib_module_names, "annotated_types", "omegaconf", "wandb"})
 LIGHT_MODULES = ("rnnlab.config", "rnnlab.errors")
 
 
@@ -77,7 +77,7 @@ class Stub(Any, metaclass=StubType):  # type: ignore[misc]
     __bool__ = __contains__ = __eq__ = __index__ = __float__ = _refuse
     __lt__ = __le__ = __gt__ = __ge__ = __int__ = __str__ = __format__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = _return_stub
-    __neg__ = __getitem__ = __enter__ = _return_stub
+    __pow__ = __rpow__ = __neg__ = __getitem__ = __enter__ = _return_stub
     __hash__ = object.__hash__
 
     @classmethod

@@ -107,7 +107,8 @@ def print_error(message: str) -> None:
     """Print a message to stderr with each line marked as an error."""
     from rich.text import Text
 
-    from rnnlab.runtime.console import PlainConsole, show_hidden
+    from rnnlab.runtime.console import PlainConsole
+    from rnnlab.runtime.texts import show_hidden
 
     console = PlainConsole(stderr=True)
     for line in show_hidden(hide_passwords(message)).splitlines():

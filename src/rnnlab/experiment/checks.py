@@ -42,12 +42,12 @@ def check_early(plain: Mapping[str, Any]) -> None:
     """
     if "lightning" in sys.modules:
         return
-    check_signatures(plain, locate_light)
-    config = make_config(plain)
-    check_light(config)
-    check_source(config)
-    announce_imports(f"{config.name}, {config.variant}" if config.variant else config.name)
     with pause_collector():
+        check_signatures(plain, locate_light)
+        config = make_config(plain)
+        check_light(config)
+        check_source(config)
+        announce_imports(f"{config.name}, {config.variant}" if config.variant else config.name)
         check_device(config.trainer)
         check_signatures(plain, locate_torch)
         if config.optimizer["_target_"].startswith("torch."):

@@ -18,7 +18,6 @@ from rnnlab.experiment.session import (
     list_run,
     record_status,
 )
-from rnnlab.report import console
 from rnnlab.report.folder import FORMAT_VERSION, TRAINED, RunFolder
 from rnnlab.runtime.clock import StageClock
 from rnnlab.runtime.distributed import is_first_process, share_folder
@@ -91,6 +90,7 @@ def run(
     report = folder.read_report()
     if is_first_process():
         from rnnlab.experiment.next_step import next_command
+        from rnnlab.report import console
 
         console.print_results(report, folder)
         console.print_next(next_command(folder))
@@ -209,6 +209,7 @@ def announce(
 ) -> None:
     """Print the settings of the run, and start its report."""
     from rnnlab.experiment.initialize import describe_initial_weights
+    from rnnlab.report import console
     from rnnlab.runtime.environment import device_facts, git_state, versions
 
     if not parts.trainer.is_global_zero:

@@ -21,7 +21,6 @@ from rnnlab.errors import (
     RunStopped,
 )
 from rnnlab.report.folder import RunFolder, new_folder, open_folder
-from rnnlab.report.run_index import list_result
 from rnnlab.runtime.clock import StageClock
 from rnnlab.runtime.distributed import RUN_DIR, is_first_process, world_size
 from rnnlab.runtime.files import is_disk_full
@@ -86,6 +85,8 @@ def keep_listed(folder: RunFolder, config: RunConfig) -> Iterator[None]:
 def list_run(folder: RunFolder, config: RunConfig) -> None:
     """Write the present state of a run to <output_dir>/index.html, unless page=false."""
     if config.page and is_first_process():
+        from rnnlab.report.run_index import list_result
+
         list_result(folder.path, config.output_dir)
 
 

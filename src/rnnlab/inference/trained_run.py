@@ -38,8 +38,8 @@ from rnnlab.inference.internals import (
 from rnnlab.inference.networks import find_search, reject_task
 from rnnlab.models import RecurrentModel
 from rnnlab.report.folder import RunFolder
-from rnnlab.runtime.console import shorten
 from rnnlab.runtime.files import expand_path
+from rnnlab.runtime.texts import shorten
 from rnnlab.spec import Array, Batch
 from rnnlab.tasks import LanguageModeling, Translation
 

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from rnnlab.runtime.console import shorten, show_hidden
+from rnnlab.runtime.texts import shorten, show_hidden
 
 MAX_LINE_LENGTH = 120  # of a text in a figure
 MAX_NAME_LENGTH = 24  # of a name on an axis

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rnnlab.runtime.console import show_hidden
+from rnnlab.runtime.texts import show_hidden
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -2,7 +2,7 @@
 
 import re
 
-from rnnlab.runtime.console import show_hidden
+from rnnlab.runtime.texts import show_hidden
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>$~|&])")
 _FIRST = re.compile(r"^([#+=-]|\d+(?=[.)]))")

@@ -195,7 +195,7 @@ def format_result_cell(value: Any) -> str:
 
 def show_cell(text: str) -> str:
     """Return a text in one line of HTML."""
-    from rnnlab.runtime.console import show_hidden
+    from rnnlab.runtime.texts import show_hidden
 
     return html.escape(show_hidden(" ".join(text.split())))
 

@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from rnnlab.runtime.console import show_hidden
+from rnnlab.runtime.texts import show_hidden
 
 PADDING = 3  # of a column: a space on each side, and its border
 

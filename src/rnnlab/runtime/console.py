@@ -1,15 +1,11 @@
-"""Consoles and figures show the text of users as it is: it is never markup, and hides nothing."""
+"""Consoles show the text of users as it is: it is never markup, and hides nothing."""
 
-import re
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-# Control characters but tab and line break, surrogates, and marks that change the direction.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+from rnnlab.runtime.texts import show_hidden
 
 
 class PlainConsole(Console):
@@ -21,25 +17,3 @@ class PlainConsole(Console):
     def render_str(self, text: str, **style: Any) -> Text:
         """Return a text without characters that would change the line around it."""
         return super().render_str(show_hidden(text), **style)
-
-
-def show_hidden(text: str) -> str:
-    r"""Return a text with escapes in place of control characters and marks of direction.
-
-    >>> show_hidden("a\x1b[1m\u202eb")
-    'a\\x1b[1m\\u202eb'
-    """
-    return _INVISIBLE.sub(lambda match: ascii(match[0])[1:-1], text)
-
-
-def shorten(text: str, width: int) -> str:
-    """Return a text in one line of at most `width` characters, without its middle.
-
-    >>> shorten("a rather  long name", 12)
-    'a rathe…name'
-    """
-    line = " ".join(text.split())
-    if len(line) <= width:
-        return line
-    end = width // 3
-    return f"{line[: width - end - 1]}…{line[len(line) - end :]}"

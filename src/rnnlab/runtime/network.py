@@ -1,6 +1,5 @@
 """A bounded probe of a host: does it answer one HTTP request in time?"""
 
-import ssl
 import threading
 
 
@@ -28,6 +27,7 @@ def probe(url: str, seconds: float, content: bytes | None = None) -> str:
 
 def request(url: str, seconds: float, content: bytes | None = None) -> str:
     """Send one request without a limit for name resolution; see probe."""
+    import ssl
     from http.client import HTTPException
     from urllib.error import HTTPError, URLError
     from urllib.request import Request, urlopen

@@ -26,7 +26,7 @@ def announce_imports(subject: str) -> None:
 
 def print_progress(text: str) -> None:
     """Print a line at once, in the first process of a run."""
-    from rnnlab.runtime.console import show_hidden
+    from rnnlab.runtime.texts import show_hidden
 
     if is_first_process():
         print(show_hidden(text), file=sys.stderr, flush=True)

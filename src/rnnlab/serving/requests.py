@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from rnnlab.errors import DataError, did_you_mean
-from rnnlab.runtime.console import shorten
+from rnnlab.runtime.texts import shorten
 from rnnlab.serving.limits import MAX_NEW_TOKENS
 
 MAX_NUMBER = 1e300

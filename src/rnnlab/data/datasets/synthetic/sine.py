@@ -1,7 +1,10 @@
 """Sums of sine waves with noise, a forecasting problem with a known minimum error."""
 
 import hashlib
+import math
 from collections.abc import Mapping
+from itertools import product
+from operator import mul
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,8 @@ from rnnlab.data.sources.provenance import Provenance
 from rnnlab.errors import ConfigError
 from rnnlab.metrics.tracking import ForecastOrigins
 from rnnlab.spec import Array, Batch, DataSpec
+
+NEGLIGIBLE = 1e-8  # part of a wave that is no more than rounding
 
 
 def sine_waves(
@@ -48,14 +53,22 @@ def noise_floor(seq_len: int, horizon: int, frequencies: list[float], noise: flo
     about sigma^2 p / L to the noise sigma^2, with p = 2 parameters per wave. There is no such
     forecast for windows of less than p steps.
 
+    In plain Python, since the settings are checked before NumPy is imported.
+
     >>> round(noise_floor(50, 1, [0.05], 0.1) / 0.1**2, 3)
     1.04
     """
-    steps = np.arange(seq_len + horizon)[:, None] * 2 * np.pi * np.array(frequencies)
-    waves = np.concatenate([np.sin(steps), np.cos(steps)], axis=1)  # (L + horizon, p)
-    inputs, targets = waves[:seq_len], waves[seq_len:]
-    leverage = np.einsum("hp,pq,hq->h", targets, np.linalg.pinv(inputs.T @ inputs), targets)
-    return float(noise**2 * (1 + leverage.mean()))
+    basis: list[list[float]] = []  # orthonormal in the window, each with its values in the horizon
+    for frequency, wave in product(frequencies, (math.sin, math.cos)):
+        values = [wave(2 * math.pi * frequency * step) for step in range(seq_len + horizon)]
+        for other in basis:
+            part = sum(map(mul, values[:seq_len], other))
+            values = [value - part * unit for value, unit in zip(values, other, strict=True)]
+        norm = math.hypot(*values[:seq_len])
+        if norm > NEGLIGIBLE * math.sqrt(seq_len):  # otherwise the wave is a sum of earlier ones
+            basis.append([value / norm for value in values])
+    leverage = sum(value**2 for values in basis for value in values[seq_len:]) / horizon
+    return noise**2 * (1 + leverage)
 
 
 class SineDataModule(DataModule):
