@@ -16,6 +16,7 @@ from rnnlab.data.base import DataModule
 from rnnlab.experiment import run as experiment
 from rnnlab.experiment.build import build_data
 from rnnlab.experiment.session import RunParts, claim_folder
+from rnnlab.layers.kernels import set_kernel
 from rnnlab.runtime.clock import StageClock
 from rnnlab.runtime.console import PlainConsole
 from rnnlab.spec import Batch
@@ -110,6 +111,7 @@ def compare(overrides: tuple[str, ...], steps: int, settings: Settings) -> list[
         total = int(config.trainer.max_epochs) * len(twin.train_dataloader())
         bare = BareLoop(config, twin.spec, total, device)
         bare.model.load_state_dict(parts.model.state_dict())
+        set_kernel(bare.model, parts.folder.read_report()["kernel"]["name"])
         stopwatch = Stopwatch(settings.clock, device)
         alternate = Alternate(bare, epochs(twin), steps, stopwatch, settings.seconds)
         parts.trainer.callbacks.append(alternate)  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.metrics.tracking import ForecastOrigins
 from rnnlab.spec import Array, Batch, DataSpec
 
-NEGLIGIBLE = 1e-8  # part of a wave that is no more than rounding
+ROUNDING = 1e-8  # of a wave that is a sum of other waves
 
 
 def sine_waves(
@@ -65,7 +65,7 @@ def noise_floor(seq_len: int, horizon: int, frequencies: list[float], noise: flo
             part = sum(map(mul, values[:seq_len], other))
             values = [value - part * unit for value, unit in zip(values, other, strict=True)]
         norm = math.hypot(*values[:seq_len])
-        if norm > NEGLIGIBLE * math.sqrt(seq_len):  # otherwise the wave is a sum of earlier ones
+        if norm > ROUNDING * math.sqrt(seq_len):  # otherwise the wave is a sum of earlier ones
             basis.append([value / norm for value in values])
     leverage = sum(value**2 for values in basis for value in values[seq_len:]) / horizon
     return noise**2 * (1 + leverage)
