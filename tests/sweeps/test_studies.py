@@ -214,6 +214,23 @@ def test_a_study_that_was_killed_twice_gives_the_same_answer(
     assert not (calm / "tiny" / "best").exists(), "no run reads the test split twice"
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("forked_workers", "no_figures")
+def test_a_study_of_importance_over_data_sets_has_no_best_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny = ["trainer.limit_train_batches=2", "trainer.limit_val_batches=1", "slots=1", "n_trials=2"]
+    points = "enqueue=[{data_set: sine}, {data_set: sine}]"
+    words = ["sweep=study_importance", "budget=small", points, *tiny, f"output_dir={tmp_path}"]
+    main(ROOT, words)
+    printed = capsys.readouterr().out
+    folder = tmp_path / "study_importance-small"
+    assert not (folder / "best").exists(), "the test split is not read"
+    assert not re.search("^(best|test|next) ", printed, re.MULTILINE)
+    titles = re.findall("<h2>(.*?)</h2>", (folder / "report.html").read_text())
+    assert titles == ["Importance of the settings", "Settings", "Learning curves", "Trials"]
+
+
 def test_the_page_of_the_answers_keeps_those_of_studies_that_are_not_there() -> None:
     def study(name: str, sentence: str) -> EndedStudy:
         answer = {"parts": [{"sentence": sentence}], "notes": ["1 of 9 runs diverged"]}

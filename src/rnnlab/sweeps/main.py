@@ -91,7 +91,7 @@ def main(root: Path, arguments: Sequence[str], conf: Path | None = None) -> Path
         patient(partial(save_settings, sweep, study.folder))
         run_trials(spec, study, runners)
         repeats = repeat_best(spec, study, runners)
-        if len(sweep.objectives) == 1 and not spec.is_study:
+        if spec.tests_best:
             patient(partial(test_best, spec, study, partial(wait_for_job, runners)))
         patient(partial(report_search, spec, study, repeats))
         log_outcome(spec.base, study.folder, study.name, study.token)

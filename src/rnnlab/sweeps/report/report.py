@@ -63,7 +63,7 @@ def write_report(
     search, importance = search_records(study, folder), setting_importance(study)
     comparison = compare_configurations(repeats) if repeats else None
     settings = read_snapshot(folder)
-    is_study = bool(settings.get("seeds"))
+    is_study = bool(settings.get("seeds") or settings.get("answer"))
     sections = draw_figures(search, importance, comparison, folder / FIGURE_FOLDER, is_study)
     question = str(settings.get("question") or "")
     with caption(f"study {search.name}"):

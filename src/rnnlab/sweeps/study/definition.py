@@ -50,6 +50,12 @@ class SearchSpec:
         """Whether the search runs every point of a grid with several seeds."""
         return self.sweep.seeds is not None
 
+    @property
+    def tests_best(self) -> bool:
+        """Whether the best trial is scored on the test split: an answer is about all."""
+        has_question = self.is_study or self.sweep.answer is not None
+        return len(self.sweep.objectives) == 1 and not has_question
+
     def points(self) -> list[dict[str, Any]]:
         """Return the points that are enqueued: the whole grid of a study, seed after seed."""
         return self.space.points() if self.is_study else self.sweep.enqueue
