@@ -1,5 +1,6 @@
 """Errors for the user of the program, as opposed to its developer, and exit statuses."""
 
+import re
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher, get_close_matches
 from enum import IntEnum
@@ -16,8 +17,16 @@ class ExitStatus(IntEnum):
     PIPE_CLOSED = 141
 
 
+NAMED = re.compile(  # data.seq_len=0: must be positive; --port -1: must be positive
+    r"(?P<setting>[a-z_][\w.]*)=(?P<value>.*?): |(?P<option>--[a-z-]+)(?: (?P<text>\S+))?: "
+)
+
+
 class Problem(str):
     """One problem in words, and in the parts that a program reads.
+
+    A message that begins with a setting or an option, as in `data.seq_len=0: must be positive`,
+    names it, so that `setting` and `value` need not be given.
 
     Attributes:
         setting: dotted name of a setting, or an option of a command; None if no one is at fault.
@@ -41,6 +50,10 @@ class Problem(str):
     ) -> "Problem":
         """Return the message with its parts."""
         problem = super().__new__(cls, message)
+        named = NAMED.match(message) if setting is None else None
+        if named:
+            setting = named["setting"] or named["option"]
+            value = named["value"] if named["setting"] else named["text"]
         problem.setting, problem.value = setting, value
         problem.choices, problem.suggestions = sorted(choices), list(suggestions)
         return problem

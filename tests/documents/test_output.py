@@ -135,6 +135,7 @@ def test_passwords_are_hidden(document: Callable[..., dict[str, Any]]) -> None:
         (["describe", "imbd"], "data", "imbd", "sine", "imdb"),
         (["compare", "x", "--format", "jsn"], "--format", None, "latex", None),
         (["generate"], None, None, None, None),
+        (["train", "resume=nowhere"], "resume", "nowhere", None, None),
     ],
 )
 def test_errors_have_setting_value_choices_and_what_to_type(
@@ -156,6 +157,24 @@ def test_errors_have_setting_value_choices_and_what_to_type(
     assert problem["message"] in content["error"]["message"]
     assert choice is None or choice in problem["choices"]
     assert suggestion is None or suggestion in problem["suggestions"]
+
+
+@pytest.mark.parametrize(
+    ("message", "setting", "value"),
+    [
+        ("data.seq_len=0: must be positive", "data.seq_len", "0"),
+        ("base=[data=sine, lr=1]: one is unknown: lr", "base", "[data=sine, lr=1]"),
+        ("--port 70000: must be from 0 to 65535", "--port", "70000"),
+        ("--repair: repairs a journal; storage=x is none", "--repair", None),
+        ("train.csv: row 3 has no label; set data.label_column=y: see docs", None, None),
+        ("the runs monitor different metrics: choose one", None, None),
+    ],
+)
+def test_a_message_that_begins_with_a_setting_names_it(
+    message: str, setting: str | None, value: str | None
+) -> None:
+    problem = ConfigError(message).problems[0]
+    assert (problem.setting, problem.value) == (setting, value)
 
 
 def test_each_wrong_setting_is_a_problem(document: Callable[..., dict[str, Any]]) -> None:
