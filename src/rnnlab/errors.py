@@ -17,7 +17,7 @@ class ExitStatus(IntEnum):
     PIPE_CLOSED = 141
 
 
-NAMED = re.compile(  # data.seq_len=0: must be positive; --port -1: must be positive
+SETTING_PREFIX = re.compile(  # data.seq_len=0: must be positive; --port -1: must be positive
     r"(?P<setting>[a-z_][\w.]*)=(?P<value>.*?): |(?P<option>--[a-z-]+)(?: (?P<text>\S+))?: "
 )
 
@@ -50,10 +50,10 @@ class Problem(str):
     ) -> "Problem":
         """Return the message with its parts."""
         problem = super().__new__(cls, message)
-        named = NAMED.match(message) if setting is None else None
-        if named:
-            setting = named["setting"] or named["option"]
-            value = named["value"] if named["setting"] else named["text"]
+        match = SETTING_PREFIX.match(message) if setting is None else None
+        if match:
+            setting = match["setting"] or match["option"]
+            value = match["value"] if match["setting"] else match["text"]
         problem.setting, problem.value = setting, value
         problem.choices, problem.suggestions = sorted(choices), list(suggestions)
         return problem
