@@ -149,7 +149,9 @@ def test_settings_of_named_levels_are_factors() -> None:
 # Pareto front.
 
 
-def test_the_front_has_what_no_other_configuration_beats() -> None:
+def test_the_front_has_what_no_other_configuration_beats(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     costs = {("gru", "1"): (3.0, 1.0), ("gru", "2"): (2.0, 2.0), ("lstm", "1"): (2.5, 4.0)}
     costs[("lstm", "2")] = (1.0, 8.0)
 
@@ -163,6 +165,16 @@ def test_the_front_has_what_no_other_configuration_beats() -> None:
     assert part.sentence.startswith("3 of 4 configurations are on the Pareto front of test/mse")
     assert all(name in part.sentence for name in on_front)
     assert "model=lstm, layers=1" not in part.sentence
+    figures: list[Any] = []
+    monkeypatch.setattr(
+        "rnnlab.sweeps.report.plots.answers.save_figure",
+        lambda canvas, path: [path, figures.append(canvas.figure)][0],
+    )
+    part.plot(tmp_path / "front.png")
+    axis = figures[0].axes[0]
+    legend = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert [name for name in legend if "=" in name] == on_front
+    assert [text.get_text() for text in axis.texts] == ["1", "2", "3"]
     assert [row["on the front"] for row in part.rows] == ["yes", "yes", "no", "yes"]
 
 

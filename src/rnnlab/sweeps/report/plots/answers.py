@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rnnlab.comparison.result import RunComparison
 from rnnlab.plots.figures import GREY, LINE_COLOURS, ORANGE, create_figure, save_figure
@@ -48,7 +48,7 @@ def plot_configurations(
     front: Sequence[ScoredConfiguration], metric: str, cost: str, mode: str, path: Path
 ) -> Path:
     """Plot mean score over cost for each configuration, and the Pareto front."""
-    canvas, axes = create_figure(1, 1, 8, 5)
+    canvas, axes = create_figure(1, 1, 10, 5)
     axis = axes[0, 0]
     for is_optimal, colour in ((False, GREY), (True, ORANGE)):
         members = [one for one in front if one.is_optimal == is_optimal]
@@ -57,17 +57,7 @@ def plot_configurations(
         bars = [one.spread for one in members]
         if members:
             axis.errorbar(xs, ys, yerr=bars, fmt="o", color=colour, capsize=3, label=name)
-    optimal = [one for one in front if one.is_optimal]
-    axis.step(
-        [one.cost for one in optimal],
-        [one.mean for one in optimal],
-        where="post",
-        color=ORANGE,
-        linewidth=1.2,
-    )
-    for one in optimal:
-        text = {"xytext": (5, 5), "textcoords": "offset points", "fontsize": 8}
-        axis.annotate(shorten_settings(one.label), (one.cost, one.mean), **text)
+    draw_front(axis, [one for one in front if one.is_optimal])
     for name, scale_axis, values in (
         ("x", axis.xaxis, [one.cost for one in front]),
         ("y", axis.yaxis, [one.mean for one in front]),
@@ -75,10 +65,35 @@ def plot_configurations(
         if layout.is_wide(values):
             axis.set(**{f"{name}scale": "log"})
             layout.use_plain_ticks(scale_axis, min(values), max(values))
+    show_means(axis, front)
     better = "lower" if mode == "min" else "higher"
     axis.set(xlabel=f"{cost} (median)", ylabel=f"{metric}, mean ± deviation ({better} is better)")
-    axis.legend(**layout.LEGEND_ABOVE)
+    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
     return save_figure(canvas, path)
+
+
+def draw_front(axis: Any, optimal: Sequence[ScoredConfiguration]) -> None:
+    """Draw a line through the Pareto front, and a number at each point, which the legend explains.
+
+    The points of a front are often too close for their names.
+    """
+    costs, means = [one.cost for one in optimal], [one.mean for one in optimal]
+    axis.step(costs, means, where="post", color=ORANGE, linewidth=1.2)
+    for number, one in enumerate(optimal, 1):
+        offset: dict[str, Any] = {"xytext": (6, 4), "textcoords": "offset points"}
+        axis.annotate(str(number), (one.cost, one.mean), fontsize=9, fontweight="bold", **offset)
+        style = {"marker": f"${number}$", "color": "black", "linestyle": "none"}
+        axis.plot([], [], label=shorten_settings(one.label), **style)
+
+
+def show_means(axis: Any, front: Sequence[ScoredConfiguration]) -> None:
+    """Let a linear y axis end at the means: one large deviation would hide their differences."""
+    bars = [one.spread if one.is_optimal else 0.0 for one in front]
+    low = min(one.mean - bar for one, bar in zip(front, bars, strict=True))
+    high = max(one.mean + bar for one, bar in zip(front, bars, strict=True))
+    margin = 0.06 * (high - low)
+    if axis.get_yscale() == "linear" and margin > 0:
+        axis.set_ylim(low - margin, high + margin)
 
 
 def shorten_settings(label: str) -> str:
