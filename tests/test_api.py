@@ -48,6 +48,7 @@ class Page(HTMLParser):
         self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
 
 
+@pytest.mark.slow
 def test_a_run_of_python_is_displayed_and_resumed(tmp_path: Path) -> None:
     words = (*SMALL, "trainer.max_epochs=1", f"output_dir={tmp_path}", "name=<b>")
     with pytest.raises(ConfigError, match="name"):

@@ -62,6 +62,7 @@ def test_every_benchmark_has_a_row_of_finite_ratios(main, small, tmp_path, capsy
         assert all(math.isfinite(value) and value > 0 for value in row["values"])
 
 
+@pytest.mark.slow
 def test_nothing_is_left_changed(main, small, tmp_path, capsys):
     import os
 

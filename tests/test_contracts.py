@@ -441,12 +441,14 @@ def test_the_table_of_refusals_names_members_that_exist() -> None:
 # The other groups.
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("name", choices("optimizer"))
 def test_every_optimizer_makes_a_step(name: str, tmp_path: Path) -> None:
     done = run(one_step(small("sine", tmp_path, f"optimizer={name}", "test=false")))
     assert done.report["best"]["step"] == 1
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("name", choices("scheduler"))
 def test_every_schedule_lives_through_an_epoch(name: str, tmp_path: Path) -> None:
     plain = one_step(small("sine", tmp_path, f"scheduler={name}", "test=false"))
@@ -454,12 +456,14 @@ def test_every_schedule_lives_through_an_epoch(name: str, tmp_path: Path) -> Non
     assert run(plain).report["status"] == "finished"
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("name", choices("callbacks"))
 def test_every_set_of_callbacks_lives_through_a_run(name: str, tmp_path: Path) -> None:
     done = run(one_step(small("sine", tmp_path, f"callbacks={name}")))
     assert done.report["status"] == "finished"
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("name", OmegaConf.load(CONF / "callbacks" / "default.yaml"))
 def test_every_callback_can_be_switched_off(name: str, tmp_path: Path) -> None:
     done = run(one_step(small("sine", tmp_path, f"callbacks.{name}=null")))

@@ -44,6 +44,7 @@ def tensors(done: Run) -> dict[str, Any]:
     return {"weights": loaded["state_dict"], "optimizer": loaded["optimizer_states"]}
 
 
+@pytest.mark.slow
 def test_a_run_is_the_same_without_it_and_norms_are_those_of_the_steps(tmp_path: Path) -> None:
     words = (*SHORT, COUNTER, "task.head_dropout=0.3", "trainer.gradient_clip_val=0.5")
     words = (*words, "trainer.accumulate_grad_batches=2")

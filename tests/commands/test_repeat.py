@@ -12,6 +12,7 @@ from rnnlab.experiment.run import run
 from tests.helpers.configs import small
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_plots")
 def test_a_run_is_repeated_by_the_command_of_its_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -61,6 +61,7 @@ def test_help_lists_every_choice(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [["--help"], ["model=gur"], ["model.hidden_size=big"], ["gru"], ["data.seq_len=0", "lr=3"]],

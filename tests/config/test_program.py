@@ -91,6 +91,7 @@ UNUSUAL = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNUSUAL)
 def test_commands_work_in_folders_of_any_name_and_from_any_directory(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

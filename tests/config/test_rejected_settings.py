@@ -263,6 +263,7 @@ def test_the_strategies_are_those_of_lightning() -> None:
     assert {*STRATEGIES} == {name for name in names if not re.search("xla|tpu", name)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "modules"),
     [

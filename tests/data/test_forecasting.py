@@ -612,6 +612,7 @@ def test_what_is_measured_of_the_whole_equals_what_is_measured_in_batches(tmp_pa
     assert (done.folder.path / "errors_by_step.png").exists()
 
 
+@pytest.mark.slow
 def test_blank_cells_of_real_prices_are_counted(shared_data: Path) -> None:
     places = shared_data / "stocks_djia30"
     data: Any = build_data(parse(compose("data=stocks", f"data.path={places}")))

@@ -91,6 +91,7 @@ def test_a_text_is_written_as_it_was_read(script: str, tmp_path: Path) -> None:
     assert not any(data.unknown.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokens", ["bpe", "words"])
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_perfect_translation_is_an_exact_match(script: str, tokens: str, tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def test_every_training_command_passes_the_check(command: str, here: Path) -> No
     check(compose(*words))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith(SHOW)])
 def test_every_showing_command_shows(command: str, here: Path, capsys) -> None:
     words = words_of(command, SHOW)

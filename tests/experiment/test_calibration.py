@@ -61,6 +61,7 @@ def stored_intervals(done: Run) -> dict[str, Any]:
     return intervals
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "method"), [("mse", "adaptive"), ("quantile", "adaptive"), ("mse", "static")]
 )
@@ -129,6 +130,7 @@ def test_intervals_can_be_switched_off(tmp_path: Path) -> None:
     assert "calibrate" not in done.report["seconds"]
 
 
+@pytest.mark.slow
 def test_a_short_validation_has_none_and_says_so(tmp_path: Path) -> None:
     done = train(tmp_path, "task.interval_levels=[0.99]")
     (count,) = set(np.array(stored_intervals(done)["counts"]).ravel())

@@ -38,6 +38,7 @@ def resume(folder: RunFolder) -> Any:
     return run(compose(f"resume={folder.path}"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "suffix"), [("imdb", "a new text,1\n"), ("text_file", "wa wb wc\n")]
 )

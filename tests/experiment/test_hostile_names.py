@@ -68,6 +68,7 @@ def test_the_description_shows_the_names_of_the_classes_as_they_are(
     assert [*tmp_path.rglob("class*.png")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "name"),
     [

@@ -648,6 +648,7 @@ def test_debug_fast_does_everything_once(tmp_path: Path) -> None:
     assert done.report["best"] == {"step": 2, "epoch": 0}
 
 
+@pytest.mark.slow
 def test_debug_overfit_learns_two_batches_by_heart(tmp_path: Path) -> None:
     words = ("debug=overfit", "model.hidden_size=32", "optimizer.lr=1e-2")
     done = run(small("sine", tmp_path, *words))

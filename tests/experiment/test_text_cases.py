@@ -47,6 +47,7 @@ def test_generate_odd_values(words: str, text_cases: Path) -> None:
         parse_arguments(["run", "--prompt", "the \udcff cat"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["l_151.csv", "l_300.csv"])
 def test_many_classes_confusion_matrix(name: str, text_cases: Path, tmp_path: Path) -> None:
     path = text_cases / "many_classes_confusion_matrix" / name
@@ -58,6 +59,7 @@ def test_many_classes_confusion_matrix(name: str, text_cases: Path, tmp_path: Pa
     assert picture.stat().st_size < 1_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_figures")
 def test_resume_with_changed_file(text_cases: Path, tmp_path: Path) -> None:
     case, table = text_cases / "resume_with_changed_file", tmp_path / "table.csv"

@@ -53,6 +53,7 @@ def test_the_folder_of_our_loggers_cannot_be_set(tmp_path: Path) -> None:
         check(small("sine", tmp_path, "+logger.csv.folder=x"))
 
 
+@pytest.mark.slow
 def test_tensorboard_writes_below_the_run(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     board = "+logger.board._target_=lightning.pytorch.loggers.TensorBoardLogger"

@@ -55,6 +55,7 @@ def say(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [line.getMessage() for line in caplog.records if line.name == "rnnlab.loggers.wandb"]
 
 
+@pytest.mark.slow
 def test_an_offline_run_is_written_whole(folder: Path) -> None:
     config = {"optimizer": {"lr": 1e-3, "betas": [0.9, 0.99]}, "resume": None, "seed": 0}
     logger = WandbLogger(folder, "run 1", group="g", tags=["a", "b"], mode="offline")

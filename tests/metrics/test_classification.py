@@ -32,6 +32,7 @@ def draw(classes: int, count: int, seed: int = 0) -> tuple[torch.Tensor, torch.T
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_deterministic")
 def test_the_memory_does_not_grow_with_the_pairs_of_classes() -> None:
     probabilities, targets = draw(CLASSES, TARGETS)

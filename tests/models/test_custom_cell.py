@@ -109,6 +109,7 @@ def test_a_state_of_any_shape_is_carried(learned_state: bool) -> None:
     torch.testing.assert_close(after, end)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("task", [{}, {"input_feeding": True, "num_layers": 2}])
 def test_a_custom_cell_trains_the_translation_decoder(

@@ -56,6 +56,7 @@ FIGURES: list[Callable[[Path], Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", FIGURES)
 def test_names_of_users_are_drawn_as_they_are(
     draw: Callable[[Path], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -38,6 +38,7 @@ def reports(draw: st.DrawFn) -> dict:
     return {"name": "name", "seed": 0, "scores": scores, "baselines": flat}
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(reports(), st.integers(40, 200))
 def test_a_table_of_scores_has_every_number_at_every_width(report: dict, width: int) -> None:

@@ -364,6 +364,7 @@ def test_a_tagging_task_counts_tags_and_is_analyzed_by_length(tmp_path: Path) ->
     assert report["scores"]["test/exact_match"] > 0.6
 
 
+@pytest.mark.slow
 def test_a_task_without_an_analysis_has_scores_only(tmp_path: Path) -> None:
     plain = small("sine", tmp_path, "trainer.max_epochs=1")
     plain["analysis"] = None

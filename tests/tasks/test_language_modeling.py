@@ -172,6 +172,7 @@ def test_a_text_that_is_too_short_is_refused(content: bytes, message: str, tmp_p
 # Named sets.
 
 
+@pytest.mark.slow
 def test_ptb_has_the_published_tokens(shared_data: Path) -> None:
     data = local(shared_data / "ptb", PTBDataModule, spaces=True, vocab_size=10_002)
     assert data.sizes == {"train": 929_589, "val": 73_760, "test": 82_430}

@@ -425,6 +425,7 @@ def test_the_task_learns_how_far_the_training_is(tmp_path: Path, monkeypatch: An
     assert seen == [step / 6 for step in (0, 0, 1, 1, 2, 3, 3, 4, 4, 5)]  # 5 batches an epoch
 
 
+@pytest.mark.slow
 def test_a_run_leaves_what_a_person_wants_to_see(tmp_path: Path) -> None:
     plain = small("parallel_text", tmp_path)
     plain["trainer"] |= {"max_epochs": 1}

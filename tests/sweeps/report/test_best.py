@@ -41,6 +41,7 @@ def test_a_best_trial_on_another_machine_is_reported(tmp_path: Path) -> None:
         copy_trial(tmp_path / "trials" / "0001", spec)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [[], ["callbacks.best=null"]])
 def test_best_holds_the_network_of_a_trial_that_stopped_early(
     words: list[str], tmp_path: Path, no_figures: None

@@ -147,6 +147,7 @@ def cut_line(file: int) -> None:
     os.ftruncate(file, size - 9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [None, cut_line], ids=["whole line", "half a line"])
 def test_a_full_disk_at_any_write_of_the_journal_changes_nothing(
     after: Callable | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
