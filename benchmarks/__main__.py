@@ -52,6 +52,7 @@ from rnnlab.runtime.environment import device_facts, git_state, versions
 WIDTH = 150  # of the table in a file or a pipe
 BENCHMARKS: dict[str, Callable[[Settings], Row | Iterable[Result]]] = {
     "kernels": kernels.kernels,
+    "bfloat16": kernels.bfloat16,
     "threads": kernels.threads,
     "thread_costs": thread_costs.thread_costs,
     "busy": busy.busy,

@@ -7,16 +7,18 @@ from itertools import repeat
 import torch
 from torch import Tensor
 
-from benchmarks.pairs import Results, Row, Stopwatch, interleave
+from benchmarks.pairs import Pair, Results, Row, Stopwatch, interleave
 from benchmarks.runs import Settings
 from benchmarks.turns import milliseconds
 from benchmarks.usage import find_disturbance
 from rnnlab.layers.kernels import (
+    GradientPrecision,
     GRULayer,
     KernelName,
     LSTMLayer,
     NativeLayer,
     RNNLayer,
+    bfloat16_problem,
     native_problem,
     set_kernel,
 )
@@ -45,17 +47,24 @@ class Passes:
         kernel: native | torch.
         inputs: (B, T, D); their gradient is computed if there are several features.
         gradient: of the outputs, (B, T, H).
+        precision: of the products for gradients: same | bfloat16.
     """
 
     def __init__(
-        self, layer: NativeLayer, kernel: KernelName, inputs: Tensor, gradient: Tensor
+        self,
+        layer: NativeLayer,
+        kernel: KernelName,
+        inputs: Tensor,
+        gradient: Tensor,
+        precision: GradientPrecision = "same",
     ) -> None:
         self.layer, self.kernel, self.gradient = layer, kernel, gradient
+        self.precision = precision
         self.inputs = inputs.clone().requires_grad_(inputs.shape[2] > 1)
 
     def __call__(self, count: int) -> int:
         """Run passes and return their number."""
-        set_kernel(self.layer, self.kernel)
+        set_kernel(self.layer, self.kernel, self.precision)
         for _ in range(count):
             self.layer.zero_grad()
             self.inputs.grad = None
@@ -67,16 +76,54 @@ def compare_layer(
     name: str, shape: tuple[int, int, int, int], bar: float, settings: Settings
 ) -> Row:
     """Return the row of one layer and shape, torch / native."""
+    pairs = measure_pairs(name, shape, settings, ("torch", "same"), ("native", "same"))
+    ratios = [pair.other / pair.ours for pair in pairs]
+    what = f"{describe_layer(name, shape)}: torch / native"
+    return Row(f"kernels {name}", what, *milliseconds(pairs), ratios, bar, at_least=True)
+
+
+def bfloat16(settings: Settings) -> Results:
+    """Compare gradients with products of bfloat16 with those of float32, both of native layers."""
+    problem = bfloat16_problem()
+    if problem:
+        yield f"bfloat16: {problem}"
+        return
+    prepare()
+    for name in ("GRU", "LSTM"):
+        for shape in settings.kernel_shapes:
+            pairs = measure_pairs(name, shape, settings, ("native", "same"), ("native", "bfloat16"))
+            ratios = [pair.other / pair.ours for pair in pairs]
+            what = f"{describe_layer(name, shape)}: float32 / gradients with bfloat16"
+            yield Row(f"bfloat16 {name}", what, *milliseconds(pairs), ratios, None, at_least=True)
+
+
+def describe_layer(name: str, shape: tuple[int, int, int, int]) -> str:
+    """Return name and sizes of a layer.
+
+    >>> describe_layer("GRU", (32, 50, 1, 32))
+    'GRU, B 32, T 50, 1 -> 32'
+    """
+    batch, steps, inputs, hidden = shape
+    return f"{name}, B {batch}, T {steps}, {inputs} -> {hidden}"
+
+
+def measure_pairs(
+    name: str,
+    shape: tuple[int, int, int, int],
+    settings: Settings,
+    other: tuple[KernelName, GradientPrecision],
+    ours: tuple[KernelName, GradientPrecision],
+) -> list[Pair]:
+    """Return the times of passes of a layer with two kernels, that alternate."""
     batch, steps, inputs, hidden = shape
     layer = LAYERS[name](inputs, hidden)
     x, gradient = torch.randn(batch, steps, inputs), torch.randn(batch, steps, hidden)
-    sides = (Passes(layer, "native", x, gradient), Passes(layer, "torch", x, gradient))
+    our_passes, other_passes = (
+        Passes(layer, kernel, x, gradient, precision) for kernel, precision in (ours, other)
+    )
     count = min(max(1, MIN_VALUES // gradient.numel()), MAX_PASSES)
     seconds = settings.seconds / len(settings.kernel_shapes)
-    pairs = interleave(*sides, repeat(count), Stopwatch(settings.clock), seconds)
-    ratios = [pair.other / pair.ours for pair in pairs]
-    what = f"{name}, B {batch}, T {steps}, {inputs} -> {hidden}: torch / native"
-    return Row(f"kernels {name}", what, *milliseconds(pairs), ratios, bar, at_least=True)
+    return interleave(our_passes, other_passes, repeat(count), Stopwatch(settings.clock), seconds)
 
 
 def threads(settings: Settings) -> Results:

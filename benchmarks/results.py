@@ -268,7 +268,9 @@ def list_hardware(report: Mapping[str, Any]) -> list[str]:
     """Return device, threads and kernel of a run."""
     device = report["device"]
     facts = [f"{device['kind']}, threads: {device['threads']}, cores: {device['cores']}"]
-    return [*facts, f"kernel {report['kernel']['name']}"]
+    kernel = report["kernel"]
+    is_rounded = kernel.get("gradient_precision", "same") != "same"  # older reports have no entry
+    return [*facts, f"kernel {kernel['name']}{' with gradients of bfloat16' * is_rounded}"]
 
 
 def single_rows(recipes: Sequence[Recipe]) -> dict[str, str]:

@@ -77,6 +77,7 @@ def problem(*overrides: str, **changes: Any) -> str:
         ("trainer.profiler=all", "trainer.profiler=all: must be 'simple' or 'advanced'"),
         ("matmul_precision=low", "must be 'auto', 'highest', 'high' or 'medium'"),
         ("kernel=nativ", "kernel=nativ: must be 'auto', 'native' or 'torch'"),
+        ("kernel_gradient_precision=bf16", "=bf16: must be 'same' or 'bfloat16'"),
         # One type or another.
         ("trainer.limit_train_batches=0", "trainer.limit_train_batches=0: must be greater than 0"),
         (

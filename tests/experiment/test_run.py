@@ -199,9 +199,13 @@ def test_the_report_says_what_was_reached_and_how(finished: Run) -> None:
     assert report["versions"]["torch"] == torch.__version__
     assert len(report["git"].get("commit", "0" * 40)) == 40
     assert report["kernel"] == (
-        {"name": "torch", "reason": problem}
+        {"name": "torch", "reason": problem, "gradient_precision": "same"}
         if (problem := native_problem())
-        else {"name": "native", "reason": "compiled for this processor"}
+        else {
+            "name": "native",
+            "reason": "compiled for this processor",
+            "gradient_precision": "same",
+        }
     )
     assert report["device"]["kind"] == "cpu"
     assert report["device"]["count"] == 1
@@ -310,6 +314,25 @@ def test_a_native_kernel_that_cannot_be_used_is_refused_before_any_data(
     with pytest.raises(ConfigError, match="kernel=native: no compiler; choose kernel=auto"):
         check(compose(*sine, "kernel=native"))
     check(compose(*sine, "kernel=auto"))
+
+
+def test_rounded_gradients_that_cannot_be_computed_are_refused_before_any_data(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("rnnlab.layers.kernels.choice.bfloat16_problem", lambda: "old processor")
+    words = ("data=sine", "trainer=cpu", f"output_dir={tmp_path}")
+    rounded = (*words, "kernel_gradient_precision=bfloat16")
+    remedy = "choose kernel_gradient_precision=same"
+    with pytest.raises(ConfigError, match=f"=bfloat16: the native kernel .*kernel=torch; {remedy}"):
+        check(compose(*rounded, "kernel=torch"))
+    with pytest.raises(ConfigError, match=f"=bfloat16: .* 64-true; {remedy}"):
+        check(compose(*rounded, "trainer.precision=64-true"))
+    with pytest.raises(ConfigError, match=f"=bfloat16: .*Linear has no .*; {remedy}"):
+        check(compose(*rounded, "model=linear"))
+    if native_problem() is None:
+        with pytest.raises(ConfigError, match=f"=bfloat16: old processor; {remedy}"):
+            check(compose(*rounded))
+    check(compose(*words, "kernel_gradient_precision=same"))
 
 
 def test_a_run_can_be_loaded_by_its_folder_alone(finished: Run) -> None:

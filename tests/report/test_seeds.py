@@ -64,6 +64,18 @@ def test_generated_data_of_another_seed_is_a_repeat() -> None:
     assert configuration_of(settings[0]) == configuration_of(settings[1])
 
 
+def test_rounded_gradients_are_another_configuration_and_older_runs_have_exact_ones() -> None:
+    older, exact, rounded = (
+        configuration_of(settings_of(config, {}))
+        for config in (
+            {"kernel": "auto", "seed": 0},
+            {"kernel": "native", "seed": 1, "kernel_gradient_precision": "same"},
+            {"kernel": "native", "seed": 1, "kernel_gradient_precision": "bfloat16"},
+        )
+    )
+    assert older == exact != rounded
+
+
 def test_the_configs_of_runs_with_the_same_seed_are_not_parsed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

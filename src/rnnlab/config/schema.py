@@ -131,6 +131,7 @@ class RunConfig:
     page: bool = True
     matmul_precision: Literal["auto", "highest", "high", "medium"] = "auto"
     kernel: Literal["auto", "native", "torch"] = "auto"
+    kernel_gradient_precision: Literal["same", "bfloat16"] = "same"
     threads: PositiveInt | Literal["auto"] = "auto"
 
 

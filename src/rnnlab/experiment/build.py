@@ -26,7 +26,7 @@ from rnnlab.data.base import DataModule
 from rnnlab.errors import ConfigError
 from rnnlab.experiment import checks
 from rnnlab.experiment.budget import AUTO_EPOCHS
-from rnnlab.layers.kernels import choose_kernel, use_kernel_of_setting
+from rnnlab.layers.kernels import choose_gradients, choose_kernel, use_kernel_of_setting
 from rnnlab.models import OptimizerConfig, RecurrentModel, ScheduleContext
 from rnnlab.spec import DataSpec
 from rnnlab.tasks import Task
@@ -164,14 +164,20 @@ def dry_build(config: RunConfig) -> None:
     with torch.random.fork_rng(devices=[]):
         model = build_preview(config)
         checks.check_size(model)
-        if config.kernel == "native":
-            device = "cuda" if uses_gpu(config) else "cpu"
-            choose_kernel(config.kernel, model, device, config.trainer.precision)
+        check_kernel(config, model)
         optimizer = _try("optimizer", partial(checks.build_optimizer, config.optimizer))
         checks.check_schedule(config, _try("scheduler", partial(build_schedule, config, optimizer)))
         quiet_libraries()
         members = build_members(config)
         _try("trainer", partial(build_trainer, config, Path(config.output_dir), *members))
+
+
+def check_kernel(config: RunConfig, model: RecurrentModel) -> None:
+    """Reject a demanded kernel, or precision of its gradients, that cannot be used."""
+    if config.kernel == "native" or config.kernel_gradient_precision != "same":
+        device = "cuda" if uses_gpu(config) else "cpu"
+        choice = choose_kernel(config.kernel, model, device, config.trainer.precision)
+        choose_gradients(config.kernel_gradient_precision, choice)
 
 
 def uses_gpu(config: RunConfig) -> bool:

@@ -179,13 +179,14 @@ def use_kernel(parts: RunParts, device: str) -> "KernelChoice":
 
     Checkpoints from before there was a choice were trained with the kernel of torch.
     """
-    from rnnlab.layers.kernels import choose_kernel, set_kernel
+    from rnnlab.layers.kernels import choose_gradients, choose_kernel, set_kernel
 
     name = parts.folder.read_report().get("kernel", {}).get("name")
     previous = name or ("torch" if parts.folder.last.exists() else None)
     config, model = parts.config, parts.model
     choice = choose_kernel(config.kernel, model, device, config.trainer.precision, previous)
-    set_kernel(model, choice.name)
+    choice = choose_gradients(config.kernel_gradient_precision, choice)
+    set_kernel(model, choice.name, choice.gradient_precision)
     return choice
 
 

@@ -34,12 +34,12 @@ static Strides strides(int batch_first, int64_t T, int64_t B, int64_t width)
 }
 
 static double run(int64_t cell, int64_t threads, const int64_t *shape, int with_gradients,
-                  int batch_first)
+                  int batch_first, int is_rounded)
 {
     int64_t T = shape[0], B = shape[1], D = shape[2], H = shape[3], G = count_gates(cell) * H;
     int keep = with_gradients && cell >= LSTM;
     Call call = {
-        .cell = cell, .threads = threads, .steps = T, .batch = B, .inputs = D, .hidden = H,
+        .cell = cell, .threads = threads, .is_rounded = is_rounded, .steps = T, .batch = B, .inputs = D, .hidden = H,
         .x = numbers(T * B * D), .h0 = numbers(B * H), .c0 = cell == LSTM ? numbers(B * H) : NULL,
         .w_ih = numbers(G * D), .w_hh = numbers(G * H), .b_ih = numbers(G), .b_hh = numbers(G),
         .out = numbers(T * B * H), .h = numbers(B * H), .c = cell == LSTM ? numbers(B * H) : NULL,
@@ -77,8 +77,8 @@ int main(void)
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int64_t cell = RNN_TANH; cell <= GRU; cell++)
             for (int64_t threads = 1; threads <= 3; threads += 2)
-                for (int kind = 0; kind < 4; kind++)
-                    total += run(cell, threads, shapes[i], kind % 2, kind / 2);
+                for (int kind = 0; kind < 8; kind++)
+                    total += run(cell, threads, shapes[i], kind % 2, kind / 2 % 2, kind / 4);
     printf("%s\n", isfinite(total) ? "complete" : "not finite");
     return 0;
 }

@@ -13,6 +13,8 @@ from torch import nn
 from rnnlab.errors import ConfigError
 from rnnlab.layers.kernels import (
     GRULayer,
+    bfloat16_problem,
+    choose_gradients,
     choose_kernel,
     native_problem,
     set_kernel,
@@ -132,6 +134,28 @@ def test_the_choice_says_why() -> None:
     assert "on cuda" in choose_kernel("auto", model, "cuda", "32-true").reason
     with pytest.raises(ConfigError, match=r"kernel=native: .*precision=32-true.*kernel=auto"):
         choose_kernel("native", model, "cpu", "bf16-mixed")
+
+
+@pytest.mark.skipif(bfloat16_problem() is not None, reason="no products of bfloat16 here")
+def test_the_choice_says_that_gradients_are_rounded() -> None:
+    choice = choose_kernel("auto", nn.Sequential(GRULayer(2, 3)), "cpu", "32-true")
+    assert choose_gradients("same", choice) == choice
+    rounded = choose_gradients("bfloat16", choice)
+    assert rounded.gradient_precision == "bfloat16"
+    assert rounded.reason == (
+        f"{choice.reason}; gradients of inputs and weights with products of bfloat16"
+    )
+
+
+def test_a_library_without_rounded_products_says_so(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("cc"):
+        flags = [flag for flag in build_module.COMPILER_FLAGS if flag != "-march=native"]
+        monkeypatch.setattr(build_module, "COMPILER_FLAGS", flags)
+        assert "no products of bfloat16" in str(bfloat16_problem())
+    else:
+        assert "no C compiler" in str(bfloat16_problem())
 
 
 @has_compiler

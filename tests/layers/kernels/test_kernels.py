@@ -16,6 +16,7 @@ from rnnlab.layers.kernels import (
     GRULayer,
     LSTMLayer,
     RNNLayer,
+    bfloat16_problem,
     count_native_layers,
     set_kernel,
 )
@@ -25,6 +26,9 @@ CELLS = ("rnn_tanh", "rnn_relu", "lstm", "gru")
 TOLERANCE = 1e-5
 
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no compiler")
+needs_bfloat16 = pytest.mark.skipif(
+    bfloat16_problem() is not None, reason="no products of bfloat16 here"
+)
 pytestmark = needs_compiler
 
 
@@ -326,3 +330,81 @@ def test_checkpoints_do_not_depend_on_the_kernel() -> None:
 def test_layers_of_a_model_are_counted() -> None:
     model = nn.Sequential(GRULayer(2, 3), nn.Linear(3, 3), LSTMLayer(3, 4), nn.GRU(3, 4))
     assert count_native_layers(model) == 2
+
+
+def rounded_and_exact(
+    layer: nn.RNNBase, x: Tensor, gradient: Tensor
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Outputs and the gradients of inputs, weights and biases, rounded and not."""
+    found = []
+    for precision in ("bfloat16", "same"):
+        set_kernel(layer, "native", precision)
+        leaf = x.detach().requires_grad_()
+        outputs, _ = layer(leaf)
+        found.append(
+            [outputs, *torch.autograd.grad(outputs, [leaf, *layer.parameters()], gradient)]
+        )
+    return found[0], found[1]
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("shape", [(1, 1, 3, 2), (3, 5, 3, 7), (20, 35, 33, 70), (64, 40, 1, 32)])
+def test_rounded_products_differ_by_the_rounding_of_their_factors(
+    cell: str, threads: int, shape: tuple[int, ...]
+) -> None:
+    torch.manual_seed(0)
+    B, T, D, H = shape
+    torch.set_num_threads(threads)
+    layer, x, gradient = make_layer(cell, D, H), torch.randn(B, T, D), torch.randn(B, T, H)
+    rounded, exact = rounded_and_exact(layer, x, gradient)
+    state = torch.zeros(1, B, H, dtype=torch.float64)
+    weights = leaves(*layer.parameters(), dtype=torch.float64)
+    (leaf,) = leaves(x, dtype=torch.float64)
+    outputs = reference(cell, leaf, (state, state) if cell == "lstm" else state, weights)[0]
+    double = torch.autograd.grad(outputs, [leaf, *weights], gradient.double())
+    _, *approximate, _, _ = rounded  # gradients of x, weight_ih, weight_hh
+    for ours, expected in zip(approximate, double[:3], strict=True):
+        error = (ours.double() - expected).norm()
+        assert error <= 4e-3 * expected.norm()
+        if expected.norm() and B > 1:
+            assert error > 1e-4 * expected.norm()  # they are really rounded
+    for ours, expected in zip((rounded[0], *rounded[4:]), (exact[0], *exact[4:]), strict=True):
+        assert torch.equal(ours, expected)  # outputs and biases
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 3.4e38])
+@pytest.mark.parametrize("place", ["inputs", "gradients", "weights"])
+def test_nan_and_infinity_reach_rounded_gradients(cell: str, value: float, place: str) -> None:
+    torch.manual_seed(0)
+    layer, x, gradient = make_layer(cell, 4, 6), torch.randn(3, 5, 4), torch.randn(3, 5, 6)
+    arrays = {"inputs": x[1, 2], "gradients": gradient[1, 4], "weights": layer.weight_ih_l0.data[2]}
+    arrays[place][2] = value
+    rounded, exact = rounded_and_exact(layer, x, gradient)
+    for ours, expected in zip(rounded, exact, strict=True):
+        assert not torch.isfinite(ours[~torch.isfinite(expected)]).any()
+    if value != 3.4e38:  # its bfloat16 is infinite
+        for ours, expected in zip(rounded, exact, strict=True):
+            assert torch.equal(torch.isfinite(ours), torch.isfinite(expected))
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("threads", [1, 2])
+def test_rounded_gradients_are_reproducible_and_for_training_alone(threads: int) -> None:
+    torch.set_num_threads(threads)
+    layer, x = make_layer("lstm", 40, 64), torch.randn(30, 40, 40)
+    exact = train_step(layer, x)
+    set_kernel(layer, "native", "bfloat16")
+    first, second = train_step(layer, x), train_step(layer, x)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not torch.equal(first[1], exact[1])
+    layer.eval()
+    assert all(torch.equal(a, b) for a, b in zip(train_step(layer, x), exact, strict=True))
+
+
+def test_the_kernel_of_torch_has_no_rounded_products() -> None:
+    with pytest.raises(RuntimeError, match="no products of bfloat16"):
+        set_kernel(GRULayer(2, 3), "torch", "bfloat16")

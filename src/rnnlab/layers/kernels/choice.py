@@ -5,17 +5,24 @@ from typing import Literal, NamedTuple
 from torch import nn
 
 from rnnlab.errors import ConfigError
-from rnnlab.layers.kernels.layers import KernelName, count_native_layers, set_kernel
-from rnnlab.layers.kernels.library import native_problem
+from rnnlab.layers.kernels.layers import (
+    GradientPrecision,
+    KernelName,
+    count_native_layers,
+    set_kernel,
+)
+from rnnlab.layers.kernels.library import bfloat16_problem, native_problem
 
+NEEDS = "the native kernel has these products, and this run uses that of torch"
 KernelSetting = Literal["auto", "native", "torch"]
 
 
 class KernelChoice(NamedTuple):
-    """A kernel, and why it was chosen."""
+    """A kernel, why it was chosen, and the precision of its products for gradients."""
 
     name: KernelName
     reason: str
+    gradient_precision: GradientPrecision = "same"
 
 
 def choose_kernel(
@@ -49,6 +56,23 @@ def choose_kernel(
     if previous == "native":
         problem += "; this run began with the native kernel, and the results differ by rounding"
     return KernelChoice("torch", problem)
+
+
+def choose_gradients(setting: GradientPrecision, choice: KernelChoice) -> KernelChoice:
+    """Return a choice of a kernel with the precision of its products for gradients.
+
+    Raises:
+        ConfigError: bfloat16 was demanded, and this kernel or processor has no such products.
+    """
+    if setting == "same":
+        return choice
+    problem = bfloat16_problem() if choice.name == "native" else f"{NEEDS}: {choice.reason}"
+    if problem:
+        raise ConfigError(
+            f"kernel_gradient_precision={setting}: {problem}; choose kernel_gradient_precision=same"
+        )
+    reason = f"{choice.reason}; gradients of inputs and weights with products of bfloat16"
+    return KernelChoice(choice.name, reason, setting)
 
 
 def find_problem(model: nn.Module, device: str, precision: str) -> str | None:

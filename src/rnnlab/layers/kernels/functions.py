@@ -33,7 +33,12 @@ class Outputs(NamedTuple):
 
 
 def run_recurrence(
-    cell: CellName, x: Tensor, h0: Tensor, c0: Tensor | None, weights: Sequence[Tensor]
+    cell: CellName,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    weights: Sequence[Tensor],
+    is_rounded: bool = False,
 ) -> Outputs:
     """Compute a recurrence with the native kernels; differentiable.
 
@@ -43,10 +48,12 @@ def run_recurrence(
         h0: state before the first step, (1, B, H).
         c0: of an LSTM, (1, B, H).
         weights: weight_ih, weight_hh, bias_ih, bias_hh, in the shapes and order of gates of torch.
+        is_rounded: round the factors of the products for the gradients of x and of both weights to
+            bfloat16, where the library has such products.
     """
     tensors = (x, h0, c0, *weights)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
-        return Outputs(*Recurrence.apply(cell, *tensors))  # type: ignore[no-untyped-call]
+        return Outputs(*Recurrence.apply(cell, is_rounded, *tensors))  # type: ignore[no-untyped-call]
     outputs, _ = compute_outputs(cell, tensors, keep=False)
     return outputs
 
@@ -67,7 +74,7 @@ def compute_outputs(
     out, h = x.new_empty(steps, batch, hidden_size), torch.empty_like(h0)
     c = torch.empty_like(h0) if cell == "lstm" else None
     arrays |= {"out": out, "h": h, "c": c, "intermediates": intermediates}
-    sizes = (torch.get_num_threads(), steps, batch, inputs, hidden_size)
+    sizes = (torch.get_num_threads(), 0, steps, batch, inputs, hidden_size)
     call_library("rnnlab_forward", cell, sizes, arrays)
     return Outputs(out.transpose(0, 1), h, c), intermediates
 
@@ -76,9 +83,9 @@ class Recurrence(torch.autograd.Function):
     """Outputs and last state of a recurrence as a function of its inputs, state and weights."""
 
     @staticmethod
-    def forward(ctx: Any, cell: CellName, *tensors: Tensor | None) -> Outputs:
+    def forward(ctx: Any, cell: CellName, is_rounded: bool, *tensors: Tensor | None) -> Outputs:
         outputs, intermediates = compute_outputs(cell, tensors, keep=True)
-        ctx.cell, ctx.threads = cell, torch.get_num_threads()
+        ctx.cell, ctx.is_rounded, ctx.threads = cell, is_rounded, torch.get_num_threads()
         ctx.save_for_backward(*tensors, outputs.outputs, intermediates)
         ctx.set_materialize_grads(False)  # the outputs or the last state may have no gradient
         return outputs
@@ -86,15 +93,15 @@ class Recurrence(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():  # create_graph=True: the gradients must be differentiable
-            return (None, *differentiable_gradients(ctx, gradients))
+            return (None, None, *differentiable_gradients(ctx, gradients))
         *tensors, outputs, intermediates = ctx.saved_tensors
         arrays = prepare_arrays(INPUTS, tensors) | prepare_arrays(GRADIENTS, gradients)
-        results = empty_gradients(arrays, ctx.needs_input_grad[1:])
+        results = empty_gradients(arrays, ctx.needs_input_grad[2:])
         batch, steps, hidden_size = outputs.shape
-        sizes = (ctx.threads, steps, batch, tensors[0].shape[2], hidden_size)
+        sizes = (ctx.threads, ctx.is_rounded, steps, batch, tensors[0].shape[2], hidden_size)
         arrays |= {"out": outputs, "intermediates": intermediates, **results}
         call_library("rnnlab_backward", ctx.cell, sizes, arrays)
-        return (None, *(results.get(f"d_{name}") for name in INPUTS))
+        return (None, None, *(results.get(f"d_{name}") for name in INPUTS))
 
 
 def prepare_arrays(
@@ -102,7 +109,9 @@ def prepare_arrays(
 ) -> dict[str, Tensor | None]:
     """Return tensors by their names, in memory as the library reads it; mostly the same tensors."""
     return {
-        name: tensor if tensor is None or has_call_layout(name, tensor) else tensor.contiguous()
+        name: tensor
+        if tensor is None or tensor.is_contiguous() or has_call_layout(name, tensor)
+        else tensor.contiguous()
         for name, tensor in zip(names, tensors, strict=True)
     }
 
@@ -141,7 +150,7 @@ def differentiable_gradients(
         for output, gradient in zip(outputs, gradients, strict=True)
         if output is not None and gradient is not None
     ]
-    needs = ctx.needs_input_grad[1:]
+    needs = ctx.needs_input_grad[2:]
     results = iter(
         torch.autograd.grad(
             [output for output, _ in pairs],

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from rnnlab.layers.kernels.functions import run_recurrence
-from rnnlab.layers.kernels.library import CellName, native_problem
+from rnnlab.layers.kernels.library import CellName, bfloat16_problem, native_problem
 
 KernelName = Literal["native", "torch"]
+GradientPrecision = Literal["same", "bfloat16"]
 PLAIN_TYPES = (Tensor, nn.Parameter)  # not a subclass, whose data may be elsewhere
 
 
@@ -24,9 +25,12 @@ class NativeLayer(nn.RNNBase):
 
     Attributes:
         kernel: native | torch, of the next calls.
+        gradient_precision: same | bfloat16, of the native kernel in training mode: of the products
+            for the gradients of inputs and weights; those inside the recurrence stay in float32.
     """
 
     kernel: KernelName = "torch"
+    gradient_precision: GradientPrecision = "same"
 
     def cell_name(self) -> CellName:
         """Return the name of the cell in the library."""
@@ -67,7 +71,8 @@ class NativeLayer(nn.RNNBase):
         if not parts:
             parts = (inputs.new_zeros(1, inputs.shape[0], self.hidden_size),) * 2
         c0 = parts[1] if self.mode == "LSTM" else None
-        outputs, h, c = run_recurrence(self.cell_name(), inputs, parts[0], c0, weights)
+        is_rounded = self.training and self.gradient_precision == "bfloat16"
+        outputs, h, c = run_recurrence(self.cell_name(), inputs, parts[0], c0, weights, is_rounded)
         return outputs, h if c is None else (h, c)
 
 
@@ -120,15 +125,19 @@ def count_native_layers(model: nn.Module) -> int:
     return sum(isinstance(module, NativeLayer) for module in model.modules())
 
 
-def set_kernel(model: nn.Module, kernel: KernelName) -> None:
-    """Set the kernel of all layers of a model.
+def set_kernel(
+    model: nn.Module, kernel: KernelName, gradient_precision: GradientPrecision = "same"
+) -> None:
+    """Set the kernel of all layers of a model, and the precision of some of its gradients.
 
     Raises:
-        RuntimeError: the native kernels cannot be used on this machine.
+        RuntimeError: the native kernels, or their products of bfloat16, cannot be used here.
     """
     problem = native_problem() if kernel == "native" else None
     if problem:
         raise RuntimeError(f"no native kernels: {problem}")
+    if gradient_precision == "bfloat16" and (kernel == "torch" or bfloat16_problem()):
+        raise RuntimeError(f"no products of bfloat16: {bfloat16_problem() or 'kernel torch'}")
     for module in model.modules():
         if isinstance(module, NativeLayer):
-            module.kernel = kernel
+            module.kernel, module.gradient_precision = kernel, gradient_precision

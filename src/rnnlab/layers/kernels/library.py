@@ -12,7 +12,7 @@ from rnnlab.layers.kernels.build import BuildError, build_library
 CellName = Literal["rnn_tanh", "rnn_relu", "lstm", "gru"]
 CELLS: dict[CellName, int] = {"rnn_tanh": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}  # of recurrent.c
 GATES: dict[CellName, int] = {"rnn_tanh": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
-CALL_SIZES = ("cell", "threads", "steps", "batch", "inputs", "hidden")
+CALL_SIZES = ("cell", "threads", "is_rounded", "steps", "batch", "inputs", "hidden")
 STRIDED = ("x", "d_out", "d_x")  # arrays (B, T, width) whose rows only are contiguous
 CALL_STRIDES = tuple(f"{name}_{axis}" for name in STRIDED for axis in ("step", "row"))
 CALL_ARRAYS = (
@@ -21,13 +21,8 @@ CALL_ARRAYS = (
 )
 
 
-class Call(ctypes.Structure):
-    """Sizes and arrays of one call, `Call` of recurrent.c."""
-
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in (*CALL_SIZES, *CALL_STRIDES)),
-        *((name, ctypes.c_void_p) for name in CALL_ARRAYS),
-    )
+# `Call` of recurrent.c: all its fields have 8 bytes, and such an array is made in one step.
+Call = ctypes.c_int64 * len((*CALL_SIZES, *CALL_STRIDES, *CALL_ARRAYS))
 
 
 @cache
@@ -39,8 +34,9 @@ def load_library() -> ctypes.CDLL | str:
         return str(error)
     except OSError as error:
         return f"the compiled kernels cannot be loaded: {error}"
+    library.rnnlab_has_bfloat16.argtypes, library.rnnlab_has_bfloat16.restype = (), ctypes.c_int
     for function in (library.rnnlab_forward, library.rnnlab_backward):
-        function.argtypes, function.restype = (ctypes.POINTER(Call),), ctypes.c_int
+        function.argtypes, function.restype = (Call,), ctypes.c_int
     return library
 
 
@@ -51,6 +47,16 @@ def native_problem() -> str | None:
     """
     library = load_library()
     return library if isinstance(library, str) else None
+
+
+def bfloat16_problem() -> str | None:
+    """Return why the native kernels have no products of bfloat16 here; None if they have."""
+    library = load_library()
+    if isinstance(library, str):
+        return library
+    if library.rnnlab_has_bfloat16():
+        return None
+    return "this processor has no products of bfloat16 (AVX512-BF16), or the C compiler has none"
 
 
 def call_library(
@@ -64,7 +70,7 @@ def call_library(
     Args:
         name: of the function.
         cell: of the recurrence.
-        sizes: threads, steps, batch, input features, hidden features.
+        sizes: threads, is rounded, steps, batch, input features, hidden features.
         arrays: float32 tensors on the CPU, by their names in Call; contiguous but for STRIDED.
 
     Raises:
@@ -72,13 +78,12 @@ def call_library(
     """
     library = load_library()
     assert not isinstance(library, str)
-    call = Call(CELLS[cell], *sizes)
-    for key, array in arrays.items():
-        if array is not None:
-            setattr(call, key, array.data_ptr())
-            if key in STRIDED:
-                row, step, _ = array.stride()
-                setattr(call, f"{key}_step", step)
-                setattr(call, f"{key}_row", row)
-    if getattr(library, name)(ctypes.byref(call)):
+    strides = []
+    for key in STRIDED:
+        row, step, _ = (0, 0, 0) if (array := arrays.get(key)) is None else array.stride()
+        strides += [step, row]
+    pointers = [
+        0 if (array := arrays.get(key)) is None else array.data_ptr() for key in CALL_ARRAYS
+    ]
+    if getattr(library, name)(Call(CELLS[cell], *sizes, *strides, *pointers)):
         raise MemoryError("no memory for the working arrays of a recurrent layer")

@@ -8,11 +8,15 @@
    The last panel is padded with zeros. Each value of a result is one sum over k in order, whatever
    the number of rows, so the rows of a batch do not influence each other, not even by rounding. */
 
+/* Products of bfloat16 with sums of float32 use the same tiles. A word of 4 bytes has the values of two
+   neighbours in k, and one instruction adds both products to a sum. Subnormal numbers count as zero. */
+
 #ifndef RNNLAB_PRODUCTS_H
 #define RNNLAB_PRODUCTS_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Vectors of the processor, a common extension of gcc and clang. */
 #if defined(__AVX512F__)
@@ -28,10 +32,16 @@
 #define TILE 4
 #define TALL 6
 #endif
+#if defined(__AVX512BF16__)
+#define RNNLAB_BFLOAT16 1
+#else
+#define RNNLAB_BFLOAT16 0
+#endif
 #define PANEL (2 * LANES)
 #define ALIGNMENT 64
 
 typedef float Vector __attribute__((vector_size(4 * LANES)));
+typedef int32_t Words __attribute__((vector_size(4 * LANES)));
 typedef float UnalignedVector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
 static inline int64_t packed_size(int64_t k, int64_t n)
@@ -41,11 +51,12 @@ static inline int64_t packed_size(int64_t k, int64_t n)
 
 /* Pack a matrix of K rows and N columns. Row k of the result is row (k + first) % K of the matrix.
 
-   row, column: distances of neighbours in the matrix, so that it can be packed transposed. */
-static void pack(int64_t K, int64_t N, const float *matrix, int64_t row, int64_t column,
-                 int64_t first, float *packed)
+   row, column: distances of neighbours in the matrix, so that it can be packed transposed.
+   rows: of a panel; more than K if another matrix follows below. */
+static void pack_rows(int64_t K, int64_t N, const float *matrix, int64_t row, int64_t column,
+                      int64_t first, float *packed, int64_t rows)
 {
-    for (int64_t n = 0; n < N; n += PANEL) {
+    for (int64_t n = 0; n < N; n += PANEL, packed += (rows - K) * PANEL) {
         int64_t width = N - n < PANEL ? N - n : PANEL;
         for (int64_t k = 0; k < K; k++, packed += PANEL) {
             const float *from = matrix + (k + first) % K * row + n * column;
@@ -57,10 +68,94 @@ static void pack(int64_t K, int64_t N, const float *matrix, int64_t row, int64_t
     }
 }
 
+static void pack(int64_t K, int64_t N, const float *matrix, int64_t row, int64_t column,
+                 int64_t first, float *packed)
+{
+    pack_rows(K, N, matrix, row, column, first, packed, K);
+}
+
+/* Return a word with two values, each rounded to the nearest bfloat16; NaN and infinity stay. */
+static inline uint32_t round_bits(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return value == value ? bits + 0x7fffu + (bits >> 16 & 1u) : 0x7fc00000u;
+}
+
+static inline float join_words(float first, float second)
+{
+    uint32_t word = round_bits(first) >> 16 | (round_bits(second) & 0xffff0000u);
+    float value;
+    memcpy(&value, &word, sizeof value);
+    return value;
+}
+
+static inline int64_t count_pairs(int64_t k)
+{
+    return (k + 1) / 2;
+}
+
+/* Pack a matrix with contiguous rows like `pack`, in words of two rows: count_pairs(K) rows of words. */
+static void pack_pairs(int64_t K, int64_t N, const float *matrix, int64_t row, int64_t first,
+                       float *packed)
+{
+    static const float zeros[PANEL];
+    for (int64_t n = 0; n < N; n += PANEL) {
+        int64_t width = N - n < PANEL ? N - n : PANEL;
+        for (int64_t k = 0; k < K; k += 2, packed += PANEL) {
+            const float *upper = matrix + (k + first) % K * row + n;
+            const float *lower = k + 1 < K ? matrix + (k + 1 + first) % K * row + n : zeros;
+#pragma omp simd
+            for (int64_t j = 0; j < width; j++)
+                packed[j] = join_words(upper[j], lower[j]);
+            for (int64_t j = width; j < PANEL; j++)
+                packed[j] = 0.0f;
+        }
+    }
+}
+
+/* Write rows (K, M), `row` apart, as words of two neighbours in a row: (K, count_pairs(M)). */
+static void pair_columns(int64_t K, int64_t M, const float *rows, int64_t row, float *words)
+{
+    for (int64_t k = 0; k < K; k++, rows += row, words += count_pairs(M)) {
+#pragma omp simd
+        for (int64_t j = 0; j < M / 2; j++)
+            words[j] = join_words(rows[2 * j], rows[2 * j + 1]);
+        if (M % 2)
+            words[M / 2] = join_words(rows[M - 1], 0.0f);
+    }
+}
+
+/* Write a contiguous matrix (K, M) as words of two rows: (count_pairs(K), M). */
+static void pair_rows(int64_t K, int64_t M, const float *matrix, float *words)
+{
+    for (int64_t k = 0; k < K; k += 2, matrix += 2 * M, words += M)
+#pragma omp simd
+        for (int64_t j = 0; j < M; j++)
+            words[j] = join_words(matrix[j], k + 1 < K ? matrix[M + j] : 0.0f);
+}
+
+/* Return sum + factor * values; of words, both products of each pair. */
+static inline __attribute__((always_inline)) Vector add_product(Vector sum, float factor, Vector values,
+                                                                const int is_pair)
+{
+#if RNNLAB_BFLOAT16
+    if (is_pair) {
+        int32_t word;
+        memcpy(&word, &factor, sizeof word);
+        Words words = (Words){0} + word;
+        __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(words), "v"(values));
+        return sum;
+    }
+#endif
+    (void)is_pair;
+    return sum + factor * values;
+}
+
 /* Compute `rows` rows of a product for one panel, of which the first `vectors` (1 or 2) have columns
    of the result. Inlined with constant numbers, so that the sums stay in registers. */
 static inline __attribute__((always_inline)) void multiply_tile(
-    const int rows, const int vectors, int64_t K, const float *left, int64_t row, int64_t column, const float *panel,
+    const int is_pair, const int rows, const int vectors, int64_t K, const float *left, int64_t row, int64_t column, const float *panel,
     float *result, int64_t result_row, int64_t width, int add)
 {
     Vector sums[TALL][2];
@@ -75,10 +170,10 @@ static inline __attribute__((always_inline)) void multiply_tile(
         Vector first = values[0], second = values[vectors - 1];
 #pragma GCC unroll 10
         for (int r = 0; r < rows; r++) {
-            float factor = left[r * row + k * column];
-            sums[r][0] += factor * first;
+            const float *factor = left + r * row + k * column;
+            sums[r][0] = add_product(sums[r][0], *factor, first, is_pair);
             if (vectors == 2)
-                sums[r][1] += factor * second;
+                sums[r][1] = add_product(sums[r][1], *factor, second, is_pair);
         }
     }
 #pragma GCC unroll 10
@@ -103,34 +198,34 @@ static inline __attribute__((always_inline)) void multiply_tile(
 }
 
 static inline __attribute__((always_inline)) void multiply_panel(
-    const int vectors, int64_t M, int64_t K, const float *left, int64_t row, int64_t column,
+    const int is_pair, const int vectors, int64_t M, int64_t K, const float *left, int64_t row, int64_t column,
     const float *panel, float *result, int64_t result_row, int64_t width, int add)
 {
     int64_t m = 0;
     for (; m + TALL <= M && (M - m) % TILE; m += TALL) /* 20 rows are 10 + 10, not 8 + 8 + 4 */
-        multiply_tile(TALL, vectors, K, left + m * row, row, column, panel,
+        multiply_tile(is_pair, TALL, vectors, K, left + m * row, row, column, panel,
                       result + m * result_row, result_row, width, add);
     for (; m + TILE <= M; m += TILE)
-        multiply_tile(TILE, vectors, K, left + m * row, row, column, panel,
+        multiply_tile(is_pair, TILE, vectors, K, left + m * row, row, column, panel,
                       result + m * result_row, result_row, width, add);
     for (; m + 4 <= M; m += 4)
-        multiply_tile(4, vectors, K, left + m * row, row, column, panel, result + m * result_row,
+        multiply_tile(is_pair, 4, vectors, K, left + m * row, row, column, panel, result + m * result_row,
                       result_row, width, add);
     for (; m < M; m++)
-        multiply_tile(1, vectors, K, left + m * row, row, column, panel, result + m * result_row,
+        multiply_tile(is_pair, 1, vectors, K, left + m * row, row, column, panel, result + m * result_row,
                       result_row, width, add);
 }
 
 static inline __attribute__((always_inline)) void multiply_strided(
-    int64_t M, int64_t N, int64_t K, const float *left, int64_t row, int64_t column,
+    const int is_pair, int64_t M, int64_t N, int64_t K, const float *left, int64_t row, int64_t column,
     const float *packed, float *result, int64_t result_row, int add)
 {
     for (int64_t n = 0; n < N; n += PANEL, packed += K * PANEL) {
         int64_t width = N - n < PANEL ? N - n : PANEL;
         if (width > LANES)
-            multiply_panel(2, M, K, left, row, column, packed, result + n, result_row, width, add);
+            multiply_panel(is_pair, 2, M, K, left, row, column, packed, result + n, result_row, width, add);
         else
-            multiply_panel(1, M, K, left, row, column, packed, result + n, result_row, width, add);
+            multiply_panel(is_pair, 1, M, K, left, row, column, packed, result + n, result_row, width, add);
     }
 }
 
@@ -140,14 +235,22 @@ static inline __attribute__((always_inline)) void multiply_strided(
 static void multiply(int64_t M, int64_t N, int64_t K, const float *left, int64_t row,
                      const float *packed, float *result, int64_t result_row, int add)
 {
-    multiply_strided(M, N, K, left, row, 1, packed, result, result_row, add);
+    multiply_strided(0, M, N, K, left, row, 1, packed, result, result_row, add);
 }
 
 /* The same for left^T, with a contiguous `left` (K, M) and a contiguous result. */
 static void multiply_transposed(int64_t M, int64_t N, int64_t K, const float *left,
                                 const float *packed, float *result, int add)
 {
-    multiply_strided(M, N, K, left, 1, M, packed, result, N, add);
+    multiply_strided(0, M, N, K, left, 1, M, packed, result, N, add);
+}
+
+/* The same for words of two values; K counts pairs. */
+static void multiply_pairs(int64_t M, int64_t N, int64_t K, const float *left, int64_t row,
+                           int64_t column, const float *packed, float *result, int64_t result_row,
+                           int add)
+{
+    multiply_strided(1, M, N, K, left, row, column, packed, result, result_row, add);
 }
 
 #endif

@@ -22,6 +22,7 @@
 #include "products.h"
 
 #define BLOCK_ROWS 256
+#define MAX_JOINT 140000 /* values of the weights of a joint product: they are read at each step */
 #define MIN_WORK 2000000 /* multiplications of a thread: below, starting a thread costs more */
 #define MAX_THREADS 64
 
@@ -35,7 +36,7 @@ typedef struct {
 /* One call. Pointers that are not needed are null; arrays without strides are contiguous. Mirrored
    in rnnlab/layers/kernels/library.py. */
 typedef struct {
-    int64_t cell, threads, steps, batch, inputs, hidden;
+    int64_t cell, threads, is_rounded, steps, batch, inputs, hidden; /* is_rounded: see Plan */
     Strides x_strides, d_out_strides, d_x_strides;
     const float *x, *h0, *c0;             /* (T, B, D), (B, H), (B, H) */
     const float *w_ih, *w_hh, *b_ih, *b_hh; /* (G H, D), (G H, H), (G H), (G H) */
@@ -52,6 +53,8 @@ typedef struct {
     int64_t gates;    /* G H: columns of the products with the weights */
     int64_t columns;  /* gradients of the gates of one sequence at one step; see GRU below */
     int64_t offset;   /* first column that belongs to the recurrent weights */
+    int is_joint;     /* of an LSTM, forward: inputs and state are one matrix, w_hh has both weights */
+    int is_rounded;   /* backward, products outside the recurrence are of bfloat16: dx, dW, dU */
     float *w_ih, *w_hh, *w_n; /* packed; w_n: of a GRU, the recurrent weights of the candidate */
 } Plan;
 
@@ -64,6 +67,7 @@ typedef struct {
     float *gates; /* stored values of the gates, (T, count, G H), or null */
     float *extra; /* (T, count, H): cells of an LSTM; of a GRU, U h + b' of the candidate */
     int64_t packed; /* values of packed gradients */
+    int64_t copied; /* values of copied rows */
     float *sums; /* of the weight gradients, transposed: (D, G H), (H, G H), (columns) */
 } Part;
 
@@ -250,9 +254,27 @@ static const float *gather_rows(const Part *part, const float *array, Strides st
     return copy;
 }
 
-/* Compute a step whose gates have the products with the inputs. Without stored values the working
-   memory has those of one step: `extra` of a GRU, and the cells in the last state. */
-static void run_step(const Part *part, int64_t t, float *gates, float *extra)
+/* Compute a step's product of the inputs and the state before it, side by side, with both weights. */
+static void multiply_joint(const Part *part, int64_t t, float *joint, float *gates)
+{
+    const Plan *plan = part->plan;
+    const Call *call = plan->call;
+    int64_t D = call->inputs, H = call->hidden, rows = call->x_strides.row;
+    const float *x = call->x + t * call->x_strides.step + part->first * rows;
+    const float *before = state_before(part, t);
+    float *to = joint;
+    for (int64_t i = 0; i < part->count; i++, x += rows, before += H, to += D + H) {
+        for (int64_t j = 0; j < D; j++)
+            to[j] = x[j];
+        for (int64_t j = 0; j < H; j++)
+            to[D + j] = before[j];
+    }
+    multiply(part->count, plan->gates, D + H, joint, D + H, plan->w_hh, gates, plan->gates, 0);
+}
+
+/* Compute a step whose gates have the products with the inputs, unless they are joint. Without stored
+   values the working memory has those of one step: `extra` of a GRU, and the cells in the last state. */
+static void run_step(const Part *part, int64_t t, float *gates, float *extra, float *copy)
 {
     const Plan *plan = part->plan;
     const Call *call = plan->call;
@@ -260,7 +282,10 @@ static void run_step(const Part *part, int64_t t, float *gates, float *extra)
     const float *before = state_before(part, t);
     float *h = outputs_at(part, t);
     int64_t columns = call->cell == GRU ? 2 * H : width;
-    multiply(count, columns, H, before, H, plan->w_hh, gates, width, 1);
+    if (plan->is_joint)
+        multiply_joint(part, t, copy, gates);
+    else
+        multiply(count, columns, H, before, H, plan->w_hh, gates, width, 1);
     if (call->cell == GRU) {
         multiply(count, H, H, before, H, plan->w_n, extra, H, 0);
         step_gru(call, count, gates, extra, before, h);
@@ -284,10 +309,12 @@ static void *run_forward(void *argument)
     for (int64_t start = 0; start < T; start += part->block) {
         int64_t end = start + part->block < T ? start + part->block : T;
         float *gates = part->gates ? part->gates + start * count * width : part->memory;
-        const float *x = gather_rows(part, call->x, call->x_strides, D, start, end, copy);
-        multiply((end - start) * count, width, D, x, D, plan->w_ih, gates, width, 0);
+        if (!plan->is_joint) {
+            const float *x = gather_rows(part, call->x, call->x_strides, D, start, end, copy);
+            multiply((end - start) * count, width, D, x, D, plan->w_ih, gates, width, 0);
+        }
         for (int64_t t = start; t < end; t++, gates += count * width)
-            run_step(part, t, gates, part->extra ? part->extra + t * state : extra);
+            run_step(part, t, gates, part->extra ? part->extra + t * state : extra, copy);
     }
     memcpy(call->h + part->first * H, outputs_at(part, T - 1), state * sizeof(float));
     if (part->extra && call->cell == LSTM)
@@ -343,6 +370,26 @@ static const float *gather_states(const Part *part, int64_t start, int64_t end, 
     return copy;
 }
 
+static void pack_gradients(const Plan *plan, int64_t rows, const float *d, float *packed)
+{
+    if (plan->is_rounded)
+        pack_pairs(rows, plan->gates, d, plan->columns, 0, packed);
+    else
+        pack(rows, plan->gates, d, plan->columns, 1, 0, packed);
+}
+
+/* Compute `values`^T (rows, M) times the packed gradients of a block, or add it to the sums. */
+static void multiply_gradients(const Plan *plan, int64_t M, int64_t rows, const float *values,
+                               const float *packed, float *sums, float *words, int add)
+{
+    if (plan->is_rounded) {
+        pair_rows(rows, M, values, words);
+        multiply_pairs(M, plan->gates, count_pairs(rows), words, 1, M, packed, sums, plan->gates, add);
+    } else {
+        multiply_transposed(M, plan->gates, rows, values, packed, sums, add);
+    }
+}
+
 /* Add the gradients of the weights and biases of a block of steps to the sums of a part. */
 static void add_weight_gradients(const Part *part, int64_t start, int64_t end, const float *d,
                                  float *packed, float *copy)
@@ -354,12 +401,13 @@ static void add_weight_gradients(const Part *part, int64_t start, int64_t end, c
     int add = end < call->steps; /* the last block is the first one here */
     float *sums_ih = part->sums, *sums_hh = sums_ih + D * width, *sums_b = sums_hh + H * width;
     const float *x = gather_rows(part, call->x, call->x_strides, D, start, end, copy);
-    pack(rows, width, d, columns, 1, 0, packed);
-    multiply_transposed(D, width, rows, x, packed, sums_ih, add);
+    float *words = copy + part->copied;
+    pack_gradients(plan, rows, d, packed);
+    multiply_gradients(plan, D, rows, x, packed, sums_ih, words, add);
     const float *before = gather_states(part, start, end, copy);
     if (plan->offset)
-        pack(rows, width, d + plan->offset, columns, 1, 0, packed);
-    multiply_transposed(H, width, rows, before, packed, sums_hh, add);
+        pack_gradients(plan, rows, d + plan->offset, packed);
+    multiply_gradients(plan, H, rows, before, packed, sums_hh, words, add);
     /* A sum of each block, then a sum of the blocks: the rounding errors stay small. */
     float *block_sums = packed;
     memset(block_sums, 0, columns * sizeof(float));
@@ -370,17 +418,25 @@ static void add_weight_gradients(const Part *part, int64_t start, int64_t end, c
         sums_b[j] = add ? sums_b[j] + block_sums[j] : block_sums[j];
 }
 
-static void write_input_gradients(const Part *part, int64_t start, int64_t end, const float *d)
+static void write_input_gradients(const Part *part, int64_t start, int64_t end, const float *d,
+                                  float *words)
 {
     const Plan *plan = part->plan;
     const Call *call = plan->call;
     Strides strides = call->d_x_strides;
     int64_t D = call->inputs, columns = plan->columns, count = part->count;
+    int64_t pairs = count_pairs(plan->gates);
     int is_matrix = strides.step == count * strides.row; /* the rows of all steps */
-    int64_t group = is_matrix ? end - start : 1;
-    for (int64_t t = start; t < end; t += group, d += group * count * columns)
-        multiply(group * count, D, plan->gates, d, columns, plan->w_ih,
-                 call->d_x + t * strides.step + part->first * strides.row, strides.row, 0);
+    int64_t group = is_matrix ? end - start : 1, rows = group * count;
+    for (int64_t t = start; t < end; t += group, d += rows * columns) {
+        float *to = call->d_x + t * strides.step + part->first * strides.row;
+        if (plan->is_rounded) {
+            pair_columns(rows, plan->gates, d, columns, words);
+            multiply_pairs(rows, D, pairs, words, pairs, 1, plan->w_ih, to, strides.row, 0);
+        } else {
+            multiply(rows, D, plan->gates, d, columns, plan->w_ih, to, strides.row, 0);
+        }
+    }
 }
 
 static void load_gradient(float *to, const float *from, int64_t values)
@@ -407,7 +463,7 @@ static void *run_backward(void *argument)
         for (int64_t t = end - 1; t >= start; t--)
             run_step_back(part, t, dh, dc, d + (t - start) * count * plan->columns);
         if (call->d_x)
-            write_input_gradients(part, start, end, d);
+            write_input_gradients(part, start, end, d, copy + part->copied);
         if (call->d_w_ih)
             add_weight_gradients(part, start, end, d, packed, copy);
     }
@@ -478,6 +534,8 @@ static Plan make_plan(const Call *call)
     plan.gates = count_gates(call->cell) * call->hidden;
     plan.columns = call->cell == GRU ? 4 * call->hidden : plan.gates;
     plan.offset = call->cell == GRU ? call->hidden : 0;
+    plan.is_rounded = RNNLAB_BFLOAT16 && call->is_rounded;
+    plan.is_joint = call->cell == LSTM && (call->inputs + call->hidden) * plan.gates <= MAX_JOINT;
     return plan;
 }
 
@@ -500,19 +558,21 @@ int rnnlab_forward(const Call *call)
     int64_t count = count_parts(call), D = call->inputs, H = call->hidden, width = plan.gates;
     int64_t columns = call->cell == GRU ? 2 * H : width;
     split_batch(&plan, parts, count);
+    int64_t rows_hh = plan.is_joint ? D + H : H;
     plan.w_ih = allocate(packed_size(D, width));
-    plan.w_hh = allocate(packed_size(H, columns));
+    plan.w_hh = allocate(packed_size(rows_hh, columns));
     plan.w_n = allocate(packed_size(H, H));
     int has_memory = plan.w_ih && plan.w_hh && plan.w_n;
     for (int64_t i = 0; i < count; i++) {
         int64_t rows = parts[i].block * parts[i].count;
         parts[i].memory = allocate(aligned_size(rows * width) + aligned_size(parts[i].count * H) +
-                                   rows * D);
+                                   rows * D + parts[i].count * H);
         has_memory = has_memory && parts[i].memory;
     }
     if (has_memory) {
-        pack(D, width, call->w_ih, 1, D, 0, plan.w_ih);
-        pack(H, columns, call->w_hh, 1, H, 0, plan.w_hh);
+        float *w_ih = plan.is_joint ? plan.w_hh : plan.w_ih;
+        pack_rows(D, width, call->w_ih, 1, D, 0, w_ih, plan.is_joint ? rows_hh : D);
+        pack_rows(H, columns, call->w_hh, 1, H, 0, plan.w_hh + (rows_hh - H) * PANEL, rows_hh);
         if (call->cell == GRU)
             pack(H, H, call->w_hh + 2 * H * H, 1, H, 0, plan.w_n);
         run_parts(run_forward, parts, count);
@@ -554,6 +614,20 @@ static void write_weight_gradients(const Plan *plan, const Part *parts, int64_t 
     }
 }
 
+/* Return the words that a block of `rows` needs at a time: its gradients, inputs or states. */
+static int64_t count_words(const Plan *plan, int64_t rows)
+{
+    int64_t D = plan->call->inputs, H = plan->call->hidden;
+    int64_t gradients = rows * count_pairs(plan->gates), values = count_pairs(rows) * (D > H ? D : H);
+    return !plan->is_rounded ? 0 : gradients > values ? gradients : values;
+}
+
+/* Return whether products of bfloat16 are compiled: where the processor has them. */
+int rnnlab_has_bfloat16(void)
+{
+    return RNNLAB_BFLOAT16;
+}
+
 /* Compute the gradients that are not null. Returns 0, or 1 without enough memory. */
 int rnnlab_backward(const Call *call)
 {
@@ -568,14 +642,18 @@ int rnnlab_backward(const Call *call)
         int64_t rows = parts[i].block * parts[i].count;
         int64_t packed = packed_size(rows, width);
         parts[i].packed = packed > plan.columns ? packed : plan.columns; /* or sums of a block */
+        parts[i].copied = rows * (D > H ? D : H);
         parts[i].memory = allocate(2 * aligned_size(parts[i].count * H) +
                                    aligned_size(rows * plan.columns) + parts[i].packed +
-                                   rows * (D > H ? D : H));
+                                   parts[i].copied + count_words(&plan, rows));
         parts[i].sums = allocate((D + H) * width + plan.columns);
         has_memory = has_memory && parts[i].memory && parts[i].sums;
     }
     if (has_memory) {
-        pack(width, D, call->w_ih, D, 1, width - plan.offset, plan.w_ih);
+        if (plan.is_rounded)
+            pack_pairs(width, D, call->w_ih, D, width - plan.offset, plan.w_ih);
+        else
+            pack(width, D, call->w_ih, D, 1, width - plan.offset, plan.w_ih);
         pack(width, H, call->w_hh, H, 1, 0, plan.w_hh);
         run_parts(run_backward, parts, count);
         if (call->d_w_ih)
