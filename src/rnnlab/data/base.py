@@ -152,6 +152,14 @@ class DataModule(L.LightningDataModule):
         extra = {"missing": f"baseline {'; '.join(missing)}"} if missing else {}
         return Description(*facts, *names, splits, extra)
 
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """Return a batch on a device; Lightning visits each part of one that is there already."""
+        if isinstance(batch, Batch) and batch.inputs.device == device:
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
     def save_processor(self, folder: Path) -> None:
         """Write the files that are needed to read new inputs into a run folder."""
 

@@ -19,6 +19,7 @@ from lightning.pytorch.profilers import AdvancedProfiler
 
 from rnnlab.analysis import Analysis
 from rnnlab.callbacks import AtomicCheckpointIO, DeviceProfiler, TrainingBudget
+from rnnlab.callbacks.batch_hooks import skip_unused_hooks
 from rnnlab.config.program import INTERPOLATION
 from rnnlab.config.schema import RunConfig
 from rnnlab.config.signature import locate
@@ -138,7 +139,7 @@ def build_trainer(
     settings["deterministic"] = "warn" if settings["deterministic"] else False
     # Uninitialised memory is never read; torch would fill each new tensor with NaN.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    return L.Trainer(
+    trainer = L.Trainer(
         **settings,
         default_root_dir=folder,
         callbacks=[budget, *callbacks],
@@ -149,6 +150,8 @@ def build_trainer(
         num_sanity_val_steps=0,
         use_distributed_sampler=False,  # the batch loader knows its rank
     )
+    skip_unused_hooks(trainer.callbacks)  # type: ignore[attr-defined]
+    return trainer
 
 
 def build_profiler(name: str | None, folder: Path) -> Any:

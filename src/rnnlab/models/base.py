@@ -101,6 +101,16 @@ class RecurrentModel(L.LightningModule):
         self.auto_clip = AutoClip() if optimizer_config and optimizer_config.auto_clip else None
         self._lr_scales: list[float] = []  # of the batches since the last step
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; Lightning sets the text of this one 48 times a step, for its logging.
+
+        torch would look for a parameter, module or buffer of that name each time.
+        """
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
+
     def build_head(
         self,
         output_size: int,
