@@ -8,7 +8,7 @@ import pytest
 from lightning.pytorch.callbacks import LambdaCallback
 from lightning.pytorch.demos.boring_classes import BoringModel
 
-from rnnlab.callbacks.batch_hooks import BATCH_HOOKS
+from rnnlab.callbacks.batch_hooks import STEP_HOOKS
 from rnnlab.config.schema import parse
 from rnnlab.experiment.build import build_trainer
 from tests.helpers.configs import compose
@@ -33,7 +33,7 @@ def test_hooks_that_a_callback_has_are_called_and_no_others(
 ) -> None:
     starts: list[int] = []
     idle: list[str] = []
-    for name in BATCH_HOOKS:
+    for name in STEP_HOOKS:
         monkeypatch.setattr(L.Callback, name, lambda *values, name=name: idle.append(name))
     own, derived = Count(), DerivedCount()
     other = LambdaCallback(on_train_batch_start=lambda *values: starts.append(values[-1]))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import lightning.pytorch as L
 
-BATCH_HOOKS = (  # that Lightning calls in each step
+STEP_HOOKS = (  # that Lightning calls in each step
     *("on_train_batch_start", "on_before_zero_grad", "on_before_backward", "on_after_backward"),
     *("on_before_optimizer_step", "on_train_batch_end"),
 )
@@ -17,7 +17,7 @@ def skip_unused_hooks(callbacks: Iterable[L.Callback]) -> None:
     run these are forty calls a step.
     """
     for callback in callbacks:
-        for name in BATCH_HOOKS:
+        for name in STEP_HOOKS:
             hook = getattr(callback, name)
             if getattr(hook, "__func__", None) is getattr(L.Callback, name):
                 setattr(callback, name, None)
