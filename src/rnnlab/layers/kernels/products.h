@@ -229,24 +229,27 @@ static inline __attribute__((always_inline)) void multiply_strided(
     }
 }
 
-/* result (M, N) = left (M, K) times the packed matrix (K, N); added to the result if `add`.
+/* The three products below are compiled once, not for each call with its constants: that would take half
+   as long again to compile and is no faster.
+
+   result (M, N) = left (M, K) times the packed matrix (K, N); added to the result if `add`.
 
    row, result_row: distances of the rows of `left` and `result`. */
-static void multiply(int64_t M, int64_t N, int64_t K, const float *left, int64_t row,
+static __attribute__((noinline, noclone)) void multiply(int64_t M, int64_t N, int64_t K, const float *left, int64_t row,
                      const float *packed, float *result, int64_t result_row, int add)
 {
     multiply_strided(0, M, N, K, left, row, 1, packed, result, result_row, add);
 }
 
 /* The same for left^T, with a contiguous `left` (K, M) and a contiguous result. */
-static void multiply_transposed(int64_t M, int64_t N, int64_t K, const float *left,
+static __attribute__((noinline, noclone)) void multiply_transposed(int64_t M, int64_t N, int64_t K, const float *left,
                                 const float *packed, float *result, int add)
 {
     multiply_strided(0, M, N, K, left, 1, M, packed, result, N, add);
 }
 
 /* The same for words of two values; K counts pairs. */
-static void multiply_pairs(int64_t M, int64_t N, int64_t K, const float *left, int64_t row,
+static __attribute__((noinline, noclone)) void multiply_pairs(int64_t M, int64_t N, int64_t K, const float *left, int64_t row,
                            int64_t column, const float *packed, float *result, int64_t result_row,
                            int add)
 {
