@@ -146,4 +146,4 @@ def sine(settings: Settings) -> Row:
     """Compare short sequences, with steps of milliseconds."""
     with restore_globals():
         pairs = compare(("data=sine", "model=gru", *settings.sine), SINE_STEPS, settings)
-    return row("sine", "sine GRU, time of a step: a run's Trainer / bare loop", 1.10, pairs)
+    return row("sine", "sine GRU, time of a step: a run's Trainer / bare loop", 1.05, pairs)
