@@ -152,7 +152,10 @@ def class_of(group: str, name: str) -> str | None:
 @cache
 def compose_words(*words: str) -> Settings:
     """Return the flat settings of a command."""
-    return flat(asdict(make_config(compose_checked(CONF, words))))
+    settings = flat(asdict(make_config(compose_checked(CONF, words))))
+    if settings["kernel_gradient_precision"] == "same":
+        del settings["kernel_gradient_precision"]  # as in settings_of
+    return settings
 
 
 def complete_words(
