@@ -81,7 +81,7 @@ def test_nothing_is_left_changed(main, small, tmp_path, capsys):
 def test_an_unknown_name_is_refused(main, capsys):
     with pytest.raises(SystemExit):
         main(["sin"])
-    assert "sin: no such benchmark; there are kernels, threads" in capsys.readouterr().err
+    assert "sin: no such benchmark; there are kernels, bfloat16, threads" in capsys.readouterr().err
 
 
 def test_blocks_are_fair_samples_of_an_epoch(main):
