@@ -20,8 +20,8 @@ def test_a_run_is_repeated_by_the_command_of_its_page(
     plain = small("sine", tmp_path, "model=gru", "model.hidden_size=4")
     plain["trainer"] |= {"max_epochs": 1, "limit_train_batches": 2, "limit_val_batches": 1}
     folder = run(plain).folder
-    command = (folder.path / "report.html").read_text(encoding="utf-8").partition("repeat ")[2]
-    words = shlex.split(command.partition("</pre>")[0])
+    page = (folder.path / "report.html").read_text(encoding="utf-8").partition("</style>")[2]
+    words = shlex.split(page.partition("repeat ")[2].partition("</pre>")[0])
     assert words == [str(folder.path)]
     main(words)
     assert "scores are equal bit for bit; the weights are, too" in capsys.readouterr().out
