@@ -157,7 +157,7 @@ def plain_row(comparison: RunComparison, one: ComparedGroup) -> dict[str, Any]:
         "more_seeds": one.test.more_seeds if one.test and one.verdict == "undecided" else None,
         "baseline": baseline and baseline[0],
         "baseline_score": baseline and baseline[1],
-        "parameters": one.group.first.report["model"]["parameters"],
+        "parameters": int(one.median_of("model", "parameters") or 0),
         "seconds": one.seconds,
         "samples_per_second": one.median_of("speed", "samples_per_second"),
         "peak_memory_mib": one.median_of("peak_memory", "process"),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,17 @@ def test_settings_of_named_levels_are_factors() -> None:
     models, layers = answer_parts(study, compare=["model", "layers"])
     assert models.sentence.startswith("model=rnn has"), "one less than gru"
     assert layers.sentence.startswith("layers=2 has")
+
+
+def test_a_level_has_the_median_of_the_parameters_of_its_networks() -> None:
+    def run(seed: int, levels: dict[str, str]) -> FinishedRun:
+        done = scored(seed, levels)
+        model = {"parameters": 100 * int(levels["layers"])}
+        return replace(done, report={**done.report, "model": model})
+
+    models, layers = answer_parts(written_study(run), compare=["model", "layers"])
+    assert [row["parameters"] for row in models.values["levels"]] == [150, 150]
+    assert [row["parameters"] for row in layers.values["levels"]] == [200, 100]
 
 
 # Pareto front.
