@@ -58,9 +58,13 @@ def program_of(command: str) -> str:
 
 
 COMMANDS = sorted({c for file in [*PAGES, *YAMLS] for c in commands_of(file) if "<Tab>" not in c})
-# Of the generated page of results: they are checked, and were trained when it was written.
+# Of the page of results and of the answers in studies.md, which are generated: they are checked, and
+# were trained when these were written.
 RECORDED = {*commands_of(ROOT / "docs" / "RESULTS.md")} - {
-    c for file in [*PAGES, *YAMLS] if file.name != "RESULTS.md" for c in commands_of(file)
+    c
+    for file in [*PAGES, *YAMLS]
+    if file.name not in ("RESULTS.md", "studies.md")
+    for c in commands_of(file)
 }
 HEADERS = sorted({c for file in YAMLS for c in commands_of(file)})
 
@@ -264,6 +268,15 @@ def test_every_training_command_trains(
     limits = dict.fromkeys(("limit_train_batches", "limit_val_batches", "limit_test_batches"), 1)
     plain["trainer"] |= {**limits, "max_epochs": 1, "accelerator": "cpu", "precision": "32-true"}
     assert run(plain).report["status"] == "finished"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [c for c in SEARCHES if c in RECORDED])
+def test_every_recorded_search_is_accepted(command: str) -> None:
+    from rnnlab.sweeps.settings import read_sweep
+    from rnnlab.sweeps.study.definition import prepare
+
+    prepare(read_sweep(ROOT, re.sub(r" data\.path=<[^>]*>", "", command).split()[2:]), CONF)
 
 
 @pytest.mark.slow
