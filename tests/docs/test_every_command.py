@@ -58,7 +58,7 @@ def program_of(command: str) -> str:
 
 
 COMMANDS = sorted({c for file in [*PAGES, *YAMLS] for c in commands_of(file) if "<Tab>" not in c})
-# Of the page of results and of the answers in studies.md, which are generated: they are checked, and
+# Of the page of results and the answers in studies.md, which are generated: they are checked, and
 # were trained when these were written.
 RECORDED = {*commands_of(ROOT / "docs" / "RESULTS.md")} - {
     c
