@@ -15,13 +15,12 @@ from omegaconf import OmegaConf
 
 from rnnlab.comparison.runs import FinishedRun
 from rnnlab.config.compose import compose_checked
-from rnnlab.config.keys import flat
 from rnnlab.config.overrides import format_override
 from rnnlab.config.paths import is_path, list_choices
 from rnnlab.config.schema import TrainerConfig, make_config
 from rnnlab.errors import ConfigError
 from rnnlab.experiment.budget import automatic_epochs
-from rnnlab.report.seeds import SEED_SETTINGS, is_repeat_setting
+from rnnlab.report.seeds import SEED_SETTINGS, flatten_config, is_repeat_setting
 from rnnlab.sweeps.settings import read_sweep, sweep_names
 from rnnlab.sweeps.studies import FULL
 
@@ -152,10 +151,7 @@ def class_of(group: str, name: str) -> str | None:
 @cache
 def compose_words(*words: str) -> Settings:
     """Return the flat settings of a command."""
-    settings = flat(asdict(make_config(compose_checked(CONF, words))))
-    if settings["kernel_gradient_precision"] == "same":
-        del settings["kernel_gradient_precision"]  # as in settings_of
-    return settings
+    return flatten_config(asdict(make_config(compose_checked(CONF, words))))
 
 
 def complete_words(

@@ -18,7 +18,8 @@ class ExitStatus(IntEnum):
 
 
 SETTING_PREFIX = re.compile(  # data.seq_len=0: must be positive; --port -1: must be positive
-    r"(?P<setting>[a-z_][\w.]*)=(?P<value>.*?): |(?P<option>--[a-z-]+)(?: (?P<text>\S+))?: "
+    r"(?P<setting>[a-z_][\w.]*)=(?P<value>\[.*?\]|\{.*?\}|'.*?'|[^\[{'].*?|): "
+    r"|(?P<option>--[a-z-]+)(?: (?P<text>\S+))?: "
 )
 
 

@@ -164,6 +164,8 @@ def test_errors_have_setting_value_choices_and_what_to_type(
     [
         ("data.seq_len=0: must be positive", "data.seq_len", "0"),
         ("base=[data=sine, lr=1]: one is unknown: lr", "base", "[data=sine, lr=1]"),
+        ("space.x={low: 1, high: 0}: is empty", "space.x", "{low: 1, high: 0}"),
+        ("name='a: b': is no name", "name", "'a: b'"),
         ("--port 70000: must be from 0 to 65535", "--port", "70000"),
         ("--repair: repairs a journal; storage=x is none", "--repair", None),
         ("train.csv: row 3 has no label; set data.label_column=y: see docs", None, None),

@@ -33,15 +33,25 @@ def settings_of(config: Mapping[str, Any], report: Mapping[str, Any]) -> dict[st
     >>> settings_of({"data": {"seq_len": 5}}, {"data": {"source": "local", "sha256": "ab"}})
     {'data.seq_len': '5', 'data.sha256': '"ab"'}
     """
-    settings = flat(dict(config))
-    if settings.get("kernel_gradient_precision") == "same":
-        del settings["kernel_gradient_precision"]  # as in runs from before this setting
+    settings = flatten_config(config)
     data = report.get("data") or {}
     if data.get("sha256") and data.get("source") != "generated":
         settings["data.sha256"] = data["sha256"]
     if "init_from" in settings:
         settings["init_from"] = settings["init_from"] is not None
     return {name: json.dumps(value, ensure_ascii=False) for name, value in settings.items()}
+
+
+def flatten_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the flat settings of a config, as they also were before a setting was added.
+
+    >>> flatten_config({"data": {"seq_len": 5}, "kernel_gradient_precision": "same"})
+    {'data.seq_len': 5}
+    """
+    settings = flat(dict(config))
+    if settings.get("kernel_gradient_precision") == "same":
+        del settings["kernel_gradient_precision"]
+    return settings
 
 
 def is_repeat_setting(name: str) -> bool:
