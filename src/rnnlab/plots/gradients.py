@@ -40,12 +40,13 @@ def draw_norms(axis: Any, epochs: Sequence[Mapping[str, float]]) -> None:
     )
     axis.fill_between(places, low, high, color=BLUE, alpha=0.2, label="10% to 90% of the steps")
     axis.plot(places, median, color=BLUE, marker="o", label="median")
-    axis.plot(places, largest, color=GREY, linewidth=0.8, label="largest")
+    axis.plot(places, largest, color=GREY, linewidth=0.8, marker=".", label="largest")
     thresholds = [epoch.get("clip_threshold", math.nan) for epoch in epochs]
     if any(map(math.isfinite, thresholds)):
-        axis.plot(places, thresholds, color=ORANGE, linestyle="--", label="clip threshold")
+        style = {"color": ORANGE, "linestyle": "--", "marker": "_"}  # also of one epoch
+        axis.plot(places, thresholds, label="clip threshold", **style)
     figures.use_log_scale(axis, [*low, *largest, *thresholds])
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axis.set(xlabel="epoch", title="gradient norm before clipping")
     axis.legend(frameon=False)
 
