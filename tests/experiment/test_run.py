@@ -310,7 +310,7 @@ def test_a_native_kernel_that_cannot_be_used_is_refused_before_any_data(
         check(compose(*sine, "kernel=native", "trainer.precision=64-true"))
     with pytest.raises(ConfigError, match="kernel=native: Linear has no GRU, LSTM or RNN layer"):
         check(compose(*sine, "kernel=native", "model=linear"))
-    monkeypatch.setattr("rnnlab.layers.kernels.choice.native_problem", lambda: "no compiler")
+    monkeypatch.setattr("rnnlab.layers.kernels.choice.native_problem", lambda _: "no compiler")
     with pytest.raises(ConfigError, match="kernel=native: no compiler; choose kernel=auto"):
         check(compose(*sine, "kernel=native"))
     check(compose(*sine, "kernel=auto"))

@@ -9,7 +9,7 @@ from rnnlab.layers.attention import (
     ScaledDotAttention,
 )
 from rnnlab.layers.cells import gru_cell, gru_gates, lstm_cell, lstm_gates, rnn_cell
-from rnnlab.layers.cross_entropy import linear_cross_entropy
+from rnnlab.layers.cross_entropy import LinearCrossEntropy, linear_cross_entropy
 from rnnlab.layers.decoder import Decoder
 from rnnlab.layers.embedding import EmbeddingDropout, LockedDropout, TokenEmbedding, WordDropout
 from rnnlab.layers.pooling import AttentionPooling, Pooling
@@ -23,6 +23,7 @@ __all__ = [
     "DotAttention",
     "EmbeddingDropout",
     "GeneralAttention",
+    "LinearCrossEntropy",
     "LockedDropout",
     "MultiHeadAttention",
     "Pooling",

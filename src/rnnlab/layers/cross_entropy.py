@@ -2,15 +2,17 @@
 
 N targets, H features, V classes. The scores of all classes, (N, V), take most of the memory of a
 language model and only the loss needs them. This operation computes them in chunks of a few
-targets. The result is exact.
+targets. The result is exact. On a CPU it can be computed by native kernels (`layers/kernels/`).
 """
 
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+
+from rnnlab.layers.kernels import KernelUser, compute_cross_entropy, is_plain_float, is_transformed
 
 CHUNK_SCORES = {"cpu": 1 << 22, "cuda": 1 << 27}  # scores in memory at once, by default
 IGNORE_INDEX = -100  # the default of torch
@@ -25,6 +27,7 @@ class _Setting(NamedTuple):
         dtype: of matrix products; everything else is at least in single precision.
         gradients: compute them in the forward pass.
         gradient_dtype: of the matrix products of the gradients.
+        is_native: compute everything with the native kernels.
     """
 
     ignore_index: int
@@ -32,6 +35,50 @@ class _Setting(NamedTuple):
     dtype: torch.dtype
     gradients: bool
     gradient_dtype: torch.dtype
+    is_native: bool = False
+
+
+class LinearCrossEntropy(KernelUser, nn.Module):
+    """See linear_cross_entropy; on a CPU with native kernels if its `kernel` is set to native.
+
+    Calls that the kernels do not serve are computed by torch: other types and devices, other
+    products for the gradients, autocast, tracing, and no rows.
+
+    Args:
+        gradient_dtype: of the matrix products of the gradients; None for that of the scores.
+    """
+
+    library = "cross_entropy"
+
+    def __init__(self, gradient_dtype: torch.dtype | None = None) -> None:
+        super().__init__()
+        self.gradient_dtype = gradient_dtype
+
+    def forward(
+        self, features: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
+    ) -> Tensor:
+        """Return the losses (N,) of features (N, H), weight (V, H), bias (V,), targets (N,)."""
+        inputs = (features, weight, targets) if bias is None else (features, weight, targets, bias)
+        is_native = self.kernel == "native" and self.gradient_dtype is None and is_served(*inputs)
+        return linear_cross_entropy(
+            features,
+            weight,
+            bias,
+            targets,
+            gradient_dtype=self.gradient_dtype,
+            is_native=is_native,
+        )
+
+
+def is_served(features: Tensor, weight: Tensor, targets: Tensor, *bias: Tensor) -> bool:
+    """Return whether the native kernels compute a call with these tensors."""
+    return (
+        all(map(is_plain_float, (features, weight, *bias)))
+        and features.numel() > 0
+        and targets.dtype is torch.int64
+        and targets.is_cpu
+        and not is_transformed()
+    )
 
 
 def linear_cross_entropy(
@@ -42,6 +89,7 @@ def linear_cross_entropy(
     ignore_index: int = IGNORE_INDEX,
     chunk_size: int | None = None,
     gradient_dtype: torch.dtype | None = None,
+    is_native: bool = False,
 ) -> Tensor:
     """Return the cross entropy of a linear layer for each target.
 
@@ -63,6 +111,7 @@ def linear_cross_entropy(
         gradient_dtype: of the matrix products of the gradients; None for that of the scores.
             bfloat16 takes half the time on many processors. It rounds gradients by about 0.3% of
             their size and leaves the losses exact.
+        is_native: compute with the native kernels, see LinearCrossEntropy.
 
     Returns:
         Losses in nats, (N,), in single precision or better.
@@ -73,7 +122,7 @@ def linear_cross_entropy(
     autocast = torch.is_autocast_enabled(device)
     dtype = torch.get_autocast_dtype(device) if autocast else features.dtype
     size = chunk_size or fast_chunk_size(len(features), len(weight), device)
-    setting = _Setting(ignore_index, size, dtype, gradients, gradient_dtype or dtype)
+    setting = _Setting(ignore_index, size, dtype, gradients, gradient_dtype or dtype, is_native)
     with torch.autocast(device, enabled=False):
         losses: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
             features, weight, bias, targets, setting
@@ -114,8 +163,7 @@ class _LinearCrossEntropy(Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         gradients, ctx.gradients = ctx.gradients, None  # scaled in place: usable only once
         if gradients is not None and bool((upstream == upstream[:1]).all()):
-            for gradient in gradients:
-                gradient.mul_(upstream[:1].squeeze() if len(upstream) else 0)
+            _scale_gradients(gradients, upstream)
         else:
             setting = ctx.setting._replace(gradients=True)
             features, weight, bias, targets = ctx.saved_tensors
@@ -123,6 +171,37 @@ class _LinearCrossEntropy(Function):
         inputs = [part for part in ctx.saved_tensors[:3] if part is not None]
         parts = [grad.to(part.dtype) for grad, part in zip(gradients, inputs, strict=True)]
         return (*parts, *[None] * (5 - len(parts)))
+
+
+def _mean_weight(rows: Tensor) -> Tensor:
+    """Return the weight of a row in a mean, a scalar: the gradients of the forward pass have it."""
+    return rows.new_ones(()) / max(1, len(rows))
+
+
+def _scale_gradients(gradients: list[Tensor], upstream: Tensor) -> None:
+    """Multiply gradients of a mean in place, for losses that all have the same gradient (N,)."""
+    factor = (upstream[:1] / _mean_weight(upstream)).squeeze() if len(upstream) else 0
+    if isinstance(factor, Tensor) and factor.device.type == "cpu" and factor == 1:
+        return
+    for gradient in gradients:
+        gradient.mul_(factor)
+
+
+def _native_pass(
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    setting: _Setting,
+    upstream: Tensor | None,
+) -> tuple[Tensor, list[Tensor] | None]:
+    """See _pass."""
+    targets = targets.masked_fill(targets == setting.ignore_index, -1)
+    loss_weights = None
+    if setting.gradients:
+        mean = _mean_weight(features[:, 0]).expand(len(features))
+        loss_weights = (mean if upstream is None else upstream).contiguous()
+    return compute_cross_entropy(features, weight, bias, targets, loss_weights, setting.chunk_size)
 
 
 def _pass(
@@ -133,10 +212,15 @@ def _pass(
     setting: _Setting,
     upstream: Tensor | None = None,
 ) -> tuple[Tensor, list[Tensor] | None]:
-    """Return the losses of all rows and the gradients of their sum weighted by `upstream`."""
+    """Return the losses of all rows and the gradients of their sum weighted by `upstream`.
+
+    Without weights the gradients are those of the mean.
+    """
+    if setting.is_native:
+        return _native_pass(features, weight, bias, targets, setting, upstream)
     precise = torch.promote_types(setting.dtype, torch.float32)
     counts = (targets != setting.ignore_index).to(precise)
-    weights = counts if upstream is None else counts * upstream
+    weights = counts * (_mean_weight(counts) if upstream is None else upstream)
     targets = targets.where(counts.bool(), 0)
     losses = torch.empty_like(counts)
     matrix = weight.to(setting.dtype)

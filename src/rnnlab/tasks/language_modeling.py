@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
 from rnnlab.config.types import LayerSize, Probability
-from rnnlab.layers import LockedDropout, TokenEmbedding, linear_cross_entropy
+from rnnlab.layers import LinearCrossEntropy, LockedDropout, TokenEmbedding
 from rnnlab.layers.recurrent import LayerFactory, RecurrentState
 from rnnlab.layers.sampling import Step
 from rnnlab.metrics.language_modeling import BitsPerToken, Perplexity
@@ -56,7 +56,8 @@ class LanguageModeling(Task):
         self.spec = spec
         self.input_size = embedding_size
         self.tie_weights = tie_weights
-        self.gradient_dtype = None if gradient_precision == "same" else torch.bfloat16
+        gradient_dtype = None if gradient_precision == "same" else torch.bfloat16
+        self.cross_entropy = LinearCrossEntropy(gradient_dtype)
         self.embedding = TokenEmbedding(
             int(spec.num_tokens or 0), embedding_size, word_dropout, embedding_dropout, type_dropout
         )
@@ -90,9 +91,7 @@ class LanguageModeling(Task):
         """
         features = self.features(encoding.outputs).flatten(0, 1)
         weight, bias = self.scores.weight, self.scores.bias
-        losses = linear_cross_entropy(
-            features, weight, bias, batch.targets.flatten(), gradient_dtype=self.gradient_dtype
-        )
+        losses: Tensor = self.cross_entropy(features, weight, bias, batch.targets.flatten())
         return -losses.view_as(batch.targets)
 
     def loss(self, predictions: Tensor, batch: Batch) -> Tensor:

@@ -163,7 +163,7 @@ def test_a_run_keeps_the_kernel_of_its_start(monkeypatch: pytest.MonkeyPatch) ->
     model = GRULayer(2, 3)
     assert choose_kernel("auto", model, "cpu", "32-true").name == "native"
     assert choose_kernel("auto", model, "cpu", "32-true", "torch").name == "torch"
-    monkeypatch.setattr("rnnlab.layers.kernels.choice.native_problem", lambda: "no compiler")
+    monkeypatch.setattr("rnnlab.layers.kernels.choice.native_problem", lambda _: "no compiler")
     choice = choose_kernel("auto", model, "cpu", "32-true", "native")
     assert choice.name == "torch"
     assert "began with the native kernel" in choice.reason
@@ -176,7 +176,7 @@ def test_a_stored_network_uses_the_kernel_of_its_setting(monkeypatch: pytest.Mon
         use_kernel_of_setting(layer, setting, "32-true")
         assert layer.kernel == kernel
     layer = GRULayer(2, 3)
-    monkeypatch.setattr("rnnlab.layers.kernels.choice.native_problem", lambda: "no compiler")
+    monkeypatch.setattr("rnnlab.layers.kernels.choice.native_problem", lambda _: "no compiler")
     use_kernel_of_setting(layer, "native", "32-true")  # anywhere, whatever it was trained with
     assert layer.kernel == "torch"
 
@@ -201,11 +201,12 @@ def test_the_sources_need_standard_headers_only() -> None:
 @has_compiler
 @pytest.mark.slow
 @pytest.mark.parametrize("sanitizers", ["address,undefined", "thread"])
-def test_sanitizers_find_nothing(tmp_path: Path, sanitizers: str) -> None:
+@pytest.mark.parametrize("name", ["check_memory.c", "check_cross_entropy.c"])
+def test_sanitizers_find_nothing(tmp_path: Path, sanitizers: str, name: str) -> None:
     flags = [
         flag for flag in build_module.COMPILER_FLAGS if flag not in ("-O3", "-shared", "-fPIC")
     ]
-    program, source = tmp_path / "check", Path(__file__).with_name("check_memory.c")
+    program, source = tmp_path / "check", Path(__file__).with_name(name)
     checks = ["-O1", "-g", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", f"-I{FOLDER}"]
     command = [*find_compiler(), *flags, *checks, "-o", str(program), str(source), "-lm"]
     built = subprocess.run(command, capture_output=True, text=True, check=False)

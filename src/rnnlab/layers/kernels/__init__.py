@@ -7,14 +7,18 @@ from rnnlab.layers.kernels.choice import (
     choose_kernel,
     use_kernel_of_setting,
 )
+from rnnlab.layers.kernels.cross_entropy import compute_cross_entropy
 from rnnlab.layers.kernels.layers import (
     GradientPrecision,
     GRULayer,
     KernelName,
+    KernelUser,
     LSTMLayer,
     NativeLayer,
     RNNLayer,
     count_native_layers,
+    is_plain_float,
+    is_transformed,
     set_kernel,
 )
 from rnnlab.layers.kernels.library import bfloat16_problem, native_problem
@@ -25,13 +29,17 @@ __all__ = [
     "KernelChoice",
     "KernelName",
     "KernelSetting",
+    "KernelUser",
     "LSTMLayer",
     "NativeLayer",
     "RNNLayer",
     "bfloat16_problem",
     "choose_gradients",
     "choose_kernel",
+    "compute_cross_entropy",
     "count_native_layers",
+    "is_plain_float",
+    "is_transformed",
     "native_problem",
     "set_kernel",
     "use_kernel_of_setting",

@@ -10,10 +10,12 @@ import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from rnnlab.runtime.files import cache_root
 
-SOURCES = ("recurrent.c", "products.h", "activations.h")
+LibraryName = Literal["recurrent", "cross_entropy"]
+HEADERS = ("products.h", "activations.h")
 # No -ffast-math: NaN and infinity must propagate. Contraction to fused multiply-adds is allowed;
 # nobody reads errno or the flags of floating-point exceptions.
 COMPILER_FLAGS = (
@@ -56,21 +58,21 @@ def processor_features() -> str:
     return "\n".join(lines)
 
 
-def library_path(compiler: Sequence[str]) -> Path:
-    """Return the path of the library for these sources, compiler, flags and processor."""
+def library_path(compiler: Sequence[str], name: LibraryName = "recurrent") -> Path:
+    """Return the path of a library for its sources, compiler, flags and processor."""
     program = Path(compiler[0]).resolve()
     state = program.stat()
     identity = [*compiler, str(program), state.st_size, state.st_mtime_ns]
     key = hashlib.sha256(
         repr([identity, COMPILER_FLAGS, processor_features(), sys.platform]).encode()
     )
-    for name in SOURCES:
-        key.update(Path(__file__).with_name(name).read_bytes())
-    return cache_root() / "kernels" / f"recurrent-{key.hexdigest()[:20]}.so"
+    for source in (f"{name}.c", *HEADERS):
+        key.update(Path(__file__).with_name(source).read_bytes())
+    return cache_root() / "kernels" / f"{name}-{key.hexdigest()[:20]}.so"
 
 
-def build_library() -> Path:
-    """Return the compiled library, from the cache if it is there.
+def build_library(name: LibraryName = "recurrent") -> Path:
+    """Return a compiled library, from the cache if it is there.
 
     The library gets its name in one step when it is complete. Processes that build at the same time
     each write a file of their own, and the last one is kept; the results are equal.
@@ -81,12 +83,12 @@ def build_library() -> Path:
     compiler = find_compiler()
     partial: Path | None = None
     try:
-        path = library_path(compiler)
+        path = library_path(compiler, name)
         if path.exists():
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-        compile_sources(compiler, partial)
+        compile_source(compiler, f"{name}.c", partial)
         partial.replace(path)
     except OSError as error:
         raise BuildError(f"the cache of compiled kernels cannot be used: {error}") from error
@@ -96,14 +98,14 @@ def build_library() -> Path:
     return path
 
 
-def compile_sources(compiler: Sequence[str], library: Path) -> None:
-    """Compile the sources into a library.
+def compile_source(compiler: Sequence[str], name: str, library: Path) -> None:
+    """Compile a file of C into a library.
 
     Raises:
         BuildError: the compiler failed, or took too long.
     """
-    source = Path(__file__).with_name(SOURCES[0])
-    command = [*compiler, *COMPILER_FLAGS, "-o", str(library), str(source)]
+    source = Path(__file__).with_name(name)
+    command = [*compiler, *COMPILER_FLAGS, "-o", str(library), str(source), "-lm"]
     try:
         result = subprocess.run(
             command,

@@ -8,6 +8,7 @@ from rnnlab.errors import ConfigError
 from rnnlab.layers.kernels.layers import (
     GradientPrecision,
     KernelName,
+    KernelUser,
     count_native_layers,
     set_kernel,
 )
@@ -76,14 +77,16 @@ def choose_gradients(setting: GradientPrecision, choice: KernelChoice) -> Kernel
 
 
 def find_problem(model: nn.Module, device: str, precision: str) -> str | None:
-    """Return why the native kernels cannot compute the layers of a model; None if they can."""
+    """Return why the native kernels cannot compute the modules of a model; None if they can."""
     if not count_native_layers(model):
         return f"{type(model).__name__} has no GRU, LSTM or RNN layer"
     if device != "cpu":
         return f"it computes on a CPU, and this run on {device}"
     if precision != "32-true":
         return f"it computes with trainer.precision=32-true, and this run with {precision}"
-    return native_problem()
+    libraries = {module.library for module in model.modules() if isinstance(module, KernelUser)}
+    problems = (native_problem(library) for library in sorted(libraries))
+    return next(filter(None, problems), None)
 
 
 def use_kernel_of_setting(model: nn.Module, setting: KernelSetting, precision: str) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
+from rnnlab.layers.kernels.build import LibraryName
 from rnnlab.layers.kernels.functions import run_recurrence
 from rnnlab.layers.kernels.library import CellName, bfloat16_problem, native_problem
 
@@ -20,16 +21,26 @@ GradientPrecision = Literal["same", "bfloat16"]
 PLAIN_TYPES = (Tensor, nn.Parameter)  # not a subclass, whose data may be elsewhere
 
 
-class NativeLayer(nn.RNNBase):
-    """Base of the layers; a layer of torch until its kernel is set.
+class KernelUser:
+    """Base of modules that native kernels can compute.
 
     Attributes:
         kernel: native | torch, of the next calls.
+        library: has its native kernels.
+    """
+
+    kernel: KernelName = "torch"
+    library: LibraryName = "recurrent"
+
+
+class NativeLayer(KernelUser, nn.RNNBase):
+    """Base of the layers; a layer of torch until its kernel is set.
+
+    Attributes:
         gradient_precision: same | bfloat16, of the native kernel in training mode: of the products
             for the gradients of inputs and weights; those inside the recurrence stay in float32.
     """
 
-    kernel: KernelName = "torch"
     gradient_precision: GradientPrecision = "same"
 
     def cell_name(self) -> CellName:
@@ -128,16 +139,18 @@ def count_native_layers(model: nn.Module) -> int:
 def set_kernel(
     model: nn.Module, kernel: KernelName, gradient_precision: GradientPrecision = "same"
 ) -> None:
-    """Set the kernel of all layers of a model, and the precision of some of its gradients.
+    """Set the kernel of all modules of a model, and the precision of some gradients of its layers.
 
     Raises:
         RuntimeError: the native kernels, or their products of bfloat16, cannot be used here.
     """
-    problem = native_problem() if kernel == "native" else None
-    if problem:
-        raise RuntimeError(f"no native kernels: {problem}")
     if gradient_precision == "bfloat16" and (kernel == "torch" or bfloat16_problem()):
         raise RuntimeError(f"no products of bfloat16: {bfloat16_problem() or 'kernel torch'}")
     for module in model.modules():
+        if isinstance(module, KernelUser):
+            problem = native_problem(module.library) if kernel == "native" else None
+            if problem:
+                raise RuntimeError(f"no native kernels: {problem}")
+            module.kernel = kernel
         if isinstance(module, NativeLayer):
-            module.kernel, module.gradient_precision = kernel, gradient_precision
+            module.gradient_precision = gradient_precision

@@ -1,4 +1,4 @@
-"""The compiled library: its call and its loading. ctypes releases the GIL during a call."""
+"""The compiled libraries: loading and calls. ctypes releases the GIL during a call."""
 
 import ctypes
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from rnnlab.layers.kernels.build import BuildError, build_library
+from rnnlab.layers.kernels.build import BuildError, LibraryName, build_library
 
 CellName = Literal["rnn_tanh", "rnn_relu", "lstm", "gru"]
 CELLS: dict[CellName, int] = {"rnn_tanh": 0, "rnn_relu": 1, "lstm": 2, "gru": 3}  # of recurrent.c
@@ -23,29 +23,32 @@ CALL_ARRAYS = (
 
 # `Call` of recurrent.c: all its fields have 8 bytes, and such an array is made in one step.
 Call = ctypes.c_int64 * len((*CALL_SIZES, *CALL_STRIDES, *CALL_ARRAYS))
+LIBRARY_FUNCTIONS: dict[LibraryName, tuple[str, ...]] = {
+    "recurrent": ("rnnlab_forward", "rnnlab_backward"),
+    "cross_entropy": ("rnnlab_cross_entropy",),
+}
 
 
 @cache
-def load_library() -> ctypes.CDLL | str:
-    """Return the library, or the reason why there is none; the same within a process."""
+def load_library(name: LibraryName = "recurrent") -> ctypes.CDLL | str:
+    """Return a library, or the reason why there is none; the same within a process."""
     try:
-        library = ctypes.CDLL(str(build_library()))
+        library = ctypes.CDLL(str(build_library(name)))
     except BuildError as error:
         return str(error)
     except OSError as error:
         return f"the compiled kernels cannot be loaded: {error}"
-    library.rnnlab_has_bfloat16.argtypes, library.rnnlab_has_bfloat16.restype = (), ctypes.c_int
-    for function in (library.rnnlab_forward, library.rnnlab_backward):
-        function.argtypes, function.restype = (Call,), ctypes.c_int
+    for function in LIBRARY_FUNCTIONS[name]:
+        library[function].argtypes = (ctypes.c_void_p,)
     return library
 
 
-def native_problem() -> str | None:
-    """Return why the native kernels cannot be used on this machine; None if they can.
+def native_problem(name: LibraryName = "recurrent") -> str | None:
+    """Return why native kernels cannot be used on this machine; None if they can.
 
     The first call on a machine compiles them.
     """
-    library = load_library()
+    library = load_library(name)
     return library if isinstance(library, str) else None
 
 
@@ -85,5 +88,5 @@ def call_library(
     pointers = [
         0 if (array := arrays.get(key)) is None else array.data_ptr() for key in CALL_ARRAYS
     ]
-    if getattr(library, name)(Call(CELLS[cell], *sizes, *strides, *pointers)):
+    if library[name](Call(CELLS[cell], *sizes, *strides, *pointers)):
         raise MemoryError("no memory for the working arrays of a recurrent layer")
