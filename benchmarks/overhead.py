@@ -12,6 +12,7 @@ import torch
 
 from benchmarks.pairs import Pair, Row, Stopwatch, enough
 from benchmarks.runs import BareLoop, Settings, compose_config, restore_globals
+from rnnlab.callbacks.batch_hooks import skip_unused_hooks
 from rnnlab.data.base import DataModule
 from rnnlab.experiment import run as experiment
 from rnnlab.experiment.build import build_data
@@ -114,6 +115,7 @@ def compare(overrides: tuple[str, ...], steps: int, settings: Settings) -> list[
         set_kernel(bare.model, parts.folder.read_report()["kernel"]["name"])
         stopwatch = Stopwatch(settings.clock, device)
         alternate = Alternate(bare, epochs(twin), steps, stopwatch, settings.seconds)
+        skip_unused_hooks([alternate])  # as those of the run
         parts.trainer.callbacks.append(alternate)  # type: ignore[attr-defined]
         experiment.fit(parts)
     if not alternate.pairs:

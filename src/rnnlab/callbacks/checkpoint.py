@@ -68,6 +68,9 @@ class BestCheckpoint(ModelCheckpoint):
         super().on_fit_start(trainer, pl_module)
         check_defined(trainer, str(self.monitor))
 
+    def on_train_batch_end(self, *batch: Any) -> None:
+        """Save nothing between validations."""
+
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the weights if they are the best so far.
 

@@ -10,7 +10,7 @@ from rich.progress import Progress as Bar
 from rnnlab.runtime.console import PlainConsole
 from rnnlab.spec import Batch
 
-_REFRESH_SECONDS = 0.25
+_REFRESH_SECONDS = 0.5  # drawing takes milliseconds
 
 
 class Progress(L.Callback):
@@ -56,7 +56,7 @@ class Progress(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, i: int
     ) -> None:
-        """Update the bar, a few times a second."""
+        """Update the bar, twice a second."""
         self._samples += len(batch.lengths) * trainer.world_size
         now = time.perf_counter()
         if self._bar is None or now - self._refresh_time < _REFRESH_SECONDS:

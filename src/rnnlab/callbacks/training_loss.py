@@ -62,7 +62,8 @@ class TrainingLoss(L.Callback):
     ) -> None:
         """Store the loss; log the mean at each interval."""
         # Lightning divides the loss by the number of batches that are accumulated.
-        self._losses.append(outputs["loss"].double() * trainer.accumulate_grad_batches)
+        loss, parts = outputs["loss"].double(), trainer.accumulate_grad_batches
+        self._losses.append(loss if parts == 1 else loss * parts)
         self._counts.append(pl_module.task.num_targets(batch))
         interval: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if trainer.global_step % interval == 0 and self._is_step(trainer, i):

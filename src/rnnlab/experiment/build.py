@@ -19,7 +19,7 @@ from lightning.pytorch.profilers import AdvancedProfiler
 
 from rnnlab.analysis import Analysis
 from rnnlab.callbacks import AtomicCheckpointIO, DeviceProfiler, TrainingBudget
-from rnnlab.callbacks.batch_hooks import skip_unused_hooks
+from rnnlab.callbacks.batch_hooks import NoProfiler, skip_unused_hooks
 from rnnlab.config.program import INTERPOLATION
 from rnnlab.config.schema import RunConfig
 from rnnlab.config.signature import locate
@@ -157,7 +157,7 @@ def build_trainer(
 def build_profiler(name: str | None, folder: Path) -> Any:
     """Build Lightning's profiler; its table is written to profile/ in the run's folder."""
     if name is None:
-        return None
+        return NoProfiler()
     classes = {"simple": DeviceProfiler, "advanced": AdvancedProfiler}
     return classes[name](dirpath=folder / "profile", filename="profile")
 

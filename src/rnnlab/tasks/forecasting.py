@@ -187,7 +187,7 @@ class Forecasting(Task):
 
     def num_targets(self, batch: Batch) -> Tensor:
         """Return the number of windows with an observed value."""
-        return (~batch.targets.isnan()).any(dim=2).any(dim=1).sum()
+        return (~batch.targets.isnan()).any(dim=(1, 2)).sum()
 
     def metric_inputs(self, predictions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the forecasts (or their medians) and the targets, both in the units of errors.
