@@ -103,28 +103,10 @@ def _environment_is_read_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _yaml_is_parsed_once() -> Iterator[None]:
-    """Hydra parses the same files for each command line."""
-    import pickle
-    from io import StringIO
+def _choices_are_composed_once() -> Iterator[None]:
+    from tests.helpers.compositions import remember_compositions
 
-    from omegaconf import OmegaConf
-    from omegaconf.grammar_parser import parse as parse_interpolation
-
-    load = OmegaConf.load
-
-    @cache
-    def parse(text: str) -> bytes:
-        return pickle.dumps(load(StringIO(text)))
-
-    def load_file(file: Any) -> Any:
-        text = file.read() if hasattr(file, "read") else Path(file).read_text(encoding="utf-8")
-        return pickle.loads(parse(text))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(OmegaConf, "load", staticmethod(load_file))
-        # Trees of interpolations; who walks them changes nothing.
-        patch.setattr("omegaconf.base.parse", cache(parse_interpolation))
+    with remember_compositions():
         yield
 
 
@@ -189,6 +171,8 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
     canvas = "matplotlib.backends.backend_agg.FigureCanvasAgg"
     monkeypatch.setattr(f"{canvas}.print_png", write_dot)
+    texts = "rnnlab.plots.figures._show_texts_literally"
+    monkeypatch.setattr(texts, lambda figure: None)  # makes ticks, to draw no formulas
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import import_module
@@ -52,6 +52,7 @@ TITLE_LENGTH = 4000
 DOT = base64.b64decode(  # a PNG of one white pixel
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
 )
+KEPT = ExitStack()  # changes for the life of this process and its forks
 INTERRUPTS: "list[Program]" = []  # programs of this process that an interrupt has ended
 
 
@@ -116,12 +117,23 @@ def import_everything(with_project: bool) -> None:
             if "__main__" not in module.name:
                 import_module(module.name)
         import_module("rnnlab.runtime.environment").versions()  # reads metadata of packages
+        compose_choices()
     registry: Any = import_module("lightning.fabric.utilities.registry")
     registry.entry_points = cache(registry.entry_points)  # each trainer reads all packages
+    rendezvous: Any = import_module("torch.distributed.elastic.rendezvous.dynamic_rendezvous")
+    rendezvous.get_method_name = lambda: "method"  # for its log, it searches all modules
     registry.entry_points(group="lightning.pytorch.callbacks_factory")
     assert "huggingface_hub" not in sys.modules, "it reads the variables HF_*"
     gc.collect()
     gc.freeze()  # the collector of a fork would copy all pages
+
+
+def compose_choices() -> None:
+    """Let forks compose from memory, with what most of them need in it."""
+    compositions = import_module("tests.helpers.compositions")
+    KEPT.enter_context(compositions.remember_compositions())
+    for choices in (["data=sine"], ["data=sine", "trainer=cpu"], ["data=sine", "model=gru"]):
+        import_module("rnnlab.config.compose").compose(compositions.CONF, choices)
 
 
 def serve(listener: socket.socket) -> Program:
@@ -314,6 +326,9 @@ def main(listener: socket.socket, with_project: bool) -> None:
     if "pytest" not in program.words:
         canvas: Any = import_module("matplotlib.backends.backend_agg").FigureCanvasAgg
         canvas.print_png = write_dot
+        if with_project:
+            figures: Any = import_module("rnnlab.plots.figures")
+            figures._show_texts_literally = lambda figure: None  # makes ticks, to draw no formulas
     try:
         run(program)
     except KeyboardInterrupt:

@@ -17,10 +17,11 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from itertools import product
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import lightning.pytorch as L
 import torch
@@ -115,8 +116,12 @@ def end_run(kind: str) -> None:
     os.kill(os.getpid(), getattr(signal, kind))
 
 
-def add_points(interruption: Interruption) -> None:
-    """Add points before and after a checkpoint is written, and while figures are drawn."""
+def add_points(interruption: Interruption) -> ExitStack:
+    """Add points before and after a checkpoint is written, and while figures are drawn.
+
+    Returns:
+        What removes them at its end.
+    """
     from rnnlab.analysis import AnalysisResult
     from rnnlab.callbacks import AtomicCheckpointIO
     from rnnlab.experiment import results
@@ -136,20 +141,24 @@ def add_points(interruption: Interruption) -> None:
 
         return save_figures
 
-    replace(AtomicCheckpointIO, "save_checkpoint", save_checkpoint)
-    replace(AnalysisResult, "save", draw([]))
-    replace(results, "draw_internals", draw([]))
-    replace(results, "draw_health", draw([]))
-    replace(results, "save_learning_curves", draw(Path("learning_curves.png")))
-    replace(clock, "read_seconds", lambda: interruption.seconds)
-    replace(environment, "git_state", dict)  # would start two processes
-    replace(os, "fsync", lambda descriptor: None)  # a process is killed, not the machine
+    return replace(
+        (AtomicCheckpointIO, "save_checkpoint", save_checkpoint),
+        (AnalysisResult, "save", draw([])),
+        (results, "draw_internals", draw([])),
+        (results, "draw_health", draw([])),
+        (results, "save_learning_curves", draw(Path("learning_curves.png"))),
+        (clock, "read_seconds", lambda: interruption.seconds),
+        (environment, "git_state", dict),  # would start two processes
+        (os, "fsync", lambda descriptor: None),  # a process is killed, not the machine
+    )
 
 
-def replace(owner: Any, name: str, value: Any) -> None:
-    """Set an attribute that exists."""
-    assert hasattr(owner, name), f"{owner} has no {name}"
-    setattr(owner, name, value)
+def replace(*attributes: tuple[Any, str, Any]) -> ExitStack:
+    """Set attributes that exist, until the end of what is returned."""
+    stack = ExitStack()
+    for owner, name, value in attributes:
+        stack.enter_context(patch.object(owner, name, value))
+    return stack
 
 
 def draw_settings(combination: tuple[str, str, str], draw: random.Random) -> list[str]:
@@ -213,9 +222,9 @@ def run_here(plain: dict[str, Any], log: Path, point: tuple[str, int, str] | Non
     from rnnlab.experiment.run import run
 
     interruption = Interruption(point)
-    add_points(interruption)
     try:
-        run(plain, [interruption])
+        with add_points(interruption):
+            run(plain, [interruption])
     except RunStopped:
         return 2
     except Interrupted:
@@ -353,18 +362,17 @@ def first_difference(one: Any, other: Any, path: str) -> str:
 
 
 def warm_up(plain: dict[str, Any], run_dir: Path) -> None:
-    """Build the parts of a run, so that no fork needs to; autograd must not run before a fork."""
-    import huggingface_hub.repocard_data  # noqa: F401
-    import pyarrow.pandas_compat  # noqa: F401
+    """Run once, so that no fork does anything for the first time.
 
-    from rnnlab.experiment.run import build, check
-    from rnnlab.report.folder import RunFolder
-    from rnnlab.runtime.clock import StageClock
-
-    run_dir.mkdir()
-    with redirect_stdout(sys.stderr):
-        parts = build(check(plain), RunFolder(run_dir), StageClock())
-        parts.data.save_processor(run_dir)  # makes what writes it
+    It has no gradients: autograd refuses to work in forks of a process where it has worked.
+    """
+    with (
+        redirect_stdout(sys.stderr),
+        replace((torch.autograd, "backward", lambda *_, **__: None)),
+    ):
+        status = run_here({**plain, "run_dir": str(run_dir)}, run_dir.with_suffix(".log"), None)
+    assert status == 0
+    gc.collect()
     gc.freeze()  # the collector of a fork would copy all pages
     gc.disable()  # a fork has a second's garbage
 

@@ -1,0 +1,100 @@
+"""Hydra's work on the project's own files, kept for the next command line with the same choices.
+
+Composing takes 100 ms, mostly for files that do not change while tests run: which of them the
+choices of groups need, and their merged contents. What settings do to these is done each time.
+"""
+
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def reads_project(repository: Any) -> bool:
+    """Return whether the files of a repository are those of the project and of Hydra."""
+    sources = repository.get_sources()
+    files = [source.path for source in sources if source.scheme() == "file"]
+    return files == [str(CONF)]
+
+
+def remember_choices(create: Callable[..., Any]) -> Callable[..., Any]:
+    """Return hydra's create_defaults_list with a memory for the choices of groups."""
+    from hydra._internal.defaults_list import DefaultsList
+
+    kept: dict[Any, Any] = {}
+
+    def create_defaults_list(
+        repo: Any, config_name: str, overrides_list: list[Any], **options: Any
+    ) -> Any:
+        if not reads_project(repo):
+            return create(repo, config_name, overrides_list, **options)
+
+        def is_choice(override: Any) -> bool:
+            is_group = repo.group_exists(override.key_or_group)
+            return is_group and not isinstance(override.value(), dict)
+
+        known = [override for override in overrides_list if not override.is_sweep_override()]
+        choices = [override for override in known if is_choice(override)]
+        settings = [override for override in known if override not in choices]
+        key = (config_name, *(choice.input_line for choice in choices), *options.items())
+        if key not in kept:
+            kept[key] = create(repo, config_name, choices, **options)
+        made = kept[key]
+        return DefaultsList(made.defaults, made.defaults_tree, settings, made.overrides)
+
+    return create_defaults_list
+
+
+def remember_files(compose: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the method that merges files, with a memory for each list of files."""
+    kept: dict[Any, bytes] = {}
+
+    def compose_files(loader: Any, defaults: list[Any], repo: Any) -> Any:
+        if not reads_project(repo):
+            return compose(loader, defaults, repo)
+        key = tuple(tuple(vars(default).items()) for default in defaults)
+        if key not in kept:
+            kept[key] = pickle.dumps(compose(loader, defaults, repo))
+        return pickle.loads(kept[key])
+
+    return compose_files
+
+
+def remember_yaml(load: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return OmegaConf.load with a memory for the texts of files."""
+    from io import StringIO
+
+    @cache
+    def parse(text: str) -> bytes:
+        return pickle.dumps(load(StringIO(text)))
+
+    def load_file(file: Any) -> Any:
+        text = file.read() if hasattr(file, "read") else Path(file).read_text(encoding="utf-8")
+        return pickle.loads(parse(text))
+
+    return load_file
+
+
+@contextmanager
+def remember_compositions() -> Iterator[None]:
+    """Compose from memory within."""
+    from hydra._internal import config_loader_impl as hydra
+    from omegaconf import OmegaConf, base
+    from omegaconf.grammar_parser import parse
+
+    loader: Any = hydra.ConfigLoaderImpl
+    merge = "_compose_config_from_defaults_list"
+    with ExitStack() as stack:
+        for owner, name, value in (
+            (OmegaConf, "load", staticmethod(remember_yaml(OmegaConf.load))),
+            (base, "parse", cache(parse)),  # trees of interpolations; who walks them changes none
+            (hydra, "create_defaults_list", remember_choices(hydra.create_defaults_list)),
+            (loader, merge, remember_files(getattr(loader, merge))),
+        ):
+            stack.enter_context(patch.object(owner, name, value))
+        yield
