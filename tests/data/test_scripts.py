@@ -102,6 +102,13 @@ def test_a_perfect_translation_is_an_exact_match(script: str, tokens: str, tmp_p
     assert [context["detokenize"](sentence) for sentence in ids] == references
 
 
+def until(metric: float) -> list[str]:
+    """End at the first epoch whose monitored metric is as good as this."""
+    stop = "callbacks.early_stopping"
+    threshold = f"+{stop}.stopping_threshold={metric:.4f}"
+    return ["callbacks=early_stopping", f"{stop}.patience=100", threshold]
+
+
 def train(folder: Path, *words: str, lr: float = 1e-2) -> Any:
     """Return the report of a small run with default settings of the data, but for its batches."""
     limits = ("trainer=cpu", "model=gru", f"optimizer.lr={lr}", "baselines=false")
@@ -126,7 +133,8 @@ def test_translations_are_learned(script: str, tmp_path: Path) -> None:
     if any(SMALLER_TOKENS in note for note in open_data(*words).provenance.notes):
         words.append(SMALLER_TOKENS)
     size = ("model.hidden_size=32", "data.batch_size=16", "trainer.max_epochs=10")
-    scores = train(tmp_path, *words, *size, "task.beam_size=1", lr=2e-2)["scores"]
+    words += [*size, *until(0.15), "task.beam_size=1"]
+    scores = train(tmp_path, *words, lr=2e-2)["scores"]
     assert scores["test/exact_match"] > 0.9
 
 
@@ -139,8 +147,7 @@ def test_a_chain_is_learned_down_to_its_entropy(script: str, tmp_path: Path) -> 
     words = write(tmp_path / "text_file.txt", chain.lines)
     num_tokens = sum(open_data(*words).provenance.sizes.values()) / len(chain.lines)  # of a line
     perplexity = np.exp(1.15 * chain.entropy / num_tokens)
-    stop = f"+callbacks.early_stopping.stopping_threshold={perplexity:.4f}"
     size = ("model.hidden_size=48", "data.batch_size=8", "data.seq_len=14", "trainer.max_epochs=7")
-    words += ["callbacks=early_stopping", "callbacks.early_stopping.patience=7", stop]
-    report = train(tmp_path, *words, *size, "task.embedding_dropout=0")
+    words += [*size, *until(perplexity)]
+    report = train(tmp_path, *words, "task.embedding_dropout=0")
     assert 0.95 < report["scores"]["test/loss"] * num_tokens / chain.entropy < 1.25

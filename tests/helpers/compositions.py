@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-CONF = Path(__file__).parents[2] / "conf"
+ROOT = Path(__file__).parents[2]
+CONF, SWEEPS = ROOT / "conf", ROOT / "sweeps"
 
 
-def reads_project(repository: Any) -> bool:
-    """Return whether the files of a repository are those of the project and of Hydra."""
+def find_folders(repository: Any) -> tuple[str, ...]:
+    """Return the folders of a repository if they do not change while tests run."""
     sources = repository.get_sources()
-    files = [source.path for source in sources if source.scheme() == "file"]
-    return files == [str(CONF)]
+    folders = tuple(source.path for source in sources if source.scheme() == "file")
+    return folders if {*folders} <= {str(CONF), str(SWEEPS)} else ()
 
 
 def remember_choices(create: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,7 +32,7 @@ def remember_choices(create: Callable[..., Any]) -> Callable[..., Any]:
     def create_defaults_list(
         repo: Any, config_name: str, overrides_list: list[Any], **options: Any
     ) -> Any:
-        if not reads_project(repo):
+        if not (folders := find_folders(repo)):
             return create(repo, config_name, overrides_list, **options)
 
         def is_choice(override: Any) -> bool:
@@ -41,7 +42,8 @@ def remember_choices(create: Callable[..., Any]) -> Callable[..., Any]:
         known = [override for override in overrides_list if not override.is_sweep_override()]
         choices = [override for override in known if is_choice(override)]
         settings = [override for override in known if override not in choices]
-        key = (config_name, *(choice.input_line for choice in choices), *options.items())
+        lines = tuple(choice.input_line for choice in choices)
+        key = (folders, config_name, lines, *options.items())
         if key not in kept:
             kept[key] = create(repo, config_name, choices, **options)
         made = kept[key]
@@ -55,9 +57,9 @@ def remember_files(compose: Callable[..., Any]) -> Callable[..., Any]:
     kept: dict[Any, bytes] = {}
 
     def compose_files(loader: Any, defaults: list[Any], repo: Any) -> Any:
-        if not reads_project(repo):
+        if not (folders := find_folders(repo)):
             return compose(loader, defaults, repo)
-        key = tuple(tuple(vars(default).items()) for default in defaults)
+        key = (folders, *(tuple(vars(default).items()) for default in defaults))
         if key not in kept:
             kept[key] = pickle.dumps(compose(loader, defaults, repo))
         return pickle.loads(kept[key])
