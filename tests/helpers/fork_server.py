@@ -22,6 +22,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -31,11 +32,13 @@ from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from pkgutil import walk_packages
-from typing import Any
+from typing import Any, NoReturn
 
 LIBRARIES = (  # including those that functions import
-    *("hydra.main", "lightning.pytorch", "matplotlib.backends.backend_agg", "optuna.importance"),
-    *("pandas", "pydantic", "scipy.stats", "sklearn.feature_extraction.text"),
+    *("hydra.main", "jinja2", "lightning.pytorch", "markdown_it", "pandas", "pydantic"),
+    *("matplotlib.backends.backend_agg", "optuna.importance", "optuna.storages._rdb.storage"),
+    *("pyarrow.pandas_compat", "pydantic.dataclasses", "scipy.stats"),
+    *("sklearn.feature_extraction.text", "sqlalchemy.dialects.postgresql"),
     *("sqlalchemy.dialects.sqlite", "torch._dynamo", "torch.distributed.run"),
     *("torchmetrics.classification", "torchmetrics.text"),
 )
@@ -134,6 +137,8 @@ def compose_choices() -> None:
     KEPT.enter_context(compositions.remember_compositions())
     for choices in (["data=sine"], ["data=sine", "trainer=cpu"], ["data=sine", "model=gru"]):
         import_module("rnnlab.config.compose").compose(compositions.CONF, choices)
+    sweeps = import_module("rnnlab.sweeps.settings")
+    sweeps.compose_sweep(compositions.SWEEPS, "sine_gru", [])
 
 
 def serve(listener: socket.socket) -> Program:
@@ -329,11 +334,39 @@ def main(listener: socket.socket, with_project: bool) -> None:
         if with_project:
             figures: Any = import_module("rnnlab.plots.figures")
             figures._show_texts_literally = lambda figure: None  # makes ticks, to draw no formulas
+    error: BaseException | None = None
     try:
         run(program)
-    except KeyboardInterrupt:
+    except BaseException as raised:
+        error = raised
+    if isinstance(error, KeyboardInterrupt):
         INTERRUPTS.append(program)
-        raise
+    end(error)
+
+
+def end(error: BaseException | None) -> NoReturn:
+    """End this process as the interpreter does, without removing objects: that copies all pages.
+
+    Args:
+        error: what the program raised; None at its end.
+    """
+    status = 0
+    if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
+        status = error.code or 0
+    elif isinstance(error, SystemExit):
+        print(error.code, file=sys.stderr)
+        status = 1
+    elif error is not None:
+        sys.excepthook(type(error), error, error.__traceback__)
+        status = 1
+    threads: Any = threading
+    threads._shutdown()  # waits for those that are no daemons
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):  # closed by its reader, or by the program
+        status = 120
+    os._exit(status & 0xFF)
 
 
 def write_dot(canvas: Any, file: Path) -> None:
