@@ -8,6 +8,7 @@ import pickle
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -85,11 +86,11 @@ def remember_yaml(load: Callable[[Any], Any]) -> Callable[[Any], Any]:
 @contextmanager
 def remember_compositions() -> Iterator[None]:
     """Compose from memory within."""
-    from hydra._internal import config_loader_impl as hydra
     from omegaconf import OmegaConf, base
     from omegaconf.grammar_parser import parse
 
-    loader: Any = hydra.ConfigLoaderImpl
+    hydra: Any = import_module("hydra._internal.config_loader_impl")
+    loader = hydra.ConfigLoaderImpl
     merge = "_compose_config_from_defaults_list"
     with ExitStack() as stack:
         for owner, name, value in (
