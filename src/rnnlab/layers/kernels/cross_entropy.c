@@ -21,7 +21,7 @@
 #include "activations.h"
 #include "products.h"
 
-#define BLOCK 128 /* classes: a panel of them fits in the first cache, their weights in the second */
+#define BLOCK 320 /* classes; their weights fit in the second cache */
 #define MIN_WORK 2000000 /* multiplications of a thread: below, starting a thread costs more */
 #define MAX_THREADS 64
 #define LOWEST -3.4e38f /* finite: the difference of two infinities is NaN */
@@ -219,6 +219,9 @@ static void run_panel_back(const Part *part, int64_t block, int64_t classes, int
             part->block[target * distance + row + j] = *share;
         }
     }
+    if (panel + 1 < chunk->panels) /* the product is long enough to fetch the next panel meanwhile */
+        for (int64_t i = 0; i < classes * PANEL; i += LANES)
+            __builtin_prefetch(values + call->classes * PANEL + i);
     multiply_transposed(H, PANEL, classes, call->w + start * H, part->panel, part->d_x + row * H,
                         block > part->first);
 }
