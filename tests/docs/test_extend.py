@@ -25,12 +25,12 @@ FILES = [block for block in BLOCKS if block.kind != "bash"]
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of this one, without what runs and builds left in it, but with what mypy knows."""
+    """A copy of this one, without what runs left in it, but with compiled files and types."""
     folder = tmp_path_factory.mktemp("project")
     for name in COPIED:
         place = ROOT / name
         if place.is_dir():
-            shutil.copytree(place, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(place, folder / name)
         else:
             shutil.copy(place, folder / name)
     if (ROOT / ".mypy_cache").is_dir():
