@@ -214,9 +214,10 @@ def write_text(path: Path, megabytes: int) -> Path:
     words = np.array([f"word{i}" for i in range(50_000)])
     with path.open("w") as file:
         file.write("".join(" ".join(line) + "\n" for line in words.reshape(-1, 100)))
+        chosen = words[(random.pareto(1.0, 300_000) * 5).astype(int) % len(words)]
+        block = "".join(" ".join(line) + "\n" for line in chosen.reshape(-1, 100))
         while file.tell() < megabytes << 20:
-            chosen = words[(random.pareto(1.0, 100_000) * 5).astype(int) % len(words)]
-            file.write("".join(" ".join(line) + "\n" for line in chosen.reshape(-1, 100)))
+            file.write(block)
     return path
 
 
