@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 from optuna.trial import create_trial
 
 from rnnlab.commands.sweep import main as sweep_main
@@ -61,11 +62,18 @@ def test_the_command_that_resumes_a_run_names_its_folder(name: str, tmp_path: Pa
 
 
 @given(st.text(min_size=1, max_size=8).filter(str.isprintable))
+@example("${")
+@example("${x}")
+@example("a\\${x}")
 @settings(max_examples=200)
 def test_a_text_is_printed_as_it_can_be_typed(value: str) -> None:
+    """And is no interpolation in the configuration."""
     from rnnlab.config.overrides import parse_override
 
-    assert parse_override(text_override("x", value)).value == value
+    path = "/x" + value.replace("/", "_")
+    typed = text_override("x", value), absolute_override(text_override("data.path", path))
+    read = OmegaConf.create([parse_override(text).value for text in typed])
+    assert OmegaConf.to_container(read, resolve=True) == [value, path]
 
 
 def test_commands_of_a_search_name_the_users_directory(tmp_path: Path) -> None:

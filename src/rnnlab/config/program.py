@@ -13,7 +13,8 @@ from rnnlab.config.quoting import quote
 from rnnlab.errors import ConfigError
 
 PASSWORD = re.compile(r"(://[^/\s:@]*):\S*@")  # in a URL
-INTERPOLATION, ESCAPED_INTERPOLATION = "${", "\\${"  # of OmegaConf
+INTERPOLATION = "${"  # of OmegaConf
+BACKSLASHES = re.compile(r"(\\*)\$\{")  # before it: an odd number escapes it, and is halved
 
 
 def format_command(name: str, arguments: Sequence[str]) -> str:
@@ -66,12 +67,21 @@ def text_override(key: str, value: str) -> str:
     """
     word = f"{key}={value}"
     if INTERPOLATION in value:
-        return f"{key}={quote(value.replace(INTERPOLATION, ESCAPED_INTERPOLATION))}"
+        return f"{key}={quote(escape_interpolations(value))}"
     try:
         is_same = parse_override(word).value == value
     except ConfigError:
         is_same = False
     return word if is_same else f"{key}={format_override(value)}"
+
+
+def escape_interpolations(text: str) -> str:
+    r"""Return a text that OmegaConf reads as this one, without an interpolation.
+
+    >>> print(escape_interpolations(r"${x} and \${"))
+    \${x} and \\\${
+    """
+    return BACKSLASHES.sub(r"\1\1\\${", text)
 
 
 def absolute_override(text: str) -> str:
@@ -82,11 +92,10 @@ def absolute_override(text: str) -> str:
     """
     key = text.partition("=")[0]
     value = parse_override(text).value if is_path(key.lstrip("+")) else None
-    if not isinstance(value, str):
+    if not isinstance(value, str) or any(len(b) % 2 == 0 for b in BACKSLASHES.findall(value)):
         return text
-    path = value.replace(ESCAPED_INTERPOLATION, INTERPOLATION)
-    has_interpolation = value.count(INTERPOLATION) > value.count(ESCAPED_INTERPOLATION)
-    return text if has_interpolation else text_override(key, str(absolute_path(path)))
+    path = BACKSLASHES.sub(lambda found: found[1][: len(found[1]) // 2] + INTERPOLATION, value)
+    return text_override(key, str(absolute_path(path)))
 
 
 def program_note(name: str) -> str:
