@@ -104,6 +104,7 @@ def _environment_is_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _choices_are_composed_once() -> Iterator[None]:
+    """Hydra reads the same files for each command line."""
     from tests.helpers.compositions import remember_compositions
 
     with remember_compositions():
@@ -167,12 +168,9 @@ def text_cases() -> Path:
 @pytest.fixture
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are built, and a dot is written for each: drawing takes longer than a small run."""
-    from tests.helpers.fork_server import write_dot
+    from tests.helpers.fork_server import write_dots
 
-    canvas = "matplotlib.backends.backend_agg.FigureCanvasAgg"
-    monkeypatch.setattr(f"{canvas}.print_png", write_dot)
-    texts = "rnnlab.plots.figures._show_texts_literally"
-    monkeypatch.setattr(texts, lambda figure: None)  # makes ticks, to draw no formulas
+    write_dots(monkeypatch.setattr)
 
 
 @pytest.fixture

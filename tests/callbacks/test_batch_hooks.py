@@ -42,13 +42,3 @@ def test_hooks_that_a_callback_has_are_called_and_no_others(
     trainer = build_trainer(config, tmp_path, [own, derived, other], [])
     trainer.fit(BoringModel())
     assert (own.ends, derived.ends, starts, idle) == (3, 3, [0, 1, 2], [])
-
-
-def test_a_run_without_profiler_enters_contexts_that_do_nothing(tmp_path: Path) -> None:
-    config = parse(compose("data=sine", "trainer=cpu"))
-    profiler = build_trainer(config, tmp_path, [], []).profiler  # type: ignore[attr-defined]
-    with profiler.profile("step"), profiler.profile("nested"):
-        pass
-    with pytest.raises(KeyError), profiler.profile("step"):
-        raise KeyError
-    assert profiler.summary() == ""

@@ -1,11 +1,13 @@
 """The parts of a step add up, and every suggestion works as it is typed."""
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 
 from rnnlab.callbacks.step_times import measure_steps, suggest_faster_settings
 from rnnlab.config.schema import parse
+from rnnlab.experiment.build import build_trainer
 from tests.helpers.configs import compose
 
 # Of three steps, the first one slow, and a validation after them.
@@ -39,3 +41,13 @@ def test_suggestions_work_as_typed(part: str) -> None:
     assert settings
     for setting in settings:
         parse(compose("data=sine", setting))
+
+
+def test_a_run_without_profiler_enters_contexts_that_do_nothing(tmp_path: Path) -> None:
+    config = parse(compose("data=sine", "trainer=cpu"))
+    profiler = build_trainer(config, tmp_path, [], []).profiler  # type: ignore[attr-defined]
+    with profiler.profile("step"), profiler.profile("nested"):
+        pass
+    with pytest.raises(KeyError), profiler.profile("step"):
+        raise KeyError
+    assert profiler.summary() == ""

@@ -24,7 +24,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -329,11 +329,7 @@ def main(listener: socket.socket, with_project: bool) -> None:
     program, spares = fork_spares(program)
     use_spares(spares)
     if "pytest" not in program.words:
-        canvas: Any = import_module("matplotlib.backends.backend_agg").FigureCanvasAgg
-        canvas.print_png = write_dot
-        if with_project:
-            figures: Any = import_module("rnnlab.plots.figures")
-            figures._show_texts_literally = lambda figure: None  # makes ticks, to draw no formulas
+        write_dots(setattr, with_project)
     error: BaseException | None = None
     try:
         run(program)
@@ -367,6 +363,20 @@ def end(error: BaseException | None) -> NoReturn:
     except (OSError, ValueError):  # closed by its reader, or by the program
         status = 120
     os._exit(status & 0xFF)
+
+
+def write_dots(replace: Callable[[Any, str, Any], None], with_project: bool = True) -> None:
+    """Let figures be built, but not drawn.
+
+    Args:
+        replace: sets an attribute of an object.
+    """
+    canvas: Any = import_module("matplotlib.backends.backend_agg").FigureCanvasAgg
+    replace(canvas, "print_png", write_dot)
+    if with_project:  # else it is imported from elsewhere
+        figures = import_module("rnnlab.plots.figures")
+        # It makes all ticks, so that none is drawn as a formula.
+        replace(figures, "_show_texts_literally", lambda figure: None)
 
 
 def write_dot(canvas: Any, file: Path) -> None:

@@ -7,7 +7,7 @@ from rnnlab.callbacks.end_training import EndTraining
 from rnnlab.callbacks.exact_resume import ExactResume
 from rnnlab.callbacks.gradient_health import GradientHealth
 from rnnlab.callbacks.progress import Progress
-from rnnlab.callbacks.step_times import DeviceProfiler, StepTimes
+from rnnlab.callbacks.step_times import DeviceProfiler, NoProfiler, StepTimes
 from rnnlab.callbacks.throughput import Throughput
 from rnnlab.callbacks.training_budget import TrainingBudget
 from rnnlab.callbacks.training_loss import TrainingLoss
@@ -26,6 +26,7 @@ __all__ = [
     "ExactResume",
     "GradientHealth",
     "LastCheckpoint",
+    "NoProfiler",
     "Progress",
     "RunStopped",
     "StepTimes",

@@ -1,10 +1,8 @@
-"""Hooks of each batch that a callback does not use, and the profiler of a run without one."""
+"""Hooks of each batch that a callback does not use."""
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
 
 import lightning.pytorch as L
-from lightning.pytorch.profilers import PassThroughProfiler
 
 STEP_HOOKS = (  # that Lightning calls in each step
     *("on_train_batch_start", "on_before_zero_grad", "on_before_backward", "on_after_backward"),
@@ -23,13 +21,3 @@ def skip_unused_hooks(callbacks: Iterable[L.Callback]) -> None:
             hook = getattr(callback, name)
             if getattr(hook, "__func__", None) is getattr(L.Callback, name):
                 setattr(callback, name, None)
-
-
-class NoProfiler(PassThroughProfiler):
-    """Profiler that does nothing; Lightning enters a context of it 33 times a step."""
-
-    context = nullcontext()
-
-    def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]
-        """Return a context that does nothing, always the same one."""
-        return self.context

@@ -18,8 +18,8 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.profilers import AdvancedProfiler
 
 from rnnlab.analysis import Analysis
-from rnnlab.callbacks import AtomicCheckpointIO, DeviceProfiler, TrainingBudget
-from rnnlab.callbacks.batch_hooks import NoProfiler, skip_unused_hooks
+from rnnlab.callbacks import AtomicCheckpointIO, DeviceProfiler, NoProfiler, TrainingBudget
+from rnnlab.callbacks.batch_hooks import skip_unused_hooks
 from rnnlab.config.program import INTERPOLATION
 from rnnlab.config.schema import RunConfig
 from rnnlab.config.signature import locate

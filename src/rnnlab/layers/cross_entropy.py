@@ -196,12 +196,12 @@ def _native_pass(
     upstream: Tensor | None,
 ) -> tuple[Tensor, list[Tensor] | None]:
     """See _pass."""
-    targets = targets.masked_fill(targets == setting.ignore_index, -1)
     loss_weights = None
     if setting.gradients:
         mean = _mean_weight(features[:, 0]).expand(len(features))
         loss_weights = (mean if upstream is None else upstream).contiguous()
-    return compute_cross_entropy(features, weight, bias, targets, loss_weights, setting.chunk_size)
+    sizes = (setting.chunk_size, setting.ignore_index)
+    return compute_cross_entropy(features, weight, bias, targets, loss_weights, *sizes)
 
 
 def _pass(

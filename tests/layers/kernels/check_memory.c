@@ -6,26 +6,7 @@
 #include <stdio.h>
 
 #include "recurrent.c"
-
-static float *numbers(int64_t count)
-{
-    static uint32_t state = 1;
-    float *values = malloc(count * sizeof(float)); /* not aligned, and not a value longer */
-    for (int64_t i = 0; i < count; i++) {
-        state = state * 1664525u + 1013904223u;
-        values[i] = (float)(state >> 8) / (float)(1 << 24) - 0.5f;
-    }
-    return values;
-}
-
-static double sum(float *values, int64_t count)
-{
-    double total = 0.0;
-    for (int64_t i = 0; values && i < count; i++)
-        total += values[i];
-    free(values);
-    return total;
-}
+#include "numbers.h"
 
 /* Return the strides of (T, B, width), or of the same values as (B, T, width). */
 static Strides strides(int batch_first, int64_t T, int64_t B, int64_t width)
@@ -59,7 +40,7 @@ static double run(int64_t cell, int64_t threads, const int64_t *shape, int with_
         total += sum(call.d_x, T * B * D) + sum(call.d_h0, B * H) + sum(call.d_c0, B * H);
         total += sum(call.d_w_ih, G * D) + sum(call.d_w_hh, G * H);
         total += sum(call.d_b_ih, G) + sum(call.d_b_hh, G);
-        sum((float *)call.d_out, 0), sum((float *)call.d_h, 0), sum((float *)call.d_c, 0);
+        sum(call.d_out, 0), sum(call.d_h, 0), sum(call.d_c, 0);
     }
     const float *others[] = {call.x, call.h0, call.c0, call.w_ih, call.w_hh, call.b_ih, call.b_hh};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)

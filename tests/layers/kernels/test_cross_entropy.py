@@ -130,11 +130,25 @@ def test_a_layer_of_a_diverged_network_has_no_finite_mean(place: int) -> None:
     assert run(inputs, torch.ones(5))[0].isnan().all()
 
 
-def test_a_target_that_is_no_class_is_an_error() -> None:
+@pytest.mark.parametrize("target", [20, -1])
+def test_a_target_that_is_no_class_is_an_error(target: int) -> None:
     inputs = make_inputs(5, 3, 20)
-    inputs.targets[2] = 20
+    inputs.targets[2] = target
     with pytest.raises(IndexError, match=r"not in 0\.\.19"):
         linear_cross_entropy(*inputs, is_native=True)
+
+
+@pytest.mark.parametrize("ignored", [-100, -1, 2])
+def test_a_target_that_is_ignored_may_be_a_class(ignored: int) -> None:
+    inputs, weights = make_inputs(40, 3, 5), torch.rand(40)
+    inputs.targets[::3] = ignored
+    results = []
+    for is_native in (True, False):
+        losses = linear_cross_entropy(*inputs, ignore_index=ignored, is_native=is_native)
+        results.append([losses, *torch.autograd.grad(losses, inputs.leaves(), weights)])
+    assert not results[0][0][::3].any()
+    for native, expected in zip(*results, strict=True):
+        torch.testing.assert_close(native, expected)
 
 
 def test_views_and_a_second_backward_pass_give_the_same() -> None:

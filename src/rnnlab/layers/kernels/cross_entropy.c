@@ -13,27 +13,27 @@
    for the rows is added in the order of the threads. */
 
 #include <math.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "activations.h"
+#include "parts.h"
 #include "products.h"
 
 #define BLOCK 320 /* classes; their weights fit in the second cache */
-#define MIN_WORK 2000000 /* multiplications of a thread: below, starting a thread costs more */
-#define MAX_THREADS 64
 #define LOWEST -3.4e38f /* finite: the difference of two infinities is NaN */
 #define MIN_EXPONENT -86.0f /* smaller shares are zero: numbers below 1e-38 are slow */
 
 /* One call; arrays are contiguous. Mirrored in rnnlab/layers/kernels/cross_entropy.py. */
 typedef struct {
-    int64_t threads, rows, features, classes, chunk; /* chunk: rows whose scores are in memory */
-    const float *x, *w, *b;                          /* (N, H), (V, H), (V) or null */
-    const int64_t *targets;                          /* (N); negative: no loss and no gradients */
-    const float *weights;                            /* of the losses in the gradients, (N) */
-    float *losses;                                   /* (N) */
+    int64_t threads, rows, features, classes;
+    int64_t chunk;           /* rows whose scores are in memory */
+    int64_t ignored;         /* a target without a loss and gradients; it may be no class */
+    const float *x, *w, *b;  /* (N, H), (V, H), (V) or null */
+    const int64_t *targets;  /* (N) */
+    const float *weights;    /* of the losses in the gradients, (N) */
+    float *losses;           /* (N) */
     float *d_x, *d_w, *d_b; /* gradients; only d_b may be null, or all of them */
 } Call;
 
@@ -60,17 +60,11 @@ typedef struct {
     float *d_x;            /* sum over these classes, (panels, H, PANEL) */
 } Part;
 
-static float *allocate(int64_t values)
-{
-    size_t bytes = ((size_t)values * sizeof(float) + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
-    return aligned_alloc(ALIGNMENT, bytes);
-}
-
 /* Return the next array of a piece of memory, or the size so far if it is null. */
 static float *take(float *memory, int64_t *used, int64_t values)
 {
     float *array = memory ? memory + *used : NULL;
-    *used += (values + 15) / 16 * 16;
+    *used += aligned_size(values);
     return array;
 }
 
@@ -113,10 +107,17 @@ static void add_rows(int64_t classes, const float *panel, float *sums)
     ((Vector *)sums)[1] += second;
 }
 
+/* Return whether a row of the chunk has a loss: it is no padding, and its target is not ignored. */
+static int has_loss(const Chunk *chunk, int64_t row)
+{
+    const Call *call = chunk->call;
+    return row < chunk->count && call->targets[chunk->first + row] != call->ignored;
+}
+
 /* Return the target of a row of the chunk as a row of a block, or -1 if it is not there. */
 static int64_t find_target(const Chunk *chunk, int64_t row, int64_t start, int64_t classes)
 {
-    int64_t target = row < chunk->count ? chunk->call->targets[chunk->first + row] - start : -1;
+    int64_t target = has_loss(chunk, row) ? chunk->call->targets[chunk->first + row] - start : -1;
     return target < classes ? target : -1;
 }
 
@@ -176,8 +177,8 @@ static void write_losses(const Chunk *chunk, const Part *parts, int64_t count)
         for (int64_t i = 0; i < count; i++)
             sum += parts[i].sums[j] * exponential(parts[i].largest[j] - largest);
         float log_sum = logf(sum);
-        int is_ignored = call->targets[chunk->first + j] < 0;
-        call->losses[chunk->first + j] = is_ignored ? 0.0f : largest - chunk->at_target[j] + log_sum;
+        float loss = largest - chunk->at_target[j] + log_sum;
+        call->losses[chunk->first + j] = has_loss(chunk, j) ? loss : 0.0f;
         chunk->log_sums[j] = largest + log_sum;
     }
 }
@@ -207,8 +208,9 @@ static void run_panel_back(const Part *part, int64_t block, int64_t classes, int
     const float *weights = call->weights + chunk->first + row;
     float factors[PANEL];
     for (int64_t j = 0; j < PANEL; j++) {
-        int is_used = row + j < chunk->count && call->targets[chunk->first + row + j] >= 0;
-        factors[j] = is_used ? weights[j] * exponential(largest[j] - chunk->log_sums[row + j]) : 0.0f;
+        factors[j] = 0.0f;
+        if (has_loss(chunk, row + j))
+            factors[j] = weights[j] * exponential(largest[j] - chunk->log_sums[row + j]);
     }
     scale_panel(classes, values, factors, part->panel, part->block + row, distance);
     for (int64_t j = 0; j < PANEL; j++) {
@@ -275,31 +277,11 @@ static void write_row_gradients(const Chunk *chunk, const Part *parts, int64_t c
 
 /* ---- all rows and classes ---- */
 
-/* Run a function on all parts, the first one in this thread. A thread that cannot be started is
-   no error: its part runs in this thread too. */
-static void run_parts(void *(*run)(void *), Part *parts, int64_t count)
-{
-    pthread_t threads[MAX_THREADS];
-    int started[MAX_THREADS];
-    for (int64_t i = 1; i < count; i++)
-        started[i] = pthread_create(&threads[i], NULL, run, &parts[i]) == 0;
-    run(&parts[0]);
-    for (int64_t i = 1; i < count; i++) {
-        if (started[i])
-            pthread_join(threads[i], NULL);
-        else
-            run(&parts[i]);
-    }
-}
-
 static int64_t count_parts(const Chunk *chunk)
 {
     const Call *call = chunk->call;
     int64_t rows = chunk->capacity < call->rows ? chunk->capacity : call->rows;
-    int64_t parts = rows * call->features * call->classes / MIN_WORK;
-    parts = call->threads < parts ? call->threads : parts;
-    parts = parts < chunk->blocks ? parts : chunk->blocks;
-    return parts < 1 ? 1 : parts < MAX_THREADS ? parts : MAX_THREADS;
+    return limit_parts(call->threads, rows * call->features * call->classes, chunk->blocks);
 }
 
 /* Set the arrays of a chunk in its memory and return their size; without memory, the size alone. */
@@ -341,11 +323,11 @@ static void run_chunks(Chunk *chunk, Part *parts, int64_t count)
         chunk->count = rest < call->chunk ? rest : call->chunk;
         chunk->panels = (chunk->count + PANEL - 1) / PANEL;
         pack(H, chunk->count, call->x + first * H, 1, H, 0, chunk->by_feature);
-        run_parts(run_scores, parts, count);
+        run_parts(run_scores, parts, sizeof *parts, count);
         write_losses(chunk, parts, count);
         if (call->d_w) {
             pack(chunk->count, H, call->x + first * H, H, 1, 0, chunk->by_row);
-            run_parts(run_gradients, parts, count);
+            run_parts(run_gradients, parts, sizeof *parts, count);
             write_row_gradients(chunk, parts, count);
         }
     }
@@ -353,14 +335,16 @@ static void run_chunks(Chunk *chunk, Part *parts, int64_t count)
 
 static int has_wrong_target(const Call *call)
 {
-    for (int64_t i = 0; i < call->rows; i++)
-        if (call->targets[i] >= call->classes)
+    for (int64_t i = 0; i < call->rows; i++) {
+        int64_t target = call->targets[i];
+        if (target != call->ignored && (target < 0 || target >= call->classes))
             return 1;
+    }
     return 0;
 }
 
 /* Compute losses, and gradients unless d_w is null. Returns 0, 1 without enough memory, or 2 if a
-   target is not a class. */
+   target is neither a class nor ignored. */
 int rnnlab_cross_entropy(const Call *call)
 {
     if (has_wrong_target(call))

@@ -38,7 +38,6 @@
 #define RNNLAB_BFLOAT16 0
 #endif
 #define PANEL (2 * LANES)
-#define ALIGNMENT 64
 
 typedef float Vector __attribute__((vector_size(4 * LANES)));
 typedef int32_t Words __attribute__((vector_size(4 * LANES)));

@@ -13,18 +13,16 @@
    the cache when the next reads it. Threads split the batch; each runs all steps of its sequences.
    The sums of the weight gradients of the threads are added in the order of the threads. */
 
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "activations.h"
+#include "parts.h"
 #include "products.h"
 
 #define BLOCK_ROWS 256
 #define MAX_JOINT 140000 /* values of the weights of a joint product: they are read at each step */
-#define MIN_WORK 2000000 /* multiplications of a thread: below, starting a thread costs more */
-#define MAX_THREADS 64
 
 enum { RNN_TANH, RNN_RELU, LSTM, GRU };
 
@@ -70,17 +68,6 @@ typedef struct {
     int64_t copied; /* values of copied rows */
     float *sums; /* of the weight gradients, transposed: (D, G H), (H, G H), (columns) */
 } Part;
-
-static float *allocate(int64_t values)
-{
-    size_t bytes = ((size_t)values * sizeof(float) + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
-    return aligned_alloc(ALIGNMENT, bytes);
-}
-
-static int64_t aligned_size(int64_t values)
-{
-    return (values + 15) / 16 * 16;
-}
 
 static int64_t count_gates(int64_t cell)
 {
@@ -479,27 +466,8 @@ static void *run_backward(void *argument)
 static int64_t count_parts(const Call *call)
 {
     int64_t work = call->steps * call->batch * count_gates(call->cell) * call->hidden *
-                   (call->inputs + call->hidden) / MIN_WORK;
-    int64_t parts = call->threads < work ? call->threads : work;
-    parts = parts < call->batch ? parts : call->batch;
-    return parts < 1 ? 1 : parts < MAX_THREADS ? parts : MAX_THREADS;
-}
-
-/* Run a function on all parts, the first one in this thread. A thread that cannot be started is
-   no error: its part runs in this thread too. */
-static void run_parts(void *(*run)(void *), Part *parts, int64_t count)
-{
-    pthread_t threads[MAX_THREADS];
-    int started[MAX_THREADS];
-    for (int64_t i = 1; i < count; i++)
-        started[i] = pthread_create(&threads[i], NULL, run, &parts[i]) == 0;
-    run(&parts[0]);
-    for (int64_t i = 1; i < count; i++) {
-        if (started[i])
-            pthread_join(threads[i], NULL);
-        else
-            run(&parts[i]);
-    }
+                   (call->inputs + call->hidden);
+    return limit_parts(call->threads, work, call->batch);
 }
 
 /* Set the stored values of a part: those of a part are one piece of memory, (T, count, (G + 1) H). */
@@ -575,7 +543,7 @@ int rnnlab_forward(const Call *call)
         pack_rows(H, columns, call->w_hh, 1, H, 0, plan.w_hh + (rows_hh - H) * PANEL, rows_hh);
         if (call->cell == GRU)
             pack(H, H, call->w_hh + 2 * H * H, 1, H, 0, plan.w_n);
-        run_parts(run_forward, parts, count);
+        run_parts(run_forward, parts, sizeof *parts, count);
     }
     free_plan(&plan, parts, count);
     return !has_memory;
@@ -655,7 +623,7 @@ int rnnlab_backward(const Call *call)
         else
             pack(width, D, call->w_ih, D, 1, width - plan.offset, plan.w_ih);
         pack(width, H, call->w_hh, H, 1, 0, plan.w_hh);
-        run_parts(run_backward, parts, count);
+        run_parts(run_backward, parts, sizeof *parts, count);
         if (call->d_w_ih)
             write_weight_gradients(&plan, parts, count);
     }
