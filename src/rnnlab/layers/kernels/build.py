@@ -15,7 +15,7 @@ from typing import Literal
 from rnnlab.runtime.files import cache_root
 
 LibraryName = Literal["recurrent", "cross_entropy"]
-FOLDER = Path(__file__).parent
+SOURCE_FOLDER = Path(__file__).parent
 # No -ffast-math: NaN and infinity must propagate. Contraction to fused multiply-adds is allowed;
 # nobody reads errno or the flags of floating-point exceptions. -O3 is no faster than -O2 that
 # vectorises as much, and takes a third longer to compile.
@@ -68,7 +68,7 @@ def library_path(compiler: Sequence[str], name: LibraryName = "recurrent") -> Pa
     key = hashlib.sha256(
         repr([identity, COMPILER_FLAGS, processor_features(), sys.platform]).encode()
     )
-    for source in (FOLDER / f"{name}.c", *sorted(FOLDER.glob("*.h"))):
+    for source in (SOURCE_FOLDER / f"{name}.c", *sorted(SOURCE_FOLDER.glob("*.h"))):
         key.update(source.read_bytes())
     return cache_root() / "kernels" / f"{name}-{key.hexdigest()[:20]}.so"
 
@@ -106,7 +106,7 @@ def compile_source(compiler: Sequence[str], name: str, library: Path) -> None:
     Raises:
         BuildError: the compiler failed, or took too long.
     """
-    source = FOLDER / name
+    source = SOURCE_FOLDER / name
     command = [*compiler, *COMPILER_FLAGS, "-o", str(library), str(source), "-lm"]
     try:
         result = subprocess.run(
