@@ -7,13 +7,12 @@
 
 Runs that differ only in their seeds or folds are the seeds of one recipe. Recipes with three or
 more of them are in the README. Those with fewer are in a table of their own, which keeps its rows
-until the recipe has three. The commands come from the settings in the folders of the runs.
+until the recipe has three. Recipes and studies that are not in the folders keep the rows and
+sections that the page has. The commands come from the settings in the folders of the runs.
 """
 
 import argparse
 import io
-import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,14 @@ from statistics import fmean, median, stdev
 from typing import Any
 
 from benchmarks.commands import find_architecture, train_command
+from benchmarks.results_page import (
+    RecipeRecord,
+    ResultsPage,
+    markdown_table,
+    read_page,
+    readme_table,
+    write_page,
+)
 from benchmarks.studies import EndedStudy, find_studies
 from rnnlab.comparison.groups import Group, group_runs
 from rnnlab.comparison.result import ComparedGroup, format_p
@@ -33,31 +40,18 @@ from rnnlab.report.folder import RunFolder
 from rnnlab.runtime.console import PlainConsole
 
 ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "RESULTS.md"
+README = ROOT / "README.md"
 EXAMPLE = "imdb-gru"  # the run whose output is on the first screen of the README
 MIN_SEEDS = 3  # of a recipe whose spread is known
 
 MAIN = ("test/noise_ratio", "test/bleu")  # headline metrics, if they are not the monitored metric
 BESIDE = ("test/f1", "test/mcc", "test/mae", "test/chrf")
 
-SINGLE = "fewer seeds"  # mark of the table whose rows are kept
-SINGLE_ROW = re.compile(r"^\| `([^`]+)` \|.*$", re.MULTILINE)
-
-HEADER = ("recipe", "metric", "network", "best baseline", "seeds", "fit, s", "commit")
-
-PAGE_NOTE = (
-    "`python -m benchmarks.results <folders of runs>` writes this page from the reports of the "
-    "runs. Scores are of the test split, mean +- standard deviation over seeds (and folds). Bold "
-    "is the better mean of the network and its best baseline; this is no test."
-)
-SINGLE_NOTE = (
-    "Nothing is known about the spread of these scores. A row stays as it is until its recipe is "
-    "trained with three seeds; the command is that of its commit."
-)
-STUDY_NOTE = "[studies.md](studies.md) explains what these answers hold for."
 README_NOTE = (
     "Test scores, mean +- standard deviation over at least three seeds; a bold baseline is better "
-    "than every network of its row. Commands, all baselines, seconds and commits are in "
-    "[docs/RESULTS.md](docs/RESULTS.md), with recipes that were trained once."
+    "than every network of its row. Commands, all baselines, seconds, commits and the conditions "
+    "of the runs are in [docs/RESULTS.md](docs/RESULTS.md), with recipes that were trained once."
 )
 
 Scores = Mapping[str, float]
@@ -147,13 +141,27 @@ class Recipe:
         """Short commits of the runs, with a plus if files were modified."""
         return list_commits([run.report for run in self.runs])
 
-    def label(self) -> str:
-        """Name without the architecture: what the recipes of a row of the README share."""
-        return self.name.removesuffix("-" + self.architecture.replace("_", "-"))
+    @property
+    def num_targets(self) -> str:
+        """Number of test targets; the largest of those of the folds."""
+        return f"{max(run.report['evaluated_targets']['test'] for run in self.runs):,}"
 
-    def targets(self) -> tuple[str, ...]:
+    @property
+    def checksums(self) -> str:
         """Checksums of the test targets: scores of others are not comparable."""
-        return tuple(sorted({str(run.report.get("targets_sha256")) for run in self.runs}))
+        values = {run.report.get("targets_sha256") for run in self.runs}
+        return "" if None in values else ", ".join(sorted(str(value)[:8] for value in values))
+
+    def list_facts(self) -> list[str]:
+        """Return what is stated below the table of its scores."""
+        report = self.group.first.report
+        checksums = f" (sha256 {self.checksums})" if self.checksums else ""
+        return [
+            f"{self.num_targets} test targets{checksums}",
+            describe_data(report["data"]),
+            f"model: {self.architecture}, {report['model']['parameters']:,} parameters",
+            *list_hardware(report),
+        ]
 
 
 def find_recipes(folders: Sequence[Path]) -> tuple[list[Recipe], list[str]]:
@@ -216,42 +224,36 @@ def list_commits(reports: Iterable[Mapping[str, Any]]) -> str:
     return ", ".join(sorted(commits))
 
 
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def make_record(recipe: Recipe, note: str) -> RecipeRecord:
+    """Return what the page states of a recipe; `note` is on the conditions of its runs."""
+    metric = recipe.metrics[0]
+    baseline, is_better = recipe.best_baseline()
+    return RecipeRecord(
+        name=recipe.name,
+        metric=metric.removeprefix("test/"),
+        score=recipe.score(metric),
+        baseline=baseline,
+        is_baseline_better=is_better,
+        seeds=recipe.count,
+        seconds=recipe.seconds,
+        commits=recipe.commits,
+        architecture=recipe.architecture,
+        num_targets=recipe.num_targets,
+        checksums=recipe.checksums,
+        section=describe_recipe(recipe, note),
+    )
 
 
-def overview(recipes: Sequence[Recipe]) -> str:
-    """Return the table of all recipes: the better one of network and best baseline is bold."""
-    rows = []
-    for recipe in recipes:
-        baseline, is_better = recipe.best_baseline()
-        score = recipe.score(recipe.metrics[0])
-        pair = [score, f"**{baseline}**"] if is_better else [f"**{score}**", baseline]
-        metric = recipe.metrics[0].removeprefix("test/")
-        facts = [recipe.count, recipe.seconds, recipe.commits]
-        rows.append([f"`{recipe.name}`", metric, *pair, *facts])
-    return markdown_table(HEADER, rows)
-
-
-def describe_recipe(recipe: Recipe) -> str:
-    """Return the section of a recipe: its command, all its baselines and facts."""
-    first = recipe.group.first.report
+def describe_recipe(recipe: Recipe, note: str) -> str:
+    """Return the section of a recipe: its command, all its baselines, facts and conditions."""
     metrics = recipe.metrics
     header = ["", *(metric.removeprefix("test/") for metric in metrics)]
     rows = [["network", *map(recipe.score, metrics)]]
     for name in recipe.baselines:
         rows.append([name, *(recipe.score_of_baseline(name, metric) for metric in metrics)])
-    facts = [
-        f"{first['evaluated_targets']['test']:,} test targets",
-        describe_data(first["data"]),
-        f"{first['model']['parameters']:,} parameters",
-        *list_hardware(first),
-    ]
-    command = f"```bash\n{recipe.command}\n```"
     table = markdown_table(header, rows)
-    return f"### {recipe.name}\n\n{command}\n\n{table}\n\n{'; '.join(facts)}.\n"
+    facts = f"{'; '.join(recipe.list_facts())}. {note}".strip()
+    return f"```bash\n{recipe.command}\n```\n\n{table}\n\n{facts}"
 
 
 def describe_data(data: Mapping[str, Any]) -> str:
@@ -273,68 +275,51 @@ def list_hardware(report: Mapping[str, Any]) -> list[str]:
     return [*facts, f"kernel {kernel['name']}{' with gradients of bfloat16' * is_rounded}"]
 
 
-def single_rows(recipes: Sequence[Recipe]) -> dict[str, str]:
-    """Return name -> row of recipes with too few seeds."""
-    rows = {}
-    for recipe in recipes:
-        metric = recipe.metrics[0]
-        facts = [recipe.score(metric), recipe.best_baseline()[0], recipe.count, recipe.seconds]
-        cells = [f"`{recipe.name}`", metric.removeprefix("test/"), *facts, recipe.commits]
-        rows[recipe.name] = f"| {' | '.join([*cells, f'`{recipe.command}`'])} |"
-    return rows
+def single_row(recipe: Recipe, note: str) -> str:
+    """Return the row of a recipe with too few seeds."""
+    metric = recipe.metrics[0]
+    facts = [recipe.score(metric), recipe.best_baseline()[0], recipe.count, recipe.seconds]
+    cells = [f"`{recipe.name}`", metric.removeprefix("test/"), *facts, recipe.commits]
+    return f"| {' | '.join([*cells, f'`{recipe.command}`', note])} |"
 
 
-def keep_rows(page: str, recipes: Sequence[Recipe]) -> dict[str, str]:
-    """Return the rows with fewer seeds: those of some recipes, and old ones of no recipe."""
-    section = page.partition(f"<!-- {SINGLE} -->")[2].partition(f"<!-- end of {SINGLE} -->")[0]
-    rows = {match[1]: match[0] for match in SINGLE_ROW.finditer(section)}
-    rows |= single_rows([recipe for recipe in recipes if recipe.num_seeds < MIN_SEEDS])
-    complete = {recipe.name for recipe in recipes if recipe.num_seeds >= MIN_SEEDS}
-    return {name: rows[name] for name in sorted(rows) if name not in complete}
-
-
-def write_page(
-    page: str, recipes: Sequence[Recipe], studies: Sequence[EndedStudy], note: str
-) -> str:
-    """Return the new docs/RESULTS.md.
+def update_page(
+    page: ResultsPage, recipes: Sequence[Recipe], studies: Sequence[EndedStudy], note: str
+) -> ResultsPage:
+    """Return a page with the results of some recipes and studies; others stay as they are.
 
     Args:
         page: the present one.
-        recipes: all recipes.
+        recipes: recipes of the given folders. One with fewer seeds than the page has is left out.
         studies: studies that have run all their points.
-        note: on the conditions of the runs.
+        note: on the conditions of these runs.
     """
-    complete = [recipe for recipe in recipes if recipe.num_seeds >= MIN_SEEDS]
-    rows = keep_rows(page, recipes)
-    header = [
-        "recipe",
-        "metric",
-        "network",
-        "best baseline",
-        "seeds",
-        "fit, s",
-        "commit",
-        "command",
-    ]
-    single = "\n".join([markdown_table(header, []), *rows.values()])
-    parts = [
-        "# Results",
-        f"{PAGE_NOTE} {note}".strip(),
-        *([overview(complete), "## Recipes", *map(describe_recipe, complete)] if complete else []),
-        "## Fewer than three seeds",
-        SINGLE_NOTE,
-        f"<!-- {SINGLE} -->\n{single}\n<!-- end of {SINGLE} -->",
-        *(["## Studies", STUDY_NOTE, *map(describe_study, studies)] if studies else []),
-    ]
-    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+    accepted = [recipe for recipe in recipes if not has_more_seeds(page, recipe)]
+    records = dict(page.recipes)
+    rows = dict(page.rows)
+    for recipe in accepted:
+        if recipe.num_seeds >= MIN_SEEDS:
+            records[recipe.name] = make_record(recipe, note)
+        else:
+            rows[recipe.name] = single_row(recipe, note)
+    sections = {study.name: describe_study(study, note) for study in studies}
+    single = {name: row for name, row in rows.items() if name not in records}
+    return ResultsPage(records, single, {**page.studies, **sections})
 
 
-def describe_study(study: EndedStudy) -> str:
-    """Return the section of a study: command, answer, and a table of each comparison."""
+def has_more_seeds(page: ResultsPage, recipe: Recipe) -> bool:
+    """Return whether a page has three or more seeds of a recipe, and more than are given."""
+    record = page.recipes.get(recipe.name)
+    return record is not None and record.num_seeds > recipe.num_seeds
+
+
+def describe_study(study: EndedStudy, note: str) -> str:
+    """Return the section of a study: command, answer, a table of each comparison, conditions."""
     reports = study.read_reports()
     seconds = sum(sum(report["seconds"].values()) for report in reports) / 60
-    facts = f"{len(reports)} runs, {seconds:,.0f} minutes in all; commit {list_commits(reports)}."
-    parts = [f"### {study.name}", f"```bash\n{study.command}\n```"]
+    cost = f"{len(reports)} runs, {seconds:,.0f} minutes in all"
+    facts = f"{cost}; commit {list_commits(reports)}. {note}".strip()
+    parts = [f"```bash\n{study.command}\n```"]
     for part in study.answer["parts"]:
         parts += [f"> {part['sentence']}", level_table(part["values"])]
     notes = [f"{note}." for note in study.answer["notes"]]
@@ -359,34 +344,6 @@ def level_row(level: Mapping[str, Any]) -> list[str]:
         *(level["configuration"], str(level["n"]), f"{mean} +- {deviation}", verdict),
         *(baseline if level["baseline"] else "-", f"{level['seconds']:,.1f}"),
     ]
-
-
-def readme_table(recipes: Sequence[Recipe]) -> str:
-    """Return a row for each data set, with architectures as columns and the best baseline."""
-    complete = [recipe for recipe in recipes if recipe.num_seeds >= MIN_SEEDS]
-    names = sorted({recipe.architecture for recipe in complete}, key=order_of)
-    rows = defaultdict[tuple[Any, ...], dict[str, Recipe]](dict)
-    for recipe in complete:
-        rows[recipe.label(), recipe.metrics[0], recipe.targets()][recipe.architecture] = recipe
-    lines = [readme_row(members, names) for _, members in sorted(rows.items())]
-    return markdown_table(["data", "metric", *(f"`{n}`" for n in names), "best baseline"], lines)
-
-
-def readme_row(members: Mapping[str, Recipe], names: Sequence[str]) -> list[str]:
-    """Return the cells of the networks that were tested on the same targets."""
-    first = next(iter(members.values()))
-    metric = first.metrics[0]
-    scores = [members[name].score(metric) if name in members else "" for name in names]
-    pairs = [recipe.best_baseline() for recipe in members.values()]
-    baseline = pairs[0][0]
-    cell = f"**{baseline}**" if all(is_better for _, is_better in pairs) else baseline
-    return [first.label(), metric.removeprefix("test/"), *scores, cell]
-
-
-def order_of(architecture: str) -> tuple[int, str]:
-    """Return the position of a column: basic cells first."""
-    order = ("rnn", "gru", "lstm")
-    return (order.index(architecture) if architecture in order else len(order)), architecture
 
 
 def example_output(folders: Sequence[Path]) -> str | None:
@@ -414,19 +371,20 @@ def insert(text: str, mark: str, content: str) -> str:
 
 def write_example(folders: Sequence[Path]) -> None:
     """Update the example output in the README from the latest `make run`."""
-    readme = ROOT / "README.md"
     if example := example_output(folders):
-        text = insert(readme.read_text(encoding="utf-8"), "example", example)
-        readme.write_text(text, encoding="utf-8")
+        text = insert(README.read_text(encoding="utf-8"), "example", example)
+        README.write_text(text, encoding="utf-8")
 
 
-def write_results(recipes: Sequence[Recipe], studies: Sequence[EndedStudy], note: str) -> None:
-    """Write docs/RESULTS.md and the table of the README."""
-    page = ROOT / "docs" / "RESULTS.md"
-    page.write_text(write_page(page.read_text(encoding="utf-8"), recipes, studies, note), "utf-8")
-    readme = ROOT / "README.md"
-    content = f"{readme_table(recipes)}\n\n{README_NOTE} {note}".strip()
-    readme.write_text(insert(readme.read_text(encoding="utf-8"), "results", content), "utf-8")
+def write_results(page: ResultsPage) -> None:
+    """Write docs/RESULTS.md and the table of the README.
+
+    Raises:
+        ConfigError: two recipes belong into one cell of the table.
+    """
+    content = f"{readme_table(page.recipes.values())}\n\n{README_NOTE}"
+    PAGE.write_text(write_page(page), encoding="utf-8")
+    README.write_text(insert(README.read_text(encoding="utf-8"), "results", content), "utf-8")
 
 
 def main() -> None:
@@ -434,7 +392,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("folders", type=Path, nargs="+", help="of runs and searches, as outputs")
-    parser.add_argument("--note", default="", help="on the conditions of the runs, for both pages")
+    parser.add_argument("--note", default="", help="on the conditions of these runs")
     parser.add_argument(
         "--example-only", action="store_true", help="update only the example output in the README"
     )
@@ -445,22 +403,35 @@ def main() -> None:
     try:
         recipes, notes = find_recipes(options.folders)
         studies = find_studies(options.folders)
+        previous = read_page(PAGE.read_text(encoding="utf-8"))
+        page = update_page(previous, recipes, studies, options.note)
+        write_results(page)
     except ConfigError as error:
         raise SystemExit(str(error)) from None
-    write_results(recipes, studies, options.note)
-    for note in [*notes, *few_seeds(recipes)]:
-        print(note)
-    print(f"docs/RESULTS.md, README.md: {len(recipes)} recipes, {len(studies)} studies")
+    for message in [*notes, *list_incomplete(previous, recipes)]:
+        print(message)
+    print(
+        f"docs/RESULTS.md, README.md: {len(page.recipes)} recipes with {MIN_SEEDS} or more seeds, "
+        f"{len(page.rows)} with fewer, {len(page.studies)} studies"
+    )
 
 
-def few_seeds(recipes: Sequence[Recipe]) -> list[str]:
-    """Return a message for each recipe whose spread is not known."""
-    return [
-        f"{recipe.name}: has {recipe.num_seeds} of {MIN_SEEDS} seeds, so it is not in the table of "
-        f"the README; train it with other values of seed: {recipe.command}"
-        for recipe in recipes
-        if recipe.num_seeds < MIN_SEEDS
-    ]
+def list_incomplete(page: ResultsPage, recipes: Sequence[Recipe]) -> list[str]:
+    """Return a message for each recipe whose seeds are too few for the table of the README."""
+    messages = []
+    for recipe in recipes:
+        if has_more_seeds(page, recipe):
+            messages.append(
+                f"{recipe.name}: has {recipe.num_seeds} seeds, and docs/RESULTS.md has the results "
+                f"of {page.recipes[recipe.name].num_seeds}, which stay; train it with more values "
+                f"of seed: {recipe.command}"
+            )
+        elif recipe.num_seeds < MIN_SEEDS:
+            messages.append(
+                f"{recipe.name}: has {recipe.num_seeds} of {MIN_SEEDS} seeds, so it is not in the "
+                f"table of the README; train it with other values of seed: {recipe.command}"
+            )
+    return messages
 
 
 if __name__ == "__main__":

@@ -5,15 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks import results
 from benchmarks.commands import study_command, train_command
 from benchmarks.results import (
     MIN_SEEDS,
     Recipe,
     find_recipes,
-    readme_table,
-    write_page,
+    list_incomplete,
+    make_record,
+    update_page,
 )
-from benchmarks.studies import find_studies
+from benchmarks.results_page import ResultsPage, read_page, readme_table, write_page
+from benchmarks.studies import EndedStudy, find_studies
 
 from rnnlab.comparison.runs import find_runs
 from rnnlab.config.schema import make_config
@@ -94,22 +97,41 @@ def test_a_setting_that_this_commit_does_not_have_is_an_error(tmp_path: Path) ->
         command_of(tmp_path)
 
 
-def sine_recipes(place: Path, seeds: int, model: str = "gru", **report: Any) -> list[Recipe]:
+def sine_recipes(
+    place: Path, seeds: int, model: str = "gru", score: float = 0.4, **report: Any
+) -> list[Recipe]:
     """Return the recipe of some seeds, whose scores are 0.4, 0.5, ..."""
     for seed in range(seeds):
         words = ("data=sine", f"model={model}", f"seed={seed}")
-        write_run(place, *words, score=0.4 + 0.1 * seed, **report)
+        write_run(place, *words, score=score + 0.1 * seed, **report)
     return find_recipes([place])[0]
+
+
+def updated(
+    text: str, recipes: list[Recipe], studies: list[EndedStudy] | None = None, note: str = ""
+) -> str:
+    """Return the text of a page with some recipes and studies."""
+    return write_page(update_page(read_page(text), recipes, studies or [], note))
+
+
+def table_of(recipes: list[Recipe]) -> list[str]:
+    return readme_table(make_record(recipe, "") for recipe in recipes).splitlines()
+
+
+def section_of(text: str, name: str) -> str:
+    """Return a section of a page, with its heading."""
+    return text.partition(f"\n### {name}\n")[2].partition("\n##")[0]
 
 
 def test_fewer_than_three_seeds_are_a_row_that_stays_until_there_are_three(tmp_path: Path) -> None:
     other = "| `other` | mse | 0.3 | - | 1 | 9 | abc | `python train.py` |"
     page = f"<!-- fewer seeds -->\n{other}\n<!-- end of fewer seeds -->\n"
-    page = write_page(page, sine_recipes(tmp_path, MIN_SEEDS - 1), [], "")
+    page = updated(page, sine_recipes(tmp_path, MIN_SEEDS - 1))
     assert "| `sine-gru` | mse | 0.4500 +- 0.0707 | naive 0.5000 | 2 | 1 | abc+ |" in page
     assert other in page
     assert "### sine-gru" not in page
-    page = write_page(page, sine_recipes(tmp_path / "all", MIN_SEEDS), [], "Beside other programs.")
+    recipes = sine_recipes(tmp_path / "all", MIN_SEEDS)
+    page = updated(page, recipes, note="Beside other programs.")
     before, _, after = page.partition("<!-- fewer seeds -->")
     assert "| `sine-gru` | mse | **0.5000 +- 0.1000** | naive 0.5000 | 3 |" in before
     assert "python train.py -m data=sine model=gru seed=0,1,2\n" in before
@@ -122,22 +144,124 @@ def test_fewer_than_three_seeds_are_a_row_that_stays_until_there_are_three(tmp_p
 def test_a_better_baseline_is_bold_and_a_limit_is_no_baseline(tmp_path: Path) -> None:
     baselines = {"naive": {"test/mse": 0.45}, "noise floor": {"test/mse": 0.1}}
     recipes = sine_recipes(tmp_path, 3, baselines=baselines)
-    assert "| 0.5000 +- 0.1000 | **naive 0.4500** |" in write_page("", recipes, [], "")
-    assert readme_table(recipes).splitlines()[2:] == [
-        "| sine | mse | 0.5000 +- 0.1000 | **naive 0.4500** |"
-    ]
+    assert "| 0.5000 +- 0.1000 | **naive 0.4500** |" in updated("", recipes)
+    assert table_of(recipes)[2:] == ["| sine | mse | 2 | 0.5000 +- 0.1000 | **naive 0.4500** |"]
 
 
 def test_networks_that_were_tested_on_other_targets_are_in_another_row(tmp_path: Path) -> None:
     recipes = [*sine_recipes(tmp_path / "a", 3), *sine_recipes(tmp_path / "b", 3, "rnn")]
     assert (
-        readme_table(recipes).splitlines()[0] == "| data | metric | `rnn` | `gru` | best baseline |"
+        table_of(recipes)[0] == "| data | metric | test targets | `rnn` | `gru` | best baseline |"
     )
-    assert len(readme_table(recipes).splitlines()) == 2 + 1
+    assert len(table_of(recipes)) == 2 + 1
     others = sine_recipes(tmp_path / "c", 3, "lstm", evaluated_targets={"test": 7})
-    for run in others[0].runs:
-        dict.__setitem__(run.report, "targets_sha256", "b")  # type: ignore[arg-type]
-    assert len(readme_table([*recipes, *others]).splitlines()) == 2 + 2
+    assert len(table_of([*recipes, *others])) == 2 + 2
+    others = sine_recipes(tmp_path / "d", 3, "lstm", targets_sha256="b")  # the number is the same
+    assert len(table_of([*recipes, *others])) == 2 + 2
+    page = updated("", [*recipes, *others])
+    assert len(readme_table(read_page(page).recipes.values()).splitlines()) == 2 + 2
+    others = sine_recipes(tmp_path / "e", 3, "lstm", targets_sha256=None)
+    assert len(table_of([*recipes, *others])) == 2 + 1
+
+
+def test_results_that_are_not_given_stay_as_they_are(tmp_path: Path) -> None:
+    recipes = [*sine_recipes(tmp_path / "a", 3, "rnn"), *sine_recipes(tmp_path / "b", 1, "lstm")]
+    study = write_study(tmp_path / "studies", "study_b")
+    page = updated("", recipes, [study], "On an idle machine.")
+    assert updated(page, []) == page
+    assert update_page(read_page(page), [], [], "Unused.") == read_page(page)
+    other = write_study(tmp_path / "studies", "study_a")
+    page = updated(page, sine_recipes(tmp_path / "c", 3), [other], "Beside others.")
+    for name in ("sine-rnn", "study_b"):
+        assert section_of(page, name).strip().endswith(". On an idle machine.")
+    for name in ("sine-gru", "study_a"):
+        assert section_of(page, name).strip().endswith(". Beside others.")
+    assert [line[4:] for line in page.splitlines() if line.startswith("### ")] == [
+        *("sine-gru", "sine-rnn"),
+        *("study_a", "study_b"),
+    ]
+    overview, _, after = page.partition("## Recipes")
+    assert [line[2:12] for line in overview.splitlines() if "`sine" in line] == [
+        "`sine-gru`",
+        "`sine-rnn`",
+    ]
+    (single,) = [line for line in after.splitlines() if line.startswith("| `sine-lstm` ")]
+    assert single.endswith("| `python train.py data=sine model=lstm` | On an idle machine. |")
+    assert readme_table(read_page(page).recipes.values()).splitlines()[2:] == [
+        "| sine | mse | 2 | 0.5000 +- 0.1000 | 0.5000 +- 0.1000 | naive 0.5000 |"
+    ]
+
+
+def test_a_recipe_and_a_study_that_are_given_again_are_replaced(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "studies", "study_a")
+    page = updated("", sine_recipes(tmp_path / "a", 3), [study], "On an idle machine.")
+    study = write_study(tmp_path / "studies", "study_a", sentence="B wins.")
+    page = updated(page, sine_recipes(tmp_path / "b", 3, score=0.6), [study], "Beside others.")
+    assert page.count("\n### sine-gru\n") == page.count("| `sine-gru` |") == 1
+    assert "| `sine-gru` | mse | 0.7000 +- 0.1000 | **naive 0.5000** | 3 |" in page
+    assert "| network | 0.7000 +- 0.1000 |" in section_of(page, "sine-gru")
+    assert "> B wins." in section_of(page, "study_a")
+    assert not [text for text in ("0.5000 +-", "A wins", "idle machine") if text in page]
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 2), (3, 1), (4, 3)])
+def test_more_seeds_are_not_replaced_by_fewer(tmp_path: Path, before: int, after: int) -> None:
+    page = read_page(updated("", sine_recipes(tmp_path / "a", before)))
+    (recipe,) = sine_recipes(tmp_path / "b", after, score=0.1)
+    assert update_page(page, [recipe], [], "") == page
+    (message,) = list_incomplete(page, [recipe])
+    assert message.startswith(f"sine-gru: has {after} seeds, and docs/RESULTS.md has the results ")
+    assert f"of {before}, which stay; train it with more values of seed: python" in message
+
+
+def test_enough_seeds_need_no_message(tmp_path: Path) -> None:
+    page = read_page(updated("", sine_recipes(tmp_path / "a", 3)))
+    assert list_incomplete(page, sine_recipes(tmp_path / "b", 3)) == []
+    empty = ResultsPage({}, {}, {})
+    assert list_incomplete(empty, sine_recipes(tmp_path / "c", 3)) == []
+    (message,) = list_incomplete(empty, sine_recipes(tmp_path / "d", 2))
+    assert message.startswith("sine-gru: has 2 of 3 seeds, so it is not in the table")
+
+
+def test_the_command_adds_to_the_page_and_the_readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, readme = tmp_path / "RESULTS.md", tmp_path / "README.md"
+    monkeypatch.setattr(results, "PAGE", page)
+    monkeypatch.setattr(results, "README", readme)
+    page.write_text(updated("", sine_recipes(tmp_path / "a", 3)))
+    readme.write_text("Before.\n<!-- results -->\n<!-- end of results -->\nAfter.\n")
+    sine_recipes(tmp_path / "b", 3, "rnn", score=0.1)
+    sine_recipes(tmp_path / "b", 2, score=0.1)
+    words = ["results", str(tmp_path / "b"), "--note", "Beside others."]
+    monkeypatch.setattr("sys.argv", words)
+    results.main()
+    assert [line for line in readme.read_text().splitlines() if line.startswith("| sine")] == [
+        "| sine | mse | 2 | 0.2000 +- 0.1000 | 0.5000 +- 0.1000 | naive 0.5000 |"
+    ]
+    assert readme.read_text().startswith("Before.\n<!-- results -->\n\n| data |")
+    assert readme.read_text().endswith("\n\n<!-- end of results -->\nAfter.\n")
+    assert section_of(page.read_text(), "sine-rnn").endswith(". Beside others.\n")
+    output = capsys.readouterr().out
+    assert "sine-gru: has 2 seeds, and docs/RESULTS.md has the results of 3, which stay" in output
+    assert "2 recipes with 3 or more seeds, 0 with fewer, 0 studies" in output
+
+
+def test_a_page_that_cannot_be_kept_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, readme = tmp_path / "RESULTS.md", tmp_path / "README.md"
+    monkeypatch.setattr(results, "PAGE", page)
+    monkeypatch.setattr(results, "README", readme)
+    text = updated("", sine_recipes(tmp_path / "a", 3))
+    monkeypatch.setattr("sys.argv", ["results", str(tmp_path / "a")])
+    renamed = text.replace("sine-gru", "sine")  # another recipe of the same cell
+    for old, message in ((text.replace("### sine", "sine"), "Restore"), (renamed, "one cell")):
+        page.write_text(old)
+        readme.write_text("As it was.")
+        with pytest.raises(SystemExit, match=message):
+            results.main()
+        assert (page.read_text(), readme.read_text()) == (old, "As it was.")
 
 
 def test_two_recipes_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -173,16 +297,22 @@ def test_the_command_of_a_study_has_its_settings(words: tuple[str, ...]) -> None
     assert set(command.split()[2:]) == expected
 
 
-def test_a_study_counts_when_all_its_runs_have_ended(tmp_path: Path, capsys: Any) -> None:
+def write_study(place: Path, name: str, ended: int = 16, sentence: str = "A wins.") -> EndedStudy:
+    """Write the folder of a study of 16 runs, and return it as one that has ended."""
     sweep = asdict(read_sweep(ROOT, ["sweep=study_gru_lstm", "budget=small"]))
-    answer = {"sentence": "A wins.", "parts": [{"sentence": "A wins.", "values": {}}], "notes": []}
-    for name, count in (("a", 16), ("b", 15)):
-        (tmp_path / name).mkdir()
-        write_json(tmp_path / name / "sweep.yaml", sweep)
-        summary = {"name": name, "answer": answer, "counts": {"complete": 14, "failed": count - 14}}
-        write_json(tmp_path / name / "summary.json", summary)
+    answer = {"sentence": sentence, "parts": [{"sentence": sentence, "values": {}}], "notes": []}
+    counts = {"complete": 14, "failed": ended - 14}
+    (place / name).mkdir(parents=True, exist_ok=True)
+    write_json(place / name / "sweep.yaml", sweep)
+    write_json(place / name / "summary.json", {"name": name, "answer": answer, "counts": counts})
+    return EndedStudy(name, "python sweep.py", answer, place / name)
+
+
+def test_a_study_counts_when_all_its_runs_have_ended(tmp_path: Path, capsys: Any) -> None:
+    for name, ended in (("a", 16), ("b", 15)):
+        write_study(tmp_path, name, ended)
     studies = find_studies([tmp_path])
     assert [study.name for study in studies] == ["a"]
     assert "15 of 16 runs have ended" in capsys.readouterr().out
-    page = write_page("", [], studies, "")
+    page = updated("", [], studies)
     assert "```bash\npython sweep.py sweep=study_gru_lstm budget=small\n```\n\n> A wins." in page
