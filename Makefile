@@ -13,8 +13,7 @@ help:  ## list the targets
 install: $(STAMP)  ## .venv with the pinned dependencies
 
 $(STAMP): pyproject.toml constraints.txt .ci/install.py
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python .ci/install.py
+	$(PYTHON) .ci/install.py $(VENV)
 	@touch $@
 
 run: install  ## train a GRU on IMDB reviews (some minutes on 2 cores)

@@ -1,4 +1,6 @@
-"""Install the pinned dependencies beside this interpreter: with uv, or with pip where uv fails.
+"""Create a virtual environment with the pinned dependencies: with uv, or with pip where uv fails.
+
+    python .ci/install.py .venv
 
 uv takes seconds where pip takes minutes. It does not read pip's configuration, so this program
 gives it the indexes, links, constraints and certificates of pip.
@@ -7,9 +9,10 @@ gives it the indexes, links, constraints and certificates of pip.
 import os
 import subprocess
 import sys
+import venv
 from ast import literal_eval
+from pathlib import Path
 
-PIP = [sys.executable, "-m", "pip"]
 PINNED = ["-c", "constraints.txt", "-e", ".[data,linear]", "--group", "dev"]
 VARIABLES = {  # setting of pip: variable of uv
     "index-url": "UV_DEFAULT_INDEX",
@@ -26,15 +29,20 @@ VARIABLES = {  # setting of pip: variable of uv
 
 def read_pip_settings() -> dict[str, str]:
     """Return the settings of pip; those of the environment come before those of files."""
-    listed = subprocess.run([*PIP, "config", "list"], check=True, capture_output=True, text=True)
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True)
     lines = [line.partition("=") for line in listed.stdout.splitlines()]
     lines.sort(key=lambda line: line[0].startswith(":env:"))
     return {name.rpartition(".")[2]: literal_eval(value) for name, _, value in lines}
 
 
-def install_with_uv() -> bool:
-    """Return whether uv could be installed, and could install."""
-    if subprocess.run([*PIP, "install", "--quiet", "uv"]).returncode:
+def install_with_uv(python: Path) -> bool:
+    """Return whether uv could be installed, and could install.
+
+    The pip of this interpreter does it: to put one into the new environment takes longer.
+    """
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    if subprocess.run([*pip, "install", "--quiet", "uv"]).returncode:
         return False
     settings = read_pip_settings()
     environment = {"UV_INDEX_STRATEGY": "unsafe-best-match"}  # as pip: the best of all indexes
@@ -43,17 +51,22 @@ def install_with_uv() -> bool:
             comma = "," if variable == "UV_FIND_LINKS" else " "
             environment[variable] = comma.join(settings[name].split())
     constraints = [word for path in settings.get("constraint", "").split() for word in ("-c", path)]
-    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet"]
-    command += ["--python", sys.executable, *constraints, *PINNED, "pip>=25.1"]
+    command = [str(python), "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
+    command += [*constraints, *PINNED, "pip>=25.1"]
     return subprocess.run(command, env=environment | os.environ).returncode == 0
 
 
 def main() -> None:
     """Install; end with the status of pip where uv has failed."""
-    if not install_with_uv():
+    folder = Path(sys.argv[1])
+    python = folder / "bin" / "python"
+    venv.create(folder, symlinks=True)
+    if not install_with_uv(python):
         print("uv could not install the dependencies; pip does it, which takes minutes")
-        subprocess.run([*PIP, "install", "--quiet", "--upgrade", "pip>=25.1"], check=True)
-        subprocess.run([*PIP, "install", "--quiet", *PINNED], check=True)
+        venv.create(folder, symlinks=True, with_pip=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet"]
+        subprocess.run([*pip, "--upgrade", "pip>=25.1"], check=True)
+        subprocess.run([*pip, *PINNED], check=True)
 
 
 if __name__ == "__main__":

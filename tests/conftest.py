@@ -71,13 +71,17 @@ def _ctrl_c_is_heard() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of this run of tests, which all its workers share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _own_cache(shared_folder: Path) -> None:
     """Prepared data of the tests stands in a folder of their own, shared by the whole run."""
-    if "RNNLAB_CACHE" not in os.environ:
-        base = tmp_path_factory.getbasetemp()
-        base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-        os.environ["RNNLAB_CACHE"] = str(base / "cache")
+    os.environ.setdefault("RNNLAB_CACHE", str(shared_folder / "cache"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -103,11 +107,14 @@ def _environment_is_read_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _choices_are_composed_once() -> Iterator[None]:
+def _choices_are_composed_once(shared_folder: Path) -> Iterator[None]:
     """Hydra reads the same files for each command line."""
-    from tests.helpers.compositions import remember_compositions
+    from tests.helpers.compositions import FOLDER, remember_compositions
 
-    with remember_compositions():
+    folder = shared_folder / "compositions"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch, remember_compositions():
+        patch.setenv(FOLDER, str(folder))
         yield
 
 

@@ -3,12 +3,13 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rnnlab.config.compose import compose
 from rnnlab.sweeps.settings import compose_sweep
-from tests.helpers.compositions import CONF, SWEEPS
+from tests.helpers.compositions import CONF, SWEEPS, remember_compositions
 from tests.helpers.processes import run_code
 
 RUNS = (
@@ -32,11 +33,16 @@ print(json.dumps([runs, searches]))
 
 @pytest.mark.slow
 def test_what_is_composed_from_memory_is_what_a_new_interpreter_composes() -> None:
-    for _ in range(2):  # the second time everything is in the memory
-        runs = [compose(CONF, words) for words in RUNS]
-        searches = [compose_sweep(SWEEPS, *search) for search in SEARCHES]
+    composed = [compose_all(), compose_all()]  # the second time everything is in the memory
+    with remember_compositions():  # an empty memory, as another process has it, finds the files
+        composed.append(compose_all())
     expected = json.loads(run_code(COMPOSE).stdout)
-    assert json.loads(json.dumps([runs, searches])) == expected
+    assert all(json.loads(json.dumps(content)) == expected for content in composed)
+
+
+def compose_all() -> list[list[dict[str, Any]]]:
+    runs = [compose(CONF, words) for words in RUNS]
+    return [runs, [compose_sweep(SWEEPS, *search) for search in SEARCHES]]
 
 
 @pytest.mark.slow

@@ -104,17 +104,23 @@ def prepare_overrides(conf: Path, texts: Sequence[str]) -> list[str]:
     for text in texts:
         if parse_override(text).is_sweep:
             raise ConfigError(explain_sweep(text, texts))
-    return [prepare_override(conf, text) for text in texts]
+    groups = list_groups(conf)
+    return [prepare_override(conf, groups, text) for text in texts]
 
 
-def prepare_override(conf: Path, text: str) -> str:
+def prepare_override(conf: Path, groups: Sequence[str], text: str) -> str:
     """Return an override as Hydra reads it; a plus accepts a setting that is listed.
+
+    Args:
+        conf: directory of the choices.
+        groups: of choices, such as `model`.
+        text: of the override.
 
     Raises:
         ConfigError: it cannot be read, or is no choice of its group.
     """
     override = parse_override(text)
-    if override.sign != "~" and override.key in list_groups(conf):
+    if override.sign != "~" and override.key in groups:
         return group_choice(conf, override)
     return force_add(override.text) if is_addition(override) else override.text
 

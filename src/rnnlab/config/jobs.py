@@ -13,7 +13,7 @@ from rnnlab.config.compose import (
     prepare_override,
 )
 from rnnlab.config.overrides import Override, format_override, parse_override, unquote
-from rnnlab.config.paths import list_choices
+from rnnlab.config.paths import list_choices, list_groups
 from rnnlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def switch_off(conf: Path, override: Override) -> str:
         ConfigError: see prepare_override.
     """
     if not override.is_sweep:
-        return prepare_override(conf, override.text)
+        return prepare_override(conf, list_groups(conf), override.text)
     values: list[Any] = getattr(override.value, "list", [])  # of choices; a range has no null
     if override.key not in OPTIONAL_GROUPS or not any(value is None for value in values):
         return override.text
