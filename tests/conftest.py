@@ -181,8 +181,17 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run builds no figures either, for tests whose figures others draw from the same data."""
+def no_network_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run builds no figures of its network and its training, which know little of the data."""
+    for name in ("draw_internals", "draw_health"):
+        monkeypatch.setattr(f"rnnlab.experiment.results.{name}", lambda parts: [])
+    curves = "rnnlab.experiment.results.save_learning_curves"
+    monkeypatch.setattr(curves, lambda *values: Path("learning_curves.png"))
+
+
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch, no_network_plots: None) -> None:
+    """A run builds no figures, for tests whose figures others draw from the same data."""
     from rnnlab.analysis import AnalysisResult
 
     save = AnalysisResult.save
@@ -191,7 +200,3 @@ def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
         return save(replace(result, figures={}), folder)
 
     monkeypatch.setattr(AnalysisResult, "save", save_files)
-    for name in ("draw_internals", "draw_health"):
-        monkeypatch.setattr(f"rnnlab.experiment.results.{name}", lambda parts: [])
-    curves = "rnnlab.experiment.results.save_learning_curves"
-    monkeypatch.setattr(curves, lambda *values: Path("learning_curves.png"))
