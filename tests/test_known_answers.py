@@ -16,7 +16,8 @@ from tests.helpers.configs import compose
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
-SMALL = ("model.hidden_size=64", "data.num_train=6400", "data.batch_size=32", "trainer=cpu")
+SIZE = ("model.hidden_size=64", "data.batch_size=32", "trainer=cpu")
+SMALL = (*SIZE, "data.num_train=6400")
 STEADY = ("optimizer.lr=1e-2", "scheduler=none", "trainer.gradient_clip_val=1")
 
 
@@ -45,8 +46,8 @@ def test_sine_waves_are_forecast_down_to_the_noise(model: str, tmp_path: Path) -
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_gru_adds_over_fifty_steps(tmp_path: Path) -> None:
-    words = ("data=adding", "model=gru", "trainer=cpu", "trainer.max_epochs=5", *until(0.015))
-    done = run(compose(*words, f"output_dir={tmp_path}"))
+    words = ("data=adding", "model=gru", *SIZE, *STEADY, *until(0.015))
+    done = run(compose(*words, "trainer.max_epochs=20", f"output_dir={tmp_path}"))
     assert done.report["baselines"]["constant"]["test/mse"] == pytest.approx(1 / 6, rel=0.05)
     assert done.report["scores"]["test/mse"] < 0.02
 
@@ -56,9 +57,9 @@ def test_a_gru_adds_over_fifty_steps(tmp_path: Path) -> None:
 @pytest.mark.parametrize("model", ["lstm", "gru"])
 def test_gated_networks_copy(model: str, tmp_path: Path) -> None:
     """They need three or four epochs; a schedule of so few was on the edge on another processor."""
-    size = ("model.hidden_size=64", "data.batch_size=32", "trainer=cpu", "trainer.max_epochs=20")
-    words = ("data=copying", f"model={model}", *size, *STEADY, *until(0.95))
-    scores = run(compose(*words, f"output_dir={tmp_path}")).report["scores"]
+    words = ("data=copying", f"model={model}", *SIZE, *STEADY, *until(0.95))
+    limits = ("trainer.max_epochs=20", f"output_dir={tmp_path}")
+    scores = run(compose(*words, *limits)).report["scores"]
     assert scores["test/loss"] < 0.3 * math.log(8)
     assert scores["test/accuracy"] > 0.9
 
@@ -113,7 +114,7 @@ def test_a_simple_network_is_no_better_than_a_constant_there(tmp_path: Path) -> 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("model", ["lstm", "gru"])
 def test_gated_networks_echo_bits_of_ten_steps_ago(model: str, tmp_path: Path) -> None:
-    size = ("model.hidden_size=32", *SMALL[1:])
+    size = (*SMALL, "model.hidden_size=32")
     words = ("data=echo", f"model={model}", *size, *STEADY, *until(0.99))
     done = run(compose(*words, "trainer.max_epochs=10", f"output_dir={tmp_path}"))
     assert done.report["scores"]["test/accuracy"] > 0.98
