@@ -1,6 +1,11 @@
-"""Kept results of the benchmarks, and docs/PERFORMANCE.md, which is written from them."""
+"""Kept results of the benchmarks, and docs/PERFORMANCE.md, which is written from them.
+
+The results of earlier measurements may be gone, so the page itself is their record: a section
+stays as it is until its benchmark has a new result.
+"""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +16,14 @@ PAGE = Path(__file__).parents[1] / "docs" / "PERFORMANCE.md"
 INTRODUCTION = """\
 # Performance
 
-Written by `python -m benchmarks ... --page` from the results in `outputs/benchmarks/`. A value is
-the median over pairs: both sides work in turn, so that a slow moment slows both. A ratio is that of
-the two columns beside it, in the direction that the row states; values with a unit were measured
-alone. The quartiles show how much the pairs differ. A bar is the criterion of the project for the
-median. CPU time depends little on other programs; where the load of a section was higher than the
-number of cores, its wall times belong to a busy machine. `python -m benchmarks --help` lists all
-benchmarks and their options."""
+Written by `python -m benchmarks ... --page` from the results in `outputs/benchmarks/`; a section
+stays as it is until its benchmark has a new result. A value is the median over pairs: both sides
+work in turn, so that a slow moment slows both. A ratio is that of the two columns beside it, in the
+direction that the row states; values with a unit were measured alone. The quartiles show how much
+the pairs differ. A bar is the criterion of the project for the median. CPU time depends little on
+other programs; where the load of a section was higher than the number of cores, its wall times
+belong to a busy machine. `python -m benchmarks --help` lists all benchmarks and their options."""
+SECTION = re.compile(r"^## (\S+)\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 COLUMNS = ("what", "this project", "other", "value", "quartiles", "pairs", "bar", "")
 FACTS = ("command", "commit", "threads", "method", "load", "other work", "date")
 
@@ -37,20 +43,27 @@ def keep_results(
 
 
 def write_page(folder: Path, descriptions: Mapping[str, str], page: Path = PAGE) -> None:
-    """Write the page from the kept results of all benchmarks.
+    """Write the page from the kept results, and from its sections of other benchmarks.
 
     Args:
         folder: of the results.
         descriptions: name of a benchmark -> its first line, in the order of the page.
         page: file that is written.
     """
-    sections = []
+    sections = read_sections(page)
     for name, description in descriptions.items():
         path = folder / f"{name}.json"
         if path.exists():
             content = json.loads(path.read_text(encoding="utf-8"))
-            sections.append(write_section(name, description, content))
-    page.write_text("\n\n".join([INTRODUCTION, *sections]) + "\n", encoding="utf-8")
+            sections[name] = write_section(name, description, content)
+    parts = [INTRODUCTION, *(sections[name] for name in descriptions if name in sections)]
+    page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def read_sections(page: Path) -> dict[str, str]:
+    """Return name of a benchmark -> its section of a page; none if there is no page."""
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    return {match[1]: match[0].strip("\n") for match in SECTION.finditer(text)}
 
 
 def write_section(name: str, description: str, content: Mapping[str, Any]) -> str:

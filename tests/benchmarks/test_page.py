@@ -1,11 +1,12 @@
 """docs/PERFORMANCE.md, written from kept results."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from benchmarks import recipes
 from benchmarks.__main__ import arguments, describe_benchmarks, expand_names
-from benchmarks.page import keep_results, write_page
+from benchmarks.page import PAGE, keep_results, write_page
 from benchmarks.pairs import Row
 from benchmarks.runs import Settings
 
@@ -67,3 +68,26 @@ def test_the_scores_of_both_kernels_are_compared_with_the_spread_of_seeds(tmp_pa
         assert row.bar == 2.0
         assert row.meets_bar is is_equal
     assert trained[:4] == [("native", 0), ("torch", 0), ("native", 1), ("torch", 1)]
+
+
+def test_a_section_stays_until_its_benchmark_has_a_new_result(tmp_path: Path) -> None:
+    page = tmp_path / "PERFORMANCE.md"
+    descriptions = {"memory": "Memory of a run.", "speed": "Speed of a step."}
+    keep_results(tmp_path / "old", "speed", FACTS, ["slow here"])
+    write_page(tmp_path / "old", descriptions, page)
+    before = page.read_text()
+    write_page(tmp_path / "none", descriptions, page)
+    assert page.read_text() == before
+    keep_results(tmp_path / "new", "memory", FACTS, ["little here"])
+    write_page(tmp_path / "new", descriptions, page)
+    assert page.read_text().index("little here") < page.read_text().index("slow here")
+    keep_results(tmp_path / "new", "speed", FACTS, ["quick here"])
+    write_page(tmp_path / "new", descriptions, page)
+    assert "slow here" not in page.read_text()
+
+
+def test_the_page_of_the_project_stays_without_new_results(tmp_path: Path) -> None:
+    page = tmp_path / "PERFORMANCE.md"
+    page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    write_page(tmp_path / "none", describe_benchmarks(), page)
+    assert page.read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")

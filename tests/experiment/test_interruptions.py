@@ -9,7 +9,6 @@ RNNLAB_INTERRUPTIONS=3000 RNNLAB_INTERRUPTIONS_SEED=1 draws more cases, and othe
 """
 
 import json
-import math
 import os
 import sys
 from pathlib import Path
@@ -36,12 +35,17 @@ def describe(result: dict) -> str:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_an_interrupted_run_equals_the_undisturbed_one(part: int, tmp_path: Path) -> None:
     numbers = [str(number) for number in NUMBERS[part::PARTS]]
-    each = math.ceil(CASES / len(NUMBERS))
-    words = [str(tmp_path / "runs"), SEED, str(each), *numbers]
+    words = [str(tmp_path / "runs"), SEED, str(CASES), *numbers]
     command = [sys.executable, interruptions.__file__, *words]
     done = run_forked(command, capture_output=True, text=True, timeout=1700)
     assert done.returncode == 0, done.stderr[-3000:]
     results = [json.loads(line) for line in done.stdout.splitlines()]
     problems = [describe(result) for result in results if result["problem"]]
     assert not problems, "\n\n".join(problems)
-    assert len(results) == each * len(numbers)
+    assert len(results) == sum(interruptions.count_cases(CASES, int(n)) for n in numbers)
+
+
+def test_the_cases_of_all_combinations_are_as_many_as_asked_for() -> None:
+    counts = [interruptions.count_cases(CASES, number) for number in NUMBERS]
+    assert sum(counts) == CASES
+    assert min(counts) >= CASES // len(counts)

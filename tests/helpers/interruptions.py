@@ -3,7 +3,8 @@
     python interruptions.py <folder> <seed> <cases> <settings>...
 
 `settings` are numbers of COMBINATIONS. The program runs each of them once undisturbed, and then
-`cases` times with one to three interruptions at points that the seed draws. Each run is a fork of
+with one to three interruptions at points that the seed draws. `cases` is the number of such runs of
+all combinations. Each run is a fork of
 this process: a new process would import for seconds, and a run takes a fraction of one. It prints
 a line of JSON for each case; see tests/experiment/test_interruptions.py.
 """
@@ -200,20 +201,40 @@ def draw_settings(combination: tuple[str, str, str], draw: random.Random) -> lis
     return words
 
 
-def run_in_fork(plain: dict[str, Any], log: Path, point: tuple[str, int, str] | None) -> int:
-    """Run in a fork of this process; return its exit status, negative if a signal ended it."""
+def run_in_fork(
+    plain: dict[str, Any],
+    log: Path,
+    point: tuple[str, int, str] | None,
+    is_checked: bool = True,
+) -> int:
+    """Run in a fork of this process; return its exit status, negative if a signal ended it.
+
+    Args:
+        plain: the config.
+        log: the file for what the run prints.
+        point: where and how the run ends; None for its own end.
+        is_checked: another run has built every part of these settings without data.
+    """
     if (process := os.fork()) == 0:
         status = 9
         try:
             descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(descriptor, 1)
             os.dup2(descriptor, 2)
-            status = run_here(plain, log, point)
+            with skip_checks() if is_checked else ExitStack():
+                status = run_here(plain, log, point)
         finally:
             sys.stdout.flush()
             os._exit(status)
     _, state = os.waitpid(process, 0)
     return os.waitstatus_to_exitcode(state)
+
+
+def skip_checks() -> ExitStack:
+    """Build no part of a run without data, until the end of what is returned."""
+    from rnnlab.experiment import build
+
+    return replace((build, "dry_build", lambda config: None))
 
 
 def run_here(plain: dict[str, Any], log: Path, point: tuple[str, int, str] | None) -> int:
@@ -237,7 +258,14 @@ def run_here(plain: dict[str, Any], log: Path, point: tuple[str, int, str] | Non
 
 
 def run_cases(folder: Path, seed: int, cases: int, number: int) -> Iterator[dict[str, Any]]:
-    """Yield the results of the cases of a combination: what was done, and what differs."""
+    """Yield the results of the cases of a combination: what was done, and what differs.
+
+    Args:
+        folder: of all runs.
+        seed: of settings and points.
+        cases: of all combinations.
+        number: of the combination.
+    """
     from tests.helpers.configs import compose
 
     draw = random.Random(f"{seed} {number}")
@@ -247,15 +275,21 @@ def run_cases(folder: Path, seed: int, cases: int, number: int) -> Iterator[dict
     whole = place / "whole"
     log = place / "whole.log"
     plain = compose(*settings)
-    if run_in_fork({**plain, "run_dir": str(whole)}, log, None):
+    if run_in_fork({**plain, "run_dir": str(whole)}, log, None, is_checked=False):
         yield {"settings": settings, "points": [], "problem": log.read_text()[-2000:]}
         return
     counts = json.loads(log.with_suffix(".json").read_text())
-    for case in range(cases):
+    for case in range(count_cases(cases, number)):
         run_dir = place / str(case)
         points = draw_points(draw, counts)
         problem = interrupt_run(plain, run_dir, points) or compare_runs(run_dir, whole)
         yield {"settings": settings, "points": points, "problem": problem}
+
+
+def count_cases(cases: int, number: int) -> int:
+    """Return how many of all cases a combination has."""
+    each, rest = divmod(cases, len(COMBINATIONS))
+    return each + (number < rest)
 
 
 def draw_points(draw: random.Random, counts: dict[str, int]) -> list[tuple[str, int, str]]:
