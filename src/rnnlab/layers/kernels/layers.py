@@ -100,6 +100,18 @@ class LSTMLayer(NativeLayer, nn.LSTM):
     def __init__(self, input_size: int, hidden_size: int) -> None:
         nn.LSTM.__init__(self, input_size, hidden_size, batch_first=True)
 
+    def forward(self, input: Any, hx: Any = None) -> Any:  # the names of torch
+        """See nn.LSTM. Without autocast where the processor cannot compute in its type.
+
+        For it torch calls oneDNN, which raises an error there. nn.GRU and nn.RNN compute in
+        float32 on every CPU.
+        """
+        if is_autocast_refused(input):
+            with torch.autocast("cpu", enabled=False):
+                state = None if hx is None else tuple(part.float() for part in hx)
+                return nn.LSTM.forward(self, input.float(), state)
+        return super().forward(input, hx)
+
 
 class RNNLayer(NativeLayer, nn.RNN):
     """One layer of nn.RNN in one direction, batch first."""
@@ -117,6 +129,24 @@ def is_plain_float(tensor: Any) -> bool:
         and tensor.layout is torch.strided
         and not tensor.is_neg()
     )
+
+
+def is_autocast_refused(tensor: Any) -> bool:
+    """Return whether oneDNN has no LSTM of the type of autocast for this processor."""
+    if not (torch.is_autocast_enabled("cpu") and isinstance(tensor, Tensor) and tensor.is_cpu):
+        return False
+    return not can_compute(torch.get_autocast_dtype("cpu"))
+
+
+def can_compute(dtype: torch.dtype) -> bool:
+    """Return whether oneDNN computes in a type on this processor.
+
+    >>> can_compute(torch.float32)
+    True
+    """
+    if dtype is torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return dtype is torch.float32 or bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
 
 
 def is_transformed() -> bool:
