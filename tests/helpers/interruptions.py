@@ -4,9 +4,9 @@
 
 `settings` are numbers of COMBINATIONS. The program runs each of them once undisturbed, and then
 with one to three interruptions at points that the seed draws. `cases` is the number of such runs of
-all combinations. Each run is a fork of
-this process: a new process would import for seconds, and a run takes a fraction of one. It prints
-a line of JSON for each case; see tests/experiment/test_interruptions.py.
+all combinations. Each run is a fork of this process: a new process would import for seconds, and a
+run takes a fraction of one. It prints a line of JSON for each case; see
+tests/experiment/test_interruptions.py.
 """
 
 import gc

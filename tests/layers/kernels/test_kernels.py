@@ -235,8 +235,10 @@ def test_inputs_that_are_views_give_the_same(cell: str) -> None:
             other := view.detach().clone(memory_format=torch.contiguous_format).requires_grad_(),
         )
         assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
-        # Of one step first or one sequence first: some processors add in another order.
-        torch.testing.assert_close(leaf.grad, other.grad, rtol=1e-6, atol=1e-6)
+        if view is time_first:  # another product, whose sums some processors add in another order
+            torch.testing.assert_close(leaf.grad, other.grad, rtol=1e-6, atol=1e-6)
+        else:
+            assert torch.equal(leaf.grad, other.grad)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -324,7 +326,7 @@ def test_what_the_kernels_do_not_serve_is_computed_by_torch(
 def test_an_lstm_computes_under_autocast_on_every_processor(
     dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layers_module, "can_compute", lambda dtype: False)
+    monkeypatch.setattr(layers_module, "has_lstm", lambda dtype: False)
     layer, x = make_layer("lstm", 3, 4), torch.randn(2, 5, 3, requires_grad=True)
     expected, (h, c) = layer(x)
     with torch.autocast("cpu", dtype=dtype):

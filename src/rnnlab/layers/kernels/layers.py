@@ -132,21 +132,22 @@ def is_plain_float(tensor: Any) -> bool:
 
 
 def is_autocast_refused(tensor: Any) -> bool:
-    """Return whether oneDNN has no LSTM of the type of autocast for this processor."""
+    """Return whether torch has no LSTM of the type of autocast for this processor."""
     if not (torch.is_autocast_enabled("cpu") and isinstance(tensor, Tensor) and tensor.is_cpu):
         return False
-    return not can_compute(torch.get_autocast_dtype("cpu"))
+    return not has_lstm(torch.get_autocast_dtype("cpu"))
 
 
-def can_compute(dtype: torch.dtype) -> bool:
-    """Return whether oneDNN computes in a type on this processor.
+def has_lstm(dtype: torch.dtype) -> bool:
+    """Return whether torch has an LSTM of a type of autocast, bfloat16 or float16, on this CPU.
 
-    >>> can_compute(torch.float32)
-    True
+    Where torch is built with oneDNN, it takes oneDNN's, which needs instructions for the type.
     """
+    if not torch.backends.mkldnn.is_available():
+        return True
     if dtype is torch.bfloat16:
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return dtype is torch.float32 or bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
 
 
 def is_transformed() -> bool:
