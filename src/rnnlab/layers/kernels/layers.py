@@ -143,7 +143,7 @@ def has_lstm(dtype: torch.dtype) -> bool:
 
     Where torch is built with oneDNN, it takes oneDNN's, which needs instructions for the type.
     """
-    if not torch.backends.mkldnn.is_available():
+    if not torch._C._has_mkldnn:
         return True
     if dtype is torch.bfloat16:
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
