@@ -56,8 +56,13 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def read_run(folder: Path) -> list[Record]:
-    """All records of the folder's one run; W&B's service writes the last ones after `finish`."""
+    """All records of the folder's one run."""
     (file,) = files_of(folder)
+    return whole_records(file)
+
+
+def whole_records(file: Path) -> list[Record]:
+    """All records of an ended run; W&B's service writes the last ones after `finish`."""
     until = time.monotonic() + 10
     while time.monotonic() < until:
         with suppress(ValueError):

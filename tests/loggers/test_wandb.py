@@ -34,6 +34,7 @@ from tests.helpers.wandb_file import (
     records,
     records_of_kind,
     save_picture,
+    whole_records,
 )
 
 KEY = "0" * 40
@@ -221,8 +222,8 @@ def test_a_resumed_run_is_the_same_wandb_run(folder: Path) -> None:
         logger = WandbLogger(folder, mode="offline")
         logger.log_metrics({"train/loss": 0.5}, step=step)
         logger.finish("stopped")
-    first, second = files_of(folder)
-    ids = {record.run.run_id for f in (first, second) for record in records(f) if record.run.run_id}
+    first, second = (whole_records(file) for file in files_of(folder))
+    ids = {record.run.run_id for record in (*first, *second) if record.run.run_id}
     assert ids == {folder.name} == {logger.version}
 
 

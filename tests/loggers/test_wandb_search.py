@@ -11,9 +11,9 @@ from tests.helpers.wandb_file import (
     items,
     merged,
     read_run,
-    records,
     records_of_kind,
     save_picture,
+    whole_records,
 )
 
 OFFLINE = {"project": "lab", "entity": None, "mode": "offline", "group": "sine", "id": "sine-0-end"}
@@ -69,7 +69,7 @@ def test_the_second_end_of_a_search_logs_what_is_new_alone(folder: Path) -> None
     assert not log_search(folder, OFFLINE, a_summary([0.5, 0.25]), [])
     assert len(files_of(folder)) == 1
     assert log_search(folder, OFFLINE, a_summary([0.5, 0.25, 0.125]), [])
-    runs = [list(records(file)) for file in files_of(folder)]
+    runs = [whole_records(file) for file in files_of(folder)]
     assert {record.run.run_id for run in runs for record in run if record.run.run_id} == {
         "sine-0-end"
     }
