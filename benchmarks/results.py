@@ -8,17 +8,19 @@
 Runs that differ only in their seeds or folds are the seeds of one recipe. Recipes with three or
 more of them are in the README. Those with fewer are in a table of their own, which keeps its rows
 until the recipe has three. Recipes and studies that are not in the folders keep the rows and
-sections that the page has. The commands come from the settings in the folders of the runs.
+sections that the page has. benchmarks/recorded_runs.jsonl keeps the runs, so that the seeds of a
+recipe may be given one after another. The commands come from the settings of the runs.
 """
 
 import argparse
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
+from benchmarks import recorded_runs
 from benchmarks.commands import find_architecture, train_command
 from benchmarks.results_page import (
     RecipeRecord,
@@ -42,6 +44,7 @@ from rnnlab.runtime.console import PlainConsole
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "RESULTS.md"
 README = ROOT / "README.md"
+RECORDS = recorded_runs.FILE
 EXAMPLE = "imdb-gru"  # the run whose output is on the first screen of the README
 MIN_SEEDS = 3  # of a recipe whose spread is known
 
@@ -142,6 +145,12 @@ class Recipe:
         return list_commits([run.report for run in self.runs])
 
     @property
+    def conditions(self) -> str:
+        """Conditions of the runs, as far as they were noted."""
+        notes = (run.report.get("conditions", "") for run in self.runs)
+        return " ".join(dict.fromkeys(filter(None, notes)))
+
+    @property
     def num_targets(self) -> str:
         """Number of test targets; the largest of those of the folds."""
         return f"{max(run.report['evaluated_targets']['test'] for run in self.runs):,}"
@@ -164,22 +173,38 @@ class Recipe:
         ]
 
 
-def find_recipes(folders: Sequence[Path]) -> tuple[list[Recipe], list[str]]:
-    """Return the recipes of finished, tested runs below some folders, and notes on others.
+def find_tested_runs(folders: Sequence[Path], note: str) -> tuple[list[FinishedRun], list[str]]:
+    """Return the finished, tested runs below some folders, and notes on others.
 
-    The trials of searches are no recipes.
+    The trials of searches are left out.
+
+    Args:
+        folders: of runs, or above them.
+        note: on the conditions of these runs.
 
     Raises:
-        ConfigError: there is no run, or no command of this commit has the settings of a run.
+        ConfigError: there is no run.
     """
     runs, notes = find_runs([str(folder) for folder in folders])
-    groups, repeats = group_runs([run for run in runs if is_recipe(run)])
+    conditions = {"conditions": note}
+    tested = [run for run in runs if is_recipe(run)]
+    return [replace(run, report={**run.report, **conditions}) for run in tested], notes
+
+
+def make_recipes(runs: Sequence[FinishedRun]) -> tuple[list[Recipe], list[str]]:
+    """Return the recipes of some runs, and notes on runs that others repeat.
+
+    Raises:
+        ConfigError: two recipes have the same name, or no command of this commit has the settings
+            of a run.
+    """
+    groups, notes = group_runs(runs)
     recipes = [
         Recipe(group, train_command(list(group.runs.values())), find_architecture(group.first))
         for group in groups
     ]
     check_names(recipes)
-    return sorted(recipes, key=lambda recipe: recipe.name), [*notes, *repeats]
+    return sorted(recipes, key=lambda recipe: recipe.name), notes
 
 
 def is_recipe(run: FinishedRun) -> bool:
@@ -224,8 +249,8 @@ def list_commits(reports: Iterable[Mapping[str, Any]]) -> str:
     return ", ".join(sorted(commits))
 
 
-def make_record(recipe: Recipe, note: str) -> RecipeRecord:
-    """Return what the page states of a recipe; `note` is on the conditions of its runs."""
+def make_record(recipe: Recipe) -> RecipeRecord:
+    """Return what the page states of a recipe."""
     metric = recipe.metrics[0]
     baseline, is_better = recipe.best_baseline()
     return RecipeRecord(
@@ -240,11 +265,11 @@ def make_record(recipe: Recipe, note: str) -> RecipeRecord:
         architecture=recipe.architecture,
         num_targets=recipe.num_targets,
         checksums=recipe.checksums,
-        section=describe_recipe(recipe, note),
+        section=describe_recipe(recipe),
     )
 
 
-def describe_recipe(recipe: Recipe, note: str) -> str:
+def describe_recipe(recipe: Recipe) -> str:
     """Return the section of a recipe: its command, all its baselines, facts and conditions."""
     metrics = recipe.metrics
     header = ["", *(metric.removeprefix("test/") for metric in metrics)]
@@ -252,7 +277,7 @@ def describe_recipe(recipe: Recipe, note: str) -> str:
     for name in recipe.baselines:
         rows.append([name, *(recipe.score_of_baseline(name, metric) for metric in metrics)])
     table = markdown_table(header, rows)
-    facts = f"{'; '.join(recipe.list_facts())}. {note}".strip()
+    facts = f"{'; '.join(recipe.list_facts())}. {recipe.conditions}".strip()
     return f"```bash\n{recipe.command}\n```\n\n{table}\n\n{facts}"
 
 
@@ -275,12 +300,12 @@ def list_hardware(report: Mapping[str, Any]) -> list[str]:
     return [*facts, f"kernel {kernel['name']}{' with gradients of bfloat16' * is_rounded}"]
 
 
-def single_row(recipe: Recipe, note: str) -> str:
+def single_row(recipe: Recipe) -> str:
     """Return the row of a recipe with too few seeds."""
     metric = recipe.metrics[0]
     facts = [recipe.score(metric), recipe.best_baseline()[0], recipe.count, recipe.seconds]
     cells = [f"`{recipe.name}`", metric.removeprefix("test/"), *facts, recipe.commits]
-    return f"| {' | '.join([*cells, f'`{recipe.command}`', note])} |"
+    return f"| {' | '.join([*cells, f'`{recipe.command}`', recipe.conditions])} |"
 
 
 def update_page(
@@ -292,16 +317,16 @@ def update_page(
         page: the present one.
         recipes: recipes of the given folders. One with fewer seeds than the page has is left out.
         studies: studies that have run all their points.
-        note: on the conditions of these runs.
+        note: on the conditions of the studies.
     """
     accepted = [recipe for recipe in recipes if not has_more_seeds(page, recipe)]
     records = dict(page.recipes)
     rows = dict(page.rows)
     for recipe in accepted:
         if recipe.num_seeds >= MIN_SEEDS:
-            records[recipe.name] = make_record(recipe, note)
+            records[recipe.name] = make_record(recipe)
         else:
-            rows[recipe.name] = single_row(recipe, note)
+            rows[recipe.name] = single_row(recipe)
     sections = {study.name: describe_study(study, note) for study in studies}
     single = {name: row for name, row in rows.items() if name not in records}
     return ResultsPage(records, single, {**page.studies, **sections})
@@ -401,14 +426,18 @@ def main() -> None:
         write_example(options.folders)
         return
     try:
-        recipes, notes = find_recipes(options.folders)
+        runs, notes = find_tested_runs(options.folders, options.note)
+        records = recorded_runs.read_records(RECORDS)
+        earlier, others = recorded_runs.earlier_seeds(records, runs)
+        recipes, repeats = make_recipes([*earlier, *runs])
         studies = find_studies(options.folders)
         previous = read_page(PAGE.read_text(encoding="utf-8"))
         page = update_page(previous, recipes, studies, options.note)
         write_results(page)
+        recorded_runs.write_records(RECORDS, recorded_runs.merge(records, runs))
     except ConfigError as error:
         raise SystemExit(str(error)) from None
-    for message in [*notes, *list_incomplete(previous, recipes)]:
+    for message in [*notes, *others, *repeats, *list_incomplete(previous, recipes)]:
         print(message)
     print(
         f"docs/RESULTS.md, README.md: {len(page.recipes)} recipes with {MIN_SEEDS} or more seeds, "

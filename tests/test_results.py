@@ -1,5 +1,7 @@
 """The page of results: commands of finished runs, mean and spread, and rows that are kept."""
 
+import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -7,11 +9,13 @@ from typing import Any
 import pytest
 from benchmarks import results
 from benchmarks.commands import study_command, train_command
+from benchmarks.recorded_runs import read_records
 from benchmarks.results import (
     MIN_SEEDS,
     Recipe,
-    find_recipes,
+    find_tested_runs,
     list_incomplete,
+    make_recipes,
     make_record,
     update_page,
 )
@@ -70,7 +74,7 @@ def test_one_command_trains_all_seeds_and_folds(tmp_path: Path) -> None:
         for fold in (0, 1):
             words = ("experiment=sms_spam", "data.path=/place/spam.csv", f"data.fold={fold}")
             write_run(tmp_path, *words, f"seed={seed}")
-    (recipe,) = find_recipes([tmp_path])[0]
+    (recipe,) = find_recipes(tmp_path)
     assert recipe.command == (
         "python train.py -m experiment=sms_spam data.path=<spam.csv> seed=0,1,2 data.fold=0,1"
     )
@@ -97,14 +101,18 @@ def test_a_setting_that_this_commit_does_not_have_is_an_error(tmp_path: Path) ->
         command_of(tmp_path)
 
 
+def find_recipes(place: Path, note: str = "") -> list[Recipe]:
+    return make_recipes(find_tested_runs([place], note)[0])[0]
+
+
 def sine_recipes(
-    place: Path, seeds: int, model: str = "gru", score: float = 0.4, **report: Any
+    place: Path, seeds: int, model: str = "gru", score: float = 0.4, note: str = "", **report: Any
 ) -> list[Recipe]:
     """Return the recipe of some seeds, whose scores are 0.4, 0.5, ..."""
     for seed in range(seeds):
         words = ("data=sine", f"model={model}", f"seed={seed}")
         write_run(place, *words, score=score + 0.1 * seed, **report)
-    return find_recipes([place])[0]
+    return find_recipes(place, note)
 
 
 def updated(
@@ -115,7 +123,7 @@ def updated(
 
 
 def table_of(recipes: list[Recipe]) -> list[str]:
-    return readme_table(make_record(recipe, "") for recipe in recipes).splitlines()
+    return readme_table(make_record(recipe) for recipe in recipes).splitlines()
 
 
 def section_of(text: str, name: str) -> str:
@@ -130,8 +138,7 @@ def test_fewer_than_three_seeds_are_a_row_that_stays_until_there_are_three(tmp_p
     assert "| `sine-gru` | mse | 0.4500 +- 0.0707 | naive 0.5000 | 2 | 1 | abc+ |" in page
     assert other in page
     assert "### sine-gru" not in page
-    recipes = sine_recipes(tmp_path / "all", MIN_SEEDS)
-    page = updated(page, recipes, note="Beside other programs.")
+    page = updated(page, sine_recipes(tmp_path / "all", MIN_SEEDS, note="Beside other programs."))
     before, _, after = page.partition("<!-- fewer seeds -->")
     assert "| `sine-gru` | mse | **0.5000 +- 0.1000** | naive 0.5000 | 3 |" in before
     assert "python train.py -m data=sine model=gru seed=0,1,2\n" in before
@@ -165,13 +172,17 @@ def test_networks_that_were_tested_on_other_targets_are_in_another_row(tmp_path:
 
 
 def test_results_that_are_not_given_stay_as_they_are(tmp_path: Path) -> None:
-    recipes = [*sine_recipes(tmp_path / "a", 3, "rnn"), *sine_recipes(tmp_path / "b", 1, "lstm")]
+    recipes = [
+        *sine_recipes(tmp_path / "a", 3, "rnn", note="On an idle machine."),
+        *sine_recipes(tmp_path / "b", 1, "lstm", note="On an idle machine."),
+    ]
     study = write_study(tmp_path / "studies", "study_b")
     page = updated("", recipes, [study], "On an idle machine.")
     assert updated(page, []) == page
     assert update_page(read_page(page), [], [], "Unused.") == read_page(page)
     other = write_study(tmp_path / "studies", "study_a")
-    page = updated(page, sine_recipes(tmp_path / "c", 3), [other], "Beside others.")
+    others = sine_recipes(tmp_path / "c", 3, note="Beside others.")
+    page = updated(page, others, [other], "Beside others.")
     for name in ("sine-rnn", "study_b"):
         assert section_of(page, name).strip().endswith(". On an idle machine.")
     for name in ("sine-gru", "study_a"):
@@ -194,9 +205,11 @@ def test_results_that_are_not_given_stay_as_they_are(tmp_path: Path) -> None:
 
 def test_a_recipe_and_a_study_that_are_given_again_are_replaced(tmp_path: Path) -> None:
     study = write_study(tmp_path / "studies", "study_a")
-    page = updated("", sine_recipes(tmp_path / "a", 3), [study], "On an idle machine.")
+    recipes = sine_recipes(tmp_path / "a", 3, note="On an idle machine.")
+    page = updated("", recipes, [study], "On an idle machine.")
     study = write_study(tmp_path / "studies", "study_a", sentence="B wins.")
-    page = updated(page, sine_recipes(tmp_path / "b", 3, score=0.6), [study], "Beside others.")
+    recipes = sine_recipes(tmp_path / "b", 3, score=0.6, note="Beside others.")
+    page = updated(page, recipes, [study], "Beside others.")
     assert page.count("\n### sine-gru\n") == page.count("| `sine-gru` |") == 1
     assert "| `sine-gru` | mse | 0.7000 +- 0.1000 | **naive 0.5000** | 3 |" in page
     assert "| network | 0.7000 +- 0.1000 |" in section_of(page, "sine-gru")
@@ -229,6 +242,7 @@ def test_the_command_adds_to_the_page_and_the_readme(
     page, readme = tmp_path / "RESULTS.md", tmp_path / "README.md"
     monkeypatch.setattr(results, "PAGE", page)
     monkeypatch.setattr(results, "README", readme)
+    monkeypatch.setattr(results, "RECORDS", tmp_path / "runs.jsonl")
     page.write_text(updated("", sine_recipes(tmp_path / "a", 3)))
     readme.write_text("Before.\n<!-- results -->\n<!-- end of results -->\nAfter.\n")
     sine_recipes(tmp_path / "b", 3, "rnn", score=0.1)
@@ -253,6 +267,7 @@ def test_a_page_that_cannot_be_kept_is_not_written(
     page, readme = tmp_path / "RESULTS.md", tmp_path / "README.md"
     monkeypatch.setattr(results, "PAGE", page)
     monkeypatch.setattr(results, "README", readme)
+    monkeypatch.setattr(results, "RECORDS", tmp_path / "runs.jsonl")
     text = updated("", sine_recipes(tmp_path / "a", 3))
     monkeypatch.setattr("sys.argv", ["results", str(tmp_path / "a")])
     renamed = text.replace("sine-gru", "sine")  # another recipe of the same cell
@@ -262,19 +277,107 @@ def test_a_page_that_cannot_be_kept_is_not_written(
         with pytest.raises(SystemExit, match=message):
             results.main()
         assert (page.read_text(), readme.read_text()) == (old, "As it was.")
+        assert not (tmp_path / "runs.jsonl").exists()
+
+
+@pytest.fixture
+def add_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Function that runs the command on a folder, with a page of its own; returns its output."""
+    for name in ("PAGE", "README"):
+        (tmp_path / name).write_text("<!-- results -->\n<!-- end of results -->\n")
+        monkeypatch.setattr(results, name, tmp_path / name)
+    monkeypatch.setattr(results, "RECORDS", tmp_path / "runs.jsonl")
+
+    def add(place: Path, note: str = "") -> str:
+        monkeypatch.setattr("sys.argv", ["results", str(place), "--note", note])
+        results.main()
+        return capsys.readouterr().out
+
+    return add
+
+
+def test_seeds_may_be_given_one_after_another(
+    tmp_path: Path, add_results: Callable[..., str]
+) -> None:
+    sine_recipes(tmp_path / "rnn", 1, "rnn")
+    assert "sine-rnn: has 1 of 3 seeds" in add_results(tmp_path / "rnn")
+    for seed, score in enumerate((0.4, 0.5, 0.6)):
+        place = tmp_path / f"seed-{seed}"
+        write_run(place, "data=sine", "model=gru", f"seed={seed}", score=score)
+        add_results(place, f"Day {seed}.")
+        shutil.rmtree(place)
+    page = (tmp_path / "PAGE").read_text()
+    assert "| `sine-gru` | mse | **0.5000 +- 0.1000** | naive 0.5000 | 3 | 1 | abc+ |" in page
+    assert "python train.py -m data=sine model=gru seed=0,1,2\n" in page
+    assert section_of(page, "sine-gru").endswith(". Day 0. Day 1. Day 2.\n")
+    assert "| `sine-rnn` | mse | 0.4000 |" in page.partition("<!-- fewer seeds -->")[2]
+    runs = read_records(tmp_path / "runs.jsonl")
+    assert [run.report["name"] for run in runs] == [*["sine-gru"] * 3, "sine-rnn"]
+
+
+def test_a_seed_that_is_given_again_replaces_its_record(
+    tmp_path: Path, add_results: Callable[..., str]
+) -> None:
+    for number, score in enumerate((0.4, 0.8)):
+        write_run(tmp_path / str(number), "data=sine", "seed=1", score=score)
+        add_results(tmp_path / str(number))
+    assert "| `sine-gru` | mse | 0.8000 |" in (tmp_path / "PAGE").read_text()
+    assert [run.report["seed"] for run in read_records(tmp_path / "runs.jsonl")] == [1]
+
+
+@pytest.mark.parametrize(
+    ("words", "report", "reason"),
+    [
+        (["data.batch_size=7"], {}, "data.batch_size"),
+        ([], {"targets_sha256": "b"}, "test targets"),
+    ],
+)
+def test_recorded_runs_of_another_test_are_no_seeds_of_a_recipe(
+    words: list[str],
+    report: dict[str, Any],
+    reason: str,
+    tmp_path: Path,
+    add_results: Callable[..., str],
+) -> None:
+    write_run(tmp_path / "a", "data=sine", score=0.4, **report)
+    add_results(tmp_path / "a")
+    write_run(tmp_path / "b", "data=sine", "seed=1", *words, score=0.8)
+    output = add_results(tmp_path / "b")
+    assert f"sine-gru: recorded runs with another {reason} are left out\n" in output
+    assert "| `sine-gru` | mse | 0.8000 |" in (tmp_path / "PAGE").read_text()
+
+
+def test_a_record_names_no_folder(tmp_path: Path, add_results: Callable[..., str]) -> None:
+    words = ("experiment=ett_96", f"data.path={tmp_path}/ETTh1.csv")
+    write_run(tmp_path / "a", *words, data={"source": "local", "name": f"{tmp_path}/ETTh1.csv"})
+    add_results(tmp_path / "a")
+    text = (tmp_path / "runs.jsonl").read_text()
+    assert str(tmp_path) not in text
+    assert "data.path=<ETTh1.csv>" in (tmp_path / "PAGE").read_text()
+
+
+def test_a_damaged_record_is_said_with_its_line(
+    tmp_path: Path, add_results: Callable[..., str]
+) -> None:
+    write_run(tmp_path / "a", "data=sine")
+    (tmp_path / "runs.jsonl").write_text('{"report": {"na')
+    with pytest.raises(SystemExit, match=r"runs\.jsonl:1: is damaged; restore it with git"):
+        add_results(tmp_path / "a")
 
 
 def test_two_recipes_of_one_name_are_refused(tmp_path: Path) -> None:
     write_run(tmp_path, "data=sine")
     write_run(tmp_path, "data=sine", "data.seq_len=5")
     with pytest.raises(ConfigError, match=r"two recipes have the name sine-gru: .*name=<other>"):
-        find_recipes([tmp_path])
+        find_recipes(tmp_path)
 
 
 def test_the_trials_of_a_search_are_no_recipes(tmp_path: Path) -> None:
     write_run(tmp_path, "data=sine")
     (tmp_path / "0" / "trial.json").write_text("{}")
-    assert find_recipes([tmp_path])[0] == []
+    assert find_recipes(tmp_path) == []
 
 
 SPAM = ("sweep=study_bidirectional", "budget=small", "data=sms_spam", "data.path=/a/spam.xz")
