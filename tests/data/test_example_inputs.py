@@ -18,7 +18,9 @@ FAMILIES = (
 def test_a_run_accepts_its_example(data: str, tmp_path: Path) -> None:
     folder = write_run(data, tmp_path).folder
     run = rnnlab.load(folder)
-    frame = run.predict(run.processor.example_inputs())
+    example = run.processor.example_inputs()
+    assert run.processor.reads_texts == isinstance(example, list)
+    frame = run.predict(example)
     assert len(frame) > 0
     assert np.isfinite(frame.select_dtypes("number")).all(axis=None)
 

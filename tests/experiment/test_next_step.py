@@ -53,6 +53,14 @@ def test_what_needs_a_file_of_the_user_is_evaluated(tmp_path: Path) -> None:
     assert next_command(folder, is_evaluated=True) == ""
 
 
+def test_the_end_of_a_run_of_numbers_imports_no_pandas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder(write_run("sine", tmp_path).folder)
+    monkeypatch.setitem(sys.modules, "pandas", None)  # an import of it fails
+    assert next_command(folder) == ""
+
+
 def test_a_language_model_generates(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.write_report({"task": "language_modeling"})

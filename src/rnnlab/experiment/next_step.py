@@ -45,10 +45,10 @@ def serve_command(path: Path) -> str:
 def example_texts(folder: Path) -> list[str]:
     """Return texts that the processor of a run accepts; none for another kind of inputs."""
     try:
-        examples = load_processor(folder).example_inputs()
+        processor = load_processor(folder)
     except ConfigError:
         return []
-    return examples if isinstance(examples, list) else []
+    return list(processor.example_inputs()) if processor.reads_texts else []
 
 
 def data_file(folder: RunFolder) -> str:

@@ -227,5 +227,4 @@ def make_handler(run: TrainedRun, limits: ServerLimits) -> Handler:
     for kind, handler in HANDLERS.items():
         if isinstance(run.processor, kind):
             return handler(run, limits)
-    is_table = isinstance(run.processor.example_inputs(), pd.DataFrame)
-    return (RowsHandler if is_table else TextsHandler)(run, limits)
+    return (TextsHandler if run.processor.reads_texts else RowsHandler)(run, limits)

@@ -78,6 +78,11 @@ class Processor(ABC):
     has_row_per_text: ClassVar[bool] = False
     reading: ClassVar[Mapping[str, Sequence[str]]] = {}
 
+    @property
+    def reads_texts(self) -> bool:
+        """Whether its inputs may be a list of texts; otherwise they are rows of a table."""
+        return self.stdin_suffix == ".txt"
+
     def example_inputs(self) -> "list[str] | pd.DataFrame":
         """Return inputs that it accepts, texts or a table, which show their format."""
         return ["This is good."]
