@@ -21,15 +21,12 @@
 /* Vectors of the processor, a common extension of gcc and clang. */
 #if defined(__AVX512F__)
 #define LANES 16
-#define TILE 8  /* rows of a tile: 2 sums for each and 2 values of the panel fit in registers */
-#define TALL 10 /* the tallest tile */
+#define TALL 10 /* rows of the tallest tile: 2 sums for each and 2 values of the panel fit in registers */
 #elif defined(__AVX__)
 #define LANES 8
-#define TILE 4
 #define TALL 6
 #else
 #define LANES 4
-#define TILE 4
 #define TALL 6
 #endif
 #if defined(__AVX512BF16__)
@@ -196,23 +193,47 @@ static inline __attribute__((always_inline)) void multiply_tile(
     }
 }
 
+/* Return the rows of the next tile of M rows.
+
+   A processor begins a sum before the last one is complete, so a tile needs many of them: with 8 lanes
+   one of 4 rows is half as fast as one of 6. So rows are split into as few tiles as possible, of about
+   the same height. Tiles of 8 rows of 16 lanes are fast enough, and 20 rows are 10 + 10, not 8 + 8 + 4. */
+static inline int64_t tile_height(int64_t M)
+{
+#if TALL == 10
+    return M >= 10 && M % 8 ? 10 : M >= 8 ? 8 : M >= 4 ? 4 : 1;
+#else
+    int64_t tiles = (M + TALL - 1) / TALL;
+    return (M + tiles - 1) / tiles;
+#endif
+}
+
+#define MULTIPLY_TILE(count)                                                                          \
+    case count:                                                                                       \
+        multiply_tile(is_pair, count, vectors, K, left, row, column, panel, result, result_row, width, \
+                      add);                                                                           \
+        break;
+
 static inline __attribute__((always_inline)) void multiply_panel(
     const int is_pair, const int vectors, int64_t M, int64_t K, const float *left, int64_t row, int64_t column,
     const float *panel, float *result, int64_t result_row, int64_t width, int add)
 {
-    int64_t m = 0;
-    for (; m + TALL <= M && (M - m) % TILE; m += TALL) /* 20 rows are 10 + 10, not 8 + 8 + 4 */
-        multiply_tile(is_pair, TALL, vectors, K, left + m * row, row, column, panel,
-                      result + m * result_row, result_row, width, add);
-    for (; m + TILE <= M; m += TILE)
-        multiply_tile(is_pair, TILE, vectors, K, left + m * row, row, column, panel,
-                      result + m * result_row, result_row, width, add);
-    for (; m + 4 <= M; m += 4)
-        multiply_tile(is_pair, 4, vectors, K, left + m * row, row, column, panel, result + m * result_row,
-                      result_row, width, add);
-    for (; m < M; m++)
-        multiply_tile(is_pair, 1, vectors, K, left + m * row, row, column, panel, result + m * result_row,
-                      result_row, width, add);
+    for (int64_t rows; M > 0; M -= rows, left += rows * row, result += rows * result_row) {
+        rows = tile_height(M);
+        switch (rows) {
+            MULTIPLY_TILE(1)
+            MULTIPLY_TILE(4)
+#if TALL == 10
+            MULTIPLY_TILE(8)
+            MULTIPLY_TILE(10)
+#else
+            MULTIPLY_TILE(2)
+            MULTIPLY_TILE(3)
+            MULTIPLY_TILE(5)
+            MULTIPLY_TILE(6)
+#endif
+        }
+    }
 }
 
 static inline __attribute__((always_inline)) void multiply_strided(

@@ -69,6 +69,12 @@ typedef struct {
     float *sums; /* of the weight gradients, transposed: (D, G H), (H, G H), (columns) */
 } Part;
 
+/* Return whether products are of bfloat16; a constant where there are none, so that none is compiled. */
+static int is_rounded(const Plan *plan)
+{
+    return RNNLAB_BFLOAT16 && plan->is_rounded;
+}
+
 static int64_t count_gates(int64_t cell)
 {
     return cell == LSTM ? 4 : cell == GRU ? 3 : 1;
@@ -359,7 +365,7 @@ static const float *gather_states(const Part *part, int64_t start, int64_t end, 
 
 static void pack_gradients(const Plan *plan, int64_t rows, const float *d, float *packed)
 {
-    if (plan->is_rounded)
+    if (is_rounded(plan))
         pack_pairs(rows, plan->gates, d, plan->columns, 0, packed);
     else
         pack(rows, plan->gates, d, plan->columns, 1, 0, packed);
@@ -369,7 +375,7 @@ static void pack_gradients(const Plan *plan, int64_t rows, const float *d, float
 static void multiply_gradients(const Plan *plan, int64_t M, int64_t rows, const float *values,
                                const float *packed, float *sums, float *words, int add)
 {
-    if (plan->is_rounded) {
+    if (is_rounded(plan)) {
         pair_rows(rows, M, values, words);
         multiply_pairs(M, plan->gates, count_pairs(rows), words, 1, M, packed, sums, plan->gates, add);
     } else {
@@ -417,7 +423,7 @@ static void write_input_gradients(const Part *part, int64_t start, int64_t end, 
     int64_t group = is_matrix ? end - start : 1, rows = group * count;
     for (int64_t t = start; t < end; t += group, d += rows * columns) {
         float *to = call->d_x + t * strides.step + part->first * strides.row;
-        if (plan->is_rounded) {
+        if (is_rounded(plan)) {
             pair_columns(rows, plan->gates, d, columns, words);
             multiply_pairs(rows, D, pairs, words, pairs, 1, plan->w_ih, to, strides.row, 0);
         } else {
@@ -502,7 +508,7 @@ static Plan make_plan(const Call *call)
     plan.gates = count_gates(call->cell) * call->hidden;
     plan.columns = call->cell == GRU ? 4 * call->hidden : plan.gates;
     plan.offset = call->cell == GRU ? call->hidden : 0;
-    plan.is_rounded = RNNLAB_BFLOAT16 && call->is_rounded;
+    plan.is_rounded = call->is_rounded;
     plan.is_joint = call->cell == LSTM && (call->inputs + call->hidden) * plan.gates <= MAX_JOINT;
     return plan;
 }
@@ -587,7 +593,7 @@ static int64_t count_words(const Plan *plan, int64_t rows)
 {
     int64_t D = plan->call->inputs, H = plan->call->hidden;
     int64_t gradients = rows * count_pairs(plan->gates), values = count_pairs(rows) * (D > H ? D : H);
-    return !plan->is_rounded ? 0 : gradients > values ? gradients : values;
+    return !is_rounded(plan) ? 0 : gradients > values ? gradients : values;
 }
 
 /* Return whether products of bfloat16 are compiled: where the processor has them. */
@@ -618,7 +624,7 @@ int rnnlab_backward(const Call *call)
         has_memory = has_memory && parts[i].memory && parts[i].sums;
     }
     if (has_memory) {
-        if (plan.is_rounded)
+        if (is_rounded(&plan))
             pack_pairs(width, D, call->w_ih, D, width - plan.offset, plan.w_ih);
         else
             pack(width, D, call->w_ih, D, 1, width - plan.offset, plan.w_ih);
