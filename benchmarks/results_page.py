@@ -28,9 +28,10 @@ SINGLE_HEADER = (*HEADER, "command", "conditions")
 PAGE_NOTE = (
     "`python -m benchmarks.results <folders of runs>` writes this page from the reports of the "
     "runs. Recipes and studies that are not in these folders stay as they are; further seeds are "
-    "added to those in benchmarks/recorded_runs.jsonl. Scores are of the test split, mean +- standard deviation over seeds (and folds). Bold is the better mean of the "
-    "network and its best baseline; this is no test. Each section ends with the conditions of its "
-    "runs, if they were noted."
+    "added to those in benchmarks/recorded_runs.jsonl. Scores are of the test split, mean +- "
+    "standard deviation over seeds (and folds). Bold is the better mean of the network and its "
+    "best baseline; this is no test. Each section ends with the conditions of its runs, if they "
+    "were noted."
 )
 SINGLE_NOTE = (
     "Nothing is known about the spread of these scores. A row stays as it is until its recipe is "
