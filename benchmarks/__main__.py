@@ -50,6 +50,7 @@ from rnnlab.callbacks import RunStopped
 from rnnlab.runtime.environment import device_facts, git_state, versions
 
 WIDTH = 150  # of the table in a file or a pipe
+VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}  # flag of a processor -> name, the widest first
 BENCHMARKS: dict[str, Callable[[Settings], Row | Iterable[Result]]] = {
     "kernels": kernels.kernels,
     "bfloat16": kernels.bfloat16,
@@ -139,22 +140,26 @@ def read_settings(options: argparse.Namespace, **overrides: Any) -> Settings:
     return Settings(**{**fields, **overrides})
 
 
-def cpu_name() -> str:
-    """Return the name of the processor, if the system provides it."""
-    cpuinfo = Path("/proc/cpuinfo")
+def cpu_facts(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
+    """Return the name of the processor and its vectors, as far as the system provides them."""
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    pairs = [line.partition(":") for line in reversed(lines)]  # the first processor is the last
+    values = {name.strip(): value.strip() for name, _, value in pairs}
+    flags = values.get("flags", "").split()
+    vectors = next((name for flag, name in VECTORS.items() if flag in flags), "")
+    name = values.get("model name") or platform.processor() or platform.machine()
+    return {"name": name, "vectors": vectors}
 
 
 def environment_facts(options: argparse.Namespace) -> dict[str, str]:
     """Return the machine, the versions and the method of a measurement."""
     device = device_facts("cuda" if torch.cuda.is_available() else "cpu")
-    package_versions, git = versions(), git_state()
+    package_versions, git, processor = versions(), git_state(), cpu_facts()
     packages = ("rnnlab", "torch", "lightning", "python")
     return {
         "device": f"{device.get('gpu', 'CPU')}",
-        "processor": f"{cpu_name()}, {device['cores']} cores",
+        "processor": f"{processor['name']}, {device['cores']} cores",
+        "vectors": processor["vectors"],
         "threads": f"{device['threads']} of torch",
         "versions": ", ".join(f"{name} {package_versions[name]}" for name in packages),
         "method": f"alternating, {options.seconds:g} s per side, {options.clock} clock",

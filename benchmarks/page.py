@@ -17,13 +17,15 @@ INTRODUCTION = """\
 # Performance
 
 Written by `python -m benchmarks ... --page` from the results in `outputs/benchmarks/`; a section
-stays as it is until its benchmark has a new result. A value is the median over pairs: both sides
+stays as it is until its benchmark has a new result on such a processor: one with vectors of 512
+bits (AVX-512) is another than one with 256 (AVX2). A value is the median over pairs: both sides
 work in turn, so that a slow moment slows both. A ratio is that of the two columns beside it, in the
 direction that the row states; values with a unit were measured alone. The quartiles show how much
 the pairs differ. A bar is the criterion of the project for the median. CPU time depends little on
 other programs; where the load of a section was higher than the number of cores, its wall times
 belong to a busy machine. `python -m benchmarks --help` lists all benchmarks and their options."""
-SECTION = re.compile(r"^## (\S+)\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+SECTION = re.compile(r"^## ([^\n]+)\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+ON = " on "  # between a benchmark and the vectors of a processor, as in `kernels on AVX2`
 COLUMNS = ("what", "this project", "other", "value", "quartiles", "pairs", "bar", "")
 FACTS = ("command", "commit", "threads", "method", "load", "other work", "date")
 
@@ -55,22 +57,40 @@ def write_page(folder: Path, descriptions: Mapping[str, str], page: Path = PAGE)
         path = folder / f"{name}.json"
         if path.exists():
             content = json.loads(path.read_text(encoding="utf-8"))
-            sections[name] = write_section(name, description, content)
-    parts = [INTRODUCTION, *(sections[name] for name in descriptions if name in sections)]
+            heading = write_heading(name, content["facts"])
+            sections[heading] = write_section(heading, description, content)
+    order = {name: position for position, name in enumerate(descriptions)}
+    known = [heading for heading in sections if benchmark_of(heading) in order]
+    headings = sorted(known, key=lambda heading: (order[benchmark_of(heading)], heading))
+    parts = [INTRODUCTION, *(sections[heading] for heading in headings)]
     page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 def read_sections(page: Path) -> dict[str, str]:
-    """Return name of a benchmark -> its section of a page; none if there is no page."""
+    """Return heading -> section of a page; none if there is no page."""
     text = page.read_text(encoding="utf-8") if page.exists() else ""
     return {match[1]: match[0].strip("\n") for match in SECTION.finditer(text)}
 
 
-def write_section(name: str, description: str, content: Mapping[str, Any]) -> str:
+def write_heading(name: str, facts: Mapping[str, str]) -> str:
+    """Return the heading of a benchmark, with the vectors of the processor if they are known.
+
+    >>> write_heading("kernels", {"vectors": "AVX2"}), write_heading("kernels", {"vectors": ""})
+    ('kernels on AVX2', 'kernels')
+    """
+    return f"{name}{ON}{facts['vectors']}" if facts.get("vectors") else name
+
+
+def benchmark_of(heading: str) -> str:
+    """Return the name of the benchmark of a section."""
+    return heading.partition(ON)[0]
+
+
+def write_section(heading: str, description: str, content: Mapping[str, Any]) -> str:
     """Return the section of a benchmark."""
     facts = content["facts"]
     lines = [f"{name}: {facts[name]}" for name in (*FACTS, "processor", "versions")]
-    parts = [f"## {name}", description, "\n".join(f"    {line}" for line in lines)]
+    parts = [f"## {heading}", description, "\n".join(f"    {line}" for line in lines)]
     if content["rows"]:
         parts.append(write_table([Row(**values_of(row)) for row in content["rows"]]))
     parts += [f"Not measured: {note}." for note in content["notes"]]

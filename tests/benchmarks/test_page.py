@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from benchmarks import recipes
-from benchmarks.__main__ import arguments, describe_benchmarks, expand_names
+from benchmarks.__main__ import arguments, cpu_facts, describe_benchmarks, expand_names
 from benchmarks.page import PAGE, keep_results, write_page
 from benchmarks.pairs import Row
 from benchmarks.runs import Settings
@@ -84,6 +84,30 @@ def test_a_section_stays_until_its_benchmark_has_a_new_result(tmp_path: Path) ->
     keep_results(tmp_path / "new", "speed", FACTS, ["quick here"])
     write_page(tmp_path / "new", descriptions, page)
     assert "slow here" not in page.read_text()
+
+
+def test_each_kind_of_processor_has_a_section(tmp_path: Path) -> None:
+    page = tmp_path / "PERFORMANCE.md"
+    descriptions = {"memory": "Memory of a run.", "speed": "Speed of a step."}
+    for vectors, note in (("AVX2", "half"), ("AVX-512", "twice"), ("AVX2", "quicker")):
+        keep_results(tmp_path, "speed", {**FACTS, "vectors": vectors}, [note])
+        write_page(tmp_path, descriptions, page)
+    keep_results(tmp_path / "none", "memory", {**FACTS, "vectors": ""}, ["little"])
+    write_page(tmp_path / "none", descriptions, page)
+    lines = page.read_text().splitlines()
+    headings = [line for line in lines if line.startswith("## ")]
+    assert headings == ["## memory", "## speed on AVX-512", "## speed on AVX2"]
+    assert [line for line in lines if line.startswith("Not measured")] == [
+        f"Not measured: {note}." for note in ("little", "twice", "quicker")
+    ]
+
+
+def test_the_vectors_of_a_processor_are_those_of_its_flags(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    for flags, vectors in (("fma avx2 avx512f", "AVX-512"), ("avx avx2", "AVX2"), ("sse2", "")):
+        cpuinfo.write_text(f"processor\t: 0\nmodel name\t: A: 1\nflags\t\t: {flags}\n\n" * 2)
+        assert cpu_facts(cpuinfo) == {"name": "A: 1", "vectors": vectors}
+    assert cpu_facts(tmp_path / "none")["vectors"] == ""
 
 
 def test_the_page_of_the_project_stays_without_new_results(tmp_path: Path) -> None:
