@@ -3,8 +3,9 @@
     python -m benchmarks                       all that needs no option; half an hour
     python -m benchmarks sine cache            some
     python -m benchmarks --threads 1 --clock cpu --seconds 10     on a busy machine
-    python -m benchmarks peers --env keras-tf=<python> --env keras-torch=<python> --ptb <folder>
-    python -m benchmarks steps search startup --against <another checkout> --ptb <folder>
+    python -m benchmarks peers --env keras-tf=<python> --env keras-torch=<python>
+    python -m benchmarks steps search startup --against <another checkout>
+    python -m benchmarks steps torch recipes --data ptb=<folder with ptb.train.txt>
     python -m benchmarks none --page           only write docs/PERFORMANCE.md
 
 Both sides of a ratio alternate, in one process or two. The result is printed and kept in the
@@ -95,7 +96,13 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="NAME=PYTHON",
         help=f"interpreter of another library: {', '.join(libraries.INTERPRETERS)}",
     )
-    parser.add_argument("--ptb", type=Path, metavar="FOLDER", help="with ptb.train.txt")
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help=f"files of the user: {', '.join(recipes.FILES)}",
+    )
     parser.add_argument("--against", type=Path, metavar="FOLDER", help="another checkout")
     parser.add_argument("--trials", type=int, default=30, help="of a search; default: 30")
     parser.add_argument(
@@ -119,18 +126,23 @@ def check_options(parser: argparse.ArgumentParser, options: argparse.Namespace) 
             parser.error(f"--env {pair}: {name} is none of {known}")
         if not os.access(path, os.X_OK):
             parser.error(f"--env {pair}: {path} is not a program")
+    for pair in options.data:
+        name, _, path = pair.partition("=")
+        if name not in recipes.FILES:
+            parser.error(f"--data {pair}: {name} is none of {', '.join(recipes.FILES)}")
+        if not path or not Path(path).exists():
+            parser.error(f"--data {pair}: there is no such file or folder")
     if options.against and not (options.against / "train.py").is_file():
         parser.error(f"--against {options.against}: there is no train.py in this folder")
-    if options.ptb and not any(options.ptb.glob("ptb.train.txt*")):
-        parser.error(f"--ptb {options.ptb}: there is no ptb.train.txt in this folder")
 
 
 def read_settings(options: argparse.Namespace, **overrides: Any) -> Settings:
     """Return the settings of the command line."""
+    data = [pair.split("=", 1) for pair in options.data]
     fields = {
         "seconds": options.seconds,
         "clock": options.clock,
-        "ptb": (f"data.path={options.ptb.resolve()}",) if options.ptb else (),
+        "data": {name: Path(path).resolve() for name, path in data},
         "interpreters": dict(pair.split("=", 1) for pair in options.env),
         "against": options.against and options.against.resolve(),
         "threads": torch.get_num_threads(),
@@ -237,7 +249,7 @@ def write_command(name: str, options: argparse.Namespace) -> str:
     words += [f"--threads {options.threads}"] if options.threads else []
     words += [f"--clock {options.clock}"]
     words += [f"--env {pair.partition('=')[0]}=<python>" for pair in options.env]
-    words += ["--ptb <folder>"] if options.ptb else []
+    words += [f"--data {pair.partition('=')[0]}=<path>" for pair in options.data]
     if options.against:
         words.append(f"--against <checkout of {read_commit(options.against)}>")
     return " ".join(words)

@@ -22,11 +22,11 @@ def steps(settings: Settings) -> Results:
     sine = ("data=sine", "model=gru", *BARE, *settings.sine)
     yield compare("IMDB GRU", imdb, 8, "samples", 1.3, settings)
     yield compare("sine GRU", sine, 100, "samples", None, settings)
-    if not settings.ptb:
-        yield "steps of PTB: needs its files, --ptb FOLDER"
+    if "ptb" not in settings.data:
+        yield "steps of PTB: needs its files, --data ptb=<folder>"
         return
     for name in ("ptb_gru", "ptb_lstm"):
-        words = (f"experiment={name}", *BARE, *settings.ptb)
+        words = (f"experiment={name}", *BARE, settings.path_of("ptb"))
         yield compare(name, words, 4, "tokens", 1.15, settings)
 
 

@@ -83,10 +83,10 @@ def compare_library(interpreter: str, settings: Settings) -> Results:
         yield f"{interpreter}: needs --env {interpreter}=<path of its python>"
         return
     jobs: dict[Kind, tuple[str, ...]] = {"reviews": (*REVIEWS, *settings.imdb)}
-    if settings.ptb:
-        jobs["text"] = (*TEXT, *settings.ptb)
+    if "ptb" in settings.data:
+        jobs["text"] = (*TEXT, settings.path_of("ptb"))
     else:
-        yield "language model: needs the files of PTB, --ptb FOLDER"
+        yield "language model: needs the files of PTB, --data ptb=<folder>"
     for kind, words in jobs.items():
         with TemporaryDirectory() as folder:
             sizes = write_job(kind, words, settings, Path(folder))

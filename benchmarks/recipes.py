@@ -30,12 +30,30 @@ RECIPES: Mapping[str, tuple[str, ...]] = {
     "kjv-lstm": ("data=kjv", "model=lstm", *LIMITED),
     "numbers-bilstm": ("experiment=numbers_en_de", "data.num_pairs=2000", *SHORT),
 }
+FEW = ("trainer.max_epochs=1", "trainer.limit_train_batches=60")
+FILE_RECIPES: Mapping[str, tuple[str, tuple[str, ...]]] = {  # with the name of their files
+    "ett-96": ("ett", ("experiment=ett_96", *FEW)),
+    "ett-96-segment": ("ett", ("experiment=ett_96_segment", *FEW)),
+    "weather-96": ("weather", ("experiment=weather_96", *FEW)),
+    "weather-96-segment": ("weather", ("experiment=weather_96_segment", *FEW)),
+    "sms-spam": ("sms_spam", ("experiment=sms_spam", "data.fold=0", *FEW)),
+    "imdb-official": ("imdb", ("experiment=imdb_official", "data.seq_len=100", *FEW)),
+    "multi30k-de-en": ("multi30k", ("experiment=multi30k_de_en", "task.beam_size=1", *FEW)),
+    "ptb-gru": ("ptb", ("experiment=ptb_gru", *FEW)),
+    "ptb-lstm": ("ptb", ("experiment=ptb_lstm", *FEW)),
+    "ptb-rnn": ("ptb", ("experiment=ptb_rnn", *FEW)),
+}
+FILES = tuple(dict.fromkeys(files for files, _ in FILE_RECIPES.values()))
 
 
 def recipes(settings: Settings) -> Results:
     """Train shortened recipes with both kernels and some seeds, and compare their test scores."""
-    for name in settings.recipes or RECIPES:
-        yield compare_kernels(name, settings)
+    for name in settings.recipes or (*RECIPES, *FILE_RECIPES):
+        files = FILE_RECIPES[name][0] if name in FILE_RECIPES else None
+        if files and files not in settings.data:
+            yield f"{name}: needs --data {files}=<path>"
+        else:
+            yield compare_kernels(name, settings)
 
 
 def compare_kernels(name: str, settings: Settings) -> Row:
@@ -44,9 +62,7 @@ def compare_kernels(name: str, settings: Settings) -> Row:
     The bar is twice the standard error of the difference of two means of independent seeds.
     """
     folders = [
-        train(name, kernel, seed, settings.runs)
-        for seed in range(settings.seeds)
-        for kernel in KERNELS
+        train(name, kernel, seed, settings) for seed in range(settings.seeds) for kernel in KERNELS
     ]
     comparison = compare_runs(*folders, by="kernel")
     groups = {one.group.label: one for one in comparison.groups}
@@ -57,7 +73,7 @@ def compare_kernels(name: str, settings: Settings) -> Row:
     what = (
         f"{name}, {comparison.metric}, {settings.seeds} seeds: native / torch; difference of the "
         f"means, in standard deviations over seeds; rnnlab compare: {verdicts} "
-        f"(`{' '.join(RECIPES[name])}`)"
+        f"(`{' '.join(shown_words(name))}`)"
     )
     bar = 2 * math.sqrt(2 / settings.seeds)
     return Row("recipes", what, score(native), score(torch), [value], bar, at_least=False)
@@ -68,11 +84,27 @@ def score(group: ComparedGroup) -> str:
     return f"{format_score(group.mean)} +- {format_score(group.spread)}"
 
 
-def train(name: str, kernel: str, seed: int, runs: Path) -> Path:
+def shown_words(name: str) -> tuple[str, ...]:
+    """Return the settings of a recipe, with a placeholder for its files."""
+    if name in RECIPES:
+        return RECIPES[name]
+    files, words = FILE_RECIPES[name]
+    return (*words, f"data.path=<{files}>")
+
+
+def run_words(name: str, settings: Settings) -> tuple[str, ...]:
+    """Return the settings of a recipe, with the path of its files."""
+    if name in RECIPES:
+        return RECIPES[name]
+    files, words = FILE_RECIPES[name]
+    return (*words, settings.path_of(files))
+
+
+def train(name: str, kernel: str, seed: int, settings: Settings) -> Path:
     """Train a recipe, unless it has been; return its folder."""
-    folder = runs / f"{name}-{kernel}-{seed}"
+    folder = settings.runs / f"{name}-{kernel}-{seed}"
     if RunFolder(folder).read_report().get("status") != "finished":
-        words = [*RECIPES[name], "trainer=cpu", f"kernel={kernel}", f"seed={seed}"]
+        words = [*run_words(name, settings), "trainer=cpu", f"kernel={kernel}", f"seed={seed}"]
         with contextlib.redirect_stdout(io.StringIO()):
             rnnlab.run(*words, f"name={name}", f"run_dir={folder}", *BARE)
     return folder

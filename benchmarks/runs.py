@@ -36,7 +36,7 @@ class Settings:
         lm_words: vocabulary sizes of the language model.
         kernel_shapes: B, T, D, H of the recurrent layers.
         thread_sizes: hidden sizes at which numbers of threads are compared.
-        ptb: overrides of conf/ for data=ptb; empty if its files are not there.
+        data: paths of the user's files, by their names in benchmarks/recipes.py.
         interpreters: of other libraries: name -> python.
         against: folder of another checkout; None for no comparison with it.
         threads: of torch.
@@ -62,7 +62,7 @@ class Settings:
         *((64, 50, 32, 32), (32, 50, 1, 32)),
     )
     thread_sizes: tuple[int, ...] = (32, 64, 96, 128, 256)
-    ptb: tuple[str, ...] = ()
+    data: Mapping[str, Path] = field(default_factory=dict)
     interpreters: Mapping[str, str] = field(default_factory=dict)
     against: Path | None = None
     threads: int = 1
@@ -75,6 +75,10 @@ class Settings:
     seeds: int = 3
     runs: Path = Path("outputs", "benchmarks", "recipes")
     max_other_work: float = 15.0
+
+    def path_of(self, files: str) -> str:
+        """Return the override of conf/ with the path of some files."""
+        return f"data.path={self.data[files]}"
 
 
 def compose_config(*overrides: str) -> RunConfig:

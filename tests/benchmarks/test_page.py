@@ -39,8 +39,10 @@ def test_options_that_name_no_file_are_refused(tmp_path, capsys):
     for words, message in (
         (["--env", "jax=python"], "--env jax=python: jax is none of keras-tf, keras-torch, torch"),
         (["--env", f"torch={tmp_path}/python"], "is not a program"),
+        (["--data", "wmt=a"], "--data wmt=a: wmt is none of ett, weather, sms_spam"),
+        (["--data", f"ett={tmp_path}/no"], "there is no such file or folder"),
+        (["--data", "ett"], "--data ett: there is no such file or folder"),
         (["--against", str(tmp_path)], "there is no train.py in this folder"),
-        (["--ptb", str(tmp_path)], "there is no ptb.train.txt in this folder"),
     ):
         with pytest.raises(SystemExit):
             arguments(words)
@@ -68,6 +70,11 @@ def test_the_scores_of_both_kernels_are_compared_with_the_spread_of_seeds(tmp_pa
         assert row.bar == 2.0
         assert row.meets_bar is is_equal
     assert trained[:4] == [("native", 0), ("torch", 0), ("native", 1), ("torch", 1)]
+
+
+def test_a_recipe_without_its_files_is_not_measured():
+    (note,) = recipes.recipes(Settings(recipes=("ptb-gru",)))
+    assert note == "ptb-gru: needs --data ptb=<path>"
 
 
 def test_a_section_stays_until_its_benchmark_has_a_new_result(tmp_path: Path) -> None:
