@@ -123,6 +123,22 @@ def check_against_references(cell: str, shape: tuple[int, ...], threads: int) ->
 
 
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("hidden", [3, 8, 20])
+@pytest.mark.parametrize("batch", [2, 4, 7, 20])
+def test_a_row_of_a_batch_is_what_it_is_alone(cell: str, hidden: int, batch: int) -> None:
+    torch.manual_seed(0)
+    layer = make_layer(cell, hidden, hidden)
+    x = torch.randn(batch, 4, hidden, requires_grad=True)
+    seeds = torch.randn(batch, 4, hidden)
+    together = [layer(x)[0], *torch.autograd.grad((layer(x)[0] * seeds).sum(), x)]
+    for row in range(batch):
+        one = x[row : row + 1].detach().requires_grad_()
+        alone = [layer(one)[0], *torch.autograd.grad((layer(one)[0] * seeds[row]).sum(), one)]
+        for many, single in zip(together, alone, strict=True):
+            assert torch.equal(many[row], single[0])
+
+
+@pytest.mark.parametrize("cell", CELLS)
 @settings(max_examples=12)
 @given(
     st.tuples(st.integers(1, 35), st.integers(1, 9), st.integers(1, 40), st.integers(1, 70)),

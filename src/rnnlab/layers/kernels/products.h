@@ -131,7 +131,10 @@ static void pair_rows(int64_t K, int64_t M, const float *matrix, float *words)
             words[j] = join_words(matrix[j], k + 1 < K ? matrix[M + j] : 0.0f);
 }
 
-/* Return sum + factor * values; of words, both products of each pair. */
+/* Return sum + factor * values, rounded once where the processor has such an instruction; of words, both
+   products of each pair. Compilers avoid that instruction in some sums and not in others, depending on
+   the number of sums at a time: then the rows of a batch would influence each other, and the product
+   take twice as long. */
 static inline __attribute__((always_inline)) Vector add_product(Vector sum, float factor, Vector values,
                                                                 const int is_pair)
 {
@@ -145,7 +148,13 @@ static inline __attribute__((always_inline)) Vector add_product(Vector sum, floa
     }
 #endif
     (void)is_pair;
+#if defined(__FMA__) && defined(__AVX__)
+    Vector factors = factor - (Vector){0};
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(factors), "v"(values));
+    return sum;
+#else
     return sum + factor * values;
+#endif
 }
 
 /* Compute `rows` rows of a product for one panel, of which the first `vectors` (1 or 2) have columns
@@ -195,9 +204,10 @@ static inline __attribute__((always_inline)) void multiply_tile(
 
 /* Return the rows of the next tile of M rows.
 
-   A processor begins a sum before the last one is complete, so a tile needs many of them: with 8 lanes
-   one of 4 rows is half as fast as one of 6. So rows are split into as few tiles as possible, of about
-   the same height. Tiles of 8 rows of 16 lanes are fast enough, and 20 rows are 10 + 10, not 8 + 8 + 4. */
+   A processor begins a product before the last one is complete, so a tile needs many sums: with 8 lanes
+   one of 4 rows is a sixth slower than one of 6. So rows are split into as few tiles as possible, of
+   about the same height. Tiles of 8 rows of 16 lanes are fast enough, and 20 rows are 10 + 10, not
+   8 + 8 + 4. */
 static inline int64_t tile_height(int64_t M)
 {
 #if TALL == 10
