@@ -21,7 +21,13 @@ from rnnlab.layers.kernels import (
     use_kernel_of_setting,
 )
 from rnnlab.layers.kernels import build as build_module
-from rnnlab.layers.kernels.build import BuildError, build_library, find_compiler, library_path
+from rnnlab.layers.kernels.build import (
+    BuildError,
+    LibraryName,
+    build_library,
+    find_compiler,
+    library_path,
+)
 from rnnlab.layers.kernels.library import load_library
 
 FOLDER = Path(build_module.__file__).parent
@@ -68,6 +74,24 @@ def test_a_compiler_that_fails_is_a_reason_for_torch(
     assert reason in str(native_problem())
     assert native_problem() == native_problem()
     assert count_starts(tmp_path) == 1
+
+
+def test_a_compiler_need_not_know_the_options_of_gcc(
+    empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuses = """case "$*" in *vect-cost*) echo "error: unknown argument: $1" >&2; exit 1;; esac"""
+    write_compiler(tmp_path, monkeypatch, f"{refuses}; {WRITES_LIBRARY}")
+    assert build_library().read_text() == "library\n"
+    assert count_starts(tmp_path) == 2
+
+
+@pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
+@pytest.mark.parametrize("name", ["recurrent", "cross_entropy"])
+def test_clang_compiles_the_kernels(
+    name: LibraryName, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", "clang")
+    assert native_problem(name) is None
 
 
 def test_a_compiler_that_does_not_end_is_stopped(

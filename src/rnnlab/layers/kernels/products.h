@@ -22,12 +22,17 @@
 #if defined(__AVX512F__)
 #define LANES 16
 #define TALL 10 /* rows of the tallest tile: 2 sums for each and 2 values of the panel fit in registers */
-#elif defined(__AVX__)
+#else
+#if defined(__AVX__)
 #define LANES 8
-#define TALL 6
 #else
 #define LANES 4
+#endif
+#if defined(__clang__)
+#define TALL 5 /* its code for 6 rows keeps sums in memory */
+#else
 #define TALL 6
+#endif
 #endif
 #if defined(__AVX512BF16__)
 #define RNNLAB_BFLOAT16 1
@@ -35,6 +40,13 @@
 #define RNNLAB_BFLOAT16 0
 #endif
 #define PANEL (2 * LANES)
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#define NOT_INLINE __attribute__((noinline))
+#else
+#define UNROLL _Pragma("GCC unroll 10")
+#define NOT_INLINE __attribute__((noinline, noclone))
+#endif
 
 typedef float Vector __attribute__((vector_size(4 * LANES)));
 typedef int32_t Words __attribute__((vector_size(4 * LANES)));
@@ -164,7 +176,7 @@ static inline __attribute__((always_inline)) void multiply_tile(
     float *result, int64_t result_row, int64_t width, int add)
 {
     Vector sums[TALL][2];
-#pragma GCC unroll 10
+    UNROLL
     for (int r = 0; r < rows; r++) {
         sums[r][0] = sums[r][1] = (Vector){0};
         __builtin_prefetch(result + r * result_row, 1); /* is there when the sums are complete */
@@ -173,7 +185,7 @@ static inline __attribute__((always_inline)) void multiply_tile(
     for (int64_t k = 0; k < K; k++) {
         const Vector *values = (const Vector *)(panel + k * PANEL);
         Vector first = values[0], second = values[vectors - 1];
-#pragma GCC unroll 10
+    UNROLL
         for (int r = 0; r < rows; r++) {
             const float *factor = left + r * row + k * column;
             sums[r][0] = add_product(sums[r][0], *factor, first, is_pair);
@@ -181,7 +193,7 @@ static inline __attribute__((always_inline)) void multiply_tile(
                 sums[r][1] = add_product(sums[r][1], *factor, second, is_pair);
         }
     }
-#pragma GCC unroll 10
+    UNROLL
     for (int r = 0; r < rows; r++) {
         float *to = result + r * result_row;
         if (width == PANEL) {
@@ -240,6 +252,8 @@ static inline __attribute__((always_inline)) void multiply_panel(
             MULTIPLY_TILE(2)
             MULTIPLY_TILE(3)
             MULTIPLY_TILE(5)
+#endif
+#if TALL == 6
             MULTIPLY_TILE(6)
 #endif
         }
@@ -265,21 +279,21 @@ static inline __attribute__((always_inline)) void multiply_strided(
    result (M, N) = left (M, K) times the packed matrix (K, N); added to the result if `add`.
 
    row, result_row: distances of the rows of `left` and `result`. */
-static __attribute__((noinline, noclone)) void multiply(int64_t M, int64_t N, int64_t K, const float *left, int64_t row,
+static NOT_INLINE void multiply(int64_t M, int64_t N, int64_t K, const float *left, int64_t row,
                      const float *packed, float *result, int64_t result_row, int add)
 {
     multiply_strided(0, M, N, K, left, row, 1, packed, result, result_row, add);
 }
 
 /* The same for left^T, with a contiguous `left` (K, M) and a contiguous result. */
-static __attribute__((noinline, noclone)) void multiply_transposed(int64_t M, int64_t N, int64_t K, const float *left,
+static NOT_INLINE void multiply_transposed(int64_t M, int64_t N, int64_t K, const float *left,
                                 const float *packed, float *result, int add)
 {
     multiply_strided(0, M, N, K, left, 1, M, packed, result, N, add);
 }
 
 /* The same for words of two values; K counts pairs. */
-static __attribute__((noinline, noclone)) void multiply_pairs(int64_t M, int64_t N, int64_t K, const float *left, int64_t row,
+static NOT_INLINE void multiply_pairs(int64_t M, int64_t N, int64_t K, const float *left, int64_t row,
                            int64_t column, const float *packed, float *result, int64_t result_row,
                            int add)
 {
