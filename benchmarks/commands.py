@@ -44,7 +44,15 @@ def train_command(runs: Sequence[FinishedRun]) -> str:
     words = find_words(runs[0])
     axes = [axis for name in SEED_SETTINGS if (axis := find_axis(runs, name, words))]
     flag = ["-m"] if any("," in axis for axis in axes) else []
-    return " ".join(["python train.py", *flag, *words, *placeholders(runs[0]), *axes])
+    others = [*find_name(runs[0], words), *placeholders(runs[0])]
+    return " ".join(["python train.py", *flag, *words, *others, *axes])
+
+
+def find_name(run: FinishedRun, words: Sequence[str]) -> list[str]:
+    """Return the override of the name of a run, if it is another one than that of the command."""
+    name = run.report["name"]
+    usual = compose_words(*words, f"seed={run.report['seed']}").get("name")
+    return [] if name == usual else [f"name={format_override(name)}"]
 
 
 def find_axis(runs: Sequence[FinishedRun], name: str, words: Sequence[str]) -> str:

@@ -93,6 +93,11 @@ def test_a_number_of_epochs_is_left_to_the_data_only_if_it_is_the_automatic_one(
     )
 
 
+def test_a_name_of_its_own_is_part_of_the_command(tmp_path: Path) -> None:
+    write_run(tmp_path, "data=sine", "name=mine")
+    assert command_of(tmp_path) == "python train.py data=sine model=gru name=mine"
+
+
 def test_a_setting_that_this_commit_does_not_have_is_an_error(tmp_path: Path) -> None:
     write_run(tmp_path, "data=sine")
     config = RunFolder(tmp_path / "0").config
