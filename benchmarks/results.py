@@ -333,9 +333,8 @@ def update_page(
 
 
 def has_more_seeds(page: ResultsPage, recipe: Recipe) -> bool:
-    """Return whether a page has three or more seeds of a recipe, and more than are given."""
-    record = page.recipes.get(recipe.name)
-    return record is not None and record.num_seeds > recipe.num_seeds
+    """Return whether a page has more seeds of a recipe than are given."""
+    return page.num_seeds(recipe.name) > recipe.num_seeds
 
 
 def describe_study(study: EndedStudy, note: str) -> str:
@@ -452,7 +451,7 @@ def list_incomplete(page: ResultsPage, recipes: Sequence[Recipe]) -> list[str]:
         if has_more_seeds(page, recipe):
             messages.append(
                 f"{recipe.name}: has {recipe.num_seeds} seeds, and docs/RESULTS.md has the results "
-                f"of {page.recipes[recipe.name].num_seeds}, which stay; train it with more values "
+                f"of {page.num_seeds(recipe.name)}, which stay; train it with more values "
                 f"of seed: {recipe.command}"
             )
         elif recipe.num_seeds < MIN_SEEDS:

@@ -97,6 +97,13 @@ class ResultsPage:
     rows: Mapping[str, str]
     studies: Mapping[str, str]
 
+    def num_seeds(self, name: str) -> int:
+        """Return the number of seeds that the page has of a recipe; 0 for one that it has not."""
+        if name in self.recipes:
+            return self.recipes[name].num_seeds
+        cells = self.rows.get(name, "").split("|")[1:]  # none before the first bar
+        return int(cells[HEADER.index("seeds")].split()[0]) if cells else 0
+
 
 def read_page(text: str) -> ResultsPage:
     """Return the content of a page.

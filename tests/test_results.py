@@ -222,7 +222,7 @@ def test_a_recipe_and_a_study_that_are_given_again_are_replaced(tmp_path: Path) 
     assert not [text for text in ("0.5000 +-", "A wins", "idle machine") if text in page]
 
 
-@pytest.mark.parametrize(("before", "after"), [(3, 2), (3, 1), (4, 3)])
+@pytest.mark.parametrize(("before", "after"), [(3, 2), (3, 1), (4, 3), (2, 1)])
 def test_more_seeds_are_not_replaced_by_fewer(tmp_path: Path, before: int, after: int) -> None:
     page = read_page(updated("", sine_recipes(tmp_path / "a", before)))
     (recipe,) = sine_recipes(tmp_path / "b", after, score=0.1)
