@@ -185,7 +185,7 @@ static inline __attribute__((always_inline)) void multiply_tile(
     for (int64_t k = 0; k < K; k++) {
         const Vector *values = (const Vector *)(panel + k * PANEL);
         Vector first = values[0], second = values[vectors - 1];
-    UNROLL
+        UNROLL
         for (int r = 0; r < rows; r++) {
             const float *factor = left + r * row + k * column;
             sums[r][0] = add_product(sums[r][0], *factor, first, is_pair);
