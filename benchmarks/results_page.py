@@ -75,7 +75,8 @@ class RecipeRecord:
     @property
     def label(self) -> str:
         """Name without the architecture: what the recipes of a row of the README share."""
-        return self.name.removesuffix("-" + self.architecture.replace("_", "-"))
+        words = f"{self.name}-".replace(f"-{self.architecture.replace('_', '-')}-", "-")
+        return words.removesuffix("-")
 
     @property
     def num_seeds(self) -> int:

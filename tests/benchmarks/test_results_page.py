@@ -47,6 +47,16 @@ STUDY = (
 SINGLE = "| `a-rnn` | mse | 0.3 | - | 1 | 9 | abc | `python train.py` | not recorded |"
 
 
+def test_a_row_has_the_name_without_the_architecture() -> None:
+    for name, architecture, label in (
+        ("sine-gru", "gru", "sine"),
+        ("de-en-bilstm-no-attention", "bilstm", "de-en-no-attention"),
+        ("ett-96-segment-gru", "segment_gru", "ett-96"),
+        ("grunge", "gru", "grunge"),
+    ):
+        assert record(name, architecture).label == label
+
+
 @pytest.mark.parametrize(
     "page",
     [
