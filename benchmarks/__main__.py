@@ -17,7 +17,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,10 @@ BENCHMARKS: dict[str, Callable[[Settings], Row | Iterable[Result]]] = {
     "cache": cache.cache,
     "loader": loader.loader,
 }
+PAIR_OPTIONS: Mapping[str, tuple[str, Sequence[str], str]] = {  # value, names and help
+    "env": ("PYTHON", tuple(libraries.INTERPRETERS), "interpreter of another library"),
+    "data": ("PATH", recipes.FILES, "files of the user"),
+}
 GROUPS = {
     "none": (),
     "peers": (*libraries.PEER_BENCHMARKS, "accuracy"),
@@ -89,20 +93,14 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="of torch on the CPU; default: torch's own")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each side; default: 20")
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="default: wall")
-    parser.add_argument(
-        "--env",
-        action="append",
-        default=[],
-        metavar="NAME=PYTHON",
-        help=f"interpreter of another library: {', '.join(libraries.INTERPRETERS)}",
-    )
-    parser.add_argument(
-        "--data",
-        action="append",
-        default=[],
-        metavar="NAME=PATH",
-        help=f"files of the user: {', '.join(recipes.FILES)}",
-    )
+    for option, (value, choices, purpose) in PAIR_OPTIONS.items():
+        parser.add_argument(
+            f"--{option}",
+            action="append",
+            default=[],
+            metavar=f"NAME={value}",
+            help=f"{purpose}: {', '.join(choices)}",
+        )
     parser.add_argument("--against", type=Path, metavar="FOLDER", help="another checkout")
     parser.add_argument("--trials", type=int, default=30, help="of a search; default: 30")
     parser.add_argument(
@@ -119,18 +117,15 @@ def check_options(parser: argparse.ArgumentParser, options: argparse.Namespace) 
     unknown = [name for name in options.names if name not in (*BENCHMARKS, *GROUPS)]
     if unknown:
         parser.error(f"{unknown[0]}: no such benchmark; there are {', '.join(BENCHMARKS)}")
+    for option, (_, choices, _) in PAIR_OPTIONS.items():
+        for pair in getattr(options, option):
+            if (name := pair.partition("=")[0]) not in choices:
+                parser.error(f"--{option} {pair}: {name} is none of {', '.join(choices)}")
     for pair in options.env:
-        name, _, path = pair.partition("=")
-        if name not in libraries.INTERPRETERS:
-            known = ", ".join(libraries.INTERPRETERS)
-            parser.error(f"--env {pair}: {name} is none of {known}")
-        if not os.access(path, os.X_OK):
+        if not os.access(path := pair.partition("=")[2], os.X_OK):
             parser.error(f"--env {pair}: {path} is not a program")
     for pair in options.data:
-        name, _, path = pair.partition("=")
-        if name not in recipes.FILES:
-            parser.error(f"--data {pair}: {name} is none of {', '.join(recipes.FILES)}")
-        if not path or not Path(path).exists():
+        if not (path := pair.partition("=")[2]) or not Path(path).exists():
             parser.error(f"--data {pair}: there is no such file or folder")
     if options.against and not (options.against / "train.py").is_file():
         parser.error(f"--against {options.against}: there is no train.py in this folder")

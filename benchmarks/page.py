@@ -17,13 +17,13 @@ INTRODUCTION = """\
 # Performance
 
 Written by `python -m benchmarks ... --page` from the results in `outputs/benchmarks/`; a section
-stays as it is until its benchmark has a new result on such a processor: one with vectors of 512
-bits (AVX-512) is another than one with 256 (AVX2). A value is the median over pairs: both sides
-work in turn, so that a slow moment slows both. A ratio is that of the two columns beside it, in the
-direction that the row states; values with a unit were measured alone. The quartiles show how much
-the pairs differ. A bar is the criterion of the project for the median. CPU time depends little on
-other programs; where the load of a section was higher than the number of cores, its wall times
-belong to a busy machine. `python -m benchmarks --help` lists all benchmarks and their options."""
+stays as it is until its benchmark has a new result. Processors with AVX-512 and those with AVX2
+have sections of their own. A value is the median over pairs: both sides work in turn, so that a
+slow moment slows both. A ratio is that of the two columns beside it, in the direction that the row
+states; values with a unit were measured alone. The quartiles show how much the pairs differ. A bar
+is the criterion of the project for the median. CPU time depends little on other programs; where the
+load of a section was higher than the number of cores, its wall times belong to a busy machine.
+`python -m benchmarks --help` lists all benchmarks and their options."""
 SECTION = re.compile(r"^## ([^\n]+)\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 ON = " on "  # between a benchmark and the vectors of a processor, as in `kernels on AVX2`
 COLUMNS = ("what", "this project", "other", "value", "quartiles", "pairs", "bar", "")

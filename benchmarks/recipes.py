@@ -44,6 +44,7 @@ FILE_RECIPES: Mapping[str, tuple[str, tuple[str, ...]]] = {  # with the name of 
     "ptb-rnn": ("ptb", ("experiment=ptb_rnn", *FEW)),
 }
 FILES = tuple(dict.fromkeys(files for files, _ in FILE_RECIPES.values()))
+PLACEHOLDERS = {files: f"<{files}>" for files in FILES}  # of their paths
 
 
 def recipes(settings: Settings) -> Results:
@@ -73,7 +74,7 @@ def compare_kernels(name: str, settings: Settings) -> Row:
     what = (
         f"{name}, {comparison.metric}, {settings.seeds} seeds: native / torch; difference of the "
         f"means, in standard deviations over seeds; rnnlab compare: {verdicts} "
-        f"(`{' '.join(shown_words(name))}`)"
+        f"(`{' '.join(recipe_words(name, PLACEHOLDERS))}`)"
     )
     bar = 2 * math.sqrt(2 / settings.seeds)
     return Row("recipes", what, score(native), score(torch), [value], bar, at_least=False)
@@ -84,27 +85,22 @@ def score(group: ComparedGroup) -> str:
     return f"{format_score(group.mean)} +- {format_score(group.spread)}"
 
 
-def shown_words(name: str) -> tuple[str, ...]:
-    """Return the settings of a recipe, with a placeholder for its files."""
-    if name in RECIPES:
-        return RECIPES[name]
-    files, words = FILE_RECIPES[name]
-    return (*words, f"data.path=<{files}>")
-
-
-def run_words(name: str, settings: Settings) -> tuple[str, ...]:
-    """Return the settings of a recipe, with the path of its files."""
-    if name in RECIPES:
-        return RECIPES[name]
-    files, words = FILE_RECIPES[name]
-    return (*words, settings.path_of(files))
+def recipe_words(name: str, paths: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the settings of a recipe; `paths` has those of the user's files by their names."""
+    files, words = FILE_RECIPES.get(name) or ("", RECIPES[name])
+    return (*words, f"data.path={paths[files]}") if files else words
 
 
 def train(name: str, kernel: str, seed: int, settings: Settings) -> Path:
     """Train a recipe, unless it has been; return its folder."""
     folder = settings.runs / f"{name}-{kernel}-{seed}"
     if RunFolder(folder).read_report().get("status") != "finished":
-        words = [*run_words(name, settings), "trainer=cpu", f"kernel={kernel}", f"seed={seed}"]
+        words = [
+            *recipe_words(name, settings.data),
+            "trainer=cpu",
+            f"kernel={kernel}",
+            f"seed={seed}",
+        ]
         with contextlib.redirect_stdout(io.StringIO()):
-            rnnlab.run(*words, f"name={name}", f"run_dir={folder}", *BARE)
+            rnnlab.run(*words, "trainer=cpu", f"name={name}", f"run_dir={folder}", *BARE)
     return folder

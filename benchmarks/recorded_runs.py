@@ -5,10 +5,11 @@ with its settings and with what the page needs of its report; of a path only the
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rnnlab.comparison.groups import differing_names
 from rnnlab.comparison.runs import FinishedRun
 from rnnlab.errors import ConfigError
 from rnnlab.report.seeds import SEED_SETTINGS, configuration_of
@@ -86,35 +87,26 @@ def earlier_seeds(
 
     Runs of the same name with other settings, or with other test targets, add no seeds.
     """
-    settings = {run.report["name"]: recipe_of(run) for run in runs}
+    recipes = {run.report["name"]: run for run in runs}
     given = {(run.report["name"], run.repeat) for run in runs}
     result, others = list[FinishedRun](), dict[str, str]()
     for run in records:
         name = run.report["name"]
-        if name not in settings or (name, run.repeat) in given:
+        if name not in recipes or (name, run.repeat) in given:
             continue
-        if different := differing(settings[name], recipe_of(run)):
+        if different := list_differences(recipes[name], run):
             others[name] = f"{name}: recorded runs with another {', '.join(different)} are left out"
         else:
             result.append(run)
     return result, list(others.values())
 
 
-def recipe_of(run: FinishedRun) -> dict[str, Any]:
-    """Return what the runs of one recipe have in common."""
-    targets = run.report.get("targets_sha256")
-    is_fold = run.settings.get("data.fold", "null") != "null"
-    return {**configuration_of(run.settings), "test targets": None if is_fold else targets}
-
-
-def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
-    """Return the names of the values in which two differ.
-
-    >>> differing({"a": 1, "b": 2}, {"a": 1, "c": 3})
-    ['b', 'c']
-    """
-    names = dict.fromkeys([*first, *second])
-    return [name for name in names if first.get(name) != second.get(name)]
+def list_differences(run: FinishedRun, other: FinishedRun) -> list[str]:
+    """Return what differs between two runs that are no seeds of one recipe; empty if they are."""
+    is_fold = run.settings.get("data.fold", "null") != "null"  # folds have targets of their own
+    targets = [one.report.get("targets_sha256") for one in (run, other)]
+    is_other_test = not is_fold and targets[0] != targets[1]
+    return [*differing_names([run, other]), *["test targets"] * is_other_test]
 
 
 def merge(records: Iterable[FinishedRun], runs: Iterable[FinishedRun]) -> list[FinishedRun]:
