@@ -17,21 +17,30 @@ class ExitStatus(IntEnum):
     PIPE_CLOSED = 141
 
 
-SETTING_PREFIX = re.compile(  # data.seq_len=0: must be positive; --port -1: must be positive
-    r"(?P<setting>[a-z_][\w.]*)=(?P<value>\[.*?\]|\{.*?\}|'.*?'|[^\[{'].*?|): "
-    r"|(?P<option>--[a-z-]+)(?: (?P<text>\S+))?: "
+SECTIONS = (
+    *("task", "analysis", "data", "model", "optimizer", "scheduler", "trainer", "callbacks"),
+    *("logger", "sampler", "pruner", "launcher", "space", "budgets", "answer", "progress"),
+)  # of settings, of a run and of a search
+VALUE = r"(?P<value>\[.*?\]|\{.*?\}|'.*?'|[^\[{'].*?|)"
+OPTION = r"(?P<option>--[a-z-]+)(?: (?P<text>\S+))?"
+SETTING_BEGINNING = re.compile(  # data.seq_len=0: must be positive; --port -1: must be positive
+    rf"(?:(?P<setting>[a-z_][\w.]*)={VALUE}|{OPTION}"
+    rf"|(?P<name>[a-z_]+|(?:{'|'.join(SECTIONS)})\.[\w.]+)): "  # data.path: must be given
+)
+FILE_BEGINNING = re.compile(  # data.positive_class=x: no such class; reviews.csv, line 3: no label
+    rf"(?:(?P<setting>[a-z_][\w.]*)={VALUE}|{OPTION}"
+    r"|(?P<file>[^\s,]+)(?:, (?:line|row|column) [^:]*)?): "
 )
 
 
 class Problem(str):
     """One problem in words, and in the parts that a program reads.
 
-    A message that begins with a setting or an option, as in `data.seq_len=0: must be positive`,
-    names it, so that `setting` and `value` need not be given.
+    An error reads `setting` and `value` from the beginning of the message, unless one is given.
 
     Attributes:
         setting: dotted name of a setting, or an option of a command; None if no one is at fault.
-        value: as it was read.
+        value: as it was read, or the file or folder that is at fault.
         choices: names that are valid in its place.
         suggestions: what to type instead.
     """
@@ -51,10 +60,6 @@ class Problem(str):
     ) -> "Problem":
         """Return the message with its parts."""
         problem = super().__new__(cls, message)
-        match = SETTING_PREFIX.match(message) if setting is None else None
-        if match:
-            setting = match["setting"] or match["option"]
-            value = match["value"] if match["setting"] else match["text"]
         problem.setting, problem.value = setting, value
         problem.choices, problem.suggestions = sorted(choices), list(suggestions)
         return problem
@@ -62,6 +67,17 @@ class Problem(str):
     def with_message(self, message: str) -> "Problem":
         """Return the same problem in other words."""
         return Problem(message, self.setting, self.value, self.choices, self.suggestions)
+
+    def with_beginning(self, pattern: re.Pattern[str]) -> "Problem":
+        """Return the problem with the setting and the value that its message begins with."""
+        match = pattern.match(self)
+        if not match or self.setting is not None or self.value is not None:
+            return self
+        parts = match.groupdict()
+        setting = parts["setting"] or parts["option"] or parts.get("name")
+        values = (parts.get(name) for name in ("value", "text", "file"))
+        value = next((one for one in values if one is not None), None)
+        return Problem(self, setting, value, self.choices, self.suggestions)
 
 
 class UserError(Exception):
@@ -73,10 +89,12 @@ class UserError(Exception):
 
     code: ClassVar[str] = ""
     exit_status: ClassVar[ExitStatus] = ExitStatus.REJECTED
+    beginning: ClassVar[re.Pattern[str]] = SETTING_BEGINNING
 
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
-        self.problems = [one if isinstance(one, Problem) else Problem(one) for one in problems]
+        texts = (one if isinstance(one, Problem) else Problem(one) for one in problems)
+        self.problems = [one.with_beginning(self.beginning) for one in texts]
 
 
 class ConfigError(UserError, ValueError):
@@ -89,6 +107,7 @@ class DataError(UserError, ValueError):
     """An invalid file; the message has file, row or column, the value found, and what to do."""
 
     code = "data"
+    beginning = FILE_BEGINNING
 
 
 class UsageError(ConfigError):
@@ -172,6 +191,28 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     rest = f" and {len(names) - MAX_CHOICES:,} more" if len(names) > MAX_CHOICES else ""
     return f"{hint}choices: {', '.join(names[:MAX_CHOICES])}{rest}"
+
+
+def about_file(path: object, reason: str) -> Problem:
+    """Return the problem of a file or a folder."""
+    return Problem(f"{path}: {reason}", value=str(path))
+
+
+def unknown_name(
+    begin: str, name: str, choices: Iterable[str], end: str = "", empty: str = ""
+) -> Problem:
+    """Return the problem of a name that is not valid, with the nearest valid one and all choices.
+
+    Args:
+        begin: of the message.
+        name: that was read.
+        choices: names that are valid.
+        end: of the message.
+        empty: what the message has in place of the choices if there is none.
+    """
+    names = list(choices)
+    hint = did_you_mean(name, names) if names or not empty else empty
+    return Problem(f"{begin}{hint}{end}", choices=names)
 
 
 def nearest_names(name: str, choices: Iterable[str]) -> list[str]:

@@ -243,7 +243,7 @@ def test_settings_are_held_against_the_constructor() -> None:
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     process = door(tmp_path, "imdb", "data.path=nowhere.csv")
     assert process.returncode == 2
-    assert process.stderr.splitlines() == ["error nowhere.csv: there is no such file (data.path)"]
+    assert process.stderr.splitlines() == ["error data.path=nowhere.csv: there is no such file"]
 
 
 @pytest.mark.parametrize("words", [["--help"], [], ["imbd"]])

@@ -95,7 +95,7 @@ def test_lists_arrays_and_columns_are_predicted_alike(trained: TrainedRun) -> No
 def test_what_is_no_text_is_refused(trained: TrainedRun, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there are no inputs"):
         trained.predict([])
-    with pytest.raises(ConfigError, match="text 2 is 3, not a text"):
+    with pytest.raises(ConfigError, match="text 2: is 3, not a text"):
         trained.predict(["a", 3])  # type: ignore[list-item]
     with pytest.raises(DataError, match="table: has no rows"):
         trained.predict(pd.DataFrame({"text": []}))
@@ -112,7 +112,7 @@ def test_options_that_cannot_work_are_refused(
     choices = "--batch-size, --probabilities"
     with pytest.raises(ConfigError, match=f"--n-best: no such option; choices: {choices}"):
         main([run, str(tmp_path / "a.txt"), "--n-best", "3"])
-    with pytest.raises(ConfigError, match="--input-format is for the standard input"):
+    with pytest.raises(ConfigError, match="--input-format: is for the standard input"):
         main([run, str(tmp_path / "a.txt"), "--input-format", "csv"])
     give(monkeypatch, b"worda\n\xff\n")
     with pytest.raises(DataError, match="standard input, line 2: is not UTF-8"):

@@ -111,7 +111,7 @@ def problem(*overrides: str, **changes: Any) -> str:
         ("optimizer.lr=-1", "optimizer: Invalid learning rate: -1"),
         ("+optimizer.betas=[0.9,1.9]", "optimizer: Invalid beta parameter at index 1: 1.9"),
         ("data.vocab_size=2", "data.vocab_size=2: <pad> and <unk> already take two"),
-        ("data.source=local", "data.source=local needs data.path=<your file or folder>"),
+        ("data.source=local", "data.source=local: needs data.path=<your file or folder>"),
         ("callbacks.best.mode=up", "callbacks.best.mode=up: must be 'min' or 'max'"),
         ("+trainer.max_time=soon", "=soon: must be days:hours:minutes:seconds, such as 00:01:30"),
         ("+trainer.max_time=01:30:00", "=01:30:00: must be days:hours:minutes:seconds"),
@@ -130,7 +130,7 @@ def test_a_wrong_setting_is_said_in_a_line(word: str, said: str) -> None:
         ("data.horizon=150", r"data.steps=200 leaves no target .*: raise data.steps"),
         ("data.frequencies=[0.1,0.7]", r"above 0.5 cycles per step"),
         ("data.frequencies=[0.1,-1]", r"data.frequencies.1=-1: must be greater than 0"),
-        ("data.amplitudes=[1,2]", r"data.amplitudes has 2 values, but data.frequencies has 1"),
+        ("data.amplitudes=[1,2]", r"data.amplitudes: has 2 values, but data.frequencies has 1"),
         ("data.noise=-1", r"data.noise=-1: must be greater than or equal to 0"),
     ],
 )
@@ -226,7 +226,7 @@ def test_a_monitor_that_is_not_logged(monitor: str) -> None:
 
 def test_dropout_between_layers_needs_two() -> None:
     assert problem("model.dropout=0.2") == (
-        "model.dropout=0.2 acts between layers, but model.num_layers is 1. Raise "
+        "model.dropout=0.2: acts between layers, but model.num_layers is 1. Raise "
         "model.num_layers, or set model.dropout=0 and use task.head_dropout"
     )
     check(compose("model.dropout=0.2", "model.num_layers=2"))

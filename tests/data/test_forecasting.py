@@ -241,7 +241,7 @@ def test_dates_are_checked_before_the_file_is_read(name: str, value: str) -> Non
 
 
 def test_a_calendar_needs_dates() -> None:
-    with pytest.raises(ConfigError, match=r"\[weekday,hour\] needs dates.*data.calendar=\[\]"):
+    with pytest.raises(ConfigError, match=r"\[weekday,hour\]: needs dates.*data.calendar=\[\]"):
         CsvSeriesDataModule(path="a.csv", date_column=None, calendar=["weekday", "hour"])
 
 

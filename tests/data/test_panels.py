@@ -276,5 +276,5 @@ def test_a_test_file_and_a_date_of_the_test_are_rejected() -> None:
 def test_the_split_of_the_papers_is_fixed(tmp_path: Path) -> None:
     from rnnlab.data.datasets.forecasting.ett import ETTDataModule
 
-    with pytest.raises(ConfigError, match="data=ett has the split of the papers"):
+    with pytest.raises(ConfigError, match="data=ett: has the split of the papers"):
         ETTDataModule(path=str(tmp_path), test_from="2020-01-01")

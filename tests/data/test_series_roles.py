@@ -61,13 +61,13 @@ def test_a_misspelt_column_is_an_error(series_cases: Path) -> None:
         ({"target_columns": ["v", "v"]}, r"data\.target_columns: 'v' is named twice"),
         (
             {"target_columns": ["v"], "covariate_columns": ["v"]},
-            r"'v' is named in data\.target_columns and in data\.covariate_columns",
+            r"data\.covariate_columns: 'v' is named in data\.target_columns too",
         ),
         (
             {"known_columns": ["p"], "covariate_columns": ["p"]},
-            r"'p' is named in data\.covariate_columns and in data\.known_columns",
+            r"data\.known_columns: 'p' is named in data\.covariate_columns too",
         ),
-        ({"target_columns": ["date"]}, r"'date' is named in data\.date_column and in"),
+        ({"target_columns": ["date"]}, r"'date' is named in data\.date_column too"),
         ({"series_column": "id", "covariate_columns": ["id"]}, r"'id' is named in data\.series_c"),
         ({"target_columns": []}, r"data\.target_columns=\[\]: name at least one"),
     ],

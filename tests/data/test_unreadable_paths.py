@@ -45,6 +45,21 @@ def test_what_cannot_be_read_is_an_error(name: str, tmp_path: Path) -> None:
             build_data(parse(plain)).prepare_data()
 
 
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [*((name, "path") for name in DATA), ("csv_series", "test_path"), ("text", "target_path")],
+)
+def test_a_missing_file_is_named_with_its_setting(name: str, setting: str, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("date,x\n2024-01-01,1\n")
+    plain = compose("data=parallel_text" if name == "text" else f"data={name}", "trainer=cpu")
+    plain["data"] |= {"path": str(tmp_path / "there"), setting: str(tmp_path / "missing")}
+    with pytest.raises(DataError) as error:
+        build_data(parse(plain)).prepare_data()
+    (problem,) = error.value.problems
+    assert problem == f"data.{setting}={tmp_path / 'missing'}: there is no such file"
+    assert (problem.setting, problem.value) == (f"data.{setting}", str(tmp_path / "missing"))
+
+
 def test_half_a_surrogate_is_no_date(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"date": "\\ud800", "x": 1}\n' * 40)

@@ -295,7 +295,7 @@ def test_the_command_scores_pairs_of_two_files(
     printed = capsys.readouterr().out
     assert "copy the source" in printed
     assert "120 targets" in printed
-    with pytest.raises(ConfigError, match="--reference is about targets of a new file"):
+    with pytest.raises(ConfigError, match="--reference: is about targets of a new file"):
         main([str(folder.path), "--reference", files[1]])
     with pytest.raises(ConfigError, match=r"--start: no such option; choices: --reference"):
         main([str(folder.path), "--data", files[0], "--start", "2024-01-01"])

@@ -156,7 +156,7 @@ def test_texts_are_generated_for_one_or_several_prompts(language_model: TrainedR
         ({"top_p": 2.0}, "top_p=2.0: must be more than 0 and at most 1"),
         ({"seed": -1}, "seed=-1: must be 0"),
         ({"prompt": "a\udcff"}, "text: character 2 is the byte 0xff"),
-        ({"prompt": ["a", None]}, "text 2 is None, not a text"),
+        ({"prompt": ["a", None]}, "text 2: is None, not a text"),
     ],
 )
 def test_settings_of_a_generation_that_are_wrong(
@@ -287,7 +287,7 @@ def test_sentences_that_cannot_be_translated(translator: TrainedRun) -> None:
         translator.predict(pd.DataFrame({"de": ["aa"], "score": [1]}))
     with pytest.raises(DataError, match=r"sentence 1,002: has 40,000 characters"):
         translator.predict(["aa"] * 1001 + ["aa b" * 10_000], beam_size=1)
-    with pytest.raises(ConfigError, match=r"text 2 is nan, not a text"):
+    with pytest.raises(ConfigError, match=r"text 2: is nan, not a text"):
         translator.translate(pd.Series(["aa", math.nan]))
 
 

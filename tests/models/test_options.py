@@ -223,8 +223,8 @@ def test_recurrent_matrices_begin_as_they_were_asked_to(kind, name, good):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["model.dropout=0.2"], r"model\.dropout=0\.2 acts between layers, .* task\.head_dropout"),
-        (["model.residual=true"], r"model\.residual=true .* model\.num_layers is 1"),
+        (["model.dropout=0.2"], r"model\.dropout=0\.2: acts between layers, .* task\.head_dropout"),
+        (["model.residual=true"], r"model\.residual=true: .* model\.num_layers is 1"),
         (["model.locked_dropout=true", "model.num_layers=2"], r"but model\.dropout is 0"),
         (["model.weight_drop=1.0"], r"model\.weight_drop=1\.0"),
         (["model.projection_size=0"], r"model\.projection_size=0"),

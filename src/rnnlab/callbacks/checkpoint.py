@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from rnnlab.config.types import PositiveFloat, PositiveInt
-from rnnlab.errors import ConfigError, RunStopped
+from rnnlab.errors import ConfigError, RunStopped, about_file
 from rnnlab.runtime.distributed import is_first_process
 
 TIME_CHECK_STEPS = 20  # steps between two checks of the clock; under DDP each check is a message
@@ -95,10 +95,11 @@ class BestCheckpoint(ModelCheckpoint):
         path = Path(str(self.dirpath)) / "best.ckpt"
         best = str(path) if state_dict["best_model_path"] else ""
         if best and is_first_process() and not path.is_file():
-            raise ConfigError(
-                f"{path}: is missing, and last.ckpt has only the weights after it. Copy it from "
-                "where the run was before, or start a new run"
+            reason = (
+                "is missing, and last.ckpt has only the weights after it. Copy it from where the "
+                "run was before, or start a new run"
             )
+            raise ConfigError(about_file(path, reason))
         scores = dict.fromkeys([best] if best else [], state_dict["best_model_score"])
         paths = {"best_model_path": best, "kth_best_model_path": best, "best_k_models": scores}
         super().load_state_dict({**state_dict, **paths, "dirpath": self.dirpath})

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> None:
         name: value for name in TARGET_OPTIONS if (value := getattr(options, name)) is not None
     }
     for name in settings if options.data is None else ():
-        raise ConfigError(f"--{name} is about targets of a new file: give it with --data <file>")
+        raise ConfigError(f"--{name}: is about targets of a new file: give it with --data <file>")
     if options.settings and options.data is None:
         raise ConfigError(
             f"{' '.join(options.settings)}: is about a new file: give it with --data <file>"

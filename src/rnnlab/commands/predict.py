@@ -111,7 +111,7 @@ def open_input(
 
     if name != "-":
         if input_format is not None:
-            raise ConfigError("--input-format is for the standard input; a file has an extension")
+            raise ConfigError("--input-format: is for the standard input; a file has an extension")
         yield Path(name)
         return
     suffix = f".{input_format.lstrip('.')}" if input_format else processor.stdin_suffix

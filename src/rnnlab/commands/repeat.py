@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rnnlab.commands import CommandParser, run_program
 from rnnlab.config.paths import absolute_path
 from rnnlab.documents.output import publish
-from rnnlab.errors import ConfigError, ExitStatus
+from rnnlab.errors import ConfigError, ExitStatus, about_file
 from rnnlab.report.folder import RunFolder
 from rnnlab.runtime.imports import import_lightning
 from rnnlab.runtime.progress import announce_imports
@@ -58,7 +58,7 @@ def repeat_run(run_dir: str | Path, output_dir: str | None = None) -> "RunRepeti
     report = folder.read_report()
     if report.get("status") != "finished":
         state = f"it is {report['status']}" if "status" in report else "it has no report.json"
-        raise ConfigError(f"{folder.path}: is no finished run: {state}")
+        raise ConfigError(about_file(folder.path, f"is no finished run: {state}"))
     plain = folder.read_config()
     announce_imports(str(folder.path))
     import_lightning()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from rnnlab.commands import CommandParser, run_program
 from rnnlab.documents.output import publish
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, Problem
 from rnnlab.runtime.imports import import_lightning
 from rnnlab.runtime.progress import announce_imports
 
@@ -94,9 +94,9 @@ def read_server_limits(options: argparse.Namespace) -> "ServerLimits":
 def check_packages() -> None:
     """Raise ConfigError if a package of the server is missing."""
     if missing := [name for name in SERVER_PACKAGES if importlib.util.find_spec(name) is None]:
-        raise ConfigError(
-            f"rnnlab serve needs {' and '.join(missing)}: pip install 'rnnlab[serve]'"
-        )
+        command = "pip install 'rnnlab[serve]'"
+        message = f"rnnlab serve needs {' and '.join(missing)}: {command}"
+        raise ConfigError(Problem(message, suggestions=[command]))
 
 
 if __name__ == "__main__":

@@ -230,7 +230,9 @@ def read_file(path: Path, encoding: str, option: str) -> Iterator[str]:
         with path.open("rb") as stream:
             yield from read_stream(stream, str(path), encoding)
     else:
-        with advise_files(option):
+        if not path.exists():
+            raise DataError(f"{option} {path}: there is no such file")
+        with advise_encoding():
             yield from read_lines(path, encoding, allow_empty=True)
 
 
@@ -243,7 +245,7 @@ def read_stream(stream: IO[bytes], name: str, encoding: str) -> Iterator[str]:
     """
     from rnnlab.data.readers.files import check_encoding
 
-    with advise_files("--input"):
+    with advise_encoding():
         if "\n".encode(check_encoding(encoding)) != b"\n":
             raise ConfigError(f"data.encoding={encoding}: not of {name}; write it to a file")
     for number, line in enumerate(stream, start=1):
@@ -262,13 +264,12 @@ def read_stream(stream: IO[bytes], name: str, encoding: str) -> Iterator[str]:
 
 
 @contextmanager
-def advise_files(option: str) -> Iterator[None]:
-    """Replace the settings of a data set in errors by the options of this command."""
+def advise_encoding() -> Iterator[None]:
+    """Replace the setting of a data set in errors by the option of this command."""
     try:
         yield
     except (ConfigError, DataError) as error:
-        advice = str(error).replace("data.encoding=", "--encoding ").replace("data.path", option)
-        raise type(error)(advice) from error
+        raise type(error)(str(error).replace("data.encoding=", "--encoding ")) from error
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from rnnlab.comparison.prediction_scores import UntestableError
 from rnnlab.comparison.result import ComparedGroup, RunComparison, Verdict
 from rnnlab.comparison.runs import FinishedRun, find_runs
 from rnnlab.comparison.targets import estimate_target_covariance
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.errors import ConfigError, Problem, unknown_name
 from rnnlab.metrics.directions import HIGHER_IS_BETTER
 from rnnlab.metrics.resampling import TargetCovariance
 from rnnlab.metrics.seed_tests import TargetRows, compare_networks, compare_seeds
@@ -78,7 +78,7 @@ def compare_finished_runs(
     ]
     members = [ComparedGroup(group, scores) for group, scores in pairs if scores]
     if not members:
-        raise ConfigError(f"--metric {metric}: {did_you_mean(metric, common_scores(runs))}")
+        raise ConfigError(unknown_name(f"--metric {metric}: ", metric, common_scores(runs)))
     if metric.startswith("test/"):
         check_same_targets(groups)
     sign = -1 if mode == "max" else 1
@@ -116,10 +116,13 @@ def default_metric(runs: Sequence[FinishedRun]) -> str:
     """
     monitors = {run.report["monitor"] for run in runs}
     if len(monitors) > 1:
-        raise ConfigError(
+        common = common_scores(runs)
+        message = (
             f"the runs monitor different metrics, {', '.join(sorted(monitors))}: choose one that "
-            f"all have, --metric {(common_scores(runs) or ['<name>'])[0]}"
+            f"all have, --metric {(common or ['<name>'])[0]}"
         )
+        suggestions = [f"--metric {name}" for name in common]
+        raise ConfigError(Problem(message, "--metric", None, common, suggestions))
     (monitor,) = monitors
     test_metric = f"test/{monitor.partition('/')[2]}"
     return test_metric if test_metric in common_scores(runs) else monitor
@@ -132,7 +135,7 @@ def choose_mode(runs: Sequence[FinishedRun], metric: str, mode: str | None) -> s
         ConfigError: `mode` is neither of them, and not None.
     """
     if mode not in (None, "min", "max"):
-        raise ConfigError(f"mode={mode}: {did_you_mean(str(mode), ('min', 'max'))}")
+        raise ConfigError(unknown_name(f"mode={mode}: ", str(mode), ("min", "max")))
     if mode:
         return mode
     name = metric.partition("/")[2]
@@ -153,10 +156,12 @@ def check_same_targets(groups: Sequence[Group]) -> None:
         pairs = [(first.runs[key], second.runs[key]) for key in sorted(common)]
         for one, other in pairs or [(first.first, second.first)]:
             if evaluated_targets(one) != evaluated_targets(other):
-                raise ConfigError(
+                message = (
                     f"{one.folder} and {other.folder} were tested on different targets, so that "
                     f"their scores cannot be compared: {describe_difference(one, other)}"
                 )
+                places = [str(run.folder) for run in (one, other)]
+                raise ConfigError(Problem(message, "folders", places))
 
 
 def evaluated_targets(run: FinishedRun) -> tuple[int, str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rnnlab.comparison.runs import FinishedRun
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.errors import ConfigError, unknown_name
 from rnnlab.report.seeds import is_repeat_setting
 
 
@@ -83,7 +83,7 @@ def select_names(runs: Sequence[FinishedRun], by: Sequence[str]) -> list[str]:
     for word in by:
         names = [name for name in every if name == word or name.startswith(f"{word}.")]
         if not names:
-            raise ConfigError(f"--by {word}: no run has this setting; {did_you_mean(word, every)}")
+            raise ConfigError(unknown_name(f"--by {word}: no run has this setting; ", word, every))
         settings |= dict.fromkeys(names)
     return list(settings)
 

@@ -6,7 +6,7 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, about_file
 from rnnlab.report.folder import RunFolder
 from rnnlab.report.seeds import repeat_of, settings_of
 
@@ -58,7 +58,7 @@ def find_runs(places: Sequence[str]) -> tuple[list[FinishedRun], list[str]]:
             notes.append(str(error))
     if not runs:
         reason = "; ".join(notes) or "they have no report.json"
-        raise ConfigError(f"{', '.join(places)}: no finished run ({reason})")
+        raise ConfigError(about_file(", ".join(places), f"no finished run ({reason})"))
     return runs, notes
 
 
@@ -70,7 +70,9 @@ def read_run(folder: RunFolder) -> FinishedRun:
     """
     report = folder.read_report()
     if report.get("status") != "finished":
-        raise ConfigError(f"{folder.path}: is {report.get('status', 'damaged')}, not finished")
+        raise ConfigError(
+            about_file(folder.path, f"is {report.get('status', 'damaged')}, not finished")
+        )
     config = folder.read_config()  # checks the version
     return FinishedRun(folder.path, report, settings_of(config, report))
 
@@ -85,7 +87,9 @@ def list_folders(places: Sequence[str]) -> list[Path]:
     for place in places:
         paths = [Path(place)] if Path(place).exists() else sorted(map(Path, glob(place)))  # noqa: PTH207, absolute, too
         if not paths:
-            raise ConfigError(f"{place}: there is no such folder, looked for in {Path.cwd()}")
+            raise ConfigError(
+                about_file(place, f"there is no such folder, looked for in {Path.cwd()}")
+            )
         for path in paths:
             folders |= dict.fromkeys(sorted(report.parent for report in _find_reports(path)))
     return list(folders)

@@ -15,7 +15,7 @@ from rnnlab.comparison.compare import compare_finished_runs
 from rnnlab.comparison.groups import Group, group_runs
 from rnnlab.comparison.result import RunComparison
 from rnnlab.comparison.runs import FinishedRun, find_runs, read_run
-from rnnlab.errors import ConfigError, Problem
+from rnnlab.errors import ConfigError, Problem, about_file
 from rnnlab.metrics.sequential import SequentialPlan, plan_tests
 from rnnlab.metrics.significance import seeds_needed
 from rnnlab.report.folder import RunFolder
@@ -252,9 +252,8 @@ def claim_places(pair: Sequence[SeedSeries]) -> Iterator[None]:
             try:
                 stack.enter_context(FileLock(place / LOCK_FILE, timeout=0))
             except Timeout:
-                raise ConfigError(
-                    f"{place}: another rnnlab compare --seeds trains here; wait for its end"
-                ) from None
+                reason = "another rnnlab compare --seeds trains here; wait for its end"
+                raise ConfigError(about_file(place, reason)) from None
         yield
 
 

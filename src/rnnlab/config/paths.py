@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, about_file
 from rnnlab.runtime.files import expand_path
 
 RUN_PATHS = ("output_dir", "run_dir", "resume")
@@ -18,8 +18,9 @@ def find_root() -> Path:
     for root in candidates:
         if (root / "conf" / "config.yaml").is_file():
             return root
+    places = " or ".join(map(str, candidates))
     raise ConfigError(
-        f"conf/config.yaml: not found in {' or '.join(map(str, candidates))}; install rnnlab again"
+        about_file("conf/config.yaml", f"not found in {places}; install rnnlab again")
     )
 
 

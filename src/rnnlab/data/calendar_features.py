@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.data.readers.dates import DAY
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.errors import ConfigError, unknown_name
 
 Phase = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 CYCLES: Mapping[str, Phase] = {  # microseconds since 1970 -> position in the cycle, 0..1
@@ -41,5 +41,5 @@ def check_calendar(cycles: Sequence[str]) -> list[str]:
     """
     for name in cycles:
         if name not in CYCLES:
-            raise ConfigError(f"data.calendar: {name!r}; {did_you_mean(name, CYCLES)}")
+            raise ConfigError(unknown_name(f"data.calendar: {name!r}; ", name, CYCLES))
     return list(cycles)

@@ -101,6 +101,7 @@ class SeriesDataModule(WindowedSeries, PreparedDataModule):
     """
 
     version = 4
+    path_settings = ("path", "test_path")
     processor: SeriesProcessor
 
     def __init__(
@@ -203,7 +204,7 @@ class SeriesDataModule(WindowedSeries, PreparedDataModule):
             )
         if self.calendar and not self.columns.dates:
             raise ConfigError(
-                f"data.calendar=[{','.join(self.calendar)}] needs dates, but data.date_column is "
+                f"data.calendar=[{','.join(self.calendar)}]: needs dates, but data.date_column is "
                 "null: name the column of the dates, or set data.calendar=[]"
             )
 

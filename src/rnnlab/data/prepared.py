@@ -65,11 +65,13 @@ class PreparedDataModule(DataModule):
 
     Attributes:
         available_sources: of embedded, hub and local.
+        path_settings: settings that name a file or a folder of the user.
         version: of the files that `prepare` writes; raise it when they change.
         folder: of the prepared data, set by `prepare_data`.
     """
 
     available_sources: ClassVar[tuple[str, ...]] = ("local",)
+    path_settings: ClassVar[tuple[str, ...]] = ("path",)
     version: ClassVar[int] = 1
     folder: Path
 
@@ -78,9 +80,11 @@ class PreparedDataModule(DataModule):
     ) -> None:
         super().__init__(batch_size, seed, shuffle)
         if source == "local" and path is None:
-            raise ConfigError("data.source=local needs data.path=<your file or folder>")
+            raise ConfigError("data.source=local: needs data.path=<your file or folder>")
         if path is not None and source not in ("auto", "local"):
-            raise ConfigError(f"data.path is read by data.source=local, not {source}: drop one")
+            raise ConfigError(
+                f"data.path={path}: is read by data.source=local, not {source}; drop one"
+            )
         if path is not None and "local" not in self.available_sources:
             raise ConfigError(
                 "data.path: this data set comes with a package and reads no file of yours"
@@ -125,12 +129,20 @@ class PreparedDataModule(DataModule):
     def read_local(self) -> Source:
         """Return the user's own files; raise DataError if the system cannot read them."""
         try:
+            self._check_paths()
             return self.local()
         except OSError as error:
             if is_disk_full(error):
                 raise
             path = error.filename or self.path
             raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+    def _check_paths(self) -> None:
+        """Raise DataError if a setting names a file or a folder that does not exist."""
+        for name in self.path_settings:
+            path = getattr(self, name)
+            if path is not None and not expand_path(str(path)).exists():
+                raise DataError(f"data.{name}={path}: there is no such file")
 
     def resolve_source(self) -> tuple[Source, str]:
         """Return the source to read, and a note about the choice.

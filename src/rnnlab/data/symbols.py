@@ -12,7 +12,7 @@ import numpy as np
 from rnnlab.data.base import ALL_ROWS, Rows, Split, to_batch
 from rnnlab.data.processors.base import Network, Processor, read_texts, take_options
 from rnnlab.data.synthetic import GeneratedDataModule
-from rnnlab.errors import DataError
+from rnnlab.errors import DataError, Problem
 from rnnlab.spec import PADDING_ID, UNKNOWN_ID, DataSpec, Ints
 
 if TYPE_CHECKING:
@@ -87,10 +87,9 @@ class SymbolsProcessor(Processor):
         symbols = text.split()
         for symbol in symbols:
             if symbol not in self.symbols:
-                raise DataError(
-                    f"sequence {number}: {symbol!r} is no symbol; choices: "
-                    f"{', '.join(self.symbols[UNKNOWN_ID + 1 :])}"
-                )
+                choices = self.symbols[UNKNOWN_ID + 1 :]
+                begin = f"sequence {number}: {symbol!r} is no symbol; choices: "
+                raise DataError(Problem(begin + ", ".join(choices), choices=choices))
         if len(symbols) < self.num_targets:
             raise DataError(
                 f"sequence {number} has {len(symbols)} symbols, but the network gives a class to "

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.errors import ConfigError, about_file, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +50,8 @@ FORMATS = (*TEXT_FORMATS, ".parquet")
 def check_format(path: Path) -> None:
     """Raise ConfigError if the extension of a file to write names no format."""
     if path.suffix.lower() not in FORMATS:
-        hint = did_you_mean(path.suffix, FORMATS)
-        raise ConfigError(f"{path}: {path.suffix!r} is no format; {hint}")
+        problem = unknown_name(f"{path}: {path.suffix!r} is no format; ", path.suffix, FORMATS)
+        raise ConfigError(problem)
 
 
 def schema_of_parts(schema: Any) -> Any:
@@ -85,7 +85,9 @@ class TableWriter(AbstractContextManager["TableWriter"]):
             try:
                 self._file = self._temporary.open("w", encoding="utf-8", newline="")
             except OSError as error:
-                raise ConfigError(f"{self.path}: cannot be written ({error.strerror})") from error
+                raise ConfigError(
+                    about_file(self.path, f"cannot be written ({error.strerror})")
+                ) from error
         return self
 
     def write(self, frame: "pd.DataFrame") -> None:
@@ -97,7 +99,9 @@ class TableWriter(AbstractContextManager["TableWriter"]):
         try:
             self._write(frame)
         except OSError as error:
-            raise ConfigError(f"{self.path}: cannot be written ({error.strerror})") from error
+            raise ConfigError(
+                about_file(self.path, f"cannot be written ({error.strerror})")
+            ) from error
         self.rows += len(frame)
 
     def _write(self, frame: "pd.DataFrame") -> None:
@@ -114,10 +118,11 @@ class TableWriter(AbstractContextManager["TableWriter"]):
                 self._file = ParquetWriter(self._temporary, schema_of_parts(table.schema))
             self._file.write_table(table.cast(self._file.schema))
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
-            raise ConfigError(
-                f"{self.path}: a column has values of several types ({error}), which a Parquet "
-                "file cannot have. Write a .csv or .jsonl file"
-            ) from error
+            reason = (
+                f"a column has values of several types ({error}), which a Parquet file cannot "
+                "have. Write a .csv or .jsonl file"
+            )
+            raise ConfigError(about_file(self.path, reason)) from error
 
     def __exit__(self, kind: object, *error: object) -> None:
         if self._file is not None:

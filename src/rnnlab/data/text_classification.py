@@ -74,7 +74,7 @@ from rnnlab.data.text.unknown_tokens import (
     unknown_share,
 )
 from rnnlab.data.text.vocabulary import NUM_CLASSIFICATION_SPECIALS, Vocabulary, encode_splits
-from rnnlab.errors import ConfigError, DataError, did_you_mean
+from rnnlab.errors import ConfigError, DataError, unknown_name
 from rnnlab.metrics.classification import class_scores
 from rnnlab.runtime.files import write_text
 from rnnlab.runtime.progress import progress_bar
@@ -367,10 +367,8 @@ class TextClassificationDataModule(PreparedDataModule):
             label = find_label(self.positive_class, choices)
             if label is not None:
                 return list(choices).index(label)
-        raise DataError(
-            f"data.positive_class={self.positive_class}: there is no such class; "
-            f"{did_you_mean(self.positive_class, names)}"
-        )
+        begin = f"data.positive_class={self.positive_class}: there is no such class; "
+        raise DataError(unknown_name(begin, self.positive_class, names))
 
     # Interface to Lightning and the report.
 

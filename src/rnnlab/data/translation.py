@@ -104,6 +104,7 @@ class ParallelTextDataModule(PreparedDataModule):
 
     tasks = ("translation",)
     version = 3
+    path_settings = ("path", "target_path")
 
     def __init__(
         self,

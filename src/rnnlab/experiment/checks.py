@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rnnlab.config.light_import import Stub, load_light, locate_light
 from rnnlab.config.schema import RunConfig, TrainerConfig, check_signatures, make_config
 from rnnlab.config.signature import locate, locate_torch
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.errors import ConfigError, unknown_name
 from rnnlab.report.folder import RunFolder
 from rnnlab.runtime.imports import pause_collector
 from rnnlab.runtime.progress import announce_imports
@@ -91,17 +91,14 @@ def check_monitors(config: RunConfig, task: "type[Task]") -> None:
     """Raise ConfigError if the run or a callback monitors a metric that is not logged."""
     metrics = [f"val/{name}" for name in task.metric_names]
     if config.monitor not in metrics:
-        raise ConfigError(
-            f"monitor={config.monitor}: task={task.name} does not log it; "
-            f"{did_you_mean(config.monitor, metrics)}"
-        )
+        begin = f"monitor={config.monitor}: task={task.name} does not log it; "
+        raise ConfigError(unknown_name(begin, config.monitor, metrics))
     names = [*metrics, *TRAINING_METRICS]
     for name, settings in config.callbacks.items():
         monitor = (settings or {}).get("monitor")
         if monitor is not None and monitor not in names:
-            raise ConfigError(
-                f"callbacks.{name}.monitor={monitor}: is not logged; {did_you_mean(monitor, names)}"
-            )
+            begin = f"callbacks.{name}.monitor={monitor}: is not logged; "
+            raise ConfigError(unknown_name(begin, monitor, names))
 
 
 def check_precision(config: RunConfig, task: "type[Task]") -> None:
@@ -216,7 +213,7 @@ def check_processes(trainer: TrainerConfig) -> None:
     """Raise ConfigError if the processes of the run cannot work together."""
     if is_multirun() and trainer.devices * trainer.num_nodes > 1:
         raise ConfigError(
-            f"-m with trainer.devices={trainer.devices}: each process that DDP starts would run "
+            f"trainer.devices={trainer.devices}: with -m each process that DDP starts would run "
             "the whole list of jobs again, with other settings than its neighbours. Search with "
             "python sweep.py sweep=<name> trainer.devices=..., which starts the processes of each "
             "trial together, or start the runs one by one, or with trainer.devices=1"

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from rnnlab.config.schema import parse
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, about_file
 from rnnlab.experiment.build import build_model, build_task
 from rnnlab.experiment.stored_config import check_stored_config
 from rnnlab.models import RecurrentModel
@@ -33,12 +33,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             version of rnnlab wrote it.
     """
     if not path.is_file():
-        raise ConfigError(f"{path}: there is no such checkpoint; give the folder of a run")
+        raise ConfigError(about_file(path, "there is no such checkpoint; give the folder of a run"))
     content, folder = read_plain_data(path), RunFolder(path.parents[1])
     if "card" in content:  # the key of format 1
         folder.check_format(1)
     if "hyper_parameters" not in content:
-        raise ConfigError(f"{path}: was not written by a run of rnnlab")
+        raise ConfigError(about_file(path, "was not written by a run of rnnlab"))
     folder.check_format(content["hyper_parameters"].get("format_version", 1))
     check_stored_config(content["hyper_parameters"]["config"], folder.path)
     return content
@@ -50,7 +50,7 @@ def read_plain_data(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # damaged bytes can lead to any
         reason = "is damaged, or contains code, which is not executed"
-        raise ConfigError(f"{path}: {reason}") from error
+        raise ConfigError(about_file(path, reason)) from error
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: was not written by a run of rnnlab")
+        raise ConfigError(about_file(path, "was not written by a run of rnnlab"))
     return content

@@ -17,6 +17,7 @@ from rnnlab.errors import (
     DataChangedError,
     DiskFullError,
     OutageError,
+    Problem,
     RunPruned,
     RunStopped,
 )
@@ -59,10 +60,11 @@ def claim_folder(config: RunConfig) -> RunFolder:
     first = is_first_process()
     path = config.run_dir or (None if first else os.environ.get(RUN_DIR))
     if path is None and world_size() > 1:
-        raise ConfigError(
+        message = (
             "several processes were started for this run (torchrun?), and each would choose a "
             "folder of its own: give one with run_dir=<folder>"
         )
+        raise ConfigError(Problem(message, "run_dir"))
     if not first:
         return wait_for_folder(str(path))
     folder = RunFolder(Path(path or ""))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, about_file
 from rnnlab.exports.form import Program
 
 EXAMPLE_TEMPLATES = Path(__file__).parent / "templates"  # programs that import nothing of rnnlab
@@ -32,7 +32,7 @@ def write_folder(path: Path) -> Iterator[Path]:
         ConfigError: something is there, or the folder cannot be written.
     """
     if path.exists():
-        raise ConfigError(f"{path}: exists already. Remove it, or choose another --output")
+        raise ConfigError(about_file(path, "exists already. Remove it, or choose another --output"))
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         temporary.mkdir(parents=True)
@@ -40,9 +40,8 @@ def write_folder(path: Path) -> Iterator[Path]:
         temporary.rename(path)
     except OSError as error:
         reason = error.strerror or error
-        raise ConfigError(
-            f"{path}: cannot be written ({reason}). Choose another --output"
-        ) from error
+        problem = about_file(path, f"cannot be written ({reason}). Choose another --output")
+        raise ConfigError(problem) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

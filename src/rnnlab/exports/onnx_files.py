@@ -30,7 +30,7 @@ def check_installation() -> None:
         import onnxruntime  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            f"--format onnx needs the packages onnx and onnxruntime ({error.name} is missing): "
+            f"--format onnx: needs the packages onnx and onnxruntime ({error.name} is missing): "
             f"{INSTALL}"
         ) from error
 
@@ -61,7 +61,7 @@ def write_onnx(program: Program, path: Path) -> None:
     except (RuntimeError, TypeError, ValueError) as error:
         reason = str(error).strip().split("\n")[0][:300]
         raise ConfigError(
-            f"the network cannot be converted to ONNX ({reason}). Use rnnlab.load in Python"
+            f"--format onnx: the network cannot be converted ({reason}). Use rnnlab.load in Python"
         ) from error
 
 

@@ -101,7 +101,7 @@ def scan_layers(module: nn.Module) -> nn.Module:
     return copy.eval()
 
 
-UNSUPPORTED = "--format torch: torch.export cannot write this network for any number of steps"
+UNSUPPORTED = "torch.export cannot write this network for any number of steps"
 
 
 def write_torch(program: Program, path: Path) -> None:
@@ -122,7 +122,7 @@ def write_torch(program: Program, path: Path) -> None:
         torch.export.save(result, path)
     except Exception as error:  # of many kinds, among them a custom cell with a loop over steps
         reason = str(error).strip().partition("\n")[0].partition("!")[0][:200]
-        raise ConfigError(f"{UNSUPPORTED} ({reason}). Use --format onnx") from error
+        raise ConfigError(f"--format torch: {UNSUPPORTED} ({reason}). Use --format onnx") from error
 
 
 class TorchFile:

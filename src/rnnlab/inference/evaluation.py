@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rnnlab.config.paths import with_absolute_paths
 from rnnlab.config.schema import RunConfig, parse
 from rnnlab.data.base import DataModule
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, about_file
 from rnnlab.experiment.build import build_analysis, build_data, build_trainer, quiet_libraries
 from rnnlab.experiment.fingerprint import check_same_data, data_facts
 from rnnlab.experiment.predictions import collect_test_predictions
@@ -146,9 +146,10 @@ def open_finished(path: Path) -> RunFolder:
     if report.get("status") != "finished":
         place = "" if path.is_absolute() else f", looked for in {Path.cwd()}"
         state = report.get("status", f"no run is there (no report.json){place}")
-        raise ConfigError(f"{path}: {state}; give the folder of a finished run")
+        raise ConfigError(about_file(path, f"{state}; give the folder of a finished run"))
     if not any(name.startswith("test/") for name in report["scores"]):
-        raise ConfigError(f"{path}: the run was not tested (test=false), so there is no score")
+        reason = "the run was not tested (test=false), so there is no score"
+        raise ConfigError(about_file(path, reason))
     return folder
 
 

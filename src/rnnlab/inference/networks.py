@@ -3,7 +3,7 @@
 import torch
 
 from rnnlab.data.processors.base import SentenceSearch
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, about_file
 from rnnlab.models import RecurrentModel
 from rnnlab.report.folder import RunFolder
 from rnnlab.spec import Batch
@@ -33,7 +33,5 @@ def find_search(model: RecurrentModel) -> SentenceSearch | None:
 def reject_task(folder: RunFolder, task: Task, message: str) -> ConfigError:
     """Return an error about a run of another task, with the command that uses it."""
     command = USES.get(task.name, "predict {folder} <file>").format(folder=folder.path)
-    return ConfigError(
-        f"{folder.path}: is a run of task={task.name}, which {message}. What it does: rnnlab "
-        f"{command}"
-    )
+    reason = f"is a run of task={task.name}, which {message}. What it does: rnnlab {command}"
+    return ConfigError(about_file(folder.path, reason))

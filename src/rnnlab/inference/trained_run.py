@@ -21,7 +21,7 @@ from rnnlab.data.processors.base import (
 from rnnlab.data.processors.language_modeling import LanguageModelingProcessor
 from rnnlab.data.processors.reading import advise_reading, change_reading
 from rnnlab.data.processors.translation import TranslationProcessor
-from rnnlab.errors import ConfigError, DataError, did_you_mean
+from rnnlab.errors import ConfigError, DataError, about_file, unknown_name
 from rnnlab.experiment.load import load_model
 from rnnlab.inference.evaluation import (
     Evaluation,
@@ -233,7 +233,7 @@ class TrainedRun:
             )
             raise reject_task(self.folder, task, message)
         if not isinstance(self.processor, LanguageModelingProcessor):
-            raise ConfigError(f"{self.folder.path}: its data set reads no text")
+            raise ConfigError(about_file(self.folder.path, "its data set reads no text"))
         return self.processor
 
     @property
@@ -247,7 +247,7 @@ class TrainedRun:
             )
             raise reject_task(self.folder, task, message)
         if not isinstance(self.processor, TranslationProcessor):
-            raise ConfigError(f"{self.folder.path}: its data set reads no sentences")
+            raise ConfigError(about_file(self.folder.path, "its data set reads no sentences"))
         return self.processor
 
     @property
@@ -368,7 +368,7 @@ def find_device(name: str) -> torch.device:
     """
     has_gpu = torch.cuda.is_available()
     if name not in DEVICES:
-        raise ConfigError(f"device={name}: no such device; {did_you_mean(name, DEVICES)}")
+        raise ConfigError(unknown_name(f"device={name}: no such device; ", name, DEVICES))
     if name == "cuda" and not has_gpu:
         raise ConfigError("device=cuda: this machine has no GPU that PyTorch can use; device=cpu")
     return torch.device("cpu" if name == "cpu" or not has_gpu else "cuda")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.errors import ConfigError, unknown_name
 from rnnlab.layers.clipping import (
     AutoClip,
     GradientSize,
@@ -291,7 +291,7 @@ class RecurrentModel(L.LightningModule):
         """Return a metric of the last validation; raise ConfigError if it was not logged."""
         metrics = self.trainer.callback_metrics
         if name not in metrics:
-            raise ConfigError(f"scheduler: {name} is not logged; {did_you_mean(name, metrics)}")
+            raise ConfigError(unknown_name(f"scheduler: {name} is not logged; ", name, metrics))
         return metrics[name]
 
     def on_test_epoch_start(self) -> None:

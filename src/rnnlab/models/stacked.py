@@ -138,16 +138,16 @@ def check_depth(num_layers: int, dropout: float, locked_dropout: bool, residual:
     """
     if dropout and num_layers == 1:
         raise ConfigError(
-            f"model.dropout={dropout} acts between layers, but model.num_layers is 1. Raise "
+            f"model.dropout={dropout}: acts between layers, but model.num_layers is 1. Raise "
             "model.num_layers, or set model.dropout=0 and use task.head_dropout"
         )
     if residual and num_layers == 1:
         raise ConfigError(
-            "model.residual=true adds the input of each layer from the second on, but "
+            "model.residual=true: adds the input of each layer from the second on, but "
             "model.num_layers is 1. Raise model.num_layers, or set model.residual=false"
         )
     if locked_dropout and not dropout:
         raise ConfigError(
-            "model.locked_dropout=true changes model.dropout, but model.dropout is 0. Set it, "
+            "model.locked_dropout=true: changes model.dropout, but model.dropout is 0. Set it, "
             "such as model.dropout=0.2, or set model.locked_dropout=false"
         )

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, about_file
 from rnnlab.runtime.files import write_json, write_text
 
 MAX_VARIANT = 120  # characters of a variant in the name of a folder
@@ -68,7 +68,7 @@ class RunFolder:
         try:
             plain: Any = dict(deepcopy(parse_config(self.config.read_text(encoding="utf-8"))))
         except (OSError, ValueError, TypeError, RecursionError, *YAML_ERRORS) as error:
-            raise ConfigError(f"{self.config}: is damaged ({error})") from error
+            raise ConfigError(about_file(self.config, f"is damaged ({error})")) from error
         self.check_format(plain.pop("format_version", 1))
         return dict(plain)
 
@@ -83,11 +83,12 @@ class RunFolder:
             return
         commit = self.read_report().get("git", {}).get("commit", "")
         writer = f" (commit {commit[:12]})" if commit else ""
-        raise ConfigError(
-            f"{self.path}: an {'older' if version < FORMAT_VERSION else 'newer'} version of rnnlab"
-            f"{writer} wrote this run, in format {version}; this one reads format "
-            f"{FORMAT_VERSION}. Use the version that wrote it, or train the run again"
+        reason = (
+            f"an {'older' if version < FORMAT_VERSION else 'newer'} version of rnnlab{writer} "
+            f"wrote this run, in format {version}; this one reads format {FORMAT_VERSION}. Use the "
+            "version that wrote it, or train the run again"
         )
+        raise ConfigError(about_file(self.path, reason))
 
     def read_report(self) -> dict[str, Any]:
         """Return the report so far; empty before the first one was written.
@@ -100,7 +101,7 @@ class RunFolder:
         try:
             return dict(json.loads(self.report.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, RecursionError) as error:
-            raise ConfigError(f"{self.report}: is damaged ({error})") from error
+            raise ConfigError(about_file(self.report, f"is damaged ({error})")) from error
 
     def write_report(self, report: Mapping[str, Any]) -> None:
         """Replace the report in one step."""
@@ -138,10 +139,11 @@ def new_folder(plain: Mapping[str, Any]) -> RunFolder:
         path.mkdir(parents=True, exist_ok=True)
         folder.write_config(plain)
     except OSError as error:
-        raise ConfigError(
-            f"{path}: the run's folder cannot be written ({error.strerror}). Choose another place "
-            "with output_dir=<folder> or run_dir=<folder>"
-        ) from error
+        reason = (
+            f"the run's folder cannot be written ({error.strerror}). Choose another place with "
+            "output_dir=<folder> or run_dir=<folder>"
+        )
+        raise ConfigError(about_file(path, reason)) from error
     return folder
 
 

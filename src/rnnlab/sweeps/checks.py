@@ -9,7 +9,7 @@ from typing import Any
 
 from rnnlab.config.overrides import parse_override
 from rnnlab.config.signature import component_problems, signature_problems
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.errors import ConfigError, unknown_name
 from rnnlab.sweeps.schema import (
     GROUPS,
     AnswerSettings,
@@ -81,10 +81,11 @@ def objective_problems(plain: Mapping[str, Any]) -> Iterator[str]:
         yield f"objectives={format_literal(objectives)}: must be at least one, without duplicates"
     for objective in objectives:
         if objective not in OBJECTIVES and not METRIC.fullmatch(str(objective)):
-            yield (
+            begin = (
                 f"objectives={objective}: must be a logged metric with its direction, such as "
-                f"val/loss:min, or a measure; {did_you_mean(str(objective), OBJECTIVES)}"
+                "val/loss:min, or a measure; "
             )
+            yield unknown_name(begin, str(objective), OBJECTIVES)
 
 
 def base_problems(plain: Mapping[str, Any]) -> Iterator[str]:
@@ -115,7 +116,7 @@ def space_problems(plain: Mapping[str, Any]) -> Iterator[str]:
     try:
         space = Space.parse(plain["space"])
     except ConfigError as error:
-        yield from str(error).splitlines()
+        yield from error.problems
         return
     if all(dimension.is_constant for dimension in space.dimensions.values()):
         yield "space: nothing is searched; give it such as optimizer.lr=interval(1e-4,1e-2)"
@@ -126,7 +127,9 @@ def space_problems(plain: Mapping[str, Any]) -> Iterator[str]:
         try:
             space.check(point, f"enqueue[{i}]")
         except ConfigError as error:
-            yield from (f"{line}; enqueue=[] drops all points" for line in str(error).splitlines())
+            yield from (
+                one.with_message(f"{one}; enqueue=[] drops all points") for one in error.problems
+            )
 
 
 def group_problems(plain: Mapping[str, Any]) -> Iterator[str]:

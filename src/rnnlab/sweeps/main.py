@@ -22,7 +22,7 @@ from rnnlab.config.program import (
     program_note,
     text_override,
 )
-from rnnlab.errors import ConfigError, OutageError
+from rnnlab.errors import ConfigError, OutageError, about_file
 from rnnlab.report.run_index import list_result
 from rnnlab.runtime.console import PlainConsole
 from rnnlab.runtime.files import write_text
@@ -226,7 +226,9 @@ def wait_for_job(runners: Sequence[Runner], job: Job) -> TrialResult:
         while (result := runner.poll()) is None:
             time.sleep(0.02)
     except WorkerDied as error:
-        raise ConfigError(f"{job.folder}: the process ended without a result: {error}") from None
+        raise ConfigError(
+            about_file(job.folder, f"the process ended without a result: {error}")
+        ) from None
     return result
 
 

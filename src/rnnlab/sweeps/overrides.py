@@ -10,7 +10,7 @@ from typing import Any
 from rnnlab.config.command_line import base_settings
 from rnnlab.config.overrides import Override, parse_override
 from rnnlab.config.suggestions import NEAR, suggest_settings
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.errors import ConfigError, did_you_mean, unknown_name
 from rnnlab.sweeps.schema import GROUPS, SWEEP_KEYS
 from rnnlab.sweeps.space.conditions import error_message
 from rnnlab.sweeps.space.dimensions import parse_dimension
@@ -49,9 +49,9 @@ class CliOverrides:
                 override = parse_override(argument)
                 overrides._select_list(override, run_keys, conf).append(override)
             except ConfigError as error:
-                problems.append(str(error))
+                problems += error.problems
         if problems:
-            raise ConfigError("\n".join(problems))
+            raise ConfigError(*problems)
         return overrides
 
     def _select_list(self, override: Override, run_keys: set[str], conf: Path) -> list[Override]:
@@ -163,7 +163,7 @@ def add_dimension(space: dict[str, Any], override: Override) -> dict[str, Any]:
         values = override.value if is_typed else override.text.partition("=")[2]
         return {**space, key or f"{override.sign}{name}": values}
     if key is None:
-        raise ConfigError(f"{override.text}: no such dimension; {did_you_mean(name, space)}")
+        raise ConfigError(unknown_name(f"{override.text}: no such dimension; ", name, space))
     return remove_dimension(space, key)
 
 

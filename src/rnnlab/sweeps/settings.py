@@ -10,7 +10,7 @@ from rnnlab.config.command_line import NO_FLAGS, split_flags
 from rnnlab.config.overrides import parse_override
 from rnnlab.config.paths import list_groups
 from rnnlab.config.schema import RunConfig
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.errors import ConfigError, Problem, about_file, unknown_name
 from rnnlab.sweeps.checks import dry_run_components, find_setting_problems
 from rnnlab.sweeps.overrides import CliOverrides
 from rnnlab.sweeps.schema import GROUPS, AnswerSettings, ReportInterval, SweepConfig, WarmStart
@@ -71,16 +71,18 @@ def split_name(root: Path, arguments: Sequence[str]) -> tuple[str, list[str]]:
     if len(names) > 1:
         raise ConfigError(explain_missing_name(root))
     if names and names[0] not in (choices := sweep_names(root)):
-        raise ConfigError(f"sweep={names[0]}: {did_you_mean(names[0], choices)}")
+        raise ConfigError(unknown_name(f"sweep={names[0]}: ", names[0], choices))
     return "".join(names) or DEFAULT, [w for w in arguments if not w.startswith("sweep=")]
 
 
-def explain_missing_name(root: Path) -> str:
+def explain_missing_name(root: Path) -> Problem:
     """Return what to type for a search."""
-    return (
-        f"sweep=<name> must be given once; choices: {', '.join(sweep_names(root))}; or give "
-        "several values of a setting, such as model.hidden_size=8,64"
+    names = sweep_names(root)
+    message = (
+        f"sweep=<name> must be given once; choices: {', '.join(names)}; or give several values of "
+        "a setting, such as model.hidden_size=8,64"
     )
+    return Problem(message, "sweep", choices=names)
 
 
 def compose_sweep(folder: Path, name: str, overrides: Sequence[str]) -> dict[str, Any]:
@@ -107,7 +109,7 @@ def compose_sweep(folder: Path, name: str, overrides: Sequence[str]) -> dict[str
         plain: Any = OmegaConf.to_container(cfg, resolve=True)
     except Exception as error:
         if is_composition_error(error):
-            raise ConfigError(f"{folder.name}/{name}.yaml: {explain(error)}") from error
+            raise ConfigError(about_file(f"{folder.name}/{name}.yaml", explain(error))) from error
         raise
     return {str(key): value for key, value in plain.items()}
 
@@ -184,7 +186,7 @@ def parse_sweep(plain: Mapping[str, Any]) -> SweepConfig:
     """
     problems = list(dict.fromkeys(find_setting_problems(plain)))
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(*problems)
     config = SweepConfig(**fill_defaults(plain))
     dry_run_components(config)
     return config

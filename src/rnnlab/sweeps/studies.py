@@ -5,7 +5,7 @@ from typing import Any
 
 from rnnlab.config.overrides import Override, parse_override
 from rnnlab.config.signature import signature_problems
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.errors import ConfigError, unknown_name
 from rnnlab.sweeps.schema import MAX_SEEDS, SEED, AnswerSettings
 from rnnlab.sweeps.space.dimensions import Space
 from rnnlab.sweeps.space.parsing import format_literal
@@ -70,11 +70,14 @@ def find_budget(budgets: Any, name: str) -> Mapping[str, Any]:
     """
     changes = budgets.get(name) if isinstance(budgets, Mapping) else None
     if not isinstance(changes, Mapping):
-        hint = did_you_mean(name, budgets) if budgets else "give a unit, such as budget.epochs=3"
-        raise ConfigError(f"budget={name}: this search has no such budget; {hint}")
+        begin, empty = (
+            f"budget={name}: this search has no such budget; ",
+            "give a unit, such as budget.epochs=3",
+        )
+        raise ConfigError(unknown_name(begin, name, budgets or (), empty=empty))
     if others := sorted(changes.keys() - {*BUDGET_SETTINGS}):
-        hint = did_you_mean(others[0], BUDGET_SETTINGS)
-        raise ConfigError(f"budgets.{name}.{others[0]}: a budget cannot change it; {hint}")
+        begin = f"budgets.{name}.{others[0]}: a budget cannot change it; "
+        raise ConfigError(unknown_name(begin, others[0], BUDGET_SETTINGS))
     for key, kind, text in (("base", list, "a list"), ("space", Mapping, "a mapping")):
         if key in changes and not isinstance(changes[key], kind):
             raise ConfigError(f"budgets.{name}.{key}={changes[key]}: must be {text}")
@@ -99,7 +102,7 @@ def complete_study(plain: dict[str, Any], keys: Set[str]) -> dict[str, Any]:
         key for key in keys & STUDY_VALUES.keys() if plain[key] != STUDY_VALUES[key]
     ):
         lines = [f"{key}: with seeds={seeds} every point of the grid is run" for key in conflicts]
-        raise ConfigError("\n".join(f"{line}; drop it, or set seeds=null" for line in lines))
+        raise ConfigError(*(f"{line}; drop it, or set seeds=null" for line in lines))
     if SEED in space:
         raise ConfigError(f"space.{SEED}: seeds={seeds} chooses the seeds; drop one of them")
     dimension = {"low": first, "high": first + seeds - 1, "step": 1}
@@ -162,8 +165,8 @@ def answer_problems(raw: Mapping[str, Any], seeds: Any, factors: list[str]) -> I
     answer = AnswerSettings(**raw)
     for name in [*answer.compare, *([answer.within] if answer.within else [])]:
         if name not in factors:
-            hint = did_you_mean(name, factors) if factors else "the space has one point only"
-            yield f"answer: {name} is not varied by the space; {hint}"
+            begin = f"answer: {name} is not varied by the space; "
+            yield unknown_name(begin, name, factors, empty="the space has one point only")
     if not answer.compare and not answer.importance:
         yield "answer: must compare settings or ask for importance, such as answer.compare=[model]"
     if answer.compare and not seeds:

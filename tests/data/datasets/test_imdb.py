@@ -260,8 +260,11 @@ def test_the_majority_baseline_is_that_of_training(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"source": "local"}, r"data\.source=local needs data\.path"),
-        ({"source": "hub", "path": "a.csv"}, r"data\.path is read by data\.source=local, not hub"),
+        ({"source": "local"}, r"data\.source=local: needs data\.path"),
+        (
+            {"source": "hub", "path": "a.csv"},
+            r"data\.path=a\.csv: is read by data\.source=local, not hub",
+        ),
         ({"vocab_size": 2}, r"data\.vocab_size=2"),
     ],
 )

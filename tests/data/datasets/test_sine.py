@@ -244,7 +244,7 @@ def test_the_provenance_counts_the_targets():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"frequencies": [0.1, 0.2], "amplitudes": [1.0]}, r"data\.amplitudes has 1 values, but"),
+        ({"frequencies": [0.1, 0.2], "amplitudes": [1.0]}, r"data\.amplitudes: has 1 values, but"),
         ({"frequencies": [0.1, 0.5]}, r"data\.frequencies=\[0\.1, 0\.5\]"),
         ({"seq_len": 31}, r"data\.seq_len=31 is longer than data\.first_target=30"),
         ({"horizon": 31}, r"data\.steps=60 leaves no target .* data\.horizon=31"),

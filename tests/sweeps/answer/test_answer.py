@@ -134,7 +134,7 @@ def test_other_targets_are_refused_unless_they_are_reported_apart() -> None:
 
 
 def test_an_unknown_metric_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(ConfigError, match=r"answer\.metric=test/f1: .*choices: val/mse, test/mse"):
+    with pytest.raises(ConfigError, match=r"answer\.metric=test/f1: .*choices: test/mse, val/mse"):
         answer_parts(written_study(scored), compare=["model"], metric="test/f1")
 
 

@@ -17,7 +17,7 @@ from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationErr
 from torch import Tensor
 
 from rnnlab.data.readers.files import read_lines
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.errors import ConfigError, about_file, unknown_name
 from rnnlab.runtime.files import expand_path, write_json
 from rnnlab.spec import Batch, DataSpec
 
@@ -175,7 +175,7 @@ def check_text(text: object, name: str) -> str:
         ConfigError: it is not a text, or has bytes that are not UTF-8.
     """
     if not isinstance(text, str):
-        raise ConfigError(f"{name} is {text!r}, not a text")
+        raise ConfigError(f"{name}: is {text!r}, not a text")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -194,8 +194,8 @@ def take_options(options: Mapping[str, Any], **defaults: Any) -> list[Any]:
         ConfigError: there is no such option.
     """
     for name in options.keys() - defaults.keys():
-        hint = did_you_mean(name, defaults) if defaults else "this run has none"
-        raise ConfigError(f"{name}: no such option; {hint}")
+        begin = f"{name}: no such option; "
+        raise ConfigError(unknown_name(begin, name, defaults, empty="this run has none"))
     return [options.get(name, default) for name, default in defaults.items()]
 
 
@@ -207,27 +207,29 @@ def load_processor(folder: Path) -> Processor:
     """
     path = folder / PROCESSOR_FILE
     if not path.is_file():
-        raise ConfigError(
-            f"{folder}: has no {PROCESSOR_FILE}, so that the run cannot read new inputs. Either an "
-            "older version of rnnlab wrote it: train it again. Or its data set saves none: define "
+        reason = (
+            f"has no {PROCESSOR_FILE}, so that the run cannot read new inputs. Either an older "
+            "version of rnnlab wrote it: train it again. Or its data set saves none: define "
             "save_processor (docs/extend.md) and train it again"
         )
+        raise ConfigError(about_file(folder, reason))
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         version, name, state = (content[key] for key in ("format_version", "class", "state"))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ConfigError(f"{path}: is damaged ({error})") from error
+        raise ConfigError(about_file(path, f"is damaged ({error})")) from error
     if version != PROCESSOR_FORMAT:
-        raise ConfigError(
-            f"{path}: has format {version}, but this version of rnnlab reads {PROCESSOR_FORMAT}. "
-            "Use the version that wrote it, or train the run again"
+        reason = (
+            f"has format {version}, but this version of rnnlab reads {PROCESSOR_FORMAT}. Use the "
+            "version that wrote it, or train the run again"
         )
+        raise ConfigError(about_file(path, reason))
     try:
         return type_adapter(find_processor(str(name), path)).validate_python(state)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{path}: is damaged ({place}: {first['msg']})") from error
+        raise ConfigError(about_file(path, f"is damaged ({place}: {first['msg']})")) from error
 
 
 def check_sizes(processor: Processor, spec: DataSpec, folder: Path) -> None:
@@ -238,10 +240,11 @@ def check_sizes(processor: Processor, spec: DataSpec, folder: Path) -> None:
     """
     for name, size in processor.sizes().items():
         if size != (expected := getattr(spec, name)):
-            raise ConfigError(
-                f"{folder / PROCESSOR_FILE}: is not that of this network, {name} is {size:,} and "
-                f"not {expected:,}; bring the file of the run back, or train it again"
+            reason = (
+                f"is not that of this network, {name} is {size:,} and not {expected:,}; bring the "
+                "file of the run back, or train it again"
             )
+            raise ConfigError(about_file(folder / PROCESSOR_FILE, reason))
 
 
 def find_processor(name: str, path: Path) -> type[Processor]:
@@ -257,6 +260,5 @@ def find_processor(name: str, path: Path) -> type[Processor]:
     processor: Any = getattr(sys.modules.get(module_name), class_name, None)
     if isinstance(processor, type) and issubclass(processor, Processor):
         return processor
-    raise ConfigError(
-        f"{path}: {name!r} is no processor. If it is your own class, import its module first"
-    )
+    reason = f"{name!r} is no processor. If it is your own class, import its module first"
+    raise ConfigError(about_file(path, reason))

@@ -31,7 +31,7 @@ from rnnlab.data.text.labelled_texts import (
 from rnnlab.data.text.labels import LabelMatching, match_class
 from rnnlab.data.text.ragged import RaggedArray, TruncationConfig
 from rnnlab.data.text.text_columns import TextColumns
-from rnnlab.errors import DataError, did_you_mean
+from rnnlab.errors import DataError, unknown_name
 from rnnlab.spec import DataSpec, Ints
 
 if TYPE_CHECKING:
@@ -167,11 +167,12 @@ class ClassificationProcessor(Processor):
         for label, match in matches.items():
             if match is None:
                 row = texts.labels.index(label)
-                raise DataError(
+                begin = (
                     f"{row_name(texts.name, row)}: the label {label!r} (a total of "
                     f"{texts.labels.count(label):,} rows) was not in training; "
-                    f"{did_you_mean(label, names)}. Rename it, or remove its rows"
                 )
+                end = ". Rename it, or remove its rows"
+                raise DataError(unknown_name(begin, label, names, end))
         return {label: match for label, match in matches.items() if match is not None}
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from rnnlab.data.processors.base import Processor, type_adapter
-from rnnlab.errors import ConfigError, DataError, did_you_mean
+from rnnlab.errors import ConfigError, DataError, unknown_name
 
 SECTION = "data."
 COLUMN_ADVICE = re.compile(rf"Name the right ones? with ({SECTION}\w+(?: and {SECTION}\w+)?)")
@@ -31,8 +31,8 @@ def change_reading(processor: Processor, settings: Mapping[str, Any]) -> Process
     for name, value in settings.items():
         choices = [SECTION + choice for choice in processor.reading]
         if name not in choices:
-            hint = did_you_mean(name, choices) if choices else "this run has no such settings"
-            raise ConfigError(f"{name}: is not read with a file; {hint}")
+            begin, empty = f"{name}: is not read with a file; ", "this run has no such settings"
+            raise ConfigError(unknown_name(begin, name, choices, empty=empty))
         for path in processor.reading[name.removeprefix(SECTION)]:
             *parents, field = path.split(".")
             target = content
@@ -57,7 +57,8 @@ def advise_reading(names: Collection[str]) -> Iterator[None]:
     try:
         yield
     except (ConfigError, DataError) as error:
-        raise type(error)(advise_renaming(str(error), names)) from error
+        problems = (one.with_message(advise_renaming(one, names)) for one in error.problems)
+        raise type(error)(*problems) from error
 
 
 def advise_renaming(message: str, names: Collection[str]) -> str:
@@ -71,4 +72,4 @@ def advise_renaming(message: str, names: Collection[str]) -> str:
         settings = re.findall(rf"{SECTION}(\w+)", match[1])
         return match[0] if set(settings) <= set(names) else "Rename the column of the table"
 
-    return COLUMN_ADVICE.sub(rename, message.replace(" (data.path)", ""))
+    return COLUMN_ADVICE.sub(rename, message)

@@ -149,7 +149,7 @@ def check_file(path: Path, allow_empty: bool = False) -> Path:
     try:
         facts = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise DataError(f"{path}: there is no such file (data.path)") from error
+        raise DataError(f"{path}: there is no such file") from error
     except OSError as error:
         raise read_error(path, error) from error
     if S_ISDIR(facts.st_mode):

@@ -115,7 +115,7 @@ class SeriesColumns:
                 series_input = column == self.series and setting == "data.static_columns"
                 if other != setting and not series_input:
                     raise ConfigError(
-                        f"{column!r} is named in {other} and in {setting}; remove it from one"
+                        f"{setting}: {column!r} is named in {other} too; remove it from one"
                     )
 
     def select(self, table: Table) -> "ColumnPlaces":

@@ -40,7 +40,7 @@ from rnnlab.data.readers.typed_tables.streams import (
     stream_parquet,
 )
 from rnnlab.data.sources.split_names import file_stem, find_splits
-from rnnlab.errors import ConfigError, DataError, did_you_mean
+from rnnlab.errors import ConfigError, DataError, Problem, unknown_name
 from rnnlab.runtime.files import expand_path
 from rnnlab.runtime.progress import progress_bar
 
@@ -294,11 +294,12 @@ def find_column(table: Table, name: str, settings: str, hint: str | None = None)
         table.add_field(name)
     if name not in table.header:
         hint = describe_missing_header(table) if hint is None else hint
-        raise DataError(
-            f"{table.path}: there is no column {name!r}; {did_you_mean(name, table.header)}. "
-            f"Name the right {'ones' if ' and ' in settings else 'one'} with {settings}"
+        begin = f"{table.path}: there is no column {name!r}; "
+        end = (
+            f". Name the right {'ones' if ' and ' in settings else 'one'} with {settings}"
             f"{explain_comma(table, name, settings)}{f'. {hint}' if hint else ''}"
         )
+        raise DataError(unknown_name(begin, name, table.header, end))
     if table.header.count(name) > 1:
         raise DataError(f"{table.path}, line 1: there are two columns {name!r}; rename one")
     return table.header.index(name)
@@ -383,10 +384,11 @@ def row_name(path: Path | str, row: int) -> str:
 def _check_format(path: Path) -> str:
     name = file_format(path)
     if name not in TABLE_READERS:
-        raise DataError(
+        message = (
             f"{path}: files of the format {name!r} are not supported; choices: "
             f"{', '.join(TABLE_READERS)}, each also with {', '.join(COMPRESSIONS)}"
         )
+        raise DataError(Problem(message, choices=TABLE_READERS))
     return name
 
 

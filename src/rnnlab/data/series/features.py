@@ -19,7 +19,7 @@ from rnnlab.data.series.variables import (
     StaticColumn,
     select_variables,
 )
-from rnnlab.errors import DataError, did_you_mean
+from rnnlab.errors import DataError, unknown_name
 from rnnlab.spec import Array, Ints
 
 
@@ -83,10 +83,8 @@ class SeriesFeatures:
         positions = {name: i for i, name in enumerate(self.series)}
         for name in names:
             if name not in positions:
-                raise DataError(
-                    f"the series {name!r} was not in training, so that its scale is unknown; "
-                    f"{did_you_mean(name, self.series)}"
-                )
+                begin = f"the series {name!r} was not in training, so that its scale is unknown; "
+                raise DataError(unknown_name(begin, name, self.series))
         return np.array([positions[name] for name in names], dtype=np.int64)
 
     def unseen_starts(self, series: Series) -> Ints:

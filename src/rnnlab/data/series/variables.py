@@ -11,7 +11,7 @@ import numpy as np
 
 from rnnlab.data.readers.series import Series
 from rnnlab.data.readers.series_columns import SeriesColumns
-from rnnlab.errors import DataError, did_you_mean
+from rnnlab.errors import DataError, unknown_name
 from rnnlab.spec import Array
 
 MAX_CATEGORIES = 256  # of a static column of texts; each is a feature of every step
@@ -63,10 +63,11 @@ def select_variables(series: Series, columns: SeriesColumns) -> SeriesVariables:
     for setting, names in columns.roles().items():
         for name in names:
             if name not in (*series.columns, *columns.dates, columns.series):
-                raise DataError(
-                    f"there is no column {name!r}; {did_you_mean(name, series.columns)}. Name the "
-                    f"right one with {setting}"
+                begin, end = (
+                    f"there is no column {name!r}; ",
+                    f". Name the right one with {setting}",
                 )
+                raise DataError(unknown_name(begin, name, series.columns, end))
     others = (*columns.covariates, *columns.known)
     rest = [name for name in series.columns if name not in (*others, *columns.static)]
     targets = list(columns.values or rest)

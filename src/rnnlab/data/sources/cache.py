@@ -86,7 +86,7 @@ def file_sha256(path: Path) -> str:
         DataError: it is no file, such as a pipe, which has no end.
     """
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file (data.path)")
+        raise DataError(f"{path}: there is no such file")
     stat = path.stat()
     key = {"sha256 of": str(path.resolve()), "size": stat.st_size, "changed": stat.st_mtime_ns}
     folder = load_or_build(key, lambda folder: _write_sha256(path, folder))

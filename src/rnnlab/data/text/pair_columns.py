@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rnnlab.data.readers.dates import excerpt
 from rnnlab.data.readers.delimited import number_columns
-from rnnlab.errors import DataError, did_you_mean
+from rnnlab.errors import DataError, unknown_name
 
 Pair = tuple[str, str]
 Places = tuple[int, int]
@@ -209,9 +209,9 @@ def find_columns(file: Path, header: Sequence[str], columns: PairColumns) -> Pla
     for name in columns.names:
         place = find_name(header, name)
         if place is None:
+            end = f". Name the right ones with {COLUMN_SETTINGS}"
             raise DataError(
-                f"{file}: there is no column {name!r}; {did_you_mean(name, header)}. Name the "
-                f"right ones with {COLUMN_SETTINGS}"
+                unknown_name(f"{file}: there is no column {name!r}; ", name, header, end)
             )
         if header.count(name) > 1:
             raise DataError(f"{file}, line 1: there are two columns {name!r}; rename one")

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 from rnnlab.comparison.compare import describe_difference, evaluated_targets
 from rnnlab.comparison.runs import FinishedRun, read_run
 from rnnlab.config.overrides import format_override
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, Problem, unknown_name
 from rnnlab.report.folder import RunFolder
 from rnnlab.sweeps.schema import SEED
 from rnnlab.sweeps.space.dimensions import Space
@@ -93,11 +93,12 @@ class StudyRuns:
         for index, run in self.runs.items():
             first = firsts.setdefault(self.points[index].seed, run)
             if evaluated_targets(first) != evaluated_targets(run):
-                raise ConfigError(
+                message = (
                     f"{first.folder} and {run.folder} were tested on different targets: "
                     f"{describe_difference(first, run)}. Give the setting that changes them as "
                     "answer.within, such as answer.within=data"
                 )
+                raise ConfigError(Problem(message, "answer.within"))
 
 
 def read_study_runs(study: optuna.Study, folder: Path, space: Space) -> StudyRuns:
@@ -154,10 +155,8 @@ def score_of(run: FinishedRun, metric: str) -> float:
     """
     score = run.report["scores"].get(metric)
     if score is None:
-        raise ConfigError(
-            f"answer.metric={metric}: {run.folder} has no such score; choices: "
-            f"{', '.join(run.report['scores'])}"
-        )
+        begin = f"answer.metric={metric}: {run.folder} has no such score; "
+        raise ConfigError(unknown_name(begin, metric, run.report["scores"]))
     return float(score)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from rnnlab.errors import ConfigError, OutageError
+from rnnlab.errors import ConfigError, OutageError, about_file
 from rnnlab.report.folder import TRAINED, RunFolder
 from rnnlab.sweeps.report.ranking import best_trial
 from rnnlab.sweeps.study.definition import SearchSpec
@@ -35,13 +35,16 @@ def test_best(spec: SearchSpec, study: OpenStudy, run: Callable[[Job], TrialResu
             return
         trial = study.folder / "trials" / f"{best.number:04}"
         if is_foreign(trial, origin):
-            raise ConfigError(f"{trial}: the folder is not that of trial {best.number}, the best")
+            reason = f"the folder is not that of trial {best.number}, the best"
+            raise ConfigError(about_file(trial, reason))
         copy = copy_trial(trial, spec)
         result = run(Job(str(copy), 1, devices=spec.devices, origin=origin))
         if result.failure == OUTAGE:
             raise OutageError(result.message)
         if result.failure or result.state != "complete":
-            raise ConfigError(f"best/: trial {best.number} cannot be tested: {result.message}")
+            raise ConfigError(
+                about_file("best/", f"trial {best.number} cannot be tested: {result.message}")
+            )
         mark_folder(copy, origin)
         shutil.rmtree(target, ignore_errors=True)
         copy.rename(target)
@@ -54,7 +57,9 @@ def copy_trial(trial: Path, spec: SearchSpec) -> Path:
         ConfigError: the folder is not on this machine.
     """
     if not RunFolder(trial).config.exists():
-        raise ConfigError(f"{trial}: the best trial ran elsewhere, and its folder is not here")
+        raise ConfigError(
+            about_file(trial, "the best trial ran elsewhere, and its folder is not here")
+        )
     copy = trial.parent.parent / "best.unfinished"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(trial, copy)

@@ -95,13 +95,13 @@ class Space:
             try:
                 dimensions[str(key)] = parse_dimension(str(key), raw)
             except ConfigError as error:
-                problems += [f"space.{key}{line}" for line in str(error).splitlines()]
+                problems += [one.with_message(f"space.{key}{one}") for one in error.problems]
         conditions = {key: dimension.when for key, dimension in dimensions.items()}
         distributions = {key: dimension.distribution for key, dimension in dimensions.items()}
         problems += find_problems(conditions, distributions, set(map(str, plain)))
         problems += find_conflicts(dimensions)
         if problems:
-            raise ConfigError("\n".join(problems))
+            raise ConfigError(*problems)
         return cls({key: dimensions[key] for key in sort_keys(conditions)})
 
     def suggest(self, trial: "optuna.trial.BaseTrial") -> dict[str, Any]:
@@ -164,7 +164,7 @@ class Space:
             if (problem := self._problem(key, values))
         ]
         if problems:
-            raise ConfigError("\n".join(problems))
+            raise ConfigError(*problems)
 
     def _problem(self, key: str, values: Mapping[str, Any]) -> str | None:
         """Return what is wrong with one value of a point."""
@@ -195,7 +195,7 @@ class Space:
             if not dimension.is_constant:
                 grid[key] = values
         if problems:
-            raise ConfigError("\n".join(problems))
+            raise ConfigError(*problems)
         return grid
 
     def points(self) -> list[dict[str, Any]]:
@@ -215,7 +215,7 @@ class Space:
                 f"space: a grid of {count:,} points is too large; try {MAX_GRID_POINTS:,}"
             )
         if problems:
-            raise ConfigError("\n".join(problems))
+            raise ConfigError(*problems)
         points: list[dict[str, Any]] = [{}]
         for key, values in grids.items():
             points = [one for point in points for one in self._extend(point, key, values)]
@@ -287,7 +287,7 @@ def parse_dimension(key: str, raw: Any) -> Dimension:
         try:
             parts.append(parse())
         except ConfigError as error:
-            problems.append(str(error))
+            problems += error.problems
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(*problems)
     return Dimension(key, *parts)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from rnnlab.config.overrides import format_override, parse_override, unquote
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.errors import ConfigError, did_you_mean, unknown_name
 from rnnlab.sweeps.space.distributions import (
     Choices,
     Constant,
@@ -54,9 +54,8 @@ def _parse_mapping(raw: dict[str, Any]) -> Distribution:
     names = set().union(*FIELDS.values())
     unknown = sorted(set(raw) - names)
     if unknown:
-        raise ConfigError(
-            "\n".join(f".{n}: no such field; {did_you_mean(n, {*names, 'when'})}" for n in unknown)
-        )
+        fields = {*names, "when"}
+        raise ConfigError(*(unknown_name(f".{n}: no such field; ", n, fields) for n in unknown))
     kind = next((name for name in FIELDS if name in raw), "low")
     others = sorted(set(raw) - FIELDS[kind])
     if others:
@@ -107,7 +106,7 @@ def _parse_levels(raw: Any) -> Levels:
         for problem in _level_problems(level)
     ]
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(*problems)
     return Levels({name: {str(k): v for k, v in level.items()} for name, level in levels.items()})
 
 
@@ -151,7 +150,7 @@ def _parse_range(raw: Mapping[str, Any]) -> Range:
     if not isinstance(log, bool):
         problems.append(f".log={format_literal(log)}: must be true or false")
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(*problems)
     return _make_range(raw["low"], raw["high"], log, raw.get("step"))
 
 
@@ -172,7 +171,7 @@ def _make_range(low: Number, high: Number, log: bool, step: Number | None) -> Ra
             f"the nearest is high={_nearest_high(low, high, step)}"
         )
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(*problems)
     if all(isinstance(number, int) for number in (low, high, step or 1)):
         return Range(low, high, log, None if log else step or 1)
     return Range(float(low), float(high), log, None if step is None else float(step))

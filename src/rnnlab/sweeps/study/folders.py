@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, about_file
 from rnnlab.runtime.files import write_json
 
 Origin = Mapping[str, Any]  # see trial_origin
@@ -68,11 +68,12 @@ def check_study_folder(folder: Path, token: str | None, has_trials: bool) -> Non
         ConfigError: it has, for example because the journal was removed or the storage changed.
     """
     if other := describe_other_study(folder, token, has_trials):
-        raise ConfigError(
-            f"{folder}: the folder holds trials of {other}, and these would be taken for new ones. "
+        reason = (
+            f"the folder holds trials of {other}, and these would be taken for new ones. "
             "on_change=new starts this study in another folder; or give name=<name> or "
             "output_dir=<folder>, or move the folder away"
         )
+        raise ConfigError(about_file(folder, reason))
 
 
 def mark_study_folder(folder: Path, token: str, storage: str) -> None:

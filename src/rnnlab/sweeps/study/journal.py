@@ -12,7 +12,7 @@ from filelock import FileLock
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalStorage
 from optuna.storages.journal._file import BaseJournalFileLock
 
-from rnnlab.errors import ConfigError
+from rnnlab.errors import ConfigError, Problem
 
 
 class JournalLock(BaseJournalFileLock):
@@ -148,15 +148,16 @@ def read_journal_lines(path: Path) -> list[bytes]:
     return path.read_bytes().split(b"\n")[:-1]
 
 
-def describe_damage(path: Path) -> str:
+def describe_damage(path: Path) -> Problem:
     """Return the message about the first damaged line of a journal."""
     lines = read_journal_lines(path)
     count = count_valid_lines(lines)
     text = lines[count][:40].decode("utf-8", "replace") if count < len(lines) else ""
-    return (
+    message = (
         f"{path}, line {count + 1}: no entry of a journal: {text!r}. The same command with "
         f"--repair keeps the {count} lines before it, and a copy of the damaged file"
     )
+    return Problem(message, value=str(path), suggestions=["--repair"])
 
 
 def repair_journal(path: Path) -> str:

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from rnnlab.config.paths import config_dir_flag
 from rnnlab.config.program import hide_passwords
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.errors import ConfigError, Problem, unknown_name
 from rnnlab.runtime.environment import git_state
 from rnnlab.sweeps.schema import SweepConfig
 from rnnlab.sweeps.space.dimensions import Space
@@ -86,8 +86,8 @@ def check_study_exists(sweep: SweepConfig, name: str) -> None:
     if name in names:
         return
     place = f"storage={hide_passwords(sweep.storage)}" if sweep.storage else sweep.output_dir
-    hint = did_you_mean(name, names) if names else "it has no studies"
-    raise ConfigError(f"name={name}: {place} has no such study to report; {hint}")
+    begin = f"name={name}: {place} has no such study to report; "
+    raise ConfigError(unknown_name(begin, name, names, empty="it has no studies"))
 
 
 def study_names(sweep: SweepConfig) -> list[str]:
@@ -139,7 +139,8 @@ def _check_continuation(spec: SearchSpec, study: OpenStudy) -> list[str]:
     changes = find_changes(spec, optuna_study)
     obstacles = list(find_obstacles(spec, optuna_study)) if changes else []
     if changes and (spec.sweep.on_change != "force" or obstacles):
-        raise ConfigError(format_refusal(study.name, study.folder, changes, obstacles))
+        message = format_refusal(study.name, study.folder, changes, obstacles)
+        raise ConfigError(Problem(message, "on_change", spec.sweep.on_change))
     if optuna_study.directions != spec.directions():
         raise ConfigError(
             f"objectives: the study {study.name} has {len(optuna_study.directions)} of its own; "

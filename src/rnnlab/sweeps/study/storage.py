@@ -18,7 +18,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
 
 from rnnlab.config.program import hide_passwords
-from rnnlab.errors import ConfigError, did_you_mean
+from rnnlab.errors import ConfigError, unknown_name
 from rnnlab.runtime.progress import show_slow_step
 from rnnlab.sweeps.study.journal import open_journal
 
@@ -219,6 +219,7 @@ BACKENDS: dict[str, Backend] = {  # opener of a storage, and lock of a study in 
 def _find_backend(url: str) -> Backend:
     kind = storage_kind(url)
     if "://" not in url or kind not in BACKENDS:
-        hint = did_you_mean(kind, BACKENDS) if "://" in url else f"give {URL_EXAMPLES}"
-        raise ConfigError(f"storage={hide_passwords(url)}: not a storage; {hint}")
+        kinds, empty = BACKENDS if "://" in url else (), f"give {URL_EXAMPLES}"
+        begin = f"storage={hide_passwords(url)}: not a storage; "
+        raise ConfigError(unknown_name(begin, kind, kinds, empty=empty))
     return BACKENDS[kind]

@@ -86,7 +86,9 @@ def check_overrides(job: Job, conf: Path) -> TrialResult:
         try:
             experiment.check(compose_checked(conf, overrides))
         except ConfigError as error:
-            raise ConfigError(f"{error}\n(in: {' '.join(overrides)})") from error
+            *others, last = error.problems
+            place = last.with_message(f"{last}\n(in: {' '.join(overrides)})")
+            raise ConfigError(*others, place) from error
     return make_result(job, "complete")
 
 

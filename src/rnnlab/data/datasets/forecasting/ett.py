@@ -44,7 +44,7 @@ class ETTDataModule(SeriesDataModule):
         super().__init__(**settings)
         if self.split != SplitSettings(0.1, 0.2) or self.test_path:
             raise ConfigError(
-                "data=ett has the split of the papers, 12, 4 and 4 months. For another split of "
+                "data=ett: has the split of the papers, 12, 4 and 4 months. For another split of "
                 "the same file use data=csv_series with data.val_from and data.test_from"
             )
         self.station = station

@@ -75,7 +75,7 @@ class StocksDataModule(SeriesDataModule):
             raise ConfigError("data.test_path: stocks are split by date; use data.test_from")
         if forecast == "price" and (self.transform, self.report_in) != ("log_return", "original"):
             raise ConfigError(
-                "data.forecast=price needs data.transform=log_return data.report_in=original"
+                "data.forecast=price: needs data.transform=log_return data.report_in=original"
             )
         if forecast != "price" and self.transform == "log_return":
             raise ConfigError(

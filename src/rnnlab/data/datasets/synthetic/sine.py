@@ -116,7 +116,7 @@ class SineDataModule(DataModule):
         self.amplitudes = list(amplitudes or [1.0] * len(self.frequencies))
         if len(self.amplitudes) != len(self.frequencies):
             raise ConfigError(
-                f"data.amplitudes has {len(self.amplitudes)} values, but data.frequencies has "
+                f"data.amplitudes: has {len(self.amplitudes)} values, but data.frequencies has "
                 f"{len(self.frequencies)}: give one for each wave, or data.amplitudes=null"
             )
         if max(self.frequencies) >= 0.5:

@@ -13,7 +13,7 @@ from rnnlab.data.sources.provenance import Provenance
 from rnnlab.data.text.pair_columns import Pair
 from rnnlab.data.text.tokenizers import TokenKind
 from rnnlab.data.translation import FILE_SETTINGS, SPLIT_SETTINGS, ParallelTextDataModule
-from rnnlab.errors import ConfigError, DataError
+from rnnlab.errors import ConfigError, DataError, Problem
 
 DIGITS = "digits"
 PACKAGE = "num2words"
@@ -117,7 +117,8 @@ def spell(number: int, language: str) -> str:
             "num2words"
         ) from error
     except NotImplementedError as error:
-        raise ConfigError(
+        message = (
             f"num2words does not support the language {language!r}; data.source_language and "
             "data.target_language may be en, de, fr, es or digits, for example"
-        ) from error
+        )
+        raise ConfigError(Problem(message, value=language)) from error

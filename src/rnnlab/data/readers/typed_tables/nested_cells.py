@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnnlab.data.readers.dates import excerpt
-from rnnlab.errors import DataError, did_you_mean
+from rnnlab.errors import DataError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,10 +62,8 @@ def _read_field(path: Path, values: Iterable[Any], column: str, field: str) -> I
             )
     names = {str(key) for value in objects for key in value}
     if field not in names:
-        raise DataError(
-            f"{path}: the objects in column {column!r} have no field {field!r}; "
-            f"{did_you_mean(field, names)}"
-        )
+        begin = f"{path}: the objects in column {column!r} have no field {field!r}; "
+        raise DataError(unknown_name(begin, field, names))
     return (value.get(field) for value in objects)
 
 
