@@ -6,7 +6,7 @@ from statistics import median
 
 import pytest
 
-from rnnlab.analysis import internals as insides
+from rnnlab.analysis import internals
 from rnnlab.config.schema import parse
 from rnnlab.data.datasets.synthetic.adding import CONSTANT_MSE
 from rnnlab.experiment.build import build_data
@@ -80,7 +80,7 @@ def reach(done: Run) -> float:
     data = build_data(parse(done.folder.read_config()))
     data.prepare_data()
     data.setup()
-    profile = insides.compute_gradient_profile(
+    profile = internals.compute_gradient_profile(
         load_model(done.folder.path), data.sample("test", 32, 200)
     )
     return profile["loss"][-1] / profile["loss"][0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnlab.analysis import internals as insides
+from rnnlab.analysis import internals
 from rnnlab.config.schema import parse
 from rnnlab.experiment.build import build_model, build_task
 from rnnlab.experiment.run import run
@@ -89,7 +89,7 @@ def test_a_hook_of_the_state_is_taken_away():
 
 def test_the_profile_is_the_norm_of_the_gradient_counted_from_the_end():
     model, batch = model_of("model=gru"), numbers()
-    profile = insides.compute_gradient_profile(model, batch)
+    profile = internals.compute_gradient_profile(model, batch)
     norms = []
     for row, length in enumerate(LENGTHS.tolist()):
         x = batch.inputs[row : row + 1, :length].clone().requires_grad_()
@@ -113,7 +113,7 @@ def test_the_profile_of_a_shrinking_network_falls_by_its_factor():
         cell.weight_hh_l0.copy_(0.5 * torch.eye(H))
     batch = numbers(steps=20, lengths=torch.tensor([20, 20]))
     batch = batch._replace(inputs=batch.inputs.abs())
-    for norms in insides.compute_gradient_profile(model, batch).values():
+    for norms in internals.compute_gradient_profile(model, batch).values():
         np.testing.assert_allclose(np.array(norms[1:]) / norms[:-1], 0.5, rtol=1e-6)
 
 
@@ -122,7 +122,7 @@ def test_looking_changes_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
     model, batch = model_of("model=attention_lstm", data="imdb").train(), words()
     before, state = torch.get_rng_state(), {k: v.clone() for k, v in model.state_dict().items()}
-    insides.save_internals(model, batch, [], tmp_path)
+    internals.save_internals(model, batch, [], tmp_path)
     assert torch.equal(torch.get_rng_state(), before)
     assert model.training
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -139,7 +139,7 @@ def test_attention_is_drawn_where_something_looks(tmp_path, monkeypatch):
     )
     batch, names = words(), ["<pad>", "<unk>", "good", "bad"]
     model = model_of("model=attention_gru", "task.pooling=attention", data="imdb")
-    insides.plot_attention(model, batch, names, tmp_path)
+    internals.plot_attention(model, batch, names, tmp_path)
     assert set(drawn) == {"attention_layers.png", "attention_pooling.png"}
     for rows in drawn.values():
         for i, (caption, tokens, weights) in enumerate(rows):
@@ -149,7 +149,7 @@ def test_attention_is_drawn_where_something_looks(tmp_path, monkeypatch):
             shown = [names[t] if t < 4 else str(int(t)) for t in batch.inputs[i, : LENGTHS[i]]]
             assert tokens == shown
     plain = model_of("model=gru", data="imdb")
-    assert insides.plot_attention(plain, batch, names, tmp_path) == []
+    assert internals.plot_attention(plain, batch, names, tmp_path) == []
 
 
 def test_features_are_drawn_in_the_order_in_which_they_wake():
@@ -178,12 +178,12 @@ def test_words_that_are_no_words_are_drawn_too(tmp_path):
 @pytest.mark.parametrize(
     ("data", "model", "pictures"),
     [
-        ("imdb", "attention_lstm", ["insides", "attention_layers", "gradient_profile"]),
-        ("sine", "attention_gru", ["insides", "attention_layers", "gradient_profile"]),
-        ("text_file", "lstm", ["insides", "gradient_profile"]),
+        ("imdb", "attention_lstm", ["internals", "attention_layers", "gradient_profile"]),
+        ("sine", "attention_gru", ["internals", "attention_layers", "gradient_profile"]),
+        ("text_file", "lstm", ["internals", "gradient_profile"]),
     ],
 )
-def test_a_run_leaves_pictures_of_its_insides(data, model, pictures, tmp_path):
+def test_a_run_leaves_pictures_of_its_internals(data, model, pictures, tmp_path):
     done = run(small(data, tmp_path, f"model={model}", "trainer.max_epochs=1"))
     for name in pictures:
         assert (done.folder.path / f"{name}.png").stat().st_size > 5_000
@@ -191,7 +191,7 @@ def test_a_run_leaves_pictures_of_its_insides(data, model, pictures, tmp_path):
 
 def test_without_a_test_nothing_is_looked_at(tmp_path, monkeypatch):
     monkeypatch.setattr("rnnlab.plots.figures.save_figure", lambda figure, path: path)
-    monkeypatch.setattr(insides, "save_internals", lambda *_: pytest.fail("was drawn"))
+    monkeypatch.setattr(internals, "save_internals", lambda *_: pytest.fail("was drawn"))
     done = run(small("sine", tmp_path, "test=false", "trainer.max_epochs=1"))
     assert done.report["status"] == "finished"
 

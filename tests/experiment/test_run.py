@@ -170,7 +170,7 @@ def test_a_run_leaves_everything_in_its_folder(finished: Run) -> None:
         "learning_curves.png",
         "forecasts.png",
         "forecast_errors.png",
-        "insides.png",
+        "internals.png",
         "gradient_profile.png",
         "gradient_health.png",
     }

@@ -25,7 +25,7 @@ def save_internals(
     """
     with evaluation_mode(model):
         batch = model.transfer_batch_to_device(batch, model.device, 0)
-        files = [plot_states(model, batch, names, folder / "insides.png")]
+        files = [plot_states(model, batch, names, folder / "internals.png")]
         files += plot_attention(model, batch, names, folder)
         profile = compute_gradient_profile(model, batch)
         return [*files, plots.draw_gradient_profile(profile, folder / "gradient_profile.png")]

@@ -31,7 +31,7 @@ FIGURES = {  # file -> title and explanation, in the order of the page
     "forecast_errors": ("Forecast errors", ""),
     "coverage": ("Coverage of the intervals", ""),
     "token_frequencies": ("Token frequencies", ""),
-    "insides": ("States and gates", "Of one test sequence; the features that change most."),
+    "internals": ("States and gates", "Of one test sequence; the features that change most."),
     "gradient_health": (
         "Gradient health",
         "Left: the norm before clipping, over the steps of each epoch. Right: how much the last "
