@@ -1,11 +1,20 @@
 """Pooling of the outputs of all steps to one vector per sequence: (B, T, H) -> (B, H)."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import Function
 
+from rnnlab.layers.kernels import (
+    KernelUser,
+    StepStatistics,
+    compute_statistics,
+    compute_statistics_gradient,
+    is_plain_float,
+    is_transformed,
+)
 from rnnlab.spec import valid_steps
 
 PoolingName = Literal["last", "mean", "max", "mean_max", "attention"]
@@ -14,7 +23,9 @@ PoolingName = Literal["last", "mean", "max", "mean_max", "attention"]
 def pool_last(outputs: Tensor, lengths: Tensor) -> Tensor:
     """Return the output at the last valid step."""
     rows = torch.arange(outputs.shape[0], device=outputs.device)
-    return outputs[rows, lengths - 1]
+    # Steps first, as recurrent layers store them: otherwise the gradient is stored sequence by
+    # sequence, which takes two to three times as long on a CPU.
+    return outputs.transpose(0, 1)[lengths - 1, rows]
 
 
 def pool_ends(outputs: Tensor, lengths: Tensor) -> Tensor:
@@ -67,7 +78,79 @@ class AttentionPooling(nn.Module):
 
 
 Pool = Callable[[Tensor, Tensor], Tensor]
-PLAIN: dict[str, Pool] = {"mean": pool_mean, "max": pool_max, "mean_max": pool_mean_max}
+STATISTICS: dict[str, Pool] = {"mean": pool_mean, "max": pool_max, "mean_max": pool_mean_max}
+
+
+class StatisticsPooling(KernelUser, nn.Module):
+    """Mean, maximum or both; on a CPU with native kernels if its `kernel` is set to native.
+
+    They read the outputs once in each direction; torch's operations read or write an array of their
+    size 15 times. Calls that they do not serve are computed by torch; see is_pooling_served.
+
+    Args:
+        name: mean | max | mean_max.
+    """
+
+    library = "pooling"
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:
+        if self.kernel == "torch" or not is_pooling_served(outputs, lengths):
+            return STATISTICS[self.name](outputs, lengths)
+        mean, top = NativeStatistics.apply(outputs, lengths)  # type: ignore[no-untyped-call]
+        if self.name == "mean_max":
+            return torch.cat([mean, top], dim=1)
+        result: Tensor = mean if self.name == "mean" else top
+        return result
+
+
+def is_pooling_served(outputs: Tensor, lengths: Tensor) -> bool:
+    """Return whether the native kernels compute the statistics of these outputs."""
+    return (
+        is_plain_float(outputs)
+        and outputs.dim() == 3
+        and outputs.numel() > 0
+        and outputs.stride(2) == 1
+        and lengths.dtype is torch.int64
+        and lengths.is_cpu
+        and lengths.is_contiguous()
+        and not is_transformed()
+    )
+
+
+class NativeStatistics(Function):
+    """Mean and maximum over the valid steps, (B, H) each, as a function of outputs (B, T, H)."""
+
+    @staticmethod
+    def forward(ctx: Any, outputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        mean, top, ties = compute_statistics(outputs, lengths)
+        ctx.save_for_backward(outputs, lengths, mean, top, ties)
+        ctx.set_materialize_grads(False)  # one of both may have no gradient
+        return mean, top
+
+    @staticmethod
+    def backward(ctx: Any, d_mean: Tensor | None, d_top: Tensor | None) -> tuple[Tensor, None]:
+        outputs, lengths, *statistics = ctx.saved_tensors
+        if torch.is_grad_enabled():  # create_graph=True: the gradient must be differentiable
+            return differentiable_gradient(outputs, lengths, d_mean, d_top), None
+        arrays = outputs, lengths, StepStatistics(*statistics)
+        return compute_statistics_gradient(*arrays, d_mean, d_top), None
+
+
+def differentiable_gradient(
+    outputs: Tensor, lengths: Tensor, d_mean: Tensor | None, d_top: Tensor | None
+) -> Tensor:
+    """Return the gradient of the outputs as a function of torch, so that it has derivatives too."""
+    pairs = [
+        (pool(outputs, lengths), gradient)
+        for pool, gradient in ((pool_mean, d_mean), (pool_max, d_top))
+        if gradient is not None
+    ]
+    results, gradients = zip(*pairs, strict=True)
+    return torch.autograd.grad(results, outputs, gradients, create_graph=True)[0]
 
 
 class Pooling(nn.Module):
@@ -84,8 +167,11 @@ class Pooling(nn.Module):
 
     def __init__(self, name: PoolingName, size: int, bidirectional: bool) -> None:
         super().__init__()
-        poolings = PLAIN | {"last": pool_ends if bidirectional else pool_last}
-        self.pool = AttentionPooling(size) if name == "attention" else poolings[name]
+        self.pool: Pool = pool_ends if bidirectional else pool_last
+        if name == "attention":
+            self.pool = AttentionPooling(size)
+        elif name != "last":
+            self.pool = StatisticsPooling(name)
         self.output_size = 2 * size if name == "mean_max" else size
 
     def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:

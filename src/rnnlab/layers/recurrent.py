@@ -72,10 +72,13 @@ def reverse_valid_steps(sequences: Tensor, lengths: Tensor | None) -> Tensor:
     """
     if lengths is None:
         return sequences.flip(1)
-    steps = torch.arange(sequences.shape[1], device=sequences.device)
-    positions = lengths.unsqueeze(1) - 1 - steps  # (B, T)
+    batch, length, features = sequences.shape
+    steps = torch.arange(length, device=sequences.device).unsqueeze(1)
+    positions = lengths - 1 - steps  # (T, B)
     order = torch.where(positions >= 0, positions, steps)
-    return sequences.gather(1, order.unsqueeze(2).expand_as(sequences))
+    rows = order * batch + torch.arange(batch, device=sequences.device)
+    by_step = sequences.transpose(0, 1).reshape(-1, features)  # (T B, D), as layers store it
+    return by_step.index_select(0, rows.flatten()).view(length, batch, features).transpose(0, 1)
 
 
 class RecurrentLayer(nn.Module):
@@ -263,7 +266,7 @@ class RecurrentStack(nn.Module):
             after.append(layer_state)
             if self.backwards:
                 behind = self._read_backwards(depth, below, lengths)
-                outputs = torch.cat([outputs, behind], dim=2)  # (B, T, 2H)
+                outputs = join_directions(outputs, behind)  # (B, T, 2H)
             if self.residual and depth:
                 outputs = layer_inputs + outputs
         return outputs, after
@@ -271,6 +274,11 @@ class RecurrentStack(nn.Module):
     def _read_backwards(self, depth: int, inputs: Tensor, lengths: Tensor | None) -> Tensor:
         outputs, _ = self.backwards[depth](reverse_valid_steps(inputs, lengths))
         return reverse_valid_steps(outputs, lengths)
+
+
+def join_directions(ahead: Tensor, behind: Tensor) -> Tensor:
+    """Return the features of both directions, (B, T, 2H), in memory (T, B, 2H) as each of them."""
+    return torch.cat([ahead.transpose(0, 1), behind.transpose(0, 1)], dim=2).transpose(0, 1)
 
 
 def each_part(state: Any, change: Callable[[Tensor], Tensor]) -> Any:

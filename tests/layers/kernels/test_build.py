@@ -86,7 +86,7 @@ def test_a_compiler_need_not_know_the_options_of_gcc(
 
 
 @pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
-@pytest.mark.parametrize("name", ["recurrent", "cross_entropy"])
+@pytest.mark.parametrize("name", ["recurrent", "cross_entropy", "pooling"])
 def test_clang_compiles_the_kernels(
     name: LibraryName, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,7 +225,7 @@ def test_the_sources_need_standard_headers_only() -> None:
 @has_compiler
 @pytest.mark.slow
 @pytest.mark.parametrize("sanitizers", ["address,undefined", "thread"])
-@pytest.mark.parametrize("name", ["check_memory.c", "check_cross_entropy.c"])
+@pytest.mark.parametrize("name", ["check_memory.c", "check_cross_entropy.c", "check_pooling.c"])
 def test_sanitizers_find_nothing(tmp_path: Path, sanitizers: str, name: str) -> None:
     flags = [
         flag for flag in build_module.COMPILER_FLAGS if flag not in ("-O2", "-shared", "-fPIC")

@@ -22,6 +22,11 @@ from rnnlab.layers.kernels.layers import (
     set_kernel,
 )
 from rnnlab.layers.kernels.library import bfloat16_problem, native_problem
+from rnnlab.layers.kernels.pooling import (
+    StepStatistics,
+    compute_statistics,
+    compute_statistics_gradient,
+)
 
 __all__ = [
     "GRULayer",
@@ -33,10 +38,13 @@ __all__ = [
     "LSTMLayer",
     "NativeLayer",
     "RNNLayer",
+    "StepStatistics",
     "bfloat16_problem",
     "choose_gradients",
     "choose_kernel",
     "compute_cross_entropy",
+    "compute_statistics",
+    "compute_statistics_gradient",
     "count_native_layers",
     "is_plain_float",
     "is_transformed",

@@ -14,7 +14,7 @@ from typing import Literal
 
 from rnnlab.runtime.files import cache_root
 
-LibraryName = Literal["recurrent", "cross_entropy"]
+LibraryName = Literal["recurrent", "cross_entropy", "pooling"]
 SOURCE_FOLDER = Path(__file__).parent
 # No -ffast-math: NaN and infinity must propagate. Contraction to fused multiply-adds is allowed;
 # nobody reads errno or the flags of floating-point exceptions. -O3 is no faster than -O2 that

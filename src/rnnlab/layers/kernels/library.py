@@ -26,6 +26,7 @@ Call = ctypes.c_int64 * len((*CALL_SIZES, *CALL_STRIDES, *CALL_ARRAYS))
 LIBRARY_FUNCTIONS: dict[LibraryName, tuple[str, ...]] = {
     "recurrent": ("rnnlab_forward", "rnnlab_backward"),
     "cross_entropy": ("rnnlab_cross_entropy",),
+    "pooling": ("rnnlab_pool", "rnnlab_pool_back"),
 }
 
 

@@ -12,14 +12,14 @@
 #define MAX_THREADS 64
 
 /* Return memory for some values; null if there is none. */
-static float *allocate(int64_t values)
+static inline float *allocate(int64_t values)
 {
     size_t bytes = ((size_t)values * sizeof(float) + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
     return aligned_alloc(ALIGNMENT, bytes);
 }
 
 /* Return the number of values after which the next array of the same memory is aligned. */
-static int64_t aligned_size(int64_t values)
+static inline int64_t aligned_size(int64_t values)
 {
     return (values + 15) / 16 * 16;
 }
