@@ -108,6 +108,13 @@ def test_a_name_that_is_not_valid_comes_with_all_choices() -> None:
     assert str(error) == "mode=mn: did you mean min? choices: max, min"
     problem = error.problems[0]
     assert (problem.setting, problem.value, problem.choices) == ("mode", "mn", ["max", "min"])
+    assert problem.suggestions == ["mode=min"]
+    option = ConfigError(unknown_name("--metric tst/f1: ", "tst/f1", ["test/f1", "loss"])).problems[
+        0
+    ]
+    assert option.suggestions == ["--metric test/f1"]
+    column = DataError(unknown_name("a.csv: ", "txt", ["text"], setting="data.text_column"))
+    assert column.problems[0].suggestions == ["data.text_column=text"]
     assert unknown_name("name: ", "x", [], empty="there are none") == "name: there are none"
 
 

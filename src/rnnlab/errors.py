@@ -79,6 +79,15 @@ class Problem(str):
         value = next((one for one in values if one is not None), None)
         return Problem(self, setting, value, self.choices, self.suggestions)
 
+    def with_suggestions(self) -> "Problem":
+        """Return the problem with the choices that are similar to the value, if none are given."""
+        if self.suggestions or self.setting is None or not isinstance(self.value, str):
+            return self
+        mark = " " if self.setting.startswith("-") else "="
+        near = nearest_names(self.value, self.choices)
+        suggestions = [f"{self.setting}{mark}{name}" for name in near]
+        return Problem(self, self.setting, self.value, self.choices, suggestions)
+
 
 class UserError(Exception):
     """An error with problems that the user can fix; `code` is its name for programs.
@@ -94,7 +103,7 @@ class UserError(Exception):
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         texts = (one if isinstance(one, Problem) else Problem(one) for one in problems)
-        self.problems = [one.with_beginning(self.beginning) for one in texts]
+        self.problems = [one.with_beginning(self.beginning).with_suggestions() for one in texts]
 
 
 class ConfigError(UserError, ValueError):
@@ -199,7 +208,12 @@ def about_file(path: object, reason: str) -> Problem:
 
 
 def unknown_name(
-    begin: str, name: str, choices: Iterable[str], end: str = "", empty: str = ""
+    begin: str,
+    name: str,
+    choices: Iterable[str],
+    end: str = "",
+    empty: str = "",
+    setting: str | None = None,
 ) -> Problem:
     """Return the problem of a name that is not valid, with the nearest valid one and all choices.
 
@@ -209,10 +223,12 @@ def unknown_name(
         choices: names that are valid.
         end: of the message.
         empty: what the message has in place of the choices if there is none.
+        setting: that has the name; None if the message begins with it, or if there is none.
     """
     names = list(choices)
     hint = did_you_mean(name, names) if names or not empty else empty
-    return Problem(f"{begin}{hint}{end}", choices=names)
+    value = None if setting is None else name
+    return Problem(f"{begin}{hint}{end}", setting, value, choices=names)
 
 
 def nearest_names(name: str, choices: Iterable[str]) -> list[str]:

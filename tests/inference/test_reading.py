@@ -132,6 +132,11 @@ def test_a_column_that_has_no_setting_is_renamed(forecaster: Path, tmp_path: Pat
     assert "there is no column 'two'; did you mean" in message or "'two'" in message
     assert "Rename the column of the table" in message
     assert "data." not in message
+    with pytest.raises(DataError) as error:
+        predict.main([str(forecaster), str(file)])
+    (problem,) = error.value.problems
+    assert (problem.setting, problem.value, problem.suggestions) == (None, "two", [])
+    assert "three" in problem.choices
     missing = error_of(lambda: predict.main([str(forecaster), str(tmp_path / "none.csv")]))
     assert missing.endswith("none.csv: there is no such file")
 

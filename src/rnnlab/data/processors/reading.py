@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from rnnlab.data.processors.base import Processor, type_adapter
-from rnnlab.errors import ConfigError, DataError, unknown_name
+from rnnlab.errors import ConfigError, DataError, Problem, unknown_name
 
 SECTION = "data."
 COLUMN_ADVICE = re.compile(rf"Name the right ones? with ({SECTION}\w+(?: and {SECTION}\w+)?)")
@@ -57,8 +57,15 @@ def advise_reading(names: Collection[str]) -> Iterator[None]:
     try:
         yield
     except (ConfigError, DataError) as error:
-        problems = (one.with_message(advise_renaming(one, names)) for one in error.problems)
-        raise type(error)(*problems) from error
+        raise type(error)(*(advise_new_file(one, names) for one in error.problems)) from error
+
+
+def advise_new_file(problem: Problem, names: Collection[str]) -> Problem:
+    """Return a problem with advice for a new file; without its setting, if that cannot be given."""
+    message = advise_renaming(problem, names)
+    setting = problem.setting if message == problem else None
+    suggestions = problem.suggestions if setting else []
+    return Problem(message, setting, problem.value, problem.choices, suggestions)
 
 
 def advise_renaming(message: str, names: Collection[str]) -> str:

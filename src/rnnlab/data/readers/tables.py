@@ -299,7 +299,8 @@ def find_column(table: Table, name: str, settings: str, hint: str | None = None)
             f". Name the right {'ones' if ' and ' in settings else 'one'} with {settings}"
             f"{explain_comma(table, name, settings)}{f'. {hint}' if hint else ''}"
         )
-        raise DataError(unknown_name(begin, name, table.header, end))
+        setting = None if " " in settings else settings
+        raise DataError(unknown_name(begin, name, table.header, end, setting=setting))
     if table.header.count(name) > 1:
         raise DataError(f"{table.path}, line 1: there are two columns {name!r}; rename one")
     return table.header.index(name)

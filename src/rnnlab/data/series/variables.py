@@ -63,11 +63,9 @@ def select_variables(series: Series, columns: SeriesColumns) -> SeriesVariables:
     for setting, names in columns.roles().items():
         for name in names:
             if name not in (*series.columns, *columns.dates, columns.series):
-                begin, end = (
-                    f"there is no column {name!r}; ",
-                    f". Name the right one with {setting}",
-                )
-                raise DataError(unknown_name(begin, name, series.columns, end))
+                begin = f"there is no column {name!r}; "
+                end = f". Name the right one with {setting}"
+                raise DataError(unknown_name(begin, name, series.columns, end, setting=setting))
     others = (*columns.covariates, *columns.known)
     rest = [name for name in series.columns if name not in (*others, *columns.static)]
     targets = list(columns.values or rest)
