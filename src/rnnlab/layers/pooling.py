@@ -78,17 +78,18 @@ class AttentionPooling(nn.Module):
 
 
 Pool = Callable[[Tensor, Tensor], Tensor]
-STATISTICS: dict[str, Pool] = {"mean": pool_mean, "max": pool_max, "mean_max": pool_mean_max}
+STATISTICS: dict[str, Pool] = {"max": pool_max, "mean_max": pool_mean_max}
 
 
 class StatisticsPooling(KernelUser, nn.Module):
-    """Mean, maximum or both; on a CPU with native kernels if its `kernel` is set to native.
+    """Maximum, alone or with the mean; on a CPU with native kernels if its `kernel` is native.
 
     They read the outputs once in each direction; torch's operations read or write an array of their
-    size 15 times. Calls that they do not serve are computed by torch; see is_pooling_served.
+    size about 15 times. For the mean alone torch is as fast. Calls that the kernels do not serve
+    are computed by torch; see is_pooling_served.
 
     Args:
-        name: mean | max | mean_max.
+        name: max | mean_max.
     """
 
     library = "pooling"
@@ -101,10 +102,7 @@ class StatisticsPooling(KernelUser, nn.Module):
         if self.kernel == "torch" or not is_pooling_served(outputs, lengths):
             return STATISTICS[self.name](outputs, lengths)
         mean, top = NativeStatistics.apply(outputs, lengths)  # type: ignore[no-untyped-call]
-        if self.name == "mean_max":
-            return torch.cat([mean, top], dim=1)
-        result: Tensor = mean if self.name == "mean" else top
-        return result
+        return torch.cat([mean, top], dim=1) if self.name == "mean_max" else top
 
 
 def is_pooling_served(outputs: Tensor, lengths: Tensor) -> bool:
@@ -153,6 +151,16 @@ def differentiable_gradient(
     return torch.autograd.grad(results, outputs, gradients, create_graph=True)[0]
 
 
+def find_pool(name: PoolingName, size: int, bidirectional: bool) -> Pool:
+    """Return the pooling of a name; see Pooling."""
+    if name == "attention":
+        return AttentionPooling(size)
+    if name in STATISTICS:
+        return StatisticsPooling(name)
+    ends = pool_ends if bidirectional else pool_last
+    return pool_mean if name == "mean" else ends
+
+
 class Pooling(nn.Module):
     """One of the poolings above, by name.
 
@@ -167,11 +175,7 @@ class Pooling(nn.Module):
 
     def __init__(self, name: PoolingName, size: int, bidirectional: bool) -> None:
         super().__init__()
-        self.pool: Pool = pool_ends if bidirectional else pool_last
-        if name == "attention":
-            self.pool = AttentionPooling(size)
-        elif name != "last":
-            self.pool = StatisticsPooling(name)
+        self.pool = find_pool(name, size, bidirectional)
         self.output_size = 2 * size if name == "mean_max" else size
 
     def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:
