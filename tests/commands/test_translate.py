@@ -173,6 +173,8 @@ def test_what_cannot_work_is_said_in_words(folder: Path, tmp_path: Path, capsys)
         main([str(folder), "aa", "--input", "mine.de"])
     with pytest.raises(DataError, match=r"--input absent\.de: there is no such file"):
         main([str(folder), "--input", "absent.de"])
+    with pytest.raises(DataError, match=r"--input a+: cannot be read: File name too long"):
+        main([str(folder), "--input", "a" * 5000])
     (tmp_path / "latin").write_bytes("schön".encode("latin-1"))
     with pytest.raises(
         DataError, match=r"latin: byte 3 .*in line 1\) .*such as --encoding cp1252$"

@@ -224,14 +224,16 @@ def read_file(path: Path, encoding: str, option: str) -> Iterator[str]:
         DataError: the file, which `option` names, cannot be read.
         ConfigError: there is no such encoding.
     """
-    from rnnlab.data.readers.files import read_lines
+    from rnnlab.data.readers.files import check_file, read_lines
 
+    try:
+        check_file(path, allow_empty=True)
+    except DataError as error:
+        raise DataError(f"{option} {error}") from error
     if path.is_fifo():  # cannot be read again, to search the place of an invalid byte
         with path.open("rb") as stream:
             yield from read_stream(stream, str(path), encoding)
     else:
-        if not path.exists():
-            raise DataError(f"{option} {path}: there is no such file")
         with advise_encoding():
             yield from read_lines(path, encoding, allow_empty=True)
 
