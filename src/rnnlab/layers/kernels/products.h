@@ -230,17 +230,30 @@ static inline int64_t tile_height(int64_t M)
 #endif
 }
 
+/* Copy a contiguous matrix (K, M) for multiply_transposed: of the columns of each tile, all rows. A panel
+   reads the whole matrix, and reads it in order like this: that is a tenth faster with 240 rows. */
+static void tile_columns(int64_t K, int64_t M, const float *matrix, float *tiles)
+{
+    for (int64_t m = 0, width; m < M; m += width) {
+        width = tile_height(M - m);
+        for (int64_t k = 0; k < K; k++, tiles += width)
+            for (int64_t j = 0; j < width; j++)
+                tiles[j] = matrix[k * M + m + j];
+    }
+}
+
 #define MULTIPLY_TILE(count)                                                                          \
     case count:                                                                                       \
-        multiply_tile(is_pair, count, vectors, K, left, row, column, panel, result, result_row, width, \
-                      add);                                                                           \
+        multiply_tile(is_pair, count, vectors, K, left, column ? row : 1, column ? column : count,  \
+                      panel, result, result_row, width, add);                                         \
         break;
 
+/* column: 0 if `left` was written by tile_columns. */
 static inline __attribute__((always_inline)) void multiply_panel(
     const int is_pair, const int vectors, int64_t M, int64_t K, const float *left, int64_t row, int64_t column,
     const float *panel, float *result, int64_t result_row, int64_t width, int add)
 {
-    for (int64_t rows; M > 0; M -= rows, left += rows * row, result += rows * result_row) {
+    for (int64_t rows; M > 0; M -= rows, left += rows * (column ? row : K), result += rows * result_row) {
         rows = tile_height(M);
         switch (rows) {
             MULTIPLY_TILE(1)
@@ -285,11 +298,11 @@ static NOT_INLINE void multiply(int64_t M, int64_t N, int64_t K, const float *le
     multiply_strided(0, M, N, K, left, row, 1, packed, result, result_row, add);
 }
 
-/* The same for left^T, with a contiguous `left` (K, M) and a contiguous result. */
-static NOT_INLINE void multiply_transposed(int64_t M, int64_t N, int64_t K, const float *left,
+/* The same for left^T, as tile_columns writes it, with a contiguous result. */
+static NOT_INLINE void multiply_transposed(int64_t M, int64_t N, int64_t K, const float *tiles,
                                 const float *packed, float *result, int add)
 {
-    multiply_strided(0, M, N, K, left, 1, M, packed, result, N, add);
+    multiply_strided(0, M, N, K, tiles, 0, 0, packed, result, N, add);
 }
 
 /* The same for words of two values; K counts pairs. */

@@ -371,7 +371,9 @@ static void pack_gradients(const Plan *plan, int64_t rows, const float *d, float
         pack(rows, plan->gates, d, plan->columns, 1, 0, packed);
 }
 
-/* Compute `values`^T (rows, M) times the packed gradients of a block, or add it to the sums. */
+/* Compute `values`^T (rows, M) times the packed gradients of a block, or add it to the sums.
+
+   words: working memory for the values as the product reads them. */
 static void multiply_gradients(const Plan *plan, int64_t M, int64_t rows, const float *values,
                                const float *packed, float *sums, float *words, int add)
 {
@@ -379,7 +381,8 @@ static void multiply_gradients(const Plan *plan, int64_t M, int64_t rows, const 
         pair_rows(rows, M, values, words);
         multiply_pairs(M, plan->gates, count_pairs(rows), words, 1, M, packed, sums, plan->gates, add);
     } else {
-        multiply_transposed(M, plan->gates, rows, values, packed, sums, add);
+        tile_columns(rows, M, values, words);
+        multiply_transposed(M, plan->gates, rows, words, packed, sums, add);
     }
 }
 
@@ -588,12 +591,15 @@ static void write_weight_gradients(const Plan *plan, const Part *parts, int64_t 
     }
 }
 
-/* Return the words that a block of `rows` needs at a time: its gradients, inputs or states. */
+/* Return the words that a block of `rows` needs at a time: its inputs or states, and its gradients if
+   they are rounded. */
 static int64_t count_words(const Plan *plan, int64_t rows)
 {
-    int64_t D = plan->call->inputs, H = plan->call->hidden;
-    int64_t gradients = rows * count_pairs(plan->gates), values = count_pairs(rows) * (D > H ? D : H);
-    return !is_rounded(plan) ? 0 : gradients > values ? gradients : values;
+    int64_t D = plan->call->inputs, H = plan->call->hidden, features = D > H ? D : H;
+    if (!is_rounded(plan))
+        return rows * features;
+    int64_t gradients = rows * count_pairs(plan->gates), values = count_pairs(rows) * features;
+    return gradients > values ? gradients : values;
 }
 
 /* Return whether products of bfloat16 are compiled: where the processor has them. */
