@@ -182,15 +182,19 @@ def write_page(page: ResultsPage) -> str:
     """Return the text of a page, sorted by name."""
     recipes = [page.recipes[name] for name in sorted(page.recipes)]
     sections = {record.name: record.section for record in recipes}
-    lines = [markdown_table(SINGLE_HEADER, []), *(page.rows[name] for name in sorted(page.rows))]
-    single = "\n".join([f"<!-- {SINGLE} -->", *lines, f"<!-- end of {SINGLE} -->"])
     parts = [
         *("# Results", PAGE_NOTE),
         *([write_overview(recipes), "## Recipes", *write_sections(sections)] if recipes else []),
-        *("## Fewer than three seeds", SINGLE_NOTE, single),
+        *(["## Fewer than three seeds", SINGLE_NOTE, write_rows(page.rows)] if page.rows else []),
         *([STUDIES, STUDY_NOTE, *write_sections(page.studies)] if page.studies else []),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def write_rows(rows: Mapping[str, str]) -> str:
+    """Return the table of recipes with fewer seeds between its marks, sorted by name."""
+    lines = [markdown_table(SINGLE_HEADER, []), *(rows[name] for name in sorted(rows))]
+    return "\n".join([f"<!-- {SINGLE} -->", *lines, f"<!-- end of {SINGLE} -->"])
 
 
 def write_sections(sections: Mapping[str, str]) -> list[str]:

@@ -81,6 +81,7 @@ def test_a_row_has_the_name_without_the_architecture() -> None:
 def test_a_page_that_is_written_and_read_is_the_same(page: ResultsPage) -> None:
     assert read_page(write_page(page)) == page
     assert write_page(read_page(write_page(page))) == write_page(page)
+    assert ("Fewer than three seeds" in write_page(page)) == bool(page.rows)
 
 
 def test_the_page_of_the_repository_is_what_is_written_from_its_own_content() -> None:
