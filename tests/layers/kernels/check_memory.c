@@ -53,7 +53,7 @@ static double run(int64_t cell, int64_t threads, const int64_t *shape, int with_
 int main(void)
 {
     const int64_t shapes[][4] = {{1, 1, 1, 1},    {7, 3, 5, 17},    {3, 40, 33, 64},
-                                 {20, 20, 7, 70}, {2, 300, 10, 31}, {50, 64, 24, 32}};
+                                 {20, 20, 7, 70}, {2, 300, 10, 31}, {50, 64, 24, 32}, {9, 5, 2, 70}};
     double total = 0.0;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int64_t cell = RNN_TANH; cell <= GRU; cell++)

@@ -150,7 +150,9 @@ def test_any_shape_equals_the_reference_cells(cell: str, shape: tuple[int, ...],
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (64, 3, 33, 128), (20, 30, 7, 100)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1, 1), (64, 3, 33, 128), (20, 30, 7, 100), (20, 30, 3, 100)]
+)
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_threads_and_large_shapes_equal_the_reference_cells(
     cell: str, shape: tuple[int, ...], threads: int

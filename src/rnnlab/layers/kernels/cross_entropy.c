@@ -225,7 +225,7 @@ static void run_panel_back(const Part *part, int64_t block, int64_t classes, int
     if (panel + 1 < chunk->panels) /* the product is long enough to fetch the next panel meanwhile */
         for (int64_t i = 0; i < classes * PANEL; i += LANES)
             __builtin_prefetch(values + call->classes * PANEL + i);
-    multiply_transposed(H, PANEL, classes, part->tiles, part->panel, part->d_x + row * H,
+    multiply_transposed(H, PANEL, classes, part->tiles, 0, part->panel, part->d_x + row * H,
                         block > part->first);
 }
 
@@ -250,7 +250,7 @@ static void *run_gradients(void *argument)
     int64_t H = call->features, distance = chunk->capacity + LANES;
     for (int64_t block = part->first; block < part->end; block++) {
         int64_t start = block * BLOCK, classes = count_classes(call, block);
-        tile_columns(classes, H, call->w + start * H, part->tiles);
+        tile_columns(classes, H, call->w + start * H, H, part->tiles);
         for (int64_t panel = 0; panel < chunk->panels; panel++)
             run_panel_back(part, block, classes, panel);
         multiply(classes, H, chunk->count, part->block, distance, chunk->by_row,

@@ -134,13 +134,13 @@ static void pair_columns(int64_t K, int64_t M, const float *rows, int64_t row, f
     }
 }
 
-/* Write a contiguous matrix (K, M) as words of two rows: (count_pairs(K), M). */
-static void pair_rows(int64_t K, int64_t M, const float *matrix, float *words)
+/* Write M columns of K rows, `row` apart, as words of two rows: (count_pairs(K), M). */
+static void pair_rows(int64_t K, int64_t M, const float *matrix, int64_t row, float *words)
 {
-    for (int64_t k = 0; k < K; k += 2, matrix += 2 * M, words += M)
+    for (int64_t k = 0; k < K; k += 2, matrix += 2 * row, words += M)
 #pragma omp simd
         for (int64_t j = 0; j < M; j++)
-            words[j] = join_words(matrix[j], k + 1 < K ? matrix[M + j] : 0.0f);
+            words[j] = join_words(matrix[j], k + 1 < K ? matrix[row + j] : 0.0f);
 }
 
 /* Return sum + factor * values, rounded once where the processor has such an instruction; of words, both
@@ -230,15 +230,26 @@ static inline int64_t tile_height(int64_t M)
 #endif
 }
 
-/* Copy a contiguous matrix (K, M) for multiply_transposed: of the columns of each tile, all rows. A panel
-   reads the whole matrix, and reads it in order like this: that is a tenth faster with 240 rows. */
-static void tile_columns(int64_t K, int64_t M, const float *matrix, float *tiles)
+static inline __attribute__((always_inline)) void copy_columns(const int64_t width, int64_t K,
+                                                               const float *from, int64_t row, float *to)
 {
-    for (int64_t m = 0, width; m < M; m += width) {
-        width = tile_height(M - m);
-        for (int64_t k = 0; k < K; k++, tiles += width)
-            for (int64_t j = 0; j < width; j++)
-                tiles[j] = matrix[k * M + m + j];
+    for (int64_t k = 0; k < K; k++, from += row, to += width)
+        for (int64_t j = 0; j < width; j++)
+            to[j] = from[j];
+}
+
+/* Copy M columns of K rows, `row` apart, for multiply_transposed: of the columns of each tile, all rows.
+   Each panel reads all of them, and reads them in order like this. */
+static void tile_columns(int64_t K, int64_t M, const float *matrix, int64_t row, float *tiles)
+{
+    for (int64_t width; M > 0; M -= width, matrix += width, tiles += width * K) {
+        width = tile_height(M);
+        if (width == TALL) /* constant numbers are copied by vectors */
+            copy_columns(TALL, K, matrix, row, tiles);
+        else if (width == 8)
+            copy_columns(8, K, matrix, row, tiles);
+        else
+            copy_columns(width, K, matrix, row, tiles);
     }
 }
 
@@ -298,11 +309,12 @@ static NOT_INLINE void multiply(int64_t M, int64_t N, int64_t K, const float *le
     multiply_strided(0, M, N, K, left, row, 1, packed, result, result_row, add);
 }
 
-/* The same for left^T, as tile_columns writes it, with a contiguous result. */
-static NOT_INLINE void multiply_transposed(int64_t M, int64_t N, int64_t K, const float *tiles,
-                                const float *packed, float *result, int add)
+/* The same for left^T with M columns of K rows, `column` apart, or 0 if tile_columns wrote them; the result
+   is contiguous. */
+static NOT_INLINE void multiply_transposed(int64_t M, int64_t N, int64_t K, const float *left,
+                                int64_t column, const float *packed, float *result, int add)
 {
-    multiply_strided(0, M, N, K, tiles, 0, 0, packed, result, N, add);
+    multiply_strided(0, M, N, K, left, 1, column, packed, result, N, add);
 }
 
 /* The same for words of two values; K counts pairs. */

@@ -22,6 +22,8 @@
 #include "products.h"
 
 #define BLOCK_ROWS 256
+#define MAX_SUMMED 4 /* input features, see has_few_inputs */
+#define MAX_UNTILED 64 /* hidden features; tiles of more are copied */
 #define MAX_JOINT 140000 /* values of the weights of a joint product: they are read at each step */
 
 enum { RNN_TANH, RNN_RELU, LSTM, GRU };
@@ -51,6 +53,7 @@ typedef struct {
     int64_t gates;    /* G H: columns of the products with the weights */
     int64_t columns;  /* gradients of the gates of one sequence at one step; see GRU below */
     int64_t offset;   /* first column that belongs to the recurrent weights */
+    int64_t shift;    /* column j belongs to row (j + shift) % G H of the input weights */
     int is_joint;     /* of an LSTM, forward: inputs and state are one matrix, w_hh has both weights */
     int is_rounded;   /* backward, products outside the recurrence are of bfloat16: dx, dW, dU */
     float *w_ih, *w_hh, *w_n; /* packed; w_n: of a GRU, the recurrent weights of the candidate */
@@ -64,15 +67,31 @@ typedef struct {
     float *memory;
     float *gates; /* stored values of the gates, (T, count, G H), or null */
     float *extra; /* (T, count, H): cells of an LSTM; of a GRU, U h + b' of the candidate */
-    int64_t packed; /* values of packed gradients */
     int64_t copied; /* values of copied rows */
-    float *sums; /* of the weight gradients, transposed: (D, G H), (H, G H), (columns) */
+    float *sums; /* memory of the gradients of this part; the first part writes d_w to the results */
+    float *d_w_ih, *d_w_hh, *d_b; /* (G H, D), (G H, H), (columns) */
 } Part;
+
+/* A block of steps in the backward pass, and its working memory. */
+typedef struct {
+    int64_t rows;
+    int is_first;                     /* of this pass: the sums of the part begin with it */
+    const float *packed_x, *packed_h; /* inputs, unless they have few features, and states before */
+    float *sums;                      /* over the rows, (columns) */
+    float *words;                     /* the gradients of a gate */
+} Block;
 
 /* Return whether products are of bfloat16; a constant where there are none, so that none is compiled. */
 static int is_rounded(const Plan *plan)
 {
     return RNNLAB_BFLOAT16 && plan->is_rounded;
+}
+
+/* Return whether a panel would be mostly padding: then the rows of the gradients are summed, feature by
+   feature. */
+static int has_few_inputs(const Plan *plan)
+{
+    return !is_rounded(plan) && plan->call->inputs <= MAX_SUMMED;
 }
 
 static int64_t count_gates(int64_t cell)
@@ -363,27 +382,85 @@ static const float *gather_states(const Part *part, int64_t start, int64_t end, 
     return copy;
 }
 
-static void pack_gradients(const Plan *plan, int64_t rows, const float *d, float *packed)
+/* Pack inputs or states (rows, width) as the right-hand matrix of the weight gradients. */
+static void pack_values(const Plan *plan, int64_t rows, int64_t width, const float *values,
+                        float *packed)
 {
     if (is_rounded(plan))
-        pack_pairs(rows, plan->gates, d, plan->columns, 0, packed);
+        pack_pairs(rows, width, values, width, 0, packed);
     else
-        pack(rows, plan->gates, d, plan->columns, 1, 0, packed);
+        pack(rows, width, values, width, 1, 0, packed);
 }
 
-/* Compute `values`^T (rows, M) times the packed gradients of a block, or add it to the sums.
-
-   words: working memory for the values as the product reads them. */
-static void multiply_gradients(const Plan *plan, int64_t M, int64_t rows, const float *values,
-                               const float *packed, float *sums, float *words, int add)
+static int64_t count_packed(const Call *call, int64_t rows)
 {
-    if (is_rounded(plan)) {
-        pair_rows(rows, M, values, words);
-        multiply_pairs(M, plan->gates, count_pairs(rows), words, 1, M, packed, sums, plan->gates, add);
-    } else {
-        tile_columns(rows, M, values, words);
-        multiply_transposed(M, plan->gates, rows, words, packed, sums, add);
+    return packed_size(rows, call->inputs) + packed_size(rows, call->hidden);
+}
+
+/* Add sums over the rows of a block, each row times its factor, of the first `count` columns of d: that of
+   column j to sums[(j + shift) % count * distance].
+
+   factors: an input feature, one value for each row; null for the biases, whose factors are 1. */
+static void add_sums(const Plan *plan, const Block *block, const float *d, const float *factors,
+                     int64_t count, int64_t shift, float *sums, int64_t distance)
+{
+    float *work = block->sums; /* a sum of each block, then of the blocks: rounding errors stay small */
+    memset(work, 0, count * sizeof(float));
+    for (int64_t row = 0; row < block->rows; row++, d += plan->columns) {
+        float factor = factors ? factors[row * plan->call->inputs] : 1.0f;
+#pragma omp simd
+        for (int64_t j = 0; j < count; j++)
+            work[j] += factor * d[j];
     }
+    for (int64_t j = 0; j < count; j++) {
+        float *sum = sums + (j + shift) % count * distance;
+        *sum = block->is_first ? work[j] : *sum + work[j];
+    }
+}
+
+/* Return the gradients of a gate (rows, H) as the products read them.
+
+   column: set to what multiply_transposed or multiply_pairs needs. */
+static const float *arrange_gate(const Plan *plan, const Block *block, const float *d, int64_t *column)
+{
+    int64_t H = plan->call->hidden;
+    if (is_rounded(plan)) {
+        *column = H;
+        pair_rows(block->rows, H, d, plan->columns, block->words);
+    } else if (H > MAX_UNTILED) {
+        *column = 0;
+        tile_columns(block->rows, H, d, plan->columns, block->words);
+    } else {
+        *column = plan->columns;
+        return d;
+    }
+    return block->words;
+}
+
+/* Compute the gradients of a gate times packed values (rows, width), or add it to the sums. */
+static void multiply_gate(const Plan *plan, const Block *block, const float *gate, int64_t column,
+                          int64_t width, const float *packed, float *sums)
+{
+    int64_t H = plan->call->hidden;
+    if (is_rounded(plan))
+        multiply_pairs(H, width, count_pairs(block->rows), gate, 1, column, packed, sums, width,
+                       !block->is_first);
+    else
+        multiply_transposed(H, width, block->rows, gate, column, packed, sums, !block->is_first);
+}
+
+/* Add the gradients of the weights that belong to one gate: columns of d from `first`. */
+static void add_gate_gradients(const Part *part, const Block *block, int64_t first, const float *d)
+{
+    const Plan *plan = part->plan;
+    int64_t D = plan->call->inputs, H = plan->call->hidden, width = plan->gates, column;
+    const float *gate = arrange_gate(plan, block, d, &column);
+    if (first < width && !has_few_inputs(plan))
+        multiply_gate(plan, block, gate, column, D, block->packed_x,
+                      part->d_w_ih + (first + plan->shift) % width * D);
+    if (first >= plan->offset)
+        multiply_gate(plan, block, gate, column, H, block->packed_h,
+                      part->d_w_hh + (first - plan->offset) * H);
 }
 
 /* Add the gradients of the weights and biases of a block of steps to the sums of a part. */
@@ -392,26 +469,19 @@ static void add_weight_gradients(const Part *part, int64_t start, int64_t end, c
 {
     const Plan *plan = part->plan;
     const Call *call = plan->call;
-    int64_t D = call->inputs, H = call->hidden, columns = plan->columns, width = plan->gates;
-    int64_t rows = (end - start) * part->count;
-    int add = end < call->steps; /* the last block is the first one here */
-    float *sums_ih = part->sums, *sums_hh = sums_ih + D * width, *sums_b = sums_hh + H * width;
+    int64_t D = call->inputs, H = call->hidden, rows = (end - start) * part->count;
+    float *packed_h = packed + packed_size(rows, D), *sums = copy + part->copied;
+    Block block = {rows, end == call->steps, packed, packed_h, sums, sums + aligned_size(plan->columns)};
+    pack_values(plan, rows, H, gather_states(part, start, end, copy), packed_h);
     const float *x = gather_rows(part, call->x, call->x_strides, D, start, end, copy);
-    float *words = copy + part->copied;
-    pack_gradients(plan, rows, d, packed);
-    multiply_gradients(plan, D, rows, x, packed, sums_ih, words, add);
-    const float *before = gather_states(part, start, end, copy);
-    if (plan->offset)
-        pack_gradients(plan, rows, d + plan->offset, packed);
-    multiply_gradients(plan, H, rows, before, packed, sums_hh, words, add);
-    /* A sum of each block, then a sum of the blocks: the rounding errors stay small. */
-    float *block_sums = packed;
-    memset(block_sums, 0, columns * sizeof(float));
-    for (int64_t row = 0; row < rows; row++)
-        for (int64_t j = 0; j < columns; j++)
-            block_sums[j] += d[row * columns + j];
-    for (int64_t j = 0; j < columns; j++)
-        sums_b[j] = add ? sums_b[j] + block_sums[j] : block_sums[j];
+    add_sums(plan, &block, d, NULL, plan->columns, 0, part->d_b, 1);
+    if (!has_few_inputs(plan))
+        pack_values(plan, rows, D, x, packed);
+    else
+        for (int64_t i = 0; i < D; i++)
+            add_sums(plan, &block, d, x + i, plan->gates, plan->shift, part->d_w_ih + i, D);
+    for (int64_t first = 0; first < plan->columns; first += H)
+        add_gate_gradients(part, &block, first, d + first);
 }
 
 static void write_input_gradients(const Part *part, int64_t start, int64_t end, const float *d,
@@ -451,7 +521,7 @@ static void *run_backward(void *argument)
     int64_t H = call->hidden, count = part->count, state = count * H;
     float *dh = part->memory, *dc = dh + aligned_size(state), *d = dc + aligned_size(state);
     float *packed = d + aligned_size(part->block * count * plan->columns);
-    float *copy = packed + part->packed;
+    float *copy = packed + count_packed(call, part->block * count);
     load_gradient(dh, OF_PART(part, call->d_h), state);
     load_gradient(dc, OF_PART(part, call->d_c), state);
     for (int64_t end = call->steps, start; end > 0; end = start) {
@@ -511,6 +581,7 @@ static Plan make_plan(const Call *call)
     plan.gates = count_gates(call->cell) * call->hidden;
     plan.columns = call->cell == GRU ? 4 * call->hidden : plan.gates;
     plan.offset = call->cell == GRU ? call->hidden : 0;
+    plan.shift = plan.gates - plan.offset;
     plan.is_rounded = call->is_rounded;
     plan.is_joint = call->cell == LSTM && (call->inputs + call->hidden) * plan.gates <= MAX_JOINT;
     return plan;
@@ -558,48 +629,45 @@ int rnnlab_forward(const Call *call)
     return !has_memory;
 }
 
-/* Write the first `count` columns of `sums` (rows, width) as rows of a matrix. */
-static void transpose(const float *sums, int64_t rows, int64_t width, int64_t count, float *to)
+static void add_values(float *to, const float *from, int64_t values)
 {
-    for (int64_t j = 0; j < count; j += LANES) { /* a line of the cache is read once */
-        int64_t end = j + LANES < count ? j + LANES : count;
-        for (int64_t i = 0; i < rows; i++) {
-            __builtin_prefetch(sums + (i + LANES) * width + j);
-            for (int64_t column = j; column < end; column++)
-                to[column * rows + i] = sums[i * width + column];
-        }
-    }
+    for (int64_t j = 0; j < values; j++)
+        to[j] += from[j];
 }
 
-/* Add the sums of all parts in order, transposed and with the gates in the order of torch. */
+/* Add the gradients of all parts in order, and write the biases with the gates in the order of torch. */
 static void write_weight_gradients(const Plan *plan, const Part *parts, int64_t count)
 {
     const Call *call = plan->call;
     int64_t D = call->inputs, H = call->hidden, width = plan->gates, offset = plan->offset;
-    for (int64_t i = 1; i < count; i++)
-        for (int64_t j = 0; j < (D + H) * width + plan->columns; j++)
-            parts[0].sums[j] += parts[i].sums[j];
-    const float *sums_ih = parts[0].sums, *sums_hh = sums_ih + D * width;
-    const float *sums_b = sums_hh + H * width;
-    int64_t rest = width - offset; /* of a GRU the columns are n, r, z, and the rows r, z, n */
-    transpose(sums_ih + offset, D, width, rest, call->d_w_ih);
-    transpose(sums_ih, D, width, offset, call->d_w_ih + rest * D);
-    transpose(sums_hh, H, width, width, call->d_w_hh);
+    for (int64_t i = 1; i < count; i++) {
+        add_values(call->d_w_ih, parts[i].d_w_ih, width * D);
+        add_values(call->d_w_hh, parts[i].d_w_hh, width * H);
+        add_values(parts[0].d_b, parts[i].d_b, plan->columns);
+    }
     for (int64_t g = 0; g < width; g++) {
-        call->d_b_ih[g] = sums_b[(g + offset) % width];
-        call->d_b_hh[g] = sums_b[g + offset];
+        call->d_b_ih[g] = parts[0].d_b[(g + offset) % width];
+        call->d_b_hh[g] = parts[0].d_b[g + offset];
     }
 }
 
-/* Return the words that a block of `rows` needs at a time: its inputs or states, and its gradients if
-   they are rounded. */
+/* Return the size of the sums and words of a block of `rows`: of a gate, or all gradients if rounded. */
 static int64_t count_words(const Plan *plan, int64_t rows)
 {
-    int64_t D = plan->call->inputs, H = plan->call->hidden, features = D > H ? D : H;
-    if (!is_rounded(plan))
-        return rows * features;
-    int64_t gradients = rows * count_pairs(plan->gates), values = count_pairs(rows) * features;
-    return gradients > values ? gradients : values;
+    int64_t gate = rows * plan->call->hidden, gradients = rows * count_pairs(plan->gates);
+    return aligned_size(plan->columns) + (is_rounded(plan) && gradients > gate ? gradients : gate);
+}
+
+/* Set the gradients of a part; the weights of the first are the results. Returns whether there is memory. */
+static int allocate_sums(const Plan *plan, Part *part)
+{
+    const Call *call = plan->call;
+    int64_t weights_ih = plan->gates * call->inputs, weights_hh = plan->gates * call->hidden;
+    int is_result = part->first == 0;
+    part->d_b = part->sums = allocate(plan->columns + (is_result ? 0 : weights_ih + weights_hh));
+    part->d_w_ih = is_result ? call->d_w_ih : part->sums + plan->columns;
+    part->d_w_hh = is_result ? call->d_w_hh : part->d_w_ih + weights_ih;
+    return part->sums != NULL;
 }
 
 /* Return whether products of bfloat16 are compiled: where the processor has them. */
@@ -620,20 +688,17 @@ int rnnlab_backward(const Call *call)
     int has_memory = plan.w_ih && plan.w_hh;
     for (int64_t i = 0; i < count; i++) {
         int64_t rows = parts[i].block * parts[i].count;
-        int64_t packed = packed_size(rows, width);
-        parts[i].packed = packed > plan.columns ? packed : plan.columns; /* or sums of a block */
         parts[i].copied = rows * (D > H ? D : H);
         parts[i].memory = allocate(2 * aligned_size(parts[i].count * H) +
-                                   aligned_size(rows * plan.columns) + parts[i].packed +
+                                   aligned_size(rows * plan.columns) + count_packed(call, rows) +
                                    parts[i].copied + count_words(&plan, rows));
-        parts[i].sums = allocate((D + H) * width + plan.columns);
-        has_memory = has_memory && parts[i].memory && parts[i].sums;
+        has_memory = allocate_sums(&plan, &parts[i]) && parts[i].memory && has_memory;
     }
     if (has_memory) {
         if (is_rounded(&plan))
-            pack_pairs(width, D, call->w_ih, D, width - plan.offset, plan.w_ih);
+            pack_pairs(width, D, call->w_ih, D, plan.shift, plan.w_ih);
         else
-            pack(width, D, call->w_ih, D, 1, width - plan.offset, plan.w_ih);
+            pack(width, D, call->w_ih, D, 1, plan.shift, plan.w_ih);
         pack(width, H, call->w_hh, H, 1, 0, plan.w_hh);
         run_parts(run_backward, parts, sizeof *parts, count);
         if (call->d_w_ih)
