@@ -136,6 +136,39 @@ def batch_of(targets: Tensor) -> Batch:
     return Batch(torch.zeros(count, 1, 1), lengths, targets, rows, units)
 
 
+@pytest.mark.parametrize("loss", FORECAST_LOSSES)
+@pytest.mark.parametrize(("count", "horizon"), [(1, 1), (7, 1), (33, 5)])
+def test_complete_targets_have_the_loss_of_those_whose_gaps_are_looked_for(
+    loss: ForecastLossName, count: int, horizon: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = DataSpec(output_size=1, input_size=1, horizon=horizon)
+    task = Forecasting(spec, loss=loss, quantiles=LEVELS)
+    torch.manual_seed(0)
+    batch = batch_of(torch.randn(count, horizon, 1))
+    shape = (count, horizon, 1, *[len(LEVELS)] * (loss == "quantile"))
+    predictions = torch.randn(shape, requires_grad=True)
+
+    def values() -> tuple[Tensor, Tensor, int]:
+        mean = task.loss(predictions, batch)
+        (gradient,) = torch.autograd.grad(mean, predictions)
+        return mean.detach(), gradient, int(task.num_targets(batch))
+
+    mean, gradient, num_targets = values()
+    monkeypatch.setattr("rnnlab.tasks.forecasting.has_no_gaps", lambda values: False)
+    other_mean, other_gradient, other_num_targets = values()
+    assert torch.equal(mean, other_mean)
+    assert torch.equal(gradient, other_gradient)
+    assert num_targets == other_num_targets == count
+
+
+def test_a_missing_target_is_not_complete() -> None:
+    task = interval_task("none", horizon=2)
+    targets = torch.tensor([[[1.0], [math.nan]], [[math.nan], [math.nan]], [[2.0], [3.0]]])
+    assert int(task.num_targets(batch_of(targets))) == 2
+    predictions = torch.zeros(3, 2, 1, len(LEVELS))
+    assert task.loss(predictions, batch_of(targets)).isfinite()
+
+
 @pytest.mark.parametrize("transform", TRANSFORMS)
 def test_an_interval_in_target_units_covers_the_same_share(transform: str) -> None:
     """All transforms keep the order, so that a quantile stays a quantile."""

@@ -62,8 +62,8 @@ class TrainingLoss(L.Callback):
     ) -> None:
         """Store the loss; log the mean at each interval."""
         # Lightning divides the loss by the number of batches that are accumulated.
-        loss, parts = outputs["loss"].double(), trainer.accumulate_grad_batches
-        self._losses.append(loss if parts == 1 else loss * parts)
+        loss, parts = outputs["loss"], trainer.accumulate_grad_batches
+        self._losses.append(loss if parts == 1 else loss.double() * parts)
         self._counts.append(pl_module.task.num_targets(batch))
         interval: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if trainer.global_step % interval == 0 and self._is_step(trainer, i):

@@ -58,6 +58,11 @@ TRANSFORMS: dict[str, Transform] = {
 }
 
 
+def has_no_gaps(values: Tensor) -> bool:
+    """Return whether no value is missing; False on a GPU, where an answer would wait for it."""
+    return values.device.type == "cpu" and not values.isnan().any()
+
+
 class KnownEffect(nn.Module):
     """Effect of features that are known in advance on the forecast of their step.
 
@@ -171,12 +176,16 @@ class Forecasting(Task):
         The mean over the windows of the mean over the observed values of each.
         """
         targets = self._scale(batch)
-        mask = ~targets.isnan()  # (B, horizon, V)
         dtype = torch.promote_types(predictions.dtype, torch.float32)
+        if has_no_gaps(targets):  # the same values with fewer operations
+            losses = self.criterion(predictions, targets.to(dtype))
+            complete: Tensor = losses.flatten(1).mean(1)
+            return complete.sum() / len(losses)
+        mask = ~targets.isnan()  # (B, horizon, V)
         losses = self.criterion(predictions, targets.nan_to_num().to(dtype))
         sums = torch.where(mask, losses, 0.0).sum(dim=(1, 2))
         means: Tensor = sums / mask.sum(dim=(1, 2)).clamp(min=1)
-        return means.sum() / self.num_targets(batch).clamp(min=1)
+        return means.sum() / torch.as_tensor(self.num_targets(batch)).clamp(min=1)
 
     def _scale(self, batch: Batch) -> Tensor:
         """Return the targets as the network forecasts them, (B, horizon, V)."""
@@ -185,8 +194,10 @@ class Forecasting(Task):
         location, scale, anchor = batch.units[:3]
         return (TRANSFORMS[self.spec.transform].apply(batch.targets, anchor) - location) / scale
 
-    def num_targets(self, batch: Batch) -> Tensor:
+    def num_targets(self, batch: Batch) -> Tensor | int:
         """Return the number of windows with an observed value."""
+        if has_no_gaps(batch.targets):
+            return len(batch.targets)
         return (~batch.targets.isnan()).any(dim=(1, 2)).sum()
 
     def metric_inputs(self, predictions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
