@@ -244,7 +244,7 @@ static void tile_columns(int64_t K, int64_t M, const float *matrix, int64_t row,
 {
     for (int64_t width; M > 0; M -= width, matrix += width, tiles += width * K) {
         width = tile_height(M);
-        if (width == TALL) /* constant numbers are copied by vectors */
+        if (width == TALL) /* vectors copy a constant number of values; 8: the other tile of 16 lanes */
             copy_columns(TALL, K, matrix, row, tiles);
         else if (width == 8)
             copy_columns(8, K, matrix, row, tiles);
@@ -255,11 +255,11 @@ static void tile_columns(int64_t K, int64_t M, const float *matrix, int64_t row,
 
 #define MULTIPLY_TILE(count)                                                                          \
     case count:                                                                                       \
-        multiply_tile(is_pair, count, vectors, K, left, column ? row : 1, column ? column : count,  \
-                      panel, result, result_row, width, add);                                         \
+        multiply_tile(is_pair, count, vectors, K, left, row, column ? column : count, panel, result,   \
+                      result_row, width, add);                                                        \
         break;
 
-/* column: 0 if `left` was written by tile_columns. */
+/* column: 0 if `left` was written by tile_columns; then row is 1. */
 static inline __attribute__((always_inline)) void multiply_panel(
     const int is_pair, const int vectors, int64_t M, int64_t K, const float *left, int64_t row, int64_t column,
     const float *panel, float *result, int64_t result_row, int64_t width, int add)

@@ -68,8 +68,8 @@ typedef struct {
     float *gates; /* stored values of the gates, (T, count, G H), or null */
     float *extra; /* (T, count, H): cells of an LSTM; of a GRU, U h + b' of the candidate */
     int64_t copied; /* values of copied rows */
-    float *sums; /* memory of the gradients of this part; the first part writes d_w to the results */
-    float *d_w_ih, *d_w_hh, *d_b; /* (G H, D), (G H, H), (columns) */
+    /* Gradients of this part: one piece of memory, but the weights of the first part are the results. */
+    float *d_b, *d_w_ih, *d_w_hh; /* (columns), (G H, D), (G H, H) */
 } Part;
 
 /* A block of steps in the backward pass, and its working memory. */
@@ -570,7 +570,7 @@ static void split_batch(const Plan *plan, Part *parts, int64_t count)
         int64_t block = BLOCK_ROWS / part->count;
         block = block < 1 ? 1 : block;
         part->block = block < plan->call->steps ? block : plan->call->steps;
-        part->memory = part->sums = NULL;
+        part->memory = part->d_b = NULL;
         set_intermediates(plan, part);
     }
 }
@@ -594,7 +594,7 @@ static void free_plan(Plan *plan, Part *parts, int64_t count)
     free(plan->w_n);
     for (int64_t i = 0; i < count; i++) {
         free(parts[i].memory);
-        free(parts[i].sums);
+        free(parts[i].d_b);
     }
 }
 
@@ -658,16 +658,16 @@ static int64_t count_words(const Plan *plan, int64_t rows)
     return aligned_size(plan->columns) + (is_rounded(plan) && gradients > gate ? gradients : gate);
 }
 
-/* Set the gradients of a part; the weights of the first are the results. Returns whether there is memory. */
-static int allocate_sums(const Plan *plan, Part *part)
+/* Set the gradients of a part. Returns whether there is memory. */
+static int allocate_gradients(const Plan *plan, Part *part)
 {
     const Call *call = plan->call;
     int64_t weights_ih = plan->gates * call->inputs, weights_hh = plan->gates * call->hidden;
     int is_result = part->first == 0;
-    part->d_b = part->sums = allocate(plan->columns + (is_result ? 0 : weights_ih + weights_hh));
-    part->d_w_ih = is_result ? call->d_w_ih : part->sums + plan->columns;
+    part->d_b = allocate(plan->columns + (is_result ? 0 : weights_ih + weights_hh));
+    part->d_w_ih = is_result ? call->d_w_ih : part->d_b + plan->columns;
     part->d_w_hh = is_result ? call->d_w_hh : part->d_w_ih + weights_ih;
-    return part->sums != NULL;
+    return part->d_b != NULL;
 }
 
 /* Return whether products of bfloat16 are compiled: where the processor has them. */
@@ -692,7 +692,7 @@ int rnnlab_backward(const Call *call)
         parts[i].memory = allocate(2 * aligned_size(parts[i].count * H) +
                                    aligned_size(rows * plan.columns) + count_packed(call, rows) +
                                    parts[i].copied + count_words(&plan, rows));
-        has_memory = allocate_sums(&plan, &parts[i]) && parts[i].memory && has_memory;
+        has_memory = allocate_gradients(&plan, &parts[i]) && parts[i].memory && has_memory;
     }
     if (has_memory) {
         if (is_rounded(&plan))
